@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings: what the diagnosis says, with its proof level and its evidence."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Level(StrEnum):
+    """How sure a finding is, best first.
+
+    PROVEN: only known members could end the waits, none of them can, and none advanced between two looks.
+    LIKELY: the same, but somebody unknown could exist who ends a wait.
+    SUSPECT: only long. SLOW: long, with progress.
+    """
+
+    PROVEN = "PROVEN"
+    LIKELY = "LIKELY"
+    SUSPECT = "SUSPECT"
+    SLOW = "SLOW"
+
+    @property
+    def stuck(self) -> bool:
+        """Whether a program with such a finding counts as stuck (the exit code of `peeps why`)."""
+        return self is not Level.SLOW
+
+
+class FindingKind(StrEnum):
+    DEADLOCK = "deadlock"
+    LOCK_STARVED = "lock_starved"
+    SEMAPHORE_STARVED = "semaphore_starved"
+    CHANNEL_FULL = "channel_full"
+
+
+@dataclass(slots=True)
+class Link:
+    """One step of the evidence: `waiter` waits for `resource`, which `holder` would have to give.
+
+    Ids of nodes; `holder` is None where nobody is known. `text` says the same in plain words.
+    """
+
+    waiter: str
+    resource: str
+    holder: str | None
+    since_ns: int
+    text: str
+    wait_source: str = ""
+    hold_since_ns: int | None = None
+    hold_source: str | None = None
+
+
+@dataclass(slots=True)
+class Finding:
+    """A diagnosis. `id` follows from kind and core, so every observer gives the same finding the same id.
+
+    `title`: one sentence in plain words. `since_ns`: when the last wait of the core began. `cycle`: the ring in the
+    order waiter, resource, holder, … (empty where there is none). `core`: its members (tasks and resources).
+    `blocked`: tasks that merely wait behind the core. `evidence`: the links, in ring order. `advice`: what would
+    release it.
+    """
+
+    id: str
+    kind: FindingKind
+    level: Level
+    title: str
+    since_ns: int
+    core: list[str]
+    cycle: list[str] = field(default_factory=list[str])
+    blocked: list[str] = field(default_factory=list[str])
+    evidence: list[Link] = field(default_factory=list[Link])
+    advice: str = ""
+
+
+def finding_id(kind: FindingKind, core: Iterable[str]) -> str:
+    """The stable id of a finding: the kind and 16 hexadecimal digits of a hash of the core's node ids."""
+    digest = hashlib.sha256("\n".join(sorted(core)).encode()).hexdigest()
+    return f"{kind}:{digest[:16]}"
