@@ -37,6 +37,8 @@ WAIT_SOURCE: Final = "peeps.wait.source"
 
 # --- kinds ----------------------------------------------------------------------------------------------------------
 TASK_STEPS: Final = "peeps.task.steps"
+TASK_PARENT: Final = "peeps.task.parent"
+TASK_COROUTINE: Final = "peeps.task.coroutine"
 CHANNEL_LENGTH: Final = "peeps.channel.length"
 CHANNEL_CAPACITY: Final = "peeps.channel.capacity"
 CHANNEL_WAITERS: Final = "peeps.channel.waiters"

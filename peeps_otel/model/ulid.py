@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""ULIDs: 48 bits of Unix milliseconds and 80 random bits, 26 characters of Crockford's base 32 (github.com/ulid/spec)."""
+"""ULIDs: 48 bits of Unix milliseconds and 80 random bits as 26 characters of Crockford's base 32.
+
+The specification is github.com/ulid/spec.
+"""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ stream; neither is thread-safe.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
 
 from google.protobuf.message import DecodeError
@@ -169,7 +169,9 @@ class Decoder:
         try:
             return self._decode(message)
         except IndexError:
-            raise WireError("peeps.snapshot: a column points outside its table (strings, frames, stacks or nodes)") from None
+            raise WireError(
+                "peeps.snapshot: a column points outside its table (strings, frames, stacks or nodes)"
+            ) from None
 
     def _decode(self, message: Message) -> Snapshot:
         strings = list(message.strings) or [""]
@@ -213,8 +215,8 @@ def _decode_nodes(message: Message, strings: list[str], stacks: list[tuple[Frame
     if len(table.ulid) != 16 * size:
         raise WireError(f"peeps.snapshot: nodes.ulid has {len(table.ulid)} bytes for {size} nodes, 16 each expected")
 
-    def column(values: object) -> list[int]:
-        numbers = list(values)  # type: ignore[call-overload]  # a repeated field
+    def column(values: Iterable[int]) -> list[int]:
+        numbers = list(values)
         return numbers + [0] * (size - len(numbers))
 
     kinds, names, sources = column(table.kind), column(table.name), column(table.source)
@@ -253,7 +255,9 @@ def _decode_nodes(message: Message, strings: list[str], stacks: list[tuple[Frame
     for row, key, kind_of_value, number in zip(
         table.attribute_row, table.attribute_key, table.attribute_type, table.attribute_value, strict=False
     ):
-        value: AttributeValue = bool(number) if kind_of_value == 2 else number if kind_of_value == 1 else strings[number]
+        value: AttributeValue = (
+            bool(number) if kind_of_value == 2 else number if kind_of_value == 1 else strings[number]
+        )
         nodes[row].attributes[strings[key]] = value
     return nodes
 

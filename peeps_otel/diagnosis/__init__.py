@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is stuck, and how sure is that: pure functions over a graph, used in the process and in the collector."""
+
+from .diagnoser import Diagnoser
+from .thresholds import Thresholds
+
+__all__ = ["Diagnoser", "Thresholds"]

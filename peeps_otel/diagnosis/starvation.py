@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starvation: somebody waits long for a lock, a permit or room in a channel, and whoever has it does not go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from ..model import Finding, FindingKind, Level, Link, NodeKind, finding_id
+from . import wording
+from .reduction import Condition, behind
+from .wait_graph import BOUNDED, WAITERS, WaitGraph
+
+_KINDS = {
+    NodeKind.LOCK: FindingKind.LOCK_STARVED,
+    NodeKind.SEMAPHORE: FindingKind.SEMAPHORE_STARVED,
+    NodeKind.TX: FindingKind.CHANNEL_FULL,
+}
+
+
+def find(
+    graph: WaitGraph,
+    conditions: Mapping[str, Condition],
+    stuck: set[str],
+    level: Level,
+    known: set[str],
+    is_long: Callable[[str], bool],
+) -> list[Finding]:
+    """One finding per bounded resource at the root of a chain of waits.
+
+    `is_long`: whether a waiter has waited longer than its site is known to. A resource whose holders wait for another
+    stuck bounded resource is not named: what it waits for is.
+    """
+    findings: list[Finding] = []
+    for resource in sorted(stuck):
+        if graph.nodes[resource].kind not in BOUNDED or resource in known:
+            continue
+        waiter = graph.oldest_waiter(resource)
+        if waiter is None or waiter not in stuck or not is_long(waiter):
+            continue
+        holders = [holder for holder in conditions[resource].providers if holder in stuck]
+        if _leads_on(graph, holders, stuck, resource, conditions):
+            continue
+        findings.append(_finding(graph, conditions, stuck, level, resource, waiter, holders))
+    return findings
+
+
+def _leads_on(
+    graph: WaitGraph, holders: list[str], stuck: set[str], resource: str, conditions: Mapping[str, Condition]
+) -> bool:
+    """Whether the chain of waits from the holders reaches another stuck bounded resource."""
+    seen, work = {resource}, list(holders)
+    while work:
+        node = work.pop()
+        if node in seen or node not in stuck:
+            continue
+        seen.add(node)
+        if graph.nodes[node].kind in BOUNDED:
+            return True
+        work.extend(conditions[node].providers)
+    return False
+
+
+def _finding(
+    graph: WaitGraph,
+    conditions: Mapping[str, Condition],
+    stuck: set[str],
+    level: Level,
+    resource: str,
+    waiter: str,
+    holders: list[str],
+) -> Finding:
+    kind = _KINDS[graph.nodes[resource].kind]
+    links = [wording.link(graph, waiter, resource, holders[0] if holders else None)]
+    for holder in holders:
+        links.extend(wording.link(graph, holder, target, None) for target in graph.targets.get(holder, ())[:1])
+    core = list(dict.fromkeys([resource, *holders, *(step.resource for step in links)]))
+    waiting = [n for n in behind({resource}, stuck, conditions) if graph.nodes[n].kind in WAITERS and n not in core]
+    return Finding(
+        id=finding_id(kind, [resource]),
+        kind=kind,
+        level=level,
+        title=_title(graph, waiter, resource, holders, links),
+        since_ns=graph.wait_of(waiter).since_ns,
+        core=[waiter, *core],
+        blocked=sorted((n for n in waiting if n != waiter), key=lambda n: graph.wait_of(n).since_ns),
+        evidence=links,
+        advice=_advice(graph, resource, holders),
+    )
+
+
+def _title(graph: WaitGraph, waiter: str, resource: str, holders: list[str], links: list[Link]) -> str:
+    title = f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource)}"
+    if graph.nodes[resource].kind is NodeKind.TX:
+        if not holders:
+            return f"{title}; nobody is seen who would take from it"
+        return (
+            f"{title}; {wording.several([wording.label(graph.nodes[h]) for h in holders])} could, but is stuck itself"
+        )
+    title += f", held by {wording.several([wording.label(graph.nodes[h]) for h in holders])}"
+    if len(holders) == 1 and len(links) > 1:
+        title += f", which {wording.waits_for(graph, links[1].waiter, links[1].resource)}"
+    return title
+
+
+def _advice(graph: WaitGraph, resource: str, holders: list[str]) -> str:
+    name = wording.label(graph.nodes[resource])
+    if graph.nodes[resource].kind is NodeKind.TX:
+        return f"Somebody must take from {name}, or the producer must give up: put with a timeout, or drop."
+    line = wording.short(graph.wait_of(holders[0]).source) if holders else ""
+    return f"{name} comes free when its holder gets past {line}; do not hold it across a wait that may not end."

@@ -1,0 +1,223 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every private name of asyncio that the probes rely on. Checked on CPython 3.11.7, 3.12.1 and 3.13.0, and uvloop 0.23.
+
+Nothing in here takes a lock, calls a coroutine or runs code of the watched program. All of it may be called from any
+thread while loops run: each read is one bytecode or one C call, atomic under the GIL; the picture it gives may be torn
+between reads, which is why a verdict takes two looks.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import sys
+from asyncio import base_events, locks, queues, runners, streams, taskgroups, tasks, timeouts
+from collections.abc import Callable, Iterable
+from types import CodeType
+from typing import Any, NamedTuple, cast
+
+from ..model import NodeKind
+
+CHECKED_VERSIONS = ((3, 11), (3, 12), (3, 13))
+
+
+class Operation(NamedTuple):
+    """What a suspended coroutine of asyncio does. `finds`: the type of the local that is waited for."""
+
+    name: str
+    kind: NodeKind | None
+    finds: type[Any] | None
+
+
+def operations() -> list[tuple[CodeType, Operation]]:
+    """The code objects of asyncio's own coroutines, as they are now. Names that this Python lacks are left out."""
+    lock, semaphore = Operation("lock.acquire", NodeKind.LOCK, locks.Lock), _SEMAPHORE
+    known: list[tuple[object, str, Operation]] = [
+        (locks.Lock, "acquire", lock),
+        (locks.Lock, "__aenter__", lock),
+        (locks.Semaphore, "acquire", semaphore),
+        (locks.Semaphore, "__aenter__", semaphore),
+        (locks.Event, "wait", Operation("event.wait", NodeKind.EVENT, locks.Event)),
+        (locks.Condition, "wait", Operation("condition.wait", NodeKind.CONDITION, locks.Condition)),
+        (queues.Queue, "get", Operation("queue.get", NodeKind.RX, queues.Queue)),
+        (queues.Queue, "put", Operation("queue.put", NodeKind.TX, queues.Queue)),
+        (tasks, "sleep", Operation("sleep", None, None)),
+        (tasks, "_wait", Operation("wait", None, None)),
+        (tasks, "wait_for", Operation("wait_for", None, None)),
+        (taskgroups.TaskGroup, "__aexit__", Operation("taskgroup", None, taskgroups.TaskGroup)),
+        (taskgroups.TaskGroup, "_aexit", Operation("taskgroup", None, taskgroups.TaskGroup)),
+        (streams.StreamReader, "_wait_for_data", Operation("stream.read", NodeKind.IO, None)),
+        (streams.FlowControlMixin, "_drain_helper", Operation("stream.drain", NodeKind.IO, None)),
+    ]
+    known += [
+        (owner, name, Operation(f"socket.{name.removeprefix('sock_')}", NodeKind.IO, None))
+        for owner in (_selector_loop(),)
+        for name in ("sock_recv", "sock_recv_into", "sock_sendall", "sock_accept", "sock_connect")
+    ]
+    return [(code, operation) for owner, name, operation in known if (code := _code(owner, name)) is not None]
+
+
+def outer_operations() -> list[tuple[CodeType, Operation]]:
+    """Coroutines that wait by means of another primitive and are what a person would name."""
+    known: list[tuple[object, str, Operation]] = [
+        (queues.Queue, "join", Operation("queue.join", NodeKind.RX, queues.Queue)),
+        (locks.Barrier, "_wait", Operation("barrier.wait", NodeKind.BARRIER, locks.Barrier)),
+        (locks.Barrier, "_block", Operation("barrier.wait", NodeKind.BARRIER, locks.Barrier)),
+    ]
+    return [(code, operation) for owner, name, operation in known if (code := _code(owner, name)) is not None]
+
+
+_SEMAPHORE = Operation("semaphore.acquire", NodeKind.SEMAPHORE, locks.Semaphore)
+
+
+def _selector_loop() -> object:
+    from asyncio import selector_events
+
+    return selector_events.BaseSelectorEventLoop
+
+
+def _code(owner: object, name: str) -> CodeType | None:
+    """The code of a function that `owner` itself defines: an inherited one belongs to somebody else too."""
+    function = vars(owner).get(name)
+    return getattr(function, "__code__", None)
+
+
+def live_tasks() -> list[asyncio.Task[Any]]:
+    """Every task that is not done, of every loop and thread.
+
+    `asyncio.all_tasks` iterates a WeakSet in Python and raises, or retries a thousand times, while other threads create
+    tasks; one copy of the underlying set is atomic.
+    """
+    found: list[asyncio.Task[Any]] = []
+    references = getattr(tasks, "_scheduled_tasks", None)  # 3.12, 3.13
+    if references is None:
+        references = getattr(tasks, "_all_tasks", None)  # 3.11
+    data = cast("set[Callable[[], asyncio.Task[Any] | None]] | None", getattr(references, "data", None))
+    if data is not None:
+        found += [task for reference in list(data) if (task := reference()) is not None]
+    eager = cast("set[asyncio.Task[Any]] | None", getattr(tasks, "_eager_tasks", None))
+    if eager:
+        found += list(eager)
+    return [task for task in found if not task.done()]
+
+
+def running_task(loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any] | None:
+    """The task that `loop` is executing at this moment."""
+    return asyncio.current_task(loop)
+
+
+def awaited_future(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
+    """The future a suspended task waits for; None: it is running, or ready to run.
+
+    While it is the same object, the task has not made a step.
+    """
+    return getattr(task, "_fut_waiter", None)
+
+
+def gathered(future: object) -> list[asyncio.Future[Any]] | None:
+    """The children of `asyncio.gather`."""
+    children = getattr(future, "_children", None)
+    return list(children) if isinstance(children, list) else None  # pyright: ignore[reportUnknownArgumentType]
+
+
+def linked_futures(future: object) -> list[object]:
+    """Futures that will resolve `future`, found in the closures of its callbacks (`shield`, `run_in_executor`)."""
+    found: list[object] = []
+    callbacks = getattr(future, "_callbacks", None) or ()
+    for entry in cast("list[Any]", list(callbacks)):
+        callback = entry[0] if isinstance(entry, tuple) else entry
+        for cell in getattr(callback, "__closure__", None) or ():  # pyright: ignore[reportUnknownArgumentType]
+            try:
+                content = cell.cell_contents
+            except ValueError:
+                continue
+            if content is not future and isinstance(content, asyncio.Future | concurrent.futures.Future):
+                found.append(cast("object", content))
+    return found
+
+
+def group_tasks(group: object) -> list[asyncio.Task[Any]]:
+    """The unfinished children of a TaskGroup."""
+    return [task for task in list(getattr(group, "_tasks", ())) if not task.done()]
+
+
+def timer_deadline(handle: object) -> float | None:
+    """The loop time at which a timer fires, of asyncio's and uvloop's handles alike; None: no timer, or cancelled."""
+    if not type(handle).__name__.endswith("TimerHandle"):
+        return None
+    try:
+        return None if handle.cancelled() else handle.when()  # type: ignore[attr-defined]  # pyright: ignore
+    except Exception:
+        return None
+
+
+def is_timeout(manager: object) -> bool:
+    return isinstance(manager, timeouts.Timeout)
+
+
+def loop_of(task: asyncio.Task[Any]) -> asyncio.AbstractEventLoop:
+    return task.get_loop()
+
+
+def lock_state(lock: locks.Lock) -> tuple[bool, int]:
+    """Locked, and how many wait."""
+    return lock.locked(), _count(getattr(lock, "_waiters", None))
+
+
+def semaphore_state(semaphore: locks.Semaphore) -> tuple[int, int, int | None]:
+    """Permits left, how many wait, and the bound of a BoundedSemaphore."""
+    return (
+        getattr(semaphore, "_value", 0),
+        _count(getattr(semaphore, "_waiters", None)),
+        getattr(semaphore, "_bound_value", None),
+    )
+
+
+def held_by_manager(manager: object) -> locks.Lock | locks.Semaphore | None:
+    """The lock or semaphore that being inside `async with manager` holds."""
+    if issubclass(type(manager), locks.Condition):
+        return condition_lock(cast("locks.Condition", manager))
+    if issubclass(type(manager), (locks.Lock, locks.Semaphore)):
+        return cast("locks.Lock | locks.Semaphore", manager)
+    return None
+
+
+def condition_lock(condition: locks.Condition) -> locks.Lock | None:
+    lock = getattr(condition, "_lock", None)
+    return lock if isinstance(lock, locks.Lock) else None
+
+
+def queue_state(queue: queues.Queue[Any]) -> tuple[int, int, int, int, int]:
+    """Length, capacity (0: unbounded), waiting putters, waiting getters, unfinished."""
+    items = getattr(queue, "_queue", ())
+    return (
+        len(items),
+        queue.maxsize,
+        _count(getattr(queue, "_putters", ())),
+        _count(getattr(queue, "_getters", ())),
+        getattr(queue, "_unfinished_tasks", 0),
+    )
+
+
+def waiter_count(primitive: object) -> int:
+    return _count(getattr(primitive, "_waiters", ()))
+
+
+def _count(waiters: Iterable[Any] | None) -> int:
+    if waiters is None:
+        return 0
+    try:
+        return sum(1 for waiter in list(waiters) if not waiter.done())
+    except (RuntimeError, AttributeError):  # changed while it was copied, or not futures
+        return 0
+
+
+def creates_tasks() -> tuple[Any, ...]:
+    """The functions through which tasks are born: the default loop's, and those in front of a loop written in C."""
+    return (base_events.BaseEventLoop.create_task, tasks.create_task, taskgroups.TaskGroup.create_task)
+
+
+INTERNAL_GLOBALS = frozenset(id(vars(m)) for m in (base_events, locks, queues, runners, taskgroups, tasks, timeouts))
+"""Identities of the globals of modules whose frames stand between a caller and what he asked for."""
+
+VERSION_CHECKED = sys.version_info[:2] in CHECKED_VERSIONS and sys.implementation.name == "cpython"

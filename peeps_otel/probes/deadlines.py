@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Timers that will end a wait: a wait with a deadline is never a deadlock."""
+
+from __future__ import annotations
+
+import gc
+
+from . import asyncio_internals as internals
+from .await_chain import Entered
+
+
+def earliest(managers: list[Entered]) -> float | None:
+    """The loop time of the first timer among the context managers around a wait; None where there is none.
+
+    Any manager that refers to a pending timer counts, not only `asyncio.timeout`: `async_timeout` and AnyIO's cancel
+    scopes look the same. Counting one too many only makes a verdict more careful.
+    """
+    found: float | None = None
+    for entered in managers:
+        for referent in gc.get_referents(entered.manager):
+            candidates = list(referent.values()) if type(referent) is dict else (referent,)
+            for candidate in candidates:
+                deadline = internals.timer_deadline(candidate)
+                if deadline is not None and (found is None or deadline < found):
+                    found = deadline
+    return found

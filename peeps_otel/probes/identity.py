@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which object is which node, without keeping the object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Generic, TypeVar
+from weakref import ref
+
+from ..model import NodeKind
+from ..model.ulid import UlidSource, ulid_text
+
+Record = TypeVar("Record")
+
+
+class Identities(Generic[Record]):
+    """Objects of the program by address, each with a weak reference that tells a reused address from the object.
+
+    For the watcher thread only. An object that takes no weak reference has no identity and is not shown.
+    """
+
+    def __init__(self) -> None:
+        self._known: dict[int, tuple[ref[Any], Record]] = {}
+
+    def get(self, thing: object) -> Record | None:
+        found = self._known.get(id(thing))
+        return found[1] if found is not None and found[0]() is thing else None
+
+    def put(self, thing: object, record: Record) -> bool:
+        """False where `thing` takes no weak reference."""
+        try:
+            self._known[id(thing)] = (ref(thing), record)
+        except TypeError:
+            return False
+        return True
+
+    def forget_dead(self) -> list[Record]:
+        """Removes the objects that are gone and returns their records."""
+        dead = [address for address, (reference, _) in list(self._known.items()) if reference() is None]
+        return [self._known.pop(address)[1] for address in dead]
+
+    def keep_only(self, things: Sequence[object]) -> list[Record]:
+        """Removes everything but `things` and returns the records of what was removed."""
+        addresses = {id(thing) for thing in things}
+        rest = [address for address in self._known if address not in addresses]
+        return [self._known.pop(address)[1] for address in rest]
+
+    def records(self) -> list[tuple[ref[Any], Record]]:
+        return list(self._known.values())
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+class NodeIds:
+    """Makes node ids. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._ulids = UlidSource()
+
+    def new(self, kind: NodeKind, created_ns: int) -> str:
+        return f"{kind}:{ulid_text(self._ulids.new(created_ns))}"

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What cannot be read later, written down where it happens.
+
+These functions are called from the rewritten functions of asyncio (`asyncio_rewrites`), on the threads of the watched
+program. They take no lock, keep no object of the program alive (facts about an object are attributes of that object;
+the ring holds weak references) and never raise.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from itertools import count
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+from weakref import ref
+
+from . import asyncio_internals as internals
+
+ORIGIN = "_peeps_origin"
+OWNER = "_peeps_owner"
+HOLDERS = "_peeps_holders"
+SINCE = "_peeps_since"
+
+_getframe = sys._getframe  # pyright: ignore[reportPrivateUsage]
+_now = time.time_ns
+
+
+class TaskOrigin(NamedTuple):
+    """Where, when and by whom a task was created. `parent` is the sequence number of the task that created it, or 0:
+    a reference would keep a whole chain of ancestors alive."""
+
+    sequence: int
+    code: CodeType
+    lasti: int
+    parent: int
+    time_ns: int
+
+
+class Origin(NamedTuple):
+    """Where and when a lock, semaphore or queue was made. `initial`: the permits a semaphore began with."""
+
+    code: CodeType
+    lasti: int
+    time_ns: int
+    initial: int | None
+
+
+class Holding(NamedTuple):
+    """Who took a lock or permit by a bare `acquire()`, where and when."""
+
+    task: ref[asyncio.Task[Any]]
+    code: CodeType
+    lasti: int
+    time_ns: int
+
+
+class LongWait(NamedTuple):
+    """A wait that ended and was long enough to be told."""
+
+    resource: ref[Any]
+    task_name: str
+    task_sequence: int
+    began_ns: int
+    ended_ns: int
+    code: CodeType
+    lasti: int
+    span_context: object
+
+
+class Recorder:
+    """The facts that rewritten functions hand over. One per process.
+
+    `long_wait_ns` may be changed at any time. `span_context` gives the trace context of the calling task; the export
+    layer sets it. `long_waits` is read with `popleft` by the watcher thread.
+    """
+
+    def __init__(self, long_wait_ns: int) -> None:
+        self.long_wait_ns = long_wait_ns
+        self.long_waits: deque[LongWait] = deque(maxlen=4096)
+        self.span_context: Callable[[], object] = lambda: None
+        self._sequence = count(1)
+
+    def created(self, task: Any, loop: asyncio.AbstractEventLoop) -> None:
+        """A task was created, two frames below the code that asked for it."""
+        try:
+            frame = _outside(_getframe(2))
+            parent = internals.running_task(loop)
+            origin = getattr(parent, ORIGIN, None)
+            task._peeps_origin = TaskOrigin(
+                next(self._sequence), frame.f_code, frame.f_lasti, 0 if origin is None else origin[0], _now()
+            )
+        except Exception:
+            return  # a task type that takes no attributes: its coroutine's definition stands in
+
+    def created_unless_known(self, task: Any) -> None:
+        """The same in front of a loop whose own `create_task` cannot be rewritten."""
+        try:
+            if not hasattr(task, ORIGIN):
+                loop = task.get_loop()
+                frame = _outside(_getframe(2))
+                origin = getattr(internals.running_task(loop), ORIGIN, None)
+                task._peeps_origin = TaskOrigin(
+                    next(self._sequence), frame.f_code, frame.f_lasti, 0 if origin is None else origin[0], _now()
+                )
+        except Exception:
+            return
+
+    def made(self, primitive: Any, initial: int | None = None) -> None:
+        """A lock, semaphore or queue was made."""
+        try:
+            frame = _outside(_getframe(2))
+            primitive._peeps_origin = Origin(frame.f_code, frame.f_lasti, _now(), initial)
+        except Exception:
+            return
+
+    def took_lock(self, lock: Any) -> None:
+        """A bare `acquire()` succeeded."""
+        try:
+            frame = _outside(_getframe(2))
+            task = asyncio.current_task()
+            lock._peeps_owner = None if task is None else Holding(ref(task), frame.f_code, frame.f_lasti, _now())
+        except Exception:
+            return
+
+    def took_permit(self, semaphore: Any) -> None:
+        try:
+            frame = _outside(_getframe(2))
+            task = asyncio.current_task()
+            if task is None:
+                return
+            holding = Holding(ref(task), frame.f_code, frame.f_lasti, _now())
+            holders = semaphore.__dict__.get(HOLDERS)
+            if holders is None:
+                semaphore._peeps_holders = [holding]
+            else:
+                holders.append(holding)
+        except Exception:
+            return
+
+    def gave_permit(self, semaphore: Any) -> None:
+        """A permit came back: the releasing task's own, else the oldest that was taken by a bare `acquire()`.
+
+        A task that holds permits by `async with` as well is seen on its stack, so nothing is taken off for those.
+        """
+        try:
+            holders: list[Holding] = semaphore.__dict__[HOLDERS]
+            if not holders or _within_exit(_getframe(2)):
+                return
+            try:
+                task = asyncio.current_task()
+            except RuntimeError:
+                task = None
+            for position in range(len(holders) - 1, -1, -1):
+                if holders[position].task() is task:
+                    del holders[position]
+                    return
+            del holders[0]
+        except Exception:
+            return
+
+    def waited(self, primitive: Any, future: Any) -> None:
+        """A wait ended well; called only where it took at least `long_wait_ns`."""
+        try:
+            frame = _outside(_getframe(2))
+            task = asyncio.current_task()
+            origin = getattr(task, ORIGIN, None)
+            self.long_waits.append(
+                LongWait(
+                    ref(primitive),
+                    "" if task is None else task.get_name(),
+                    0 if origin is None else origin[0],
+                    future._peeps_since,
+                    _now(),
+                    frame.f_code,
+                    frame.f_lasti,
+                    self.span_context(),
+                )
+            )
+        except Exception:
+            return
+
+
+def _outside(frame: FrameType) -> FrameType:
+    """The nearest frame that is not asyncio's own."""
+    while id(frame.f_globals) in internals.INTERNAL_GLOBALS and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _within_exit(frame: FrameType) -> bool:
+    """Whether a release comes from `async with`, whose permits are read off the stack instead."""
+    while id(frame.f_globals) in internals.INTERNAL_GLOBALS and frame.f_back is not None:
+        if frame.f_code.co_name == "__aexit__":
+            return True
+        frame = frame.f_back
+    return False
