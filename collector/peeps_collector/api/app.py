@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The query API as a Starlette application.
+
+It is on loopback without authentication, so a page in the user's browser must not reach it: a request is answered
+only under a name that is ours (against DNS rebinding) and only from a page that is ours (`Origin`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from ..graph.findings import FindingBook
+from ..graph.live import LiveGraph
+from ..store.reader import Reader
+from .answers import ApiError, answer, error_answer
+from .finding_routes import FindingRoutes
+from .graph_routes import GraphRoutes
+from .sql_route import SqlRoute
+
+_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
+
+
+def create_app(
+    live: LiveGraph,
+    book: FindingBook,
+    reader: Reader,
+    health: Callable[[], dict[str, Any]],
+    hosts: Collection[str] = (),
+    sql_seconds: float = 5.0,
+) -> ASGIApp:
+    """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed."""
+    graph = GraphRoutes(live, book, reader)
+    sql = SqlRoute(reader, sql_seconds)
+
+    def get_health(request: Request) -> Response:
+        return answer(health())
+
+    app = Starlette(
+        routes=[
+            Route("/health", get_health),
+            Route("/api/processes", graph.processes),
+            Route("/api/snapshot", graph.snapshot),
+            Route("/api/findings", FindingRoutes(live, book).findings),
+            Route("/api/node/{id:path}", graph.node),
+            Route("/api/sql", sql.sql, methods=["POST"]),
+        ],
+        exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _failure},
+    )
+    return _OwnNamesOnly(app, _LOOPBACK_NAMES | {host.lower() for host in hosts})
+
+
+class _OwnNamesOnly:
+    """Refuses requests under another name (Host), and from another site's page (Origin)."""
+
+    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+        self._app = app
+        self._names = names
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            headers: dict[bytes, bytes] = dict(scope["headers"])
+            host = headers.get(b"host", b"").decode("latin-1")
+            origin = headers.get(b"origin")
+            refusal = ""
+            if _name(f"//{host}") not in self._names:
+                refusal = f"Host {host[:80]!r} is not a name of this collector; use 127.0.0.1, or set PEEPS_API_HOSTS"
+            elif origin is not None and _name(origin.decode("latin-1")) not in self._names:
+                refusal = "a page of another site may not use the query API"
+            if refusal:
+                await error_answer(403, "host", refusal)(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+def _name(url: str) -> str:
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+async def _api_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, ApiError)
+    return error_answer(error.status, error.field, error.message)
+
+
+async def _http_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return error_answer(error.status_code, "path", f"{request.method} {request.url.path}: {error.detail}")
+
+
+async def _failure(request: Request, error: Exception) -> Response:
+    return error_answer(500, "", f"the collector failed: {type(error).__name__}: {error}")

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GET /api/processes, /api/snapshot, /api/node/{id}: the live graph."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from peeps_otel.model.jsonable import edge_to_json
+
+from ..graph.findings import FindingBook
+from ..graph.live import LiveGraph
+from ..graph.process import Process, State
+from ..store.reader import Reader
+from .answers import ApiError, answer, whole_parameter
+from .selection import edges_into, edges_within, neighbourhood, node_json, ranked
+
+
+class GraphRoutes:
+    """The endpoints; called on worker threads."""
+
+    def __init__(self, live: LiveGraph, book: FindingBook, reader: Reader) -> None:
+        self._live = live
+        self._book = book
+        self._reader = reader
+
+    def processes(self, request: Request) -> Response:
+        return answer({"processes": [_process_json(p) for p in self._live.processes().values()]})
+
+    def snapshot(self, request: Request) -> Response:
+        limit = whole_parameter(request, "limit", 5000, 1, 20_000)
+        depth = whole_parameter(request, "depth", 2, 1, 6)
+        known = request.query_params.get("if_version")
+        if known is not None and known == str(self._live.version):
+            return Response(status_code=304)
+        view = self._live.view()
+        wanted = self._wanted(request, depth)
+        processes = set(request.query_params.getlist("process"))
+        kinds = set(request.query_params.getlist("kind"))
+        nodes = [
+            node
+            for node in view.nodes.values()
+            if (wanted is None or node.id in wanted)
+            and (not processes or view.owner[node.id] in processes)
+            and (not kinds or node.kind.value in kinds)
+        ]
+        total = len(nodes)
+        if total > limit:
+            core = {member for entry in self._book.open() for member in entry.finding.core}
+            nodes = ranked(nodes, core)[:limit]
+        ids = {node.id for node in nodes}
+        return answer(
+            {
+                "version": view.version,
+                "nodes": [node_json(node, view) for node in nodes],
+                "edges": [edge_to_json(edge) for edge in edges_within(view, ids)],
+                "total_nodes": total,
+                "truncated": total > limit,
+                "processes": [
+                    {"id": key, "sequence": _sequence(p), "time_ns": p.time_ns}
+                    for key, p in self._live.processes().items()
+                    if p.state in {State.LIVE, State.SILENT} and (not processes or key in processes)
+                ],
+                "not_answered": self._live.not_answered(),
+            }
+        )
+
+    def node(self, request: Request) -> Response:
+        node_id: str = request.path_params["id"]
+        view = self._live.view()
+        node = view.nodes.get(node_id)
+        history = self._reader.node_history(node_id)
+        findings = [e.to_json() for e in self._book.open() if _names(e.to_json(), node_id)]
+        if node is None:
+            ended = self._reader.ended_node(node_id)
+            if ended is None:
+                raise ApiError(404, "id", f"no node {node_id[:80]!r} was seen; ids are `kind:ULID`")
+            return answer(
+                {
+                    "node": ended,
+                    "edges_out": [],
+                    "edges_in": [],
+                    "neighbours": {},
+                    "findings": [f for f in self._book.ended() if _names(f, node_id)],
+                    "history": history,
+                }
+            )
+        edges_out, edges_in = view.out.get(node_id, ()), edges_into(view, node_id)
+        others = {edge.dst for edge in edges_out} | {edge.src for edge in edges_in}
+        return answer(
+            {
+                "node": node_json(node, view),
+                "edges_out": [edge_to_json(edge) for edge in edges_out],
+                "edges_in": [edge_to_json(edge) for edge in edges_in],
+                "neighbours": {n: node_json(view.nodes[n], view) for n in others if n in view.nodes},
+                "findings": findings,
+                "history": history,
+            }
+        )
+
+    def _wanted(self, request: Request, depth: int) -> set[str] | None:
+        """The ids that `focus` and `finding` ask for; None for all."""
+        focus, finding = request.query_params.get("focus"), request.query_params.get("finding")
+        view = self._live.view()
+        wanted: set[str] | None = None
+        if focus is not None:
+            if focus not in view.nodes:
+                raise ApiError(404, "focus", f"no live node {focus[:80]!r}")
+            wanted = neighbourhood(view, focus, depth)
+        if finding is not None:
+            found = self._book.find(finding)
+            if found is None:
+                raise ApiError(404, "finding", f"no finding {finding[:80]!r}")
+            members = {*found["core"], *found["blocked"]}
+            wanted = members if wanted is None else wanted & members
+        return wanted
+
+
+def _names(finding: dict[str, Any], node_id: str) -> bool:
+    return node_id in finding["core"] or node_id in finding["blocked"]
+
+
+def _sequence(process: Process) -> int:
+    return process.sequence or max(process.node_sequence.values(), default=0)
+
+
+def _process_json(process: Process) -> dict[str, Any]:
+    info = process.info
+    common: dict[str, Any] = {
+        "id": info.id,
+        "service": info.service,
+        "pid": info.pid,
+        "host": info.host,
+        "runtime": info.runtime,
+        "state": process.state.value,
+        "first_seen_ns": process.first_seen_ns,
+        "last_seen_ns": process.last_seen_ns,
+    }
+    if process.state is State.FOREIGN:
+        return common
+    nodes = list(process.nodes.values())
+    return common | {
+        "sequence": _sequence(process),
+        "interval_ns": process.interval_ns,
+        "nodes": len(nodes),
+        "tasks": sum(node.kind == "task" for node in nodes),
+        "waiting": sum(node.wait is not None for node in nodes),
+        "cpu_ns": process.cpu_ns,
+        "dropped": process.dropped,
+        "coverage": process.coverage_notes(),
+        "shed": process.shed,
+        "missed": process.missed,
+    }

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`peeps ps`: what every task and thread waits for, longest wait first."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from ..api.words import duration
+from .client import Client
+from .labels import label
+from .style import Style, printable, table
+
+Json = dict[str, Any]
+
+_HEADER = ("PROCESS", "NAME", "STATE", "WAITS FOR", "SINCE", "WHERE")
+
+
+def ps(client: Client, process: str | None, *, as_json: bool, everything: bool) -> int:
+    """Prints the table; 0. Raises ClientError."""
+    kinds = [] if everything else ["task", "thread"]
+    ids = client.process_ids(process)
+    # All kinds are asked for: the names of what is waited for are among the others.
+    answer = client.get("/api/snapshot", process=ids, limit="20000")
+    nodes: list[Json] = [node for node in answer["nodes"] if not kinds or node["kind"] in kinds]
+    if as_json:
+        json.dump({"now_ns": answer["now_ns"], "nodes": nodes, "not_answered": answer["not_answered"]}, sys.stdout)
+        print()
+        return 0
+    processes = {p["id"]: p for p in client.get("/api/processes")["processes"]}
+    print("\n".join(listing(answer, nodes, processes, Style())))
+    return 0
+
+
+def listing(answer: Json, nodes: list[Json], processes: dict[str, Json], style: Style) -> list[str]:
+    """The text, line by line. `nodes`: those to show; `processes`: by id."""
+    if not nodes:
+        return ["No program is connected." if not answer["processes"] else "No tasks are alive."]
+    names = {node["id"]: node for node in answer["nodes"]}
+    needs: dict[str, list[str]] = {}
+    for edge in answer["edges"]:
+        if edge["kind"] == "needs":
+            needs.setdefault(edge["src"], []).append(edge["dst"])
+    now_ns: int = answer["now_ns"]
+    nodes = sorted(nodes, key=lambda node: (node["wait"] is None, node["wait"]["since_ns"] if node["wait"] else 0))
+    rows = [_row(node, names, needs.get(node["id"], []), processes, now_ns) for node in nodes]
+    lines = table(_HEADER, rows)
+    lines[0] = style("bold", lines[0])
+    if answer["truncated"]:
+        lines.append(f"… {answer['total_nodes'] - len(answer['nodes'])} further nodes are not shown; use --process")
+    if answer["not_answered"]:
+        silent = ", ".join(processes[p]["service"] if p in processes else p for p in answer["not_answered"])
+        lines.append(style("yellow", f"Not answered, so this may be old: {printable(silent)}"))
+    return lines
+
+
+def _row(
+    node: Json, names: dict[str, Json], needs: list[str], processes: dict[str, Json], now_ns: int
+) -> tuple[str, ...]:
+    process = processes.get(node["process"])
+    where = node["process"] if process is None else f"{process['service']}/{process['pid']}"
+    wait = node["wait"]
+    if wait is None:
+        return (where, node["name"], node["state"] or "", "", "", node["source"])
+    things = [label(other, names) for other in needs]
+    target = things[0] if len(things) == 1 else f"{wait['needs']} of {len(things)}" if things else ""
+    what = f"{wait['operation']} {target}".strip()
+    return (where, node["name"], node["state"] or "waiting", what, duration(now_ns - wait["since_ns"]), wait["source"])

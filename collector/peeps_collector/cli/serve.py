@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`peeps up` and `peeps collector`: runs until SIGINT or SIGTERM, then ends everything it started."""
+
+from __future__ import annotations
+
+import asyncio
+import importlib.util
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from types import FrameType
+
+from ..collector import AddressTaken, Collector
+from ..config import Config
+from ..store.file import StoreError
+
+_EXPLORER = "peeps_dashboard"
+
+
+def serve(config: Config, *, explorer: bool, ready_file: str | None) -> int:
+    """0 after a clean end, 2 where it could not start. `explorer`: start it too, if it is installed."""
+    logging.basicConfig(level=logging.WARNING, format="peeps: %(levelname)s: %(message)s", stream=sys.stderr)
+    try:
+        collector = Collector(config)
+    except StoreError as error:
+        print(f"peeps: {error}", file=sys.stderr)
+        return 2
+    if sys.platform == "win32":
+        runner = asyncio.Runner()
+    else:
+        import uvloop
+
+        runner = asyncio.Runner(loop_factory=uvloop.new_event_loop)
+    with runner:
+        return runner.run(_run(collector, explorer, ready_file))
+
+
+async def _run(collector: Collector, explorer: bool, ready_file: str | None) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    def end(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop.set)
+
+    for number in (signal.SIGINT, signal.SIGTERM):
+        if sys.platform == "win32":
+            signal.signal(number, end)
+        else:
+            loop.add_signal_handler(number, stop.set)
+    child: subprocess.Popen[bytes] | None = None
+    try:
+        await collector.start()
+        child = _start_explorer(collector) if explorer else None
+        _announce(collector, child is not None, explorer)
+        if ready_file is not None:
+            _write_ready(Path(ready_file), collector)
+        await stop.wait()
+        return 0
+    except AddressTaken as error:
+        print(f"peeps: {error}", file=sys.stderr)
+        return 2
+    finally:
+        if child is not None:
+            await asyncio.to_thread(_stop_explorer, child)
+        await collector.stop()
+
+
+def _announce(collector: Collector, shown: bool, wanted: bool) -> None:
+    addresses = collector.addresses()
+    print(f"peeps collector  OTLP on {', '.join(dict.fromkeys(addresses['grpc'] + addresses['http']))} (gRPC and HTTP)")
+    print(f"                 query API http://{collector.api}  database {collector.config.database}")
+    if shown:
+        print(f"peeps explorer   http://{collector.config.explorer}")
+    elif wanted:
+        print("peeps explorer   not installed (pip install peeps-dashboard)")
+    print(f"watch a program  PEEPS_DASHBOARD={collector.listen} opentelemetry-instrument python app.py")
+    for warning in collector.warnings:
+        print(f"peeps: warning: {warning}", file=sys.stderr)
+    sys.stdout.flush()
+
+
+def _start_explorer(collector: Collector) -> subprocess.Popen[bytes] | None:
+    if importlib.util.find_spec(_EXPLORER) is None:
+        return None
+    environment = os.environ | {"PEEPS_API": collector.api, "PEEPS_HTTP": str(collector.config.explorer)}
+    return subprocess.Popen(
+        [sys.executable, "-m", "peeps_collector.cli.tether", sys.executable, "-m", _EXPLORER],
+        stdin=subprocess.PIPE,
+        env=environment,
+    )
+
+
+def _stop_explorer(child: subprocess.Popen[bytes]) -> None:
+    if child.stdin is not None:
+        child.stdin.close()
+    try:
+        child.wait(8)
+    except subprocess.TimeoutExpired:
+        child.kill()
+        child.wait()
+
+
+def _write_ready(path: Path, collector: Collector) -> None:
+    part = path.with_name(path.name + ".part")
+    part.write_text(json.dumps(collector.addresses()))
+    part.replace(path)  # a reader sees all of it or nothing

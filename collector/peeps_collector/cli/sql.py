@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`peeps sql`: one statement over the database."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+from .client import Client
+from .style import table
+
+
+def sql(client: Client, statement: str, *, as_json: bool) -> int:
+    """Prints the rows; 0. Raises ClientError."""
+    answer = client.post("/api/sql", {"sql": statement})
+    if as_json:
+        json.dump(answer, sys.stdout)
+        print()
+        return 0
+    header = [column["name"] for column in answer["columns"]]
+    rows = [["NULL" if value is None else str(value) for value in row] for row in answer["rows"]]
+    print("\n".join(table(header, rows)))
+    count = len(rows)
+    print(f"({count} {'row' if count == 1 else 'rows'}{', more were left out' if answer['truncated'] else ''})")
+    return 0

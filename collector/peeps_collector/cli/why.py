@@ -1,0 +1,151 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`peeps why`: the verdict, who waits for whom, and which line to open."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import sysconfig
+import time
+from typing import Any
+
+from ..api.words import duration
+from .client import Client
+from .labels import label, waits_for
+from .style import Style, printable
+
+Json = dict[str, Any]
+
+_POLL_SECONDS = 0.25
+_BLOCKED_NAMED = 5
+_LIBRARY_PARTS = ("site-packages", "dist-packages", "<frozen")
+_STDLIB = tuple(
+    path + os.sep
+    for path in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), os.path.dirname(os.__file__)}
+    if path
+)
+_STDLIB_ELSEWHERE = ("/lib/python3.", "\\lib\\asyncio\\", "\\Lib\\asyncio\\")
+
+
+def why(client: Client, process: str | None, *, as_json: bool, wait_seconds: float) -> int:
+    """Prints the verdict. 1 where a finding of level PROVEN, LIKELY or SUSPECT is open, else 0. Raises ClientError."""
+    deadline = time.monotonic() + wait_seconds
+    while True:
+        answer = client.get("/api/findings", process=client.process_ids(process))
+        if answer["verdict"]["stuck"] or time.monotonic() >= deadline:
+            break
+        time.sleep(_POLL_SECONDS)
+    if as_json:
+        json.dump(answer, sys.stdout, indent=2)
+        print()
+    else:
+        processes = client.get("/api/processes")["processes"]
+        print("\n".join(report(answer, {p["id"]: p for p in processes}, Style())))
+    return 1 if answer["verdict"]["stuck"] else 0
+
+
+def report(answer: Json, processes: dict[str, Json], style: Style) -> list[str]:
+    """The text, line by line. `processes`: by id."""
+    findings: list[Json] = answer["findings"]
+    lines: list[str] = []
+    for number, finding in enumerate(findings):
+        lines += (
+            ["", *_finding(finding, answer["now_ns"], processes, style)]
+            if number
+            else [*_finding(finding, answer["now_ns"], processes, style)]
+        )
+    if not findings:
+        lines.append(style("green", printable(answer["verdict"]["sentence"])))
+    if answer["not_answered"]:
+        names = ", ".join(_process(processes.get(p), p) for p in answer["not_answered"])
+        lines += ["", style("yellow", f"Not answered, so not judged now: {names}")]
+    return lines
+
+
+def _finding(finding: Json, now_ns: int, processes: dict[str, Json], style: Style) -> list[str]:
+    level: str = finding["level"]
+    age = duration(now_ns - finding["since_ns"])
+    kind = finding["kind"].replace("_", " ").upper()
+    colour = "red" if level in {"PROVEN", "LIKELY"} else "yellow"
+    where = ", ".join(_process(processes.get(p), p) for p in finding["processes"])
+    lines = [style(colour, f"{kind}, {level}, {age}") + f": {printable(finding['title'])}"]
+    if where:
+        lines.append(style("dim", f"in {where}"))
+    shown: set[str] = set()
+    for link in finding["evidence"]:
+        lines += ["", *_link(link, finding["nodes"], now_ns, shown, style)]
+    lines.append("")
+    if finding["advice"]:
+        lines.append(f"{style('bold', 'What would release it:')} {printable(finding['advice'])}")
+    lines.append(_behind(finding))
+    return lines
+
+
+def _link(link: Json, nodes: dict[str, Json], now_ns: int, shown: set[str], style: Style) -> list[str]:
+    waiter, holder = link["waiter"], link["holder"]
+    since = f" since {duration(now_ns - link['since_ns'])}" if link["since_ns"] else ""
+    resource = style("bold", label(link["resource"], nodes))
+    lines = [f"{style('bold', label(waiter, nodes))} {waits_for(link['resource'])} {resource}{since}"]
+    if link["wait_source"]:
+        lines.append(f"  waits at {style('cyan', printable(link['wait_source']))}")
+    lines += _stack(waiter, nodes, link["wait_source"], shown, style)
+    if holder:
+        lines.append(_holder(link, nodes, now_ns, style))
+        lines += _stack(holder, nodes, "", shown, style)
+    return lines
+
+
+def _holder(link: Json, nodes: dict[str, Json], now_ns: int, style: Style) -> str:
+    name = style("bold", label(link["holder"], nodes))
+    if link["holder"] == link["resource"]:
+        return f"  {name} is here:"
+    if not link["hold_since_ns"] and not link["hold_source"]:
+        return f"  {name} could end the wait, but is here:"
+    held = f" since {duration(now_ns - link['hold_since_ns'])}" if link["hold_since_ns"] else ""
+    taken = f", taken at {style('cyan', printable(link['hold_source']))}" if link["hold_source"] else ""
+    return f"  held by {name}{held}{taken}"
+
+
+def _stack(node_id: str, nodes: dict[str, Json], mark: str, shown: set[str], style: Style) -> list[str]:
+    """The application's frames, outermost first; the line to open is marked. Each node's stack is shown once."""
+    node = nodes.get(node_id)
+    if node is None or not node["stack"] or node_id in shown:
+        return []
+    shown.add(node_id)
+    frames: list[Json] = [frame for frame in node["stack"] if not _library(frame["file"])] or node["stack"]
+    wait: Json = node["wait"] or {}
+    mark = mark or str(wait.get("source", ""))
+    places = [f"{frame['file']}:{frame['line']}" if frame["line"] else frame["file"] for frame in frames]
+    marked = next((i for i in reversed(range(len(places))) if _same_place(places[i], mark)), len(places) - 1)
+    lines: list[str] = []
+    for number, (frame, place) in enumerate(zip(frames, places, strict=True)):
+        text = f"{printable(place)} in {printable(frame['function'])}"
+        lines.append(f"    {style('cyan', '-> ' + text)}" if number == marked else f"       {text}")
+    return lines
+
+
+def _same_place(place: str, mark: str) -> bool:
+    return bool(mark) and (place == mark or place.endswith("/" + mark) or mark.endswith("/" + place))
+
+
+def _library(file: str) -> bool:
+    return (
+        any(part in file for part in _LIBRARY_PARTS)
+        or file.startswith(_STDLIB)
+        or any(part in file for part in _STDLIB_ELSEWHERE)
+    )
+
+
+def _behind(finding: Json) -> str:
+    count: int = finding["blocked_count"]
+    if not count:
+        return "Nothing else waits behind it."
+    named = [label(node, finding["nodes"]) for node in finding["blocked"][:_BLOCKED_NAMED]]
+    rest = count - len(named)
+    names = f": {', '.join(named)}{f' and {rest} more' if rest > 0 else ''}" if named else ""
+    return f"{count} {'task waits' if count == 1 else 'tasks wait'} behind it{names}."
+
+
+def _process(process: Json | None, key: str) -> str:
+    return key if process is None else f"{printable(process['service'])} (pid {process['pid'] or 'unknown'})"

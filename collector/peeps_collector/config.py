@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every setting of the collector, in one table.
+
+| variable | default | meaning |
+|---|---|---|
+| `PEEPS_LISTEN` | `127.0.0.1:9119` | where watched programs push: OTLP/gRPC and OTLP/HTTP on one port |
+| `PEEPS_OTLP_GRPC` | `127.0.0.1:4317` | OTLP's own port for gRPC, `off` to leave it alone |
+| `PEEPS_OTLP_HTTP` | `127.0.0.1:4318` | OTLP's own port for HTTP, `off` to leave it alone |
+| `PEEPS_API` | `127.0.0.1:9130` | the query API |
+| `PEEPS_HTTP` | `127.0.0.1:9120` | the explorer (`peeps up` hands it on) |
+| `PEEPS_DB` | `peeps.duckdb` | the database file |
+| `PEEPS_DB_MEMORY` | `1GB` | what DuckDB may use before it spills to disk |
+| `PEEPS_API_HOSTS` | empty | further names, comma separated, under which the query API may be addressed |
+| `PEEPS_MAX_REQUEST_BYTES` | `67108864` | largest OTLP request, also after decompression |
+| `PEEPS_QUEUE_BYTES` | `134217728` | received but not yet decoded; beyond it senders are told to retry |
+| `PEEPS_STORE_ROWS` | `1000000` | decoded but not yet stored rows; beyond it rows are dropped and counted |
+| `PEEPS_RETENTION_HOURS` | `24` | history older than this is deleted |
+| `PEEPS_PROTOCOL_TRACE` | `0` | `1`: every receipt on stderr, with size and preview |
+| `PEEPS_INSECURE` | `0` | `1`: allow an address that is not loopback; there is no authentication yet |
+
+Port 0 takes a free port (`--ready-file` tells which).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+class ConfigError(ValueError):
+    """A setting that cannot be used; the message names the variable, the value and what is expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A TCP address to listen on. `str()` gives `host:port`, IPv6 in brackets."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+    @property
+    def loopback(self) -> bool:
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host).is_loopback
+        except ValueError:
+            return False
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one collector. See the table above for meaning and defaults; `None` means `off`."""
+
+    listen: Address
+    otlp_grpc: Address | None
+    otlp_http: Address | None
+    api: Address
+    explorer: Address
+    database: str
+    database_memory: str = "1GB"
+    api_hosts: tuple[str, ...] = ()
+    max_request_bytes: int = 64 << 20
+    queue_bytes: int = 128 << 20
+    store_rows: int = 1_000_000
+    retention_hours: float = 24.0
+    protocol_trace: bool = False
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str]) -> Config:
+        """Reads the table. Raises ConfigError for the first setting that cannot be used."""
+        insecure = _switch(environment, "PEEPS_INSECURE")
+
+        def address(name: str, default: str) -> Address:
+            return _address(name, environment.get(name) or default, insecure)
+
+        def optional(name: str, default: str) -> Address | None:
+            text = environment.get(name) or default
+            return None if text.strip().lower() == "off" else _address(name, text, insecure)
+
+        return cls(
+            listen=address("PEEPS_LISTEN", "127.0.0.1:9119"),
+            otlp_grpc=optional("PEEPS_OTLP_GRPC", "127.0.0.1:4317"),
+            otlp_http=optional("PEEPS_OTLP_HTTP", "127.0.0.1:4318"),
+            api=address("PEEPS_API", "127.0.0.1:9130"),
+            explorer=address("PEEPS_HTTP", "127.0.0.1:9120"),
+            database=environment.get("PEEPS_DB") or "peeps.duckdb",
+            database_memory=environment.get("PEEPS_DB_MEMORY") or "1GB",
+            api_hosts=tuple(name.strip() for name in environment.get("PEEPS_API_HOSTS", "").split(",") if name.strip()),
+            max_request_bytes=_positive(environment, "PEEPS_MAX_REQUEST_BYTES", 64 << 20),
+            queue_bytes=_positive(environment, "PEEPS_QUEUE_BYTES", 128 << 20),
+            store_rows=_positive(environment, "PEEPS_STORE_ROWS", 1_000_000),
+            retention_hours=_hours(environment),
+            protocol_trace=_switch(environment, "PEEPS_PROTOCOL_TRACE"),
+        )
+
+
+def _address(name: str, text: str, insecure: bool) -> Address:
+    host, colon, port = text.strip().rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not colon or not host or not port.isdecimal() or int(port) > 65535:
+        raise ConfigError(f"{name}={text!r} is not host:port (for example 127.0.0.1:9119)")
+    address = Address(host, int(port))
+    if not address.loopback and not insecure:
+        raise ConfigError(
+            f"{name}={text!r} is not a loopback address, and the collector has no authentication: whoever reaches it "
+            "can read and write everything. Listen on 127.0.0.1, or set PEEPS_INSECURE=1 if the network is trusted."
+        )
+    return address
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(name, "").strip().lower()
+    if text in {"", "0", "false", "off", "no"}:
+        return False
+    if text in {"1", "true", "on", "yes"}:
+        return True
+    raise ConfigError(f"{name}={text!r} is neither 0 nor 1")
+
+
+def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
+    text = environment.get(name, "").strip()
+    if not text:
+        return default
+    if not text.isdecimal() or int(text) == 0:
+        raise ConfigError(f"{name}={text!r} is not a whole number greater than 0")
+    return int(text)
+
+
+def _hours(environment: Mapping[str, str]) -> float:
+    text = environment.get("PEEPS_RETENTION_HOURS", "").strip() or "24"
+    try:
+        hours = float(text)
+    except ValueError:
+        hours = -1.0
+    if not 0 < hours <= 24 * 3650:
+        raise ConfigError(f"PEEPS_RETENTION_HOURS={text!r} is not a number of hours greater than 0")
+    return hours

@@ -1,0 +1,297 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The persistence boundary: `peeps.node`, `peeps.node.gone` and `peeps.finding` records become nodes and findings, or
+are rejected with a message that names the process, the node, the field and what to do.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Any, TypeVar, cast
+
+from peeps_otel import semconv
+from peeps_otel.model import (
+    AttributeValue,
+    Confidence,
+    Edge,
+    EdgeKind,
+    Finding,
+    FindingKind,
+    Frame,
+    Level,
+    Link,
+    Node,
+    NodeKind,
+    Providers,
+    Wait,
+)
+from peeps_otel.model.ulid import ulid_bytes
+
+from .values import json_text, whole
+
+Attributes = dict[str, Any]
+_E = TypeVar("_E", bound=StrEnum)
+
+_FRAME = re.compile(r'^\s*File "(.*)"(?:, line (\d+))?, in (.*)$')
+_SOURCE = re.compile(r"^\s*\S.*:\d+\s*$", re.DOTALL)
+_MODELLED = frozenset(
+    {
+        semconv.NODE_ID,
+        semconv.NODE_KIND,
+        semconv.NODE_NAME,
+        semconv.CREATED_AT,
+        semconv.SOURCE,
+        semconv.CONFIDENCE,
+        semconv.STATE,
+        semconv.PROVIDERS,
+        semconv.EDGES,
+        semconv.WAIT_OPERATION,
+        semconv.WAIT_SINCE,
+        semconv.WAIT_SINCE_EXACT,
+        semconv.WAIT_NEEDS,
+        semconv.WAIT_DEADLINE,
+        semconv.WAIT_SOURCE,
+        semconv.TASK_STEPS,
+        semconv.CODE_STACKTRACE,
+        semconv.STREAM_ID,
+        semconv.SEQUENCE,
+    }
+)
+"""Attributes that have a field in the model; all others stay attributes of the node."""
+
+
+class Rejected(ValueError):
+    """The record is not stored. The message names the node, the field and what to do."""
+
+
+def node_id_of(attributes: Attributes) -> str:
+    """The checked `peeps.node.id`. Raises Rejected."""
+    value = _text(attributes, semconv.NODE_ID, "set it to `kind:ULID`")
+    kind, colon, ulid = value.partition(":")
+    if not colon or kind not in set(NodeKind):
+        raise Rejected(f"{semconv.NODE_ID}={value[:60]!r} is not `kind:ULID` with a known kind ({', '.join(NodeKind)})")
+    try:
+        ulid_bytes(ulid)
+    except ValueError as error:
+        raise Rejected(f"{semconv.NODE_ID}: {error}") from None
+    return value
+
+
+def node_of(attributes: Attributes) -> tuple[Node, list[Edge]]:
+    """The node and its outgoing edges. Raises Rejected."""
+    node_id = node_id_of(attributes)
+    where = f"node {node_id}: "
+    for key in attributes:
+        bare = key.removeprefix("peeps.")
+        if key in semconv.LEGACY_ALIASES or bare in semconv.LEGACY_ALIASES:
+            raise Rejected(
+                f"{where}{key} is a name of an earlier contract; send the canonical attribute instead "
+                f"({semconv.CREATED_AT}, {semconv.SOURCE}, {semconv.METHOD}, {semconv.CORRELATION})"
+            )
+    try:
+        created_at = _time(attributes, semconv.CREATED_AT)
+        source = _text(attributes, semconv.SOURCE, "set it to `path:line`")
+        if not _SOURCE.match(source):
+            raise Rejected(f"{semconv.SOURCE}={source[:80]!r} is not `path:line`")
+        for key in (semconv.METHOD, semconv.CORRELATION):
+            if key in attributes and not isinstance(attributes[key], str):
+                raise Rejected(f"{key} is {_type(attributes[key])}; send a string or leave it out")
+        kind = NodeKind(node_id.partition(":")[0])
+        node = Node(
+            id=node_id,
+            kind=kind,
+            name=_optional_text(attributes, semconv.NODE_NAME) or node_id,
+            created_at=created_at,
+            source=source,
+            confidence=_enum(attributes, semconv.CONFIDENCE, Confidence) or Confidence.EXACT,
+            state=_optional_text(attributes, semconv.STATE),
+            providers=_enum(attributes, semconv.PROVIDERS, Providers),
+            wait=_wait_of(attributes, source),
+            stack=stack_of(_optional_text(attributes, semconv.CODE_STACKTRACE) or ""),
+            steps=_optional_whole(attributes, semconv.TASK_STEPS),
+            attributes={key: _flat(value) for key, value in attributes.items() if key not in _MODELLED},
+        )
+        return node, _edges_of(attributes, node_id)
+    except Rejected as rejected:
+        raise Rejected(where + str(rejected)) from None
+
+
+def stack_of(text: str) -> tuple[Frame, ...]:
+    """The frames of a traceback-like text, outermost first; lines that are not frames are skipped."""
+    frames = (_FRAME.match(line) for line in text.splitlines())
+    return tuple(Frame(m[3].strip(), m[1], int(m[2]) if m[2] else None) for m in frames if m is not None)
+
+
+def position_of(attributes: Attributes) -> tuple[int | None, int | None]:
+    """Which snapshot a record belongs to: stream id and sequence, None where it does not say. Raises Rejected."""
+    stream = attributes.get(semconv.STREAM_ID)
+    try:
+        stream_id = None if stream is None else int(str(stream), 16)
+    except ValueError:
+        raise Rejected(f"{semconv.STREAM_ID}={str(stream)[:40]!r} is not a hexadecimal number") from None
+    return stream_id, _optional_whole(attributes, semconv.SEQUENCE)
+
+
+def finding_of(attributes: Attributes) -> tuple[Finding, int, bool]:
+    """The finding, how many are blocked behind it, and whether it is open. Raises Rejected."""
+    finding_id = _text(attributes, semconv.FINDING_ID, "set it to the finding's stable id")
+    try:
+        state = _text(attributes, semconv.FINDING_STATE, "set it to open or resolved")
+        if state not in {semconv.FINDING_OPEN, semconv.FINDING_RESOLVED}:
+            raise Rejected(f"{semconv.FINDING_STATE}={state[:40]!r} is neither open nor resolved")
+        kind = _enum(attributes, semconv.FINDING_KIND, FindingKind)
+        level = _enum(attributes, semconv.FINDING_LEVEL, Level)
+        if kind is None or level is None:
+            missing = semconv.FINDING_KIND if kind is None else semconv.FINDING_LEVEL
+            raise Rejected(f"{missing} is missing")
+        finding = Finding(
+            id=finding_id,
+            kind=kind,
+            level=level,
+            title=_text(attributes, semconv.FINDING_TITLE, "say in one sentence what is stuck"),
+            since_ns=_time(attributes, semconv.FINDING_SINCE),
+            core=_strings(attributes, semconv.FINDING_CORE),
+            cycle=_strings(attributes, semconv.FINDING_CYCLE),
+            evidence=_evidence(attributes),
+            advice=_optional_text(attributes, semconv.FINDING_ADVICE) or "",
+        )
+        return finding, _optional_whole(attributes, semconv.FINDING_BLOCKED_COUNT) or 0, state == semconv.FINDING_OPEN
+    except Rejected as rejected:
+        raise Rejected(f"finding {finding_id[:80]}: {rejected}") from None
+
+
+def _wait_of(attributes: Attributes, source: str) -> Wait | None:
+    operation = _optional_text(attributes, semconv.WAIT_OPERATION)
+    if not operation:
+        return None
+    return Wait(
+        operation=operation,
+        since_ns=_time(attributes, semconv.WAIT_SINCE),
+        source=_optional_text(attributes, semconv.WAIT_SOURCE) or source,
+        needs=_optional_whole(attributes, semconv.WAIT_NEEDS) or 1,
+        deadline_ns=_optional_whole(attributes, semconv.WAIT_DEADLINE) or None,
+        exact=attributes.get(semconv.WAIT_SINCE_EXACT) is True,
+    )
+
+
+def _edges_of(attributes: Attributes, src: str) -> list[Edge]:
+    edges: list[Edge] = []
+    for position, item in enumerate(_maps(attributes, semconv.EDGES)):
+        where = f"{semconv.EDGES}[{position}]"
+        try:
+            kind = _enum(item, "kind", EdgeKind)
+            if kind is None:
+                raise Rejected(f"kind is missing; use one of {', '.join(EdgeKind)}")
+            edges.append(
+                Edge(
+                    kind=kind,
+                    src=src,
+                    dst=_text(item, "dst", "set it to the id of the other node"),
+                    since_ns=_optional_whole(item, "since") or None,
+                    source=_optional_text(item, "source") or None,
+                    confidence=_enum(item, "confidence", Confidence) or Confidence.EXACT,
+                    cancels=item.get("cancels") is True,
+                )
+            )
+        except Rejected as rejected:
+            raise Rejected(f"{where}: {rejected}") from None
+    return edges
+
+
+def _evidence(attributes: Attributes) -> list[Link]:
+    links: list[Link] = []
+    for position, item in enumerate(_maps(attributes, semconv.FINDING_EVIDENCE)):
+        try:
+            links.append(
+                Link(
+                    waiter=_text(item, "waiter", "set it to a node id"),
+                    resource=_text(item, "resource", "set it to a node id"),
+                    holder=_optional_text(item, "holder") or None,
+                    since_ns=_optional_whole(item, "since_ns") or 0,
+                    text=_optional_text(item, "text") or "",
+                    wait_source=_optional_text(item, "wait_source") or "",
+                    hold_since_ns=_optional_whole(item, "hold_since_ns") or None,
+                    hold_source=_optional_text(item, "hold_source") or None,
+                )
+            )
+        except Rejected as rejected:
+            raise Rejected(f"{semconv.FINDING_EVIDENCE}[{position}]: {rejected}") from None
+    return links
+
+
+def _text(attributes: Attributes, key: str, advice: str) -> str:
+    value = attributes.get(key)
+    if value is None:
+        raise Rejected(f"{key} is missing; {advice}")
+    if not isinstance(value, str):
+        raise Rejected(f"{key} is {_type(value)}, a string is expected; {advice}")
+    if not value.strip():
+        raise Rejected(f"{key} is blank; {advice}")
+    return value
+
+
+def _optional_text(attributes: Attributes, key: str) -> str | None:
+    value = attributes.get(key)
+    if value is not None and not isinstance(value, str):
+        raise Rejected(f"{key} is {_type(value)}, a string is expected")
+    return value
+
+
+def _time(attributes: Attributes, key: str) -> int:
+    value = attributes.get(key)
+    if value is None:
+        raise Rejected(f"{key} is missing; set it to a time in nanoseconds since the Unix epoch")
+    number = whole(value)
+    if number is None:
+        raise Rejected(f"{key} is {_type(value)}, an integer is expected: nanoseconds since the Unix epoch")
+    if number <= 0:
+        raise Rejected(f"{key}={number} is not greater than 0; set it to nanoseconds since the Unix epoch")
+    return number
+
+
+def _optional_whole(attributes: Attributes, key: str) -> int | None:
+    value = attributes.get(key)
+    if value is None:
+        return None
+    number = whole(value)
+    if number is None or number < 0:
+        raise Rejected(f"{key} is {_type(value)}, an integer of at least 0 is expected")
+    return number
+
+
+def _enum(attributes: Attributes, key: str, kind: type[_E]) -> _E | None:
+    value = _optional_text(attributes, key)
+    if not value:
+        return None
+    try:
+        return kind(value)
+    except ValueError:
+        raise Rejected(f"{key}={value[:40]!r} is not one of {', '.join(kind)}") from None
+
+
+def _strings(attributes: Attributes, key: str) -> list[str]:
+    value = attributes.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, str) for item in cast("list[Any]", value)):
+        raise Rejected(f"{key} is {_type(value)}, an array of strings is expected")
+    return cast("list[str]", value)
+
+
+def _maps(attributes: Attributes, key: str) -> list[Attributes]:
+    value = attributes.get(key)
+    if value is None:
+        return []
+    if not isinstance(value, list) or not all(isinstance(item, dict) for item in cast("list[Any]", value)):
+        raise Rejected(f"{key} is {_type(value)}, an array of maps is expected")
+    return cast("list[Attributes]", value)
+
+
+def _flat(value: Any) -> AttributeValue:
+    return value if isinstance(value, (str, int)) else json_text(value)
+
+
+def _type(value: Any) -> str:
+    names = {str: "a string", bool: "a bool", int: "an integer", float: "a double", bytes: "bytes", list: "an array"}
+    name = names.get(cast("type[Any]", type(value)), "a map")
+    return f"{name} ({str(value)[:40]})" if isinstance(value, (str, int, float)) else name

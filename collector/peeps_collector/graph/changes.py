@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What changed between two states of a node, as rows of `node`, `node_change` and `edge_change`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from peeps_otel import semconv
+from peeps_otel.model import Edge, Node
+
+from ..decode.values import json_text
+from ..store.schema import EDGE_CHANGE, NODE, NODE_CHANGE, Row
+
+
+class Changes:
+    """Collects the rows of one applied snapshot or record. Not thread-safe."""
+
+    def __init__(self, process: str, time_ns: int) -> None:
+        self._process = process
+        self._time_ns = time_ns
+        self.rows: dict[str, list[Row]] = {NODE.name: [], NODE_CHANGE.name: [], EDGE_CHANGE.name: []}
+        self.any = False
+        """Whether anything at all changed, also what is not worth a row."""
+
+    def upsert(self, before: Node | None, node: Node, edges_before: Iterable[Edge], edges: Iterable[Edge]) -> None:
+        if before != node:
+            self.any = True
+            if before is None or not _same_identity(before, node):
+                self.rows[NODE.name].append(self._identity(node))
+            # Step counters move all the time and are worth no history of their own.
+            if before is None or not _same_but_steps(before, node):
+                self.rows[NODE_CHANGE.name].append(self._change("upsert", node))
+        old, new = set(edges_before), set(edges)
+        if old != new:
+            self.any = True
+            self.rows[EDGE_CHANGE.name] += [self._edge("remove", edge) for edge in old - new]
+            self.rows[EDGE_CHANGE.name] += [self._edge("add", edge) for edge in new - old]
+
+    def gone(self, node: Node, edges: Iterable[Edge]) -> None:
+        self.any = True
+        self.rows[NODE_CHANGE.name].append(self._change("gone", node))
+        self.rows[EDGE_CHANGE.name] += [self._edge("remove", edge) for edge in edges]
+
+    def _identity(self, node: Node) -> Row:
+        method, correlation = node.attributes.get(semconv.METHOD), node.attributes.get(semconv.CORRELATION)
+        return (
+            node.id,
+            self._process,
+            node.kind.value,
+            node.name,
+            node.created_at,
+            node.source,
+            node.confidence.value,
+            None if method is None else str(method),
+            None if correlation is None else str(correlation),
+        )
+
+    def _change(self, op: str, node: Node) -> Row:
+        wait = node.wait
+        return (
+            self._time_ns,
+            self._process,
+            node.id,
+            op,
+            node.state,
+            None if node.providers is None else node.providers.value,
+            None if wait is None else wait.operation,
+            None if wait is None else wait.since_ns,
+            None if wait is None else wait.source,
+            None if wait is None else wait.needs,
+            None if wait is None else wait.deadline_ns,
+            None if wait is None else wait.exact,
+            node.steps,
+            json_text([[frame.function, frame.file, frame.line] for frame in node.stack]) if node.stack else None,
+            json_text(node.attributes),
+        )
+
+    def _edge(self, op: str, edge: Edge) -> Row:
+        return (
+            self._time_ns,
+            self._process,
+            op,
+            edge.kind.value,
+            edge.src,
+            edge.dst,
+            edge.since_ns,
+            edge.source,
+            edge.confidence.value,
+            edge.cancels,
+        )
+
+
+def _same_identity(a: Node, b: Node) -> bool:
+    return (a.name, a.source, a.created_at) == (b.name, b.source, b.created_at)
+
+
+def _same_but_steps(a: Node, b: Node) -> bool:
+    return (a.state, a.providers, a.wait, a.stack, a.attributes, a.name) == (
+        b.state,
+        b.providers,
+        b.wait,
+        b.stack,
+        b.attributes,
+        b.name,
+    )

@@ -1,0 +1,202 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The book of findings: what the collector's own diagnosis and the processes report, one entry a finding.
+
+A finding is open as long as anybody reports it: the collector's last look, or a process that has not said `resolved`,
+has not gone, and whose own snapshots do not show that a member has stopped waiting.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from peeps_otel import semconv
+from peeps_otel.model import Finding, Level
+from peeps_otel.model.jsonable import finding_to_json
+
+from ..decode.logs import FindingRecord
+from ..decode.values import json_text
+from ..store.buffer import RowBuffer
+from ..store.schema import FINDING, FINDING_EVENT
+from .live import LiveGraph, View
+from .process import State
+
+COLLECTOR = ""
+"""The reporter that is the collector itself; every other is a process id."""
+_LEVELS = list(Level)
+_RUNNABLE_KINDS = ("task:", "thread:")
+_HISTORY = 200
+
+
+@dataclass(slots=True)
+class Entry:
+    """A finding with its life. Times are the collector's clock."""
+
+    finding: Finding
+    blocked_count: int
+    processes: list[str]
+    first_seen_ns: int
+    last_seen_ns: int
+    state: str = semconv.FINDING_OPEN
+    reports: dict[str, tuple[Finding, int, int]] = field(default_factory=dict[str, tuple[Finding, int, int]])
+
+    def to_json(self) -> dict[str, Any]:
+        """The shape of docs/api.md without `nodes`."""
+        return finding_to_json(self.finding) | {
+            "state": self.state,
+            "blocked_count": self.blocked_count,
+            "processes": self.processes,
+            "first_seen_ns": self.first_seen_ns,
+            "last_seen_ns": self.last_seen_ns,
+        }
+
+
+class FindingBook:
+    """Thread-safe. `history`: findings of earlier runs as JSON, newest first."""
+
+    def __init__(self, live: LiveGraph, rows: RowBuffer, history: list[dict[str, Any]]) -> None:
+        self._live = live
+        self._rows = rows
+        self._lock = threading.RLock()
+        self._open: dict[str, Entry] = {}
+        self._ended: deque[dict[str, Any]] = deque(history, maxlen=_HISTORY)
+
+    def open(self) -> list[Entry]:
+        """Worst first: level, then number blocked, then age."""
+        with self._lock:
+            return sorted(
+                self._open.values(),
+                key=lambda e: (_LEVELS.index(e.finding.level), -e.blocked_count, e.finding.since_ns),
+            )
+
+    def ended(self) -> list[dict[str, Any]]:
+        """At most 200, newest first."""
+        with self._lock:
+            return list(self._ended)
+
+    def find(self, finding_id: str) -> dict[str, Any] | None:
+        with self._lock:
+            entry = self._open.get(finding_id)
+            if entry is not None:
+                return entry.to_json()
+            return next((ended for ended in self._ended if ended["id"] == finding_id), None)
+
+    def reported(self, process: str, record: FindingRecord, now_ns: int) -> None:
+        """A process says that a finding is open or resolved."""
+        with self._lock:
+            if record.open:
+                self._report(process, record.finding, record.blocked_count, record.time_ns, now_ns)
+            else:
+                self._withdraw(record.finding.id, process, now_ns)
+
+    def looked(self, findings: list[Finding], undecided: Mapping[str, object], now_ns: int) -> None:
+        """The result of one look of the collector's diagnosis. A finding that is not in it any more is withdrawn,
+        unless a member belongs to a process that could not be judged now (`undecided`)."""
+        with self._lock:
+            seen = {finding.id for finding in findings}
+            for finding in findings:
+                self._report(COLLECTOR, finding, len(finding.blocked), now_ns, now_ns)
+            for entry in list(self._open.values()):
+                if (
+                    COLLECTOR in entry.reports
+                    and entry.finding.id not in seen
+                    and undecided.keys().isdisjoint(entry.processes)
+                ):
+                    self._withdraw(entry.finding.id, COLLECTOR, now_ns)
+
+    def check_reports(self, now_ns: int) -> None:
+        """Withdraws what a process reported once, but what its graph shows to be over."""
+        processes = self._live.processes()
+        view = self._live.view()
+        with self._lock:
+            for entry in list(self._open.values()):
+                for reporter, (finding, _, reported_ns) in list(entry.reports.items()):
+                    if reporter == COLLECTOR:
+                        continue
+                    process = processes.get(reporter)
+                    if process is None or process.state is State.GONE:
+                        self._withdraw(entry.finding.id, reporter, now_ns)
+                    elif process.sequence and not process.needs_key_frame and process.time_ns > reported_ns:
+                        if _still_waiting(finding, view):
+                            entry.last_seen_ns = max(entry.last_seen_ns, process.pulse_ns)
+                        else:
+                            self._withdraw(entry.finding.id, reporter, now_ns)
+
+    def _report(self, reporter: str, finding: Finding, blocked: int, time_ns: int, now_ns: int) -> None:
+        entry = self._open.get(finding.id)
+        if entry is None:
+            entry = self._open[finding.id] = Entry(finding, blocked, [], now_ns, now_ns)
+            change = "opened"
+        else:
+            change = ""
+        before = (entry.finding.level, entry.finding.title, entry.blocked_count)
+        entry.reports[reporter] = (finding, blocked, time_ns)
+        entry.last_seen_ns = now_ns
+        self._choose(entry)
+        if not change and before != (entry.finding.level, entry.finding.title, entry.blocked_count):
+            change = "changed"
+        if change:
+            self._record(entry, change, now_ns)
+
+    def _withdraw(self, finding_id: str, reporter: str, now_ns: int) -> None:
+        entry = self._open.get(finding_id)
+        if entry is None or entry.reports.pop(reporter, None) is None:
+            return
+        if entry.reports:
+            self._choose(entry)
+            return
+        del self._open[finding_id]
+        entry.state = semconv.FINDING_RESOLVED
+        entry.last_seen_ns = now_ns
+        self._ended.appendleft(entry.to_json())
+        self._record(entry, semconv.FINDING_RESOLVED, now_ns)
+
+    def _choose(self, entry: Entry) -> None:
+        """The surest report speaks; of equals the collector's, which sees all processes."""
+        entry.finding, _, _ = min(
+            (report for _, report in sorted(entry.reports.items())), key=lambda r: _LEVELS.index(r[0].level)
+        )
+        entry.blocked_count = max(max(count, len(finding.blocked)) for finding, count, _ in entry.reports.values())
+        owner = self._live.view().owner
+        members = {owner[node] for node in entry.finding.core if node in owner}
+        entry.processes = sorted(members | {reporter for reporter in entry.reports if reporter != COLLECTOR})
+
+    def _record(self, entry: Entry, change: str, now_ns: int) -> None:
+        finding = entry.finding
+        self._live.touch()
+        self._rows.add(
+            FINDING_EVENT.name,
+            [(now_ns, finding.id, change, finding.level.value, entry.blocked_count, finding.title)],
+        )
+        self._rows.add(
+            FINDING.name,
+            [
+                (
+                    finding.id,
+                    finding.kind.value,
+                    finding.level.value,
+                    entry.state,
+                    finding.title,
+                    finding.since_ns,
+                    entry.first_seen_ns,
+                    entry.last_seen_ns,
+                    entry.processes,
+                    finding.core,
+                    entry.blocked_count,
+                    finding.advice,
+                    json_text(entry.to_json()),
+                )
+            ],
+        )
+
+
+def _still_waiting(finding: Finding, view: View) -> bool:
+    for node_id in finding.core:
+        if node_id.startswith(_RUNNABLE_KINDS):
+            node = view.nodes.get(node_id)
+            if node is None or node.wait is None:
+                return False
+    return True

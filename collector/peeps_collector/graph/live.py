@@ -1,0 +1,316 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The live graph: everything that is alive now in every process that sends.
+
+The snapshot stream of a process is the authority; readable node records fill in where there is no stream, or where
+they are newer than it (last writer by snapshot sequence). A gap in the stream keeps what is known, but takes the
+process out of the diagnosis until its next key frame: a task whose progress was missed must not look stuck.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+from peeps_otel.model import Edge, Graph, Node, Snapshot
+from peeps_otel.model.snapshot_pb2 import Snapshot as SnapshotMessage
+from peeps_otel.model.wire import Decoder, WireError
+
+from ..decode.logs import GoneRecord, NodeRecord
+from ..decode.resource import ProcessInfo
+from ..decode.values import json_text
+from ..store.buffer import RowBuffer
+from ..store.schema import PROCESS, SNAPSHOT
+from .changes import Changes
+from .process import FORGET_NS, Process, State
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The live graph at one version. Shared by its readers, which must not change it."""
+
+    version: int
+    nodes: dict[str, Node]
+    owner: dict[str, str]
+    out: dict[str, tuple[Edge, ...]]
+
+
+class LiveGraph:
+    """Thread-safe: one lock, held for the length of one applied snapshot or one copy."""
+
+    def __init__(self, rows: RowBuffer) -> None:
+        self._rows = rows
+        self._lock = threading.RLock()
+        self._processes: dict[str, Process] = {}
+        self._version = 1
+        self._view: View | None = None
+        self.last_change_ns = 0
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    def seen(self, info: ProcessInfo, now_ns: int) -> None:
+        """Something arrived from this process."""
+        with self._lock:
+            process = self._processes.get(info.id)
+            if process is None:
+                process = self._processes[info.id] = Process(info, now_ns, now_ns)
+                self._store_process(process)
+            elif process.info != info:
+                process.info = info
+                self._store_process(process)
+            process.last_seen_ns = now_ns
+
+    def apply_snapshot(self, info: ProcessInfo, body: bytes, now_ns: int) -> bool:
+        """Applies one `peeps.snapshot`. False where it was old (a repetition).
+
+        Raises WireError; what is known stays.
+        """
+        with self._lock:
+            self.seen(info, now_ns)
+            process = self._processes[info.id]
+            stream_id, sequence, time_ns = _head(body)
+            same = process.stream_id == stream_id
+            if same and sequence <= process.sequence:
+                return False
+            if not same and process.sequence and time_ns < process.stream_began_ns:
+                return False  # a late one of the stream before
+            if not same and stream_id in process.past_streams:
+                # Replaced, but still speaking: a forked copy under the same identity. Two programs, two graphs.
+                return self.apply_snapshot(replace(info, id=f"{info.id}/{stream_id:016x}"), body, now_ns)
+            decoder = process.decoder if same else Decoder()
+            snapshot = decoder.decode(body)
+            if not same:
+                if process.sequence and process.stream_id is not None:
+                    process.past_streams.add(process.stream_id)
+                    self._end_all(process, time_ns)
+                process.forget_stream()
+                process.stream_id, process.decoder, process.stream_began_ns = stream_id, decoder, time_ns
+            self._follow(process, snapshot)
+            changes = self._replace(process, snapshot)
+            self._rows.add(SNAPSHOT.name, [_snapshot_row(process, snapshot, len(body), now_ns)])
+            self._commit(process, changes, now_ns)
+            if snapshot.key_frame and not snapshot.nodes and not snapshot.interval_ns:
+                self._end(process, snapshot.time_ns)  # nothing is alive and no further snapshot: goodbye
+            return True
+
+    def apply_node(self, info: ProcessInfo, record: NodeRecord, now_ns: int) -> bool:
+        """Applies one `peeps.node`. False where the stream or a later record already said more."""
+        with self._lock:
+            self.seen(info, now_ns)
+            process = self._processes[info.id]
+            node = record.node
+            if not self._newer(process, node.id, record.stream_id, record.sequence):
+                return False
+            changes = Changes(info.id, record.time_ns)
+            edges = tuple(record.edges)
+            changes.upsert(process.nodes.get(node.id), node, process.out.get(node.id, ()), edges)
+            process.nodes[node.id], process.out[node.id] = node, edges
+            if record.sequence is not None:
+                process.node_sequence[node.id] = record.sequence
+            self._commit(process, changes, now_ns)
+            return True
+
+    def apply_gone(self, info: ProcessInfo, record: GoneRecord, now_ns: int) -> bool:
+        """Applies one `peeps.node.gone`."""
+        with self._lock:
+            self.seen(info, now_ns)
+            process = self._processes[info.id]
+            node = process.nodes.get(record.node_id)
+            if node is None or not self._newer(process, node.id, record.stream_id, record.sequence):
+                return False
+            changes = Changes(info.id, record.time_ns)
+            changes.gone(node, process.out.pop(node.id, ()))
+            del process.nodes[node.id]
+            process.node_sequence.pop(node.id, None)
+            self._commit(process, changes, now_ns)
+            return True
+
+    def expire(self, now_ns: int) -> None:
+        """Moves processes to SILENT and GONE by the clock, and forgets those that ended long ago."""
+        with self._lock:
+            for process in list(self._processes.values()):
+                state = process.state_at(now_ns)
+                if state is State.GONE and process.state is not State.GONE:
+                    self._end(process, process.time_ns or process.last_seen_ns)
+                elif state is not process.state:
+                    process.state = state
+                    self._store_process(process)
+                    self._touch()
+                elif state in {State.GONE, State.FOREIGN} and now_ns - process.last_seen_ns > FORGET_NS:
+                    del self._processes[process.info.id]
+
+    def touch(self) -> None:
+        """A new version without a change of the graph: a finding came or went."""
+        with self._lock:
+            self._touch()
+
+    def store_processes(self) -> None:
+        """Writes every process down as it stands; for the end."""
+        with self._lock:
+            for process in self._processes.values():
+                self._store_process(process)
+
+    # --- reading ----------------------------------------------------------------------------------------------------
+
+    @property
+    def version(self) -> int:
+        return self._version
+
+    def view(self) -> View:
+        with self._lock:
+            if self._view is None or self._view.version != self._version:
+                nodes: dict[str, Node] = {}
+                owner: dict[str, str] = {}
+                out: dict[str, tuple[Edge, ...]] = {}
+                for process in self._processes.values():
+                    nodes |= process.nodes
+                    out |= process.out
+                    owner |= dict.fromkeys(process.nodes, process.info.id)
+                self._view = View(self._version, nodes, owner, out)
+            return self._view
+
+    def diagnosable(self) -> tuple[Graph, dict[str, int]]:
+        """The merged graph of the processes whose picture is complete, and the `updates` of each of them."""
+        with self._lock:
+            nodes: dict[str, Node] = {}
+            edges: list[Edge] = []
+            updates: dict[str, int] = {}
+            for key, process in self._processes.items():
+                if process.needs_key_frame or not process.updates:
+                    continue
+                updates[key] = process.updates
+                nodes |= process.nodes
+                for outgoing in process.out.values():
+                    edges += outgoing
+            return Graph(nodes, edges), updates
+
+    def processes(self) -> dict[str, Process]:
+        """Shallow; read single fields only."""
+        with self._lock:
+            return dict(self._processes)
+
+    def not_answered(self) -> list[str]:
+        """Processes whose picture is old or incomplete."""
+        with self._lock:
+            return [k for k, p in self._processes.items() if p.state is State.SILENT or p.needs_key_frame]
+
+    # --- inside, with the lock held ----------------------------------------------------------------------------------
+
+    def _newer(self, process: Process, node: str, stream_id: int | None, sequence: int | None) -> bool:
+        if sequence is None:
+            # Says nothing about its place: believed, unless a snapshot stream knows better.
+            return process.sequence == 0
+        if process.sequence and stream_id is not None and stream_id != process.stream_id:
+            return False
+        return sequence > process.sequence and sequence >= process.node_sequence.get(node, 0)
+
+    def _follow(self, process: Process, snapshot: Snapshot) -> None:
+        expected = process.sequence + 1
+        if snapshot.key_frame:
+            process.needs_key_frame, process.missed = False, 0
+        elif snapshot.sequence != expected:
+            process.needs_key_frame = True
+            process.missed += snapshot.sequence - expected
+        process.sequence = snapshot.sequence
+        process.time_ns = snapshot.time_ns
+        process.interval_ns = snapshot.interval_ns
+        process.cpu_ns = snapshot.cpu_ns
+        process.dropped = snapshot.dropped
+        process.coverage, process.shed = snapshot.coverage, snapshot.shed
+
+    def _replace(self, process: Process, snapshot: Snapshot) -> Changes:
+        changes = Changes(process.info.id, snapshot.time_ns)
+        outgoing: dict[str, list[Edge]] = {node.id: [] for node in snapshot.nodes}
+        for edge in snapshot.edges:
+            if edge.src in outgoing:
+                outgoing[edge.src].append(edge)
+        ended = [node for node in process.nodes if node not in outgoing] if snapshot.key_frame else snapshot.gone
+        for node_id in ended:
+            node = process.nodes.pop(node_id, None)
+            if node is not None:
+                changes.gone(node, process.out.pop(node_id, ()))
+        for node in snapshot.nodes:
+            edges = tuple(outgoing[node.id])
+            changes.upsert(process.nodes.get(node.id), node, process.out.get(node.id, ()), edges)
+            process.nodes[node.id], process.out[node.id] = node, edges
+        process.node_sequence = {n: s for n, s in process.node_sequence.items() if s > snapshot.sequence}
+        return changes
+
+    def _commit(self, process: Process, changes: Changes, now_ns: int) -> None:
+        process.updates += 1
+        process.pulse_ns = now_ns
+        if process.state is not State.LIVE:
+            process.state = State.LIVE
+            self._store_process(process)
+            self._touch()
+        for table, rows in changes.rows.items():
+            self._rows.add(table, rows)
+        if changes.any:
+            self.last_change_ns = now_ns
+            self._touch()
+
+    def _end_all(self, process: Process, time_ns: int) -> None:
+        changes = Changes(process.info.id, time_ns)
+        for node in process.nodes.values():
+            changes.gone(node, process.out.get(node.id, ()))
+        for table, rows in changes.rows.items():
+            self._rows.add(table, rows)
+        self._touch()
+
+    def _end(self, process: Process, time_ns: int) -> None:
+        self._end_all(process, time_ns)
+        process.forget_stream()
+        process.updates += 1
+        process.state = State.GONE
+        self._store_process(process)
+
+    def _touch(self) -> None:
+        self._version += 1
+
+    def _store_process(self, process: Process) -> None:
+        info = process.info
+        self._rows.add(
+            PROCESS.name,
+            [
+                (
+                    info.id,
+                    info.service,
+                    info.pid,
+                    info.host,
+                    info.runtime,
+                    process.state.value,
+                    process.first_seen_ns,
+                    process.last_seen_ns,
+                    json_text(info.resource),
+                )
+            ],
+        )
+
+
+def _head(body: bytes) -> tuple[int, int, int]:
+    """Stream id, sequence and time. The decoder may only see what will be applied: it keeps the stream's state."""
+    try:
+        message = SnapshotMessage.FromString(body)
+    except Exception as error:  # the protobuf runtimes differ in what they raise
+        raise WireError(f"peeps.snapshot body is not a peeps.v1.Snapshot: {error}") from None
+    return message.stream_id, message.sequence, message.time_unix_nano
+
+
+def _snapshot_row(process: Process, snapshot: Snapshot, size: int, now_ns: int) -> tuple[object, ...]:
+    return (
+        process.info.id,
+        f"{snapshot.stream_id:016x}",
+        snapshot.sequence,
+        snapshot.time_ns,
+        now_ns,
+        snapshot.key_frame,
+        len(snapshot.nodes),
+        len(snapshot.edges),
+        len(snapshot.gone),
+        snapshot.cpu_ns,
+        snapshot.duration_ns,
+        snapshot.interval_ns,
+        snapshot.dropped,
+        size,
+        snapshot.coverage,
+        snapshot.shed,
+    )

@@ -1,0 +1,90 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is known of one process: its nodes, where its snapshot stream stands, and whether it still speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from peeps_otel.model import Edge, Node
+from peeps_otel.model.wire import Decoder
+
+from ..decode.resource import ProcessInfo
+
+SILENT_NS = 5_000_000_000
+GONE_NS = 60_000_000_000
+FORGET_NS = 3_600_000_000_000
+
+
+class State(StrEnum):
+    """LIVE: speaks. SILENT: nothing for three intervals, at least 5 s. GONE: said goodbye, or nothing for 60 s.
+    FOREIGN: sends ordinary telemetry only."""
+
+    LIVE = "live"
+    SILENT = "silent"
+    GONE = "gone"
+    FOREIGN = "foreign"
+
+
+@dataclass(slots=True)
+class Process:
+    """One process. Owned by the live graph and guarded by its lock.
+
+    `updates`: grows with each applied snapshot or node record; `node_sequence`: the last snapshot sequence that a
+    readable node record of this stream named, by node; `past_streams`: streams that were replaced by a newer one.
+    Times are the collector's clock but for `time_ns`, which is the process's own, of its last snapshot.
+    """
+
+    info: ProcessInfo
+    first_seen_ns: int
+    last_seen_ns: int
+    state: State = State.FOREIGN
+    pulse_ns: int = 0
+    stream_id: int | None = None
+    sequence: int = 0
+    time_ns: int = 0
+    stream_began_ns: int = 0
+    past_streams: set[int] = field(default_factory=set[int])
+    interval_ns: int = 0
+    cpu_ns: int = 0
+    dropped: int = 0
+    coverage: list[str] = field(default_factory=list[str])
+    shed: list[str] = field(default_factory=list[str])
+    needs_key_frame: bool = False
+    missed: int = 0
+    updates: int = 0
+    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
+    out: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
+    node_sequence: dict[str, int] = field(default_factory=dict[str, int])
+    decoder: Decoder = field(default_factory=Decoder)
+
+    def state_at(self, now_ns: int) -> State:
+        """The state by the clock; GONE stays until the process sends again."""
+        if self.state in {State.GONE, State.FOREIGN}:
+            return self.state
+        if now_ns - self.last_seen_ns > GONE_NS:
+            return State.GONE
+        # Who sends snapshots is judged by them: metrics alone do not make an old picture fresh.
+        pulse = self.pulse_ns if self.sequence else self.last_seen_ns
+        return State.SILENT if now_ns - pulse > max(3 * self.interval_ns, SILENT_NS) else State.LIVE
+
+    def forget_stream(self) -> None:
+        """Back to knowing nothing of the process's graph; the caller has recorded its nodes as gone."""
+        self.stream_id = None
+        self.sequence = 0
+        self.stream_began_ns = 0
+        self.needs_key_frame = False
+        self.missed = 0
+        self.nodes = {}
+        self.out = {}
+        self.node_sequence = {}
+        self.decoder = Decoder()
+
+    def coverage_notes(self) -> list[str]:
+        """What could not be observed, by the process's own word and by ours."""
+        if not self.needs_key_frame:
+            return list(self.coverage)
+        return [
+            *self.coverage,
+            f"{self.missed} snapshots were missed: the picture is incomplete and not judged until the next key frame",
+        ]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The DuckDB file: schema, one writer, readers."""

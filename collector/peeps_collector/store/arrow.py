@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+"""Rows to Arrow tables and Arrow results to bytes and rows: the only place that knows pyarrow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from .schema import Row, Table
+
+_BATCH_ROWS = 10_000
+_TYPES: dict[str, Any] = {
+    "VARCHAR": pa.string(),
+    "JSON": pa.string(),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+    "VARCHAR[]": pa.list_(pa.string()),
+}
+
+
+def to_arrow(table: Table, rows: Sequence[Row]) -> tuple[Any, int]:
+    """An Arrow table of `rows`, and how many rows had to be left out because a value does not fit its column."""
+    types = [_TYPES[kind] for kind in table.columns.values()]
+    try:
+        return _build(table, types, rows), 0
+    except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError):
+        good = [row for row in rows if _fits(types, row)]
+        return _build(table, types, good), len(rows) - len(good)
+
+
+def _build(table: Table, types: list[Any], rows: Sequence[Row]) -> Any:
+    columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
+    arrays = [pa.array(values, type=kind) for values, kind in zip(columns, types, strict=True)]
+    return pa.table(arrays, names=list(table.columns))
+
+
+def _fits(types: list[Any], row: Row) -> bool:
+    try:
+        for value, kind in zip(row, types, strict=True):
+            pa.array([value], type=kind)
+    except (pa.ArrowException, OverflowError, UnicodeError, TypeError, ValueError):
+        return False
+    return True
+
+
+def batches_of(relation: Any) -> Any:
+    """A lazy reader of a DuckDB relation; the method has another name before DuckDB 2."""
+    read = getattr(relation, "to_arrow_reader", None) or relation.fetch_arrow_reader
+    return read(_BATCH_ROWS)
+
+
+class ResultTooLarge(ValueError):
+    """More bytes than allowed."""
+
+
+class Result:
+    """The rows of a query, at most `limit` of them and at most `limit_bytes`. Raises ResultTooLarge."""
+
+    def __init__(self, reader: Any, limit: int, limit_bytes: int) -> None:
+        self.truncated = False
+        self._schema = reader.schema
+        self._batches: list[Any] = []
+        rows = size = 0
+        for batch in reader:
+            if rows + batch.num_rows > limit:
+                batch = batch.slice(0, limit - rows)
+                self.truncated = True
+            size += batch.get_total_buffer_size() if not self.truncated else batch.nbytes
+            if size > limit_bytes:
+                raise ResultTooLarge(
+                    f"the result is larger than {limit_bytes} bytes; select fewer columns, aggregate, or add LIMIT"
+                )
+            rows += batch.num_rows
+            self._batches.append(batch)
+            if self.truncated:
+                break
+
+    def ipc(self) -> bytes:
+        """An Arrow IPC stream."""
+        sink = pa.BufferOutputStream()
+        with pa.ipc.new_stream(sink, self._schema) as stream:
+            for batch in self._batches:
+                stream.write_batch(batch)
+        return sink.getvalue().to_pybytes()
+
+    def rows(self) -> list[list[Any]]:
+        """Plain Python values, row by row."""
+        rows: list[list[Any]] = []
+        for batch in self._batches:
+            # Column by column: names may repeat in a result.
+            rows += [list(row) for row in zip(*(column.to_pylist() for column in batch.columns), strict=True)]
+        return rows

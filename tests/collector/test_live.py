@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A program's snapshots in, the live graph and the verdict out, through a real collector."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import asdict
+from typing import Any
+
+import pytest
+from collector_support import Deadlock, Program, Running, event, eventually, http, logs_request, new_id
+from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
+
+from peeps_otel.model import Edge, EdgeKind, Finding, Node, NodeKind
+
+
+def node(name: str, kind: NodeKind = NodeKind.TASK) -> Node:
+    return Node(new_id(kind), kind, name, 1_795_000_000_000_000_000, "app.py:1", state="running")
+
+
+def names(collector: Running) -> list[str]:
+    return sorted(n["name"] for n in collector.get("/api/snapshot")["nodes"])
+
+
+def test_a_deadlock_is_found_and_ends(collector: Running) -> None:
+    program, deadlock = Program(), Deadlock()
+    nodes, edges = deadlock.graph()
+    collector.send(program.snapshot(nodes, edges, key_frame=True))
+
+    def stuck() -> bool:
+        collector.send(program.snapshot([]))
+        return bool(collector.get("/api/findings")["verdict"]["stuck"])
+
+    eventually(stuck)
+    answer = collector.get("/api/findings")
+    assert answer["verdict"]["level"] == "PROVEN"
+    assert answer["verdict"]["sentence"].startswith("DEADLOCK, PROVEN, 4")
+    (finding,) = answer["findings"]
+    assert finding["state"] == "open"
+    assert finding["processes"] == ["app-1"]
+    assert set(finding["core"]) == {deadlock.a, deadlock.b, deadlock.db, deadlock.cache}
+    assert finding["blocked"] == [deadlock.tail]
+    assert finding["blocked_count"] == 1
+    assert finding["nodes"].keys() == {*finding["core"], deadlock.tail}
+    assert answer["calm"]["waiting"] == 3
+
+    collector.send(program.snapshot([], gone=[node.id for node in nodes]))
+    eventually(lambda: not collector.get("/api/findings")["verdict"]["stuck"])
+    assert collector.get("/api/findings")["findings"] == []
+    (ended,) = collector.get("/api/findings?history=1")["findings"]
+    assert ended["state"] == "resolved"
+    eventually(lambda: len(collector.sql("SELECT change FROM finding_event")) >= 2)
+    assert collector.sql("SELECT DISTINCT change FROM finding_event ORDER BY ALL")[-1] == ["resolved"]
+
+
+def test_deltas_change_the_graph_and_repetitions_do_not(collector: Running) -> None:
+    program = Program()
+    one, two = node("one"), node("two")
+    first = program.snapshot([one, two], [Edge(EdgeKind.SPAWNED, one.id, two.id)], key_frame=True)
+    collector.send(first)
+    assert names(collector) == ["one", "two"]
+    three = node("three")
+    collector.send(program.snapshot([three], gone=[two.id]))
+    assert names(collector) == ["one", "three"]
+    version = collector.get("/api/snapshot")["version"]
+
+    collector.send(first)
+
+    assert names(collector) == ["one", "three"]
+    assert http(f"http://{collector.api}/api/snapshot?if_version={version}").status == 304
+
+
+def test_a_key_frame_replaces_everything(collector: Running) -> None:
+    program = Program()
+    collector.send(program.snapshot([node("old")], key_frame=True))
+    collector.send(program.snapshot([node("new")], key_frame=True))
+    assert names(collector) == ["new"]
+
+
+def test_a_gap_keeps_what_is_known_and_says_so(collector: Running) -> None:
+    program = Program()
+    collector.send(program.snapshot([node("one")], key_frame=True))
+    program.snapshot([node("lost")])
+    collector.send(program.snapshot([node("three")]))
+
+    (process,) = collector.get("/api/processes")["processes"]
+    assert names(collector) == ["one", "three"]
+    assert process["missed"] == 1
+    assert "missed" in process["coverage"][0]
+    assert collector.get("/api/findings")["not_answered"] == ["app-1"]
+
+    collector.send(program.snapshot([node("all")], key_frame=True))
+    assert names(collector) == ["all"]
+    assert collector.get("/api/processes")["processes"][0]["coverage"] == []
+
+
+def test_a_gap_hides_no_verdict_and_makes_none(collector: Running) -> None:
+    program, deadlock = Program(), Deadlock()
+    nodes, edges = deadlock.graph()
+    collector.send(program.snapshot([], key_frame=True))
+    program.snapshot([])
+    for _ in range(4):  # the same deadlock, but in a stream with a hole
+        collector.send(program.snapshot(nodes, edges))
+    collector.get("/api/findings")
+    assert not collector.get("/api/findings")["verdict"]["stuck"]
+
+
+def test_a_new_stream_forgets_the_old_one(collector: Running) -> None:
+    program = Program()
+    late = program.snapshot([node("before")], key_frame=True)
+    collector.send(late)
+    program.restart()
+    collector.send(program.snapshot([node("after")], key_frame=True))
+    assert names(collector) == ["after"]
+    collector.send(late)
+    assert names(collector) == ["after"]
+
+
+def test_two_streams_under_one_identity_are_two_processes(collector: Running) -> None:
+    parent, child = Program(), Program(stream_id=0xC41D)
+    collector.send(parent.snapshot([node("parent")], key_frame=True))
+    collector.send(child.snapshot([node("child")], key_frame=True))
+    for _ in range(3):
+        collector.send(parent.snapshot([node("p")]))
+        collector.send(child.snapshot([node("c")]))
+    assert names(collector) == ["c", "c", "c", "child", "p", "p", "p"]
+    ids = [process["id"] for process in collector.get("/api/processes")["processes"]]
+    assert ids == ["app-1", "app-1/00000000000051ab"]
+
+
+def test_goodbye(collector: Running) -> None:
+    program = Program()
+    collector.send(program.snapshot([node("one")], key_frame=True))
+    program.interval_ns = 0
+    collector.send(program.snapshot([], key_frame=True))
+    assert names(collector) == []
+    assert collector.get("/api/processes")["processes"][0]["state"] == "gone"
+    sentence = collector.get("/api/findings")["verdict"]["sentence"]
+    assert sentence.startswith("No program is connected; shop (pid 4711) was last heard of")
+
+
+def test_two_processes_are_two_graphs(collector: Running) -> None:
+    one, two = Program(instance="a", service="front"), Program(instance="b", service="back", pid=2)
+    collector.send(one.snapshot([node("x")], key_frame=True))
+    collector.send(two.snapshot([node("y"), node("lock", NodeKind.LOCK)], key_frame=True))
+    assert names(collector) == ["lock", "x", "y"]
+    assert [n["name"] for n in collector.get("/api/snapshot?process=b&kind=task")["nodes"]] == ["y"]
+    assert {p["service"]: p["tasks"] for p in collector.get("/api/processes")["processes"]} == {"front": 1, "back": 1}
+
+
+def test_the_neighbourhood_of_a_node_and_the_members_of_a_limit(collector: Running) -> None:
+    program = Program()
+    chain = [node(f"n{i}") for i in range(5)]
+    edges = [Edge(EdgeKind.SPAWNED, a.id, b.id) for a, b in itertools.pairwise(chain)]
+    collector.send(program.snapshot(chain, edges, key_frame=True))
+    near = collector.get(f"/api/snapshot?focus={chain[0].id}&depth=1")
+    assert sorted(n["name"] for n in near["nodes"]) == ["n0", "n1"]
+    assert [(e["src"], e["dst"]) for e in near["edges"]] == [(chain[0].id, chain[1].id)]
+    cut = collector.get("/api/snapshot?limit=2")
+    assert (len(cut["nodes"]), cut["total_nodes"], cut["truncated"]) == (2, 5, True)
+
+
+def test_a_node_with_its_history_and_after_its_end(collector: Running) -> None:
+    program = Program()
+    one, two = node("one"), node("two")
+    collector.send(program.snapshot([one, two], [Edge(EdgeKind.SPAWNED, one.id, two.id)], key_frame=True))
+    answer = collector.get(f"/api/node/{two.id}")
+    assert answer["node"]["process"] == "app-1"
+    assert [e["src"] for e in answer["edges_in"]] == [one.id]
+    assert answer["neighbours"][one.id]["name"] == "one"
+    collector.send(program.snapshot([], gone=[two.id]))
+    ended = eventually(lambda: _ended(collector, two.id))
+    assert (ended["node"]["name"], ended["node"]["state"]) == ("two", "gone")
+    assert [h["change"] for h in ended["history"]] == ["gone", "state"]
+    assert http(f"http://{collector.api}/api/node/{new_id(NodeKind.TASK)}").status == 404
+
+
+def _ended(collector: Running, node_id: str) -> dict[str, Any] | None:
+    answer = http(f"http://{collector.api}/api/node/{node_id}")
+    found = answer.json() if answer.status == 200 else None
+    return found if found and len(found["history"]) == 2 else None
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [("limit=0", "limit"), ("limit=20001", "limit"), ("depth=7", "depth"), ("limit=x", "limit")],
+)
+def test_bad_parameters_are_named(collector: Running, query: str, field: str) -> None:
+    answer = http(f"http://{collector.api}/api/snapshot?{query}")
+    assert answer.status == 400
+    assert answer.json()["error"]["field"] == field
+
+
+def test_only_our_own_names_and_pages(collector: Running) -> None:
+    url = f"http://{collector.api}/health"
+    assert http(url, headers={"host": "localhost:1"}).status == 200
+    assert http(url, headers={"host": "attacker.example"}).status == 403
+    assert http(url, headers={"origin": "https://attacker.example"}).status == 403
+
+
+def test_a_program_may_report_what_the_collector_cannot_see(collector: Running) -> None:
+    program, deadlock = Program(), Deadlock()
+    collector.send(program.request(finding_event(deadlock.finding(), "open", blocked=31)))
+    (finding,) = collector.get("/api/findings")["findings"]
+    assert (finding["level"], finding["blocked_count"], finding["processes"]) == ("PROVEN", 31, ["app-1"])
+    assert finding["evidence"][0]["hold_source"] == "app.py:45"
+    collector.send(program.request(finding_event(deadlock.finding(), "resolved")))
+    assert collector.get("/api/findings")["findings"] == []
+
+
+def test_a_reported_finding_found_again_is_one_and_ends_with_its_wait(collector: Running) -> None:
+    program, deadlock = Program(), Deadlock()
+    nodes, edges = deadlock.graph()
+    collector.send(program.request(finding_event(deadlock.finding(), "open", blocked=31)))
+    collector.send(program.snapshot(nodes, edges, key_frame=True))
+
+    def found_again() -> bool:
+        collector.send(program.snapshot([]))
+        return collector.get("/api/findings")["findings"][0]["blocked"] == [deadlock.tail]
+
+    eventually(found_again)
+    assert len(collector.get("/api/findings")["findings"]) == 1
+    collector.send(program.snapshot([], gone=[deadlock.a]))
+    eventually(lambda: not collector.get("/api/findings")["findings"])
+
+
+def test_readable_nodes_without_any_snapshot(collector: Running) -> None:
+    one, lock = new_id(NodeKind.TASK), new_id(NodeKind.LOCK)
+    attributes = {
+        "peeps.node.id": one,
+        "peeps.node.name": "reader",
+        "peeps.created_at": 1_795_000_000_000_000_000,
+        "peeps.source": "app.py:3",
+        "peeps.wait.operation": "lock.acquire",
+        "peeps.wait.since": 1_795_000_000_000_000_001,
+        "peeps.snapshot.sequence": 5,
+        "peeps.stream.id": "51ab",
+        "code.stacktrace": 'Traceback:\n  File "app.py", line 3, in read\n    x\n  File "lib.py", in acquire',
+        "peeps.edges": [{"kind": "needs", "dst": lock, "since": 7}],
+        "app.size": 1.5,
+    }
+    collector.send(logs_request(event("peeps.node", attributes)))
+    answer = collector.get(f"/api/node/{one}")
+    assert answer["node"]["wait"]["source"] == "app.py:3"
+    assert answer["node"]["stack"] == [
+        {"function": "read", "file": "app.py", "line": 3},
+        {"function": "acquire", "file": "lib.py", "line": None},
+    ]
+    assert answer["edges_out"][0]["dst"] == lock
+
+    def rename(name: str, sequence: int) -> str:
+        changed = attributes | {"peeps.node.name": name, "peeps.snapshot.sequence": sequence}
+        collector.send(logs_request(event("peeps.node", changed)))
+        return collector.get(f"/api/node/{one}")["node"]["name"]
+
+    assert rename("older", 4) == "reader"
+    assert rename("newer", 6) == "newer"
+    collector.send(logs_request(event("peeps.node.gone", {"peeps.node.id": one, "peeps.snapshot.sequence": 7})))
+    assert names(collector) == []
+
+
+def test_a_late_readable_node_does_not_undo_a_snapshot(collector: Running) -> None:
+    program = Program()
+    one = node("one")
+    collector.send(program.snapshot([one], key_frame=True))
+    collector.send(program.snapshot([], gone=[one.id]))
+    late = {
+        "peeps.node.id": one.id,
+        "peeps.created_at": 1,
+        "peeps.source": "app.py:1",
+        "peeps.snapshot.sequence": 1,
+        "peeps.stream.id": f"{program.stream_id:x}",
+    }
+    collector.send(program.request(event("peeps.node", late)))
+    assert names(collector) == []
+
+
+def finding_event(finding: Finding, state: str, blocked: int = 0) -> LogRecord:
+    attributes = {
+        "peeps.finding.id": finding.id,
+        "peeps.finding.kind": finding.kind.value,
+        "peeps.finding.level": finding.level.value,
+        "peeps.finding.title": finding.title,
+        "peeps.finding.state": state,
+        "peeps.finding.since": finding.since_ns,
+        "peeps.finding.core": finding.core,
+        "peeps.finding.cycle": finding.cycle,
+        "peeps.finding.blocked.count": blocked,
+        "peeps.finding.advice": finding.advice,
+        "peeps.finding.evidence": [
+            {key: value for key, value in asdict(link).items() if value is not None} for link in finding.evidence
+        ],
+    }
+    return event("peeps.finding", attributes)

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""OTLP/gRPC, on the same port as HTTP: bytes by hand and the stock exporters of OpenTelemetry."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import grpc
+import pytest
+from collector_support import Program, Running, event, eventually, logs_request, new_id
+from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
+from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
+from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
+from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk.resources import Resource
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
+
+from peeps_otel.model import Node, NodeKind
+
+LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+
+
+@pytest.fixture
+def channel(collector: Running) -> Iterator[grpc.Channel]:
+    with grpc.insecure_channel(collector.listen) as channel:
+        yield channel
+
+
+def test_a_snapshot_and_a_bad_record(collector: Running, channel: grpc.Channel) -> None:
+    export = channel.unary_unary(LOGS)
+    program = Program()
+    node = Node(new_id(NodeKind.TASK), NodeKind.TASK, "one", 1, "app.py:1")
+    for request in (program.snapshot([node], key_frame=True), program.snapshot([])):
+        assert export(request.SerializeToString(), timeout=20) == b""
+    assert [n["name"] for n in collector.get("/api/snapshot")["nodes"]] == ["one"]
+
+    bad = program.request(event("peeps.node", {"peeps.node.id": "task:?"}), event("note", body="kept"))
+    answer = ExportLogsServiceResponse.FromString(export(bad.SerializeToString(), timeout=20))
+    assert answer.partial_success.rejected_log_records == 1
+    assert answer.partial_success.error_message.startswith("process shop (pid 4711): peeps.node: peeps.node.id")
+    eventually(lambda: collector.sql("SELECT body FROM log") == [["kept"]])
+
+
+@pytest.mark.parametrize(
+    ("method", "body", "code"),
+    [
+        (LOGS, b"\xff\xff", grpc.StatusCode.INVALID_ARGUMENT),
+        ("/opentelemetry.proto.collector.logs.v1.LogsService/Nothing", b"", grpc.StatusCode.UNIMPLEMENTED),
+    ],
+)
+def test_errors(channel: grpc.Channel, method: str, body: bytes, code: grpc.StatusCode) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        channel.unary_unary(method)(body, timeout=20)
+    assert caught.value.code() is code  # pyright: ignore
+
+
+@pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
+def test_too_large(start: Any, compression: grpc.Compression) -> None:
+    collector = start(PEEPS_MAX_REQUEST_BYTES="100000")
+    request = logs_request(event("big", body="x" * 200_000)).SerializeToString()
+    with (
+        grpc.insecure_channel(collector.listen, compression=compression) as channel,
+        pytest.raises(grpc.RpcError) as caught,
+    ):
+        channel.unary_unary(LOGS)(request, timeout=20)
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED  # pyright: ignore
+
+
+@pytest.mark.parametrize("transport", ["grpc", "http"])
+def test_stock_exporters_are_foreign_but_welcome(collector: Running, transport: str) -> None:
+    exporter: SpanExporter = (
+        GrpcSpanExporter(endpoint=f"http://{collector.listen}", insecure=True)
+        if transport == "grpc"
+        else HttpSpanExporter(endpoint=f"http://{collector.listen}/v1/traces")
+    )
+    provider = TracerProvider(resource=Resource({"service.name": "foreign"}))
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    with provider.get_tracer("t").start_as_current_span("work", attributes={"k": "v"}) as span:
+        span.add_event("happened")
+    provider.shutdown()
+    rows = eventually(lambda: collector.sql("SELECT name, service, attributes->>'k', events->0->>'name' FROM span"))
+    assert rows == [["work", "foreign", "v", "happened"]]
+    (process,) = collector.get("/api/processes")["processes"]
+    assert process["state"] == "foreign"
+    assert "tasks" not in process
+    assert collector.get("/api/findings")["verdict"]["sentence"] == "No program is connected."
+
+
+def test_stock_metrics(collector: Running) -> None:
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=f"http://{collector.listen}/v1/metrics"))
+    provider = MeterProvider(metric_readers=[reader], resource=Resource({"service.name": "foreign"}))
+    provider.get_meter("t").create_counter("requests", unit="{request}").add(3, {"route": "/"})
+    provider.shutdown()
+    rows = eventually(
+        lambda: collector.sql("SELECT value, unit, attributes->>'route' FROM metric WHERE name = 'requests'")
+    )
+    assert rows == [[3.0, "{request}", "/"]]

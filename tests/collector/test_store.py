@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The database file: it survives `kill -9`, is refused where it is not ours, and is what docs/schema.md says."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from collector_support import Deadlock, Program, Running, event, eventually, logs_request, peeps
+
+from peeps_collector.store.buffer import RowBuffer
+from peeps_collector.store.file import StoreError, open_database
+from peeps_collector.store.schema import LOG, NODE_CHANGE, TABLES
+from peeps_collector.store.writer import Writer
+
+HOUR = 3_600_000_000_000
+
+
+def test_kill_9_loses_at_most_the_last_tick(start: Any) -> None:
+    collector: Running = start()
+    program, deadlock = Program(), Deadlock()
+    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
+    collector.send(logs_request(event("note", body="first")))
+    eventually(lambda: collector.sql("SELECT count(*) FROM log") == [[1]])
+    eventually(lambda: collector.sql("SELECT count(*) FROM node") == [[5]])
+    for number in range(20):  # in the middle of work
+        collector.send(logs_request(event("note", body=f"later {number}")))
+    collector.process.kill()
+    collector.process.communicate(timeout=20)
+
+    again: Running = start(database=collector.database)
+    kept = [body for (body,) in again.sql("SELECT body FROM log ORDER BY time_ns")]
+    assert kept[0] == "first"
+    assert kept[1:] == [f"later {number}" for number in range(len(kept) - 1)]
+    assert again.sql("SELECT op, count(*) FROM node_change GROUP BY op ORDER BY op") == [["lost", 5], ["upsert", 5]]
+    assert again.sql("SELECT DISTINCT state FROM process WHERE process = 'app-1'") == [["gone"]]
+    ended = again.get(f"/api/node/{deadlock.a}")["node"]
+    assert (ended["name"], ended["state"], ended["stack"][0]["file"]) == ("worker-a", "gone", "app.py")
+
+
+def test_a_restarted_collector_goes_on_with_the_same_nodes(start: Any) -> None:
+    collector: Running = start()
+    program, deadlock = Program(), Deadlock()
+    nodes, edges = deadlock.graph()
+    collector.send(program.snapshot(nodes, edges, key_frame=True))
+    collector.stop()
+    again: Running = start(database=collector.database)
+    nodes[0].name = "renamed"
+    again.send(program.snapshot(nodes, edges, key_frame=True))
+    eventually(lambda: again.sql("SELECT count(*) FROM node_change WHERE op = 'upsert'") == [[10]])
+    assert again.sql("SELECT count(*) FROM node") == [[5]]
+    assert again.sql("SELECT name FROM node WHERE node = $1", deadlock.a) == [["renamed"]]
+    assert again.sql("SELECT op, count(*) FROM edge_change GROUP BY op ORDER BY op") == [["add", 10], ["lost", 5]]
+
+
+def test_a_clean_end_stores_everything_and_says_nothing(start: Any) -> None:
+    collector: Running = start()
+    collector.send(logs_request(event("note", body="last words")))
+    assert collector.stop() == ""
+    assert collector.process.returncode == 0
+    connection = duckdb.connect(str(collector.database), read_only=True)
+    assert connection.execute("SELECT body FROM log").fetchall() == [("last words",)]
+    assert connection.execute("SELECT tags['storage_version'] FROM duckdb_databases()").fetchone()[0] == "v1.5.0+"  # type: ignore[index]
+    connection.close()
+
+
+def test_a_file_of_another_schema_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other.duckdb"
+    open_database(str(path), "1GB").close()
+    connection = duckdb.connect(str(path))
+    connection.execute("UPDATE meta SET value = '99' WHERE key = 'schema_version'")
+    connection.close()
+    with pytest.raises(StoreError, match="schema version 99; this collector writes version 1"):
+        open_database(str(path), "1GB")
+
+
+def test_somebody_elses_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.duckdb"
+    connection = duckdb.connect(str(path))
+    connection.execute("CREATE TABLE customers (name VARCHAR)")
+    connection.close()
+    with pytest.raises(StoreError, match="is not a database of peeps"):
+        open_database(str(path), "1GB")
+    (tmp_path / "text").write_text("hello " * 1000)
+    with pytest.raises(StoreError, match="set PEEPS_DB to another file"):
+        open_database(str(tmp_path / "text"), "1GB")
+
+
+def test_two_collectors_cannot_share_a_file(collector: Running) -> None:
+    second = peeps(
+        "collector",
+        PEEPS_LISTEN="127.0.0.1:0",
+        PEEPS_OTLP_GRPC="off",
+        PEEPS_OTLP_HTTP="off",
+        PEEPS_API="127.0.0.1:0",
+        PEEPS_DB=str(collector.database),
+    )
+    assert second.returncode == 2
+    assert "another program has it open" in second.stderr
+
+
+def log_row(body: str, received_ns: int) -> tuple[Any, ...]:
+    return ("p", "s", received_ns, 0, None, None, body, None, None, "", "{}", received_ns)
+
+
+def change_row(node: str, op: str, time_ns: int) -> tuple[Any, ...]:
+    return (time_ns, "p", node, op, *[None] * 9, None, "{}")
+
+
+def test_retention_keeps_the_state_of_what_is_alive(tmp_path: Path) -> None:
+    connection = open_database(str(tmp_path / "x.duckdb"), "1GB")
+    now = time.time_ns()
+    rows = RowBuffer(1000)
+    writer = Writer(connection, rows, retention_hours=1.0, clock=lambda: now)
+    rows.add(LOG.name, [log_row("old", now - 2 * HOUR), log_row("new", now)])
+    rows.add(
+        NODE_CHANGE.name,
+        [
+            change_row("alive", "upsert", now - 9 * HOUR),
+            change_row("alive", "upsert", now - 8 * HOUR),
+            change_row("ended", "upsert", now - 8 * HOUR),
+            change_row("ended", "gone", now - 7 * HOUR),
+            change_row("alive", "upsert", now),
+        ],
+    )
+    writer.flush()
+    writer.delete_old()
+    assert connection.execute("SELECT body FROM log").fetchall() == [("new",)]
+    left = connection.execute("SELECT node, time_ns FROM node_change ORDER BY time_ns").fetchall()
+    assert left == [("alive", now - 8 * HOUR), ("alive", now)]
+    assert writer.failure == ""
+    connection.close()
+
+
+def test_a_row_that_does_not_fit_costs_only_itself(tmp_path: Path) -> None:
+    connection = open_database(str(tmp_path / "x.duckdb"), "1GB")
+    rows = RowBuffer(1000)
+    writer = Writer(connection, rows, retention_hours=1.0)
+    rows.add(LOG.name, [log_row("good", 1), log_row("too far", 1 << 70), log_row("\ud800", 2), log_row("fine", 3)])
+    writer.flush()
+    assert connection.execute("SELECT body FROM log ORDER BY time_ns").fetchall() == [("good",), ("fine",)]
+    assert rows.dropped == 2
+    connection.close()
+
+
+def test_a_full_buffer_drops_and_counts() -> None:
+    rows = RowBuffer(3)
+    rows.add("log", [log_row("a", 1)] * 2)
+    rows.add("log", [log_row("b", 1)] * 2)
+    rows.add("log", [log_row("c", 1)])
+    assert (len(rows.take()["log"]), rows.dropped) == (3, 2)
+    rows.add("log", [log_row("d", 1)])
+    assert len(rows.take()["log"]) == 1
+
+
+def test_the_document_is_the_schema(tmp_path: Path) -> None:
+    connection = open_database(str(tmp_path / "x.duckdb"), "1GB")
+    found = connection.execute(
+        "SELECT table_name, column_name, data_type FROM duckdb_columns() WHERE NOT internal ORDER BY ALL"
+    ).fetchall()
+    text = (Path(__file__).parents[2] / "docs" / "schema.md").read_text()
+    described: list[tuple[str, str, str]] = []
+    table = ""
+    for line in text.splitlines():
+        if heading := re.match(r"## `(\w+)`", line):
+            table = heading[1]
+        elif column := re.match(r"\| `(\w+)` \| ([\w\[\]]+) \| \S", line):
+            described.append((table, column[1], column[2]))
+    assert sorted(described) == found
+    assert {name for name, _, _ in found} == {*TABLES, "meta"}
+    for example in re.findall(r"```sql\n(.*?)```", text, re.DOTALL):
+        connection.execute(example)
+    connection.close()

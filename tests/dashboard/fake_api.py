@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A real HTTP server with the shapes of docs/api.md, from scenarios. `python fake_api.py 9130 deadlock` serves one."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import scenarios
+from scenarios import S, World
+
+
+class FakeApi:
+    """Serves the scenario it is given; `show` changes it while it runs. Requests are counted by path."""
+
+    def __init__(self, scenario: str = "deadlock", port: int = 0) -> None:
+        self.world: World = scenarios.make(scenario)
+        self.requests: dict[str, int] = {}
+        api = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                status, answer = api.answer(self.path)
+                body = json.dumps(answer).encode()
+                self.send_response(status)
+                self.send_header("content-type", "application/json")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, format: str, *args: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+        self.address = f"127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+        self._thread.start()
+
+    def show(self, scenario: str) -> None:
+        self.world = scenarios.make(scenario)
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+    def answer(self, target: str) -> tuple[int, dict[str, Any]]:
+        split = urlsplit(target)
+        query = dict(parse_qs(split.query))
+        path = unquote(split.path)
+        self.requests[path] = self.requests.get(path, 0) + 1
+        world = self.world
+        now = time.time_ns() if world.ticking else world.now_ns
+        if path == "/health":
+            return 200, {
+                "status": "ok",
+                "version": "0.1.0",
+                "now_ns": now,
+                "database": "peeps.duckdb",
+                "listen": {"grpc": ["127.0.0.1:9119"], "http": ["127.0.0.1:9119"]},
+                "processes": len(world.processes),
+                "warnings": [],
+            }
+        if path == "/api/processes":
+            return 200, {"now_ns": now, "processes": world.process_rows(now)}
+        if path == "/api/findings":
+            return 200, findings_answer(world, now)
+        if path == "/api/snapshot":
+            return 200, snapshot_answer(world, now, query)
+        if path.startswith("/api/node/"):
+            return node_answer(world, now, path.removeprefix("/api/node/"))
+        return 404, {"error": {"field": "path", "message": f"there is no {path}"}}
+
+
+def findings_answer(world: World, now: int) -> dict[str, Any]:
+    tasks = [n for n in world.nodes.values() if n["kind"] == "task"]
+    waiting = sorted((n for n in tasks if n["wait"]), key=lambda n: n["wait"]["since_ns"])
+    longest = {"node": waiting[0], "age_ns": now - waiting[0]["wait"]["since_ns"]} if waiting else None
+    first = world.findings[0] if world.findings else None
+    return {
+        "now_ns": now,
+        "version": world.version,
+        "verdict": {
+            "stuck": first is not None and first["level"] != "SLOW",
+            "level": first["level"] if first else None,
+            "sentence": first["title"] if first else "Nothing is stuck",
+        },
+        "calm": {
+            "longest_wait": longest,
+            "last_change_ns": now - S // 2,
+            "tasks": len(tasks),
+            "waiting": len(waiting),
+        },
+        "findings": world.findings,
+        "not_answered": world.silent_ids(),
+    }
+
+
+def snapshot_answer(world: World, now: int, query: dict[str, list[str]]) -> dict[str, Any]:
+    keep = set(world.nodes)
+    for finding in world.findings:
+        if query.get("finding") == [finding["id"]]:
+            keep = {*finding["core"], *finding["blocked"]}
+    if "focus" in query:
+        keep = world.around(query["focus"][0], int(query.get("depth", ["2"])[0]))
+    if "process" in query:
+        keep = {i for i in keep if world.nodes[i]["process"] in query["process"]}
+    if "kind" in query:
+        keep = {i for i in keep if world.nodes[i]["kind"] in query["kind"]}
+    limit = int(query.get("limit", ["5000"])[0])
+    core = {i for f in world.findings for i in f["core"]}
+    order = sorted(keep, key=lambda i: (i not in core, (world.nodes[i]["wait"] or {"since_ns": now})["since_ns"], i))
+    ids = set(order[:limit])
+    return {
+        "now_ns": now,
+        "version": world.version,
+        "nodes": [world.nodes[i] for i in order[:limit]],
+        "edges": [e for e in world.edges if e["src"] in ids and e["dst"] in ids],
+        "total_nodes": len(world.nodes),
+        "truncated": len(order) > limit,
+        "processes": [{"id": p["id"], "sequence": 12, "time_ns": now} for p in world.processes],
+        "not_answered": world.silent_ids(),
+    }
+
+
+def node_answer(world: World, now: int, node_id: str) -> tuple[int, dict[str, Any]]:
+    if node_id not in world.nodes:
+        return 404, {"error": {"field": "id", "message": f"no node {node_id} was ever seen"}}
+    out = [e for e in world.edges if e["src"] == node_id]
+    into = [e for e in world.edges if e["dst"] == node_id]
+    near = {e["dst"] for e in out} | {e["src"] for e in into}
+    return 200, {
+        "now_ns": now,
+        "node": world.nodes[node_id],
+        "edges_out": out,
+        "edges_in": into,
+        "neighbours": {i: world.nodes[i] for i in near},
+        "findings": [f for f in world.findings if node_id in f["core"]],
+        "history": [{"time_ns": now - 43 * S, "change": "state", "state": "waiting", "operation": "lock.acquire"}],
+    }
+
+
+if __name__ == "__main__":
+    server = FakeApi(sys.argv[2] if len(sys.argv) > 2 else "deadlock", int(sys.argv[1]) if len(sys.argv) > 1 else 9130)
+    print(f"{server.address}: type a scenario ({', '.join(scenarios.NAMES)})", flush=True)
+    for word in sys.stdin:
+        server.show(word.strip())
+    threading.Event().wait()

@@ -1,0 +1,238 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The explorer in Chromium: what only a browser can show. Pictures go to artifacts/."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import scenarios
+from conftest import PATIENCE_S, explorer_process, free_port
+from fake_api import FakeApi
+
+pytestmark = pytest.mark.browser
+ARTIFACTS = Path(__file__).parents[2] / "artifacts"
+CHANNEL = "channel_full:0000000000000002"
+RING = ["task:A", "lock:DB", "task:B", "lock:CACHE"]
+
+
+class Visit:
+    """One fresh browser window; every request it makes is written down."""
+
+    def __init__(self, browser: Any, scheme: str) -> None:
+        self.context = browser.new_context(viewport={"width": 1400, "height": 1000}, color_scheme=scheme)
+        self.context.set_default_timeout(PATIENCE_S * 1000)
+        self.page = self.context.new_page()
+        self.outside: list[str] = []
+        self.errors: list[str] = []
+        self.page.on("request", lambda r: self._note(r.url))
+        self.page.on("websocket", lambda w: self._note(w.url))
+        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
+        self.page.on("dialog", lambda d: (self.errors.append("a dialog opened: " + d.message), d.dismiss()))
+
+    def _note(self, url: str) -> None:
+        if not re.match(r"(http|ws)://127\.0\.0\.1[:/]|blob:|data:", url):
+            self.outside.append(url)
+
+    def picture(self, name: str) -> None:
+        ARTIFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=str(ARTIFACTS / f"dashboard-{name}.png"))
+
+    def places(self) -> dict[str, str]:
+        """The place of each node of the graph."""
+        nodes = self.page.locator("svg.view [data-id]")
+        return {n.get_attribute("data-id"): n.get_attribute("transform") for n in nodes.all()}
+
+    def wait_for_graph(self) -> None:
+        self.page.locator(".wg[data-ready] [data-id]").first.wait_for()
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Any]:
+    made: list[Visit] = []
+
+    def start(scheme: str = "light") -> Visit:
+        made.append(Visit(browser, scheme))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_verdict_is_on_the_first_screen(explorer: str, shared_api: FakeApi, visit: Any, scheme: str) -> None:
+    shared_api.show("deadlock")
+    seen = visit(scheme)
+    seen.page.goto(explorer)
+    seen.wait_for_graph()
+    sentence = seen.page.locator(".pp-verdict h1")
+    assert re.match(r"DEADLOCK, PROVEN, \d+ s: worker-a waits for Lock db", sentence.inner_text())
+    seen.page.get_by_text("reconcile", exact=True).wait_for()
+    for what in (".pp-verdict", ".pp-numbers", ".wg", ".pp-stack >> nth=0", ".pp-stack >> nth=1"):
+        box = seen.page.locator(what).first.bounding_box()
+        assert box["y"] >= 0 and box["y"] + box["height"] <= 1000, f"{what} is not on the first screen: {box}"
+        assert box["x"] >= 0 and box["x"] + box["width"] <= 1400
+    assert (
+        seen.page.evaluate("(e => e.scrollHeight - e.clientHeight)(document.querySelector('[data-testid=stMain]'))")
+        == 0
+    )
+    assert set(seen.places()) == {*RING, "fold-lock:DB", "fold-lock:CACHE"}
+    assert seen.page.locator("svg.view .e.cyc").count() == 4
+    assert seen.page.locator("svg.view .e.cyc.held_by").count() == 2
+    background = seen.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
+    light = sum(int(n) for n in re.findall(r"\d+", background)[:3])
+    assert light > 600 if scheme == "light" else light < 150
+    seen.picture(f"verdict-{scheme}")
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_a_chosen_suspect_changes_the_page_and_the_address(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("mixed")
+    seen = visit()
+    seen.page.goto(explorer)
+    seen.wait_for_graph()
+    seen.page.get_by_text("CHANNEL FULL, SUSPECT").click()
+    seen.page.locator(".pp-verdict h1", has_text="CHANNEL FULL").wait_for()
+    seen.page.locator(f".wg[data-ready='{CHANNEL}']").wait_for()
+    seen.page.wait_for_url(lambda url: "finding=channel_full" in url)
+    seen.picture("channel-light")
+    copy = visit()
+    copy.page.goto(seen.page.url)
+    copy.page.locator(".pp-verdict h1", has_text="CHANNEL FULL").wait_for()
+    copy.wait_for_graph()
+    copy.page.wait_for_timeout(2500)  # it stays chosen while the page refreshes itself
+    assert "CHANNEL FULL" in copy.page.locator(".pp-verdict h1").inner_text()
+    assert (seen.errors, copy.errors) == ([], [])
+
+
+def test_a_node_of_the_ring_shows_its_stack(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("deadlock")
+    seen = visit()
+    seen.page.goto(explorer)
+    seen.wait_for_graph()
+    seen.page.locator("[data-id='task:B']").click()
+    seen.page.locator(".pp-side", has_text="worker-b waits for Lock cache").wait_for()
+    seen.page.locator("[data-id='task:B'].sel").wait_for()
+    seen.page.wait_for_url(lambda url: "focus=" in url)
+    # the keyboard does the same: from worker-b along its wait to the lock, then to who holds it
+    seen.page.locator("[data-id='task:B']").focus()
+    seen.page.keyboard.press("ArrowRight")
+    seen.page.keyboard.press("ArrowRight")
+    seen.page.keyboard.press("Enter")
+    seen.page.locator(".pp-side", has_text="worker-a waits for Lock db").wait_for()
+
+
+def test_positions_do_not_move_by_themselves(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("deadlock")
+    seen = visit()
+    seen.page.goto(f"{explorer}/graph?unfold=lock%3ADB")
+    seen.wait_for_graph()
+    before = seen.places()
+    camera = seen.page.locator("svg.view > g").get_attribute("transform")
+    world = shared_api.world
+    world.node("task:NEW", "late-comer", wait=("lock.acquire", 1, "orders/service.py:18"))
+    world.edge("needs", "task:NEW", "lock:CACHE")
+    world.findings[0]["blocked"].append("task:NEW")
+    del world.nodes["task:W00"]
+    world.edges[:] = [e for e in world.edges if e["src"] != "task:W00"]
+    world.findings[0]["blocked"].remove("task:W00")
+    seen.page.locator("[data-id='task:NEW']").wait_for()
+    after = seen.places()
+    assert {i: after.get(i) for i in before} == before
+    assert seen.page.locator("svg.view > g").get_attribute("transform") == camera
+    seen.page.locator("[data-id='task:W00'].ghost").wait_for()
+    assert seen.errors == []
+
+
+def test_ages_count_and_pause_stands_still(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("deadlock")
+    seen = visit()
+    seen.page.goto(explorer)
+    seen.wait_for_graph()
+    sentence = seen.page.locator(".pp-verdict h1")
+    first = sentence.inner_text()
+    seen.page.wait_for_function("t => document.querySelector('.pp-verdict h1').innerText !== t", arg=first)
+    seen.page.keyboard.press("p")
+    seen.page.get_by_text("Paused: the page stands still").wait_for()
+    kept = sentence.inner_text()
+    seen.page.wait_for_timeout(3000)
+    assert sentence.inner_text() == kept
+
+
+def test_hostile_names_appear_as_they_are(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("hostile")
+    seen = visit()
+    seen.page.goto(explorer)
+    seen.wait_for_graph()
+    whole = " ".join(scenarios.HOSTILE[:4]), " ".join(scenarios.HOSTILE[4:])
+
+    def shown(selector: str) -> str:
+        texts = seen.page.locator(selector).all_inner_texts()
+        return " ".join(" ".join(texts).replace("\u2060", "").split())
+
+    for name in whole:
+        assert name in shown(".pp-verdict h1")
+        assert name in shown("[data-testid=stRadio] label")
+        assert name in shown(".pp-side")
+    assert "<script>alert(1)</script>" in shown(".pp-stack")
+    titles = seen.page.locator("svg.view [data-id] title").all_text_contents()
+    assert titles[0].startswith("Task " + whole[0])
+    seen.picture("hostile-light")
+    seen.page.goto(f"{explorer}/graph?focus=lock%3ADB")
+    seen.wait_for_graph()
+    # each is a link of the panel: a Markdown label
+    for name in scenarios.HOSTILE[:6]:
+        seen.page.locator("[class*=st-key-near] button").first.wait_for()
+        assert name in shown("[class*=st-key-near] button")
+    seen.picture("hostile-graph-light")
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+@pytest.mark.parametrize("name", ["graph", "tasks", "connect"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page_stays_inside(explorer: str, shared_api: FakeApi, visit: Any, name: str, scheme: str) -> None:
+    shared_api.show("mixed")
+    seen = visit(scheme)
+    seen.page.goto(f"{explorer}/{name}")
+    seen.page.locator(".pp-heading").first.wait_for()
+    if name == "graph":
+        seen.wait_for_graph()
+    else:
+        seen.page.locator("[data-testid=stDataFrame]").wait_for()
+    seen.page.wait_for_timeout(1500)
+    seen.picture(f"{name}-{scheme}")
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_the_first_program_is_noticed(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("none")
+    seen = visit()
+    seen.page.goto(explorer)
+    seen.page.locator(".pp-verdict h1", has_text="No program is connected").wait_for()
+    seen.picture("empty-light")
+    shared_api.show("healthy")
+    seen.page.locator(".pp-verdict h1", has_text="Nothing is stuck").wait_for()
+    seen.picture("calm-light")
+    shared_api.show("deadlock")
+    seen.page.locator(".pp-verdict h1", has_text="DEADLOCK").wait_for()
+    seen.wait_for_graph()
+    assert seen.errors == []
+
+
+def test_it_keeps_trying_an_unreachable_collector(visit: Any) -> None:
+    port, api_port = free_port(), free_port()
+    with explorer_process(port, PEEPS_API=f"127.0.0.1:{api_port}"):
+        seen = visit()
+        seen.page.goto(f"http://127.0.0.1:{port}")
+        seen.page.locator(".pp-verdict h1", has_text=f"nothing listens at 127.0.0.1:{api_port}").wait_for()
+        seen.picture("unreachable-light")
+        late = FakeApi("deadlock", api_port)
+        try:
+            seen.page.locator(".pp-verdict h1", has_text="DEADLOCK").wait_for()
+        finally:
+            late.close()
+        seen.page.locator(".pp-verdict h1", has_text="The collector does not answer").wait_for()

@@ -1,0 +1,211 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each page under AppTest against the fake API, the component included. No browser."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+from typing import Any
+
+import pytest
+import scenarios
+from conftest import free_port
+from fake_api import FakeApi
+from streamlit.testing.v1 import AppTest
+
+DEADLOCK, CHANNEL = "deadlock:0000000000000001", "channel_full:0000000000000002"
+
+
+def page(name: str, **query: str) -> AppTest:
+    test = AppTest.from_string(f"from peeps_dashboard.screens import {name}\n{name}.page()\n", default_timeout=60)
+    for key, value in query.items():
+        test.query_params[key] = value
+    return test.run()
+
+
+def texts(test: AppTest) -> str:
+    """All HTML blocks as a person reads them."""
+    assert not test.exception, test.exception
+    blocks = [element.proto.body for element in test.get("html")]
+    return "\n".join(html.unescape(re.sub(r"<[^>]+>", "", block)) for block in blocks)
+
+
+def picture(test: AppTest) -> Any:
+    component: Any = test.get("bidi_component")[0].proto
+    return json.loads(component.json)
+
+
+def test_the_verdict_comes_first(api: FakeApi) -> None:
+    test = page("verdict")
+    said = texts(test)
+    assert re.match(r"DEADLOCK, PROVEN, 4\d s: worker-a waits for Lock db, held by worker-b", said)
+    assert "31 more tasks wait behind it." in said
+    assert [c.value for c in test.code] == ["orders/service.py:31", "orders/jobs.py:44"]
+    assert "transfer" in said and "reconcile" in said
+    drawn = picture(test)
+    assert (drawn["layout"], len(drawn["nodes"]), drawn["total"]) == ("ring", 6, 36)
+
+
+def test_a_link_chooses_the_finding_and_the_node(api: FakeApi) -> None:
+    api.show("mixed")
+    test = page("verdict", finding=CHANNEL)
+    assert texts(test).count("CHANNEL FULL, SUSPECT") == 1
+    assert test.radio(key="suspect").value == CHANNEL
+    assert picture(test)["view"] == CHANNEL
+    other = page("verdict", finding=DEADLOCK, focus="task:B")
+    assert [c.value for c in other.code] == ["orders/jobs.py:45", "orders/service.py:30"]
+    assert picture(other)["selected"] == "task:B"
+
+
+def test_choosing_a_suspect_changes_the_page(api: FakeApi) -> None:
+    api.show("mixed")
+    test = page("verdict", focus="task:B")
+    test.radio(key="suspect").set_value(CHANNEL).run()
+    assert "CHANNEL FULL, SUSPECT" in texts(test)
+    assert test.query_params["finding"] == CHANNEL
+    assert "focus" not in test.query_params
+
+
+def test_a_finding_that_ended_gives_way_to_the_worst(api: FakeApi) -> None:
+    test = page("verdict", finding="deadlock:ffffffffffffffff")
+    assert "DEADLOCK, PROVEN" in texts(test)
+
+
+def test_pause_keeps_what_was_there(api: FakeApi) -> None:
+    test = page("verdict")
+    test.button(key="pause").click().run()
+    before = texts(test)
+    assert "Paused: the page stands still" in before and "Paused at" in before
+    asked = dict(api.requests)
+    api.show("healthy")
+    test.run()
+    assert texts(test) == before
+    assert api.requests == asked
+    test.button(key="pause").click().run()
+    assert "Nothing is stuck" in texts(test)
+
+
+def test_nothing_is_stuck(api: FakeApi) -> None:
+    api.show("silent")
+    test = page("verdict")
+    said = texts(test)
+    assert said.startswith("billing (4720) has sent nothing for 12 s")
+    assert "Nothing is stuck: 12 tasks, 9 of them waiting" in said
+    assert test.dataframe[0].value["name"][0] == "main"
+
+
+@pytest.mark.parametrize("name", ["verdict", "graph", "tasks"])
+def test_no_program_teaches_and_then_goes_on(api: FakeApi, name: str) -> None:
+    api.show("none")
+    test = page(name)
+    assert texts(test).startswith("No program is connected")
+    assert [c.value for c in test.code][:2] == [
+        "pip install peeps-otel peeps-otel-distro",
+        "PEEPS_DASHBOARD=127.0.0.1:9119 opentelemetry-instrument --service_name my-service python app.py",
+    ]
+    api.show("deadlock")
+    test.run()
+    assert "No program is connected" not in texts(test)
+
+
+@pytest.mark.parametrize("name", ["verdict", "graph", "tasks", "connect"])
+def test_an_unreachable_collector(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    monkeypatch.setenv("PEEPS_API", address)
+    test = page(name)
+    assert f"The collector does not answer: nothing listens at {address}." in texts(test)
+    assert "peeps up" in [c.value for c in test.code]
+
+
+def test_the_graph_shows_what_is_stuck(api: FakeApi) -> None:
+    test = page("graph")
+    drawn = picture(test)
+    assert [n["label"] for n in drawn["nodes"] if n["kind"] == "fold"] == ["+23 tasks wait"]
+    assert drawn["selected"] == "task:A"
+    assert "worker-a" in texts(test)
+    everything = page("graph", stuck="false")
+    assert len(picture(everything)["nodes"]) == 14
+
+
+def test_the_graph_around_a_node(api: FakeApi) -> None:
+    test = page("graph", centre="lock:CACHE", focus="lock:CACHE", depth="1", unfold="lock:CACHE")
+    assert {n["label"] for n in picture(test)["nodes"]} >= {"Lock cache", "worker-a", "worker-b", "request-27"}
+    assert "request-00" not in {n["label"] for n in picture(test)["nodes"]}
+    assert "holds" not in texts(test) and "Lock cache" in texts(test)
+    test.button(key="leave").click().run()
+    assert "centre" not in test.query_params
+
+
+def test_search_draws_the_graph_around_what_was_found(api: FakeApi) -> None:
+    test = page("graph")
+    test.selectbox(key="search").set_value("task:W30").run()
+    assert not test.exception
+    assert test.query_params["centre"] == "task:W30"
+    assert picture(test)["selected"] == "task:W30"
+
+
+def test_edges_are_links(api: FakeApi) -> None:
+    test = page("graph", focus="task:A")
+    link = next(b for b in test.button if "Lock db" in b.label)
+    link.click().run()
+    assert test.query_params["focus"] == "lock:DB"
+    assert "peeps.lock.locked" in texts(test)
+
+
+def test_filters_of_the_graph(api: FakeApi) -> None:
+    api.show("mixed")
+    test = page("graph", stuck="false", process="billing (4720)", kind="task")
+    assert test.multiselect(key="process").value == ["billing (4720)"]
+    kinds = {n["kind"] for n in picture(test)["nodes"]}
+    assert kinds == {"task"}
+
+
+def test_a_node_that_nobody_knows(api: FakeApi) -> None:
+    assert "no node task:never was ever seen" in texts(page("graph", focus="task:never"))
+
+
+def test_the_table_of_tasks(api: FakeApi) -> None:
+    test = page("tasks")
+    table = test.dataframe[0].value
+    assert list(table.columns) == ["state", "name", "waits for", "for", "where", "process", "source"]
+    assert list(table["name"][:2]) == ["worker-a", "worker-b"]
+    assert "34 of 34 tasks and threads" in texts(test)
+    test.text_input(key="q").set_value("cache").run()
+    assert len(test.dataframe[0].value) == 5
+    by_link = page("tasks", q="lock db", focus="task:W03")
+    assert len(by_link.dataframe[0].value) == 28
+    assert "request-03" in texts(by_link)
+
+
+def test_an_empty_search_is_said(api: FakeApi) -> None:
+    assert "No task matches." in texts(page("tasks", q="nothing like it"))
+
+
+def test_the_connect_page_lists_programs(api: FakeApi) -> None:
+    api.show("mixed")
+    test = page("connect")
+    assert list(test.dataframe[0].value["state"]) == ["live", "live", "silent"]
+
+
+@pytest.mark.parametrize("name", ["verdict", "graph", "tasks"])
+def test_hostile_names_are_only_text(api: FakeApi, name: str) -> None:
+    api.show("hostile")
+    test = page(name)
+    said = texts(test)
+    assert " ".join(scenarios.HOSTILE[:4]) in said
+    for element in test.get("html"):
+        assert "<img" not in element.proto.body and "<b>bold" not in element.proto.body
+        assert "<script" not in element.proto.body
+    for button in test.button:
+        assert "[a](java" not in button.label and ":red[x]" not in button.label
+
+
+def test_the_script_itself_runs(api: FakeApi) -> None:
+    from pathlib import Path
+
+    import peeps_dashboard
+
+    script = Path(peeps_dashboard.__file__).with_name("app.py")
+    test = AppTest.from_file(str(script), default_timeout=60).run()
+    assert "DEADLOCK, PROVEN" in texts(test)

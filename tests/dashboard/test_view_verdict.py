@@ -1,0 +1,245 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The sentences: verdict, numbers, suspects, both sides, silent processes."""
+
+from __future__ import annotations
+
+from datetime import UTC
+from typing import Any
+
+import fake_api
+import scenarios
+
+from peeps_dashboard.view import ages, connect, processes, sides, stacks, suspects, verdict
+from peeps_dashboard.view.sides import Side
+from peeps_dashboard.view.stacks import Line, Stack
+from peeps_dashboard.view.suspects import Suspect
+from peeps_dashboard.view.verdict import Headline
+
+NOW = scenarios.FROZEN_NOW
+S = scenarios.S
+
+
+def findings_of(world: scenarios.World) -> Any:
+    return fake_api.findings_answer(world, world.now_ns)
+
+
+def test_durations_as_a_person_says_them() -> None:
+    short = {-1: "0.0 s", 0: "0.0 s", 0.44: "0.4 s", 9.94: "9.9 s", 9.96: "10 s", 43: "43 s", 59.9: "59 s"}
+    long = {60: "1 min", 125: "2 min 5 s", 3600: "1 h", 3780: "1 h 3 min", 86400: "1 d", 187200: "2 d 4 h"}
+    for seconds, said in (short | long).items():
+        assert ages.span(int(seconds * S)) == said
+
+
+def test_clock_is_the_viewers() -> None:
+    assert ages.clock(NOW, UTC) == "11:06:40"
+
+
+def test_a_deadlock_in_one_sentence() -> None:
+    world = scenarios.make("deadlock", frozen=True)
+    head = verdict.of_finding(findings_of(world)["findings"][0], NOW)
+    assert head == Headline(
+        tone="red",
+        lead="DEADLOCK, PROVEN, 43 s",
+        rest="worker-a waits for Lock db, held by worker-b, which waits for Lock cache, held by worker-a. "
+        "31 more tasks wait behind it.",
+        note="Proven: only the members named here could end these waits, and none of them can. "
+        "What would release it: take db and cache in the same order everywhere, for instance db first.",
+    )
+    assert head.sentence.startswith("DEADLOCK, PROVEN, 43 s: worker-a waits for Lock db")
+
+
+def test_one_task_behind_it_is_one_task() -> None:
+    finding = findings_of(scenarios.make("deadlock", frozen=True))["findings"][0] | {"blocked_count": 1, "advice": ""}
+    head = verdict.of_finding(finding, NOW)
+    assert head.rest.endswith("held by worker-a. 1 more task waits behind it.")
+    assert head.note.endswith("none of them can.")
+
+
+def test_nothing_is_stuck_is_a_verdict_with_evidence() -> None:
+    answer = findings_of(scenarios.make("healthy", frozen=True))
+    assert verdict.of_calm(answer) == Headline(
+        tone="green",
+        lead="Nothing is stuck",
+        rest="12 tasks, 9 of them waiting, none found stuck; "
+        "the longest wait is main, 1 min 1 s (event.wait at app.py:58).",
+        note="No ring of waits, no exhausted semaphore, no full channel, no lock held for too long was found.",
+    )
+    world = scenarios.make("healthy", frozen=True)
+    assert verdict.calm_numbers(answer["calm"], world.process_rows(NOW), NOW) == [
+        ("Tasks", "12"),
+        ("Waiting", "9"),
+        ("Longest wait", "1 min 1 s"),
+        ("Last change", "0.5 s ago"),
+        ("Processes", "1"),
+    ]
+
+
+def test_numbers_of_a_finding() -> None:
+    world = scenarios.make("mixed", frozen=True)
+    deadlock, channel, semaphore = findings_of(world)["findings"]
+    rows: Any = world.process_rows(NOW)
+    assert verdict.finding_numbers(deadlock, rows, NOW, UTC) == [
+        ("Stuck for", "43 s"),
+        ("Blocked behind it", "31 tasks"),
+        ("Processes in it", "1 of 3"),
+        ("First seen", "11:05:58"),
+    ]
+    assert verdict.finding_numbers(channel, rows, NOW, UTC)[0] == ("Lasting for", "17 s")
+    assert verdict.finding_numbers(semaphore, rows, NOW, UTC)[1] == ("Blocked behind it", "nobody")
+
+
+def test_the_url_chooses_and_the_worst_stands_in() -> None:
+    findings = findings_of(scenarios.make("mixed", frozen=True))["findings"]
+    assert verdict.chosen(findings, "channel_full:0000000000000002") is findings[1]
+    assert verdict.chosen(findings, "ended:0") is findings[0]
+    assert verdict.chosen([], "ended:0") is None
+
+
+def test_suspects_worst_first() -> None:
+    findings = findings_of(scenarios.make("mixed", frozen=True))["findings"]
+    assert suspects.ranked(findings, NOW)[1] == Suspect(
+        id="channel_full:0000000000000002",
+        tone="orange",
+        head="CHANNEL FULL, SUSPECT",
+        title="producer waits to put into Channel invoices, which is full (64 of 64); consumer reads it",
+        facts="17 s · 4 tasks behind it",
+    )
+    assert [(s.tone, s.facts) for s in suspects.ranked(findings, NOW)] == [
+        ("red", "43 s · 31 tasks behind it"),
+        ("orange", "17 s · 4 tasks behind it"),
+        ("blue", "12 s · nobody behind it"),
+    ]
+
+
+def test_waiter_and_holder_beside_each_other() -> None:
+    world = scenarios.make("deadlock", frozen=True)
+    finding = findings_of(world)["findings"][0]
+    link = sides.link_at(finding, None)
+    assert link is finding["evidence"][0]
+    names = processes.names(world.process_rows(NOW))  # type: ignore[arg-type]
+    library = [Line("acquire", "/usr/lib/python3.11/asyncio/locks.py:113", False)]
+    assert sides.of_link(link, finding["nodes"], NOW, names) == (
+        Side(
+            role="waiter",
+            node="task:A",
+            who="worker-a",
+            does="waits for Lock db, 43 s",
+            process="orders (4711)",
+            line_word="waits here",
+            open_at="orders/service.py:31",
+            stack=Stack(
+                open_at="orders/service.py:31",
+                own=[
+                    Line("transfer", "orders/service.py:31", True),
+                    Line("worker", "app.py:36", False),
+                    Line("main", "app.py:58", False),
+                ],
+                library=library,
+            ),
+        ),
+        Side(
+            role="holder",
+            node="task:B",
+            who="worker-b",
+            does="holds Lock db, 44 s",
+            process="orders (4711)",
+            line_word="took it here",
+            open_at="orders/jobs.py:44",
+            stack=Stack(
+                open_at="orders/jobs.py:45",
+                own=[
+                    Line("reconcile", "orders/jobs.py:45", True),
+                    Line("worker", "app.py:41", False),
+                    Line("main", "app.py:58", False),
+                ],
+                library=library,
+            ),
+        ),
+    )
+
+
+def test_a_focused_node_chooses_its_link() -> None:
+    finding = findings_of(scenarios.make("deadlock", frozen=True))["findings"][0]
+    chosen = [sides.link_at(finding, node) for node in ("task:B", "lock:CACHE", "lock:DB", "task:gone")]
+    first, second = finding["evidence"]
+    assert chosen == [second, second, first, first]
+
+
+def test_nobody_known_holds_it() -> None:
+    world = scenarios.make("channel_full", frozen=True)
+    finding = findings_of(world)["findings"][0]
+    link = finding["evidence"][0]
+    reader = sides.of_link(link, finding["nodes"], NOW, {})[1]
+    assert (reader.role, reader.who, reader.does) == ("reader", "consumer", "should read Channel invoices")
+    unknown = sides.of_link(link | {"holder": None}, finding["nodes"], NOW, {})[1]
+    assert (unknown.who, unknown.does) == ("Nobody known", "holds Channel invoices or could give it")
+    assert unknown.stack is None
+
+
+def test_library_frames_are_told_apart() -> None:
+    own = ["app.py", "/srv/shop/app.py", "orders/locks.py", "C:\\shop\\app.py", "lib/python/x.py", "types.py"]
+    library = [
+        "asyncio/locks.py",
+        "concurrent/futures/thread.py",
+        "threading.py",
+        "/usr/lib/python3.11/asyncio/locks.py",
+        "/srv/venv/lib/python3.12/site-packages/aiohttp/client.py",
+        "site-packages/aiohttp/client.py",
+        "<frozen importlib._bootstrap>",
+        "C:\\Python312\\Lib\\asyncio\\locks.py",
+    ]
+    assert [stacks.is_library(f) for f in own] == [False] * len(own)
+    assert [stacks.is_library(f) for f in library] == [True] * len(library)
+
+
+def test_a_stack_of_library_frames_only_is_still_shown() -> None:
+    node: Any = scenarios.World(NOW)
+    node.node("task:L", "lonely", stack=[("wait", "asyncio/locks.py", 10), ("get", "queue.py", 5)])
+    assert stacks.of_node(node.nodes["task:L"]) == Stack(
+        "queue.py:5", [Line("get", "queue.py:5", True), Line("wait", "asyncio/locks.py:10", False)], []
+    )
+
+
+def test_silence_is_said_plainly() -> None:
+    rows: Any = scenarios.make("silent", frozen=True).process_rows(NOW)
+    assert processes.silences(rows, NOW) == [
+        "billing (4720) has sent nothing for 12 s; what is shown of it is the last it said."
+    ]
+    assert processes.freshness_ns(rows, NOW) == 2 * S // 5
+    assert processes.freshness_ns([], NOW) is None
+
+
+def test_names_of_processes_are_unique() -> None:
+    world = scenarios.World(NOW)
+    for i in range(2):
+        world.process(f"id-00000{i}", "web", 1)
+    rows: Any = world.process_rows(NOW)
+    assert processes.names(rows) == {"id-000000": "web (1) @ web-1 000000", "id-000001": "web (1) @ web-1 000001"}
+    rows[1]["pid"] = 2
+    assert processes.names(rows) == {"id-000000": "web (1)", "id-000001": "web (2)"}
+
+
+def test_missing_counts_stay_absent() -> None:
+    row: Any = {"id": "f", "service": "", "state": "foreign", "last_seen_ns": NOW - S}
+    assert processes.table([row], NOW) == [
+        {
+            "process": "unnamed service",
+            "state": "foreign",
+            "tasks": "",
+            "waiting": "",
+            "last word": "1.0 s ago",
+            "not covered": "",
+        }
+    ]
+
+
+def test_connecting() -> None:
+    assert connect.push_address(None) == "127.0.0.1:9119"
+    assert connect.start(connect.push_address({"grpc": ["127.0.0.1:7000"], "http": []})) == (
+        "PEEPS_DASHBOARD=127.0.0.1:7000 opentelemetry-instrument --service_name my-service python app.py"
+    )
+    assert connect.nobody([]).sentence == (
+        "No program is connected: the collector is running and waits for the first one."
+    )
+    said = connect.unreachable("127.0.0.1:9130", "Connection refused", "unreachable")
+    assert said.sentence == "The collector does not answer: nothing listens at 127.0.0.1:9130."
