@@ -1,0 +1,167 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The shapes of the collector's answers (docs/api.md), as far as the explorer reads them."""
+
+from __future__ import annotations
+
+from typing import Literal, NotRequired, TypedDict
+
+AttributeValue = str | int | float | bool
+
+
+class Frame(TypedDict):
+    function: str
+    file: str
+    line: int | None
+
+
+class Wait(TypedDict):
+    operation: str
+    since_ns: int
+    source: str
+    needs: NotRequired[int]
+    deadline_ns: NotRequired[int | None]
+    exact: NotRequired[bool]
+
+
+class Node(TypedDict):
+    id: str
+    kind: str
+    name: str
+    process: str
+    created_at: int
+    source: str
+    confidence: NotRequired[str]
+    state: NotRequired[str | None]
+    providers: NotRequired[str | None]
+    wait: NotRequired[Wait | None]
+    stack: NotRequired[list[Frame]]
+    steps: NotRequired[int | None]
+    attributes: NotRequired[dict[str, AttributeValue]]
+
+
+class Edge(TypedDict):
+    kind: str
+    src: str
+    dst: str
+    since_ns: NotRequired[int | None]
+    source: NotRequired[str | None]
+    confidence: NotRequired[str]
+
+
+class Process(TypedDict):
+    id: str
+    service: str
+    pid: NotRequired[int | None]
+    host: NotRequired[str | None]
+    runtime: NotRequired[str | None]
+    state: Literal["live", "silent", "gone", "foreign"]
+    last_seen_ns: int
+    first_seen_ns: NotRequired[int]
+    tasks: NotRequired[int]
+    waiting: NotRequired[int]
+    nodes: NotRequired[int]
+    dropped: NotRequired[int]
+    coverage: NotRequired[list[str]]
+    shed: NotRequired[list[str]]
+
+
+class Processes(TypedDict):
+    now_ns: int
+    processes: list[Process]
+
+
+class Link(TypedDict):
+    waiter: str
+    resource: str
+    holder: str | None
+    since_ns: int
+    text: str
+    wait_source: NotRequired[str | None]
+    hold_since_ns: NotRequired[int | None]
+    hold_source: NotRequired[str | None]
+
+
+class Finding(TypedDict):
+    id: str
+    kind: str
+    level: str
+    state: str
+    title: str
+    since_ns: int
+    first_seen_ns: int
+    last_seen_ns: int
+    processes: list[str]
+    core: list[str]
+    cycle: list[str]
+    blocked: list[str]
+    blocked_count: int
+    advice: str
+    evidence: list[Link]
+    nodes: dict[str, Node]
+
+
+class Verdict(TypedDict):
+    stuck: bool
+    level: str | None
+    sentence: str
+
+
+class LongestWait(TypedDict):
+    node: Node
+    age_ns: int
+
+
+class Calm(TypedDict):
+    longest_wait: LongestWait | None
+    last_change_ns: int | None
+    tasks: int
+    waiting: int
+
+
+class Findings(TypedDict):
+    now_ns: int
+    version: int
+    verdict: Verdict
+    calm: Calm
+    findings: list[Finding]
+    not_answered: list[str]
+
+
+class Snapshot(TypedDict):
+    now_ns: int
+    version: int
+    nodes: list[Node]
+    edges: list[Edge]
+    total_nodes: int
+    truncated: bool
+    not_answered: list[str]
+
+
+class Change(TypedDict):
+    time_ns: int
+    change: str
+    state: NotRequired[str | None]
+    operation: NotRequired[str | None]
+
+
+class NodeAnswer(TypedDict):
+    now_ns: int
+    node: Node
+    edges_out: list[Edge]
+    edges_in: list[Edge]
+    neighbours: dict[str, Node]
+    findings: list[Finding]
+    history: NotRequired[list[Change]]
+
+
+class Listen(TypedDict):
+    grpc: list[str]
+    http: list[str]
+
+
+class Health(TypedDict):
+    now_ns: int
+    status: str
+    version: NotRequired[str]
+    listen: NotRequired[Listen]
+    warnings: NotRequired[list[str]]

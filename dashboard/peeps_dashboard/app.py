@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The Streamlit script: navigation only."""
+
+from pathlib import Path
+
+import streamlit as st
+
+from peeps_dashboard.screens import connect, graph, tasks, verdict
+
+_STATIC = Path(__file__).parent / "static"
+
+# A picture of our own: Streamlit fetches ":material/…:" page icons from a foreign host.
+st.set_page_config(page_title="peeps", page_icon=str(_STATIC / "icon.svg"), layout="wide")
+st.html(_STATIC / "page.css")
+st.navigation([verdict.route(), graph.route(), tasks.route(), connect.route()], position="top").run()

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The collector's query API over HTTP, with the standard library only."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from http.client import HTTPException
+from typing import Any, Literal, cast
+from urllib.error import HTTPError
+from urllib.parse import quote, urlencode
+from urllib.request import ProxyHandler, build_opener
+
+from .api import Findings, Health, NodeAnswer, Processes, Snapshot
+
+DEFAULT_API = "127.0.0.1:9130"
+_TIMEOUT_S = 5.0
+_LARGEST_ANSWER = 64 * 2**20
+# A collector on the own machine is never behind a proxy, whatever the environment says.
+_OPENER = build_opener(ProxyHandler({}))
+
+Trouble = Literal["unreachable", "not_found", "refused", "not_a_collector"]
+
+
+class CollectorError(Exception):
+    """Why an answer is missing: what happened, at which address, in words for a person."""
+
+    def __init__(self, trouble: Trouble, address: str, message: str) -> None:
+        super().__init__(f"{address}: {message}")
+        self.trouble: Trouble = trouble
+        self.address = address
+        self.message = message
+
+
+@dataclass(frozen=True)
+class Collector:
+    """A collector at `address` (`host:port`)."""
+
+    address: str
+
+    @classmethod
+    def from_environment(cls) -> Collector:
+        return cls(os.environ.get("PEEPS_API") or DEFAULT_API)
+
+    def health(self) -> Health:
+        return cast(Health, self._get("/health"))
+
+    def processes(self) -> Processes:
+        return cast(Processes, self._get("/api/processes"))
+
+    def findings(self) -> Findings:
+        return cast(Findings, self._get("/api/findings"))
+
+    def snapshot(
+        self,
+        *,
+        processes: Sequence[str] = (),
+        kinds: Sequence[str] = (),
+        focus: str | None = None,
+        depth: int | None = None,
+        finding: str | None = None,
+        limit: int | None = None,
+    ) -> Snapshot:
+        parameters = [("process", p) for p in processes] + [("kind", k) for k in kinds]
+        for name, value in (("focus", focus), ("depth", depth), ("finding", finding), ("limit", limit)):
+            if value is not None:
+                parameters.append((name, str(value)))
+        return cast(Snapshot, self._get("/api/snapshot", parameters))
+
+    def node(self, node_id: str) -> NodeAnswer:
+        return cast(NodeAnswer, self._get("/api/node/" + quote(node_id, safe=":")))
+
+    def _get(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        url = f"http://{self.address}{path}" + ("?" + urlencode(parameters) if parameters else "")
+        try:
+            with _OPENER.open(url, timeout=_TIMEOUT_S) as response:
+                body = response.read(_LARGEST_ANSWER)
+        except HTTPError as error:
+            with error:
+                message = _error_message(error.read(65536)) or f"answered {error.code} {error.reason}"
+            raise CollectorError("not_found" if error.code == 404 else "refused", self.address, message) from None
+        except (OSError, HTTPException, ValueError) as error:
+            reason = getattr(error, "reason", None) or error
+            raise CollectorError("unreachable", self.address, str(reason)) from None
+        try:
+            answer = json.loads(body)
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict) or "now_ns" not in answer:
+            raise CollectorError("not_a_collector", self.address, f"{path} did not answer like a peeps collector")
+        return cast("dict[str, Any]", answer)
+
+
+def _error_message(body: bytes) -> str | None:
+    try:
+        return str(json.loads(body)["error"]["message"])
+    except (ValueError, KeyError, TypeError):
+        return None

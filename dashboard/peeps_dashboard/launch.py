@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starts the explorer: one process, Streamlit hosted by `st.App`, no route of our own, nothing written to disk."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+DEFAULT_HTTP = "127.0.0.1:9120"
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1", "[::1]")
+_PARENT_CHECK_S = 0.5
+
+
+class StartError(Exception):
+    """Why the explorer does not start, in one line."""
+
+
+def main() -> None:
+    try:
+        host, port = address(os.environ.get("PEEPS_HTTP") or DEFAULT_HTTP)
+        check_host(host, insecure=os.environ.get("PEEPS_INSECURE") == "1")
+        check_port(host, port)
+        end_with(os.environ.get("PEEPS_PARENT_PID"))
+    except StartError as error:
+        print(f"peeps-dashboard: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    import streamlit as st
+
+    app = st.App(Path(__file__).with_name("app.py"))
+    shown = f"[{host}]" if ":" in host else host
+    print(f"peeps-dashboard: http://{shown}:{port}", flush=True)
+    app.run(config=config(host, port))
+
+
+def address(text: str) -> tuple[str, int]:
+    """`host:port`, `[v6]:port` or `:port`."""
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 < int(port) < 65536:
+        raise StartError(f"PEEPS_HTTP={text} is not host:port, such as {DEFAULT_HTTP}")
+    return host.strip("[]") or "127.0.0.1", int(port)
+
+
+def is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def check_host(host: str, *, insecure: bool) -> None:
+    if not insecure and not is_loopback(host):
+        raise StartError(
+            f"PEEPS_HTTP names {host}, which others can reach, and the explorer has no login: "
+            "keep it on 127.0.0.1 (and use an SSH tunnel), or set PEEPS_INSECURE=1"
+        )
+
+
+def check_port(host: str, port: int) -> None:
+    try:
+        family = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0][0]
+        with socket.socket(family, socket.SOCK_STREAM) as probe:
+            if os.name == "posix":
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise StartError(
+            f"{host}:{port} cannot be used ({error.strerror or error}); set PEEPS_HTTP to another address"
+        ) from None
+
+
+def config(host: str, port: int) -> dict[str, Any]:
+    """Streamlit's options. Colours only under theme.light and theme.dark: a plain theme option would switch off
+    following the system's dark mode."""
+    both = {"paddingTop": "0.25rem", "paddingBottom": "1rem", "baseRadius": "6px", "buttonRadius": "6px"}
+    light = {"primaryColor": "#155eaf", "redColor": "#c62833", "borderColor": "#dfe3e9"}
+    dark = {"primaryColor": "#4a97e8", "redColor": "#ff6b72", "borderColor": "#333a45"}
+    options: dict[str, Any] = {
+        "server.address": host,
+        "server.port": port,
+        "server.headless": True,
+        "server.fileWatcherType": "none",
+        # Guards against DNS rebinding. An address opened to others may be called by any name.
+        "server.allowedHosts": [*_LOOPBACK_NAMES, host] if is_loopback(host) else ["*"],
+        "browser.gatherUsageStats": False,
+        "client.toolbarMode": "minimal",
+        "client.showErrorLinks": False,
+        "runner.magicEnabled": False,
+        # Streamlit otherwise collects all garbage after each run, 35 ms of CPU a tick and viewer.
+        "runner.postScriptGC": False,
+        "logger.level": "warning",
+        "logger.hideWelcomeMessage": True,
+    }
+    for mode, colours in (("light", light), ("dark", dark)):
+        options |= {f"theme.{mode}.{name}": value for name, value in (both | colours).items()}
+    return options
+
+
+def end_with(parent: str | None) -> None:
+    """Ends this process when `parent` ends, so that no explorer stays behind `peeps up`."""
+    if not parent:
+        return
+    if not parent.isdecimal():
+        raise StartError(f"PEEPS_PARENT_PID={parent} is not a process id")
+    threading.Thread(target=_watch, args=(int(parent), os.getppid()), name="peeps-parent", daemon=True).start()
+
+
+def _watch(parent: int, own_parent: int) -> None:
+    # A child is handed to another process when its parent ends, even while the dead parent's pid is still taken.
+    while _alive(parent) and (own_parent != parent or os.getppid() == parent):
+        time.sleep(_PARENT_CHECK_S)
+    os.kill(os.getpid(), signal.SIGTERM)
+    time.sleep(3.0)
+    os._exit(0)  # a websocket that stays open must not keep the process
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True
+    return True

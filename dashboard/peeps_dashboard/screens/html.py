@@ -1,0 +1,78 @@
+# SPDX-License-Identifier: Apache-2.0
+"""HTML blocks. Every text from outside goes through `markup`; Streamlit sanitises the result once more."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import streamlit as st
+
+from ..view import words
+from ..view.literal import markup
+from ..view.sides import Side
+from ..view.stacks import Line, Stack
+from ..view.verdict import Headline, Numbers
+from ..view.words import Tone
+
+
+def headline(head: Headline) -> None:
+    note = f"<p>{markup(head.note)}</p>" if head.note else ""
+    sentence = f"<h1><strong>{markup(head.lead)}:</strong> {markup(head.rest)}</h1>"
+    st.html(f'<div class="pp pp-verdict pp-{head.tone}">{sentence}{note}</div>')
+
+
+def numbers(pairs: Numbers) -> None:
+    cells = "".join(
+        f'<div><span class="k">{markup(k)}</span><span class="v">{markup(v)}</span></div>' for k, v in pairs
+    )
+    st.html(f'<div class="pp pp-numbers">{cells}</div>')
+
+
+def notice(text: str, tone: Tone) -> None:
+    st.html(f'<div class="pp pp-notice pp-{tone}" role="status">{markup(text)}</div>')
+
+
+def heading(text: str, small: str = "") -> None:
+    st.html(
+        f'<div class="pp pp-heading" role="heading" aria-level="2">{markup(text)}<small>{markup(small)}</small></div>'
+    )
+
+
+def foot(text: str) -> None:
+    st.html(f'<div class="pp pp-foot">{markup(text)}</div>')
+
+
+def empty(text: str) -> None:
+    st.html(f'<div class="pp pp-empty">{markup(text)}</div>')
+
+
+def side(shown: Side) -> None:
+    st.html(
+        f'<div class="pp pp-side"><span class="role">{shown.role}</span><strong>{markup(shown.who)}</strong> '
+        f"{markup(shown.does)} <small>{markup(shown.process)}</small></div>"
+    )
+
+
+def where(word: str) -> None:
+    """What happens on the line that stands beside it."""
+    st.html(f'<div class="pp pp-foot">{markup(word)}</div>', width="content")
+
+
+def stack(shown: Stack) -> None:
+    own = "".join(_line(line) for line in shown.own)
+    library = "".join(_line(line) for line in shown.library)
+    folded = ""
+    if library:
+        number = words.count(len(shown.library), "library frame")
+        folded = f"<details><summary>{number}</summary><ol>{library}</ol></details>"
+    st.html(f'<div class="pp pp-stack"><ol>{own}</ol>{folded}</div>')
+
+
+def facts(pairs: Sequence[tuple[str, str]]) -> None:
+    rows = "".join(f"<dt>{markup(k)}</dt><dd>{markup(v)}</dd>" for k, v in pairs)
+    st.html(f'<dl class="pp pp-facts">{rows}</dl>')
+
+
+def _line(line: Line) -> str:
+    here = ' class="here" aria-current="true"' if line.marked else ""
+    return f'<li{here}><code>{markup(line.place)}</code><span class="f">{markup(line.function)}</span></li>'

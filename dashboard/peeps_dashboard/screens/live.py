@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The look at the collector a page works with: fresh on each tick, or kept while the page is paused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import streamlit as st
+
+from ..api import Findings, Process
+from ..client import Collector, CollectorError
+from ..view import ages
+from ..view import processes as view_processes
+from . import connecting, html
+
+TICK_S = 1.0
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What every page needs: findings and processes of one moment."""
+
+    findings: Findings
+    processes: list[Process]
+    names: dict[str, str]
+
+    @property
+    def now_ns(self) -> int:
+        return self.findings["now_ns"]
+
+
+def paused() -> bool:
+    return bool(st.session_state.get("paused", False))
+
+
+def kept(key: str, fetch: Callable[[], T]) -> T:
+    """The answer of `fetch`; while paused the one that was there when the page was paused."""
+    store = cast("dict[str, T]", st.session_state.setdefault("kept", {}))
+    if not (paused() and key in store):
+        if not paused() and len(store) > 16:
+            store.clear()
+        store[key] = fetch()
+    return store[key]
+
+
+def look() -> Look | None:
+    """None where there is nothing to look at: then the page has already said why, and what to do."""
+    collector = Collector.from_environment()
+    try:
+        processes = kept("processes", collector.processes)["processes"]
+        findings = kept("findings", collector.findings)
+    except CollectorError as error:
+        connecting.unreachable(error)
+        return None
+    if not view_processes.watched(processes) and not findings["findings"]:
+        connecting.teach(processes)
+        return None
+    return Look(findings, processes, view_processes.names(processes))
+
+
+def pause_button() -> None:
+    def flip() -> None:
+        st.session_state["paused"] = not paused()
+
+    label, icon = ("Resume", ":material/play_arrow:") if paused() else ("Pause", ":material/pause:")
+    st.button(label, icon=icon, key="pause", on_click=flip, shortcut="p", type="primary" if paused() else "secondary")
+
+
+def freshness(seen: Look) -> tuple[str, str]:
+    if paused():
+        return "Paused at", ages.clock(seen.now_ns, zone())
+    age = view_processes.freshness_ns(seen.processes, seen.now_ns)
+    return "Data from", f"{ages.span(age)} ago" if age is not None else "nobody"
+
+
+def warnings(seen: Look) -> None:
+    """What a reader must know before believing the rest."""
+    if paused():
+        html.notice("Paused: the page stands still, the collector goes on. Press p to resume.", "orange")
+    for sentence in view_processes.silences(seen.processes, seen.now_ns):
+        html.notice(sentence, "orange")
+
+
+def zone() -> ZoneInfo | None:
+    """The viewer's time zone as the browser tells it; None is the server's own."""
+    try:
+        return ZoneInfo(st.context.timezone or "")
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None

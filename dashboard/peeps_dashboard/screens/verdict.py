@@ -1,0 +1,146 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The landing page: the verdict, its ring, both stacks, and all suspects."""
+
+from __future__ import annotations
+
+import streamlit as st
+from streamlit.navigation.page import StreamlitPage
+
+from ..api import Finding, Snapshot
+from ..client import Collector, CollectorError
+from ..components.waitgraph import waitgraph
+from ..view import ring, sides, suspects, tasks, verdict
+from ..view.literal import markdown
+from . import html, live, table
+
+_RING_HEIGHT = 345
+_LONGEST = 12
+
+
+def route() -> StreamlitPage:
+    return st.Page(page, title="Verdict", icon=":material/gavel:", url_path="verdict", default=True)
+
+
+def page() -> None:
+    _body()
+
+
+@st.fragment(run_every=live.TICK_S, key="verdict")
+def _body() -> None:
+    seen = live.look()
+    if seen is None:
+        return
+    live.warnings(seen)
+    findings = seen.findings["findings"]
+    finding = verdict.chosen(findings, st.query_params.get("finding"))
+    if finding is None:
+        html.headline(verdict.of_calm(seen.findings))
+        _numbers(verdict.calm_numbers(seen.findings["calm"], seen.processes, seen.now_ns), seen)
+        _longest_waits(seen)
+        html.foot("No suspects. This page changes by itself as soon as something is stuck.")
+        return
+    html.headline(verdict.of_finding(finding, seen.now_ns))
+    _numbers(verdict.finding_numbers(finding, seen.processes, seen.now_ns, live.zone()), seen)
+    left, right = st.columns([5, 3], gap="medium")
+    with left:
+        _picture(finding, seen)
+    with right:
+        _suspects(seen, finding)
+    _sides(finding, seen)
+
+
+def _numbers(pairs: verdict.Numbers, seen: live.Look) -> None:
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        html.numbers([*pairs, live.freshness(seen)])
+        live.pause_button()
+
+
+def _picture(finding: Finding, seen: live.Look) -> None:
+    picture = ring.of_finding(
+        finding,
+        live.kept("around " + finding["id"], lambda: _around(finding)),
+        seen.now_ns,
+        seen.names,
+        selected=st.query_params.get("focus"),
+        height=_RING_HEIGHT,
+    )
+    html.heading(
+        "The ring" if picture["cycle"] else "Who waits for whom", "arrow = waits for; click a task to see its stack"
+    )
+    waitgraph(picture, key="ring", on_pick=_focus)
+
+
+def _around(finding: Finding) -> Snapshot | None:
+    """Which of the blocked waits for what. The picture can do without it."""
+    try:
+        return Collector.from_environment().snapshot(finding=finding["id"], limit=1000)
+    except CollectorError:
+        return None
+
+
+def _focus(node: str) -> None:
+    if not node.startswith("fold-"):
+        st.query_params["focus"] = node
+
+
+def _suspects(seen: live.Look, finding: Finding) -> None:
+    listed = suspects.ranked(seen.findings["findings"], seen.now_ns)
+    by_id = {s.id: s for s in listed}
+    ids = list(by_id)
+
+    def choose() -> None:
+        st.query_params["finding"] = st.session_state["suspect"]
+        st.query_params.pop("focus", None)
+
+    html.heading("Suspects, worst first", f"{len(listed)} found")
+    with st.container(height=_RING_HEIGHT + 2, border=True):
+        st.radio(
+            "Suspects, worst first",
+            ids,
+            index=ids.index(finding["id"]),
+            key="suspect",
+            format_func=lambda i: f":{by_id[i].tone}[**{by_id[i].head}**] {markdown(by_id[i].title)}",
+            captions=[markdown(s.facts) for s in listed],
+            on_change=choose,
+            label_visibility="collapsed",
+            width="stretch",
+        )
+
+
+def _sides(finding: Finding, seen: live.Look) -> None:
+    link = sides.link_at(finding, st.query_params.get("focus"))
+    if link is None:
+        return
+    for column, shown in zip(
+        st.columns(2, gap="medium"), sides.of_link(link, finding["nodes"], seen.now_ns, seen.names), strict=True
+    ):
+        with column.container(border=True, height="stretch", gap="small"):
+            html.side(shown)
+            if shown.open_at:
+                with st.container(horizontal=True, vertical_alignment="center", wrap=False):
+                    html.where(shown.line_word)
+                    st.code(shown.open_at, language=None)
+            if shown.stack:
+                html.stack(shown.stack)
+
+
+def _longest_waits(seen: live.Look) -> None:
+    """The evidence of calm: the waits that lasted longest."""
+    try:
+        snapshot = live.kept("longest", lambda: Collector.from_environment().snapshot(limit=500))
+    except CollectorError:
+        return
+    rows = [r for r in tasks.rows(snapshot, seen.now_ns, seen.names) if r.seconds is not None][:_LONGEST]
+    if not rows:
+        return
+    html.heading("Longest waits", "none of them was found stuck")
+    table.plain(
+        {
+            "name": [r.name for r in rows],
+            "waits for": [r.waits_for for r in rows],
+            "for": [r.how_long for r in rows],
+            "where": [r.where for r in rows],
+            "process": [r.process for r in rows],
+        },
+        alt="The longest waits",
+    )

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which programs are connected, how fresh their data is, and who has gone silent."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from ..api import Process
+from . import ages
+
+
+def watched(processes: Sequence[Process]) -> list[Process]:
+    """Those that send snapshots and have not said goodbye."""
+    return [p for p in processes if p["state"] in ("live", "silent")]
+
+
+def names(processes: Sequence[Process]) -> dict[str, str]:
+    """A short unique name per process id: the service, with the pid; with host or id where that is not enough."""
+    short = {p["id"]: _short(p) for p in processes}
+    twice = {name for name, n in Counter(short.values()).items() if n > 1}
+    for p in processes:
+        if short[p["id"]] in twice:
+            host = p.get("host")
+            short[p["id"]] += f" @ {host}" if host else f" {p['id'][-6:]}"
+    still = {name for name, n in Counter(short.values()).items() if n > 1}
+    return {pid: f"{name} {pid[-6:]}" if name in still else name for pid, name in short.items()}
+
+
+def _short(process: Process) -> str:
+    service, pid = process["service"] or "unnamed service", process.get("pid")
+    return f"{service} ({pid})" if pid is not None else service
+
+
+def freshness_ns(processes: Sequence[Process], now_ns: int) -> int | None:
+    """Age of the newest word of any watched process."""
+    seen = [p["last_seen_ns"] for p in watched(processes)]
+    return max(0, now_ns - max(seen)) if seen else None
+
+
+def silences(processes: Sequence[Process], now_ns: int) -> list[str]:
+    """One plain sentence for each process that should be sending and does not."""
+    called = names(processes)
+    return [
+        f"{called[p['id']]} has sent nothing for {ages.span(now_ns - p['last_seen_ns'])}; "
+        "what is shown of it is the last it said."
+        for p in processes
+        if p["state"] == "silent"
+    ]
+
+
+def table(processes: Sequence[Process], now_ns: int) -> list[dict[str, str]]:
+    """One row per process for the page about connecting. What is not known is empty, never 0."""
+    called = names(processes)
+    return [
+        {
+            "process": called[p["id"]],
+            "state": p["state"],
+            "tasks": _number(p.get("tasks")),
+            "waiting": _number(p.get("waiting")),
+            "last word": f"{ages.span(now_ns - p['last_seen_ns'])} ago",
+            "not covered": ", ".join([*p.get("coverage", []), *(f"shed: {s}" for s in p.get("shed", []))]),
+        }
+        for p in processes
+    ]
+
+
+def _number(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All findings as a ranked list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..api import Finding
+from . import ages, words
+from .words import Tone
+
+
+@dataclass(frozen=True)
+class Suspect:
+    """`head` is stable while the finding lasts; what counts up is in `facts`."""
+
+    id: str
+    tone: Tone
+    head: str
+    title: str
+    facts: str
+
+
+def ranked(findings: Sequence[Finding], now_ns: int) -> list[Suspect]:
+    """In the collector's order, worst first."""
+    return [_suspect(f, now_ns) for f in findings]
+
+
+def _suspect(finding: Finding, now_ns: int) -> Suspect:
+    blocked = finding["blocked_count"]
+    facts = [
+        ages.span(now_ns - finding["since_ns"]),
+        f"{words.count(blocked, 'task')} behind it" if blocked else "nobody behind it",
+    ]
+    if len(finding["processes"]) > 1:
+        facts.append(words.count(len(finding["processes"]), "process").replace("processs", "processes"))
+    return Suspect(
+        id=finding["id"],
+        tone=words.tone(finding["level"]),
+        head=f"{words.finding_word(finding['kind'])}, {finding['level']}",
+        title=finding["title"],
+        facts=" · ".join(facts),
+    )

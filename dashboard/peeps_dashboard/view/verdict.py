@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The headline: what is stuck, how sure that is, for how long, in one sentence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import tzinfo
+
+from ..api import Calm, Finding, Findings, Process
+from . import ages, words
+from .words import Tone
+
+
+@dataclass(frozen=True)
+class Headline:
+    """`lead` is the part set in colour, `rest` the sentence after it; `note` says how sure and what would help."""
+
+    tone: Tone
+    lead: str
+    rest: str
+    note: str
+
+    @property
+    def sentence(self) -> str:
+        return f"{self.lead}: {self.rest}"
+
+
+Numbers = list[tuple[str, str]]
+
+
+def chosen(findings: Sequence[Finding], wanted: str | None) -> Finding | None:
+    """The finding of the URL, or the worst one."""
+    return next((f for f in findings if f["id"] == wanted), findings[0] if findings else None)
+
+
+def principal(finding: Finding) -> str | None:
+    """The node a reader looks at first: the first waiter."""
+    return finding["evidence"][0]["waiter"] if finding["evidence"] else next(iter(finding["core"]), None)
+
+
+def of_finding(finding: Finding, now_ns: int) -> Headline:
+    level = finding["level"]
+    lead = f"{words.finding_word(finding['kind'])}, {level}, {ages.span(now_ns - finding['since_ns'])}"
+    rest = finding["title"].rstrip(". ") + "."
+    behind = finding["blocked_count"]
+    if behind:
+        rest += f" {behind:,} more {'task waits' if behind == 1 else 'tasks wait'} behind it."
+    note = f"{level.capitalize()}: {words.level_meaning(level)}." if words.level_meaning(level) else ""
+    if finding["advice"]:
+        note = f"{note} What would release it: {finding['advice'].rstrip('. ')}.".strip()
+    return Headline(words.tone(level), lead, rest, note)
+
+
+def of_calm(answer: Findings) -> Headline:
+    calm = answer["calm"]
+    longest = calm["longest_wait"]
+    parts = [f"{words.count(calm['tasks'], 'task')}, {calm['waiting']:,} of them waiting, none found stuck"]
+    if longest is not None:
+        wait = longest["node"].get("wait")
+        what = f" ({wait['operation']} at {wait['source']})" if wait else ""
+        parts.append(f"the longest wait is {words.called(longest['node'])}, {ages.span(longest['age_ns'])}{what}")
+    note = "No ring of waits, no exhausted semaphore, no full channel, no lock held for too long was found."
+    return Headline("green", "Nothing is stuck", "; ".join(parts) + ".", note)
+
+
+def finding_numbers(finding: Finding, processes: Sequence[Process], now_ns: int, zone: tzinfo | None) -> Numbers:
+    seen = len(finding["processes"])
+    known = sum(p["state"] in ("live", "silent") for p in processes)
+    return [
+        ("Stuck for" if words.is_stuck(finding["level"]) else "Lasting for", ages.span(now_ns - finding["since_ns"])),
+        ("Blocked behind it", words.count(finding["blocked_count"], "task") if finding["blocked_count"] else "nobody"),
+        ("Processes in it", f"{seen} of {max(seen, known)}"),
+        ("First seen", ages.clock(finding["first_seen_ns"], zone)),
+    ]
+
+
+def calm_numbers(calm: Calm, processes: Sequence[Process], now_ns: int) -> Numbers:
+    longest, change = calm["longest_wait"], calm["last_change_ns"]
+    return [
+        ("Tasks", f"{calm['tasks']:,}"),
+        ("Waiting", f"{calm['waiting']:,}"),
+        ("Longest wait", ages.span(longest["age_ns"]) if longest else "none"),
+        ("Last change", f"{ages.span(now_ns - change)} ago" if change else "none seen"),
+        ("Processes", f"{sum(p['state'] == 'live' for p in processes)}"),
+    ]
