@@ -82,6 +82,9 @@ THREAD_NAME: Final = "thread.name"
 SERVICE_NAME: Final = "service.name"
 SERVICE_INSTANCE_ID: Final = "service.instance.id"
 PROCESS_PID: Final = "process.pid"
+PROCESS_RUNTIME_NAME: Final = "process.runtime.name"
+PROCESS_RUNTIME_VERSION: Final = "process.runtime.version"
+HOST_NAME: Final = "host.name"
 
 # --- spans ----------------------------------------------------------------------------------------------------------
 SPAN_TASK: Final = "peeps.task"

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..model import Finding, Graph, Level
+from ..model import Finding, Graph, Level, NodeKind
 from . import deadlock, starvation
-from .reduction import residue
+from .reduction import cores, residue
 from .thresholds import Thresholds
 from .wait_graph import WaitGraph
 
@@ -32,6 +32,8 @@ class Diagnoser:
     def __init__(self, thresholds: Thresholds | None = None) -> None:
         self._thresholds = thresholds or Thresholds()
         self._waits: dict[str, _Seen] = {}
+        self.unconfirmed = False
+        """After a look: whether the next one might confirm something, so that it is worth coming soon."""
         self._longest: dict[str, int] = {}  # by wait site: the longest wait seen to end
 
     def look(self, graph: Graph, now_ns: int) -> list[Finding]:
@@ -41,8 +43,21 @@ class Diagnoser:
         nanoseconds by the clock of the observed process. Linear in nodes and edges.
         """
         settled = self._settle(graph, now_ns)
-        if not settled:
-            return []
+        findings = self._findings(graph, settled, now_ns) if settled else []
+        self.unconfirmed = bool(self._waits) and self._suspects(graph, findings, now_ns)
+        return findings
+
+    def _suspects(self, graph: Graph, findings: list[Finding], now_ns: int) -> bool:
+        """Whether there is a ring that only lacks its second look. One through a channel also lacks age: no hurry."""
+        waits = WaitGraph(graph, self._waits.keys())
+        conditions = waits.conditions(Level.LIKELY, now_ns, self._thresholds.starved_ns)
+        known = {node for finding in findings for node in finding.core}
+        return any(
+            not known.issuperset(core) and not any(graph.nodes[node].kind is NodeKind.TX for node in core)
+            for core in cores(residue(conditions), conditions)
+        )
+
+    def _findings(self, graph: Graph, settled: set[str], now_ns: int) -> list[Finding]:
         waits = WaitGraph(graph, settled)
         old = self._thresholds.starved_ns
 

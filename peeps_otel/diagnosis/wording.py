@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import re
+
 from ..model import EdgeKind, Link, Node, NodeKind
 from .wait_graph import WAITERS, WaitGraph
 
@@ -18,13 +20,15 @@ _LABELS = {
 
 
 def label(node: Node | None) -> str:
-    """What a person calls the node: a task by its name, a resource by its type and name."""
+    """What a person calls the node: a task by its name, a resource by its type and name, or where it was made."""
     if node is None:
         return "something that is gone"
     if node.kind in WAITERS:
         return node.name
     kind = str(node.attributes.get("peeps.resource.type", "")).rpartition(".")[2] or _LABELS.get(node.kind, node.kind)
-    return f"{kind} {node.name}" if node.name else f"{kind} of {short(node.source)}"
+    if not node.name:
+        return f"{kind} ({short(node.source)})"
+    return node.name if node.name.lower().startswith(f"{kind.lower()} ") else f"{kind} {node.name}"
 
 
 def short(source: str) -> str:
@@ -49,6 +53,8 @@ def waits_for(graph: WaitGraph, waiter: str, target: str) -> str:
     if node.kind is NodeKind.TX:
         length, capacity = node.attributes.get("peeps.channel.length"), node.attributes.get("peeps.channel.capacity")
         return f"waits to put into {name} ({length}/{capacity})" if capacity else f"waits to put into {name}"
+    if node.kind is NodeKind.RX and graph.wait_of(waiter).operation == "queue.join":
+        return f"waits until everything put into {name} is done"
     if node.kind is NodeKind.RX:
         return f"waits for an item from {name}"
     return f"waits for {name}"
@@ -57,12 +63,13 @@ def waits_for(graph: WaitGraph, waiter: str, target: str) -> str:
 def link(graph: WaitGraph, waiter: str, resource: str, holder: str | None) -> Link:
     """One step of the evidence with its sentence."""
     wait = graph.wait_of(waiter)
-    text = f"{label(graph.nodes[waiter])} {waits_for(graph, waiter, resource)} at {short(wait.source)}"
+    text = f"{label(graph.nodes[waiter])} {waits_for(graph, waiter, resource)}"
+    text += _at(" at", wait.source, text)
     held = None if holder is None else graph.edge_of.get((resource, holder, EdgeKind.HELD_BY))
     if holder is not None and held is not None:
         text += f"; {label(graph.nodes.get(holder))} holds it"
         if held.source:
-            text += f", taken at {short(held.source)}"
+            text += _at(", taken at", held.source, text)
     elif holder is not None and holder != resource:
         text += f"; {label(graph.nodes.get(holder))} could take from it"
     return Link(
@@ -75,6 +82,12 @@ def link(graph: WaitGraph, waiter: str, resource: str, holder: str | None) -> Li
         hold_since_ns=None if held is None else held.since_ns,
         hold_source=None if held is None else held.source,
     )
+
+
+def _at(preposition: str, source: str, text: str) -> str:
+    """Where it happens, unless `text` has said so already."""
+    place = short(source)
+    return f"{preposition} {place}" if place and not re.search(rf"{re.escape(place)}(?!\d)", text) else ""
 
 
 def deadlock_title(graph: WaitGraph, ring: list[Link]) -> str:

@@ -74,7 +74,11 @@ class Encoder:
         message.frames.file.extend([text(frame.file) for frame in frames])
         message.frames.line.extend([frame.line or 0 for frame in frames])
         message.gone.extend([local for node in snapshot.gone if (local := self._local.pop(node, None)) is not None])
-        message.strings.extend(strings)
+        try:
+            message.strings.extend(strings)
+        except UnicodeEncodeError:  # a name with a lone surrogate: the whole snapshot must not fail for it
+            del message.strings[:]
+            message.strings.extend([value.encode("utf-8", "replace").decode() for value in strings])
         return message.SerializeToString()
 
     def _encode_nodes(
@@ -175,16 +179,19 @@ class Decoder:
 
     def _decode(self, message: Message) -> Snapshot:
         strings = list(message.strings) or [""]
+        functions = list(message.frames.function)
+        files, lines = _column(message.frames.file, len(functions)), _column(message.frames.line, len(functions))
         frames = [
             Frame(strings[function], strings[file], line or None)
-            for function, file, line in zip(
-                message.frames.function, message.frames.file, message.frames.line, strict=False
-            )
+            for function, file, line in zip(functions, files, lines, strict=True)
         ]
         stacks: list[tuple[Frame, ...]] = [()]
+        rows = list(message.stacks.frame)
         start = 0
         for length in message.stacks.length:
-            stacks.append(tuple(frames[row] for row in message.stacks.frame[start : start + length]))
+            if start + length > len(rows):
+                raise IndexError
+            stacks.append(tuple(frames[row] for row in rows[start : start + length]))
             start += length
         nodes = _decode_nodes(message, strings, stacks)
         ids: dict[int, str] = {} if message.key_frame else dict(self._ids)
@@ -209,6 +216,12 @@ class Decoder:
         )
 
 
+def _column(values: Iterable[int], size: int) -> list[int]:
+    """A column as long as its table: what is absent is 0."""
+    numbers = list(values)
+    return (numbers + [0] * (size - len(numbers)))[:size]
+
+
 def _decode_nodes(message: Message, strings: list[str], stacks: list[tuple[Frame, ...]]) -> list[Node]:
     table = message.nodes
     size = len(table.local)
@@ -216,8 +229,7 @@ def _decode_nodes(message: Message, strings: list[str], stacks: list[tuple[Frame
         raise WireError(f"peeps.snapshot: nodes.ulid has {len(table.ulid)} bytes for {size} nodes, 16 each expected")
 
     def column(values: Iterable[int]) -> list[int]:
-        numbers = list(values)
-        return numbers + [0] * (size - len(numbers))
+        return _column(values, size)
 
     kinds, names, sources = column(table.kind), column(table.name), column(table.source)
     created, flags, states = column(table.created_at), column(table.flags), column(table.state)
@@ -252,34 +264,44 @@ def _decode_nodes(message: Message, strings: list[str], stacks: list[tuple[Frame
                 steps=steps[row] - 1 if steps[row] else None,
             )
         )
+    rows = list(table.attribute_row)
+    keys, types = _column(table.attribute_key, len(rows)), _column(table.attribute_type, len(rows))
     for row, key, kind_of_value, number in zip(
-        table.attribute_row, table.attribute_key, table.attribute_type, table.attribute_value, strict=False
+        rows, keys, types, _column(table.attribute_value, len(rows)), strict=True
     ):
-        value: AttributeValue = (
-            bool(number) if kind_of_value == 2 else number if kind_of_value == 1 else strings[number]
-        )
+        value: AttributeValue
+        if kind_of_value == 2:
+            value = bool(number)
+        elif kind_of_value == 1:
+            value = number
+        elif number < 0:
+            raise IndexError
+        else:
+            value = strings[number]
         nodes[row].attributes[strings[key]] = value
     return nodes
 
 
 def _decode_edges(message: Message, strings: list[str], nodes: list[Node], ids: dict[int, str]) -> list[Edge]:
     table = message.edges
+    rows = list(table.source_row)
+    size = len(rows)
+    kinds, targets, since = _column(table.kind, size), _column(table.target, size), _column(table.since, size)
+    sources, flags = _column(table.source, size), _column(table.flags, size)
     edges: list[Edge] = []
-    for row, kind, target, since, source, flags in zip(
-        table.source_row, table.kind, table.target, table.since, table.source, table.flags, strict=False
-    ):
-        destination = ids.get(target)
+    for number, row in enumerate(rows):
+        destination = ids.get(targets[number])
         if destination is None:
             continue
         edges.append(
             Edge(
-                kind=_EDGE_KINDS[kind],
+                kind=_EDGE_KINDS[kinds[number]],
                 src=nodes[row].id,
                 dst=destination,
-                since_ns=since or None,
-                source=strings[source] or None,
-                confidence=Confidence.INFERRED if flags & _INFERRED else Confidence.EXACT,
-                cancels=bool(flags & _CANCELS),
+                since_ns=since[number] or None,
+                source=strings[sources[number]] or None,
+                confidence=Confidence.INFERRED if flags[number] & _INFERRED else Confidence.EXACT,
+                cancels=bool(flags[number] & _CANCELS),
             )
         )
     return edges

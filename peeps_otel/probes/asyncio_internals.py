@@ -9,11 +9,12 @@ between reads, which is why a verdict takes two looks.
 from __future__ import annotations
 
 import asyncio
+import collections
 import concurrent.futures
 import sys
 from asyncio import base_events, locks, queues, runners, streams, taskgroups, tasks, timeouts
 from collections.abc import Callable, Iterable
-from types import CodeType
+from types import CodeType, FunctionType
 from typing import Any, NamedTuple, cast
 
 from ..model import NodeKind
@@ -111,28 +112,35 @@ def awaited_future(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
 
     While it is the same object, the task has not made a step.
     """
-    return getattr(task, "_fut_waiter", None)
+    future: asyncio.Future[Any] | None = getattr(task, "_fut_waiter", None)
+    if issubclass(type(future), asyncio.Future) and cast("asyncio.Future[Any]", future).done():
+        return None  # woken, and only the loop has not come to it yet
+    return future
 
 
 def gathered(future: object) -> list[asyncio.Future[Any]] | None:
     """The children of `asyncio.gather`."""
-    children = getattr(future, "_children", None)
-    return list(children) if isinstance(children, list) else None  # pyright: ignore[reportUnknownArgumentType]
+    if not issubclass(type(future), asyncio.Future):
+        return None  # not asyncio's: reading an attribute may run code of the program
+    children: object = getattr(future, "_children", None)
+    return list(cast("list[asyncio.Future[Any]]", children)) if type(children) is list else None
 
 
 def linked_futures(future: object) -> list[object]:
     """Futures that will resolve `future`, found in the closures of its callbacks (`shield`, `run_in_executor`)."""
     found: list[object] = []
-    callbacks = getattr(future, "_callbacks", None) or ()
-    for entry in cast("list[Any]", list(callbacks)):
-        callback = entry[0] if isinstance(entry, tuple) else entry
-        for cell in getattr(callback, "__closure__", None) or ():  # pyright: ignore[reportUnknownArgumentType]
+    if not issubclass(type(future), asyncio.Future):
+        return found
+    for callback, _ in cast("list[tuple[object, object]]", list(getattr(future, "_callbacks", None) or ())):
+        if type(callback) is not FunctionType:
+            continue
+        for cell in callback.__closure__ or ():
             try:
                 content = cell.cell_contents
             except ValueError:
                 continue
-            if content is not future and isinstance(content, asyncio.Future | concurrent.futures.Future):
-                found.append(cast("object", content))
+            if content is not future and issubclass(type(content), (asyncio.Future, concurrent.futures.Future)):
+                found.append(content)
     return found
 
 
@@ -161,16 +169,25 @@ def loop_of(task: asyncio.Task[Any]) -> asyncio.AbstractEventLoop:
 
 def lock_state(lock: locks.Lock) -> tuple[bool, int]:
     """Locked, and how many wait."""
-    return lock.locked(), _count(getattr(lock, "_waiters", None))
+    return getattr(lock, "_locked", False) is True, _count(getattr(lock, "_waiters", None))
 
 
-def semaphore_state(semaphore: locks.Semaphore) -> tuple[int, int, int | None]:
-    """Permits left, how many wait, and the bound of a BoundedSemaphore."""
+def semaphore_state(semaphore: locks.Semaphore) -> tuple[int | None, int, int | None]:
+    """Permits left, how many wait, and the bound of a BoundedSemaphore. None where it is no plain whole number."""
     return (
-        getattr(semaphore, "_value", 0),
+        whole(getattr(semaphore, "_value", None)),
         _count(getattr(semaphore, "_waiters", None)),
-        getattr(semaphore, "_bound_value", None),
+        whole(getattr(semaphore, "_bound_value", None)),
     )
+
+
+def event_is_set(event: locks.Event) -> bool:
+    return getattr(event, "_value", False) is True
+
+
+def whole(number: object) -> int | None:
+    """A number that fits into an attribute: programs also write `Semaphore(math.inf)` and `Queue(10**30)`."""
+    return number if type(number) is int and -(1 << 63) <= number < 1 << 63 else None
 
 
 def held_by_manager(manager: object) -> locks.Lock | locks.Semaphore | None:
@@ -187,16 +204,20 @@ def condition_lock(condition: locks.Condition) -> locks.Lock | None:
     return lock if isinstance(lock, locks.Lock) else None
 
 
-def queue_state(queue: queues.Queue[Any]) -> tuple[int, int, int, int, int]:
-    """Length, capacity (0: unbounded), waiting putters, waiting getters, unfinished."""
-    items = getattr(queue, "_queue", ())
+def queue_state(queue: queues.Queue[Any]) -> tuple[int | None, int, int, int, int]:
+    """Length (None: kept in a type of the program's own), capacity (0: unbounded), waiting putters, waiting getters,
+    unfinished."""
+    items: object = getattr(queue, "_queue", None)
     return (
-        len(items),
-        queue.maxsize,
+        len(cast("list[Any]", items)) if type(items) in _CONTAINERS else None,
+        whole(getattr(queue, "_maxsize", None)) or 0,
         _count(getattr(queue, "_putters", ())),
         _count(getattr(queue, "_getters", ())),
-        getattr(queue, "_unfinished_tasks", 0),
+        whole(getattr(queue, "_unfinished_tasks", None)) or 0,
     )
+
+
+_CONTAINERS = (collections.deque, list, dict, set, collections.OrderedDict)
 
 
 def waiter_count(primitive: object) -> int:

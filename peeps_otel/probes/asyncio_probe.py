@@ -113,10 +113,12 @@ class AsyncioProbe:
         tasks = internals.live_tasks()
         budget = self._lines_most
         seen: list[_Seen] = []
-        for number, task in enumerate(tasks):
+        dead = self._tasks.forget_dead()  # before a new task takes the address of one of them
+        records = [self._met(task, now_ns) for task in tasks]  # all first, so that each finds its parent
+        for number, (task, record) in enumerate(zip(tasks, records, strict=True)):
             if number % _YIELD_EVERY == 0:
                 pause()
-            one = self._look_at(task, now_ns, budget > 0)
+            one = None if record is None else self._look_at(task, record, now_ns, budget > 0)
             if one is not None:
                 budget -= one.record.has_lines
                 seen.append(one)
@@ -126,8 +128,7 @@ class AsyncioProbe:
         for one in seen:
             self._connect(one)
         touched = self._touches(tasks, now_ns, pause)
-        for task in tasks:
-            record = self._tasks.get(task)
+        for record in records:
             if record is not None:
                 observation.nodes[record.id] = record.node
                 extra = touched.get(record.id, ())
@@ -136,21 +137,16 @@ class AsyncioProbe:
             for node in resource.nodes:
                 observation.nodes[node.id] = node
             observation.edges.update(resource.edges)
-        self._bury(tasks, observation, now_ns)
+        self._bury(dead + self._tasks.keep_only(tasks), observation, now_ns)
         self._last_look_ns = now_ns
         return observation
 
     # --- one task -----------------------------------------------------------------------------------------------------
 
-    def _look_at(self, task: asyncio.Task[Any], now_ns: int, lines_left: bool) -> _Seen | None:
+    def _look_at(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, lines_left: bool) -> _Seen | None:
         """Updates the task's record. Returns what its edges are to be made of, None where nothing has changed."""
-        record = self._tasks.get(task)
         future = internals.awaited_future(task)
         loop = internals.loop_of(task)
-        if record is None:
-            record = self._meet(task, loop, now_ns)
-            if record is None:
-                return None
         if future is None:
             state = asyncio_tasks.state_of(task, loop)
             if record.future is not None or record.node.state != state:
@@ -190,7 +186,12 @@ class AsyncioProbe:
             record.node = node
         return _Seen(record, waiting, links)
 
-    def _meet(self, task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop, now_ns: int) -> TaskRecord | None:
+    def _met(self, task: asyncio.Task[Any], now_ns: int) -> TaskRecord | None:
+        """The record of a task, made at first sight; None for one that takes no weak reference."""
+        known = self._tasks.get(task)
+        if known is not None:
+            return known
+        loop = internals.loop_of(task)
         origin = asyncio_tasks.origin_of(task)
         created = now_ns if origin is None else origin.time_ns
         number = self._loops.get(loop)
@@ -211,7 +212,7 @@ class AsyncioProbe:
         record = self._tasks.get(task)
         return None if record is None else record.id
 
-    # --- between tasks --------------------------------------------------------------------------------------------------
+    # --- between tasks ------------------------------------------------------------------------------------------------
 
     def _take_in(
         self, links: list[Link], managers: list[Entered], waiting: Waiting, task_source: str, now_ns: int
@@ -256,17 +257,11 @@ class AsyncioProbe:
         edges: list[Edge] = []
         for target in one.waiting.targets:
             target_id = self._target(target, one.waiting)
-            if target_id is not None:
-                edges.append(
-                    Edge(
-                        EdgeKind.NEEDS,
-                        one.record.id,
-                        target_id,
-                        wait.since_ns,
-                        wait.source,
-                        cancels=one.waiting.cancels,
-                    )
-                )
+            if target_id is None:
+                edges = []  # one of those it waits for is not known (yet): nothing may be concluded from the others
+                break
+            cancels = one.waiting.cancels
+            edges.append(Edge(EdgeKind.NEEDS, one.record.id, target_id, wait.since_ns, wait.source, cancels=cancels))
         found = tuple(edges)
         if found != one.record.edges:
             one.record.edges = found
@@ -302,8 +297,8 @@ class AsyncioProbe:
         waits = (record.node.wait for _, record in self._tasks.records())
         return any(w is not None and w.operation == "queue.put" and now_ns - w.since_ns >= _LONG_NS for w in waits)
 
-    def _bury(self, tasks: list[asyncio.Task[Any]], observation: Observation, now_ns: int) -> None:
-        for record in self._tasks.keep_only(tasks):
+    def _bury(self, records: list[TaskRecord], observation: Observation, now_ns: int) -> None:
+        for record in records:
             self._by_sequence.pop(record.sequence, None)
             observation.ended.append(
                 EndedTask(record.name, record.source, record.sequence, record.created_ns, self._last_look_ns, now_ns)

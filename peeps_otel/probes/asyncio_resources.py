@@ -88,7 +88,7 @@ class Resources:
             source=source or "unknown:0",
             created_ns=created,
             confidence=Confidence.INFERRED if made is None else Confidence.EXACT,
-            initial=None if made is None else made.initial,
+            initial=None if made is None else internals.whole(made.initial),
             type_name=f"{type(primitive).__module__.partition('.')[0]}.{type(primitive).__name__}",
         )
         return record if self._known.put(primitive, record) else None
@@ -132,7 +132,7 @@ def _describe(
     tasks: Callable[[asyncio.Task[Any]], str | None],
     now_ns: int,
 ) -> None:
-    holders = _since_first_seen(record, on_stacks + _recorded(primitive, tasks), now_ns)
+    holders = _since_first_seen(record, _once(on_stacks, _recorded(primitive, tasks)), now_ns)
     if issubclass(type(primitive), queues.Queue):
         _describe_queue(cast("queues.Queue[Any]", primitive), record)
         return
@@ -145,14 +145,16 @@ def _describe(
         providers = _lock_providers(holders)
     elif issubclass(type(primitive), locks.Semaphore):
         available, waiting, bound = internals.semaphore_state(primitive)
-        attributes |= {semconv.SEMAPHORE_AVAILABLE: available, semconv.RESOURCE_WAITERS: waiting}
+        attributes[semconv.RESOURCE_WAITERS] = waiting
+        if available is not None:
+            attributes[semconv.SEMAPHORE_AVAILABLE] = available
         total = bound if bound is not None else record.initial
         if total is not None:
             attributes[semconv.SEMAPHORE_PERMITS] = total
         providers = _semaphore_providers(holders, available, total, bound is not None)
     elif issubclass(type(primitive), locks.Event):
         attributes |= {
-            semconv.EVENT_IS_SET: primitive.is_set(),
+            semconv.EVENT_IS_SET: internals.event_is_set(primitive),
             semconv.RESOURCE_WAITERS: internals.waiter_count(primitive),
         }
     elif issubclass(type(primitive), locks.Condition):
@@ -183,6 +185,12 @@ def _recorded(primitive: Any, tasks: Callable[[asyncio.Task[Any]], str | None]) 
     return found
 
 
+def _once(on_stacks: list[Held], recorded: list[Held]) -> list[Held]:
+    """`async with condition` takes its lock by a bare `acquire()`: the same hold is both on the stack and recorded."""
+    by_block = {held.task_id for held in on_stacks}
+    return on_stacks + [held for held in recorded if held.task_id not in by_block]
+
+
 def _since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:
     """A hold read off a stack began before this look: since the first look that saw it."""
     seen: dict[str, int] = {}
@@ -203,8 +211,8 @@ def _lock_providers(holders: list[Held]) -> Providers:
     return Providers.CLOSED if len(holders) == 1 and holders[0].by_block else Providers.ESTIMATED
 
 
-def _semaphore_providers(holders: list[Held], available: int, total: int | None, bounded: bool) -> Providers:
-    if not holders or (total is not None and len(holders) < total - available):
+def _semaphore_providers(holders: list[Held], available: int | None, total: int | None, bounded: bool) -> Providers:
+    if not holders or available is None or (total is not None and len(holders) < total - available):
         return Providers.OPEN  # somebody has a permit who is not known
     # A release too many makes a BoundedSemaphore's own block fail; a plain one may be released by anyone.
     sure = bounded and total is not None and all(held.by_block for held in holders)
@@ -216,8 +224,9 @@ def _describe_queue(queue: queues.Queue[Any], record: ResourceRecord) -> None:
     common: dict[str, AttributeValue] = {
         semconv.RESOURCE_TYPE: record.type_name,
         semconv.CHANNEL_TYPE: record.type_name,
-        semconv.CHANNEL_LENGTH: length,
     }
+    if length is not None:
+        common[semconv.CHANNEL_LENGTH] = length
     if capacity > 0:
         common[semconv.CHANNEL_CAPACITY] = capacity
     tx, rx = record.ids[NodeKind.TX], record.ids[NodeKind.RX]

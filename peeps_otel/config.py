@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every environment variable the watched program reads, in one table."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import NamedTuple, cast
+
+
+class Variable(NamedTuple):
+    """`field`: the field of `Config`; `default` as it would be written; `meaning` for the documentation."""
+
+    name: str
+    field: str
+    default: str
+    parse: Callable[[str], object]
+    meaning: str
+
+
+class BadValue(ValueError):
+    """Says what a value must look like."""
+
+
+def _boolean(text: str) -> bool:
+    if text.lower() in ("1", "true", "yes", "on"):
+        return True
+    if text.lower() in ("0", "false", "no", "off"):
+        return False
+    raise BadValue("must be true or false")
+
+
+def _number(low: int, high: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise BadValue(f"must be a whole number from {low} to {high}")
+        return value
+
+    return parse
+
+
+def _one_of(*words: str) -> Callable[[str], str]:
+    def parse(text: str) -> str:
+        if text.lower() not in words:
+            raise BadValue(f"must be one of {', '.join(words)}")
+        return text.lower()
+
+    return parse
+
+
+def _address(text: str) -> str | None:
+    """`host:port`, or a URL where TLS or a path is wanted."""
+    if not text:
+        return None
+    if text.startswith(("http://", "https://")):
+        return text.rstrip("/")
+    host, _, port = text.rpartition(":")
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise BadValue("must be host:port, for example 127.0.0.1:9119, or a URL")
+    return f"http://{text}"
+
+
+VARIABLES: tuple[Variable, ...] = (
+    Variable("PEEPS_ENABLED", "enabled", "true", _boolean, "false: do nothing at all"),
+    Variable(
+        "PEEPS_DASHBOARD",
+        "dashboard",
+        "",
+        _address,
+        "`host:port` (or URL) of a peeps collector: snapshots go there, and so does what the program's own "
+        "OpenTelemetry set-up produces, in addition to its own exporters; unset: no network of ours",
+    ),
+    Variable("PEEPS_INTERVAL_MS", "interval_ms", "1000", _number(50, 60_000), "time between two looks"),
+    Variable("PEEPS_KEY_FRAME_S", "key_frame_s", "30", _number(1, 3600), "time between two complete snapshots"),
+    Variable(
+        "PEEPS_NODES",
+        "nodes",
+        "matter",
+        _one_of("matter", "all", "none"),
+        "which nodes become readable `peeps.node` events: those in a finding or in a long wait, all, or none",
+    ),
+    Variable(
+        "PEEPS_SNAPSHOTS",
+        "snapshots",
+        "false",
+        _boolean,
+        "true: `peeps.snapshot` events also go where the program's own log records go",
+    ),
+    Variable(
+        "PEEPS_SPAN_TASK_MS", "span_task_ms", "1000", _number(0, 3_600_000), "tasks this long become spans; 0: none"
+    ),
+    Variable(
+        "PEEPS_SPAN_WAIT_MS", "span_wait_ms", "100", _number(0, 3_600_000), "waits this long become spans; 0: none"
+    ),
+    Variable("PEEPS_STARVED_MS", "starved_ms", "2000", _number(100, 3_600_000), "a shorter wait is no starvation"),
+    Variable("PEEPS_RECORD", "record", "true", _boolean, "false: no function of the standard library is rewritten"),
+    Variable("PEEPS_METRICS", "metrics", "true", _boolean, "false: no metrics"),
+    Variable("PEEPS_PROTOCOL_TRACE", "protocol_trace", "false", _boolean, "log each export: size and preview"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """The settings of one process. `problems`: what was wrong with the environment, in words for a log."""
+
+    enabled: bool
+    dashboard: str | None
+    interval_ms: int
+    key_frame_s: int
+    nodes: str
+    snapshots: bool
+    span_task_ms: int
+    span_wait_ms: int
+    starved_ms: int
+    record: bool
+    metrics: bool
+    protocol_trace: bool
+    problems: tuple[str, ...] = ()
+
+
+def read(environment: Mapping[str, str]) -> Config:
+    """Never raises: a bad value is a problem in words, and the default holds. An empty value counts as unset."""
+    values: dict[str, object] = {}
+    problems: list[str] = []
+    for variable in VARIABLES:
+        text = environment.get(variable.name, "").strip()
+        try:
+            values[variable.field] = variable.parse(text or variable.default)
+        except BadValue as problem:
+            problems.append(f"{variable.name}={text!r} {problem}; {variable.default!r} is used")
+            values[variable.field] = variable.parse(variable.default)
+    return Config(**cast("dict[str, object]", values), problems=tuple(problems))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

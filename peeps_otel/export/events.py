@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Readable events for every backend: `peeps.finding`, `peeps.node`, `peeps.node.gone`.
+
+Only what matters by default: the nodes of a finding, and tasks in a long wait for something of the program itself.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .. import semconv
+from ..model import Confidence, Edge, Finding, Frame, Level, Node, NodeKind, Snapshot
+from ..model.wire import Encoder
+from ..version import __version__
+from ..watcher.sink import Look
+from .otel_names import LoggerProvider, SeverityNumber, empty_context
+
+_LONG_NS = 5_000_000_000
+_NODES_MOST = 200  # per look
+_CORE_MOST = 128
+_SEVERITY = {
+    Level.PROVEN: SeverityNumber.ERROR,
+    Level.LIKELY: SeverityNumber.ERROR,
+    Level.SUSPECT: SeverityNumber.WARN,
+    Level.SLOW: SeverityNumber.WARN,
+}
+
+
+class Events:
+    """Emits through a LoggerProvider. On the watcher thread only.
+
+    `nodes`: matter, all or none. `snapshots`: whether `peeps.snapshot` events go there too, for a collector of ours
+    that stands behind the program's own exporter.
+    """
+
+    def __init__(self, provider: LoggerProvider, nodes: str, snapshots: bool = False) -> None:
+        self._logger = provider.get_logger(semconv.SCOPE, __version__, schema_url=semconv.SCHEMA_URL)
+        self._nodes = nodes
+        self._told: dict[str, Node] = {}
+        self._encoder = Encoder() if snapshots else None
+
+    def forget(self) -> None:
+        self._told.clear()
+        self._encoder = None if self._encoder is None else Encoder()
+
+    def take(self, look: Look) -> None:
+        snapshot = look.snapshot
+        if self._encoder is not None:
+            self._snapshot(self._encoder, snapshot)
+        for finding in look.opened:
+            self._finding(finding, semconv.FINDING_OPEN, snapshot.time_ns)
+        for finding in look.resolved:
+            self._finding(finding, semconv.FINDING_RESOLVED, snapshot.time_ns)
+        if self._nodes == "none":
+            return
+        for node in self._due(look):
+            self._told[node.id] = node
+            self._node(node, look.observation.edges.get(node.id, ()), snapshot)
+        gone = [node_id for node_id in self._told if node_id not in look.observation.nodes]
+        for node_id in gone:
+            self._gone(self._told.pop(node_id), snapshot)
+
+    def _due(self, look: Look) -> list[Node]:
+        """The nodes to tell of: new ones, and told ones that have changed."""
+        nodes = look.observation.nodes
+        if self._nodes == "all":
+            wanted = [node.id for node in nodes.values()]
+        else:
+            wanted = [node_id for finding in look.findings for node_id in _members(finding)]
+            wanted += [node.id for node in nodes.values() if _waits_long(node, look)]
+            wanted += self._told
+        changed = (nodes[i] for i in dict.fromkeys(wanted) if i in nodes and self._told.get(i) is not nodes[i])
+        return [node for node, _ in zip(changed, range(_NODES_MOST), strict=False)]
+
+    def _snapshot(self, encoder: Encoder, snapshot: Snapshot) -> None:
+        attributes = {semconv.STREAM_ID: f"{snapshot.stream_id:016x}", semconv.SEQUENCE: snapshot.sequence}
+        self._emit(semconv.EVENT_SNAPSHOT, snapshot.time_ns, SeverityNumber.DEBUG, encoder.encode(snapshot), attributes)
+
+    def _emit(
+        self, name: str, time_ns: int, severity: SeverityNumber, body: str | bytes, attributes: dict[str, Any]
+    ) -> None:
+        self._logger.emit(
+            event_name=name,
+            timestamp=time_ns,
+            observed_timestamp=time_ns,
+            context=empty_context(),
+            severity_number=severity,
+            severity_text=severity.name,
+            body=body,
+            attributes=attributes,
+        )
+
+    def _finding(self, finding: Finding, state: str, time_ns: int) -> None:
+        attributes: dict[str, Any] = {
+            semconv.FINDING_ID: finding.id,
+            semconv.FINDING_KIND: finding.kind.value,
+            semconv.FINDING_LEVEL: finding.level.value,
+            semconv.FINDING_TITLE: finding.title,
+            semconv.FINDING_STATE: state,
+            semconv.FINDING_SINCE: finding.since_ns,
+            semconv.FINDING_CORE: finding.core[:_CORE_MOST],
+            semconv.FINDING_CYCLE: finding.cycle[:_CORE_MOST],
+            semconv.FINDING_BLOCKED_COUNT: len(finding.blocked),
+            semconv.FINDING_ADVICE: finding.advice,
+            semconv.FINDING_EVIDENCE: [
+                {
+                    key: value
+                    for key, value in (
+                        ("waiter", link.waiter),
+                        ("resource", link.resource),
+                        ("holder", link.holder),
+                        ("since_ns", link.since_ns),
+                        ("text", link.text),
+                        ("wait_source", link.wait_source),
+                        ("hold_since_ns", link.hold_since_ns),
+                        ("hold_source", link.hold_source),
+                    )
+                    if value is not None
+                }
+                for link in finding.evidence[:_CORE_MOST]
+            ],
+        }
+        opened = state == semconv.FINDING_OPEN
+        severity = _SEVERITY[finding.level] if opened else SeverityNumber.INFO
+        kind = finding.kind.value.upper().replace("_", " ")
+        body = f"{kind}, {finding.level.value}: {finding.title}" if opened else f"resolved: {finding.title}"
+        self._emit(semconv.EVENT_FINDING, time_ns, severity, body, attributes)
+
+    def _node(self, node: Node, edges: tuple[Edge, ...], snapshot: Snapshot) -> None:
+        attributes = _identity(node, snapshot)
+        attributes |= node.attributes
+        attributes |= {
+            key: value
+            for key, value in (
+                (semconv.CONFIDENCE, node.confidence.value),
+                (semconv.STATE, node.state),
+                (semconv.PROVIDERS, None if node.providers is None else node.providers.value),
+                (semconv.TASK_STEPS, node.steps),
+                (semconv.CODE_STACKTRACE, stack_text(node.stack) or None),
+            )
+            if value is not None
+        }
+        if node.wait is not None:
+            attributes |= {
+                semconv.WAIT_OPERATION: node.wait.operation,
+                semconv.WAIT_SINCE: node.wait.since_ns,
+                semconv.WAIT_SINCE_EXACT: node.wait.exact,
+                semconv.WAIT_NEEDS: node.wait.needs,
+                semconv.WAIT_SOURCE: node.wait.source,
+            }
+            if node.wait.deadline_ns is not None:
+                attributes[semconv.WAIT_DEADLINE] = node.wait.deadline_ns
+        if edges:
+            attributes[semconv.EDGES] = [_edge(edge) for edge in edges[:_CORE_MOST]]
+        self._emit(semconv.EVENT_NODE, snapshot.time_ns, SeverityNumber.INFO, _sentence(node), attributes)
+
+    def _gone(self, node: Node, snapshot: Snapshot) -> None:
+        self._emit(
+            semconv.EVENT_NODE_GONE,
+            snapshot.time_ns,
+            SeverityNumber.INFO,
+            f"{node.kind} {node.name} ended",
+            _identity(node, snapshot),
+        )
+
+
+def _identity(node: Node, snapshot: Snapshot) -> dict[str, Any]:
+    return {
+        semconv.NODE_ID: node.id,
+        semconv.NODE_KIND: node.kind.value,
+        semconv.NODE_NAME: node.name,
+        semconv.CREATED_AT: node.created_at,
+        semconv.SOURCE: node.source,
+        semconv.STREAM_ID: f"{snapshot.stream_id:016x}",
+        semconv.SEQUENCE: snapshot.sequence,
+    }
+
+
+def _edge(edge: Edge) -> dict[str, Any]:
+    found: dict[str, Any] = {"kind": edge.kind.value, "dst": edge.dst}
+    if edge.since_ns is not None:
+        found["since"] = edge.since_ns
+    if edge.source:
+        found["source"] = edge.source
+    if edge.confidence is Confidence.INFERRED:
+        found["confidence"] = edge.confidence.value
+    if edge.cancels:
+        found["cancels"] = True
+    return found
+
+
+def _members(finding: Finding) -> list[str]:
+    linked = [end for link in finding.evidence for end in (link.waiter, link.resource, link.holder) if end is not None]
+    return [*finding.core, *linked]
+
+
+def _waits_long(node: Node, look: Look) -> bool:
+    wait = node.wait
+    if wait is None or node.kind is not NodeKind.TASK or look.snapshot.time_ns - wait.since_ns < _LONG_NS:
+        return False
+    return bool(look.observation.edges.get(node.id))
+
+
+def _sentence(node: Node) -> str:
+    if node.wait is None:
+        return f"{node.kind} {node.name}"
+    return f"{node.kind} {node.name} waits in {node.wait.operation} at {node.wait.source}"
+
+
+def stack_text(stack: tuple[Frame, ...]) -> str:
+    """A chain of awaits as Python writes a traceback, outermost frame first."""
+    return "\n".join(
+        f'  File "{frame.file}", in {frame.function}'
+        if frame.line is None
+        else f'  File "{frame.file}", line {frame.line}, in {frame.function}'
+        for frame in stack
+    )

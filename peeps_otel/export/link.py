@@ -1,0 +1,185 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The link to our collector: snapshots over OTLP/HTTP, on a thread of its own.
+
+Ordinary OTLP log records, so whatever speaks OTLP may stand in between. A snapshot that cannot be delivered is dropped
+and counted, and the next one that can will be a key frame: the truth is in the live tables, not in the queue.
+
+HTTP, not gRPC: the watched program needs no `grpcio` then, which is large and does not survive a fork. Our collector
+takes both on the same port.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import NamedTuple
+
+from opentelemetry.exporter.otlp.proto.http import Compression
+from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+
+from .. import semconv
+from ..model import Snapshot
+from ..model.wire import Encoder
+from ..version import __version__
+from .otel_names import (
+    InstrumentationScope,
+    LogRecord,
+    LogRecordExportResult,
+    ReadableLogRecord,
+    Resource,
+    suppressed,
+)
+
+THREAD_NAME = "peeps-link"
+_QUEUE = 4  # snapshots; more would only be older
+_TIMEOUT_S = 2.0
+_RETRY_S = 1.0
+_PREVIEW = 200
+_logger = logging.getLogger("peeps_otel")
+
+
+class Outgoing(NamedTuple):
+    body: bytes
+    time_ns: int
+    sequence: int
+    stream_id: int
+
+
+class Link:
+    """`send` and `close` are called from the watcher thread; the delivery happens elsewhere.
+
+    `request_key_frame` is called, on the link's thread, when a snapshot was lost.
+    """
+
+    def __init__(
+        self, endpoint: str, resource: Resource, request_key_frame: Callable[[], None], protocol_trace: bool
+    ) -> None:
+        self._endpoint = endpoint
+        self._resource = resource
+        self._request_key_frame = request_key_frame
+        self._protocol_trace = protocol_trace
+        self._reset()
+
+    def _reset(self) -> None:
+        self._encoder = Encoder()
+        self._queue: deque[Outgoing] = deque()
+        self._wake = threading.Condition()
+        self._closing = False
+        self._thread: threading.Thread | None = None
+        self.dropped = 0
+        self._exporter: OTLPLogExporter | None = None
+
+    def after_fork_in_child(self, resource: Resource) -> None:
+        """Connections of the parent are not ours."""
+        self._resource = resource
+        self._reset()
+
+    def send(self, snapshot: Snapshot) -> None:
+        """Encodes and queues. Never blocks on the network."""
+        snapshot.dropped = self.dropped
+        if snapshot.key_frame:
+            self._encoder = Encoder()
+        outgoing = Outgoing(self._encoder.encode(snapshot), snapshot.time_ns, snapshot.sequence, snapshot.stream_id)
+        with self._wake:
+            if snapshot.key_frame:
+                self.dropped += len(self._queue)  # a complete one makes the waiting ones worthless
+                self._queue.clear()
+            elif len(self._queue) >= _QUEUE:
+                self.dropped += 1
+                self._request_key_frame()
+                return
+            self._queue.append(outgoing)
+            self._wake.notify()
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+            self._thread.start()
+
+    def close(self, timeout_s: float = 1.0) -> None:
+        """Gives what is queued a last chance of `timeout_s`."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        if self._exporter is not None:
+            self._exporter.shutdown()
+
+    def _run(self) -> None:
+        while True:
+            with self._wake:
+                while not self._queue and not self._closing:
+                    self._wake.wait()
+                if not self._queue:
+                    return
+                outgoing = self._queue.popleft()
+                closing = self._closing
+            if self._deliver(outgoing):
+                continue
+            self.dropped += 1
+            self._request_key_frame()
+            if closing:
+                return
+            time.sleep(_RETRY_S)
+
+    def _deliver(self, outgoing: Outgoing) -> bool:
+        if self._exporter is None:
+            # Snapshots are small and mostly to loopback: inflating them costs the collector more than reading them.
+            self._exporter = OTLPLogExporter(
+                f"{self._endpoint}/v1/logs", timeout=_TIMEOUT_S, compression=Compression.NoCompression
+            )
+        record = ReadableLogRecord(
+            LogRecord(
+                timestamp=outgoing.time_ns,
+                observed_timestamp=outgoing.time_ns,
+                event_name=semconv.EVENT_SNAPSHOT,
+                body=outgoing.body,
+                attributes={
+                    semconv.STREAM_ID: f"{outgoing.stream_id:016x}",
+                    semconv.SEQUENCE: outgoing.sequence,
+                },
+            ),
+            self._resource,
+            InstrumentationScope(semconv.SCOPE, __version__, semconv.SCHEMA_URL),
+        )
+        if self._protocol_trace:
+            _logger.info(
+                "peeps: snapshot %d to %s, %d bytes: %r",
+                outgoing.sequence,
+                self._endpoint,
+                len(outgoing.body),
+                outgoing.body[:_PREVIEW],
+            )
+        try:
+            with suppressed(), _quiet():
+                return self._exporter.export([record]) is LogRecordExportResult.SUCCESS
+        except Exception:
+            return False
+
+
+class _Quiet(logging.Filter):
+    """A collector that is not there is no news for the program's own log; other threads' records pass."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.threadName != THREAD_NAME
+
+
+_filter = _Quiet()
+
+
+class _quiet:
+    _names = (
+        "opentelemetry.exporter.otlp.proto.http._log_exporter",
+        "opentelemetry.exporter.otlp.common.http",
+        "opentelemetry.exporter.otlp.proto.http",
+        "urllib3.connectionpool",
+    )
+
+    def __enter__(self) -> None:
+        for name in self._names:
+            logging.getLogger(name).addFilter(_filter)  # adding it twice is adding it once
+
+    def __exit__(self, *_: object) -> None:
+        return

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All exports of a look, in one sink. One that fails does not keep the others from theirs."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from ..model import Snapshot
+from ..watcher.sink import Look
+from .events import Events
+from .link import Link
+from .metrics import Metrics
+from .otel_names import Resource
+from .spans import Spans
+
+_logger = logging.getLogger("peeps_otel")
+
+
+class Outlet:
+    """A `watcher.sink.Sink`. `resource`: gives the current resource, which changes in a forked child."""
+
+    def __init__(
+        self,
+        *,
+        link: Link | None,
+        events: Events | None,
+        spans: Spans | None,
+        metrics: Metrics | None,
+        resource: Callable[[], Resource],
+    ) -> None:
+        self._link, self._events, self._spans, self._metrics = link, events, spans, metrics
+        self._resource = resource
+        self._complained: set[str] = set()
+
+    def take(self, look: Look) -> None:
+        if self._link is not None:
+            self._guard("link", lambda link=self._link: link.send(look.snapshot))
+        for name, part in (("events", self._events), ("spans", self._spans), ("metrics", self._metrics)):
+            if part is not None:
+                self._guard(name, lambda part=part: part.take(look))
+
+    def goodbye(self, snapshot: Snapshot) -> None:
+        if self._link is not None:
+            self._link.send(snapshot)
+            self._link.close()
+
+    def after_fork_in_child(self) -> None:
+        if self._link is not None:
+            self._link.after_fork_in_child(self._resource())
+        for part in (self._events, self._metrics):
+            if part is not None:
+                part.forget()
+
+    def _guard(self, name: str, step: Callable[[], None]) -> None:
+        try:
+            step()
+        except Exception:
+            if name not in self._complained:
+                self._complained.add(name)
+                _logger.warning("peeps: exporting %s failed; said once", name, exc_info=True)

@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two doors into any OpenTelemetry distribution.
+
+The instrumentor is what `opentelemetry-instrument` and users' code call; the post-instrument hook also runs where
+instrumentors are switched off with `OTEL_PYTHON_DISABLED_INSTRUMENTATIONS=*`. The hook comes when the SDK is surely
+set up, so under auto-instrumentation both lead there; the first to arrive starts the agent.
+
+Usage in code, after the SDK was set up::
+
+    from peeps_otel.instrumentor import PeepsInstrumentor
+
+    PeepsInstrumentor().instrument()
+
+API
+---
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection
+from typing import Any
+
+from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
+
+from . import agent
+
+_DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
+
+
+class PeepsInstrumentor(BaseInstrumentor):
+    """Watches the process: tasks, locks, channels and who waits for whom. Nothing of the program is wrapped."""
+
+    def instrumentation_dependencies(self) -> Collection[str]:
+        return ()
+
+    def _instrument(self, **kwargs: Any) -> None:
+        agent.start()
+
+    def _uninstrument(self, **kwargs: Any) -> None:
+        agent.stop()
+
+
+def post_instrument() -> None:
+    """Entry point `opentelemetry_post_instrument`. Never raises."""
+    disabled = {name.strip() for name in os.environ.get(_DISABLED, "").split(",")}
+    if "peeps" not in disabled:
+        agent.start()
