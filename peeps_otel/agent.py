@@ -10,6 +10,7 @@ import socket
 import sys
 import threading
 from collections.abc import Mapping
+from functools import cache
 from weakref import WeakMethod
 
 from . import semconv
@@ -107,7 +108,7 @@ def start(environment: Mapping[str, str] = os.environ) -> Agent | None:
             for problem in config.problems:
                 _logger.warning("peeps: %s", problem)
             if otel_names.logger_provider() is None and otel_names.tracer_provider() is None:
-                _logger.warning(
+                _warn_once(
                     "peeps: no OpenTelemetry SDK is set up in this process, so there is nowhere to report to; "
                     "run it under opentelemetry-instrument with a distro, or call peeps_otel.init()"
                 )
@@ -118,6 +119,11 @@ def start(environment: Mapping[str, str] = os.environ) -> Agent | None:
         except Exception:
             _logger.warning("peeps: could not start; the program is not affected", exc_info=True)
     return _agent
+
+
+@cache
+def _warn_once(message: str) -> None:
+    _logger.warning(message)
 
 
 def stop() -> None:

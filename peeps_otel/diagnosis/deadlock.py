@@ -39,7 +39,7 @@ def find(
                 since_ns=max(graph.wait_of(task).since_ns for task in tasks),
                 core=sorted(core),
                 cycle=cycle,
-                blocked=sorted(tail, key=lambda task: graph.wait_of(task).since_ns),
+                blocked=sorted(tail, key=lambda task: (graph.wait_of(task).since_ns, task)),
                 evidence=links,
                 advice=_advice(graph, links, kind),
             )
@@ -48,8 +48,10 @@ def find(
 
 
 def ring_links(graph: WaitGraph, cycle: list[str]) -> list[Link]:
-    """One link per task of the ring, beginning with the first task: it, what it waits for, who has that."""
-    first = next(i for i, node in enumerate(cycle) if graph.nodes[node].kind in WAITERS)
+    """One link per task of the ring: it, what it waits for, who has that. Begins with a task that waits for a resource:
+    that tells more than who awaits whom."""
+    tasks = [i for i, node in enumerate(cycle) if graph.nodes[node].kind in WAITERS]
+    first = next((i for i in tasks if graph.nodes[cycle[(i + 1) % len(cycle)]].kind not in WAITERS), tasks[0])
     ring = cycle[first:] + cycle[:first]
     links: list[Link] = []
     for position, node in enumerate(ring):

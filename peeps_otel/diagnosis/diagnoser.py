@@ -75,7 +75,7 @@ class Diagnoser:
             if level is not Level.SUSPECT:
                 found = deadlock.find(waits, conditions, stuck, level, known)
                 # A ring that rests on who has a channel in his hands must also be old.
-                found = [f for f in found if not f.kind.startswith("channel") or is_long(f.evidence[0].waiter)]
+                found = [f for f in found if not _through_a_channel(f, graph) or is_long(f.evidence[0].waiter)]
             _explain(found, known)
             if level is not Level.PROVEN:
                 starved = starvation.find(waits, conditions, stuck, level, known, is_long)
@@ -104,6 +104,10 @@ class Diagnoser:
                 self._longest[before.source] = max(self._longest.get(before.source, 0), now_ns - before.since_ns)
         self._waits = waits
         return settled
+
+
+def _through_a_channel(finding: Finding, graph: Graph) -> bool:
+    return any(graph.nodes[node].kind is NodeKind.TX for node in finding.core)
 
 
 def _explain(found: list[Finding], known: set[str]) -> None:

@@ -82,7 +82,7 @@ def _finding(
         title=_title(graph, waiter, resource, holders, links),
         since_ns=graph.wait_of(waiter).since_ns,
         core=[waiter, *core],
-        blocked=sorted((n for n in waiting if n != waiter), key=lambda n: graph.wait_of(n).since_ns),
+        blocked=sorted((n for n in waiting if n != waiter), key=lambda n: (graph.wait_of(n).since_ns, n)),
         evidence=links,
         advice=_advice(graph, resource, holders),
     )

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -67,7 +67,7 @@ def pipeline_of(provider: TracerProvider, scope: str, version: str, schema_url: 
 
 
 @contextmanager
-def suppressed() -> Iterator[None]:
+def suppressed() -> Generator[None]:
     """No instrumentation of HTTP clients sees what happens in here: our own exports make no spans."""
     from opentelemetry.instrumentation.utils import suppress_instrumentation
 

@@ -41,8 +41,10 @@ class ResourceRecord:
     nodes: list[Node] = field(default_factory=list[Node])
     edges: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
     seen_held: dict[str, int] = field(default_factory=dict[str, int])
+    uses_read: int = 0
 
 
+_USES_READ = 3
 _KINDS: list[tuple[type[Any], tuple[NodeKind, ...]]] = [
     (locks.Condition, (NodeKind.CONDITION,)),
     (locks.Lock, (NodeKind.LOCK,)),
@@ -67,6 +69,9 @@ class Resources:
         """
         known = self._known.get(primitive)
         if known is not None:
+            if not known.name and known.uses_read < _USES_READ:  # another use may tell what it is called
+                known.uses_read += 1
+                known.name = guess()[0]
             return known
         kinds = next((kinds for cls, kinds in _KINDS if issubclass(type(primitive), cls)), None)
         if kinds is None:

@@ -66,19 +66,20 @@ def _edits() -> list[tuple[FunctionType, list[Insert]]]:
     take_permit = Insert(returns(True), "_peeps.took_permit(self)", 2, before=True)
     give_permit = "if '_peeps_holders' in self.__dict__:\n    _peeps.gave_permit(self)"
     create = Insert(returns("task"), "_peeps.created(task, self)", 1, before=True)
+    queue: Any = queues.Queue
     table: list[tuple[Any, list[Insert]]] = [
         (base_events.BaseEventLoop.create_task, [create]),
         (locks.Lock.__init__, [_made(locks.Lock.__init__)]),
         (locks.Semaphore.__init__, [_made(locks.Semaphore.__init__, "value")]),
-        (queues.Queue.__init__, [_made(queues.Queue.__init__)]),
+        (queue.__init__, [_made(queue.__init__)]),
         (locks.Lock.acquire, [*wait("fut"), Insert(assigns("_locked", True), "_peeps.took_lock(self)", 2)]),
         (locks.Lock.release, [Insert(assigns("_locked", False), "self._peeps_owner = None", 1)]),
         (locks.Semaphore.acquire, [*wait("fut"), take_permit]),
         (locks.Semaphore.release, [Insert(adds_to("_value"), give_permit, 1)]),
         (locks.Event.wait, wait("fut")),
         (locks.Condition.wait, wait("fut")),
-        (queues.Queue.get, wait("getter")),
-        (queues.Queue.put, wait("putter")),
+        (queue.get, wait("getter")),
+        (queue.put, wait("putter")),
     ]
     return [(_function(function), edits) for function, edits in table]
 
@@ -140,7 +141,7 @@ def _flatten_enter(cls: Any) -> _Undo:
     cls.__aenter__ = enter
 
     def undo() -> None:
-        if vars(cls).get("__aenter__") is enter:
+        if cls.__dict__.get("__aenter__") is enter:
             del cls.__aenter__
 
     return undo

@@ -96,7 +96,8 @@ def wait_of(
     waiting: Waiting, future: Any, stack: tuple[Frame, ...], first_seen_ns: int, deadline_ns: int | None
 ) -> Wait:
     """The wait of a suspended task."""
-    recorded: object = getattr(future, SINCE, None)
+    # Of asyncio's own futures only: reading an attribute of another may run code of the program.
+    recorded: object = getattr(future, SINCE, None) if issubclass(type(future), asyncio.Future) else None
     exact = type(recorded) is int
     return Wait(
         operation=waiting.operation.name,

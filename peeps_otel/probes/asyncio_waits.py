@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import gc
-from types import CodeType
+from types import CellType, CodeType
 from typing import Any, NamedTuple
 
 from . import asyncio_internals as internals
@@ -116,10 +116,18 @@ class Classifier:
 
 
 def first_of(suspended: object, wanted: type[Any]) -> Any:
-    """The first local of a suspended function that is of a type; `self` comes first."""
+    """The first local of a suspended function that is of a type; `self` comes first. Then those that an inner function
+    shares."""
+    cells: list[CellType] = []
     for referent in gc.get_referents(suspended):
-        if issubclass(type(referent), wanted):
+        if type(referent) is CellType:
+            cells.append(referent)
+        elif issubclass(type(referent), wanted):
             return referent
+    for cell in cells:
+        for content in gc.get_referents(cell):
+            if issubclass(type(content), wanted):
+                return content
     return None
 
 
@@ -143,9 +151,10 @@ def _locals_and_cells(link: Link) -> list[Any]:
 def _wait(operation: Operation, innermost: Link) -> Waiting:
     """`asyncio.wait`: all, or the first."""
     things = _locals_and_cells(innermost)
-    futures: set[Any] = next((set(thing) for thing in things if type(thing) in (set, frozenset) and thing), set())
+    futures: set[Any] = next((set(thing) for thing in things if type(thing) in (set, frozenset) and thing), set[Any]())
     pending = tuple(future for future in futures if not future.done())
-    everything = asyncio.FIRST_COMPLETED not in (thing for thing in things if type(thing) is str)
+    # FIRST_EXCEPTION: a single one may be enough.
+    everything = asyncio.ALL_COMPLETED in (thing for thing in things if type(thing) is str)
     if not all(issubclass(type(future), asyncio.Task) for future in pending):
         return Waiting(operation, (), deadline=_timer(innermost))
     return Waiting(operation, pending, len(pending) if everything else 1, deadline=_timer(innermost))

@@ -57,7 +57,7 @@ def chain(coroutine: object) -> list[Link]:
     links: list[Link] = []
     current: Any = coroutine
     for _ in range(_DEPTH):
-        kind = type(current)
+        kind = cast("type[object]", type(current))
         if kind is CoroutineType:
             links.append(Link(current, current.cr_code))
             current = current.cr_await
@@ -124,11 +124,11 @@ def _exits(referent: object) -> Any:
     """The manager where `referent` is its bound `__exit__` or `__aexit__`. Looks at exact types only: even
     `isinstance` or reading a name may run code of a proxy object."""
     if type(referent) is MethodType:
-        function = cast("MethodType", referent).__func__
+        function: object = referent.__func__
         if type(function) is FunctionType and function.__code__.co_name in _EXITS:
-            return cast("MethodType", referent).__self__
-    elif type(referent) is BuiltinMethodType and cast("BuiltinMethodType", referent).__name__ in _EXITS:
-        return cast("BuiltinMethodType", referent).__self__
+            return referent.__self__
+    elif type(referent) is BuiltinMethodType and referent.__name__ in _EXITS:
+        return referent.__self__
     return None
 
 

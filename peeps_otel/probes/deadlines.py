@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+from typing import cast
 
 from . import asyncio_internals as internals
 from .await_chain import Entered
@@ -18,7 +19,9 @@ def earliest(managers: list[Entered]) -> float | None:
     found: float | None = None
     for entered in managers:
         for referent in gc.get_referents(entered.manager):
-            candidates = list(referent.values()) if type(referent) is dict else (referent,)
+            candidates: list[object] = [referent]
+            if type(referent) is dict:
+                candidates = list(cast("dict[object, object]", referent).values())
             for candidate in candidates:
                 deadline = internals.timer_deadline(candidate)
                 if deadline is not None and (found is None or deadline < found):

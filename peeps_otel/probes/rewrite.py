@@ -28,11 +28,11 @@ class Mismatch(Exception):
 
 
 class Insert(NamedTuple):
-    """Put `statements` before or after each statement that `matches`; there must be exactly `count` of them."""
+    """Put `statements` before or after each statement that `matches`; there must be exactly `times` of them."""
 
     matches: Matcher
     statements: str
-    count: int
+    times: int
     before: bool = False
 
 
@@ -112,8 +112,8 @@ def rewritten(function: FunctionType, edits: list[Insert]) -> CodeType:
 def insert(tree: ast.AST, edit: Insert, name: str) -> None:
     """Applies one edit to a tree. Raises Mismatch where the number of anchors is not the expected one."""
     hits = _apply(tree, edit)
-    if hits != edit.count:
-        raise Mismatch(f"{name}: {hits} places found where {edit.count} were expected")
+    if hits != edit.times:
+        raise Mismatch(f"{name}: {hits} places found where {edit.times} were expected")
 
 
 def function_tree(function: FunctionType) -> ast.FunctionDef | ast.AsyncFunctionDef:

@@ -16,6 +16,7 @@ from types import CodeType
 from typing import NamedTuple
 
 _LINES = 400
+_WAITS = ("acquire", "get", "put", "wait", "join")
 
 
 class WithItem(NamedTuple):
@@ -50,8 +51,8 @@ def assigned_name(code: CodeType, lasti: int) -> str:
     position = next(islice(code.co_positions(), lasti // 2, lasti // 2 + 1), None)
     if position is None or position[0] is None:
         return ""
-    first, last, column, _ = position
-    text = "".join(linecache.getlines(code.co_filename)[first - 1 : last or first])
+    first, last, column = position[0], position[1] or position[0], position[2]
+    text = "".join(linecache.getlines(code.co_filename)[first - 1 : last])
     dedented = textwrap.dedent(text)
     column = (column or 0) - (len(text) - len(text.lstrip()))  # of the first line, which dedent shortens
     try:
@@ -131,14 +132,21 @@ def expression_name(text: str) -> str:
     return text if text.replace(".", "").replace("_", "").isalnum() and not text[0].isdigit() else ""
 
 
+def _is_reference(expression: ast.expr) -> bool:
+    """`a`, `a.b`, `self.a.b`."""
+    while isinstance(expression, ast.Attribute):
+        expression = expression.value
+    return isinstance(expression, ast.Name)
+
+
 @lru_cache(maxsize=2048)
 def awaited_name(code: CodeType, lasti: int) -> str:
-    """What is awaited by the instruction: `queue` of `await self.queue.put(item)`; empty where it is no call of a
-    method of a plain reference."""
+    """What is awaited by the instruction: `queue` of `await self.queue.put(item)`; empty where it is not a call of one
+    of the methods by which one waits, on a plain reference."""
     position = next(islice(code.co_positions(), lasti // 2, lasti // 2 + 1), None)
     if position is None or position[0] is None or position[1] is None:
         return ""
-    first, last, start, end = position
+    first, last, start, end = position[0], position[1], position[2], position[3]
     lines = linecache.getlines(code.co_filename)[first - 1 : last]
     if not lines or start is None or end is None:
         return ""
@@ -151,6 +159,16 @@ def awaited_name(code: CodeType, lasti: int) -> str:
         return ""
     if isinstance(expression, ast.Await):
         expression = expression.value
-    if isinstance(expression, ast.Call) and isinstance(expression.func, ast.Attribute):
-        return expression_name(ast.unparse(expression.func.value))
+    if isinstance(expression, ast.Call):
+        return _called_on(expression)
     return expression_name(ast.unparse(expression)) if isinstance(expression, ast.Name | ast.Attribute) else ""
+
+
+def _called_on(call: ast.Call) -> str:
+    """`queue` of `queue.get()` and of `asyncio.wait_for(queue.get(), 5)`."""
+    method = call.func
+    if isinstance(method, ast.Attribute) and method.attr in _WAITS:
+        return expression_name(ast.unparse(method.value)) if _is_reference(method.value) else ""
+    name = method.attr if isinstance(method, ast.Attribute) else method.id if isinstance(method, ast.Name) else ""
+    inner = call.args[0] if call.args else None
+    return _called_on(inner) if name == "wait_for" and isinstance(inner, ast.Call) else ""

@@ -11,7 +11,8 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
-from peeps_otel.model import Edge, Graph, Node, Snapshot
+from peeps_otel import semconv
+from peeps_otel.model import Edge, EdgeKind, Graph, Node, Snapshot
 from peeps_otel.model.snapshot_pb2 import Snapshot as SnapshotMessage
 from peeps_otel.model.wire import Decoder, WireError
 
@@ -21,6 +22,7 @@ from ..decode.values import json_text
 from ..store.buffer import RowBuffer
 from ..store.schema import PROCESS, SNAPSHOT
 from .changes import Changes
+from .liveness import is_alive
 from .process import FORGET_NS, Process, State
 
 
@@ -129,6 +131,8 @@ class LiveGraph:
         with self._lock:
             for process in list(self._processes.values()):
                 state = process.state_at(now_ns)
+                if state is State.SILENT and not is_alive(process.info):
+                    state = State.GONE
                 if state is State.GONE and process.state is not State.GONE:
                     self._end(process, process.time_ns or process.last_seen_ns)
                 elif state is not process.state:
@@ -165,6 +169,8 @@ class LiveGraph:
                     nodes |= process.nodes
                     out |= process.out
                     owner |= dict.fromkeys(process.nodes, process.info.id)
+                for parent, children in _spawned(nodes).items():
+                    out[parent] = (*out.get(parent, ()), *children)
                 self._view = View(self._version, nodes, owner, out)
             return self._view
 
@@ -314,3 +320,13 @@ def _snapshot_row(process: Process, snapshot: Snapshot, size: int, now_ns: int) 
         snapshot.coverage,
         snapshot.shed,
     )
+
+
+def _spawned(nodes: dict[str, Node]) -> dict[str, list[Edge]]:
+    """The `spawned` edges. A child names its parent, for a parent that named its children would change with each."""
+    found: dict[str, list[Edge]] = {}
+    for node in nodes.values():
+        parent = node.attributes.get(semconv.TASK_PARENT)
+        if isinstance(parent, str) and parent in nodes:
+            found.setdefault(parent, []).append(Edge(EdgeKind.SPAWNED, parent, node.id, node.created_at, node.source))
+    return found

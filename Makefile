@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: Apache-2.0
+# Needs python3 (3.11 or newer), git and make; everything else goes into .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PACKAGES := . ./distro ./collector ./dashboard
+PROJECTS := pyproject.toml distro/pyproject.toml collector/pyproject.toml dashboard/pyproject.toml
+SOURCES := peeps_otel distro collector dashboard tests examples scripts bench
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+WORKERS ?= 2
+PYTEST_ARGS ?=
+
+export PIP_NO_INPUT := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint venv wheels clean
+
+help:
+	@echo "make demo    set everything up, run a stuck program, say what is stuck, show it in the explorer"
+	@echo "make test    set everything up, lint, run every test"
+	@echo "make lint    ruff and pyright"
+	@echo "make venv    only set up .venv (PYTHON=python3.13 to choose)"
+	@echo "make wheels  the four wheels, in dist/"
+	@echo "make clean   remove what the others made, .venv too"
+
+demo: $(VENV)/.installed
+	@exec $(BIN)/python scripts/demo
+
+# The end-to-end tests look at the clock, so they run one at a time, after the others.
+test: $(VENV)/.installed-test
+	@$(MAKE) --no-print-directory lint
+	@browser=$$(scripts/find-browser) || exit 1; \
+	if [ -n "$$browser" ]; then export PEEPS_CHROMIUM="$$browser"; fi; status=0; \
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/e2e $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest -q tests/e2e $(PYTEST_ARGS) || status=1; \
+	exit $$status
+
+lint: $(VENV)/.installed-test
+	$(BIN)/ruff check --quiet $(SOURCES)
+	$(BIN)/ruff format --check --quiet $(SOURCES)
+	$(BIN)/pyright --pythonpath $(BIN)/python
+
+venv: $(VENV)/.installed
+
+wheels: $(VENV)/.installed
+	$(PIP) wheel --no-deps --wheel-dir dist $(PACKAGES)
+	@ls dist
+
+clean:
+	rm -rf $(VENV) dist build artifacts .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
+
+$(VENV)/.created:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; v >= (3, 11) or sys.exit("peeps-otel needs Python 3.11 or newer; \
+	$(PYTHON) is %d.%d. Try: make PYTHON=python3.13" % v[:2])'
+	@echo "setting up $(VENV)"
+	@$(PYTHON) -m venv $(VENV)
+	@$(PIP) install --upgrade "pip>=25.1"
+	@touch $@
+
+# All at once, so that the packages find each other here and not in a registry.
+$(VENV)/.installed: $(VENV)/.created $(PROJECTS)
+	@echo "installing the packages"
+	@$(PIP) install $(addprefix -e ,$(PACKAGES))
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.installed
+	@echo "installing what the tests need"
+	@$(PIP) install --group test --group lint "pytest-xdist>=3.6" "hatchling>=1.26"
+	@touch $@

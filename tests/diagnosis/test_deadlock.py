@@ -1,0 +1,262 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Deadlocks: which there are, how sure, and in which words."""
+
+from __future__ import annotations
+
+import pytest
+from world import SECOND, START, World, brief, diagnose
+
+from peeps_otel.diagnosis import Diagnoser
+from peeps_otel.model import Edge, EdgeKind, FindingKind, Level, Link, NodeKind, Providers, finding_id
+
+
+def _two_locks(providers: Providers = Providers.CLOSED) -> World:
+    world = World()
+    world.lock("db", "task:worker-a", providers=providers)
+    world.lock("cache", "task:worker-b", providers=providers)
+    world.task("worker-a", "lock:cache")
+    world.task("worker-b", "lock:db", since=START + 5)
+    return world
+
+
+def test_two_locks_in_full() -> None:
+    (finding,) = diagnose(_two_locks())
+    core = ["lock:cache", "lock:db", "task:worker-a", "task:worker-b"]
+    assert (finding.id, finding.kind, finding.level) == (
+        finding_id(FindingKind.DEADLOCK, core),
+        FindingKind.DEADLOCK,
+        Level.PROVEN,
+    )
+    assert finding.title == (
+        "worker-b waits for Lock db, held by worker-a, which waits for Lock cache, held by worker-b"
+    )
+    assert finding.since_ns == START + 5
+    assert finding.core == core
+    assert finding.cycle == ["lock:cache", "task:worker-b", "lock:db", "task:worker-a"]
+    assert finding.blocked == []
+    assert finding.advice == (
+        "Take Lock cache and Lock db in the same order everywhere. Cancelling one of the tasks breaks the ring."
+    )
+    # The ring is told from its first task on.
+    assert finding.evidence == [
+        Link(
+            waiter="task:worker-b",
+            resource="lock:db",
+            holder="task:worker-a",
+            since_ns=START + 5,
+            text="worker-b waits for Lock db at app/work.py:6; worker-a holds it, taken at app/hold.py:2",
+            wait_source="/srv/shop/app/work.py:6",
+            hold_since_ns=START - SECOND,
+            hold_source="/srv/shop/app/hold.py:2",
+        ),
+        Link(
+            waiter="task:worker-a",
+            resource="lock:cache",
+            holder="task:worker-b",
+            since_ns=START,
+            text="worker-a waits for Lock cache at app/work.py:5; worker-b holds it, taken at app/hold.py:4",
+            wait_source="/srv/shop/app/work.py:5",
+            hold_since_ns=START - SECOND,
+            hold_source="/srv/shop/app/hold.py:4",
+        ),
+    ]
+
+
+def test_nothing_before_two_looks() -> None:
+    diagnoser = Diagnoser()
+    assert diagnoser.look(_two_locks().graph(), START + 9 * SECOND) == []
+    assert len(diagnoser.look(_two_locks().graph(), START + 10 * SECOND)) == 1
+
+
+def test_nothing_where_the_wait_is_too_young() -> None:
+    assert diagnose(_two_locks(), after=SECOND // 50) == []
+
+
+@pytest.mark.parametrize("who", ["task:worker-a", "task:worker-b"])
+def test_nothing_where_a_member_advanced_between_the_looks(who: str) -> None:
+    world, diagnoser = _two_locks(), Diagnoser()
+    diagnoser.look(world.graph(), START + SECOND)
+    assert diagnoser.look(world.advanced(who), START + 2 * SECOND) == []
+    assert len(diagnoser.look(world.advanced(who), START + 3 * SECOND)) == 1
+
+
+def test_nothing_where_a_member_is_in_another_wait() -> None:
+    diagnoser = Diagnoser()
+    diagnoser.look(_two_locks().graph(), START + SECOND)
+    other = _two_locks()
+    wait = other.nodes["task:worker-a"].wait
+    assert wait is not None
+    wait.since_ns += 1
+    assert diagnoser.look(other.graph(), START + 2 * SECOND) == []
+
+
+def test_the_same_finding_has_the_same_id_and_title_later() -> None:
+    diagnoser = Diagnoser()
+    (first,) = diagnose(_two_locks(), diagnoser=diagnoser)
+    (second,) = diagnoser.look(_two_locks().graph(), START + 900 * SECOND)
+    assert first == second
+
+
+def test_estimated_providers_are_never_proven() -> None:
+    findings = diagnose(_two_locks(Providers.ESTIMATED))
+    title = "worker-b waits for Lock db, held by worker-a, which waits for Lock cache, held by worker-b"
+    assert brief(findings) == [("deadlock", "LIKELY", title)]
+
+
+def test_one_estimated_provider_is_enough() -> None:
+    world = _two_locks()
+    world.nodes["lock:db"].providers = Providers.ESTIMATED
+    assert [finding.level for finding in diagnose(world)] == [Level.LIKELY]
+
+
+def test_open_providers_are_never_proven() -> None:
+    assert Level.PROVEN not in {f.level for f in diagnose(_two_locks(Providers.OPEN), after=60 * SECOND)}
+
+
+@pytest.mark.parametrize("kind", [NodeKind.EVENT, NodeKind.CONDITION, NodeKind.RX, NodeKind.FUTURE, NodeKind.IO])
+def test_a_ring_over_something_anybody_may_give_is_none(kind: NodeKind) -> None:
+    world = World()
+    world.lock("db", "task:a")
+    world.resource(kind, "thing", "task:b", providers=Providers.OPEN)
+    world.task("a", f"{kind}:thing")
+    world.task("b", "lock:db")
+    assert diagnose(world) == []
+
+
+def test_one_of_two_with_a_runnable_one_is_no_deadlock() -> None:
+    world = World()
+    world.task("a", "task:b")
+    world.task("b", "task:a", "task:c", needs=1, operation="wait")
+    world.task("c")
+    assert diagnose(world, after=60 * SECOND) == []
+
+
+def test_one_of_two_where_both_are_stuck_is_one() -> None:
+    world = World()
+    world.task("a", "task:b")
+    world.task("b", "task:a", "task:c", needs=1, operation="wait")
+    world.task("c", "task:b")
+    assert [(f.level, f.core) for f in diagnose(world)] == [(Level.PROVEN, ["task:a", "task:b", "task:c"])]
+
+
+def test_a_node_that_is_not_in_the_graph_is_live() -> None:
+    world = World()
+    world.task("a", "task:b")
+    world.task("b", "task:a", "task:ghost", needs=1)
+    assert diagnose(world, after=60 * SECOND) == []
+
+
+def test_all_of_several() -> None:
+    world = World()
+    world.lock("db", "task:main")
+    world.task("main", "task:x", "task:y", operation="gather", cancels=True)
+    world.task("x")
+    world.task("y", "lock:db")
+    (finding,) = diagnose(world)
+    assert finding.title == "y waits for Lock db, held by main, which waits for the end of y"
+    assert finding.level is Level.PROVEN
+
+
+def test_oneself() -> None:
+    world = World()
+    world.lock("db", "task:a")
+    world.task("a", "lock:db")
+    (finding,) = diagnose(world)
+    assert (finding.level, finding.title, finding.advice) == (
+        Level.PROVEN,
+        "a waits for Lock db, held by itself",
+        "Lock db is not reentrant: its holder must not take it again before releasing it.",
+    )
+    assert [step.text for step in finding.evidence] == [
+        "a waits for Lock db at app/work.py:3; a holds it, taken at app/hold.py:2"
+    ]
+
+
+def test_a_lasso_counts_its_tail_oldest_first() -> None:
+    world = _two_locks()
+    for number in range(5):
+        world.task(f"tail-{number}", "lock:db" if number < 3 else "task:tail-0", since=START + 100 - number)
+    (finding,) = diagnose(world)
+    assert finding.core == ["lock:cache", "lock:db", "task:worker-a", "task:worker-b"]
+    assert finding.blocked == [f"task:tail-{number}" for number in (4, 3, 2, 1, 0)]
+
+
+def test_two_rings_are_two_findings_and_the_one_with_the_longer_tail_comes_first() -> None:
+    world = _two_locks()
+    world.task("p", "task:q")
+    world.task("q", "task:p")
+    world.task("r", "task:q")
+    assert [(f.core[0], len(f.blocked)) for f in diagnose(world)] == [("task:p", 1), ("lock:cache", 0)]
+
+
+def test_a_deadline_of_its_own_bounds_a_wait() -> None:
+    world = _two_locks()
+    world.task("worker-a", "lock:cache", deadline=START + 90 * SECOND)
+    assert diagnose(world, after=60 * SECOND) == []
+
+
+@pytest.mark.parametrize("cancels", [True, False])
+def test_a_deadline_reaches_what_it_cancels_and_nothing_else(cancels: bool) -> None:
+    world = _two_locks()
+    world.task("parent", "task:child", deadline=START + 90 * SECOND, cancels=cancels)
+    world.task("child", "task:worker-a", operation="task", cancels=True)
+    world.edges = [e for e in world.edges if e.src != "task:worker-a" or e.kind is not EdgeKind.NEEDS]
+    world.edges.append(Edge(EdgeKind.NEEDS, "task:worker-a", "lock:cache", START, cancels=cancels))
+    assert [f.level for f in diagnose(world)] == ([] if cancels else [Level.PROVEN])
+
+
+def test_a_shielded_child_is_not_bounded_by_its_parent() -> None:
+    world = World()
+    world.task("parent", "task:a", deadline=START + SECOND, operation="shield", cancels=False)
+    world.lock("db", "task:a")
+    world.task("a", "lock:db")
+    assert brief(diagnose(world)) == [("deadlock", "PROVEN", "a waits for Lock db, held by itself")]
+
+
+def test_a_member_of_a_k_of_n_wait_that_is_not_enough() -> None:
+    world = World()
+    world.lock("db", "task:main")
+    world.task("main", "task:x", "task:y", "task:z", needs=2, operation="wait")
+    world.task("x")
+    world.task("y", "lock:db")
+    world.task("z")
+    assert diagnose(world, after=60 * SECOND) == []
+    world.task("z", "lock:db")
+    assert [(f.level, f.core) for f in diagnose(world)] == [
+        (Level.PROVEN, ["lock:db", "task:main", "task:y", "task:z"])
+    ]
+
+
+def test_a_long_ring_is_told_in_short() -> None:
+    world = World()
+    for number in range(6):
+        world.task(f"t{number}", f"task:t{(number + 1) % 6}")
+    (finding,) = diagnose(world)
+    assert finding.title == "6 tasks wait for each other in a ring: t0, t1, t2, t3 and 2 more"
+    assert finding.advice == "Only cancelling one of these tasks can release the ring."
+    assert len(finding.evidence) == 6
+
+
+def test_two_consumers_that_put_into_each_other_s_full_queue() -> None:
+    world = World()
+    world.queue("left", 2, 2)
+    world.queue("right", 2, 2)
+    world.task("a", "tx:right", operation="queue.put")
+    world.task("b", "tx:left", operation="queue.put")
+    world.touches("task:a", "tx:left")
+    world.touches("task:b", "tx:right")
+    assert diagnose(world) == []
+    (finding,) = diagnose(world, after=3 * SECOND)
+    assert (finding.kind, finding.level) == (FindingKind.DEADLOCK, Level.LIKELY)
+    assert finding.title == (
+        "a waits to put into Queue right (2/2), which only b can drain, "
+        "which waits to put into Queue left (2/2), which only a can drain"
+    )
+
+
+def test_a_hundred_thousand_nodes() -> None:
+    world = _two_locks()
+    for number in range(100_000):
+        world.task(f"t{number}", "lock:db" if number % 2 else f"task:t{number + 1}")
+    (finding,) = diagnose(world)
+    assert len(finding.blocked) == 100_000

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+# Test modules are imported one by one (--import-mode=importlib); what they share must be found by name.
+sys.path.insert(0, str(Path(__file__).parent))
+
+from peeps_otel.probes.asyncio_probe import AsyncioProbe
+from peeps_otel.probes.recorder import Recorder
+
+
+@pytest.fixture
+def probe() -> Iterator[AsyncioProbe]:
+    """Installed, and uninstalled again."""
+    one = AsyncioProbe(Recorder(10_000_000))
+    one.install()
+    yield one
+    one.uninstall()
+
+
+@pytest.fixture(params=["asyncio", "uvloop"])
+def loop_kind(request: pytest.FixtureRequest) -> str:
+    if request.param == "uvloop" and importlib.util.find_spec("uvloop") is None:
+        pytest.skip("uvloop is not installed")
+    return request.param

@@ -1,0 +1,539 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every primitive of asyncio: what its waiter is seen to do, for whom, since when, and on which line."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import sys
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any, NamedTuple
+
+import pytest
+from program import SECOND, here, running
+
+from peeps_otel.model import Frame
+from peeps_otel.probes.asyncio_probe import AsyncioProbe
+
+_kept: list[Any] = []
+"""What a case must keep until it ends, and functions to call then."""
+
+
+def _waiter(coroutine: Any, name: str = "waiter") -> asyncio.Task[Any]:
+    task = asyncio.create_task(coroutine, name=name)
+    _kept.append(task)
+    return task
+
+
+async def _forever() -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+def _child(name: str) -> asyncio.Task[Any]:
+    return _waiter(_forever(), name)
+
+
+async def lock_with() -> None:
+    lock = asyncio.Lock()
+    await lock.acquire()
+
+    async def waiter() -> None:
+        async with lock:  # <lock_with>
+            pass
+
+    _waiter(waiter())
+
+
+async def lock_acquire() -> None:
+    lock = asyncio.Lock()
+    await lock.acquire()
+
+    async def waiter() -> None:
+        await lock.acquire()  # <lock_acquire>
+
+    _waiter(waiter())
+
+
+async def semaphore_with() -> None:
+    permits = asyncio.Semaphore(1)
+    await permits.acquire()
+
+    async def waiter() -> None:
+        async with permits:  # <semaphore_with>
+            pass
+
+    _waiter(waiter())
+
+
+async def bounded_semaphore() -> None:
+    permits = asyncio.BoundedSemaphore(1)
+    await permits.acquire()
+
+    async def waiter() -> None:
+        await permits.acquire()  # <bounded_semaphore>
+
+    _waiter(waiter())
+
+
+async def event() -> None:
+    ready = asyncio.Event()
+
+    async def waiter() -> None:
+        await ready.wait()  # <event>
+
+    _waiter(waiter())
+
+
+async def condition() -> None:
+    changed = asyncio.Condition()
+
+    async def waiter() -> None:
+        async with changed:
+            await changed.wait()  # <condition>
+
+    _waiter(waiter())
+
+
+async def condition_wait_for() -> None:
+    changed = asyncio.Condition()
+
+    async def waiter() -> None:
+        async with changed:
+            await changed.wait_for(lambda: False)  # <condition_wait_for>
+
+    _waiter(waiter())
+
+
+async def condition_lock() -> None:
+    changed = asyncio.Condition()
+    await changed.acquire()
+
+    async def waiter() -> None:
+        async with changed:  # <condition_lock>
+            pass
+
+    _waiter(waiter())
+
+
+async def barrier() -> None:
+    meeting = asyncio.Barrier(2)
+
+    async def waiter() -> None:
+        await meeting.wait()  # <barrier>
+
+    _waiter(waiter())
+
+
+async def queue_get() -> None:
+    jobs: asyncio.Queue[int] = asyncio.Queue()
+
+    async def waiter() -> None:
+        await jobs.get()  # <queue_get>
+
+    _waiter(waiter())
+
+
+async def queue_put() -> None:
+    jobs: asyncio.Queue[int] = asyncio.Queue(1)
+    jobs.put_nowait(1)
+
+    async def waiter() -> None:
+        await jobs.put(2)  # <queue_put>
+
+    _waiter(waiter())
+
+
+async def queue_join() -> None:
+    jobs: asyncio.Queue[int] = asyncio.Queue()
+    jobs.put_nowait(1)
+
+    async def waiter() -> None:
+        await jobs.join()  # <queue_join>
+
+    _waiter(waiter())
+
+
+async def lifo_queue() -> None:
+    jobs: asyncio.LifoQueue[int] = asyncio.LifoQueue()
+
+    async def waiter() -> None:
+        await jobs.get()  # <lifo_queue>
+
+    _waiter(waiter())
+
+
+async def priority_queue() -> None:
+    jobs: asyncio.PriorityQueue[int] = asyncio.PriorityQueue(1)
+    jobs.put_nowait(1)
+
+    async def waiter() -> None:
+        await jobs.put(0)  # <priority_queue>
+
+    _waiter(waiter())
+
+
+async def sleep() -> None:
+    async def waiter() -> None:
+        await asyncio.sleep(60)  # <sleep>
+
+    _waiter(waiter())
+
+
+async def await_task() -> None:
+    child = _child("one")
+
+    async def waiter() -> None:
+        await child  # <await_task>
+
+    _waiter(waiter())
+
+
+async def gather() -> None:
+    one, two = _child("one"), _child("two")
+
+    async def waiter() -> None:
+        await asyncio.gather(one, two)  # <gather>
+
+    _waiter(waiter())
+
+
+async def task_group() -> None:
+    async def waiter() -> None:
+        async with asyncio.TaskGroup() as group:  # <task_group>
+            group.create_task(_forever(), name="one")
+            group.create_task(_forever(), name="two")
+
+    _waiter(waiter())
+
+
+async def wait_first() -> None:
+    children = [_child("one"), _child("two")]
+
+    async def waiter() -> None:
+        await asyncio.wait(children, return_when=asyncio.FIRST_COMPLETED)  # <wait_first>
+
+    _waiter(waiter())
+
+
+async def wait_first_exception() -> None:
+    children = [_child("one"), _child("two")]
+
+    async def waiter() -> None:
+        await asyncio.wait(children, return_when=asyncio.FIRST_EXCEPTION)  # <wait_first_exception>
+
+    _waiter(waiter())
+
+
+async def wait_all() -> None:
+    children = [_child("one"), _child("two")]
+
+    async def waiter() -> None:
+        await asyncio.wait(children)  # <wait_all>
+
+    _waiter(waiter())
+
+
+async def wait_all_timeout() -> None:
+    children = [_child("one"), _child("two")]
+
+    async def waiter() -> None:
+        await asyncio.wait(children, timeout=60)  # <wait_all_timeout>
+
+    _waiter(waiter())
+
+
+async def shield() -> None:
+    child = _child("one")
+
+    async def waiter() -> None:
+        await asyncio.shield(child)  # <shield>
+
+    _waiter(waiter())
+
+
+async def wait_for() -> None:
+    ready = asyncio.Event()
+
+    async def waiter() -> None:
+        await asyncio.wait_for(ready.wait(), 60)  # <wait_for>
+
+    _waiter(waiter())
+
+
+async def wait_for_anonymous() -> None:
+    async def waiter() -> None:
+        await asyncio.wait_for(asyncio.Event().wait(), 60)  # <wait_for_anonymous>
+
+    _waiter(waiter())
+
+
+async def wait_for_task() -> None:
+    child = _child("one")
+
+    async def waiter() -> None:
+        await asyncio.wait_for(child, 60)  # <wait_for_task>
+
+    _waiter(waiter())
+
+
+async def timeout() -> None:
+    ready = asyncio.Event()
+
+    async def waiter() -> None:
+        async with asyncio.timeout(60):
+            await ready.wait()  # <timeout>
+
+    _waiter(waiter())
+
+
+async def timeout_none() -> None:
+    ready = asyncio.Event()
+
+    async def waiter() -> None:
+        async with asyncio.timeout(None):
+            await ready.wait()  # <timeout_none>
+
+    _waiter(waiter())
+
+
+async def future() -> None:
+    async def waiter() -> None:
+        await asyncio.get_running_loop().create_future()  # <future>
+
+    _waiter(waiter())
+
+
+async def executor() -> None:
+    go_on = threading.Event()
+    _kept.append(go_on.set)
+
+    async def waiter() -> None:
+        await asyncio.to_thread(go_on.wait)  # <executor>
+
+    _waiter(waiter())
+
+
+async def stream_read() -> None:
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    _kept.extend([theirs, writer, writer.close, theirs.close])
+
+    async def waiter() -> None:
+        await reader.readline()  # <stream_read>
+
+    _waiter(waiter())
+
+
+async def async_generator() -> None:
+    ready = asyncio.Event()
+
+    async def numbers() -> AsyncIterator[int]:
+        await ready.wait()  # <async_generator>
+        yield 1
+
+    async def waiter() -> None:
+        async for _ in numbers():
+            pass
+
+    _waiter(waiter())
+
+
+class Expected(NamedTuple):
+    operation: str
+    needs: list[str]
+    how_many: int = 1
+    cancels: bool = False
+    deadline: bool = False
+    exact: bool = False
+
+
+_OLD_WAIT_FOR = sys.version_info < (3, 12)
+_BOTH = ["task one", "task two"]
+_CASES: list[tuple[Callable[[], Awaitable[None]], Expected]] = [
+    (lock_with, Expected("lock.acquire", ["lock lock"], exact=True)),
+    (lock_acquire, Expected("lock.acquire", ["lock lock"], exact=True)),
+    (semaphore_with, Expected("semaphore.acquire", ["semaphore permits"], exact=True)),
+    (bounded_semaphore, Expected("semaphore.acquire", ["semaphore permits"], exact=True)),
+    (event, Expected("event.wait", ["event ready"], exact=True)),
+    (condition, Expected("condition.wait", ["condition changed"], exact=True)),
+    (condition_wait_for, Expected("condition.wait", ["condition changed"], exact=True)),
+    (condition_lock, Expected("lock.acquire", ["lock changed"], exact=True)),
+    (barrier, Expected("barrier.wait", ["barrier meeting"], exact=True)),
+    (queue_get, Expected("queue.get", ["rx jobs"], exact=True)),
+    (queue_put, Expected("queue.put", ["tx jobs"], exact=True)),
+    (queue_join, Expected("queue.join", ["rx jobs"], exact=True)),
+    (lifo_queue, Expected("queue.get", ["rx jobs"], exact=True)),
+    (priority_queue, Expected("queue.put", ["tx jobs"], exact=True)),
+    (sleep, Expected("sleep", [], deadline=True)),
+    (await_task, Expected("task", ["task one"], cancels=True)),
+    (gather, Expected("gather", _BOTH, 2, cancels=True)),
+    (task_group, Expected("taskgroup", _BOTH, 2, cancels=True)),
+    (wait_first, Expected("wait", _BOTH)),
+    (wait_first_exception, Expected("wait", _BOTH)),
+    (wait_all, Expected("wait", _BOTH, 2)),
+    (wait_all_timeout, Expected("wait", _BOTH, 2, deadline=True)),
+    (shield, Expected("shield", ["task one"])),
+    (timeout, Expected("event.wait", ["event ready"], deadline=True, exact=True)),
+    (timeout_none, Expected("event.wait", ["event ready"], exact=True)),
+    (future, Expected("future", [])),
+    (executor, Expected("executor", [])),
+    (stream_read, Expected("stream.read", [])),
+    (async_generator, Expected("event.wait", ["event ready"], exact=True)),
+    (wait_for_task, Expected("wait_for", ["task one"], cancels=True, deadline=True)),
+]
+
+
+@pytest.fixture(autouse=True)
+def _let_go() -> Any:
+    yield
+    _kept.clear()
+
+
+@pytest.mark.parametrize(("case", "expected"), _CASES, ids=[case.__name__ for case, _ in _CASES])
+def test_a_primitive(
+    probe: AsyncioProbe, loop_kind: str, case: Callable[[], Awaitable[None]], expected: Expected
+) -> None:
+    before = time.time_ns()
+    with running(probe, case, loop_kind) as program:
+        seen = program.until(lambda seen: seen.operation("waiter") == expected.operation)
+        seen = program.settled("waiter")
+        after = time.time_ns()
+        for function in (one for one in _kept if isinstance(one, type(print)) or type(one).__name__ == "method"):
+            program.call(function)
+    node = seen.task("waiter")
+    wait = node.wait
+    assert wait is not None
+    edges = [edge for edge in seen.edges if edge.src == node.id and edge.kind == "needs"]
+    found = Expected(
+        wait.operation,
+        seen.needs("waiter"),
+        wait.needs,
+        any(edge.cancels for edge in edges),
+        wait.deadline_ns is not None,
+        wait.exact,
+    )
+    assert found == expected
+    assert all(edge.cancels == expected.cancels for edge in edges)
+    assert wait.source == here(case.__name__)
+    assert node.state == "waiting"
+    assert before <= wait.since_ns <= after
+    assert before <= node.created_at <= after
+    if wait.deadline_ns is not None:
+        assert before + 59 * SECOND < wait.deadline_ns < after + 61 * SECOND
+
+
+@pytest.mark.parametrize("anonymous", [False, True])
+def test_wait_for(probe: AsyncioProbe, loop_kind: str, anonymous: bool) -> None:
+    """Until 3.11 it runs what it waits for in a task of its own, since 3.12 in the waiter's."""
+    case = wait_for_anonymous if anonymous else wait_for
+    with running(probe, case, loop_kind) as program:
+        seen = program.settled("waiter")
+        wait = seen.task("waiter").wait
+        assert wait is not None and wait.deadline_ns is not None
+        if _OLD_WAIT_FOR:
+            (inner,) = seen.needs("waiter")
+            assert wait.operation == "wait_for"
+            waiter = program.settled(inner.removeprefix("task ")).task(inner.removeprefix("task "))
+            assert waiter.name.startswith("Event.wait (Task-")
+            if loop_kind == "asyncio":  # uvloop's `create_task` is C, and `ensure_future` calls it directly
+                assert waiter.source == here(case.__name__)
+                assert waiter.attributes["peeps.task.parent"] == seen.task("waiter").id
+        else:
+            assert wait.operation == "event.wait"
+            assert seen.needs("waiter") == (["event "] if anonymous else ["event ready"])
+        assert wait.source == here(case.__name__)
+
+
+def test_the_stack_is_the_chain_of_awaits(probe: AsyncioProbe, loop_kind: str) -> None:
+    with running(probe, async_generator, loop_kind) as program:
+        stack = program.settled("waiter").task("waiter").stack
+    file, _, line = here("async_generator").rpartition(":")
+    assert stack[:2] == (
+        Frame("async_generator.<locals>.waiter", file, int(line) + 4),
+        Frame("async_generator.<locals>.numbers", file, int(line)),
+    )
+    assert stack[2][:2] == ("Event.wait", asyncio.locks.__file__)
+    assert len(stack) == 3
+
+
+def test_a_running_task_waits_for_nothing(probe: AsyncioProbe, loop_kind: str) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    async def blocking() -> None:
+        entered.set()
+        leave.wait(30)
+
+    async def main() -> None:
+        _waiter(blocking(), "blocking")
+        _waiter(_forever(), "never begun")
+
+    with running(probe, main, loop_kind) as program:
+        assert entered.wait(30)
+        seen = program.look()
+        leave.set()
+    assert (seen.task("blocking").state, seen.task("blocking").wait) == ("running", None)
+    assert (seen.task("never begun").state, seen.task("never begun").wait) == ("runnable", None)
+
+
+def test_a_woken_task_is_runnable_before_the_loop_comes_to_it(probe: AsyncioProbe, loop_kind: str) -> None:
+    entered, leave = threading.Event(), threading.Event()
+    result: list[asyncio.Future[None]] = []
+
+    async def waiting() -> None:
+        result.append(asyncio.get_running_loop().create_future())
+        await result[0]
+
+    def give_and_block() -> None:
+        result[0].set_result(None)
+        entered.set()
+        leave.wait(30)
+
+    async def main() -> None:
+        _waiter(waiting())
+
+    with running(probe, main, loop_kind) as program:
+        assert program.settled("waiter").task("waiter").state == "waiting"
+        program.loop.call_soon_threadsafe(give_and_block)
+        assert entered.wait(30)
+        node = program.look().task("waiter")
+        leave.set()
+    assert (node.state, node.wait) == ("runnable", None)
+
+
+def test_steps_move_with_progress_and_not_without(probe: AsyncioProbe, loop_kind: str) -> None:
+    go_on: list[asyncio.Event] = []
+
+    async def stepping() -> None:
+        while True:
+            go_on[0].clear()
+            await go_on[0].wait()
+
+    async def main() -> None:
+        go_on.append(asyncio.Event())
+        _waiter(stepping())
+        _waiter(_forever(), "idle")
+
+    with running(probe, main, loop_kind) as program:
+        first = program.settled("waiter", "idle")
+        for _ in range(3):
+            again = program.look()
+            # The same objects: the snapshot tells changes by identity.
+            assert again.task("waiter") is first.task("waiter")
+            assert again.task("idle") is first.task("idle")
+        steps = [first.task("waiter").steps]
+        for _ in range(3):
+            program.call(go_on[0].set)
+            steps.append(program.settled("waiter").task("waiter").steps)
+        assert None not in steps
+        assert steps == sorted(set(steps))
+        assert program.look().task("idle") is first.task("idle")
+
+
+def test_a_wait_that_is_not_recorded_is_bounded_by_looks(probe: AsyncioProbe) -> None:
+    with running(probe, future) as program:
+        first = program.settled("waiter").task("waiter").wait
+        second = program.look().task("waiter").wait
+    assert first is not None and second is not None
+    assert (first.exact, first.since_ns) == (False, second.since_ns)
