@@ -48,10 +48,13 @@ def find(
 
 
 def ring_links(graph: WaitGraph, cycle: list[str]) -> list[Link]:
-    """One link per task of the ring: it, what it waits for, who has that. Begins with a task that waits for a resource:
-    that tells more than who awaits whom."""
+    """One link per task of the ring: it, what it waits for, who has that.
+
+    Begins with the one that has waited longest for a resource, which tells more than who awaits whom.
+    """
     tasks = [i for i, node in enumerate(cycle) if graph.nodes[node].kind in WAITERS]
-    first = next((i for i in tasks if graph.nodes[cycle[(i + 1) % len(cycle)]].kind not in WAITERS), tasks[0])
+    for_resources = [i for i in tasks if graph.nodes[cycle[(i + 1) % len(cycle)]].kind not in WAITERS]
+    first = min(for_resources or tasks, key=lambda i: (graph.wait_of(cycle[i]).since_ns, graph.nodes[cycle[i]].name))
     ring = cycle[first:] + cycle[:first]
     links: list[Link] = []
     for position, node in enumerate(ring):

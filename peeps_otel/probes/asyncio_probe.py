@@ -245,7 +245,9 @@ class AsyncioProbe:
             for one in record.holds:
                 primitive = one.primitive()
                 if primitive is not None:
-                    holder = Held(record.id, 0, one.source, True, Confidence.EXACT)
+                    wait = record.node.wait  # what is held now was held when the wait began
+                    since_ns = self._last_look_ns if wait is None else wait.since_ns
+                    holder = Held(record.id, since_ns, one.source, True, Confidence.EXACT)
                     held.setdefault(id(primitive), []).append(holder)
         return held
 

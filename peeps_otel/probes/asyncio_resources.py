@@ -126,8 +126,16 @@ class Resources:
 
 def _origin(primitive: Any) -> Origin | None:
     target = internals.condition_lock(primitive) if issubclass(type(primitive), locks.Condition) else primitive
-    origin = getattr(target, "__dict__", {}).get(ORIGIN)
-    return origin if type(origin) is Origin else None
+    origin = _fact(target, ORIGIN)
+    return Origin(*origin) if type(origin) is tuple else None
+
+
+def _fact(primitive: Any, name: str) -> Any:
+    """An attribute of ours. Past a subclass's `__getattr__`, and without making the object's `__dict__`."""
+    try:
+        return object.__getattribute__(primitive, name)
+    except AttributeError:
+        return None
 
 
 def _describe(
@@ -177,11 +185,10 @@ def _describe(
 
 def _recorded(primitive: Any, tasks: Callable[[asyncio.Task[Any]], str | None]) -> list[Held]:
     """Holders by a bare `acquire()`."""
-    attributes: dict[str, Any] = getattr(primitive, "__dict__", {})
-    owner = attributes.get(OWNER)
-    holdings: list[Holding] = [owner] if owner is not None else list(attributes.get(HOLDERS) or ())
+    owner = _fact(primitive, OWNER)
     found: list[Held] = []
-    for holding in holdings:
+    for fact in [owner] if owner is not None else _fact(primitive, HOLDERS) or ():
+        holding = Holding(*fact)
         task = holding.task()
         task_id = None if task is None else tasks(task)
         if task_id is not None:
@@ -197,13 +204,15 @@ def _once(on_stacks: list[Held], recorded: list[Held]) -> list[Held]:
 
 
 def _since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:
-    """A hold read off a stack began before this look: since the first look that saw it."""
+    """A hold read off a stack: since the first look that saw it, or since its holder began to wait, whichever was
+    earlier. It may have begun before that, not after."""
     seen: dict[str, int] = {}
     result: list[Held] = []
     for held in holders:
         if held.by_block:
-            since = seen[held.task_id] = record.seen_held.get(held.task_id, now_ns)
-            held = held._replace(since_ns=since)
+            known = min(record.seen_held.get(held.task_id, now_ns), held.since_ns)
+            seen[held.task_id] = known
+            held = held._replace(since_ns=known)
         result.append(held)
     record.seen_held = seen
     return result

@@ -9,10 +9,14 @@ coroutine. It even gets faster, because `__aenter__` takes over the body of `acq
 from __future__ import annotations
 
 import ast
+import asyncio
+import sys
+import time
 from asyncio import base_events, locks, queues, taskgroups, tasks
 from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
+from weakref import ref
 
 from . import rewrite
 from .recorder import Recorder
@@ -27,6 +31,7 @@ def install(recorder: Recorder) -> tuple[list[_Undo], list[str]]:
     refused: list[str] = []
     for module in (base_events, locks, queues, tasks, taskgroups):
         _give_names(module, recorder)
+    _give_defaults()
 
     def attempt(step: Callable[[], _Undo]) -> None:
         try:
@@ -64,16 +69,17 @@ def _edits() -> list[tuple[FunctionType, list[Insert]]]:
         ]
 
     take_permit = Insert(returns(True), "_peeps.took_permit(self)", 2, before=True)
-    give_permit = "if '_peeps_holders' in self.__dict__:\n    _peeps.gave_permit(self)"
-    create = Insert(returns("task"), "_peeps.created(task, self)", 1, before=True)
+    give_permit = "if self._peeps_holders is not None:\n    _peeps.gave_permit(self)"
+    give_lock = "if self._peeps_owner is not None:\n    self._peeps_owner = None"
+    create = Insert(returns("task"), _CREATED, 1, before=True)
     queue: Any = queues.Queue
     table: list[tuple[Any, list[Insert]]] = [
         (base_events.BaseEventLoop.create_task, [create]),
         (locks.Lock.__init__, [_made(locks.Lock.__init__)]),
         (locks.Semaphore.__init__, [_made(locks.Semaphore.__init__, "value")]),
         (queue.__init__, [_made(queue.__init__)]),
-        (locks.Lock.acquire, [*wait("fut"), Insert(assigns("_locked", True), "_peeps.took_lock(self)", 2)]),
-        (locks.Lock.release, [Insert(assigns("_locked", False), "self._peeps_owner = None", 1)]),
+        (locks.Lock.acquire, [*wait("fut"), Insert(assigns("_locked", True), _TOOK_LOCK, 2)]),
+        (locks.Lock.release, [Insert(assigns("_locked", False), give_lock, 1)]),
         (locks.Semaphore.acquire, [*wait("fut"), take_permit]),
         (locks.Semaphore.release, [Insert(adds_to("_value"), give_permit, 1)]),
         (locks.Event.wait, wait("fut")),
@@ -85,7 +91,7 @@ def _edits() -> list[tuple[FunctionType, list[Insert]]]:
 
 
 def _made(function: Any, initial: str = "None") -> Insert:
-    return Insert(is_last(_function(function)), f"_peeps.made(self, {initial})", 1)
+    return Insert(is_last(_function(function)), _MADE.format(initial), 1)
 
 
 def _function(function: Any) -> FunctionType:
@@ -93,10 +99,28 @@ def _function(function: Any) -> FunctionType:
 
 
 def _give_names(module: ModuleType, recorder: Recorder) -> None:
-    import time
+    """What the inserted statements use. Stays for good: a coroutine may be suspended in rewritten code."""
+    names = {
+        "_peeps": recorder,
+        "_peeps_now": time.time_ns,
+        "_peeps_frame": sys._getframe,  # pyright: ignore[reportPrivateUsage]
+        "_peeps_ref": ref,
+        "_peeps_task": asyncio.current_task,
+        "_peeps_globals": vars(module),
+    }
+    for name, value in names.items():
+        setattr(module, name, value)
 
-    setattr(module, "_peeps", recorder)  # noqa: B010  - pyright knows these modules and refuses the assignment
-    setattr(module, "_peeps_now", time.time_ns)  # noqa: B010
+
+def _give_defaults() -> None:
+    """So that the inserted statements can ask for an attribute that most objects never get."""
+    for cls, names in (
+        (locks.Lock, ("_peeps_origin", "_peeps_owner")),
+        (locks.Semaphore, ("_peeps_origin", "_peeps_holders")),
+        (queues.Queue, ("_peeps_origin",)),
+    ):
+        for name in names:
+            setattr(cls, name, None)
 
 
 def _exchange(function: Any, code: CodeType) -> _Undo:
@@ -128,7 +152,8 @@ def _flatten_enter(cls: Any) -> _Undo:
         if isinstance(node, ast.Return):
             node.value = ast.copy_location(ast.Constant(None), node)
     first = 1 if isinstance(tree.body[0], ast.Expr) else 0
-    guard = ast.parse(_GUARD.format(cls.__name__)).body[0]
+    text = _GUARD_SEMAPHORE if cls is locks.Semaphore else _GUARD.format(cls.__name__)
+    guard = ast.parse(text).body[0]
     assert isinstance(guard, ast.AsyncFunctionDef)
     for node in ast.walk(guard):
         ast.copy_location(node, tree.body[first])
@@ -150,7 +175,41 @@ def _flatten_enter(cls: Any) -> _Undo:
 _ENDED = "if _peeps_now() - fut._peeps_since >= _peeps.long_wait_ns:\n    _peeps.waited(self, fut)"
 _GUARD = """
 async def guard(self):
-    if self.__class__.acquire is not {0}.acquire:
+    if self.__class__ is not {0}:
         await self.acquire()
         return None
+"""
+# Ahead of `locked()`, which is slow: with permits left and nobody in the queue it is false.
+_GUARD_SEMAPHORE = """
+async def guard(self):
+    if self.__class__ is not Semaphore and self.__class__ is not BoundedSemaphore:
+        await self.acquire()
+        return None
+    if self._value > 0 and not self._waiters:
+        self._value -= 1
+        return None
+"""
+_CREATED = """
+try:
+    task._peeps_origin = _peeps.created(self)
+except Exception:
+    pass
+"""
+# One step out of asyncio itself: a Condition makes its Lock, a BoundedSemaphore calls its base.
+_MADE = """
+try:
+    _peeps_f = _peeps_frame(1)
+    if _peeps_f.f_globals is _peeps_globals:
+        _peeps_f = _peeps_f.f_back
+    self._peeps_origin = (_peeps_f.f_code, _peeps_f.f_lasti, _peeps_now(), {0})
+except Exception:
+    pass
+"""
+# Outside a running loop there is no current task, and `acquire` may still be stepped by hand.
+_TOOK_LOCK = """
+try:
+    _peeps_f = _peeps_frame(1)
+    self._peeps_owner = (_peeps_ref(_peeps_task()), _peeps_f.f_code, _peeps_f.f_lasti, _peeps_now())
+except Exception:
+    pass
 """

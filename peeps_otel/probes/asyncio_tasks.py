@@ -80,7 +80,7 @@ def new_record(task: asyncio.Task[Any], node_id: str, created_ns: int, loop_numb
 
 def origin_of(task: asyncio.Task[Any]) -> TaskOrigin | None:
     origin = getattr(task, ORIGIN, None)
-    return origin if type(origin) is TaskOrigin else None
+    return TaskOrigin(*origin) if type(origin) is tuple else None
 
 
 def frames(links: list[Link], with_lines: bool) -> tuple[Frame, ...]:

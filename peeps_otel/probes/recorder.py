@@ -27,6 +27,8 @@ SINCE = "_peeps_since"
 
 _getframe = sys._getframe  # pyright: ignore[reportPrivateUsage]
 _now = time.time_ns
+_current_task = asyncio.current_task
+_INTERNAL = internals.INTERNAL_GLOBALS
 
 
 class TaskOrigin(NamedTuple):
@@ -74,6 +76,9 @@ class LongWait(NamedTuple):
 class Recorder:
     """The facts that rewritten functions hand over. One per process.
 
+    What happens often is written down by statements of the rewritten functions themselves (`asyncio_rewrites`), as
+    plain tuples that `Origin` and `Holding` give names to when they are read.
+
     `long_wait_ns` may be changed at any time. `span_context` gives the trace context of the calling task; the export
     layer sets it. `long_waits` is read with `popleft` by the watcher thread.
     """
@@ -84,60 +89,32 @@ class Recorder:
         self.span_context: Callable[[], object] = lambda: None
         self._sequence = count(1)
 
-    def created(self, task: Any, loop: asyncio.AbstractEventLoop) -> None:
-        """A task was created, two frames below the code that asked for it."""
+    def created(self, loop: asyncio.AbstractEventLoop) -> tuple[int, CodeType, int, int, int]:
+        """The origin of a task that is being created two frames below the code that asked for it."""
+        frame = _getframe(2)
+        while id(frame.f_globals) in _INTERNAL and frame.f_back is not None:
+            frame = frame.f_back
+        current: Any = _current_task(loop)
         try:
-            frame = _outside(_getframe(2))
-            parent = internals.running_task(loop)
-            origin = getattr(parent, ORIGIN, None)
-            task._peeps_origin = TaskOrigin(
-                next(self._sequence), frame.f_code, frame.f_lasti, 0 if origin is None else origin[0], _now()
-            )
-        except Exception:
-            return  # a task type that takes no attributes: its coroutine's definition stands in
+            parent: int = current._peeps_origin[0]
+        except AttributeError:
+            parent = 0
+        return next(self._sequence), frame.f_code, frame.f_lasti, parent, _now()
 
     def created_unless_known(self, task: Any) -> None:
         """The same in front of a loop whose own `create_task` cannot be rewritten."""
         try:
             if not hasattr(task, ORIGIN):
-                loop = task.get_loop()
-                frame = _outside(_getframe(2))
-                origin = getattr(internals.running_task(loop), ORIGIN, None)
-                task._peeps_origin = TaskOrigin(
-                    next(self._sequence), frame.f_code, frame.f_lasti, 0 if origin is None else origin[0], _now()
-                )
-        except Exception:
-            return
-
-    def made(self, primitive: Any, initial: int | None = None) -> None:
-        """A lock, semaphore or queue was made."""
-        try:
-            frame = _outside(_getframe(2))
-            primitive._peeps_origin = Origin(frame.f_code, frame.f_lasti, _now(), initial)
-        except Exception:
-            return
-
-    def took_lock(self, lock: Any) -> None:
-        """A bare `acquire()` succeeded."""
-        try:
-            frame = _outside(_getframe(2))
-            task = asyncio.current_task()
-            lock._peeps_owner = None if task is None else Holding(ref(task), frame.f_code, frame.f_lasti, _now())
+                task._peeps_origin = self.created(task.get_loop())
         except Exception:
             return
 
     def took_permit(self, semaphore: Any) -> None:
+        """A bare `acquire()` of a semaphore succeeded."""
         try:
-            frame = _outside(_getframe(2))
-            task = asyncio.current_task()
-            if task is None:
-                return
-            holding = Holding(ref(task), frame.f_code, frame.f_lasti, _now())
-            holders = semaphore.__dict__.get(HOLDERS)
-            if holders is None:
-                semaphore._peeps_holders = [holding]
-            else:
-                holders.append(holding)
+            frame = _getframe(2)
+            holding = (ref(asyncio.current_task()), frame.f_code, frame.f_lasti, _now())
+            semaphore._peeps_holders = [*(semaphore._peeps_holders or ()), holding]
         except Exception:
             return
 
@@ -147,18 +124,16 @@ class Recorder:
         A task that holds permits by `async with` as well is seen on its stack, so nothing is taken off for those.
         """
         try:
-            holders: list[Holding] = semaphore.__dict__[HOLDERS]
-            if not holders or _within_exit(_getframe(2)):
+            holders: list[Any] = list(semaphore._peeps_holders)
+            if _within_exit(_getframe(2)):
                 return
             try:
                 task = asyncio.current_task()
             except RuntimeError:
                 task = None
-            for position in range(len(holders) - 1, -1, -1):
-                if holders[position].task() is task:
-                    del holders[position]
-                    return
-            del holders[0]
+            mine = [position for position, holding in enumerate(holders) if holding[0]() is task]
+            del holders[mine[-1] if mine else 0]
+            semaphore._peeps_holders = holders or None
         except Exception:
             return
 

@@ -28,7 +28,7 @@ def test_two_locks_in_full() -> None:
         Level.PROVEN,
     )
     assert finding.title == (
-        "worker-b waits for Lock db, held by worker-a, which waits for Lock cache, held by worker-b"
+        "worker-a waits for Lock cache, held by worker-b, which waits for Lock db, held by worker-a"
     )
     assert finding.since_ns == START + 5
     assert finding.core == core
@@ -37,18 +37,8 @@ def test_two_locks_in_full() -> None:
     assert finding.advice == (
         "Take Lock cache and Lock db in the same order everywhere. Cancelling one of the tasks breaks the ring."
     )
-    # The ring is told from its first task on.
+    # The ring is told from the one on who has waited longest.
     assert finding.evidence == [
-        Link(
-            waiter="task:worker-b",
-            resource="lock:db",
-            holder="task:worker-a",
-            since_ns=START + 5,
-            text="worker-b waits for Lock db at app/work.py:6; worker-a holds it, taken at app/hold.py:2",
-            wait_source="/srv/shop/app/work.py:6",
-            hold_since_ns=START - SECOND,
-            hold_source="/srv/shop/app/hold.py:2",
-        ),
         Link(
             waiter="task:worker-a",
             resource="lock:cache",
@@ -58,6 +48,16 @@ def test_two_locks_in_full() -> None:
             wait_source="/srv/shop/app/work.py:5",
             hold_since_ns=START - SECOND,
             hold_source="/srv/shop/app/hold.py:4",
+        ),
+        Link(
+            waiter="task:worker-b",
+            resource="lock:db",
+            holder="task:worker-a",
+            since_ns=START + 5,
+            text="worker-b waits for Lock db at app/work.py:6; worker-a holds it, taken at app/hold.py:2",
+            wait_source="/srv/shop/app/work.py:6",
+            hold_since_ns=START - SECOND,
+            hold_source="/srv/shop/app/hold.py:2",
         ),
     ]
 
@@ -99,7 +99,7 @@ def test_the_same_finding_has_the_same_id_and_title_later() -> None:
 
 def test_estimated_providers_are_never_proven() -> None:
     findings = diagnose(_two_locks(Providers.ESTIMATED))
-    title = "worker-b waits for Lock db, held by worker-a, which waits for Lock cache, held by worker-b"
+    title = "worker-a waits for Lock cache, held by worker-b, which waits for Lock db, held by worker-a"
     assert brief(findings) == [("deadlock", "LIKELY", title)]
 
 
