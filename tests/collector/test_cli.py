@@ -186,7 +186,7 @@ def test_names_cannot_drive_the_terminal() -> None:
     [
         ("task:b", {}, ["a waits for the end of b", "  b is here:", "    -> b.py:7 in g"]),
         ("tx:q", {}, ["a waits to put into Queue work", "  b could end the wait, but is here:", "    -> b.py:7 in g"]),
-        ("lock:l", {"hold_source": "b.py:5"}, ["a waits for RLock of c.py:1", "  held by b, taken at b.py:5"]),
+        ("lock:l", {"hold_source": "b.py:5"}, ["a waits for RLock (c.py:1)", "  held by b, taken at b.py:5"]),
     ],
 )
 def test_the_words_fit_what_is_waited_for(resource: str, hold: dict[str, Any], words: list[str]) -> None:

@@ -14,7 +14,7 @@ _KINDS = {"tx": "Queue", "rx": "Queue"}
 
 
 def label(node_id: str, nodes: dict[str, Json]) -> str:
-    """`worker-a`, `Lock db`, `Lock of app.py:9`; the id where the node is not known."""
+    """`worker-a`, `Lock db`, `Lock (app.py:9)`; the id where the node is not known."""
     node = nodes.get(node_id)
     if node is None:
         return printable(node_id)
@@ -22,7 +22,7 @@ def label(node_id: str, nodes: dict[str, Json]) -> str:
         return printable(node["name"])
     kind = str(node["attributes"].get("peeps.resource.type", "")).rpartition(".")[2]
     kind = kind or _KINDS.get(node["kind"], node["kind"].capitalize())
-    return printable(f"{kind} {node['name']}" if node["name"] else f"{kind} of {node['source']}")
+    return printable(f"{kind} {node['name']}" if node["name"] else f"{kind} ({node['source']})")
 
 
 def waits_for(node_id: str) -> str:

@@ -66,8 +66,8 @@ def _links(finding: Finding, cycle: list[str], drawn: set[str], known: Mapping[s
     made: dict[str, PictureEdge] = {}
     waiters = {link["waiter"] for link in finding["evidence"]}
     for a, b in zip(cycle, cycle[1:] + cycle[:1], strict=True):
-        edge = draw_edge("needs" if a in waiters else "held_by", a, b)
-        made[a + "|" + b] = edge
+        label = "read by" if a not in waiters and words.is_channel(known.get(a)) else None
+        made[a + "|" + b] = draw_edge("needs" if a in waiters else "held_by", a, b, label=label)
     for link in finding["evidence"]:
         resource, holder = link["resource"], link["holder"]
         made.setdefault(link["waiter"] + "|" + resource, draw_edge("needs", link["waiter"], resource))
