@@ -13,7 +13,7 @@ import collections
 import concurrent.futures
 import sys
 from asyncio import base_events, locks, queues, runners, streams, taskgroups, tasks, timeouts
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple, cast
 
@@ -240,5 +240,16 @@ def creates_tasks() -> tuple[Any, ...]:
 
 INTERNAL_GLOBALS = frozenset(id(vars(m)) for m in (base_events, locks, queues, runners, taskgroups, tasks, timeouts))
 """Identities of the globals of modules whose frames stand between a caller and what he asked for."""
+
+CREATING_GLOBALS: tuple[Mapping[str, Any], ...] = (vars(tasks), vars(taskgroups), vars(runners))
+"""Globals of the modules that create tasks on behalf of a caller."""
+
+
+def current_task_reader() -> Callable[[asyncio.AbstractEventLoop], Any]:
+    """The fastest way to the task a loop is running. Before 3.12 `current_task` is written in Python and asks for the
+    running loop; the table behind it is a plain dictionary."""
+    table = cast("dict[object, Any] | None", getattr(tasks, "_current_tasks", None))
+    return table.get if sys.version_info < (3, 12) and table is not None else asyncio.current_task
+
 
 VERSION_CHECKED = sys.version_info[:2] in CHECKED_VERSIONS and sys.implementation.name == "cpython"
