@@ -17,6 +17,10 @@ BOUNDED = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.TX})
 _OWN = frozenset({NodeKind.EVENT, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.RX})
 
 
+# These need all their children, but the exception of any one ends them at once: one live child is enough to doubt.
+_ENDED_EARLY = frozenset({"gather", "taskgroup"})
+
+
 class WaitGraph:
     """Indexes over one graph. `settled`: the waiters that have not advanced since the look before."""
 
@@ -67,7 +71,8 @@ class WaitGraph:
             node = self.nodes.get(waiter)
             if node is None or node.wait is None or waiter not in self._settled or waiter in self._bounded:
                 continue
-            found[waiter] = Condition(node.wait.needs, targets)
+            early = level is Level.PROVEN and node.wait.operation in _ENDED_EARLY
+            found[waiter] = Condition(1 if early else node.wait.needs, targets)
             for target in targets:
                 resource = self.nodes.get(target)
                 if resource is None or target in found or resource.kind in WAITERS:

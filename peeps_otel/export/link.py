@@ -32,6 +32,7 @@ from .otel_names import (
     Resource,
     suppressed,
 )
+from .quiet import quiet
 
 THREAD_NAME = "peeps-link"
 _QUEUE = 4  # snapshots; more would only be older
@@ -70,6 +71,7 @@ class Link:
         self._closing = False
         self._thread: threading.Thread | None = None
         self.dropped = 0
+        self._complained = False
         self._exporter: OTLPLogExporter | None = None
 
     def after_fork_in_child(self, resource: Resource) -> None:
@@ -119,6 +121,9 @@ class Link:
             if self._deliver(outgoing):
                 continue
             self.dropped += 1
+            if not self._complained:
+                self._complained = True
+                _logger.warning("peeps: %s does not take snapshots; trying on, said once", self._endpoint)
             self._request_key_frame()
             if closing:
                 return
@@ -153,33 +158,7 @@ class Link:
                 outgoing.body[:_PREVIEW],
             )
         try:
-            with suppressed(), _quiet():
+            with suppressed(), quiet():
                 return self._exporter.export([record]) is LogRecordExportResult.SUCCESS
         except Exception:
             return False
-
-
-class _Quiet(logging.Filter):
-    """A collector that is not there is no news for the program's own log; other threads' records pass."""
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        return record.threadName != THREAD_NAME
-
-
-_filter = _Quiet()
-
-
-class _quiet:
-    _names = (
-        "opentelemetry.exporter.otlp.proto.http._log_exporter",
-        "opentelemetry.exporter.otlp.common.http",
-        "opentelemetry.exporter.otlp.proto.http",
-        "urllib3.connectionpool",
-    )
-
-    def __enter__(self) -> None:
-        for name in self._names:
-            logging.getLogger(name).addFilter(_filter)  # adding it twice is adding it once
-
-    def __exit__(self, *_: object) -> None:
-        return

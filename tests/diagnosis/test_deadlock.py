@@ -154,7 +154,16 @@ def test_all_of_several() -> None:
     world.task("y", "lock:db")
     (finding,) = diagnose(world)
     assert finding.title == "y waits for Lock db, held by main, which waits for the end of y"
-    assert finding.level is Level.PROVEN
+    assert finding.level is Level.LIKELY  # x may raise, which ends the gather, the block and so the wait of y
+
+
+def test_all_of_several_that_are_all_stuck() -> None:
+    world = World()
+    world.lock("db", "task:main")
+    world.task("main", "task:x", "task:y", operation="gather", cancels=True)
+    world.task("x", "lock:db")
+    world.task("y", "lock:db")
+    assert [finding.level for finding in diagnose(world)] == [Level.PROVEN]
 
 
 def test_oneself() -> None:
