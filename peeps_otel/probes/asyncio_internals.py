@@ -159,10 +159,6 @@ def timer_deadline(handle: object) -> float | None:
         return None
 
 
-def is_timeout(manager: object) -> bool:
-    return isinstance(manager, timeouts.Timeout)
-
-
 def loop_of(task: asyncio.Task[Any]) -> asyncio.AbstractEventLoop:
     return task.get_loop()
 
@@ -231,11 +227,6 @@ def _count(waiters: Iterable[Any] | None) -> int:
         return sum(1 for waiter in list(waiters) if not waiter.done())
     except (RuntimeError, AttributeError):  # changed while it was copied, or not futures
         return 0
-
-
-def creates_tasks() -> tuple[Any, ...]:
-    """The functions through which tasks are born: the default loop's, and those in front of a loop written in C."""
-    return (base_events.BaseEventLoop.create_task, tasks.create_task, taskgroups.TaskGroup.create_task)
 
 
 INTERNAL_GLOBALS = frozenset(id(vars(m)) for m in (base_events, locks, queues, runners, taskgroups, tasks, timeouts))

@@ -60,7 +60,6 @@ class Observation:
 class _Seen(NamedTuple):
     record: TaskRecord
     waiting: Waiting
-    links: list[Link]
 
 
 class AsyncioProbe:
@@ -104,7 +103,6 @@ class AsyncioProbe:
         self._resources = Resources(self._ids)
         self._loops: Identities[int] = Identities()
         self._by_sequence: dict[int, str] = {}
-        self._touched: dict[tuple[str, ...], tuple[Edge, ...]] = {}
         self._last_look_ns = time.time_ns()
 
     def look(self, now_ns: int, pause: Yield = lambda: time.sleep(0)) -> Observation:
@@ -131,8 +129,10 @@ class AsyncioProbe:
         for record in records:
             if record is not None:
                 observation.nodes[record.id] = record.node
-                extra = touched.get(record.id, ())
-                observation.edges[record.id] = record.edges if not extra else record.edges + extra
+                edges = record.edges + touched.get(record.id, ())
+                if edges != record.shown:
+                    record.shown = edges
+                observation.edges[record.id] = record.shown
         for resource in self._resources.records():
             for node in resource.nodes:
                 observation.nodes[node.id] = node
@@ -151,9 +151,7 @@ class AsyncioProbe:
             state = asyncio_tasks.state_of(task, loop)
             if record.future is not None or record.node.state != state:
                 record.steps += record.future is not None or record.node.state == "waiting"
-                record.future, record.edges, record.holds = None, (), []
-                record.has_lines = record.several = False
-                record.node = asyncio_tasks.node_of(record, state, None, (), self._parent(record))
+                self._goes_on(record, state)
             return None
         same = record.future is not None and record.future() is future
         if same and record.has_lines and not record.several:
@@ -168,7 +166,8 @@ class AsyncioProbe:
         links = chain(task.get_coro())
         waiting = self._classifier.classify(links, future)
         if internals.awaited_future(task) is not future:
-            return None  # it ran on while it was being read
+            self._goes_on(record, "runnable")  # it ran on while it was being read: the wait it was in is over
+            return None
         with_lines = lines_left and (same or waiting.operation.name.startswith(_OWN_RESOURCES))
         record.has_lines = with_lines
         record.several = waiting.operation.name in ("gather", "taskgroup", "wait")
@@ -184,7 +183,13 @@ class AsyncioProbe:
         node = asyncio_tasks.node_of(record, "waiting", wait, stack, self._parent(record))
         if node != record.node:
             record.node = node
-        return _Seen(record, waiting, links)
+        return _Seen(record, waiting)
+
+    def _goes_on(self, record: TaskRecord, state: str) -> None:
+        """The task waits for nothing and what it holds cannot be read."""
+        record.future, record.edges, record.holds = None, (), []
+        record.has_lines = record.several = False
+        record.node = asyncio_tasks.node_of(record, state, None, (), self._parent(record))
 
     def _met(self, task: asyncio.Task[Any], now_ns: int) -> TaskRecord | None:
         """The record of a task, made at first sight; None for one that takes no weak reference."""
@@ -289,10 +294,9 @@ class AsyncioProbe:
             if task_id is None:
                 continue
             found = {full[address] for link in chain(task.get_coro()) for address in _in_hands(link) if address in full}
-            edges = [Edge(EdgeKind.TOUCHES, task_id, tx, confidence=Confidence.INFERRED) for tx in sorted(found)]
-            if edges:
-                touched[task_id] = self._touched.get((task_id, *sorted(found)), tuple(edges))
-                self._touched[(task_id, *sorted(found))] = touched[task_id]
+            touched[task_id] = tuple(
+                Edge(EdgeKind.TOUCHES, task_id, tx, confidence=Confidence.INFERRED) for tx in sorted(found)
+            )
         return touched
 
     def _somebody_puts(self, now_ns: int) -> bool:

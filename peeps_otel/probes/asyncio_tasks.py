@@ -43,6 +43,7 @@ class TaskRecord:
     attributes: dict[str, AttributeValue]
     node: Node
     edges: tuple[Edge, ...] = ()
+    shown: tuple[Edge, ...] = ()  # these and the `touches` edges, as last observed
     future: ref[Any] | None = None
     steps: int = 0
     has_lines: bool = False
