@@ -23,6 +23,7 @@ from .export.metrics import Metrics
 from .export.outlet import Outlet
 from .export.spans import Spans, current_span_context
 from .probes.asyncio_probe import AsyncioProbe
+from .probes.ensemble import Ensemble
 from .probes.recorder import Recorder
 from .watcher.thread import Watcher
 
@@ -40,7 +41,7 @@ class Agent:
         self.config = config
         wait_ns = config.span_wait_ms * 1_000_000 or _NEVER_NS
         self._recorder = Recorder(wait_ns)
-        self.probe = AsyncioProbe(self._recorder)
+        self.probes = Ensemble([AsyncioProbe(self._recorder)])
         tracers, loggers = otel_names.tracer_provider(), otel_names.logger_provider()
         meters = otel_names.meter_provider()
         if config.dashboard is not None:
@@ -57,7 +58,7 @@ class Agent:
             resource=_resource,
         )
         self.watcher = Watcher(
-            self.probe,
+            self.probes,
             self._recorder,
             self.outlet,
             interval_ns=config.interval_ms * 1_000_000,
@@ -67,7 +68,7 @@ class Agent:
 
     def start(self) -> None:
         if self.config.record:
-            self.probe.install()
+            self.probes.install()
         self.watcher.start()
         after_fork = WeakMethod(self._after_fork_in_child)
 
@@ -83,7 +84,7 @@ class Agent:
 
     def stop(self) -> None:
         self.watcher.stop()
-        self.probe.uninstall()
+        self.probes.uninstall()
 
     def _request_key_frame(self) -> None:
         self.watcher.request_key_frame()

@@ -16,7 +16,7 @@ from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 from .. import semconv
 from ..model import Confidence
 from ..probes import source_text
-from ..probes.asyncio_probe import EndedTask
+from ..probes.observation import EndedTask
 from ..probes.recorder import LongWait
 from ..version import __version__
 from ..watcher.sink import Look

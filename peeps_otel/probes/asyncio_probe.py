@@ -8,14 +8,13 @@ import gc
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
 from typing import Any, NamedTuple, cast
 from weakref import ref
 
 import wrapt
 
-from ..model import Confidence, Edge, EdgeKind, Node, NodeKind
+from ..model import Confidence, Edge, EdgeKind, NodeKind
 from . import asyncio_internals as internals
 from . import asyncio_rewrites, asyncio_tasks
 from .asyncio_resources import Held, Resources
@@ -23,8 +22,10 @@ from .asyncio_tasks import Holds, TaskRecord
 from .asyncio_waits import Classifier, Waiting
 from .await_chain import Entered, Link, chain, entered
 from .deadlines import earliest
-from .identity import Identities, NodeIds
+from .identity import Identities
+from .observation import EndedTask, Observation, Yield
 from .recorder import Recorder
+from .shared import Shared
 
 _YIELD_EVERY = 50  # tasks between two chances for the other threads to run
 _LONG_NS = 1_000_000_000
@@ -32,29 +33,6 @@ _TOUCHES_MOST = 5000
 _HANDS_MOST = 200
 _NOT_HANDS = (type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, str, int, bytes)
 _OWN_RESOURCES = ("lock", "semaphore", "event", "condition", "queue", "barrier")
-Yield = Callable[[], None]
-
-
-class EndedTask(NamedTuple):
-    """A task that was there at the look before. It ended at some time between the two looks."""
-
-    name: str
-    source: str
-    sequence: int
-    created_ns: int
-    last_seen_ns: int
-    ended_before_ns: int
-
-
-@dataclass(slots=True)
-class Observation:
-    """Everything there is at one look. Nodes and edge tuples that have not changed are the same objects as before."""
-
-    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
-    edges: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
-    ended: list[EndedTask] = field(default_factory=list[EndedTask])
-    coverage: list[str] = field(default_factory=list[str])
-    shed: list[str] = field(default_factory=list[str])
 
 
 class _Seen(NamedTuple):
@@ -65,9 +43,10 @@ class _Seen(NamedTuple):
 class AsyncioProbe:
     """Sees every asyncio task of the process and what it waits for.
 
-    `install` and `uninstall` from any thread; `look` from one thread at a time (the watcher's). `lines_most`: for how
-    many tasks at a time source lines are resolved.
+    A `Probe`. `lines_most`: for how many tasks at a time source lines are resolved.
     """
+
+    name = "asyncio"
 
     def __init__(self, recorder: Recorder, lines_most: int = 2000) -> None:
         self.recorder = recorder
@@ -96,9 +75,10 @@ class AsyncioProbe:
             undo()
         self._undo, self._coverage, self._foreign_loops = [], [], False
 
-    def forget(self) -> None:
+    def forget(self, shared: Shared | None = None) -> None:
         """Starts all over, with new node ids: after a fork."""
-        self._ids = NodeIds()
+        self._shared = shared or Shared()
+        self._ids = self._shared.ids
         self._tasks: Identities[TaskRecord] = Identities()
         self._resources = Resources(self._ids)
         self._loops: Identities[int] = Identities()
@@ -106,8 +86,14 @@ class AsyncioProbe:
         self._last_look_ns = time.time_ns()
 
     def look(self, now_ns: int, pause: Yield = lambda: time.sleep(0)) -> Observation:
-        """All tasks and the resources between them. `pause` is called now and then so that others may run."""
-        observation = Observation(coverage=list(self._coverage))
+        """What this probe alone sees."""
+        observation = Observation()
+        self.observe(observation, now_ns, pause)
+        return observation
+
+    def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
+        """All tasks and the resources between them."""
+        observation.coverage += self._coverage
         tasks = internals.live_tasks()
         budget = self._lines_most
         seen: list[_Seen] = []
@@ -139,7 +125,6 @@ class AsyncioProbe:
             observation.edges.update(resource.edges)
         self._bury(dead + self._tasks.keep_only(tasks), observation, now_ns)
         self._last_look_ns = now_ns
-        return observation
 
     # --- one task -----------------------------------------------------------------------------------------------------
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 
 from ..model import Edge, Node, Snapshot
-from ..probes.asyncio_probe import Observation
+from ..probes.observation import Observation
 
 
 class Assembler:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from ..model import Finding, Snapshot
-from ..probes.asyncio_probe import EndedTask, Observation
+from ..probes.observation import EndedTask, Observation
 from ..probes.recorder import LongWait
 
 

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from ..diagnosis import Diagnoser, Thresholds
 from ..model import Edge, EdgeKind, Finding, Graph, NodeKind, Snapshot
-from ..probes.asyncio_probe import AsyncioProbe, EndedTask, Observation
+from ..probes.ensemble import Ensemble
+from ..probes.observation import EndedTask, Observation
 from ..probes.recorder import LongWait, Recorder
 from .assembly import Assembler
 from .clock import Clock
@@ -46,7 +47,7 @@ class Watcher:
 
     def __init__(
         self,
-        probe: AsyncioProbe,
+        probes: Ensemble,
         recorder: Recorder,
         sink: Sink,
         *,
@@ -54,7 +55,7 @@ class Watcher:
         key_frame_ns: int,
         starved_ns: int,
     ) -> None:
-        self._probe = probe
+        self._probes = probes
         self._recorder = recorder
         self._sink = sink
         self._interval_ns = interval_ns
@@ -99,7 +100,7 @@ class Watcher:
         """The child has one thread and its own tasks: everything starts again, under new ids."""
         running = self._thread is not None
         self._reset()
-        self._probe.forget()
+        self._probes.forget()
         self._assembler.restart()
         self._recorder.long_waits.clear()
         self._sink.after_fork_in_child()
@@ -126,7 +127,7 @@ class Watcher:
         """One look, handed to the sink. Returns whether the next should come soon."""
         cpu_ns, began_ns = time.thread_time_ns(), time.perf_counter_ns()
         now_ns = time.time_ns()
-        observation = self._probe.look(now_ns)
+        observation = self._probes.look(now_ns)
         findings = self._diagnoser.look(wait_graph(observation), now_ns)
         changes = self._ledger.update(findings)
         snapshot = self._assembler.assemble(observation, now_ns)

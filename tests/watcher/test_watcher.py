@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 
 from peeps_otel.model import Finding, FindingKind, Level, Node, NodeKind, Snapshot
-from peeps_otel.probes.asyncio_probe import AsyncioProbe, Observation
+from peeps_otel.probes.asyncio_probe import AsyncioProbe
+from peeps_otel.probes.ensemble import Ensemble
+from peeps_otel.probes.observation import Observation
 from peeps_otel.probes.recorder import Recorder
 from peeps_otel.watcher.assembly import Assembler
 from peeps_otel.watcher.clock import Clock
@@ -110,7 +112,12 @@ class _Recording:
 def _watcher(sink: _Recording) -> Watcher:
     recorder = Recorder(10_000_000)
     return Watcher(
-        AsyncioProbe(recorder), recorder, sink, interval_ns=_S // 20, key_frame_ns=30 * _S, starved_ns=2 * _S
+        Ensemble([AsyncioProbe(recorder)]),
+        recorder,
+        sink,
+        interval_ns=_S // 20,
+        key_frame_ns=30 * _S,
+        starved_ns=2 * _S,
     )
 
 
