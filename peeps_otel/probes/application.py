@@ -11,7 +11,7 @@ from functools import lru_cache
 from ..model import Frame
 
 _PATHS = sysconfig.get_paths()
-_LIBRARY = tuple(
+LIBRARY = tuple(
     {os.path.realpath(_PATHS[name]) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     | {_PATHS[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
@@ -23,7 +23,7 @@ def is_application(file: str) -> bool:
     """Whether a frame of `file` is worth a reader's first look."""
     if file.startswith("<") or "site-packages" in file or "dist-packages" in file:
         return False
-    return not file.startswith((*_LIBRARY, _OURS))
+    return not file.startswith((*LIBRARY, _OURS))
 
 
 def innermost(stack: Sequence[Frame]) -> Frame | None:

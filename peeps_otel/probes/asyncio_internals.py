@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every private name of asyncio that the probes rely on. Checked on CPython 3.11.7, 3.12.1 and 3.13.0, and uvloop 0.23.
+"""Every private name of asyncio that the probes rely on. Checked on CPython 3.11.7, 3.12.1, 3.13.0, uvloop 0.23, and
+without threads and sockets on 3.14.2.
 
 Nothing in here takes a lock, calls a coroutine or runs code of the watched program. All of it may be called from any
 thread while loops run: each read is one bytecode or one C call, atomic under the GIL; the picture it gives may be torn
@@ -12,94 +13,108 @@ import asyncio
 import collections
 import concurrent.futures
 import sys
-from asyncio import base_events, locks, queues, runners, streams, taskgroups, tasks, timeouts
-from collections.abc import Callable, Iterable, Mapping
-from types import CodeType, FunctionType
-from typing import Any, NamedTuple, cast
+from asyncio import (
+    base_events,
+    futures,
+    locks,
+    queues,
+    runners,
+    taskgroups,
+    tasks,
+    timeouts,
+)
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from gc import get_referents
+from operator import attrgetter
+from types import BuiltinMethodType, CellType, CodeType, FrameType, FunctionType, GeneratorType
+from typing import Any, cast
+from weakref import ref
 
-from ..model import NodeKind
+from .await_chain import Link
 
 CHECKED_VERSIONS = ((3, 11), (3, 12), (3, 13))
+PARTLY_CHECKED_VERSIONS = ((3, 14),)  # without threads and sockets
+TASKS_BY_LOOP = hasattr(asyncio, "future_add_to_awaited_by")
+"""Since 3.14 the tasks of asyncio's own type can only be asked for loop by loop."""
 
 
-class Operation(NamedTuple):
-    """What a suspended coroutine of asyncio does. `finds`: the type of the local that is waited for."""
-
-    name: str
-    kind: NodeKind | None
-    finds: type[Any] | None
+def _inner_codes(function: object) -> list[CodeType]:
+    constants: tuple[object, ...] = getattr(getattr(function, "__code__", None), "co_consts", ())
+    return [constant for constant in constants if type(constant) is CodeType]
 
 
-def operations() -> list[tuple[CodeType, Operation]]:
-    """The code objects of asyncio's own coroutines, as they are now. Names that this Python lacks are left out."""
-    lock, semaphore = Operation("lock.acquire", NodeKind.LOCK, locks.Lock), _SEMAPHORE
-    known: list[tuple[object, str, Operation]] = [
-        (locks.Lock, "acquire", lock),
-        (locks.Lock, "__aenter__", lock),
-        (locks.Semaphore, "acquire", semaphore),
-        (locks.Semaphore, "__aenter__", semaphore),
-        (locks.Event, "wait", Operation("event.wait", NodeKind.EVENT, locks.Event)),
-        (locks.Condition, "wait", Operation("condition.wait", NodeKind.CONDITION, locks.Condition)),
-        (queues.Queue, "get", Operation("queue.get", NodeKind.RX, queues.Queue)),
-        (queues.Queue, "put", Operation("queue.put", NodeKind.TX, queues.Queue)),
-        (tasks, "sleep", Operation("sleep", None, None)),
-        (tasks, "_wait", Operation("wait", None, None)),
-        (tasks, "wait_for", Operation("wait_for", None, None)),
-        (taskgroups.TaskGroup, "__aexit__", Operation("taskgroup", None, taskgroups.TaskGroup)),
-        (taskgroups.TaskGroup, "_aexit", Operation("taskgroup", None, taskgroups.TaskGroup)),
-        (streams.StreamReader, "_wait_for_data", Operation("stream.read", NodeKind.IO, None)),
-        (streams.FlowControlMixin, "_drain_helper", Operation("stream.drain", NodeKind.IO, None)),
-    ]
-    known += [
-        (owner, name, Operation(f"socket.{name.removeprefix('sock_')}", NodeKind.IO, None))
-        for owner in (_selector_loop(),)
-        for name in ("sock_recv", "sock_recv_into", "sock_sendall", "sock_accept", "sock_connect")
-    ]
-    return [(code, operation) for owner, name, operation in known if (code := _code(owner, name)) is not None]
+def task_references(loops: Iterable[asyncio.AbstractEventLoop] = ()) -> list[ref[asyncio.Task[Any]]]:
+    """References to every task that is not done, of every loop and thread. `loops`: for Pythons (3.14) that keep the
+    tasks of asyncio's own type by loop.
 
-
-def outer_operations() -> list[tuple[CodeType, Operation]]:
-    """Coroutines that wait by means of another primitive and are what a person would name."""
-    known: list[tuple[object, str, Operation]] = [
-        (queues.Queue, "join", Operation("queue.join", NodeKind.RX, queues.Queue)),
-        (locks.Barrier, "_wait", Operation("barrier.wait", NodeKind.BARRIER, locks.Barrier)),
-        (locks.Barrier, "_block", Operation("barrier.wait", NodeKind.BARRIER, locks.Barrier)),
-    ]
-    return [(code, operation) for owner, name, operation in known if (code := _code(owner, name)) is not None]
-
-
-_SEMAPHORE = Operation("semaphore.acquire", NodeKind.SEMAPHORE, locks.Semaphore)
-
-
-def _selector_loop() -> object:
-    from asyncio import selector_events
-
-    return selector_events.BaseSelectorEventLoop
-
-
-def _code(owner: object, name: str) -> CodeType | None:
-    """The code of a function that `owner` itself defines: an inherited one belongs to somebody else too."""
-    function = vars(owner).get(name)
-    return getattr(function, "__code__", None)
+    Until 3.13 `asyncio.all_tasks` iterates a WeakSet in Python and raises, or retries a thousand times, while other
+    threads create tasks; one copy of the underlying set is atomic.
+    """
+    found: list[ref[asyncio.Task[Any]]] = []
+    references = getattr(tasks, "_scheduled_tasks", None)  # since 3.12; since 3.14 only of other types
+    if references is None:
+        references = getattr(tasks, "_all_tasks", None)  # 3.11
+    data = cast("set[ref[asyncio.Task[Any]]] | None", getattr(references, "data", None))
+    if data is not None:
+        found += list(data)
+    eager = cast("set[asyncio.Task[Any]] | None", getattr(tasks, "_eager_tasks", None))
+    if eager:
+        found += [ref(task) for task in list(eager)]
+    for loop in loops:
+        found += [ref(task) for task in asyncio.all_tasks(loop)]
+    return found
 
 
 def live_tasks() -> list[asyncio.Task[Any]]:
-    """Every task that is not done, of every loop and thread.
+    """Every task that is not done."""
+    loops = [loop for _, loop in loops_on_stacks()] if TASKS_BY_LOOP else []
+    return [task for one in task_references(loops) if (task := one()) is not None and not task.done()]
 
-    `asyncio.all_tasks` iterates a WeakSet in Python and raises, or retries a thousand times, while other threads create
-    tasks; one copy of the underlying set is atomic.
-    """
-    found: list[asyncio.Task[Any]] = []
-    references = getattr(tasks, "_scheduled_tasks", None)  # 3.12, 3.13
-    if references is None:
-        references = getattr(tasks, "_all_tasks", None)  # 3.11
-    data = cast("set[Callable[[], asyncio.Task[Any] | None]] | None", getattr(references, "data", None))
-    if data is not None:
-        found += [task for reference in list(data) if (task := reference()) is not None]
-    eager = cast("set[asyncio.Task[Any]] | None", getattr(tasks, "_eager_tasks", None))
-    if eager:
-        found += list(eager)
-    return [task for task in found if not task.done()]
+
+def loops_on_stacks() -> list[tuple[int, asyncio.AbstractEventLoop]]:
+    """The loops that threads are running now, by the ident of the thread: read off the frames of asyncio that run
+    them."""
+    found: list[tuple[int, asyncio.AbstractEventLoop]] = []
+    for ident, innermost in sys._current_frames().items():  # pyright: ignore[reportPrivateUsage]
+        frame: FrameType | None = innermost
+        while frame is not None:
+            loop: object = None
+            if frame.f_code is _RUN_FOREVER:
+                loop = frame.f_locals.get("self")
+            elif frame.f_code is _RUNNER_RUN:
+                loop = getattr(frame.f_locals.get("self"), "_loop", None)
+            if issubclass(type(loop), asyncio.AbstractEventLoop):
+                found.append((ident, cast("asyncio.AbstractEventLoop", loop)))
+                break
+            frame = frame.f_back
+    return found
+
+
+_RUN_FOREVER = base_events.BaseEventLoop.run_forever.__code__
+_RUNNER_RUN = runners.Runner.run.__code__
+
+
+def _is_builtin(callback: object) -> bool:
+    """Past `__class__`, which a proxy may answer with code of its own."""
+    return issubclass(type(callback), BuiltinMethodType)
+
+
+def future_timers(loop: asyncio.AbstractEventLoop, most: int) -> Iterator[tuple[object, float]]:
+    """The futures that timers of a loop set, cancel or hand to a function, with the loop time of each timer."""
+    is_own = issubclass(type(loop), base_events.BaseEventLoop)
+    scheduled: object = getattr(loop, "_scheduled", None) if is_own else None
+    if type(scheduled) is not list:
+        return
+    for handle in cast("list[asyncio.TimerHandle]", scheduled)[:most]:
+        when = timer_deadline(handle)
+        if when is None:
+            continue
+        callback: object = getattr(handle, "_callback", None)
+        owner: object = cast("BuiltinMethodType", callback).__self__ if _is_builtin(callback) else None
+        arguments: object = getattr(handle, "_args", None)
+        for target in (owner, *(cast("tuple[object, ...]", arguments) if type(arguments) is tuple else ())):
+            if issubclass(type(target), asyncio.Future):
+                yield target, when
 
 
 def running_task(loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any] | None:
@@ -118,6 +133,25 @@ def awaited_future(task: asyncio.Task[Any]) -> asyncio.Future[Any] | None:
     return future
 
 
+def is_plain(task: object) -> bool:
+    """Whether a task's attributes can be read without asking: nothing of asyncio's own task is overridden."""
+    kind, own = cast("tuple[type[object], type[object]]", (type(task), asyncio.Task))
+    if kind is own or not issubclass(kind, own):
+        return kind is own
+    return all(getattr(kind, name) is vars(own)[name] for name in _READ_OF_TASKS)
+
+
+_READ_OF_TASKS = ("cancelling", "_fut_waiter")
+
+
+def is_asyncio_future(future: object) -> bool:
+    return issubclass(type(future), asyncio.Future)
+
+
+waiter_of = cast("Callable[[asyncio.Task[Any]], asyncio.Future[Any] | None]", attrgetter("_fut_waiter"))
+"""The future that a plain task is suspended on, be it done or not."""
+
+
 def gathered(future: object) -> list[asyncio.Future[Any]] | None:
     """The children of `asyncio.gather`."""
     if not issubclass(type(future), asyncio.Future):
@@ -127,12 +161,13 @@ def gathered(future: object) -> list[asyncio.Future[Any]] | None:
 
 
 def linked_futures(future: object) -> list[object]:
-    """Futures that will resolve `future`, found in the closures of its callbacks (`shield`, `run_in_executor`)."""
+    """The future that will resolve `future`: behind `shield` another one of asyncio, behind `run_in_executor` one of
+    `concurrent.futures`. Found in the closures of asyncio's own callbacks; others say nothing about who resolves it."""
     found: list[object] = []
     if not issubclass(type(future), asyncio.Future):
         return found
     for callback, _ in cast("list[tuple[object, object]]", list(getattr(future, "_callbacks", None) or ())):
-        if type(callback) is not FunctionType:
+        if type(callback) is not FunctionType or id(callback.__code__) not in _LINKING:
             continue
         for cell in callback.__closure__ or ():
             try:
@@ -142,6 +177,40 @@ def linked_futures(future: object) -> list[object]:
             if content is not future and issubclass(type(content), (asyncio.Future, concurrent.futures.Future)):
                 found.append(content)
     return found
+
+
+def still_to_complete(links: list[Link], link: Link) -> tuple[list[asyncio.Future[Any]], float | None]:
+    """What an `as_completed` still waits for, and when it times out; `link`: its `_wait_for_one`. Nothing where the
+    awaitables it gave were taken out of it before they were awaited (until 3.12)."""
+    todo: Any = None
+    timer: Any = None
+    for iterator in link.referents:  # since 3.13
+        if type(iterator).__name__ == "_AsCompletedIterator":
+            todo, timer = getattr(iterator, "_todo", None), getattr(iterator, "_timeout_handle", None)
+    done = next((found for found in _contents(link.referents) if issubclass(type(found), queues.Queue)), None)
+    for iterator in [referent for outer in links for referent in outer.referents] if done is not None else ():
+        if type(iterator) is GeneratorType and cast("GeneratorType[Any, Any, Any]", iterator).gi_code is _AS_COMPLETED:
+            contents = _contents(get_referents(iterator))
+            if any(content is done for content in contents):
+                todo = next((content for content in contents if type(content) in (set,)), None)
+                timer = next((content for content in contents if timer_deadline(content) is not None), None)
+    pending = list(cast("set[asyncio.Future[Any]]", todo)) if type(todo) is set else []
+    return pending, None if timer is None else timer_deadline(timer)
+
+
+_AS_COMPLETED: CodeType = tasks.as_completed.__code__  # until 3.12 a generator whose variables know what is to come
+
+
+def _contents(referents: list[Any]) -> list[object]:
+    """Of the variables that a suspended function shares with its inner ones."""
+    return [content for cell in referents if type(cell) is CellType for content in get_referents(cell)]
+
+
+_LINKING = {
+    id(code)
+    for function in (vars(tasks).get("shield"), vars(futures).get("_chain_future"))
+    for code in _inner_codes(function)
+}
 
 
 def group_tasks(group: object) -> list[asyncio.Task[Any]]:
@@ -232,15 +301,61 @@ def _count(waiters: Iterable[Any] | None) -> int:
 INTERNAL_GLOBALS = frozenset(id(vars(m)) for m in (base_events, locks, queues, runners, taskgroups, tasks, timeouts))
 """Identities of the globals of modules whose frames stand between a caller and what he asked for."""
 
-CREATING_GLOBALS: tuple[Mapping[str, Any], ...] = (vars(tasks), vars(taskgroups), vars(runners))
-"""Globals of the modules that create tasks on behalf of a caller."""
+_CREATING = (tasks, taskgroups, runners)
+"""Modules that create tasks on behalf of a caller."""
+
+
+def caller_of_creation() -> Callable[[], FrameType]:
+    """A function that finds the frame which asked for a task, called two frames below a loop's `create_task`.
+
+    A frame object, once made, stays with its function until that ends, so none is made of asyncio's own frames where
+    this Python (3.12) can tell a frame's module without one.
+    """
+    getframe = sys._getframe  # pyright: ignore[reportPrivateUsage]
+    module_name: Callable[[int], str | None] | None = getattr(sys, "_getframemodulename", None)
+    names = frozenset(module.__name__ for module in _CREATING)
+    (one, other, third) = (vars(module) for module in _CREATING)
+
+    def by_name() -> FrameType:
+        depth = 3
+        while module_name(depth) in names:  # pyright: ignore[reportOptionalCall]
+            depth += 1
+        return getframe(depth)
+
+    def by_globals() -> FrameType:
+        frame = getframe(3)
+        while (names := frame.f_globals) is one or names is other or names is third:
+            if frame.f_back is None:
+                break
+            frame = frame.f_back
+        return frame
+
+    return by_globals if module_name is None else by_name
+
+
+CURRENT_TASK_IN_C = sys.version_info >= (3, 12)
+"""Before, `asyncio.current_task` is written in Python; the table behind it is a plain dictionary."""
+
+
+def current_tasks() -> Mapping[object, Any]:
+    """The running task of each loop; empty where this Python keeps no such table."""
+    table = cast("dict[object, Any] | None", getattr(tasks, "_current_tasks", None))
+    return {} if table is None else table  # an empty one is the table, too
 
 
 def current_task_reader() -> Callable[[asyncio.AbstractEventLoop], Any]:
-    """The fastest way to the task a loop is running. Before 3.12 `current_task` is written in Python and asks for the
-    running loop; the table behind it is a plain dictionary."""
-    table = cast("dict[object, Any] | None", getattr(tasks, "_current_tasks", None))
-    return table.get if sys.version_info < (3, 12) and table is not None else asyncio.current_task
+    """The fastest way to the task a loop is running."""
+    return asyncio.current_task if CURRENT_TASK_IN_C else current_tasks().get
+
+
+def version_note() -> str:
+    """What to say of a Python on which not everything was checked; empty for the others."""
+    version = ".".join(map(str, sys.version_info[:2]))
+    if VERSION_CHECKED:
+        return ""
+    if sys.version_info[:2] in PARTLY_CHECKED_VERSIONS and sys.implementation.name == "cpython":
+        return f"this Python ({version}) was checked without threads and sockets only"
+    return f"this Python ({version}) was not checked: holders and waits may be missing"
 
 
 VERSION_CHECKED = sys.version_info[:2] in CHECKED_VERSIONS and sys.implementation.name == "cpython"

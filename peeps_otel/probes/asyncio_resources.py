@@ -1,35 +1,46 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Locks, semaphores, events, conditions and queues as nodes."""
+"""The things that tasks wait for and hold, as nodes: locks, semaphores, events, conditions, queues, connections."""
 
 from __future__ import annotations
 
-import asyncio
-from asyncio import locks, queues
+import socket
+from asyncio import locks, queues, subprocess
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
+from . import asyncio_endpoints as endpoints
 from . import asyncio_internals as internals
+from . import asyncio_io_internals as io_internals
+from . import asyncio_states as states
 from . import source_text
+from .asyncio_endpoints import Known
 from .identity import Identities, NodeIds
-from .recorder import HOLDERS, ORIGIN, OWNER, Holding, Origin
+from .observation import Yield
+from .recorder import ORIGIN, Origin
+from .resource_states import Channel, Held, State, TaskId
+
+_YIELD_EVERY = 50
+_USES_READ = 3
+_NAMES_MOST = 200  # characters
 
 
-class Held(NamedTuple):
-    """A lock or permit in the hands of a task. `by_block`: inside `async with`, which will give it back."""
+class Species(NamedTuple):
+    """One type of things. `reads`: its state at each look, given the holders seen on stacks and the permits it began
+    with; `knows`: name and attributes that never change, read once."""
 
-    task_id: str
-    since_ns: int
-    source: str
-    by_block: bool
-    confidence: Confidence
+    cls: type[Any]
+    kinds: tuple[NodeKind, ...]
+    reads: Callable[[Any, list[Held], TaskId, int | None], State] | None
+    knows: Callable[[Any], Known] | None = None
+    type_name: str = ""
 
 
 @dataclass(slots=True)
 class ResourceRecord:
-    """What is known of one primitive. A queue has two nodes, the others one."""
+    """What is known of one thing. A queue has two nodes, the others one."""
 
     ids: dict[NodeKind, str]
     name: str
@@ -37,88 +48,115 @@ class ResourceRecord:
     created_ns: int
     confidence: Confidence
     initial: int | None
-    type_name: str
+    reads: Callable[[Any, list[Held], TaskId, int | None], State] | None
+    attributes: dict[str, AttributeValue]
     nodes: list[Node] = field(default_factory=list[Node])
     edges: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
     seen_held: dict[str, int] = field(default_factory=dict[str, int])
     uses_read: int = 0
+    putters: int = 0
 
 
-_USES_READ = 3
-_KINDS: list[tuple[type[Any], tuple[NodeKind, ...]]] = [
-    (locks.Condition, (NodeKind.CONDITION,)),
-    (locks.Lock, (NodeKind.LOCK,)),
-    (locks.Semaphore, (NodeKind.SEMAPHORE,)),
-    (locks.Event, (NodeKind.EVENT,)),
-    (locks.Barrier, (NodeKind.BARRIER,)),
-    (queues.Queue, (NodeKind.TX, NodeKind.RX)),
+_SPECIES = [
+    Species(locks.Condition, (NodeKind.CONDITION,), states.of_a_condition),
+    Species(locks.Lock, (NodeKind.LOCK,), states.of_a_lock),
+    Species(locks.Semaphore, (NodeKind.SEMAPHORE,), states.of_a_semaphore),
+    Species(locks.Event, (NodeKind.EVENT,), states.of_an_event),
+    Species(locks.Barrier, (NodeKind.BARRIER,), states.of_a_barrier),
+    Species(queues.Queue, (NodeKind.TX, NodeKind.RX), states.of_a_queue),
+    Species(socket.socket, (NodeKind.IO,), None, endpoints.connection),
+    Species(subprocess.Process, (NodeKind.COMMAND,), None, endpoints.command),
 ]
+_TRANSPORT = Species(object, (NodeKind.IO,), None, endpoints.transport)
 
 
 class Resources:
-    """The primitives that somebody waits for or holds, or did. For the watcher thread only."""
+    """The things that somebody waits for or holds, or did. For the watcher thread only."""
 
     def __init__(self, ids: NodeIds) -> None:
         self._ids = ids
         self._known: Identities[ResourceRecord] = Identities()
+        self._species = list(_SPECIES)
 
-    def record(self, primitive: Any, now_ns: int, guess: Callable[[], tuple[str, str]]) -> ResourceRecord | None:
-        """The record of a primitive, made at first sight; None for a type that is not a resource.
+    def learn(self, species: list[Species]) -> None:
+        """Adds the types of another library."""
+        self._species += species
+
+    def record(self, thing: Any, now_ns: int, guess: Callable[[], tuple[str, str]]) -> ResourceRecord | None:
+        """The record of a thing, made at first sight; None for a type that is not a resource.
 
         `guess` gives name and `path:line` from the place of use, for one whose creation was not recorded.
         """
-        known = self._known.get(primitive)
+        known = self._known.get(thing)
         if known is not None:
             if not known.name and known.uses_read < _USES_READ:  # another use may tell what it is called
                 known.uses_read += 1
                 known.name = guess()[0]
             return known
-        kinds = next((kinds for cls, kinds in _KINDS if issubclass(type(primitive), cls)), None)
-        if kinds is None:
+        species = self._species_of(thing)
+        if species is None:
             return None
-        made = _origin(primitive)
+        made = _origin(thing)
         name, source = "", ""
+        type_name = species.type_name or f"{type(thing).__module__.partition('.')[0]}.{type(thing).__name__}"
+        attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: type_name}
+        if species.knows is not None:
+            name, more = species.knows(thing)
+            attributes |= more
         if made is not None:
-            name, source = (
-                source_text.assigned_name(made.code, made.lasti),
-                source_text.source_of(made.code, made.lasti),
-            )
+            name = source_text.assigned_name(made.code, made.lasti)
+            source = source_text.source_of(made.code, made.lasti)
         if not name or not source:
             guessed = guess()
             name, source = name or guessed[0], source or guessed[1]
         created = now_ns if made is None else made.time_ns
         record = ResourceRecord(
-            ids={kind: self._ids.new(kind, created) for kind in kinds},
-            name=name,
+            ids={kind: self._ids.new(kind, created) for kind in species.kinds},
+            name=name[:_NAMES_MOST],
             source=source or "unknown:0",
             created_ns=created,
             confidence=Confidence.INFERRED if made is None else Confidence.EXACT,
             initial=None if made is None else internals.whole(made.initial),
-            type_name=f"{type(primitive).__module__.partition('.')[0]}.{type(primitive).__name__}",
+            reads=species.reads,
+            attributes=attributes,
         )
-        return record if self._known.put(primitive, record) else None
+        return record if self._known.put(thing, record) else None
 
-    def known(self, primitive: Any) -> ResourceRecord | None:
-        return self._known.get(primitive)
+    def _species_of(self, thing: Any) -> Species | None:
+        for species in self._species:
+            if issubclass(type(thing), species.cls):
+                return species
+        return _TRANSPORT if io_internals.is_transport(thing) else None
 
-    def full_queues(self) -> dict[int, str]:
-        """The `tx` node of each queue that somebody waits to put into, by `id(queue)`."""
+    def known(self, thing: Any) -> ResourceRecord | None:
+        return self._known.get(thing)
+
+    def full_channels(self) -> dict[int, str]:
+        """The `tx` node of each channel that somebody waits to put into, by the address of the channel."""
         return {
-            id(queue): record.ids[NodeKind.TX]
+            id(channel): record.ids[NodeKind.TX]
             for reference, record in self._known.records()
-            if NodeKind.TX in record.ids and (queue := reference()) is not None and internals.queue_state(queue)[2] > 0
+            if record.putters > 0 and (channel := reference()) is not None
         }
 
-    def look(self, held: dict[int, list[Held]], tasks: Callable[[asyncio.Task[Any]], str | None], now_ns: int) -> None:
-        """Brings the nodes and edges of every living resource up to date.
+    def look(self, held: dict[int, list[Held]], tasks: TaskId, now_ns: int, pause: Yield) -> list[str]:
+        """Brings the nodes and edges of every living resource up to date. Returns what could not be read.
 
-        `held`: what was read off the stacks, by `id(primitive)`; `tasks`: the node id of a task.
+        `held`: what was read off the stacks, by the address of the resource; `tasks`: the node id of a task.
         """
         self._known.forget_dead()
-        for reference, record in self._known.records():
-            primitive = reference()
-            if primitive is not None:
-                _describe(primitive, record, held.get(id(primitive), []), tasks, now_ns)
+        failed: dict[str, int] = {}
+        for number, (reference, record) in enumerate(self._known.records()):
+            if number % _YIELD_EVERY == 0:
+                pause()
+            thing = reference()
+            if thing is None:
+                continue
+            try:
+                _describe(thing, record, held.get(id(thing), []), tasks, now_ns)
+            except Exception as error:
+                failed[type(error).__name__] = failed.get(type(error).__name__, 0) + 1
+        return [f"{count} resources could not be read: {name}" for name, count in failed.items()]
 
     def records(self) -> list[ResourceRecord]:
         return [record for _, record in self._known.records()]
@@ -126,90 +164,36 @@ class Resources:
 
 def _origin(primitive: Any) -> Origin | None:
     target = internals.condition_lock(primitive) if issubclass(type(primitive), locks.Condition) else primitive
-    origin = _fact(target, ORIGIN)
+    origin = states.fact(target, ORIGIN)
     return Origin(*origin) if type(origin) is tuple else None
 
 
-def _fact(primitive: Any, name: str) -> Any:
-    """An attribute of ours. Past a subclass's `__getattr__`, and without making the object's `__dict__`."""
-    try:
-        return object.__getattribute__(primitive, name)
-    except AttributeError:
-        return None
-
-
-def _describe(
-    primitive: Any,
-    record: ResourceRecord,
-    on_stacks: list[Held],
-    tasks: Callable[[asyncio.Task[Any]], str | None],
-    now_ns: int,
-) -> None:
-    holders = _since_first_seen(record, _once(on_stacks, _recorded(primitive, tasks)), now_ns)
-    if issubclass(type(primitive), queues.Queue):
-        _describe_queue(cast("queues.Queue[Any]", primitive), record)
+def _describe(thing: Any, record: ResourceRecord, on_stacks: list[Held], tasks: TaskId, now_ns: int) -> None:
+    if record.reads is None:
+        if not record.nodes:
+            _keep_only_node(record, State({}))
         return
-    attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: record.type_name}
-    providers = Providers.OPEN
-    if issubclass(type(primitive), locks.Lock):
-        locked, waiting = internals.lock_state(primitive)
-        attributes |= {semconv.LOCK_LOCKED: locked, semconv.RESOURCE_WAITERS: waiting}
-        holders = holders if locked else []
-        providers = _lock_providers(holders)
-    elif issubclass(type(primitive), locks.Semaphore):
-        available, waiting, bound = internals.semaphore_state(primitive)
-        attributes[semconv.RESOURCE_WAITERS] = waiting
-        if available is not None:
-            attributes[semconv.SEMAPHORE_AVAILABLE] = available
-        total = bound if bound is not None else record.initial
-        if total is not None:
-            attributes[semconv.SEMAPHORE_PERMITS] = total
-        providers = _semaphore_providers(holders, available, total, bound is not None)
-    elif issubclass(type(primitive), locks.Event):
-        attributes |= {
-            semconv.EVENT_IS_SET: internals.event_is_set(primitive),
-            semconv.RESOURCE_WAITERS: internals.waiter_count(primitive),
-        }
-    elif issubclass(type(primitive), locks.Condition):
-        attributes[semconv.RESOURCE_WAITERS] = internals.waiter_count(primitive)
-        holders = []  # its lock is a node of its own
-    kind, node_id = next(iter(record.ids.items()))
-    _keep(record, 0, _node(record, kind, node_id, providers, attributes))
+    state = record.reads(thing, on_stacks, tasks, record.initial)
+    if state.channel is not None:
+        _keep_channel(record, state, state.channel)
+        return
+    _keep_only_node(record, state)
+    (node_id,) = record.ids.values()
     edges = tuple(
         Edge(EdgeKind.HELD_BY, node_id, held.task_id, held.since_ns, held.source or None, held.confidence)
-        for held in holders
+        for held in _since_first_seen(record, state.holders, now_ns)
     )
     if record.edges.get(node_id) != edges:
         record.edges[node_id] = edges
 
 
-def _recorded(primitive: Any, tasks: Callable[[asyncio.Task[Any]], str | None]) -> list[Held]:
-    """Holders by a bare `acquire()`."""
-    owner = _fact(primitive, OWNER)
-    found: list[Held] = []
-    for fact in [owner] if owner is not None else _fact(primitive, HOLDERS) or ():
-        holding = Holding(*fact)
-        task = holding.task()
-        task_id = None if task is None else tasks(task)
-        if task_id is not None:
-            source = source_text.source_of(holding.code, holding.lasti)
-            found.append(Held(task_id, holding.time_ns, source, False, Confidence.EXACT))
-    return found
-
-
-def _once(on_stacks: list[Held], recorded: list[Held]) -> list[Held]:
-    """`async with condition` takes its lock by a bare `acquire()`: the same hold is both on the stack and recorded."""
-    by_block = {held.task_id for held in on_stacks}
-    return on_stacks + [held for held in recorded if held.task_id not in by_block]
-
-
 def _since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:
-    """A hold read off a stack: since the first look that saw it, or since its holder began to wait, whichever was
+    """A hold that was not recorded: since the first look that saw it, or since its holder began to wait, whichever was
     earlier. It may have begun before that, not after."""
     seen: dict[str, int] = {}
     result: list[Held] = []
     for held in holders:
-        if held.by_block:
+        if not held.exact:
             known = min(record.seen_held.get(held.task_id, now_ns), held.since_ns)
             seen[held.task_id] = known
             held = held._replace(since_ns=known)
@@ -218,47 +202,22 @@ def _since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) 
     return result
 
 
-def _lock_providers(holders: list[Held]) -> Providers:
-    """One task inside `async with` gives the lock back, and nobody else can without breaking that block."""
-    if not holders:
-        return Providers.OPEN
-    return Providers.CLOSED if len(holders) == 1 and holders[0].by_block else Providers.ESTIMATED
-
-
-def _semaphore_providers(holders: list[Held], available: int | None, total: int | None, bounded: bool) -> Providers:
-    if not holders or available is None or (total is not None and len(holders) < total - available):
-        return Providers.OPEN  # somebody has a permit who is not known
-    # A release too many makes a BoundedSemaphore's own block fail; a plain one may be released by anyone.
-    sure = bounded and total is not None and all(held.by_block for held in holders)
-    return Providers.CLOSED if sure else Providers.ESTIMATED
-
-
-def _describe_queue(queue: queues.Queue[Any], record: ResourceRecord) -> None:
-    length, capacity, putters, getters, unfinished = internals.queue_state(queue)
-    common: dict[str, AttributeValue] = {
-        semconv.RESOURCE_TYPE: record.type_name,
-        semconv.CHANNEL_TYPE: record.type_name,
-    }
-    if length is not None:
-        common[semconv.CHANNEL_LENGTH] = length
-    if capacity > 0:
-        common[semconv.CHANNEL_CAPACITY] = capacity
+def _keep_channel(record: ResourceRecord, state: State, channel: Channel) -> None:
+    record.putters = channel.putters
+    common = state.attributes | {semconv.CHANNEL_TYPE: record.attributes[semconv.RESOURCE_TYPE]}
     tx, rx = record.ids[NodeKind.TX], record.ids[NodeKind.RX]
     waiting = semconv.CHANNEL_WAITERS
-    _keep(record, 0, _node(record, NodeKind.TX, tx, Providers.OPEN, common | {waiting: putters}))
-    _keep(
-        record,
-        1,
-        _node(
-            record,
-            NodeKind.RX,
-            rx,
-            Providers.OPEN,
-            common | {waiting: getters, semconv.CHANNEL_UNFINISHED: unfinished},
-        ),
-    )
+    of_tx = common | {waiting: channel.putters} | channel.of_tx
+    of_rx = common | {waiting: channel.getters} | channel.of_rx
+    _keep(record, 0, _node(record, NodeKind.TX, tx, Providers.OPEN, of_tx))
+    _keep(record, 1, _node(record, NodeKind.RX, rx, Providers.OPEN, of_rx))
     if tx not in record.edges:
         record.edges[tx] = (Edge(EdgeKind.CHANNEL_LINK, tx, rx),)
+
+
+def _keep_only_node(record: ResourceRecord, state: State) -> None:
+    ((kind, node_id),) = record.ids.items()
+    _keep(record, 0, _node(record, kind, node_id, state.providers, state.attributes))
 
 
 def _node(
@@ -272,7 +231,7 @@ def _node(
         source=record.source,
         confidence=record.confidence,
         providers=providers,
-        attributes=attributes,
+        attributes=record.attributes | attributes,
     )
 
 

@@ -2,7 +2,8 @@
 """Which functions of asyncio are rewritten, and how.
 
 Recorded are: where a task, lock, semaphore or queue was made; who took a lock or permit by a bare `acquire()`; when a
-wait began (only where there is one). `async with lock` records nothing: the holder can be read off the stack of its
+wait began (only where there is one: in a local variable of the suspended function, which costs nothing to keep), and
+who ended it. `async with lock` records nothing: the holder can be read off the stack of its
 coroutine. It even gets faster, because `__aenter__` takes over the body of `acquire` and saves a frame.
 """
 
@@ -12,15 +13,16 @@ import ast
 import asyncio
 import sys
 import time
-from asyncio import base_events, locks, queues, taskgroups, tasks
+from asyncio import base_events, locks, queues
 from collections.abc import Callable
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import ref
 
+from . import asyncio_internals as internals
 from . import rewrite
 from .recorder import Recorder
-from .rewrite import Insert, adds_to, assigns, awaits, is_last, returns
+from .rewrite import Insert, adds_to, assigns, awaits, is_last, returns, sets_result_of
 
 _Undo = Callable[[], None]
 
@@ -29,7 +31,7 @@ def install(recorder: Recorder) -> tuple[list[_Undo], list[str]]:
     """Rewrites what can be rewritten. Returns how to undo it, and what was left alone and why."""
     undo: list[_Undo] = []
     refused: list[str] = []
-    for module in (base_events, locks, queues, tasks, taskgroups):
+    for module in (base_events, locks, queues):
         _give_names(module, recorder)
     _give_defaults()
 
@@ -47,30 +49,15 @@ def install(recorder: Recorder) -> tuple[list[_Undo], list[str]]:
     return undo, refused
 
 
-def install_in_front_of_foreign_loops() -> tuple[list[_Undo], list[str]]:
-    """For loops written in C (uvloop): records a task's origin where asyncio hands the coroutine over."""
-    undo: list[_Undo] = []
-    refused: list[str] = []
-    edits = [Insert(returns("task"), "_peeps.created_unless_known(task)", 1, before=True)]
-    for function in (tasks.create_task, taskgroups.TaskGroup.create_task):
-        try:
-            undo.append(_exchange(function, rewrite.rewritten(_function(function), edits)))
-        except (rewrite.Mismatch, OSError, SyntaxError, AttributeError) as reason:
-            refused.append(f"not recorded: {reason}")
-    return undo, refused
-
-
 def _edits() -> list[tuple[FunctionType, list[Insert]]]:
     def wait(future: str) -> list[Insert]:
-        ended = f"if _peeps_now() - {future}._peeps_since >= _peeps.long_wait_ns:\n    _peeps.waited(self, {future})\n"
-        return [
-            Insert(awaits(future), f"{future}._peeps_since = _peeps_now()", 1, before=True),
-            Insert(awaits(future), ended, 1),
-        ]
+        return [Insert(awaits(future), _BEGAN, 1, before=True), Insert(awaits(future), _ENDED, 1)]
+
+    def woke(future: str) -> list[Insert]:
+        return [Insert(sets_result_of(future), "if _peeps_wakers_left:\n    _peeps.woke(self)", 1, before=True)]
 
     take_permit = Insert(returns(True), "_peeps.took_permit(self)", 2, before=True)
-    give_permit = "if self._peeps_holders is not None:\n    _peeps.gave_permit(self)"
-    give_lock = "if self._peeps_owner is not None:\n    self._peeps_owner = None"
+    give_permit = "if self._peeps_holders:\n    _peeps.gave_permit(self)"
     create = Insert(returns("task"), _CREATED, 1, before=True)
     queue: Any = queues.Queue
     table: list[tuple[Any, list[Insert]]] = [
@@ -78,8 +65,9 @@ def _edits() -> list[tuple[FunctionType, list[Insert]]]:
         (locks.Lock.__init__, [_made(locks.Lock.__init__)]),
         (locks.Semaphore.__init__, [_made(locks.Semaphore.__init__, "value")]),
         (queue.__init__, [_made(queue.__init__)]),
-        (locks.Lock.acquire, [*wait("fut"), Insert(assigns("_locked", True), _TOOK_LOCK, 2)]),
-        (locks.Lock.release, [Insert(assigns("_locked", False), give_lock, 1)]),
+        (locks.Lock.acquire, [*wait("fut"), Insert(assigns("_locked", True), _took_lock(), 2)]),
+        (locks.Event.set, woke("fut")),
+        (locks.Lock.release, [Insert(assigns("_locked", False), _GAVE_LOCK, 1)]),
         (locks.Semaphore.acquire, [*wait("fut"), take_permit]),
         (locks.Semaphore.release, [Insert(adds_to("_value"), give_permit, 1)]),
         (locks.Event.wait, wait("fut")),
@@ -87,6 +75,13 @@ def _edits() -> list[tuple[FunctionType, list[Insert]]]:
         (queue.get, wait("getter")),
         (queue.put, wait("putter")),
     ]
+    for owner, names, future in (
+        (locks.Lock, ("_wake_up_first",), "fut"),
+        (locks.Semaphore, ("_wake_up_next", "_wake_next"), "fut"),
+        (locks.Condition, ("_notify", "notify"), "fut"),
+        (queue, ("_wakeup_next",), "waiter"),
+    ):
+        table += [(vars(owner)[name], woke(future)) for name in names if name in vars(owner)][:1]
     return [(_function(function), edits) for function, edits in table]
 
 
@@ -106,7 +101,12 @@ def _give_names(module: ModuleType, recorder: Recorder) -> None:
         "_peeps_frame": sys._getframe,  # pyright: ignore[reportPrivateUsage]
         "_peeps_ref": ref,
         "_peeps_task": asyncio.current_task,
+        "_peeps_running": internals.current_tasks(),
         "_peeps_globals": vars(module),
+        "_peeps_tasks_left": recorder.tasks.left,
+        "_peeps_resources_left": recorder.resources.left,
+        "_peeps_holders_left": recorder.holders.left,
+        "_peeps_wakers_left": recorder.wakers.left,
     }
     for name, value in names.items():
         setattr(module, name, value)
@@ -115,9 +115,11 @@ def _give_names(module: ModuleType, recorder: Recorder) -> None:
 def _give_defaults() -> None:
     """So that the inserted statements can ask for an attribute that most objects never get."""
     for cls, names in (
-        (locks.Lock, ("_peeps_origin", "_peeps_owner")),
-        (locks.Semaphore, ("_peeps_origin", "_peeps_holders")),
-        (queues.Queue, ("_peeps_origin",)),
+        (locks.Lock, ("_peeps_origin", "_peeps_waker")),
+        (locks.Semaphore, ("_peeps_origin", "_peeps_holders", "_peeps_waker")),
+        (locks.Event, ("_peeps_waker",)),
+        (locks.Condition, ("_peeps_waker",)),
+        (queues.Queue, ("_peeps_origin", "_peeps_waker")),
     ):
         for name in names:
             setattr(cls, name, None)
@@ -146,7 +148,7 @@ def _flatten_enter(cls: Any) -> _Undo:
         raise rewrite.Mismatch(f"{acquire.__qualname__}: free variables")
     tree = rewrite.function_tree(acquire)
     # The inherited one wraps `await self.acquire()`: the wait is recorded in the flattened body as well.
-    for before, statement in ((True, "fut._peeps_since = _peeps_now()"), (False, _ENDED)):
+    for before, statement in ((True, _BEGAN), (False, _ENDED)):
         rewrite.insert(tree, Insert(awaits("fut"), statement, 1, before=before), acquire.__qualname__)
     for node in ast.walk(tree):
         if isinstance(node, ast.Return):
@@ -172,7 +174,8 @@ def _flatten_enter(cls: Any) -> _Undo:
     return undo
 
 
-_ENDED = "if _peeps_now() - fut._peeps_since >= _peeps.long_wait_ns:\n    _peeps.waited(self, fut)"
+_BEGAN = "_peeps_since = _peeps_now()"
+_ENDED = "if _peeps_now() - _peeps_since >= _peeps.long_wait_ns:\n    _peeps.waited(self, _peeps_since)"
 _GUARD = """
 async def guard(self):
     if self.__class__ is not {0}:
@@ -190,26 +193,55 @@ async def guard(self):
         return None
 """
 _CREATED = """
-try:
-    task._peeps_origin = _peeps.created(self)
-except Exception:
-    pass
+if _peeps_tasks_left:
+    try:
+        _peeps_tasks_left.pop()
+        task._peeps_origin = _peeps.created(self)
+    except Exception:
+        pass
 """
 # One step out of asyncio itself: a Condition makes its Lock, a BoundedSemaphore calls its base.
 _MADE = """
+if _peeps_resources_left:
+    try:
+        _peeps_resources_left.pop()
+        _peeps_f = _peeps_frame(1)
+        if _peeps_f.f_globals is _peeps_globals:
+            _peeps_f = _peeps_f.f_back
+        self._peeps_origin = (_peeps_f.f_code, _peeps_f.f_lasti, _peeps_now(), {0})
+    except Exception:
+        pass
+"""
+
+
+# Without asking first, and without a default in the class: Python reads and writes an attribute that only instances have
+# several times faster than one that hides an attribute of the class.
+_GAVE_LOCK = """
 try:
-    _peeps_f = _peeps_frame(1)
-    if _peeps_f.f_globals is _peeps_globals:
-        _peeps_f = _peeps_f.f_back
-    self._peeps_origin = (_peeps_f.f_code, _peeps_f.f_lasti, _peeps_now(), {0})
+    self._peeps_owner = None
 except Exception:
     pass
 """
-# Outside a running loop there is no current task, and `acquire` may still be stepped by hand.
-_TOOK_LOCK = """
+
+
+def _took_lock() -> str:
+    """A bare `acquire()` that succeeded: by whom, and within the allowance where and when.
+
+    Outside a running loop there is no current task, and `acquire` may still be stepped by hand. Before 3.12 the
+    question which loop is running costs a system call; where a single task runs in the whole process, it is this one.
+    """
+    task = "_peeps_t = _peeps_task()" if internals.CURRENT_TASK_IN_C else "(_peeps_t,) = _peeps_running.values()"
+    return f"""
 try:
-    _peeps_f = _peeps_frame(1)
-    self._peeps_owner = (_peeps_ref(_peeps_task()), _peeps_f.f_code, _peeps_f.f_lasti, _peeps_now())
+    {task}
+    if _peeps_holders_left:
+        _peeps_holders_left.pop()
+        _peeps_f = _peeps_frame(1)
+        self._peeps_owner = (_peeps_ref(_peeps_t), _peeps_f.f_code, _peeps_f.f_lasti, _peeps_now())
+    else:
+        self._peeps_owner = _peeps_ref(_peeps_t)
+except ValueError:
+    _peeps.took_lock(self)
 except Exception:
     pass
 """

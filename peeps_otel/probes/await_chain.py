@@ -11,14 +11,16 @@ A coroutine that is suspended inside `async with x` has the bound method `x.__ae
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
+import sys
 from contextlib import (
     AsyncExitStack,
     ExitStack,
     _AsyncGeneratorContextManager,  # pyright: ignore[reportPrivateUsage]
     _GeneratorContextManager,  # pyright: ignore[reportPrivateUsage]
 )
+from gc import get_referents
+from itertools import pairwise
+from threading import Lock, RLock
 from types import (
     AsyncGeneratorType,
     BuiltinMethodType,
@@ -27,21 +29,27 @@ from types import (
     FrameType,
     FunctionType,
     GeneratorType,
+    MethodDescriptorType,
     MethodType,
 )
 from typing import Any, NamedTuple, cast
 
 _DEPTH = 200
-_STEPPERS = ("async_generator_asend", "async_generator_athrow", "coroutine_wrapper")
-_EXITS = ("__aexit__", "__exit__")
+_STEPPERS = frozenset({"async_generator_asend", "async_generator_athrow", "coroutine_wrapper", "anext_awaitable"})
+_EXITS = frozenset({"__aexit__", "__exit__"})
+_BOUND = frozenset({MethodType, BuiltinMethodType, type(Lock().__exit__), type(RLock().__exit__)})
 _GENERATOR_MANAGERS = (_GeneratorContextManager, _AsyncGeneratorContextManager)
+_SPLIT_EXITS = sys.version_info >= (3, 14)
+"""Since 3.14 the value stack shows `__aexit__` as a function with its object right after it, not as a bound method."""
 
 
 class Link(NamedTuple):
-    """One suspended coroutine, generator or async generator of a chain."""
+    """One suspended coroutine, generator or async generator of a chain. `referents`: everything it refers to, its
+    locals and value stack among it. Hold on to none of it longer than one look at one task."""
 
     suspended: Any
     code: CodeType
+    referents: list[Any]
 
     @property
     def frame(self) -> FrameType | None:
@@ -59,13 +67,13 @@ def chain(coroutine: object) -> list[Link]:
     for _ in range(_DEPTH):
         kind = cast("type[object]", type(current))
         if kind is CoroutineType:
-            links.append(Link(current, current.cr_code))
+            links.append(Link(current, current.cr_code, get_referents(current)))
             current = current.cr_await
         elif kind is GeneratorType:
-            links.append(Link(current, current.gi_code))
+            links.append(Link(current, current.gi_code, get_referents(current)))
             current = current.gi_yieldfrom
         elif kind is AsyncGeneratorType:
-            links.append(Link(current, current.ag_code))
+            links.append(Link(current, current.ag_code, get_referents(current)))
             current = current.ag_await
         elif current is None:
             break
@@ -81,8 +89,9 @@ def _behind(opaque: object) -> object:
     """The coroutine or async generator that an awaitable of another type steps."""
     if type(opaque).__name__ not in _STEPPERS:
         return None
-    for referent in gc.get_referents(opaque):
-        if type(referent) in (CoroutineType, AsyncGeneratorType, GeneratorType):
+    for referent in get_referents(opaque):
+        kind = cast("type[object]", type(referent))
+        if kind in (CoroutineType, AsyncGeneratorType, GeneratorType) or kind.__name__ in _STEPPERS:
             return referent
     return None
 
@@ -96,51 +105,80 @@ class Entered(NamedTuple):
     total: int
 
 
-def entered(links: list[Link]) -> Iterator[Entered]:
-    """The context managers along a chain, those inside `@contextmanager` functions and exit stacks included."""
+def entered(links: list[Link]) -> list[Entered]:
+    """The context managers along a chain, outermost first, those inside `@contextmanager` functions and exit stacks
+    included."""
+    found: list[Entered] = []
     for number, link in enumerate(links):
-        child = links[number + 1] if number + 1 < len(links) else None
-        yield from _entered_by(link, child, 0)
+        managers = _managers(link.referents)
+        if managers:
+            child = links[number + 1] if number + 1 < len(links) else None
+            _entered_by(link, managers, child, 0, found)
+    return found
 
 
-def _entered_by(link: Link, child: Link | None, depth: int) -> Iterator[Entered]:
-    managers = [manager for referent in gc.get_referents(link.suspended) if (manager := _exits(referent)) is not None]
+def _entered_by(link: Link, managers: list[Any], child: Link | None, depth: int, found: list[Entered]) -> None:
     for position, manager in enumerate(managers):
         if child is not None and child.code.co_name in ("__aenter__", "acquire") and _is_self(manager, child):
             continue  # still waiting to enter
-        yield Entered(manager, link, position, len(managers))
+        found.append(Entered(manager, link, position, len(managers)))
         if depth < 3:
-            for inner in _inner(manager):
-                yield from _entered_by(inner, None, depth + 1)
-            for callback_owner in _stacked(manager):
-                yield Entered(callback_owner, link, -1, 0)
+            inner = _inner(manager)
+            if inner is not None:
+                _entered_by(inner, _managers(inner.referents), None, depth + 1, found)
+            found += [Entered(owner, link, -1, 0) for owner in _stacked(manager)]
 
 
 def _is_self(manager: object, link: Link) -> bool:
-    return any(referent is manager for referent in gc.get_referents(link.suspended))
+    return any(referent is manager for referent in link.referents)
 
 
-def _exits(referent: object) -> Any:
-    """The manager where `referent` is its bound `__exit__` or `__aexit__`. Looks at exact types only: even
+def _managers(referents: list[Any]) -> list[Any]:
+    """The managers whose bound `__exit__` or `__aexit__` is among the referents. Looks at exact types only: even
     `isinstance` or reading a name may run code of a proxy object."""
-    if type(referent) is MethodType:
-        function: object = referent.__func__
-        if type(function) is FunctionType and function.__code__.co_name in _EXITS:
-            return referent.__self__
-    elif type(referent) is BuiltinMethodType and referent.__name__ in _EXITS:
-        return referent.__self__
-    return None
+    found: list[Any] = []
+    for referent in referents:
+        if type(referent) not in _BOUND:
+            continue
+        if type(referent) is MethodType:
+            function: object = referent.__func__
+            if type(function) is FunctionType and function.__code__.co_name in _EXITS:
+                found.append(referent.__self__)
+        elif referent.__name__ in _EXITS:
+            found.append(referent.__self__)
+    if _SPLIT_EXITS:
+        found += _split_managers(referents)
+    return found
 
 
-def _inner(manager: object) -> Iterator[Link]:
+def _split_managers(referents: list[Any]) -> list[Any]:
+    """The same where the function and its object stand apart. The function that the frame itself runs is not one."""
+    found: list[Any] = []
+    for function, manager in pairwise(referents):
+        kind = cast("type[object]", type(manager))
+        if type(function) is FunctionType:
+            name = function.__code__.co_name
+            mro = cast("tuple[type[object], ...]", type.__getattribute__(kind, "__mro__"))
+            if name in _EXITS and any(vars(base).get(name) is function for base in mro):
+                found.append(manager)
+        elif type(function) is MethodDescriptorType:
+            if function.__name__ in _EXITS and issubclass(kind, function.__objclass__):
+                found.append(manager)
+    return found
+
+
+def _inner(manager: object) -> Link | None:
     """The suspended generator of a `@contextmanager` or `@asynccontextmanager`."""
     if not issubclass(type(manager), _GENERATOR_MANAGERS):
-        return
+        return None
     generator = cast("Any", manager).gen
     if type(generator) is GeneratorType:
-        yield Link(generator, cast("GeneratorType[Any, Any, Any]", generator).gi_code)
+        code = cast("GeneratorType[Any, Any, Any]", generator).gi_code
     elif type(generator) is AsyncGeneratorType:
-        yield Link(generator, cast("AsyncGeneratorType[Any, Any]", generator).ag_code)
+        code = cast("AsyncGeneratorType[Any, Any]", generator).ag_code
+    else:
+        return None
+    return Link(generator, code, get_referents(generator))
 
 
 def _stacked(manager: object) -> list[object]:

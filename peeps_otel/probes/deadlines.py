@@ -10,14 +10,17 @@ from . import asyncio_internals as internals
 from .await_chain import Entered
 
 
-def earliest(managers: list[Entered]) -> float | None:
+def earliest(managers: list[Entered], but: tuple[type[object], ...] = ()) -> float | None:
     """The loop time of the first timer among the context managers around a wait; None where there is none.
 
-    Any manager that refers to a pending timer counts, not only `asyncio.timeout`: `async_timeout` and AnyIO's cancel
-    scopes look the same. Counting one too many only makes a verdict more careful.
+    Any manager that refers to a pending timer counts, not only `asyncio.timeout`: `async_timeout` looks the same.
+    Counting one too many only makes a verdict more careful. `but`: types of managers whose deadlines are read another
+    way.
     """
     found: float | None = None
     for entered in managers:
+        if but and issubclass(type(entered.manager), but):
+            continue
         for referent in gc.get_referents(entered.manager):
             candidates: list[object] = [referent]
             if type(referent) is dict:

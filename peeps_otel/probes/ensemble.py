@@ -35,9 +35,9 @@ class Ensemble:
 
     def forget(self) -> None:
         """Starts all over, with new node ids: after a fork."""
-        shared = Shared()
+        self.shared = Shared()
         for probe in self._probes:
-            probe.forget(shared)
+            probe.forget(self.shared)
 
     def look(self, now_ns: int, pause: Yield = lambda: time.sleep(0)) -> Observation:
         observation = Observation()

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar
 from weakref import ref
 
@@ -11,6 +11,7 @@ from ..model import NodeKind
 from ..model.ulid import UlidSource, ulid_text
 
 Record = TypeVar("Record")
+_PAUSE_EVERY = 1000
 
 
 class Identities(Generic[Record]):
@@ -21,17 +22,27 @@ class Identities(Generic[Record]):
 
     def __init__(self) -> None:
         self._known: dict[int, tuple[ref[Any], Record]] = {}
+        self.replaced: list[Record] = []  # of dead objects whose address another one has
 
     def get(self, thing: object) -> Record | None:
         found = self._known.get(id(thing))
         return found[1] if found is not None and found[0]() is thing else None
 
+    @property
+    def table(self) -> Mapping[int, tuple[ref[Any], Record]]:
+        """By address: for loops over very many. The reference tells whether it is still that object."""
+        return self._known
+
     def put(self, thing: object, record: Record) -> bool:
         """False where `thing` takes no weak reference."""
         try:
-            self._known[id(thing)] = (ref(thing), record)
+            reference = ref(thing)
         except TypeError:
             return False
+        before = self._known.get(id(thing))
+        if before is not None and before[0]() is None:
+            self.replaced.append(before[1])
+        self._known[id(thing)] = (reference, record)
         return True
 
     def forget_dead(self) -> list[Record]:
@@ -44,6 +55,18 @@ class Identities(Generic[Record]):
         addresses = {id(thing) for thing in things}
         rest = [address for address in self._known if address not in addresses]
         return [self._known.pop(address)[1] for address in rest]
+
+    def sweep(self, over: Callable[[Record], bool], pause: Callable[[], None]) -> list[Record]:
+        """Removes the objects that are gone and those whose record is `over`; returns the records. `pause` is called
+        now and then."""
+        gone: list[int] = []
+        for number, (address, (reference, record)) in enumerate(self._known.items()):
+            if number % _PAUSE_EVERY == 0:
+                pause()
+            if over(record) or reference() is None:
+                gone.append(address)
+        swept, self.replaced = self.replaced, []
+        return swept + [self._known.pop(address)[1] for address in gone]
 
     def records(self) -> list[tuple[ref[Any], Record]]:
         return list(self._known.values())

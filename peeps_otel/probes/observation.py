@@ -5,10 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from ..model import Edge, Node
-from .shared import Shared
+
+if TYPE_CHECKING:
+    from .shared import Shared
 
 Yield = Callable[[], None]
 """Called now and then during a look so that the program's threads may run."""

@@ -92,6 +92,38 @@ def adds_to(attribute: str) -> Matcher:
     return match
 
 
+def sets_result_of(name: str) -> Matcher:
+    """`<name>.set_result(…)` as a statement of its own."""
+
+    def match(statement: ast.stmt) -> bool:
+        return (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Call)
+            and isinstance(statement.value.func, ast.Attribute)
+            and statement.value.func.attr == "set_result"
+            and isinstance(statement.value.func.value, ast.Name)
+            and statement.value.func.value.id == name
+        )
+
+    return match
+
+
+def calls(name: str, method: str) -> Matcher:
+    """`<name>.<method>()` as a statement of its own."""
+
+    def match(statement: ast.stmt) -> bool:
+        return (
+            isinstance(statement, ast.Expr)
+            and isinstance(statement.value, ast.Call)
+            and isinstance(statement.value.func, ast.Attribute)
+            and statement.value.func.attr == method
+            and isinstance(statement.value.func.value, ast.Name)
+            and statement.value.func.value.id == name
+        )
+
+    return match
+
+
 def is_last(function: FunctionType) -> Matcher:
     """The last statement of the function's body."""
     line = function_tree(function).body[-1].lineno

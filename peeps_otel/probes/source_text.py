@@ -16,7 +16,7 @@ from types import CodeType
 from typing import NamedTuple
 
 _LINES = 400
-_WAITS = ("acquire", "get", "put", "wait", "join")
+_WAITS = ("acquire", "get", "put", "wait", "join", "send", "receive")
 
 
 class WithItem(NamedTuple):
@@ -34,9 +34,18 @@ def line_of(code: CodeType, lasti: int) -> int:
     return code.co_firstlineno
 
 
+_sources: dict[tuple[int, int], tuple[CodeType, str]] = {}
+_SOURCES_MOST = 10_000
+
+
 def source_of(code: CodeType, lasti: int) -> str:
     """`path:line` of an instruction."""
-    return f"{code.co_filename}:{line_of(code, lasti)}"
+    known = _sources.get((id(code), lasti))  # hashing a code object walks its bytecode
+    if known is None:
+        if len(_sources) >= _SOURCES_MOST:
+            _sources.clear()
+        known = _sources[id(code), lasti] = (code, f"{code.co_filename}:{line_of(code, lasti)}")
+    return known[1]
 
 
 def defined_at(code: CodeType) -> str:

@@ -29,7 +29,9 @@ class Seen:
 
     def label(self, node_id: str) -> str:
         node = self.nodes.get(node_id)
-        return node_id if node is None else f"{node.kind} {node.name}"
+        if node is None:  # another probe's
+            return node_id.partition(":")[0]
+        return str(node.kind) if node.kind == "io" else f"{node.kind} {node.name}"
 
     def node(self, label: str) -> Node:
         (found,) = (node for node in self.nodes.values() if self.label(node.id) == label)

@@ -59,18 +59,13 @@ def test_where_a_task_was_created_and_by_whom(probe: AsyncioProbe, loop_kind: st
     exact = Confidence.EXACT
     sources = {name: seen.task(name).source for name in ("grandchild", "grouped")}
     assert sources == {"grandchild": here("grandchild"), "grouped": here("grouped")}
-    if loop_kind == "asyncio":
-        assert found == {
-            "child": (exact, harness.id),
-            "grandchild": (exact, seen.task("child").id),
-            "grouped": (exact, seen.task("child").id),
-        }
-        assert seen.task("child").source == here("child")
-        assert _named(seen, "_forever (Task-").source == here("ensured")
-    else:
-        # uvloop's own `create_task` is C: what is created by it directly has no origin, and is no known parent.
-        assert seen.task("child").confidence is Confidence.INFERRED
-        assert [found[name] for name in ("grandchild", "grouped")] == [(exact, None), (exact, None)]
+    assert found == {
+        "child": (exact, harness.id),
+        "grandchild": (exact, seen.task("child").id),
+        "grouped": (exact, seen.task("child").id),
+    }
+    assert seen.task("child").source == here("child")
+    assert _named(seen, "_forever (Task-").source == here("ensured")
 
 
 def test_a_task_is_called_by_its_coroutine_where_nobody_named_it(probe: AsyncioProbe) -> None:

@@ -9,12 +9,13 @@ import sys
 import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pytest
 from program import SECOND, here, running
 
-from peeps_otel.model import Frame
+from peeps_otel.model import EdgeKind, Frame
 from peeps_otel.probes.asyncio_probe import AsyncioProbe
 
 _kept: list[Any] = []
@@ -340,6 +341,196 @@ async def async_generator() -> None:
     _waiter(waiter())
 
 
+async def future_with_callback() -> None:
+    """What a callback of the program knows says nothing about who resolves the future."""
+    child = _child("one")
+
+    async def waiter() -> None:
+        future = asyncio.get_running_loop().create_future()
+        future.add_done_callback(lambda _: child.cancel())
+        await future  # <future_with_callback>
+
+    _waiter(waiter())
+
+
+async def future_later() -> None:
+    async def waiter() -> None:
+        loop = asyncio.get_running_loop()
+        future = loop.create_future()
+        loop.call_later(60, future.set_result, None)
+        await future  # <future_later>
+
+    _waiter(waiter())
+
+
+async def shield_future() -> None:
+    async def waiter() -> None:
+        await asyncio.shield(asyncio.get_running_loop().create_future())  # <shield_future>
+
+    _waiter(waiter())
+
+
+async def gather_nested() -> None:
+    one, two = _child("one"), _child("two")
+
+    async def waiter() -> None:
+        other = asyncio.get_running_loop().create_future()
+        await asyncio.gather(one, asyncio.gather(asyncio.shield(two), other))  # <gather_nested>
+
+    _waiter(waiter())
+
+
+async def wait_future() -> None:
+    child = _child("one")
+
+    async def waiter() -> None:
+        await asyncio.wait([child, asyncio.get_running_loop().create_future()])  # <wait_future>
+
+    _waiter(waiter())
+
+
+async def as_completed_for() -> None:
+    children = [_child("one"), _child("two")]
+
+    async def waiter() -> None:
+        for first in asyncio.as_completed(children):
+            await first  # <as_completed_for>
+
+    _waiter(waiter())
+
+
+async def as_completed_timeout() -> None:
+    children = [_child("one"), _child("two")]
+
+    async def waiter() -> None:
+        for first in asyncio.as_completed(children, timeout=60):
+            await first  # <as_completed_timeout>
+
+    _waiter(waiter())
+
+
+async def as_completed_taken_out() -> None:
+    children = [_child("one"), _child("two")]
+
+    async def waiter() -> None:
+        for first in list(asyncio.as_completed(children)):
+            await first  # <as_completed_taken_out>
+
+    _waiter(waiter())
+
+
+async def wait_for_future() -> None:
+    async def waiter() -> None:
+        await asyncio.wait_for(asyncio.get_running_loop().create_future(), 60)  # <wait_for_future>
+
+    _waiter(waiter())
+
+
+_may_end: list[bool] = []
+
+
+async def wait_for_cancelling() -> None:
+    """The timeout is over, but what was waited for does not end when it is cancelled."""
+    _may_end.clear()
+
+    async def stubborn() -> None:
+        while True:
+            try:
+                await _forever()
+            except asyncio.CancelledError:
+                if _may_end:
+                    raise
+
+    child = _waiter(stubborn(), "one")
+
+    async def waiter() -> None:
+        await asyncio.wait_for(child, 0.01)  # <wait_for_cancelling>
+
+    _waiter(waiter())
+    await asyncio.sleep(0.1)
+    _may_end.append(True)
+
+
+async def executor_wrapped() -> None:
+    go_on = threading.Event()
+    _kept.append(go_on.set)
+    pool = ThreadPoolExecutor(1)
+
+    async def waiter() -> None:
+        await asyncio.wrap_future(pool.submit(go_on.wait))  # <executor_wrapped>
+
+    _waiter(waiter())
+
+
+async def stream_drain() -> None:
+    ours, theirs = socket.socketpair()
+    _, writer = await asyncio.open_connection(sock=ours)
+    _kept.extend([theirs, writer, writer.transport.abort, theirs.close])
+    writer.write(b"x" * 10_000_000)
+
+    async def waiter() -> None:
+        await writer.drain()  # <stream_drain>
+
+    _waiter(waiter())
+
+
+async def socket_recv() -> None:
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    _kept.extend([ours, theirs])
+
+    async def waiter() -> None:
+        await asyncio.get_running_loop().sock_recv(ours, 1)  # <socket_recv>
+
+    _waiter(waiter())
+
+
+async def socket_accept() -> None:
+    listener = socket.socket()
+    listener.setblocking(False)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    _kept.append(listener)
+
+    async def waiter() -> None:
+        await asyncio.get_running_loop().sock_accept(listener)  # <socket_accept>
+
+    _waiter(waiter())
+
+
+async def process_wait() -> None:
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    _kept.append(process.kill)
+
+    async def waiter() -> None:
+        await process.wait()  # <process_wait>
+
+    _waiter(waiter())
+
+
+async def process_communicate() -> None:
+    process = await asyncio.create_subprocess_exec("sleep", "60", stdout=asyncio.subprocess.PIPE)
+    _kept.append(process.kill)
+
+    async def waiter() -> None:
+        await process.communicate()  # <process_communicate>
+
+    _waiter(waiter())
+
+
+async def next_of_generator() -> None:
+    ready = asyncio.Event()
+
+    async def numbers() -> AsyncIterator[int]:
+        await ready.wait()  # <next_of_generator>
+        yield 1
+
+    async def waiter() -> None:
+        await anext(numbers(), None)
+
+    _waiter(waiter())
+
+
 class Expected(NamedTuple):
     operation: str
     needs: list[str]
@@ -377,10 +568,21 @@ _CASES: list[tuple[Callable[[], Awaitable[None]], Expected]] = [
     (shield, Expected("shield", ["task one"])),
     (timeout, Expected("event.wait", ["event ready"], deadline=True, exact=True)),
     (timeout_none, Expected("event.wait", ["event ready"], exact=True)),
-    (future, Expected("future", [])),
-    (executor, Expected("executor", [])),
-    (stream_read, Expected("stream.read", [])),
+    (future, Expected("future", ["future"])),
+    (future_with_callback, Expected("future", ["future"])),
+    (shield_future, Expected("shield", ["future"])),
+    (gather_nested, Expected("gather", ["future", *_BOTH], 3, cancels=True)),
+    (wait_future, Expected("wait", ["future", "task one"], 2)),
+    (as_completed_for, Expected("as_completed", _BOTH, exact=True)),
+    (as_completed_timeout, Expected("as_completed", _BOTH, deadline=True, exact=True)),
+    (as_completed_taken_out, Expected("as_completed", [] if sys.version_info < (3, 13) else _BOTH, exact=True)),
+    (executor, Expected("executor", ["future"])),
+    (executor_wrapped, Expected("executor", ["future"])),
+    (stream_read, Expected("stream.read", ["io"])),
+    (stream_drain, Expected("stream.drain", ["io"])),
+    (next_of_generator, Expected("event.wait", ["event ready"], exact=True)),
     (async_generator, Expected("event.wait", ["event ready"], exact=True)),
+    (wait_for_future, Expected("wait_for", ["future"], cancels=True, deadline=True)),
     (wait_for_task, Expected("wait_for", ["task one"], cancels=True, deadline=True)),
 ]
 
@@ -422,6 +624,86 @@ def test_a_primitive(
     assert before <= node.created_at <= after
     if wait.deadline_ns is not None:
         assert before + 59 * SECOND < wait.deadline_ns < after + 61 * SECOND
+
+
+@pytest.mark.parametrize(
+    ("case", "operation"),
+    [(socket_recv, "socket.recv"), (socket_accept, "socket.accept")],
+    ids=["recv", "accept"],
+)
+def test_a_socket_by_itself(
+    probe: AsyncioProbe, loop_kind: str, case: Callable[[], Awaitable[None]], operation: str
+) -> None:
+    operation = "socket" if loop_kind == "uvloop" else operation
+    with running(probe, case, loop_kind) as program:
+        seen = program.settled("waiter")
+        connection = next(thing for thing in _kept if isinstance(thing, socket.socket))
+        assert seen.operation("waiter") == operation
+        (edge,) = seen.edges_of(EdgeKind.NEEDS, "task waiter")
+        node = seen.nodes[edge.dst]
+        assert (node.kind, node.attributes["peeps.io.fd"]) == ("io", connection.fileno())
+        if case is socket_accept:
+            assert node.name == f"at 127.0.0.1:{connection.getsockname()[1]}"
+
+
+@pytest.mark.parametrize("case", [process_wait, process_communicate])
+def test_a_child_process(probe: AsyncioProbe, loop_kind: str, case: Callable[[], Awaitable[None]]) -> None:
+    with running(probe, case, loop_kind) as program:
+        seen = program.settled("waiter")
+        expected = "subprocess.wait" if case is process_wait else "subprocess.communicate"
+        assert seen.operation("waiter") == expected
+        (edge,) = seen.edges_of(EdgeKind.NEEDS, "task waiter")
+        node = seen.nodes[edge.dst]
+        kill: Any = next(thing for thing in _kept if getattr(thing, "__name__", "") == "kill")
+        assert (node.kind, node.name) == ("command", f"pid {kill.__self__.pid}")
+        assert node.attributes["peeps.command.pid"] == kill.__self__.pid
+        assert node.providers == "open"
+        wait = seen.task("waiter").wait
+        assert wait is not None and wait.source == here(case.__name__)
+        program.call(kill)
+
+
+def test_a_connection_shows_its_peer(probe: AsyncioProbe, loop_kind: str) -> None:
+    ports: list[int] = []
+
+    async def main() -> None:
+        server = await asyncio.start_server(lambda reader, writer: _kept.append(writer), "127.0.0.1", 0)
+        ports.append(server.sockets[0].getsockname()[1])
+        reader, writer = await asyncio.open_connection("127.0.0.1", ports[0])
+        _kept.extend([server, writer])
+
+        async def waiter() -> None:
+            await reader.readline()
+
+        _waiter(waiter())
+
+    with running(probe, main, loop_kind) as program:
+        seen = program.settled("waiter")
+        (edge,) = seen.edges_of(EdgeKind.NEEDS, "task waiter")
+        node = seen.nodes[edge.dst]
+        program.call(lambda: [thing.close() for thing in _kept if hasattr(thing, "close")])
+    assert node.name == f"127.0.0.1:{ports[0]}"
+    assert node.attributes["network.peer.address"] == "127.0.0.1"
+    assert node.attributes["network.peer.port"] == ports[0]
+    assert isinstance(node.attributes["peeps.io.fd"], int)
+
+
+def test_a_timer_of_the_program_is_a_deadline(probe: AsyncioProbe) -> None:
+    before = time.time_ns()
+    with running(probe, future_later) as program:
+        wait = program.settled("waiter").task("waiter").wait
+    assert wait is not None and wait.operation == "future" and wait.deadline_ns is not None
+    assert before + 59 * SECOND < wait.deadline_ns < time.time_ns() + 61 * SECOND
+
+
+@pytest.mark.skipif(not _OLD_WAIT_FOR, reason="since 3.12 wait_for waits in the task itself")
+def test_wait_for_after_its_time(probe: AsyncioProbe) -> None:
+    with running(probe, wait_for_cancelling) as program:
+        seen = program.settled("waiter")
+        wait = seen.task("waiter").wait
+    assert wait is not None
+    assert (wait.operation, seen.needs("waiter"), wait.deadline_ns) == ("wait_for.cancel", ["task one"], None)
+    assert seen.task("one").attributes["peeps.task.cancel_requests"] == 1
 
 
 @pytest.mark.parametrize("anonymous", [False, True])

@@ -1,0 +1,162 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is written down in detail has a limit per second; beyond it there is less to know, and nothing wrong."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from program import SECOND, here, running
+
+from peeps_otel.model import Confidence, EdgeKind
+from peeps_otel.probes.asyncio_probe import AsyncioProbe
+from peeps_otel.probes.recorder import Allowance
+
+_kept: list[asyncio.Task[Any]] = []
+
+
+async def _forever() -> None:
+    await asyncio.get_running_loop().create_future()
+
+
+def test_an_allowance_is_spent_and_refilled_by_time() -> None:
+    allowance = Allowance(burst=100, per_second=10)
+    left = allowance.left
+    assert len(left) == 100
+    left.clear()
+    allowance.refill(5 * SECOND)  # more than a burst has gone by since the epoch
+    assert len(left) == 50
+    left.clear()
+    for tenth in range(1, 21):
+        allowance.refill(5 * SECOND + tenth * SECOND // 10)
+    assert len(left) == 20
+    allowance.refill(1000 * SECOND)
+    assert len(left) == 100
+    allowance.refill(999 * SECOND)  # a clock that was set back
+    assert len(left) == 100
+    assert allowance.left is left  # rewritten functions have it
+
+
+@pytest.mark.parametrize("places", [1, 2])
+def test_where_tasks_beyond_the_allowance_were_created(probe: AsyncioProbe, places: int) -> None:
+    """Taken from their like where those have one place; the line of the function itself where they have several."""
+
+    async def worker() -> None:
+        await _forever()
+
+    async def main() -> None:
+        probe.recorder.tasks.left[places:] = []
+        if places == 2:
+            _kept.append(asyncio.create_task(worker(), name="elsewhere"))
+        for number in range(3):
+            _kept.append(asyncio.create_task(worker(), name=f"worker-{number}"))  # <started>
+
+    with running(probe, main) as program:
+        seen = program.settled("worker-0", "worker-1", "worker-2")
+    recorded, *others = (seen.task(f"worker-{number}") for number in range(3))
+    assert (recorded.source, recorded.confidence) == (here("started"), Confidence.EXACT)
+    defined = f"{worker.__code__.co_filename}:{worker.__code__.co_firstlineno}"
+    expected = here("started") if places == 1 else defined
+    assert [(node.source, node.confidence) for node in others] == [(expected, Confidence.INFERRED)] * 2
+
+
+def test_who_holds_a_lock_is_known_beyond_the_allowance(probe: AsyncioProbe) -> None:
+    locks: list[asyncio.Lock] = []
+
+    async def holder() -> None:
+        await locks[0].acquire()
+        await _forever()
+
+    async def waiter() -> None:
+        await locks[0].acquire()
+
+    async def main() -> None:
+        probe.recorder.holders.left.clear()
+        locks.append(asyncio.Lock())
+        _kept.append(asyncio.create_task(holder(), name="holder"))
+        _kept.append(asyncio.create_task(waiter(), name="waiter"))
+        await asyncio.sleep(0)  # both have run before the first look refills the allowance
+
+    with running(probe, main) as program:
+        first = program.settled("holder", "waiter")
+        again = program.look()
+    (name,) = first.needs("waiter")
+    (before,), (after,) = (seen.edges_of(EdgeKind.HELD_BY, name) for seen in (first, again))
+    assert first.holders(name) == ["task holder"]
+    assert (after.confidence, after.source) == (Confidence.EXACT, None)  # who is known, where is not
+    assert after.since_ns == before.since_ns  # since it was first seen, which does not move
+
+
+def test_who_ended_a_wait(probe: AsyncioProbe) -> None:
+    probe.recorder.long_wait_ns = 0
+    lock = asyncio.Lock()
+    queue: asyncio.Queue[int] = asyncio.Queue()
+    event, condition, permits = asyncio.Event(), asyncio.Condition(), asyncio.Semaphore(1)
+
+    async def wait_for_all() -> None:
+        async with lock:
+            pass
+        await queue.get()
+        await event.wait()
+        async with condition:
+            await condition.wait()
+        async with permits:
+            pass
+
+    async def end_all() -> None:
+        await permits.acquire()
+        async with lock:
+            await asyncio.sleep(0.01)  # <release>
+        await asyncio.sleep(0.01)
+        queue.put_nowait(1)  # <put>
+        await asyncio.sleep(0.01)
+        event.set()  # <set>
+        await asyncio.sleep(0.01)
+        async with condition:
+            condition.notify_all()  # <notify>
+        await asyncio.sleep(0.01)
+        permits.release()  # <give>
+
+    async def main() -> None:
+        one = asyncio.create_task(end_all(), name="giver")
+        await asyncio.sleep(0)
+        await asyncio.gather(one, asyncio.create_task(wait_for_all(), name="taker"))
+
+    with running(probe, main):
+        waits = list(probe.recorder.long_waits)
+    found = {type(wait.resource()).__name__: wait.waker for wait in waits if wait.task_name == "taker"}
+    assert {name: waker and waker.task for name, waker in found.items()} == dict.fromkeys(
+        ("Lock", "Queue", "Event", "Condition", "Semaphore"), "giver"
+    )
+    lines = {name: _line(waker) for name, waker in found.items()}
+    markers = {"Queue": "put", "Event": "set", "Condition": "notify", "Semaphore": "give"}
+    assert {name: lines[name] for name in markers} == {name: here(marker) for name, marker in markers.items()}
+
+
+def _line(waker: Any) -> str:
+    from peeps_otel.probes import source_text
+
+    return source_text.source_of(waker.code, waker.lasti)
+
+
+def test_beyond_the_allowance_nothing_stands_in_front_of_uvloop(probe: AsyncioProbe) -> None:
+    uvloop = pytest.importorskip("uvloop")
+    untouched = uvloop.Loop.__mro__[1].create_task
+
+    async def main() -> None:
+        assert uvloop.Loop.create_task is not untouched
+        probe.recorder.tasks.left[1:] = []
+        loop = asyncio.get_running_loop()
+        _kept.append(loop.create_task(_forever(), name="recorded"))  # <direct>
+        assert uvloop.Loop.create_task is untouched
+        _kept.append(loop.create_task(_forever(), name="beyond"))
+
+    with running(probe, main, "uvloop") as program:
+        seen = program.settled("recorded", "beyond")
+        assert uvloop.Loop.create_task is not untouched  # the look has refilled the allowance
+    assert (seen.task("recorded").source, seen.task("recorded").confidence) == (here("direct"), Confidence.EXACT)
+    assert seen.task("beyond").confidence is Confidence.INFERRED
+    probe.uninstall()
+    assert uvloop.Loop.create_task is untouched
+    assert "create_task" not in vars(uvloop.Loop)
