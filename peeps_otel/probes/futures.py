@@ -3,21 +3,41 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
 
-from ..model import NodeKind
+from .. import semconv
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
 from .identity import Identities, NodeIds
+
+_DONE = ("FINISHED", "CANCELLED", "CANCELLED_AND_NOTIFIED")
+
+
+class Worked(NamedTuple):
+    """Who will resolve a future: `holders`, a thread, an executor or a task; empty where nobody is known. `name`: of
+    the function that computes it. `position`: how many are before it in the executor's queue."""
+
+    holders: tuple[str, ...] = ()
+    name: str = ""
+    position: int | None = None
 
 
 @dataclass(slots=True)
 class FutureRecord:
-    """`type_name` as a person would write it; `source`: where the first waiter was seen to wait for it."""
+    """`type_name` as a person would write it; `source`: where the first waiter was seen to wait for it; `worker`: the
+    node of the thread that resolves it, where the waiter itself knows."""
 
     id: str
     type_name: str
     source: str
     created_ns: int
+    worker: str = ""
+    name: str = ""
+    node: Node | None = None
+    edges: tuple[Edge, ...] = field(default=())
 
 
 class Futures:
@@ -27,12 +47,72 @@ class Futures:
         self._ids = ids
         self._known: Identities[FutureRecord] = Identities()
 
-    def wanted(self, future: Any, now_ns: int, source: str) -> str | None:
-        """The node id of a future somebody waits for; None for a type that takes no weak reference."""
+    def wanted(self, future: Any, now_ns: int, source: str, worker: str = "") -> str | None:
+        """The node id of a future somebody waits for; None for a type that takes no weak reference. `worker`: the node
+        of the thread that resolves it, where the waiter knows."""
         record = self._known.get(future)
         if record is None:
             node_id = self._ids.new(NodeKind.FUTURE, now_ns)
-            record = FutureRecord(node_id, f"{type(future).__module__}.{type(future).__name__}", source, now_ns)
+            record = FutureRecord(node_id, _type_name(cast("type[object]", type(future))), source, now_ns, worker)
             if not self._known.put(future, record):
                 return None
         return record.id
+
+    def pending(self) -> list[Any]:
+        """The futures somebody has waited for and that are not done."""
+        self._known.forget_dead()
+        living = [reference() for reference, _ in self._known.records()]
+        return [future for future in living if future is not None and not is_done(future)]
+
+    def nodes(self, futures: list[Any], worked: Callable[[Any], Worked]) -> Iterator[tuple[Node, tuple[Edge, ...]]]:
+        """Their nodes, each with who is to resolve it. `worked`: who that is."""
+        for future in futures:
+            record = self._known.get(future)
+            if record is not None:
+                node = _describe(record, worked(future))
+                yield node, record.edges
+
+
+def is_done(future: object) -> bool:
+    """Whether a future has its result. Asks no type of the program's own."""
+    kind = type(future)
+    if issubclass(kind, concurrent.futures.Future):
+        try:
+            return object.__getattribute__(future, "_state") in _DONE
+        except AttributeError:
+            return False
+    return issubclass(kind, asyncio.Future) and cast("Any", asyncio.Future).done(future)
+
+
+def _describe(record: FutureRecord, worked: Worked) -> Node:
+    """Keeps the objects of what is unchanged: the snapshot tells changes by identity."""
+    if record.worker and not worked.holders:
+        worked = worked._replace(holders=(record.worker,))
+    record.name = worked.name or record.name or record.type_name
+    attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: record.type_name}
+    if worked.position is not None:
+        attributes[semconv.EXECUTOR_POSITION] = worked.position
+    node = Node(
+        id=record.id,
+        kind=NodeKind.FUTURE,
+        name=record.name,
+        created_at=record.created_ns,
+        source=record.source or "unknown:0",
+        confidence=Confidence.INFERRED,
+        providers=Providers.CLOSED if worked.holders else Providers.OPEN,
+        attributes=attributes,
+    )
+    if record.node is None or record.node != node:
+        record.node = node
+    edges = tuple(Edge(EdgeKind.HELD_BY, record.id, holder) for holder in worked.holders)
+    if record.edges != edges:
+        record.edges = edges
+    return record.node
+
+
+def _type_name(kind: type[object]) -> str:
+    """`concurrent.futures.Future`, `asyncio.Future`: without the modules that only implement them."""
+    if kind is concurrent.futures.Future:
+        return "concurrent.futures.Future"
+    module = str(type.__dict__["__module__"].__get__(kind))
+    return f"{'asyncio' if module in ('_asyncio', 'asyncio.futures') else module}.{kind.__name__}"

@@ -3,9 +3,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from typing import Any, NamedTuple
+
 from ..model import NodeKind
 from .futures import Futures
 from .identity import NodeIds
+
+
+class TaskHold(NamedTuple):
+    """A lock of `threading` in the hands of a suspended task: inside a `with` block that contains an `await`.
+    `since_ns`: it may have begun before, not after. `source`: `path:line` of the `with`."""
+
+    task_id: str
+    since_ns: int
+    source: str
+
+
+def _no_task(_task: Any) -> None:
+    return None
 
 
 class Shared:
@@ -14,7 +31,14 @@ class Shared:
     def __init__(self) -> None:
         self.ids = NodeIds()
         self.futures = Futures(self.ids)
+        self.with_lines = True
+        """False: the watcher's budget is spent, and stacks are left without lines."""
         self._threads: dict[int, tuple[str, int]] = {}
+        self.held_by_tasks: dict[int, list[TaskHold]] = {}
+        """By `id(lock)`, for `Lock`, `RLock` and `Semaphore`; written anew by the asyncio probe at each look."""
+
+        self.task_id: Callable[[Any], str | None] = _no_task
+        """The node id of an asyncio task; set by the asyncio probe."""
 
     def thread(self, ident: int, now_ns: int) -> str:
         """The node id of the thread with this `threading.get_ident()`, given at first sight."""
@@ -23,7 +47,11 @@ class Shared:
             known = self._threads[ident] = (self.ids.new(NodeKind.THREAD, now_ns), now_ns)
         return known[0]
 
-    def threads_ended(self, living: set[int]) -> None:
+    def threads_ended(self, living: AbstractSet[int]) -> None:
         """Forgets all threads but these: an ident is given again to a later one."""
         for ident in [ident for ident in self._threads if ident not in living]:
             del self._threads[ident]
+
+    def thread_ended(self, ident: int) -> None:
+        """Forgets one thread whose ident was given to another."""
+        self._threads.pop(ident, None)

@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which locks and permits a thread has, by the blocks its functions are in.
+
+A `with` keeps the `__exit__` of what it has entered on the value stack: that is read, so the holder of a lock that was
+taken by a block is known exactly, by whatever expression it was taken. What was taken by a bare `acquire()` leaves no
+trace. It is inferred from the bytecode: an `acquire()` from which the current instruction can be reached without
+passing a `release()` of the same reference. An `RLock` tells its owner itself.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, _GeneratorContextManager  # pyright: ignore[reportPrivateUsage]
+from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
+from typing import Any, NamedTuple, cast
+
+from ...model import Confidence
+from .. import source_text
+from ..await_chain import chain, entered
+from . import stdlib_internals as internals
+from .bytecode import Path, analysis
+from .call_stack import CallStack
+from .frame_memory import FrameReader
+
+_ACQUIRE, _RELEASE = "acquire", "release"
+_TAKING = frozenset({_ACQUIRE, _RELEASE})
+
+
+class Taken(NamedTuple):
+    """A lock or permit in a thread's hands. `name`, `source`: the expression by which it was taken, and where."""
+
+    primitive: Any
+    name: str
+    source: str
+    by_block: bool
+    confidence: Confidence
+
+
+def taken(stack: CallStack, given_up: list[Any]) -> list[Taken]:
+    """What a thread with these frames has. `given_up`: locks that it has not although it is in their
+    block: `Condition.wait` releases its lock."""
+    found: list[Taken] = []
+    absent = {id(lock) for lock in given_up}
+    for number, code in enumerate(stack.codes):
+        if code.co_exceptiontable:
+            reader = stack.reader(number)
+            for block in analysis(code).with_blocks(reader.lasti):
+                manager = _manager(reader.below_handler(block.slot))
+                if manager is None:
+                    continue
+                name, source = _entered_by(reader, block.entered_at)
+                for thing, confidence in _held_by(manager, 0):
+                    by_block = confidence is Confidence.EXACT
+                    found.append(Taken(thing, name, source, by_block, confidence))
+        if _ACQUIRE in code.co_names and code.co_filename != threading.__file__:
+            found += _bare(stack.reader(number))
+    unique: dict[int, Taken] = {}
+    for one in found:
+        if id(one.primitive) not in absent and (id(one.primitive) not in unique or one.by_block):
+            unique[id(one.primitive)] = one
+    return list(unique.values())
+
+
+def _manager(leaving: object) -> Any:
+    """What a `with` has entered, by the `__exit__` that it keeps."""
+    if type(leaving) is MethodType or type(leaving) is BuiltinFunctionType:
+        return leaving.__self__
+    return None
+
+
+def _entered_by(reader: FrameReader, entered_at: int | None) -> tuple[str, str]:
+    """Name and `path:line` of a `with` item."""
+    if entered_at is None:
+        return "", source_text.source_of(reader.code, reader.lasti)
+    path = analysis(reader.code).path_before(entered_at)
+    return "" if path is None else path.short, source_text.source_of(reader.code, entered_at)
+
+
+def _held_by(manager: Any, depth: int) -> Iterator[tuple[Any, Confidence]]:
+    """What being inside `with manager` holds."""
+    kind = cast("type[object]", type(manager))
+    lock = internals.held_by_manager(manager)
+    if lock is not None:
+        yield lock, Confidence.EXACT
+    elif depth > 3:
+        return
+    elif issubclass(kind, _GeneratorContextManager):
+        generator = internals.attribute(manager, "gen")
+        if type(generator) is GeneratorType:
+            for inner in entered(chain(cast("object", generator))):
+                yield from _held_by(inner.manager, depth + 1)
+    elif issubclass(kind, ExitStack):
+        for callback in internals.stacked(manager):
+            if type(callback) is MethodType:
+                yield from _held_by(callback.__self__, depth + 1)
+    else:
+        for lock in _acquired_on_entry(manager, kind):
+            yield lock, Confidence.INFERRED
+
+
+def _acquired_on_entry(manager: object, kind: type[object]) -> Iterator[Any]:
+    """Locks that a context manager of the program's own takes in its `__enter__` and does not release there."""
+    enter = internals.class_attribute(kind, "__enter__")
+    if type(enter) is not FunctionType:
+        return
+    code = enter.__code__
+    if code.co_argcount == 0:
+        return
+    for _, method, path in analysis(code).calls_of(_TAKING):
+        if method == _ACQUIRE and path.local == 0:
+            released = (call[2].text == path.text for call in analysis(code).calls_of(_TAKING) if call[1] == _RELEASE)
+            lock = None if any(released) else _follow(manager, path)
+            if lock is not None:
+                yield lock
+
+
+def _bare(reader: FrameReader) -> Iterator[Taken]:
+    """Locks that a function may have taken by `acquire()`."""
+    known = analysis(reader.code)
+    calls = known.calls_of(_TAKING)
+    for offset, method, path in calls:
+        if method != _ACQUIRE:
+            continue
+        released = frozenset(at for at, other, where in calls if other == _RELEASE and where == path)
+        if not known.can_reach(offset, reader.lasti, released):
+            continue
+        lock = _resolved(reader, path)
+        if lock is not None:
+            source = source_text.source_of(reader.code, offset)
+            yield Taken(lock, path.short, source, False, Confidence.INFERRED)
+
+
+def _resolved(reader: FrameReader, path: Path) -> Any:
+    """The lock or semaphore that a reference stands for in a frame."""
+    start = reader.global_named(path.name) if path.local is None else reader.local(path.local)
+    return None if start is None else _follow(start, path)
+
+
+def _follow(start: object, path: Path) -> Any:
+    found: Any = start
+    for step in path.steps:
+        found = internals.attribute(found, step) if isinstance(step, str) else _item(found, step[0])
+        if found is None:
+            return None
+    return internals.held_by_manager(found)
+
+
+def _item(container: object, index: object) -> Any:
+    """An item of an exact dictionary, list or tuple."""
+    kind = type(container)
+    items = cast("Any", container)
+    if kind is dict and type(index) in (str, int):
+        return items.get(index)
+    if kind in (list, tuple) and type(index) is int:
+        return items[index] if -len(items) <= index < len(items) else None
+    return None
+
+
+def given_up(stack: CallStack, condition_wait: int) -> list[Any]:
+    """The locks of the conditions that a thread waits for."""
+    waits = [number for number, code in enumerate(stack.codes) if id(code) == condition_wait]
+    locks = [internals.condition_lock(stack.reader(number).local_named("self")) for number in waits]
+    return [lock for lock in locks if lock is not None]

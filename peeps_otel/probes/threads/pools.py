@@ -1,0 +1,187 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Executors: who runs which future, what is queued behind what, and what waits for a loop to come to it."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, cast
+from weakref import ReferenceType, ref
+
+from ... import semconv
+from ...model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
+from .. import asyncio_internals
+from ..futures import Worked
+from ..identity import Identities, NodeIds
+from ..observation import Observation
+from . import pool_internals as internals
+from .call_stack import CallStack
+from .waits import Classifier
+
+
+class Work(NamedTuple):
+    """What a thread of a pool, or of a loop, has in hand."""
+
+    executor: ref[Any] | None = None
+    future: ref[Any] | None = None
+    function: str = ""
+    loop: ref[Any] | None = None
+
+
+@dataclass(slots=True)
+class _Executor:
+    id: str
+    created_ns: int
+    node: Node | None = None
+    edges: tuple[Edge, ...] = field(default=())
+
+
+NO_WORK = Work()
+
+
+def work_of(stack: CallStack, classifier: Classifier) -> Work:
+    """Read off a thread's frames."""
+    functions = classifier.functions
+    executor = future = loop = None
+    function = ""
+    for number in range(len(stack) - 1, -1, -1):
+        code = id(stack.codes[number])
+        if code == functions.worker and executor is None:
+            executor = _living(stack.reader(number).local_named("executor_reference"))
+        elif code == functions.manager and executor is None:
+            executor = _living(internals.executor_reference(stack.reader(number).local_named("self")))
+        elif code == functions.work_item and future is None:
+            item = internals.work_item(stack.reader(number).local_named("self"))
+            if item is not None:
+                future, function = ref(item.future), item.function
+        elif code == functions.run_once:
+            found = stack.reader(number).local_named("self")
+            loop = ref(found) if issubclass(type(found), asyncio.BaseEventLoop) else loop
+    if executor is None and future is None and loop is None:
+        return NO_WORK
+    return Work(executor, future, function, loop)
+
+
+def _living(reference: object) -> ref[Any] | None:
+    """A weak reference of ours to what one of the program refers to."""
+    if type(reference) is not ReferenceType:
+        return None
+    found = cast("ReferenceType[Any]", reference)()
+    return None if found is None else ref(found)
+
+
+class Pools:
+    """The executors of the process. For the watcher thread only."""
+
+    def __init__(self, ids: NodeIds) -> None:
+        self._ids = ids
+        self._known: Identities[_Executor] = Identities()
+
+    def look(
+        self,
+        working: Iterable[tuple[str, Work]],
+        wanted: list[Any],
+        task_id: Callable[[Any], str | None],
+        observation: Observation,
+        now_ns: int,
+    ) -> Callable[[Any], Worked]:
+        """Adds the executors that `working` threads (node id, work) belong to. Returns who will resolve a future, for
+        those that are `wanted`."""
+        self._known.forget_dead()
+        workers: dict[int, tuple[Any, list[str]]] = {}
+        resolved: dict[int, Worked] = {}
+        loops: dict[int, tuple[Any, str]] = {}
+        for thread, work in working:
+            executor = None if work.executor is None else work.executor()
+            if executor is not None:
+                workers.setdefault(id(executor), (executor, []))[1].append(thread)
+            future = None if work.future is None else work.future()
+            if future is not None:
+                resolved[id(future)] = Worked((thread,), work.function)
+            loop = None if work.loop is None else work.loop()
+            if loop is not None:
+                loops[id(loop)] = (loop, thread)
+        missing = {id(future) for target in wanted for future in _computed(target)} - resolved.keys()
+        for executor, threads in workers.values():
+            record = self._record(executor, now_ns)
+            if record is None:
+                continue
+            queue = internals.queued(executor) if missing else []
+            for position, item in enumerate(queue):
+                if id(item.future) in missing:
+                    resolved[id(item.future)] = Worked((record.id,), item.function, position)
+            self._describe(record, executor, threads)
+            if record.node is not None:
+                observation.nodes[record.id] = record.node
+                observation.edges[record.id] = record.edges
+        missing -= resolved.keys()
+        if missing:
+            for loop, thread in loops.values():
+                for future, function in internals.promised(loop):
+                    if id(future) in missing:
+                        resolved[id(future)] = Worked((thread,), function)
+
+        def worked(target: Any) -> Worked:
+            for future in _computed(target):
+                found = resolved.get(id(future)) or _by_task(future, task_id)
+                if found is not None:
+                    return found
+            return Worked()
+
+        return worked
+
+    def _record(self, executor: Any, now_ns: int) -> _Executor | None:
+        record = self._known.get(executor)
+        if record is None:
+            record = _Executor(self._ids.new(NodeKind.EXECUTOR, now_ns), now_ns)
+            if not self._known.put(executor, record):
+                return None
+        return record
+
+    def _describe(self, record: _Executor, executor: Any, threads: list[str]) -> None:
+        state = internals.state(executor)
+        attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: state.type_name}
+        for name, value in (
+            (semconv.EXECUTOR_WORKER_COUNT, state.workers),
+            (semconv.EXECUTOR_WORKER_LIMIT, state.workers_most),
+            (semconv.EXECUTOR_QUEUED, state.queued),
+        ):
+            if value is not None:
+                attributes[name] = value
+        # All that there can be are there and seen: only one of them can take the next item.
+        sure = state.by_threads and state.workers_most is not None and len(threads) >= state.workers_most
+        node = Node(
+            id=record.id,
+            kind=NodeKind.EXECUTOR,
+            name=state.name,
+            created_at=record.created_ns,
+            source="unknown:0",
+            confidence=Confidence.INFERRED,
+            providers=Providers.CLOSED if sure else Providers.OPEN,
+            attributes=attributes,
+        )
+        if record.node != node:
+            record.node = node
+        holders = sorted(threads) if state.by_threads else []
+        edges = tuple(Edge(EdgeKind.HELD_BY, record.id, thread) for thread in holders)
+        if record.edges != edges:
+            record.edges = edges
+
+
+def _computed(target: Any) -> list[Any]:
+    """The future that something computes: the one of an executor behind one of asyncio's, or itself."""
+    if issubclass(type(target), concurrent.futures.Future):
+        return [target]
+    linked = asyncio_internals.linked_futures(target)
+    return [one for one in linked if issubclass(type(one), concurrent.futures.Future)] or [target]
+
+
+def _by_task(future: Any, task_id: Callable[[Any], str | None]) -> Worked | None:
+    """The task that runs the coroutine of `run_coroutine_threadsafe`."""
+    for task in internals.chained_tasks(future):
+        found = task_id(task)
+        if found is not None:
+            return Worked((found,), internals.coroutine_name(cast("Any", asyncio.Task).get_coro(task)))
+    return None

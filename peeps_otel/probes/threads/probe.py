@@ -1,0 +1,384 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The thread probe: every thread of the process, what it waits for, and who has that.
+
+A thread that has used no CPU time since it was last read is where it was: it is not read again. A reading counts only
+if the thread has used none while it was read, or else its parts may be of different moments.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import Any
+from weakref import ref
+
+from ... import semconv
+from ...model import AttributeValue, Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Wait
+from .. import application, source_text, thread_internals
+from ..observation import Observation, Yield
+from ..resource_states import Held
+from ..shared import Shared
+from ..thread_internals import ThreadFacts
+from . import holds, stdlib_internals, waits
+from .bytecode import analysis
+from .call_stack import CallStack
+from .frame_memory import is_readable
+from .pools import NO_WORK, Pools, Work, work_of
+from .primitives import Primitives
+from .waits import Classifier, Waiting
+
+_YIELD_EVERY = 20  # threads between two chances for the others to run
+_CPU_STEP_NS = 10_000_000  # by which the time shown must have grown to be shown anew
+_BUSY_SHARE = 0.5  # of the time between two looks on a processor: running, not just woken now and then
+_ASLEEP_S = 0.015
+_SWITCH_MOST_S = 0.02  # a program that lets the GIL change hands more seldom has its threads' waits not read
+_GIL_SHOWS_NS = 50_000_000  # a thread that waits for the GIL for so long has used a little CPU time
+_OURS = "peeps-"
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is known of one thread between looks: no frame, no object of the program but by weak reference."""
+
+    facts: ThreadFacts
+    id: str
+    created_ns: int
+    source: str = ""
+    cpu_ns: int | None = None
+    cpu_shown_ns: int | None = None
+    read_ns: int = 0
+    moment: bool = False  # the last reading was of one moment
+    steps: int = 0
+    node: Node | None = None
+    edges: tuple[Edge, ...] = ()
+    targets: list[ref[Any]] = field(default_factory=list[ref[Any]])
+    holds: list[tuple[ref[Any], Held]] = field(default_factory=list[tuple[ref[Any], Held]])
+    work: Work = NO_WORK
+
+
+class ThreadProbe:
+    """Sees every thread of the process that Python knows. A `Probe`."""
+
+    name = "threads"
+
+    def __init__(self) -> None:
+        self._classifier = Classifier()
+        self._clock_is_fine: bool | None = None
+        self._stacks_tell = is_readable()
+        self.forget(Shared())
+
+    def install(self) -> None:
+        """Nothing is replaced: there is nothing to install."""
+
+    def uninstall(self) -> None:
+        """Nor to undo."""
+
+    def forget(self, shared: Shared) -> None:
+        """Starts all over, with new node ids: after a fork."""
+        self._shared = shared
+        self._threads: dict[int, _Record] = {}
+        self._primitives = Primitives(shared.ids)
+        self._pools = Pools(shared.ids)
+
+    def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
+        """All threads but ours, and what they wait for or have."""
+        if self._clock_is_fine is None:
+            self._clock_is_fine = thread_internals.cpu_clock_is_fine()
+        if not self._stacks_tell:
+            version = ".".join(map(str, sys.version_info[:2]))
+            observation.coverage.append(f"threads: holders and most waits are not read on this Python ({version})")
+        if not self._clock_is_fine or sys.getswitchinterval() > _SWITCH_MOST_S:
+            observation.coverage.append("threads: no fine CPU clock, or a long switch interval: waits are not read")
+        self._classifier.learn()
+        self._primitives.forget_dead()
+        self._look_at_all(now_ns, pause)
+        self._between(observation, now_ns)
+        for record in self._threads.values():
+            if record.node is not None:
+                observation.nodes[record.id] = record.node
+                observation.edges[record.id] = record.edges
+
+    # --- the threads --------------------------------------------------------------------------------------------------
+
+    def _look_at_all(self, now_ns: int, pause: Yield) -> None:
+        known = thread_internals.known_threads()
+        own = threading.get_ident()
+        all_facts = {
+            ident: facts
+            for ident, thread in known.items()
+            if ident != own and not (facts := thread_internals.facts(ident, thread)).name.startswith(_OURS)
+        }
+        clocks = {ident: thread_internals.cpu_ns(facts.native_id) for ident, facts in all_facts.items()}
+        asleep = self._asleep(all_facts, clocks)
+        # In this order: what a clock has not moved past its frames cannot have moved past either.
+        frames = thread_internals.current_frames()
+        for ident in frames.keys() - known.keys() - {own}:
+            all_facts[ident] = thread_internals.facts(ident, None)
+        self._forget_ended(all_facts)
+        self._shared.threads_ended(frames.keys() | known.keys())
+        for number, (ident, facts) in enumerate(all_facts.items()):
+            if number % _YIELD_EVERY == 0:
+                pause()
+            frame = frames.pop(ident, None)
+            if frame is not None:
+                self._look_at(ident, facts, clocks.get(ident), frame, ident in asleep, known, now_ns)
+        frames.clear()
+
+    def _asleep(self, all_facts: dict[int, ThreadFacts], clocks: dict[int, int | None]) -> set[int]:
+        """The threads that were not read before, or have run since, and now sleep in a C function. `clocks`: brought up
+        to date.
+
+        A thread that waits for the GIL wakes once in a switch interval to ask for it. One that has used no CPU time for
+        some of them, and is not about to run either, waits for something else.
+        """
+        interval_s = sys.getswitchinterval()
+        changed = [ident for ident, cpu_ns in clocks.items() if not self._stands(ident, cpu_ns)]
+        if not changed or not self._clock_is_fine or interval_s > _SWITCH_MOST_S:
+            return set()
+        time.sleep(max(_ASLEEP_S, 3 * interval_s))
+        asleep: set[int] = set()
+        for ident in changed:
+            native_id, before_ns = all_facts[ident].native_id, clocks[ident]
+            clocks[ident] = thread_internals.cpu_ns(native_id)
+            sleeps = before_ns is not None and thread_internals.on_processor(native_id) is False
+            # The clock after the state: a thread that sleeps now, and has used nothing, has slept all the time.
+            if sleeps and thread_internals.cpu_ns(native_id) == before_ns == clocks[ident]:
+                asleep.add(ident)
+        return asleep
+
+    def _stands(self, ident: int, cpu_ns: int | None) -> bool:
+        """Whether a thread is where it was when it was read."""
+        record = self._threads.get(ident)
+        return (
+            record is not None
+            and record.moment
+            and self._clock_is_fine is True
+            and cpu_ns is not None
+            and cpu_ns == record.cpu_ns
+        )
+
+    def _forget_ended(self, living: dict[int, ThreadFacts]) -> None:
+        for ident in list(self._threads):
+            now = living.get(ident)
+            if now is None:
+                del self._threads[ident]
+            elif now.native_id != self._threads[ident].facts.native_id:  # the ident was given to another
+                del self._threads[ident]
+                self._shared.thread_ended(ident)
+
+    def _look_at(
+        self,
+        ident: int,
+        facts: ThreadFacts,
+        cpu_ns: int | None,
+        frame: FrameType,
+        asleep: bool,
+        known: dict[int, threading.Thread],
+        now_ns: int,
+    ) -> None:
+        record = self._threads.get(ident)
+        if record is None:
+            created = thread_internals.started_ns(facts.native_id, now_ns) or now_ns
+            record = _Record(facts, self._shared.thread(ident, created), created)
+            self._threads[ident] = record
+        if not asleep and self._stands(ident, cpu_ns):
+            if record.node is not None and record.node.state in ("running", "gil"):  # it was, but has it been since?
+                self._set(record, self._state(record, cpu_ns, now_ns), None, record.node.stack, ())
+            return
+        self._read(record, facts, cpu_ns, frame, asleep, known, now_ns)
+
+    def _read(
+        self,
+        record: _Record,
+        facts: ThreadFacts,
+        cpu_ns: int | None,
+        frame: FrameType,
+        asleep: bool,
+        known: dict[int, threading.Thread],
+        now_ns: int,
+    ) -> None:
+        clock = None
+        if asleep and facts.native_id is not None:
+            clock = thread_internals.cpu_clock(facts.native_id)
+        calls = CallStack(frame, clock, cpu_ns)
+        waiting, taken = None, list[holds.Taken]()
+        if asleep:
+            waiting = self._classifier.classify(calls)
+            taken = holds.taken(calls, holds.given_up(calls, self._classifier.functions.condition_wait))
+            record.work = work_of(calls, self._classifier)  # else what it had in hand before, until that is done
+        use = _use(waiting, calls)
+        stack = calls.named(self._shared.with_lines)
+        calls.clear()
+        after_ns = thread_internals.cpu_ns(facts.native_id)
+        record.moment = asleep and after_ns is not None and after_ns == cpu_ns
+        if not record.moment:
+            waiting, taken = None, []  # parts of different moments: nothing is concluded from them
+        state = waiting.state if waiting is not None else self._state(record, cpu_ns, now_ns)
+        record.facts = facts
+        if not record.source:
+            record.source = _begins_at(stack)
+        self._hold(record, taken, now_ns)
+        before = record.node
+        wait, edges = None, ()
+        if waiting is not None and waiting.state != "idle":
+            if waiting.operation == "interpreter.shutdown":
+                targets = tuple(stdlib_internals.shutdown_waits_for(known))
+                waiting = waiting._replace(targets=targets, needs=len(targets), state="waiting")
+            found = self._found(waiting, use, now_ns)
+            stayed = (
+                before is not None
+                and before.wait is not None
+                and before.wait.operation == waiting.operation
+                and cpu_ns == record.cpu_ns
+            )
+            since_ns = before.wait.since_ns if stayed and before is not None and before.wait is not None else now_ns
+            record.steps += not stayed
+            source = application.source(application.innermost(stack))
+            deadline_ns = waits.deadline_ns(waiting, since_ns, now_ns)
+            wait = Wait(waiting.operation, since_ns, source, waiting.needs, deadline_ns)
+            edges = tuple(Edge(EdgeKind.NEEDS, record.id, target, since_ns, source) for target in found)
+            record.targets = [ref(target) for target in waiting.targets if self._primitives.known(target) is not None]
+        else:
+            record.targets = []
+        record.cpu_ns, record.read_ns = cpu_ns, now_ns
+        self._set(record, state, wait, stack, edges)
+
+    def _set(
+        self, record: _Record, state: str, wait: Wait | None, stack: tuple[Frame, ...], edges: tuple[Edge, ...]
+    ) -> None:
+        """Keeps the objects of what is unchanged: the snapshot tells changes by identity."""
+        facts = record.facts
+        shown = record.cpu_shown_ns
+        if record.cpu_ns is not None and (shown is None or record.cpu_ns - shown >= _CPU_STEP_NS):
+            record.cpu_shown_ns = record.cpu_ns
+        attributes: dict[str, AttributeValue] = {semconv.THREAD_ID: facts.ident, semconv.THREAD_NAME: facts.name}
+        for name, value in (
+            (semconv.THREAD_NATIVE_ID, facts.native_id),
+            (semconv.THREAD_DAEMON, facts.daemon),
+            (semconv.THREAD_CPU_TIME, record.cpu_shown_ns),
+        ):
+            if value is not None:
+                attributes[name] = value
+        node = Node(
+            id=record.id,
+            kind=NodeKind.THREAD,
+            name=facts.name,
+            created_at=record.created_ns,
+            source=record.source,
+            confidence=Confidence.INFERRED,
+            state=state,
+            wait=wait,
+            stack=stack,
+            steps=None if wait is None else record.steps,
+            attributes=attributes,
+        )
+        if record.node != node:
+            record.node = node
+        if record.edges != edges:
+            record.edges = edges
+
+    def _state(self, record: _Record, cpu_ns: int | None, now_ns: int) -> str:
+        """Of a thread that is in no wait that is known."""
+        native_id = record.facts.native_id
+        if cpu_ns is None or record.cpu_ns is None:
+            return "blocked" if thread_internals.on_processor(native_id) is False else "running"
+        used_ns, passed_ns = cpu_ns - record.cpu_ns, now_ns - record.read_ns
+        if used_ns >= _BUSY_SHARE * passed_ns or thread_internals.on_processor(native_id):
+            return "running"
+        call = thread_internals.system_call(native_id)
+        if call is None:
+            return "running" if used_ns > 0 else "blocked"
+        # Who wants the GIL looks for it every 5 ms.
+        wants = call[0] in thread_internals.FUTEX and (used_ns > 0 or passed_ns < _GIL_SHOWS_NS)
+        return "gil" if wants else "blocked"
+
+    # --- what they wait for and have ----------------------------------------------------------------------------------
+
+    def _found(self, waiting: Waiting, use: tuple[str, str], now_ns: int) -> list[str]:
+        """The nodes of what a thread waits for; none where one of them has no node: nothing may be concluded then."""
+        found: list[str] = []
+        for target in waiting.targets:
+            node_id = self._node_of(target, waiting, use, now_ns)
+            if node_id is None:
+                return []
+            found.append(node_id)
+        return found
+
+    def _node_of(self, target: Any, waiting: Waiting, use: tuple[str, str], now_ns: int) -> str | None:
+        if issubclass(type(target), threading.Thread):
+            ident = stdlib_internals.thread_ident(target)
+            return None if ident is None else self._shared.thread(ident, now_ns)
+        if waiting.operation.startswith(("future", "pool.")):
+            return self._shared.futures.wanted(target, now_ns, use[1])
+        record = self._primitives.record(target, *use, now_ns)
+        if record is None:
+            return None
+        kind = NodeKind.TX if waiting.operation == "queue.put" else NodeKind.RX
+        return record.ids.get(kind) or next(iter(record.ids.values()))
+
+    def _hold(self, record: _Record, taken: list[holds.Taken], now_ns: int) -> None:
+        before = {id(thing): held for reference, held in record.holds if (thing := reference()) is not None}
+        record.holds = []
+        for one in taken:
+            known = before.get(id(one.primitive))
+            # What the thread has not let go of meanwhile: the same block, entered at the same place.
+            same = known is not None and known.source == one.source
+            since_ns = known.since_ns if same and known is not None else now_ns
+            if self._primitives.record(one.primitive, one.name, one.source, now_ns) is not None:
+                held = Held(record.id, since_ns, one.source, one.by_block, one.confidence)
+                record.holds.append((ref(one.primitive), held))
+
+    def _between(self, observation: Observation, now_ns: int) -> None:
+        """The primitives that somebody waits for or has, the futures and the executors."""
+        held: dict[int, list[Held]] = {}
+        shown: dict[int, Any] = {}
+        for record in self._threads.values():
+            for reference in record.targets:
+                thing = reference()
+                if thing is not None:
+                    shown[id(thing)] = thing
+            for reference, one in record.holds:
+                thing = reference()
+                if thing is not None:
+                    shown[id(thing)] = thing
+                    held.setdefault(id(thing), []).append(one)
+        for address, thing in shown.items():
+            holders = held.get(address, [])
+            for by_task in self._shared.held_by_tasks.get(address, ()):
+                one = Held(by_task.task_id, by_task.since_ns, by_task.source, True, Confidence.EXACT)
+                holders = [one, *holders]
+            self._primitives.show(thing, holders, self._thread_id, self._clock_is_fine is True, observation, now_ns)
+        wanted = self._shared.futures.pending()
+        working = [(record.id, record.work) for record in self._threads.values()]
+        worked = self._pools.look(working, wanted, self._shared.task_id, observation, now_ns)
+        for node, edges in self._shared.futures.nodes(wanted, worked):
+            observation.nodes[node.id] = node
+            observation.edges[node.id] = edges
+
+    def _thread_id(self, ident: int) -> str | None:
+        record = self._threads.get(ident)
+        return None if record is None else record.id
+
+
+def _use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
+    """Name and `path:line` of the expression by which a thread waits."""
+    if waiting is None or waiting.used_at >= len(calls):
+        return "", ""
+    reader = calls.reader(waiting.used_at)
+    known = analysis(reader.code)
+    path = known.receiver(reader.lasti)[0] or (
+        known.path_before(reader.lasti) if known.entering(reader.lasti) is not None else None
+    )
+    outer = range(waiting.used_at, len(calls))
+    asked = next((n for n in outer if application.is_application(calls.codes[n].co_filename)), waiting.used_at)
+    source = source_text.source_of(calls.codes[asked], calls.frames[asked].f_lasti)
+    return "" if path is None else path.short, source
+
+
+def _begins_at(stack: tuple[Frame, ...]) -> str:
+    """`path:line` of the thread's outermost function that is not `threading`'s own."""
+    first = next((frame for frame in stack if frame.file != threading.__file__), stack[0] if stack else None)
+    return application.source(first) or "unknown:0"

@@ -1,0 +1,274 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a thread waits for, by what its innermost functions are.
+
+The innermost instruction tells the C function the thread is in and the object it was called on; the functions of the
+standard library around it, recognised by their code objects, tell what a person would call it: `queue.get`, not the
+lock within. Not recognised means shown as what it is, never guessed.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from types import BuiltinFunctionType, ModuleType
+from typing import Any, NamedTuple, cast
+
+from . import stdlib_internals as internals
+from .bytecode import analysis
+from .call_stack import CallStack
+from .frame_memory import FrameReader
+from .stdlib_internals import LOCK, RLOCK, SIMPLE_QUEUE, Functions, Operation
+
+_OUTWARD_MOST = 24
+_NUMBERS = frozenset({id(int), id(float), id(bool), id(type(None))})
+_CALLABLES = frozenset({id(internals.BUILTIN), id(internals.METHOD_DESCRIPTOR)})
+_V313 = sys.version_info >= (3, 13)
+_ACQUIRES = frozenset({"acquire", "acquire_lock", "__enter__"})
+_BY_THREAD = frozenset({"join", "_shutdown"})  # C functions that wait for threads (since 3.13)
+_WITH_NUMBERS = _ACQUIRES | {"get", "sleep"}
+_UNREADABLE = object()
+
+
+class Waiting(NamedTuple):
+    """`state`: `waiting` inside this program, `blocked` outside of it, `idle`.
+
+    `targets`: primitives, futures, threads or processes; `needs`: how many of them. `timeout_s`: after which the wait
+    ends, counted from its beginning; `end`: the monotonic time at which it ends. `used_at`: the number of the frame
+    that made the call, innermost first.
+    """
+
+    operation: str
+    state: str
+    targets: tuple[Any, ...] = ()
+    needs: int = 1
+    timeout_s: float | None = None
+    end: float | None = None
+    used_at: int = 0
+
+
+class Callee(NamedTuple):
+    """A C function that is being called. `owner`: its module or, of a method, the module of its type."""
+
+    name: str
+    owner: str
+    receiver: Any
+    arguments: tuple[Any, ...]
+    names: tuple[str, ...]
+
+
+class Classifier:
+    """For the watcher thread only."""
+
+    def __init__(self) -> None:
+        self.functions = Functions()
+        self._receivers: frozenset[int] = frozenset()
+        self.learn()
+
+    def learn(self) -> None:
+        """Takes note of modules that have been imported since."""
+        self.functions.learn()
+        types: set[type[Any] | None] = {LOCK, RLOCK, SIMPLE_QUEUE, internals.sem_lock_type()}
+        self._receivers = frozenset(id(one) for one in types if one is not None)
+
+    def classify(self, stack: CallStack) -> Waiting | None:
+        """Of a thread that does not run. None: it is in no wait that is known."""
+        if len(stack) == 0:
+            return None
+        top = stack.reader(0)
+        entered = self._entered(top)
+        if entered is not None:
+            return Waiting("lock.acquire", "waiting", (entered,))
+        callee = self._callee(top)
+        if callee is None:
+            return self._without_callee(top, stack)
+        if id(top.code) == self.functions.condition_wait:
+            if callee.name == "_acquire_restore":
+                lock = internals.condition_lock(top.local_named("self"))
+                return Waiting("lock.acquire", "waiting", () if lock is None else (lock,))
+            return self._outward(stack)
+        if callee.name in _ACQUIRES and type(callee.receiver) in (LOCK, RLOCK):
+            if self.functions.operation(top.code) is not None:
+                return self._outward(stack)  # Thread.join and the interpreter's end wait by a lock too
+            return _acquiring(callee)
+        if callee.name == "get" and type(callee.receiver) is SIMPLE_QUEUE:
+            if id(top.code) == self.functions.worker:
+                return Waiting("idle", "idle")
+            outer = self._outward(stack)
+            return outer or _getting(callee)
+        operation = internals.CALLS.get((callee.owner, callee.name))
+        by_process = callee.name in _ACQUIRES and type(callee.receiver) is internals.sem_lock_type()
+        if operation is not None or by_process or callee.name in _BY_THREAD:
+            outer = self._outward(stack)
+            if outer is not None:
+                return outer
+        if operation == "sleep":
+            seconds = _number(callee.arguments[0] if callee.arguments else None, None)
+            return Waiting("sleep", "waiting", timeout_s=seconds)
+        if operation is not None:
+            return Waiting(operation, "blocked")
+        if by_process:
+            return Waiting("lock.acquire", "waiting")  # its Python object is not in sight
+        return None
+
+    # --- from the innermost function outwards -------------------------------------------------------------------------
+
+    def _outward(self, stack: CallStack) -> Waiting | None:
+        """The outermost known function that is part of the same wait."""
+        functions = self.functions
+        found: tuple[int, Operation] | None = None
+        ends: list[float] = []
+        timeout: float | None = None
+        for number, code in enumerate(stack.codes[:_OUTWARD_MOST]):
+            if not functions.is_own(stack.frames[number].f_globals) or functions.hands_over(code):
+                break
+            operation = functions.operation(code)
+            if operation is None:
+                continue
+            if operation.idle and not self._is_idle(number, stack):
+                break
+            found = number, operation
+            reader = stack.reader(number)
+            timeout = _number(reader.local_named("timeout"), timeout)
+            for name in ("endtime", "end_time"):
+                end = _number(reader.local_named(name), None)
+                if end is not None:
+                    ends.append(end)
+        if found is None:
+            return None
+        number, operation = found
+        if operation.idle:
+            return Waiting("idle", "idle", used_at=number)
+        targets, needs = self._targets(stack.reader(number), operation)
+        return Waiting(
+            operation.name,
+            "waiting" if operation.finds is not None or targets else "blocked",
+            targets,
+            needs,
+            timeout,
+            min(ends, default=None),
+            number + 1,
+        )
+
+    def _is_idle(self, number: int, stack: CallStack) -> bool:
+        """Whether a function whose threads wait for work is waiting for it, not doing it."""
+        if number == 0:
+            return True
+        if id(stack.codes[number]) == self.functions.run_once:
+            return all(frame.f_globals.get("__name__") == "selectors" for frame in stack.frames[:number])
+        return self.functions.operation(stack.codes[number - 1]) is not None
+
+    def _without_callee(self, top: FrameReader, stack: CallStack) -> Waiting | None:
+        """A C function that is not called by name: an iterator, or a function of a type that is not read."""
+        operation = self.functions.operation(top.code)
+        if operation is not None and operation.idle and id(top.code) != self.functions.run_once:
+            return Waiting("idle", "idle")
+        _, method = analysis(top.code).receiver(top.lasti)
+        if method in internals.LOOP_RUNS:
+            return Waiting("idle", "idle")
+        if operation is not None and operation.name == "thread.join" and method == "join":
+            return self._outward(stack)  # of a type that has no name here (since 3.13)
+        return None
+
+    def _targets(self, reader: FrameReader, operation: Operation) -> tuple[tuple[Any, ...], int]:
+        if operation.finds is None:
+            return (), 1
+        found = reader.local_named(operation.finds)
+        if found is None:
+            return (), 1
+        if operation.finds == "self":
+            return (found,), 1
+        pending = tuple(cast("set[Any]", found).copy()) if type(found) is set else ()
+        everything = operation.name == "futures.wait" and reader.local_named("return_when") == "ALL_COMPLETED"
+        return pending, len(pending) if everything else 1
+
+    # --- the innermost instruction ------------------------------------------------------------------------------------
+
+    def _entered(self, top: FrameReader) -> Any:
+        """The lock that the innermost instruction, a `with`, is taking."""
+        slot = analysis(top.code).entering(top.lasti)
+        if slot is None:
+            return None
+        found = top.argument(slot, self._receivers | _CALLABLES)
+        if type(found) is BuiltinFunctionType:  # its `__exit__`, before 3.12
+            found = found.__self__
+        return found if type(found) in (LOCK, RLOCK) else None
+
+    def _callee(self, top: FrameReader) -> Callee | None:
+        """The C function that the innermost instruction calls."""
+        site = analysis(top.code).call(top.lasti)
+        if site is None or not top.readable:
+            return None
+        first = top.argument(site.slot, _CALLABLES)
+        second = top.argument(site.slot + 1, self._receivers if _V313 or first is not None else _CALLABLES)
+        receiver: Any = None
+        function: Any = first
+        if type(first) is internals.METHOD_DESCRIPTOR:
+            receiver = second
+            owner = _module_of(cast("type[object]", function.__objclass__))
+        else:
+            function = second if first is None else first
+            if type(function) is not BuiltinFunctionType:
+                return None
+            receiver = function.__self__
+            owner = (
+                function.__module__
+                if type(receiver) is ModuleType
+                else _module_of(cast("type[object]", type(receiver)))
+            )
+        arguments: list[Any] = []
+        # Of these only, whose arguments are numbers: the arguments of a call are let go of one after the other when it
+        # is over, and if letting go of the last one takes long the others are gone already.
+        name = function.__name__
+        for number in range(min(site.arguments, 4) if name in _WITH_NUMBERS else 0):
+            slot = site.slot + 2 + number
+            arguments.append(top.argument(slot, _NUMBERS) if top.has_type(slot, _NUMBERS) else _UNREADABLE)
+        return Callee(name, owner if type(owner) is str else "", receiver, tuple(arguments), site.names)
+
+
+def _module_of(kind: type[object]) -> str:
+    """The module of a type that is written in C."""
+    return type.__dict__["__module__"].__get__(kind)
+
+
+def _acquiring(callee: Callee) -> Waiting | None:
+    """`lock.acquire(blocking, timeout)`."""
+    blocking, timeout = _named(callee, ("blocking", "timeout"), (True, -1))
+    if _UNREADABLE in (blocking, timeout):
+        return Waiting("lock.acquire", "waiting")  # it may have a timeout: nothing is concluded
+    if not blocking:
+        return None
+    return Waiting("lock.acquire", "waiting", (callee.receiver,), timeout_s=_number(timeout, None))
+
+
+def _getting(callee: Callee) -> Waiting:
+    """`simple_queue.get(block, timeout)`."""
+    _, timeout = _named(callee, ("block", "timeout"), (True, None))
+    if timeout is _UNREADABLE:
+        return Waiting("queue.get", "waiting")
+    return Waiting("queue.get", "waiting", (callee.receiver,), timeout_s=_number(timeout, None))
+
+
+def _named(callee: Callee, parameters: tuple[str, ...], defaults: tuple[Any, ...]) -> list[Any]:
+    values = list(defaults)
+    positional = len(callee.arguments) - len(callee.names)
+    for number, value in enumerate(callee.arguments):
+        if number < positional:
+            if number < len(values):
+                values[number] = value
+        elif callee.names[number - positional] in parameters:
+            values[parameters.index(callee.names[number - positional])] = value
+    return values
+
+
+def _number(value: object, otherwise: float | None) -> float | None:
+    """A timeout: a number that is not negative (which means none)."""
+    return float(cast("float", value)) if type(value) in (int, float) and cast("float", value) >= 0 else otherwise
+
+
+def deadline_ns(waiting: Waiting, since_ns: int, now_ns: int) -> int | None:
+    """When a timer ends the wait at the latest, in Unix epoch nanoseconds."""
+    if waiting.end is not None:
+        return now_ns + int((waiting.end - time.monotonic()) * 1e9)
+    if waiting.timeout_s is not None:
+        return since_ns + int(min(waiting.timeout_s, 1e9) * 1e9)
+    return None

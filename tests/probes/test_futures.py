@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Futures as nodes: one id each, gone when done, and who resolves them."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import gc
+import time
+
+import pytest
+
+from peeps_otel import semconv
+from peeps_otel.model import Edge, Node, NodeKind, Providers
+from peeps_otel.probes.futures import Futures, Worked, is_done
+from peeps_otel.probes.identity import NodeIds
+from peeps_otel.probes.threads import pool_internals
+
+
+def _nodes(futures: Futures, worked: Worked) -> list[tuple[Node, tuple[Edge, ...]]]:
+    return list(futures.nodes(futures.pending(), lambda _: worked))
+
+
+def test_a_future_is_one_node_until_it_is_done() -> None:
+    futures = Futures(NodeIds())
+    promised: concurrent.futures.Future[int] = concurrent.futures.Future()
+    first = futures.wanted(promised, time.time_ns(), "app.py:1")
+    assert first is not None and first == futures.wanted(promised, time.time_ns(), "app.py:2")
+    ((node, edges),) = _nodes(futures, Worked())
+    assert (node.id, node.kind, node.name, node.source) == (
+        first,
+        NodeKind.FUTURE,
+        "concurrent.futures.Future",
+        "app.py:1",
+    )
+    assert edges == () and node.providers is Providers.OPEN
+    promised.set_result(1)
+    assert _nodes(futures, Worked()) == []
+
+
+def test_who_resolves_it_and_the_same_objects_while_nothing_changes() -> None:
+    futures = Futures(NodeIds())
+    promised: concurrent.futures.Future[int] = concurrent.futures.Future()
+    futures.wanted(promised, time.time_ns(), "app.py:1")
+    ((node, edges),) = _nodes(futures, Worked(("executor:1",), "load", 4))
+    assert (node.name, node.providers) == ("load", Providers.CLOSED)
+    assert node.attributes[semconv.EXECUTOR_POSITION] == 4
+    assert [edge.dst for edge in edges] == ["executor:1"]
+    ((again, same),) = _nodes(futures, Worked(("executor:1",), "load", 4))
+    assert again is node and same is edges
+    ((running, moved),) = _nodes(futures, Worked(("thread:1",), "load"))
+    assert semconv.EXECUTOR_POSITION not in running.attributes and [edge.dst for edge in moved] == ["thread:1"]
+    assert running.id == node.id
+
+
+def test_the_worker_that_the_waiter_knows() -> None:
+    futures = Futures(NodeIds())
+    promised: concurrent.futures.Future[int] = concurrent.futures.Future()
+    futures.wanted(promised, time.time_ns(), "app.py:1", "thread:7")
+    ((node, edges),) = _nodes(futures, Worked())
+    assert node.providers is Providers.CLOSED and [edge.dst for edge in edges] == ["thread:7"]
+
+
+def test_a_future_is_not_kept_alive() -> None:
+    futures = Futures(NodeIds())
+    promised: concurrent.futures.Future[int] = concurrent.futures.Future()
+    futures.wanted(promised, time.time_ns(), "app.py:1")
+    del promised
+    gc.collect()
+    assert futures.pending() == []
+
+
+def test_what_is_done() -> None:
+    class Own(concurrent.futures.Future[int]):
+        def done(self) -> bool:
+            raise AssertionError("code of the program")
+
+    own = Own()
+    assert not is_done(own)
+    own.set_result(1)
+    assert is_done(own)
+
+    async def main() -> None:
+        future: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        assert not is_done(future)
+        future.cancel()
+        assert is_done(future)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("count", [0, 1, 5, 300])
+def test_the_queue_of_a_pool_is_read_in_order_and_left_as_it_is(count: int) -> None:
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        gate: concurrent.futures.Future[None] = concurrent.futures.Future()
+        for _ in range(40):
+            pool.submit(int)  # so that its queue has been used
+        pool.submit(gate.result)
+        futures = [pool.submit(int) for _ in range(count)]
+        while pool._work_queue.qsize() > count:
+            time.sleep(0.001)
+        found = [item.future for item in pool_internals.queued(pool)]
+        assert found == futures
+        assert pool_internals.state(pool).queued == count
+        gate.set_result(None)
+        assert [future.result(10) for future in futures] == [0] * count
