@@ -21,10 +21,19 @@ from .export.events import Events
 from .export.link import Link
 from .export.metrics import Metrics
 from .export.outlet import Outlet
+from .export.request import ATTENTION, LEAKS, Request
 from .export.spans import Spans, current_span_context
 from .probes.asyncio_probe import AsyncioProbe
 from .probes.ensemble import Ensemble
+from .probes.exact_steps import ExactSteps
+from .probes.lock_order_wrappers import LockOrderRecorder
+from .probes.loop_complaints import LoopComplaints
 from .probes.recorder import Recorder
+from .probes.threads.probe import ThreadProbe
+from .watchdog.announcement import announcement
+from .watchdog.guard import Watchdog
+from .watcher.leak_check import LeakCheck
+from .watcher.order_rule import OrderRule, read_suppressions
 from .watcher.thread import Watcher
 
 _NEVER_NS = 1 << 62
@@ -41,20 +50,32 @@ class Agent:
         self.config = config
         wait_ns = config.span_wait_ms * 1_000_000 or _NEVER_NS
         self._recorder = Recorder(wait_ns)
-        self.probes = Ensemble([AsyncioProbe(self._recorder)])
+        asyncio_probe = AsyncioProbe(self._recorder)
+        watched_from_outside = config.dashboard is not None and config.watchdog
+        self.watchdog = Watchdog(self._announcement) if watched_from_outside else None
+        asyncio_probes = [asyncio_probe, LoopComplaints()] if config.probe_asyncio else []
+        thread_probes = [ThreadProbe()] if config.probe_threads else []
+        exact_steps = [ExactSteps()] if config.diagnostics else []
+        self.probes = Ensemble(
+            [*asyncio_probes, *exact_steps, *thread_probes, *([self.watchdog] if self.watchdog else [])]
+        )
+        self.leaks = LeakCheck(asyncio_probe.node_id, config.leaks_every_s)
         tracers, loggers = otel_names.tracer_provider(), otel_names.logger_provider()
         meters = otel_names.meter_provider()
         if config.dashboard is not None:
             add_exporters(config.dashboard, tracers, loggers, meters, config.metrics)
         if tracers is not None:
             self._recorder.span_context = current_span_context
+        spans = None if tracers is None else Spans(tracers, config.span_task_ms * 1_000_000)
         self.outlet = Outlet(
             link=None
             if config.dashboard is None
-            else Link(config.dashboard, _resource(), self._request_key_frame, config.protocol_trace),
+            else Link(config.dashboard, _resource(), self._request_key_frame, config.protocol_trace, self._asked),
             events=None if loggers is None else Events(loggers, config.nodes, config.snapshots),
-            spans=None if tracers is None else Spans(tracers, config.span_task_ms * 1_000_000),
-            metrics=None if meters is None or not config.metrics else Metrics(meters),
+            spans=spans,
+            metrics=None
+            if meters is None or not config.metrics
+            else Metrics(meters, dict if spans is None else lambda: spans.dropped),
             resource=_resource,
         )
         self.watcher = Watcher(
@@ -64,11 +85,23 @@ class Agent:
             interval_ns=config.interval_ms * 1_000_000,
             key_frame_ns=config.key_frame_s * 1_000_000_000,
             starved_ns=config.starved_ms * 1_000_000,
+            tasks=asyncio_probe,
+            sample_ns=1_000_000_000 // config.sample_hz if config.sample_hz else 0,
+            cpu_percent=config.cpu_budget_percent,
+            bytes_per_s=config.bytes_budget,
+            exact_steps=config.diagnostics,
         )
+        self._lock_order = LockOrderRecorder() if config.lock_order else None
+        recorded = (lambda: ()) if self._lock_order is None else self._lock_order.take
+        self.watcher.rules += [self.leaks, OrderRule(read_suppressions(config.suppress), recorded)]
 
     def start(self) -> None:
         if self.config.record:
             self.probes.install()
+            if self._lock_order is not None:
+                self._lock_order.install()  # around what the probes have rewritten
+        elif self.watchdog is not None:
+            self.watchdog.install()  # rewrites nothing
         self.watcher.start()
         after_fork = WeakMethod(self._after_fork_in_child)
 
@@ -82,12 +115,38 @@ class Agent:
         # in reverse order, so ours, registered later, go first.
         atexit.register(self.stop)
 
+    def pause(self) -> None:
+        """Nothing is looked at until `resume`; what was rewritten stays so."""
+        self.watcher.stop()
+
+    def resume(self) -> None:
+        self.watcher.start()
+
+    def attention(self) -> None:
+        """Somebody is looking: for a quarter of a minute, looks come often. From any thread."""
+        self.watcher.attention()
+
     def stop(self) -> None:
         self.watcher.stop()
+        if self._lock_order is not None:
+            self._lock_order.uninstall()
         self.probes.uninstall()
 
     def _request_key_frame(self) -> None:
         self.watcher.request_key_frame()
+
+    def _asked(self, header: str) -> None:
+        """The collector has a request; it can only ask for a look."""
+        request = Request.parse(header)
+        if request is not None and request.kind == ATTENTION:
+            self.attention()
+        if request is not None and request.kind == LEAKS:
+            self.leaks.request(lambda report, findings: self.outlet.answer(request, report, findings))
+
+    def _announcement(self) -> bytes:
+        """What the sidecar is told."""
+        assert self.config.dashboard is not None
+        return announcement(self.config.dashboard, dict(_resource().attributes))
 
     def _after_fork_in_child(self) -> None:
         self.watcher.after_fork_in_child()

@@ -43,6 +43,19 @@ def _number(low: int, high: int) -> Callable[[str], int]:
     return parse
 
 
+def _decimal(low: float, high: float) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = float(text)
+        except ValueError:
+            value = low - 1
+        if not low <= value <= high:
+            raise BadValue(f"must be a number from {low:g} to {high:g}")
+        return value
+
+    return parse
+
+
 def _one_of(*words: str) -> Callable[[str], str]:
     def parse(text: str) -> str:
         if text.lower() not in words:
@@ -98,6 +111,67 @@ VARIABLES: tuple[Variable, ...] = (
     ),
     Variable("PEEPS_STARVED_MS", "starved_ms", "2000", _number(100, 3_600_000), "a shorter wait is no starvation"),
     Variable("PEEPS_RECORD", "record", "true", _boolean, "false: no function of the standard library is rewritten"),
+    Variable(
+        "PEEPS_LEAKS_EVERY_S",
+        "leaks_every_s",
+        "0",
+        _number(0, 604_800),
+        "how often to look unasked for tasks that nothing can wake, 3600 for once an hour; 0: only on request",
+    ),
+    Variable(
+        "PEEPS_WATCHDOG",
+        "watchdog",
+        "true",
+        _boolean,
+        "false: no process beside the program that tells `PEEPS_DASHBOARD` when no Python can run (Linux only)",
+    ),
+    Variable(
+        "PEEPS_PROBE_ASYNCIO", "probe_asyncio", "true", _boolean, "false: tasks and what they wait for are not read"
+    ),
+    Variable("PEEPS_PROBE_THREADS", "probe_threads", "true", _boolean, "false: threads and their locks are not read"),
+    Variable(
+        "PEEPS_SAMPLE_HZ",
+        "sample_hz",
+        "20",
+        _number(0, 100),
+        "samples of all threads in a second: stalled loops, long steps, profile; 0: none",
+    ),
+    Variable(
+        "PEEPS_CPU_BUDGET_PERCENT",
+        "cpu_budget_percent",
+        "1",
+        _decimal(0, 100),
+        "processor time that watching may use, in percent of one core; over it, detail is left out and then looks "
+        "come less often; 0: no limit",
+    ),
+    Variable(
+        "PEEPS_BYTES_BUDGET",
+        "bytes_budget",
+        "65536",
+        _number(0, 1 << 30),
+        "bytes of snapshots in a second, kept to in the same way; 0: no limit",
+    ),
+    Variable(
+        "PEEPS_DIAGNOSTICS",
+        "diagnostics",
+        "false",
+        _boolean,
+        "true: every step of every task is timed, with the stack that long ones end in; asyncio's own loop only",
+    ),
+    Variable(
+        "PEEPS_LOCK_ORDER",
+        "lock_order",
+        "false",
+        _boolean,
+        "true: see every order in which asyncio locks are taken, not only those somebody waited in",
+    ),
+    Variable(
+        "PEEPS_SUPPRESS",
+        "suppress",
+        "",
+        str,
+        "a TOML file with the order risks that somebody answers for, see docs/order-risks.md",
+    ),
     Variable("PEEPS_METRICS", "metrics", "true", _boolean, "false: no metrics"),
     Variable("PEEPS_PROTOCOL_TRACE", "protocol_trace", "false", _boolean, "log each export: size and preview"),
 )
@@ -117,6 +191,16 @@ class Config:
     span_wait_ms: int
     starved_ms: int
     record: bool
+    leaks_every_s: int
+    lock_order: bool
+    suppress: str
+    probe_asyncio: bool
+    probe_threads: bool
+    sample_hz: int
+    cpu_budget_percent: float
+    bytes_budget: int
+    diagnostics: bool
+    watchdog: bool
     metrics: bool
     protocol_trace: bool
     problems: tuple[str, ...] = ()

@@ -23,7 +23,7 @@ from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from . import agent
+from .interpreter_internals import is_main
 
 _DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
@@ -35,9 +35,11 @@ class PeepsInstrumentor(BaseInstrumentor):
         return ()
 
     def _instrument(self, **kwargs: Any) -> None:
-        agent.start()
+        _start()
 
     def _uninstrument(self, **kwargs: Any) -> None:
+        from . import agent
+
         agent.stop()
 
 
@@ -45,4 +47,12 @@ def post_instrument() -> None:
     """Entry point `opentelemetry_post_instrument`. Never raises."""
     disabled = {name.strip() for name in os.environ.get(_DISABLED, "").split(",")}
     if "peeps" not in disabled:
+        _start()
+
+
+def _start() -> None:
+    """Not in a subinterpreter: there even our imports would fail."""
+    if is_main():
+        from . import agent
+
         agent.start()

@@ -11,13 +11,17 @@ from typing import Any
 from .. import semconv
 from ..model import Confidence, Edge, Finding, Frame, Level, Node, NodeKind, Snapshot
 from ..model.wire import Encoder
+from ..probes import application
 from ..version import __version__
 from ..watcher.sink import Look
+from ..watcher.stalls import Stall
 from .otel_names import LoggerProvider, SeverityNumber, empty_context
 
 _LONG_NS = 5_000_000_000
 _NODES_MOST = 200  # per look
 _CORE_MOST = 128
+_STALLS_MOST = 20  # per look
+_SITES_MOST = 20
 _SEVERITY = {
     Level.PROVEN: SeverityNumber.ERROR,
     Level.LIKELY: SeverityNumber.ERROR,
@@ -37,10 +41,12 @@ class Events:
         self._logger = provider.get_logger(semconv.SCOPE, __version__, schema_url=semconv.SCHEMA_URL)
         self._nodes = nodes
         self._told: dict[str, Node] = {}
+        self._waiting: dict[str, Node] = {}  # tasks that wait for something of this program
         self._encoder = Encoder() if snapshots else None
 
     def forget(self) -> None:
         self._told.clear()
+        self._waiting.clear()
         self._encoder = None if self._encoder is None else Encoder()
 
     def take(self, look: Look) -> None:
@@ -51,6 +57,9 @@ class Events:
             self._finding(finding, semconv.FINDING_OPEN, snapshot.time_ns)
         for finding in look.resolved:
             self._finding(finding, semconv.FINDING_RESOLVED, snapshot.time_ns)
+        for stall in look.stalls[:_STALLS_MOST]:
+            self._stall(stall)
+        self._keep_waiting(look)
         if self._nodes == "none":
             return
         for node in self._due(look):
@@ -60,6 +69,17 @@ class Events:
         for node_id in gone:
             self._gone(self._told.pop(node_id), snapshot)
 
+    def _keep_waiting(self, look: Look) -> None:
+        if look.snapshot.sequence == 1:  # a new stream: all that there is counts as changed
+            self._waiting.clear()
+        for _, node in look.difference.changed:
+            if node.kind is NodeKind.TASK and node.wait is not None and look.observation.edges.get(node.id):
+                self._waiting[node.id] = node
+            else:
+                self._waiting.pop(node.id, None)
+        for node in look.difference.gone:
+            self._waiting.pop(node.id, None)
+
     def _due(self, look: Look) -> list[Node]:
         """The nodes to tell of: new ones, and told ones that have changed."""
         nodes = look.observation.nodes
@@ -67,7 +87,7 @@ class Events:
             wanted = [node.id for node in nodes.values()]
         else:
             wanted = [node_id for finding in look.findings for node_id in _members(finding)]
-            wanted += [node.id for node in nodes.values() if _waits_long(node, look)]
+            wanted += [node.id for node in self._waiting.values() if _waits_long(node, look)]
             wanted += self._told
         changed = (nodes[i] for i in dict.fromkeys(wanted) if i in nodes and self._told.get(i) is not nodes[i])
         return [node for node, _ in zip(changed, range(_NODES_MOST), strict=False)]
@@ -114,17 +134,43 @@ class Events:
                         ("wait_source", link.wait_source),
                         ("hold_since_ns", link.hold_since_ns),
                         ("hold_source", link.hold_source),
+                        ("holder_doing", link.holder_doing or None),
                     )
                     if value is not None
                 }
                 for link in finding.evidence[:_CORE_MOST]
             ],
         }
+        if finding.blocked_sites:
+            attributes[semconv.FINDING_BLOCKED_SITES] = [site._asdict() for site in finding.blocked_sites[:_SITES_MOST]]
+        if finding.break_first:
+            attributes[semconv.FINDING_BREAK_FIRST] = finding.break_first
+        if finding.look_at:
+            attributes[semconv.FINDING_LOOK_AT] = finding.look_at
         opened = state == semconv.FINDING_OPEN
         severity = _SEVERITY[finding.level] if opened else SeverityNumber.INFO
         kind = finding.kind.value.upper().replace("_", " ")
         body = f"{kind}, {finding.level.value}: {finding.title}" if opened else f"resolved: {finding.title}"
         self._emit(semconv.EVENT_FINDING, time_ns, severity, body, attributes)
+
+    def _stall(self, stall: Stall) -> None:
+        """A callback that kept its loop for long, and has given it back."""
+        attributes: dict[str, Any] = {
+            semconv.LOOP_STALLED_SINCE: stall.since_ns,
+            semconv.LOOP_STALL_DURATION: stall.duration_ns,
+            semconv.THREAD_NAME: stall.thread_name,
+            semconv.CODE_STACKTRACE: stack_text(stall.stack),
+        }
+        if stall.native_id is not None:
+            attributes[semconv.THREAD_ID] = stall.native_id
+        if stall.task_name:
+            attributes[semconv.NODE_NAME] = stall.task_name
+        frame = application.innermost(stall.stack)
+        place = f" at {application.source(frame)}" if frame is not None else ""
+        what = f"task {stall.task_name}" if stall.task_name else "a callback"
+        body = f"{what} kept the event loop of {stall.thread_name} for {stall.duration_ns / 1e9:.3g} s{place}"
+        ended_ns = stall.since_ns + stall.duration_ns
+        self._emit(semconv.EVENT_LOOP_STALL, ended_ns, SeverityNumber.WARN, body, attributes)
 
     def _node(self, node: Node, edges: tuple[Edge, ...], snapshot: Snapshot) -> None:
         attributes = _identity(node, snapshot)
@@ -195,10 +241,7 @@ def _members(finding: Finding) -> list[str]:
 
 
 def _waits_long(node: Node, look: Look) -> bool:
-    wait = node.wait
-    if wait is None or node.kind is not NodeKind.TASK or look.snapshot.time_ns - wait.since_ns < _LONG_NS:
-        return False
-    return bool(look.observation.edges.get(node.id))
+    return node.wait is not None and look.snapshot.time_ns - node.wait.since_ns >= _LONG_NS
 
 
 def _sentence(node: Node) -> str:

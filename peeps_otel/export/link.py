@@ -15,8 +15,9 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
+import requests
 from opentelemetry.exporter.otlp.proto.http import Compression
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
 
@@ -33,9 +34,11 @@ from .otel_names import (
     suppressed,
 )
 from .quiet import quiet
+from .request import REQUEST_HEADER
 
 THREAD_NAME = "peeps-link"
 _QUEUE = 4  # snapshots; more would only be older
+_ANSWERS = 16
 _TIMEOUT_S = 2.0
 _RETRY_S = 1.0
 _PREVIEW = 200
@@ -52,39 +55,61 @@ class Outgoing(NamedTuple):
 class Link:
     """`send` and `close` are called from the watcher thread; the delivery happens elsewhere.
 
-    `request_key_frame` is called, on the link's thread, when a snapshot was lost.
+    `request_key_frame` is called, on the link's thread, when a snapshot was lost; `asked` when the collector's answer
+    to one carried a request.
     """
 
     def __init__(
-        self, endpoint: str, resource: Resource, request_key_frame: Callable[[], None], protocol_trace: bool
+        self,
+        endpoint: str,
+        resource: Resource,
+        request_key_frame: Callable[[], None],
+        protocol_trace: bool,
+        asked: Callable[[str], None] = lambda header: None,
     ) -> None:
         self._endpoint = endpoint
         self._resource = resource
         self._request_key_frame = request_key_frame
         self._protocol_trace = protocol_trace
+        self._asked = asked
+        self.cpu_ns = self.sent = 0
+        """Since the process began: processor time of the link's thread, bytes of snapshots handed to the network."""
         self._reset()
 
     def _reset(self) -> None:
+        self._open()
+        self.dropped = 0
+        self._complained = False
+
+    def _open(self) -> None:
         self._encoder = Encoder()
         self._queue: deque[Outgoing] = deque()
+        self._answers: deque[LogRecord] = deque(maxlen=_ANSWERS)
         self._wake = threading.Condition()
         self._closing = False
         self._thread: threading.Thread | None = None
-        self.dropped = 0
-        self._complained = False
+        self._cpu_before_ns = self.cpu_ns
         self._exporter: OTLPLogExporter | None = None
 
     def after_fork_in_child(self, resource: Resource) -> None:
         """Connections of the parent are not ours."""
         self._resource = resource
+        self.cpu_ns = self.sent = 0
         self._reset()
 
     def send(self, snapshot: Snapshot) -> None:
         """Encodes and queues. Never blocks on the network."""
+        if self._closing:  # the watcher had paused
+            self._open()
         snapshot.dropped = self.dropped
         if snapshot.key_frame:
             self._encoder = Encoder()
-        outgoing = Outgoing(self._encoder.encode(snapshot), snapshot.time_ns, snapshot.sequence, snapshot.stream_id)
+        outgoing = Outgoing(
+            self._encoder.encode(snapshot, lambda: time.sleep(0)),
+            snapshot.time_ns,
+            snapshot.sequence,
+            snapshot.stream_id,
+        )
         with self._wake:
             if snapshot.key_frame:
                 self.dropped += len(self._queue)  # a complete one makes the waiting ones worthless
@@ -99,6 +124,12 @@ class Link:
             self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
             self._thread.start()
 
+    def answer(self, record: LogRecord) -> None:
+        """Sends what a request has asked for, once. On any thread; nothing was asked before the first snapshot."""
+        with self._wake:
+            self._answers.append(record)
+            self._wake.notify()
+
     def close(self, timeout_s: float = 1.0) -> None:
         """Gives what is queued a last chance of `timeout_s`."""
         with self._wake:
@@ -112,12 +143,18 @@ class Link:
     def _run(self) -> None:
         while True:
             with self._wake:
-                while not self._queue and not self._closing:
+                while not self._queue and not self._answers and not self._closing:
                     self._wake.wait()
-                if not self._queue:
-                    return
-                outgoing = self._queue.popleft()
+                answers = list(self._answers)
+                self._answers.clear()
+                outgoing = self._queue.popleft() if self._queue else None
                 closing = self._closing
+            if answers:
+                self._export(answers)
+            if outgoing is None:
+                if closing:
+                    return
+                continue
             if self._deliver(outgoing):
                 continue
             self.dropped += 1
@@ -130,24 +167,15 @@ class Link:
             time.sleep(_RETRY_S)
 
     def _deliver(self, outgoing: Outgoing) -> bool:
-        if self._exporter is None:
-            # Snapshots are small and mostly to loopback: inflating them costs the collector more than reading them.
-            self._exporter = OTLPLogExporter(
-                f"{self._endpoint}/v1/logs", timeout=_TIMEOUT_S, compression=Compression.NoCompression
-            )
-        record = ReadableLogRecord(
-            LogRecord(
-                timestamp=outgoing.time_ns,
-                observed_timestamp=outgoing.time_ns,
-                event_name=semconv.EVENT_SNAPSHOT,
-                body=outgoing.body,
-                attributes={
-                    semconv.STREAM_ID: f"{outgoing.stream_id:016x}",
-                    semconv.SEQUENCE: outgoing.sequence,
-                },
-            ),
-            self._resource,
-            InstrumentationScope(semconv.SCOPE, __version__, semconv.SCHEMA_URL),
+        record = LogRecord(
+            timestamp=outgoing.time_ns,
+            observed_timestamp=outgoing.time_ns,
+            event_name=semconv.EVENT_SNAPSHOT,
+            body=outgoing.body,
+            attributes={
+                semconv.STREAM_ID: f"{outgoing.stream_id:016x}",
+                semconv.SEQUENCE: outgoing.sequence,
+            },
         )
         if self._protocol_trace:
             _logger.info(
@@ -157,8 +185,35 @@ class Link:
                 len(outgoing.body),
                 outgoing.body[:_PREVIEW],
             )
+        self.sent += len(outgoing.body)
+        delivered = self._export([record])
+        self.cpu_ns = self._cpu_before_ns + time.thread_time_ns()
+        return delivered
+
+    def _export(self, records: list[LogRecord]) -> bool:
+        if self._exporter is None:
+            session = requests.Session()
+            session.hooks["response"].append(self._hear)
+            # Snapshots are small and mostly to loopback: inflating them costs the collector more than reading them.
+            self._exporter = OTLPLogExporter(
+                f"{self._endpoint}/v1/logs",
+                timeout=_TIMEOUT_S,
+                compression=Compression.NoCompression,
+                session=session,
+            )
+        scope = InstrumentationScope(semconv.SCOPE, __version__, semconv.SCHEMA_URL)
+        batch = [ReadableLogRecord(record, self._resource, scope) for record in records]
         try:
             with suppressed(), quiet():
-                return self._exporter.export([record]) is LogRecordExportResult.SUCCESS
+                return self._exporter.export(batch) is LogRecordExportResult.SUCCESS
         except Exception:
             return False
+
+    def _hear(self, response: requests.Response, *arguments: Any, **options: Any) -> None:
+        """The collector's answer to a snapshot may carry a request."""
+        header = response.headers.get(REQUEST_HEADER)
+        if header:
+            try:
+                self._asked(header)
+            except Exception:
+                _logger.warning("peeps: a request of the collector failed; the program is not affected", exc_info=True)

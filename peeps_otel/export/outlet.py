@@ -6,12 +6,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ..model import Snapshot
-from ..watcher.sink import Look
+from ..model import Finding, Snapshot
+from ..probes.heap_leaks import LeakReport
+from ..watcher.sink import Look, Spent
 from .events import Events
 from .link import Link
 from .metrics import Metrics
 from .otel_names import Resource
+from .request import Request, leaks_record
 from .spans import Spans
 
 _logger = logging.getLogger("peeps_otel")
@@ -40,6 +42,14 @@ class Outlet:
             if part is not None:
                 self._guard(name, lambda part=part: part.take(look))
 
+    def spent(self) -> Spent:
+        return Spent(0, 0) if self._link is None else Spent(self._link.cpu_ns, self._link.sent)
+
+    def answer(self, request: Request, report: LeakReport, findings: list[Finding]) -> None:
+        """What a request of the collector has brought. On any thread."""
+        if self._link is not None:
+            self._link.answer(leaks_record(request, report, findings))
+
     def goodbye(self, snapshot: Snapshot) -> None:
         if self._link is not None:
             self._link.send(snapshot)
@@ -48,7 +58,7 @@ class Outlet:
     def after_fork_in_child(self) -> None:
         if self._link is not None:
             self._link.after_fork_in_child(self._resource())
-        for part in (self._events, self._metrics):
+        for part in (self._events, self._spans, self._metrics):
             if part is not None:
                 part.forget()
 

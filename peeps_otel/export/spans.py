@@ -7,7 +7,7 @@ and none of the program's own spans gets another parent.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 from opentelemetry import trace
 from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
@@ -17,7 +17,7 @@ from .. import semconv
 from ..model import Confidence
 from ..probes import source_text
 from ..probes.observation import EndedTask
-from ..probes.recorder import LongWait
+from ..probes.recorder import ORIGIN, LongWait
 from ..version import __version__
 from ..watcher.sink import Look
 from .otel_names import InstrumentationScope, pipeline_of
@@ -26,13 +26,21 @@ _MOST = 500  # per look
 
 
 class Spans:
-    """On the watcher thread only. `task_ns`: shorter tasks are not told; 0: none are. `dropped` counts the rest."""
+    """On the watcher thread only. `task_ns`: shorter tasks are not told; 0: none are.
+
+    `dropped`: tasks and waits that did not become spans, by reason. Waits shorter than the recorder's threshold are not
+    among them: nobody writes them down.
+    """
 
     def __init__(self, provider: TracerProvider, task_ns: int) -> None:
         self._tracer = pipeline_of(provider, semconv.SCOPE, __version__, semconv.SCHEMA_URL)
         self._scope = InstrumentationScope(semconv.SCOPE, __version__, semconv.SCHEMA_URL)
         self._task_ns = task_ns
-        self.dropped = 0
+        self.dropped = {"short": 0, "too_many": 0}
+
+    def forget(self) -> None:
+        """After a fork: the parent's counts are not ours."""
+        self.dropped.update(dict.fromkeys(self.dropped, 0))
 
     def take(self, look: Look) -> None:
         long_tasks = [t for t in look.ended if self._task_ns and t.last_seen_ns - t.created_ns >= self._task_ns]
@@ -40,7 +48,9 @@ class Spans:
             self._task(task)
         for wait in look.long_waits[:_MOST]:
             self._wait(wait)
-        self.dropped += max(0, len(long_tasks) - _MOST) + max(0, len(look.long_waits) - _MOST)
+        if self._task_ns:
+            self.dropped["short"] += len(look.ended) - len(long_tasks)
+        self.dropped["too_many"] += max(0, len(long_tasks) - _MOST) + max(0, len(look.long_waits) - _MOST)
 
     def _task(self, task: EndedTask) -> None:
         # It ended between two looks: the middle is wrong by half an interval at most.
@@ -59,6 +69,13 @@ class Spans:
         }
         if primitive is not None:
             attributes[semconv.RESOURCE_TYPE] = f"asyncio.{type(primitive).__name__}"
+            name = _made_as(primitive)
+            if name:
+                attributes[semconv.RESOURCE_NAME] = name
+        if wait.waker is not None:
+            attributes[semconv.WAKER_SOURCE] = source_text.source_of(wait.waker.code, wait.waker.lasti)
+            if wait.waker.task:
+                attributes[semconv.WAKER_NAME] = wait.waker.task
         parent = wait.span_context if isinstance(wait.span_context, SpanContext) else None
         self._span(semconv.SPAN_WAIT, wait.began_ns, wait.ended_ns, attributes, parent)
 
@@ -98,6 +115,18 @@ class Spans:
 def current_span_context() -> object:
     """For the recorder: the trace context of the calling task."""
     return trace.get_current_span().get_span_context()
+
+
+def _made_as(primitive: object) -> str:
+    """The name that a primitive was given where it was made, if that was recorded. Past any `__getattr__`."""
+    try:
+        origin: object = object.__getattribute__(primitive, ORIGIN)
+    except AttributeError:
+        return ""
+    if type(origin) is not tuple:
+        return ""
+    code, lasti = cast("tuple[Any, ...]", origin)[:2]
+    return source_text.assigned_name(code, lasti)
 
 
 def _code(source: str) -> dict[str, Any]:

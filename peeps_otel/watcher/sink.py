@@ -4,15 +4,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from ..model import Finding, Snapshot
 from ..probes.observation import EndedTask, Observation
 from ..probes.recorder import LongWait
+from .assembly import Difference
+from .stalls import Stall
 
 
-class Look(Protocol):
-    """What one look brought."""
+class Spent(NamedTuple):
+    """By a sink's own threads, since the process began: processor time in nanoseconds, bytes that left the process."""
+
+    cpu_ns: int
+    sent: int
+
+
+@dataclass(slots=True)
+class Upkeep:
+    """What watching cost of late, and what it left out. Loads: 1.0 is the whole budget."""
+
+    cpu_ns: int = 0  # of the watcher's thread and the sink's, since the process began
+    sent: int = 0
+    interval_ns: int = 0
+    steps_shed: int = 0
+    cpu_load: float = 0.0
+    byte_load: float = 0.0
+    histograms: bool = True
+
+
+@dataclass(slots=True)
+class Look:
+    """What one look brought. `lags`: the longest lag of late of each event loop, in nanoseconds, by the name of its
+    thread."""
 
     observation: Observation
     snapshot: Snapshot
@@ -21,6 +46,10 @@ class Look(Protocol):
     resolved: Sequence[Finding]
     ended: Sequence[EndedTask]
     long_waits: Sequence[LongWait]
+    difference: Difference = field(default_factory=lambda: Difference([], []))
+    stalls: Sequence[Stall] = ()
+    lags: dict[str, int] = field(default_factory=dict[str, int])
+    upkeep: Upkeep = field(default_factory=Upkeep)
 
 
 class Sink(Protocol):
@@ -28,8 +57,10 @@ class Sink(Protocol):
 
     def take(self, look: Look) -> None: ...
 
+    def spent(self) -> Spent: ...
+
     def goodbye(self, snapshot: Snapshot) -> None:
-        """The process ends. May block for a second at most."""
+        """The process ends, or the watcher pauses. May block for a second at most; `take` may follow."""
         ...
 
     def after_fork_in_child(self) -> None: ...

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The watcher: a daemon thread that looks, diagnoses and hands on.
+"""The watcher: a daemon thread that looks, samples, diagnoses and hands on.
 
 It is not on any event loop, so it works when a loop is blocked. It takes no lock of the program and never raises into
 it.
@@ -10,40 +10,34 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
 
 from ..diagnosis import Diagnoser, Thresholds
-from ..model import Edge, EdgeKind, Finding, Graph, NodeKind, Snapshot
+from ..model import Finding
 from ..probes.ensemble import Ensemble
-from ..probes.observation import EndedTask, Observation
 from ..probes.recorder import LongWait, Recorder
 from .assembly import Assembler
-from .clock import Clock
+from .governor import Detail, Governor
+from .history import History, TaskView, lags
 from .ledger import Ledger
-from .sink import Sink
+from .profile import Profile
+from .rule import Rule
+from .sampler import Sampler
+from .sink import Look, Sink, Upkeep
+from .waits import Waits
 
 THREAD_NAME = "peeps-watcher"
-_WAIT_EDGES = frozenset({EdgeKind.NEEDS, EdgeKind.HELD_BY, EdgeKind.TOUCHES})
 _LONG_WAITS_MOST = 1000  # per look
+_LEAST_NS = 10_000_000  # between a look and the next
+_CLOCKS_NS = 1_000_000  # two clocks may differ by this much
 _logger = logging.getLogger("peeps_otel")
 
 
-@dataclass(slots=True)
-class Looked:
-    """What one look brought (a `sink.Look`)."""
-
-    observation: Observation
-    snapshot: Snapshot
-    findings: Sequence[Finding]
-    opened: Sequence[Finding]
-    resolved: Sequence[Finding]
-    ended: Sequence[EndedTask]
-    long_waits: Sequence[LongWait]
-
-
 class Watcher:
-    """Owns the thread. `start` and `stop` from any thread, `after_fork_in_child` from the fork hook."""
+    """Owns the thread. `start` and `stop` from any thread and in turns, `after_fork_in_child` from the fork hook.
+
+    `tasks`: what the samples are told of tasks, None: no samples. `exact_steps`: steps are timed. `sample_ns`: between
+    two samples of the threads, 0: none. `cpu_percent`, `bytes_per_s`: the budgets, 0: no limit.
+    """
 
     def __init__(
         self,
@@ -54,33 +48,72 @@ class Watcher:
         interval_ns: int,
         key_frame_ns: int,
         starved_ns: int,
+        tasks: TaskView | None = None,
+        sample_ns: int = 50_000_000,
+        cpu_percent: float = 1.0,
+        bytes_per_s: int = 65536,
+        exact_steps: bool = False,
     ) -> None:
         self._probes = probes
         self._recorder = recorder
         self._sink = sink
-        self._interval_ns = interval_ns
+        self._interval_ns, self._key_frame_ns = interval_ns, key_frame_ns
+        self._sample_ns = sample_ns if tasks is not None else 0
+        self._cpu_percent, self._bytes_per_s = cpu_percent, bytes_per_s
         self._thresholds = Thresholds(starved_ns=starved_ns)
-        self._assembler = Assembler(key_frame_ns)
+        self._assembler = Assembler(key_frame_ns, self._pause)
+        self._sampler = Sampler(tasks.loops) if tasks is not None else None
+        self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
+        self.rules: list[Rule] = []
+        """Diagnoses of their own, asked after each look. To be filled before `start`."""
         self._complained = False
-        self.cpu_ns = 0  # of the watcher thread, since it started
+        self._cpu_before_ns = 0  # of threads of ours that have ended
+        self.cpu_ns = 0  # of the watcher's threads, since the process began
         self._reset()
 
     def _reset(self) -> None:
         self._stopping = threading.Event()
+        self._wake = threading.Event()
         self._thread: threading.Thread | None = None
         self._ledger = Ledger()
         self._diagnoser = Diagnoser(self._thresholds)
+        self._waits = Waits()
+        self.governor = Governor(
+            interval_ns=self._interval_ns,
+            key_frame_ns=self._key_frame_ns,
+            sample_ns=self._sample_ns,
+            cpu_percent=self._cpu_percent,
+            bytes_per_s=self._bytes_per_s,
+            now_ns=time.monotonic_ns(),
+        )
+        self._sample_due_ns = 0
+        self._sampling_ns = 0
+        self._samples = 0
+        self._told_stalls: set[int] = set()
 
     @property
     def open_findings(self) -> list[Finding]:
         return list(self._ledger.open.values())
 
+    @property
+    def profile(self) -> Profile | None:
+        """The stacks that were sampled; None where none are."""
+        return None if self._sampler is None or not self._sample_ns else self._sampler.profile
+
     def request_key_frame(self) -> None:
         self._assembler.request_key_frame()
 
+    def attention(self) -> None:
+        """Somebody is looking: for a quarter of a minute, looks come often, the first at once. From any thread."""
+        self.governor.attention(time.monotonic_ns())
+        self._wake.set()
+
     def start(self) -> None:
+        """Begins to watch, under a new stream, also after `stop`."""
         if self._thread is not None:
             return
+        self._reset()
+        self._assembler.restart()
         self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
         self._thread.start()
 
@@ -90,7 +123,9 @@ class Watcher:
         if thread is None:
             return
         self._stopping.set()
+        self._wake.set()
         thread.join(timeout_s)
+        self._cpu_before_ns = self.cpu_ns
         try:
             self._sink.goodbye(self._assembler.goodbye(time.time_ns()))
         except Exception:
@@ -99,69 +134,138 @@ class Watcher:
     def after_fork_in_child(self) -> None:
         """The child has one thread and its own tasks: everything starts again, under new ids."""
         running = self._thread is not None
-        self._reset()
+        self._thread = None
+        self.cpu_ns = self._cpu_before_ns = 0
         self._probes.forget()
-        self._assembler.restart()
+        for part in (self._sampler, self._history, *self.rules):
+            if part is not None:
+                part.forget()
         self._recorder.long_waits.clear()
         self._sink.after_fork_in_child()
         if running:
             self.start()
 
     def _run(self) -> None:
-        clock = Clock(self._interval_ns, time.monotonic_ns())
-        due_ns = time.monotonic_ns()
-        stopping = self._stopping
+        stopping, wake = self._stopping, self._wake
+        look_due_ns = self._sample_due_ns = time.monotonic_ns()
         while not stopping.is_set():
-            suspicious = False
+            now_ns = time.monotonic_ns()
             try:
-                suspicious = self.look(clock)
+                if now_ns >= look_due_ns:
+                    suspicious = self.look()
+                    now_ns = time.monotonic_ns()
+                    look_due_ns = max(look_due_ns + self.governor.next_ns(now_ns, False), now_ns + _LEAST_NS)
+                    if suspicious:
+                        look_due_ns = min(look_due_ns, now_ns + self.governor.next_ns(now_ns, True))
+                elif self._sample_ns and now_ns >= self._sample_due_ns:
+                    self._sample()
+                    if self._new_stall():
+                        look_due_ns = now_ns
             except Exception:
                 self._complain()
-            now_ns = time.monotonic_ns()
-            due_ns = max(due_ns + clock.next_ns(now_ns, suspicious), now_ns + 10_000_000)
-            if suspicious:
-                due_ns = min(due_ns, now_ns + clock.next_ns(now_ns, True))
-            stopping.wait((due_ns - now_ns) / 1e9)
+                look_due_ns = max(look_due_ns, time.monotonic_ns() + self._interval_ns)
+            due_ns = min(look_due_ns, self._sample_due_ns) if self._sample_ns else look_due_ns
+            if wake.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9)):
+                wake.clear()
+                look_due_ns = min(look_due_ns, time.monotonic_ns())
 
-    def look(self, clock: Clock) -> bool:
+    def _sample(self) -> None:
+        """At absolute times, so that what a sample costs does not slow down the next."""
+        assert self._sampler is not None
+        cpu_ns = time.thread_time_ns()
+        period_ns = self.governor.sample_ns or self._sample_ns
+        self._sample_due_ns = max(self._sample_due_ns + period_ns, time.monotonic_ns())
+        self._sampler.sample()
+        cost_ns = time.thread_time_ns() - cpu_ns
+        self._samples += 1
+        self._sampling_ns += cost_ns
+
+    def _new_stall(self) -> bool:
+        """Whether a loop has been stalled for long enough to be worth a look that has not been taken."""
+        now_ns = time.monotonic_ns()
+        least_ns = self._thresholds.loop_blocked_ns + _CLOCKS_NS
+        assert self._sampler is not None
+        stalled = {watch.since_ns for watch in self._sampler.watches.values() if watch.stalled_for(now_ns) >= least_ns}
+        new = bool(stalled - self._told_stalls)
+        self._told_stalls = stalled
+        return new
+
+    def _pause(self) -> None:
+        """Lets the other threads run, in the middle of a look; takes the sample that is due."""
+        time.sleep(0)
+        if self._sample_ns and time.monotonic_ns() >= self._sample_due_ns:
+            self._sample()
+
+    def look(self) -> bool:
         """One look, handed to the sink. Returns whether the next should come soon."""
         cpu_ns, began_ns = time.thread_time_ns(), time.perf_counter_ns()
         now_ns = time.time_ns()
-        observation = self._probes.look(now_ns)
-        findings = self._diagnoser.look(wait_graph(observation), now_ns)
+        governor, detail = self.governor, self.governor.detail
+        self._probes.shared.with_lines = detail < Detail.NO_STACKS
+        observation = self._probes.look(now_ns, self._pause)
+        if self._history is not None:
+            try:
+                self._history.write(observation, self._probes.shared, now_ns)
+            except Exception:
+                observation.coverage.append("samples: not in this look")
+                self._complain()
+        observation.shed += governor.shed
+        self._assembler.key_frame_ns = governor.key_frame_ns
+        snapshot = self._assembler.assemble(observation, now_ns, detail < Detail.NO_IDLE_EDGES)
+        difference = self._assembler.difference
+        findings = self._diagnoser.look(self._waits.update(difference, observation), now_ns, self._pause)
+        for rule in self.rules:
+            findings += rule.look(observation, findings, now_ns)
         changes = self._ledger.update(findings)
-        snapshot = self._assembler.assemble(observation, now_ns)
-        snapshot.interval_ns = clock.interval_ns
+        snapshot.interval_ns = governor.interval_ns
         long_waits: list[LongWait] = []
         while self._recorder.long_waits and len(long_waits) < _LONG_WAITS_MOST:
             long_waits.append(self._recorder.long_waits.popleft())
         snapshot.cpu_ns = time.thread_time_ns() - cpu_ns
         snapshot.duration_ns = time.perf_counter_ns() - began_ns
+        watches = [] if self._sampler is None else list(self._sampler.watches.values())
+        stalls = [] if self._sampler is None else self._sampler.take_stalls()
         self._sink.take(
-            Looked(observation, snapshot, findings, changes.opened, changes.resolved, observation.ended, long_waits)
+            Look(
+                observation,
+                snapshot,
+                findings,
+                changes.opened,
+                changes.resolved,
+                observation.ended,
+                long_waits,
+                difference,
+                stalls,
+                lags(watches),
+                self._upkeep(),
+            )
         )
-        self.cpu_ns += time.thread_time_ns() - cpu_ns
+        self._account(time.thread_time_ns() - cpu_ns, snapshot.key_frame)
         return self._diagnoser.unconfirmed
+
+    def _account(self, look_ns: int, key_frame: bool) -> None:
+        per_sample_ns = self._sampling_ns // self._samples if self._samples else 0
+        if self._samples > 200:  # the average of late
+            self._samples, self._sampling_ns = 100, 100 * per_sample_ns
+        self.cpu_ns = self._cpu_before_ns + time.thread_time_ns()
+        spent = self._sink.spent()
+        self.governor.spent(
+            time.monotonic_ns(), self.cpu_ns + spent.cpu_ns, spent.sent, look_ns, per_sample_ns, key_frame
+        )
+
+    def _upkeep(self) -> Upkeep:
+        governor, spent = self.governor, self._sink.spent()
+        return Upkeep(
+            cpu_ns=self.cpu_ns + spent.cpu_ns,
+            sent=spent.sent,
+            interval_ns=governor.interval_ns,
+            steps_shed=len(governor.shed),
+            cpu_load=governor.cpu_load,
+            byte_load=governor.byte_load,
+            histograms=governor.detail < Detail.NO_HISTOGRAMS,
+        )
 
     def _complain(self) -> None:
         if not self._complained:
             self._complained = True
             _logger.warning("peeps: a look failed; the program is not affected, the picture may be", exc_info=True)
-
-
-def wait_graph(observation: Observation) -> Graph:
-    """The part of an observation that a diagnosis needs: who waits for something of this program, and for what."""
-    edges: list[Edge] = []
-    nodes = {
-        node_id: node
-        for node_id, node in observation.nodes.items()
-        if node.kind is not NodeKind.TASK or (node.wait is not None and observation.edges.get(node_id))
-    }
-    for node_id in nodes:
-        edges.extend(edge for edge in observation.edges.get(node_id, ()) if edge.kind in _WAIT_EDGES)
-    # Tasks that are awaited, or have a queue in their hands, are nodes too, whatever they do themselves.
-    for edge in edges:
-        for end in (edge.src, edge.dst):
-            if end not in nodes and end in observation.nodes:
-                nodes[end] = observation.nodes[end]
-    return Graph(nodes, edges)

@@ -27,6 +27,7 @@ from peeps_otel.export.spans import Spans, current_span_context
 from peeps_otel.model import Snapshot
 from peeps_otel.model.wire import Decoder
 from peeps_otel.probes.asyncio_probe import AsyncioProbe
+from peeps_otel.probes.ensemble import Ensemble
 from peeps_otel.probes.recorder import Recorder
 from peeps_otel.watcher.thread import Watcher
 
@@ -50,6 +51,10 @@ async def _program(finish: threading.Event, tracer: Any) -> None:
         with tracer.start_as_current_span("request"):
             await gate.wait()
 
+    async def blocks() -> None:
+        time.sleep(0.4)
+
+    await asyncio.create_task(blocks(), name="blocks")
     gate = asyncio.Event()
     stuck = [asyncio.create_task(one(), name="one"), asyncio.create_task(other(), name="other")]
     waiting = asyncio.create_task(late(gate), name="late")
@@ -77,7 +82,7 @@ class _Backend:
             link=None,
             events=Events(self.loggers, "matter", snapshots),
             spans=Spans(self.tracers, 50_000_000),
-            metrics=Metrics(self.meters),
+            metrics=Metrics(self.meters, lambda: {"short": 3, "too_many": 0}),
             resource=lambda: resource,
         )
 
@@ -95,7 +100,14 @@ def backend() -> _Backend:
     probe.install()
     second = 1_000_000_000
     watcher = Watcher(
-        probe, recorder, backend.outlet, interval_ns=second // 20, key_frame_ns=30 * second, starved_ns=2 * second
+        Ensemble([probe]),
+        recorder,
+        backend.outlet,
+        cpu_percent=0,
+        tasks=probe,
+        interval_ns=second // 20,
+        key_frame_ns=30 * second,
+        starved_ns=2 * second,
     )
     finish = threading.Event()
     tracer = backend.tracers.get_tracer("shop")
@@ -191,6 +203,49 @@ def test_the_metrics(backend: _Backend) -> None:
     }
     assert found[semconv.METRIC_WATCHER_CPU_TIME] == "s"
     assert set(found) <= {value for key, value in vars(semconv).items() if key.startswith("METRIC_")}
+
+
+def test_a_stall_is_an_event_when_it_is_over(backend: _Backend) -> None:
+    stalls = [s for s in backend.events(semconv.EVENT_LOOP_STALL) if s.attributes.get(semconv.NODE_NAME) == "blocks"]
+    assert len(stalls) == 1
+    (stall,) = stalls
+    assert stall.attributes[semconv.LOOP_STALL_DURATION] >= 100_000_000
+    assert stall.attributes[semconv.THREAD_ID] > 0
+    assert "in _program.<locals>.blocks" in stall.attributes[semconv.CODE_STACKTRACE].splitlines()[-1]
+    assert stall.body.startswith("task blocks kept the event loop of ")
+    assert stall.severity_text == "WARN"
+
+
+def _points(backend: _Backend) -> dict[str, list[Any]]:
+    data = backend.reader.get_metrics_data()
+    assert data is not None
+    return {m.name: list(m.data.data_points) for r in data.resource_metrics for s in r.scope_metrics for m in s.metrics}
+
+
+def test_waits_and_holds_are_histograms_by_line(backend: _Backend) -> None:
+    points = _points(backend)
+    waits = {str(point.attributes[semconv.SOURCE]): point for point in points[semconv.METRIC_WAIT_DURATION]}
+    (gate,) = [p for p in waits.values() if p.attributes[semconv.RESOURCE_TYPE] == "asyncio.Event"]
+    assert (gate.count, gate.explicit_bounds[0]) == (1, 0.005)
+    assert 0.02 <= gate.sum < 5
+    assert all(source.rpartition(":")[2].isdigit() for source in waits)
+    holds = points[semconv.METRIC_HOLD_DURATION]
+    assert sum(point.count for point in holds) >= 2  # the deadlocked locks, given back when it was broken
+
+
+def test_what_watching_costs_and_loops_do_is_metrics(backend: _Backend) -> None:
+    points = _points(backend)
+    assert sum(point.value for point in points[semconv.METRIC_LOOP_STALL_TIME]) >= 0.1
+    assert points[semconv.METRIC_WATCHER_CPU_TIME][0].value > 0
+    assert points[semconv.METRIC_WATCHER_INTERVAL][0].value == 0.05
+    assert {point.attributes[semconv.WATCHER_BUDGET] for point in points[semconv.METRIC_WATCHER_LOAD]} == {
+        "cpu",
+        "bytes",
+    }
+    drops = {point.attributes[semconv.DROP_REASON]: point.value for point in points[semconv.METRIC_SPAN_DROPPED]}
+    assert drops == {"short": 3, "too_many": 0}
+    tasks = {point.attributes[semconv.STATE]: point.value for point in points[semconv.METRIC_TASK_COUNT]}
+    assert all(count >= 0 for count in tasks.values())
 
 
 def test_a_link_without_a_collector_drops_counts_and_asks_for_a_key_frame() -> None:

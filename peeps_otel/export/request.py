@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the collector may ask of a process, and how the process answers.
+
+Snapshots go one way, over OTLP/HTTP. The collector's answer to one may carry a request in a header, so nothing of ours
+listens anywhere, and whoever can ask is whom the program was told to report to. A request can only start a diagnosis:
+it cannot read, change or stop anything. An OpenTelemetry Collector in between drops the header; requests then go
+unanswered, which the asker is told.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any, NamedTuple
+
+from .. import semconv
+from ..model import Finding
+from ..probes.heap_leaks import LeakReport
+from .otel_names import LogRecord, SeverityNumber, empty_context
+
+REQUEST_HEADER = "peeps-request"
+LEAKS = "leaks"
+ATTENTION = "attention"
+_FORM = re.compile(r"([a-z]{1,32});id=([0-9a-f]{1,32})")
+
+
+class Request(NamedTuple):
+    """`leaks;id=0123abcd`."""
+
+    kind: str
+    id: str
+
+    @classmethod
+    def parse(cls, header: str) -> Request | None:
+        """None for anything else."""
+        found = _FORM.fullmatch(header.strip())
+        return None if found is None else cls(found[1], found[2])
+
+
+def leaks_record(request: Request, report: LeakReport, findings: list[Finding]) -> LogRecord:
+    """The event `peeps.leaks`: what a leak check has looked at. The leaks themselves are findings."""
+    tasks = sum(node.startswith("task:") for finding in findings for node in (*finding.core, *finding.blocked))
+    attributes: dict[str, Any] = {
+        semconv.LEAKS_REQUEST: request.id,
+        semconv.LEAKS_TASKS: len(report.lost),
+        semconv.LEAKS_BLOCKED: report.blocked,
+        semconv.LEAKS_OBJECTS: report.objects,
+        semconv.LEAKS_DURATION: report.duration_ns,
+        semconv.LEAKS_FINDINGS: [finding.id for finding in findings],
+    }
+    if report.pause_ns is not None:
+        attributes[semconv.LEAKS_PAUSE] = report.pause_ns
+    if report.in_process:
+        attributes[semconv.LEAKS_IN_PROCESS] = report.in_process
+    if report.not_run:
+        attributes[semconv.LEAKS_NOT_RUN] = report.not_run
+    now_ns = time.time_ns()
+    return LogRecord(
+        timestamp=now_ns,
+        observed_timestamp=now_ns,
+        context=empty_context(),
+        severity_number=SeverityNumber.INFO,
+        severity_text=SeverityNumber.INFO.name,
+        event_name=semconv.EVENT_LEAKS,
+        body=_sentence(report, tasks),
+        attributes=attributes,
+    )
+
+
+def _sentence(report: LeakReport, tasks: int) -> str:
+    if report.not_run:
+        return f"no leak check was made: {report.not_run}"
+    return f"{tasks} of {report.blocked} blocked tasks can be woken by nobody"

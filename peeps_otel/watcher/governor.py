@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What watching may cost, and what is left out when it would cost more.
+
+Two budgets, both measured on ourselves: processor time of our threads and bytes that leave the process. Whoever is over
+budget first loses detail, step by step; only then do the looks come less often. In the first seconds and while somebody
+is looking, five times as much may be spent.
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+EAGER_NS = 5_000_000_000
+EAGER_INTERVAL_NS = 250_000_000
+CONFIRM_NS = 100_000_000
+INTERVAL_MOST_NS = 60_000_000_000
+_ATTENTION_NS = 15_000_000_000
+_GENEROUS = 5
+_MEMORY_NS = 10_000_000_000  # over which spending is averaged
+_RELAX_NS = 10_000_000_000
+_RELAX_MOST_NS = 600_000_000_000
+_SAMPLING_SHARE = 0.4  # of the processor budget
+_KEY_FRAME_SHARE = 0.5  # of the byte budget
+
+
+class Detail(IntEnum):
+    """What is shed, in this order; each includes those before it."""
+
+    ALL = 0
+    NO_STACKS = 1
+    NO_HISTOGRAMS = 2
+    NO_IDLE_EDGES = 3
+
+
+WORDS = {
+    Detail.NO_STACKS: "stacks and source lines",
+    Detail.NO_HISTOGRAMS: "histograms",
+    Detail.NO_IDLE_EDGES: "edges of nodes that do not wait",
+}
+
+
+class Governor:
+    """Clock of the looks and samples. For the watcher thread only, but for `attention`.
+
+    `cpu_percent`: of one core; `bytes_per_s`; 0: no limit. All times by one monotonic clock, in nanoseconds.
+    """
+
+    def __init__(
+        self,
+        *,
+        interval_ns: int,
+        key_frame_ns: int,
+        sample_ns: int,
+        cpu_percent: float,
+        bytes_per_s: int,
+        now_ns: int,
+    ) -> None:
+        self._wanted_ns = interval_ns
+        self._wanted_key_frame_ns = key_frame_ns
+        self._wanted_sample_ns = sample_ns
+        self._cpu_share = cpu_percent / 100
+        self._bytes_per_s = bytes_per_s
+        self._eager_until_ns = now_ns + EAGER_NS
+        self._attention_until_ns = 0
+        self._last_ns = now_ns
+        self._last_cpu_ns = self._last_bytes = 0
+        self._changed_ns = now_ns
+        self._relax_ns = _RELAX_NS
+        self.cpu_load = self.byte_load = 0.0
+        """What was spent of late, 1.0 being the budget."""
+        self._look_cpu_ns = 0.0
+        self._look_bytes = 0.0
+        self.detail = Detail.ALL
+        self.interval_ns = interval_ns
+        """The interval between two looks, as far as the budgets go."""
+        self.key_frame_ns = key_frame_ns
+        self.sample_ns = sample_ns
+        """Between two samples of the threads; 0: none are taken."""
+
+    def attention(self, now_ns: int) -> None:
+        """Somebody is looking: for a while, looks come often. From any thread."""
+        self._attention_until_ns = now_ns + _ATTENTION_NS
+
+    def is_generous(self, now_ns: int) -> bool:
+        return now_ns < max(self._eager_until_ns, self._attention_until_ns)
+
+    @property
+    def shed(self) -> list[str]:
+        """What is left out at present, in words."""
+        words = [text for detail, text in WORDS.items() if detail <= self.detail]
+        if self.interval_ns > self._wanted_ns:
+            words.append(f"looks: one in {self.interval_ns / 1e9:.3g} s instead of {self._wanted_ns / 1e9:.3g} s")
+        if self.sample_ns > self._wanted_sample_ns > 0:
+            words.append(f"thread samples: {1e9 / self.sample_ns:.3g} a second")
+        return words
+
+    def next_ns(self, now_ns: int, suspicious: bool) -> int:
+        """Nanoseconds until the next look."""
+        interval = self.interval_ns
+        if self.is_generous(now_ns):
+            interval = min(interval, max(EAGER_INTERVAL_NS, self._paced(_GENEROUS)))
+        if suspicious:
+            interval = min(interval, max(CONFIRM_NS, self._paced(2 * _GENEROUS)))
+        return interval
+
+    def _paced(self, factor: float) -> int:
+        """The interval at which looks alone spend `factor` times the processor budget."""
+        return int(self._look_cpu_ns / (self._cpu_share * factor)) if self._cpu_share else 0
+
+    def spent(self, now_ns: int, cpu_ns: int, sent: int, look_cpu_ns: int, sampling_ns: int, key_frame: bool) -> None:
+        """After each look. `cpu_ns`, `sent`: totals of the process's life; `look_cpu_ns`: of this look; `sampling_ns`:
+        of one sample, on average; `key_frame`: whether this look's snapshot was complete."""
+        elapsed = max(1, now_ns - self._last_ns)
+        used_ns, used_bytes = cpu_ns - self._last_cpu_ns, sent - self._last_bytes
+        self._last_ns, self._last_cpu_ns, self._last_bytes = now_ns, cpu_ns, sent
+        weight = min(1.0, elapsed / _MEMORY_NS)
+        factor = _GENEROUS if self.is_generous(now_ns) else 1
+        self.cpu_load += weight * (self._load(used_ns / elapsed, self._cpu_share) / factor - self.cpu_load)
+        if not key_frame:  # those have a share of their own, and a period that keeps to it
+            load = self._load(used_bytes * 1e9 / elapsed, self._bytes_per_s * (1 - _KEY_FRAME_SHARE)) / factor
+            self.byte_load += weight * (load - self.byte_load)
+            self._look_bytes += 0.3 * (used_bytes - self._look_bytes)
+        elif self._bytes_per_s:
+            due_ns = int(used_bytes * 1e9 / (self._bytes_per_s * _KEY_FRAME_SHARE))
+            self.key_frame_ns = max(self._wanted_key_frame_ns, due_ns)
+        self._look_cpu_ns += (0.3 if self._look_cpu_ns else 1.0) * (look_cpu_ns - self._look_cpu_ns)
+        self._sampling(sampling_ns)
+        self._decide(now_ns)
+
+    @staticmethod
+    def _load(rate: float, budget: float) -> float:
+        return rate / budget if budget else 0.0
+
+    def _sampling(self, sampling_ns: int) -> None:
+        if self._wanted_sample_ns and self._cpu_share:
+            paced = int(sampling_ns / (self._cpu_share * _SAMPLING_SHARE))
+            # In steps of two, so that what is said of it does not change with every look.
+            period = self._wanted_sample_ns
+            while period < paced and period < 1_000_000_000:
+                period *= 2
+            self.sample_ns = period
+
+    def _decide(self, now_ns: int) -> None:
+        load = max(self.cpu_load, self.byte_load)
+        since = now_ns - self._changed_ns
+        if load > 1:
+            if self.detail < Detail.NO_IDLE_EDGES:
+                if since >= 2 * self._wanted_ns or load > 2:
+                    self._change(now_ns, Detail(self.detail + 1))
+                    self._relax_ns = min(2 * self._relax_ns, _RELAX_MOST_NS)
+            else:
+                self._stretch()
+        elif load < 0.5 and since >= self._relax_ns:
+            if self.interval_ns > self._wanted_ns:
+                self._changed_ns = now_ns
+                self.interval_ns = max(self._wanted_ns, self.interval_ns // 2)
+            elif self.detail > Detail.ALL:
+                self._change(now_ns, Detail(self.detail - 1))
+            else:
+                self._relax_ns = _RELAX_NS
+
+    def _stretch(self) -> None:
+        """Towards the interval at which a look like the last ones is within both budgets, with some to spare. It
+        doubles at most: a collector takes a process for silent that is late by more than it has told last."""
+        left = 1 - _SAMPLING_SHARE if self.sample_ns else 1.0
+        by_cpu = self._look_cpu_ns / (self._cpu_share * left) if self._cpu_share else 0
+        by_bytes = self._look_bytes * 1e9 / (self._bytes_per_s * (1 - _KEY_FRAME_SHARE)) if self._bytes_per_s else 0
+        needed = 1.2 * max(by_cpu, by_bytes)
+        if self.interval_ns < needed:
+            self.interval_ns = min(2 * self.interval_ns, max(INTERVAL_MOST_NS, self._wanted_ns))
+
+    def _change(self, now_ns: int, detail: Detail) -> None:
+        self.detail, self._changed_ns = detail, now_ns

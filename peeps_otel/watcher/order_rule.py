@@ -1,0 +1,148 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Order risks from looks: who waits for a lock while holding another. Nothing is recorded on the program's way.
+
+A look sees an order only while somebody waits in it; with the exact mode (`probes/lock_order_wrappers.py`) every order
+is seen that the program goes through.
+"""
+
+from __future__ import annotations
+
+import datetime
+import logging
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+from .. import semconv
+from ..diagnosis import suppressions
+from ..diagnosis.lock_order import LockOrders, Taken
+from ..diagnosis.suppressions import BadSuppressions, Suppression
+from ..diagnosis.wording import label, short
+from ..model import Confidence, Edge, EdgeKind, Finding, Node, NodeKind
+from ..probes.lock_order_wrappers import Asked, Place
+from ..probes.observation import Observation
+
+_RUNNABLE = frozenset({NodeKind.TASK, NodeKind.THREAD})
+_logger = logging.getLogger("peeps_otel")
+
+
+class OrderRule:
+    """A `Rule`. `recorded`: takes what the exact mode has written down since the last call."""
+
+    def __init__(
+        self, suppressed: list[Suppression] | None = None, recorded: Callable[[], Iterable[Asked]] = lambda: ()
+    ) -> None:
+        self._suppressed = suppressed or []
+        self._recorded = recorded
+        self.forget()
+
+    def forget(self) -> None:
+        self.orders = LockOrders()
+
+    def look(self, observation: Observation, findings: list[Finding], now_ns: int) -> list[Finding]:
+        self._from_graph(observation, now_ns)
+        for asked in self._recorded():
+            held = [_placed(place) for place in asked.held]
+            self.orders.saw(held, _placed(asked.wanted), asked.who, asked.who_label, asked.stack, asked.time_ns)
+        found = self.orders.findings
+        if not found or not self._suppressed:
+            return found
+        today = datetime.datetime.fromtimestamp(now_ns / 1e9, datetime.UTC).date()
+        left, notes = suppressions.apply(found, self._suppressed, today)
+        observation.coverage += notes
+        return left
+
+    def _from_graph(self, observation: Observation, now_ns: int) -> None:
+        nodes = observation.nodes
+        held: dict[str, list[Taken]] = {}
+        loops = {
+            str(thread)
+            for node in nodes.values()
+            if node.kind is NodeKind.TASK and (thread := node.attributes.get(semconv.TASK_THREAD)) is not None
+        }
+        for edge in _edges(observation, EdgeKind.HELD_BY):
+            lock = nodes.get(edge.src)
+            if lock is not None and _is_lock(lock):
+                held.setdefault(edge.dst, []).append(_taken(lock, edge.source or ""))
+        for who, locks in held.items():
+            self._suspended_with_thread_locks(nodes.get(who), locks, nodes, now_ns)
+        for edge in _edges(observation, EdgeKind.NEEDS):
+            waiter, target = nodes.get(edge.src), nodes.get(edge.dst)
+            if waiter is None or target is None or waiter.wait is None or waiter.wait.deadline_ns is not None:
+                continue
+            mine = [*held.get(waiter.id, ())]
+            if waiter.id in loops:
+                mine.insert(0, _loop(waiter, ""))
+            for wanted in self._wanted(target, edge, observation):
+                if wanted.instance not in {one.instance for one in mine}:
+                    self.orders.saw(mine, wanted, waiter.id, label(waiter), _stack(waiter), now_ns)
+
+    def _wanted(self, target: Node, edge: Edge, observation: Observation) -> list[Taken]:
+        """A lock, or the loop that has to run the coroutine that a thread waits for."""
+        site = edge.source or ""
+        if _is_lock(target):
+            return [_taken(target, site)]
+        if target.kind is not NodeKind.FUTURE:
+            return []
+        found: list[Taken] = []
+        for held_by in observation.edges.get(target.id, ()):
+            task = observation.nodes.get(held_by.dst) if held_by.kind is EdgeKind.HELD_BY else None
+            thread = None if task is None else observation.nodes.get(str(task.attributes.get(semconv.TASK_THREAD)))
+            if thread is not None and task is not None and task.kind is NodeKind.TASK:
+                found.append(_loop(thread, site))
+        return found
+
+    def _suspended_with_thread_locks(
+        self, holder: Node | None, locks: list[Taken], nodes: dict[str, Node], now_ns: int
+    ) -> None:
+        """A `threading` lock across an await: its holder needs the loop before it gives it back."""
+        if holder is None or holder.kind is not NodeKind.TASK or holder.wait is None:
+            return
+        thread = nodes.get(str(holder.attributes.get(semconv.TASK_THREAD)))
+        across = [one for one in locks if _of_threads(nodes.get(one.node))]
+        if thread is not None and across:
+            wanted = _loop(thread, holder.wait.source)
+            self.orders.saw(across, wanted, holder.id, label(holder), _stack(holder), now_ns)
+
+
+def read_suppressions(path: str) -> list[Suppression]:
+    """Never raises: what is wrong with the file is logged, and then it suppresses nothing."""
+    if not path:
+        return []
+    try:
+        return suppressions.parse(Path(path).read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, BadSuppressions) as problem:
+        _logger.warning("peeps: PEEPS_SUPPRESS=%s: %s; nothing is suppressed", path, problem)
+        return []
+
+
+def _edges(observation: Observation, kind: EdgeKind) -> Iterable[Edge]:
+    return (edge for edges in observation.edges.values() for edge in edges if edge.kind is kind)
+
+
+def _is_lock(node: Node) -> bool:
+    """Something one holder at a time has."""
+    return node.kind is NodeKind.LOCK or (
+        node.kind is NodeKind.SEMAPHORE and node.attributes.get(semconv.SEMAPHORE_PERMITS) == 1
+    )
+
+
+def _of_threads(node: Node | None) -> bool:
+    return node is not None and str(node.attributes.get(semconv.RESOURCE_TYPE, "")).startswith("threading.")
+
+
+def _taken(lock: Node, site: str) -> Taken:
+    # Where it was not seen being made, its source says where it was used: then it is a class of its own.
+    kind = lock.source if lock.confidence is Confidence.EXACT else lock.id
+    return Taken(kind, lock.id, label(lock), site, lock.id)
+
+
+def _placed(place: Place) -> Taken:
+    return Taken(place.made, place.instance, f"Lock {place.name or f'({short(place.made)})'}", place.site)
+
+
+def _loop(thread: Node, site: str) -> Taken:
+    return Taken(f"loop:{thread.id}", f"loop:{thread.id}", f"the event loop of {label(thread)}", site)
+
+
+def _stack(node: Node) -> tuple[str, ...]:
+    return tuple(f"{frame.function} ({frame.file}:{frame.line})" for frame in node.stack if frame.line is not None)

@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Budgets, against a process that is made up: what a look costs follows from what is shed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import pytest
+
+from peeps_otel.watcher.governor import Detail, Governor
+
+S = 1_000_000_000
+MS = 1_000_000
+
+
+class Simulated:
+    """Looks whenever the governor says so. `cost`: nanoseconds of a look by detail; `size`: its bytes."""
+
+    def __init__(
+        self,
+        cost: Callable[[Detail], int],
+        size: Callable[[Detail], int] = lambda detail: 0,
+        cpu_percent: float = 1,
+        bytes_per_s: int = 65536,
+        sample_cost_ns: int = 0,
+    ) -> None:
+        self.now_ns = self.cpu_ns = self.sent = 0
+        self.cost, self.size, self.sample_cost_ns = cost, size, sample_cost_ns
+        self.governor = Governor(
+            interval_ns=S,
+            key_frame_ns=30 * S,
+            sample_ns=50 * MS,
+            cpu_percent=cpu_percent,
+            bytes_per_s=bytes_per_s,
+            now_ns=0,
+        )
+        self.looks = 0
+
+    def run_for(self, seconds: float, suspicious: bool = False) -> None:
+        end_ns = self.now_ns + int(seconds * S)
+        while self.now_ns < end_ns:
+            wait_ns = self.governor.next_ns(self.now_ns, suspicious)
+            self.now_ns += wait_ns
+            cost = self.cost(self.governor.detail)
+            if self.governor.sample_ns:
+                self.cpu_ns += wait_ns // self.governor.sample_ns * self.sample_cost_ns
+            self.cpu_ns += cost
+            self.sent += self.size(self.governor.detail)
+            self.governor.spent(self.now_ns, self.cpu_ns, self.sent, cost, self.sample_cost_ns, key_frame=False)
+            self.looks += 1
+
+    def share_over(self, seconds: float) -> tuple[float, float]:
+        """Processor share and bytes per second over the next seconds."""
+        now_ns, cpu_ns, sent = self.now_ns, self.cpu_ns, self.sent
+        self.run_for(seconds)
+        elapsed = self.now_ns - now_ns
+        return (self.cpu_ns - cpu_ns) / elapsed, (self.sent - sent) * S / elapsed
+
+
+def test_a_cheap_process_is_told_in_full_once_a_second() -> None:
+    simulated = Simulated(lambda detail: 2 * MS)
+    simulated.run_for(60)
+    assert (simulated.governor.detail, simulated.governor.interval_ns, simulated.governor.shed) == (Detail.ALL, S, [])
+
+
+def test_the_first_seconds_are_eager_and_so_is_attention() -> None:
+    simulated = Simulated(lambda detail: 1 * MS)
+    assert simulated.governor.next_ns(0, False) == S // 4
+    simulated.run_for(10)
+    assert simulated.governor.next_ns(simulated.now_ns, False) == S
+    assert simulated.governor.next_ns(simulated.now_ns, True) == S // 10
+    simulated.governor.attention(simulated.now_ns)
+    assert simulated.governor.next_ns(simulated.now_ns, False) == S // 4
+    simulated.run_for(20)
+    assert simulated.governor.next_ns(simulated.now_ns, False) == S
+
+
+def test_detail_goes_first_in_its_order_and_only_then_the_interval() -> None:
+    simulated = Simulated(lambda detail: 200 * MS)
+    seen: list[tuple[Detail, int]] = []
+    for _ in range(400):
+        simulated.run_for(0.001)
+        state = (simulated.governor.detail, simulated.governor.interval_ns)
+        if not seen or seen[-1] != state:
+            seen.append(state)
+    details = [detail for detail, _ in seen]
+    first_stretch = next(position for position, (_, interval) in enumerate(seen) if interval > S)
+    assert details[: first_stretch + 1] == [*Detail, Detail.NO_IDLE_EDGES]
+    assert simulated.governor.shed[:3] == [
+        "stacks and source lines",
+        "histograms",
+        "edges of nodes that do not wait",
+    ]
+    assert simulated.governor.shed[3].startswith("looks: one in ")
+
+
+@pytest.mark.parametrize("cost_ms", [15, 80, 400])
+def test_the_processor_budget_holds_in_the_long_run(cost_ms: int) -> None:
+    simulated = Simulated(lambda detail: cost_ms * MS // (1 + detail))
+    simulated.run_for(300)
+    share, _ = simulated.share_over(600)
+    assert share <= 0.012
+
+
+def test_the_interval_at_most_doubles_from_one_look_to_the_next() -> None:
+    simulated = Simulated(lambda detail: 600 * MS)
+    told = [simulated.governor.interval_ns]
+    for _ in range(100):
+        simulated.run_for(0.001)
+        told.append(simulated.governor.interval_ns)
+    assert max(told) == 60 * S
+    assert all(after <= 2 * before for before, after in pairwise(told))
+
+
+def test_the_byte_budget_holds_in_the_long_run() -> None:
+    simulated = Simulated(lambda detail: MS, lambda detail: 300_000)
+    simulated.run_for(300)
+    _, rate = simulated.share_over(600)
+    assert rate <= 65536
+    assert simulated.governor.detail is Detail.NO_IDLE_EDGES
+
+
+def test_what_was_shed_comes_back() -> None:
+    heavy = True
+    simulated = Simulated(lambda detail: 100 * MS if heavy else MS)
+    simulated.run_for(120)
+    assert simulated.governor.detail is not Detail.ALL
+    heavy = False
+    simulated.run_for(1800)
+    assert (simulated.governor.detail, simulated.governor.interval_ns) == (Detail.ALL, S)
+
+
+def test_at_the_border_detail_does_not_flap() -> None:
+    simulated = Simulated(lambda detail: 14 * MS if detail is Detail.ALL else 3 * MS)
+    simulated.run_for(60)
+    changes, before = 0, simulated.governor.detail
+    for _ in range(1200):
+        simulated.run_for(0.001)
+        changes += simulated.governor.detail is not before
+        before = simulated.governor.detail
+    assert changes <= 14
+
+
+def test_samples_get_rarer_where_they_are_dear() -> None:
+    simulated = Simulated(lambda detail: MS, sample_cost_ns=1 * MS)
+    simulated.run_for(30)
+    assert simulated.governor.sample_ns == 400 * MS
+    assert "thread samples: 2.5 a second" in simulated.governor.shed
+
+
+def test_key_frames_are_as_rare_as_their_size_demands() -> None:
+    simulated = Simulated(lambda detail: MS)
+    simulated.run_for(10)
+    simulated.sent += 9_000_000
+    simulated.governor.spent(simulated.now_ns + S, simulated.cpu_ns, simulated.sent, MS, 0, key_frame=True)
+    assert 270 * S < simulated.governor.key_frame_ns < 280 * S
+
+
+def test_without_budgets_nothing_is_shed() -> None:
+    simulated = Simulated(lambda detail: 500 * MS, lambda detail: 10_000_000, cpu_percent=0, bytes_per_s=0)
+    simulated.run_for(60)
+    assert (simulated.governor.shed, simulated.governor.interval_ns) == ([], S)

@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What samples know, on the nodes that go out: a stalled loop becomes a finding while it is stalled."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from peeps_otel import semconv
+from peeps_otel.model import Finding, Node, NodeKind, Snapshot
+from peeps_otel.probes.asyncio_probe import AsyncioProbe
+from peeps_otel.probes.ensemble import Ensemble
+from peeps_otel.probes.observation import Probe
+from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.threads.probe import ThreadProbe
+from peeps_otel.watcher.sink import Look, Spent
+from peeps_otel.watcher.thread import Watcher
+
+from .loops import new_loop, spin
+
+_S = 1_000_000_000
+
+
+class Kept:
+    """A sink that keeps everything, with the time at which it came."""
+
+    def __init__(self) -> None:
+        self.looks: list[tuple[int, Look]] = []
+        self.goodbyes: list[Snapshot] = []
+
+    def take(self, look: Look) -> None:
+        self.looks.append((time.time_ns(), look))
+
+    def spent(self) -> Spent:
+        return Spent(0, 0)
+
+    def goodbye(self, snapshot: Snapshot) -> None:
+        self.goodbyes.append(snapshot)
+
+    def after_fork_in_child(self) -> None: ...
+
+    def opened(self) -> list[tuple[int, Finding]]:
+        return [(at, finding) for at, look in list(self.looks) for finding in look.opened]
+
+    def told(self, attribute: str) -> list[Node]:
+        return [n for _, look in list(self.looks) for n in look.snapshot.nodes if attribute in n.attributes]
+
+
+@contextmanager
+def watching(with_threads: bool = True, interval_ns: int = _S) -> Iterator[tuple[Watcher, Kept]]:
+    recorder, kept = Recorder(_S), Kept()
+    tasks = AsyncioProbe(recorder)
+    probes: list[Probe] = [tasks, ThreadProbe()] if with_threads else [tasks]
+    watcher = Watcher(
+        Ensemble(probes),
+        recorder,
+        kept,
+        interval_ns=interval_ns,
+        key_frame_ns=30 * _S,
+        starved_ns=2 * _S,
+        tasks=tasks,
+        cpu_percent=0,
+    )
+    watcher.start()
+    try:
+        yield watcher, kept
+    finally:
+        watcher.stop()
+
+
+def _run(main: object, kind: str = "asyncio") -> threading.Thread:
+    loop = new_loop(kind)
+
+    def run() -> None:
+        loop.run_until_complete(main())  # type: ignore[operator]  # pyright: ignore
+        loop.close()
+
+    thread = threading.Thread(target=run, name="web", daemon=True)
+    thread.start()
+    return thread
+
+
+def _until(condition: object, seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():  # type: ignore[operator]  # pyright: ignore
+        assert time.monotonic() < end, "never seen"
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+@pytest.mark.parametrize("how", [time.sleep, spin], ids=["blocking", "computing"])
+@pytest.mark.parametrize("with_threads", [True, False], ids=["threads", "no threads"])
+def test_a_stalled_loop_is_a_finding_while_it_is_stalled(kind: str, how: object, with_threads: bool) -> None:
+    began: list[int] = []
+
+    async def handler() -> None:
+        await asyncio.sleep(0.2)
+        began.append(time.time_ns())
+        how(3.0)  # type: ignore[operator]  # pyright: ignore
+
+    async def main() -> None:
+        task = asyncio.create_task(handler(), name="orders")
+        await task
+
+    with watching(with_threads) as (_, kept):
+        _until(lambda: kept.looks)
+        thread = _run(main, kind)
+        _until(kept.opened)
+        at_ns, finding = kept.opened()[0]
+        (stalled, *_) = kept.told(semconv.LOOP_STALLED_SINCE)
+        (stepping, *_) = kept.told(semconv.TASK_STEP_SINCE)
+        thread.join(30)
+        _until(lambda: [stall for _, look in kept.looks for stall in look.stalls])
+        stalls = [stall for _, look in kept.looks for stall in look.stalls]
+    assert finding.kind.value == "loop_blocked"
+    assert "orders" in finding.title
+    # Only a stall that lasts is told, so it came in time; on a machine with nothing else to do, after one second.
+    assert at_ns - began[0] < 5 * _S
+    assert (stalled.kind, stalled.name) == (NodeKind.THREAD, "web")
+    assert began[0] - 50_000_000 <= int(stalled.attributes[semconv.LOOP_STALLED_SINCE]) <= began[0] + _S // 2
+    assert (stepping.name, stepping.state) == ("orders", "running")
+    assert stepping.stack[0].function.endswith("handler")
+    assert any(frame.function.endswith("handler") for frame in stalled.stack)
+    assert [stall.task_name for stall in stalls] == ["orders"]
+
+
+def test_while_nothing_changes_a_stalled_node_is_sent_once() -> None:
+    leave = threading.Event()
+
+    async def main() -> None:
+        leave.wait(30)
+
+    with watching(interval_ns=_S // 10) as (_, kept):
+        thread = _run(main)
+        _until(kept.opened)
+        looks = len(kept.looks)
+        _until(lambda: len(kept.looks) > looks + 5)
+        leave.set()
+        thread.join(30)
+        stalled = [node for node in kept.told(semconv.LOOP_STALLED_SINCE) if node.name == "web"]
+    assert 1 <= len(stalled) <= 3  # its state and its wait are settled within a look or two
+
+
+def test_a_task_that_wakes_itself_is_told() -> None:
+    stop = threading.Event()
+
+    async def spinning() -> None:
+        while not stop.is_set():
+            await asyncio.sleep(0)
+
+    async def main() -> None:
+        await asyncio.create_task(spinning(), name="spinning")
+
+    with watching(interval_ns=_S // 4) as (_, kept):
+        thread = _run(main)
+        _until(lambda: kept.told(semconv.TASK_SELF_WAKES))
+        stop.set()
+        thread.join(30)
+    assert {node.name for node in kept.told(semconv.TASK_SELF_WAKES)} == {"spinning"}
+
+
+def test_a_long_step_is_told_when_it_is_over() -> None:
+    async def main() -> None:
+        time.sleep(0.3)
+        await asyncio.sleep(1.5)
+
+    with watching(interval_ns=_S // 10) as (_, kept):
+        thread = _run(main)
+        _until(lambda: kept.told(semconv.TASK_STEP_LONGEST))
+        thread.join(30)
+    longest = int(kept.told(semconv.TASK_STEP_LONGEST)[-1].attributes[semconv.TASK_STEP_LONGEST])
+    assert 100_000_000 < longest < 600_000_000
+
+
+def test_attention_brings_a_look_at_once() -> None:
+    with watching(interval_ns=60 * _S) as (watcher, kept):
+        _until(lambda: kept.looks)
+        watcher.governor._eager_until_ns = 0  # the first seconds are over
+        time.sleep(0.3)
+        looks = len(kept.looks)
+        asked_ns = time.time_ns()
+        watcher.attention()
+        _until(lambda: len(kept.looks) > looks + 3, 10)
+    after = [at for at, _ in kept.looks[looks:]]
+    assert after[0] - asked_ns < _S
+    assert after[2] - after[0] < 2 * _S
+
+
+def test_a_paused_watcher_says_goodbye_and_goes_on_under_a_new_stream() -> None:
+    with watching() as (watcher, kept):
+        _until(lambda: kept.looks)
+        watcher.stop()
+        looks = len(kept.looks)
+        time.sleep(0.5)
+        assert len(kept.looks) == looks
+        assert [snapshot.interval_ns for snapshot in kept.goodbyes] == [0]
+        watcher.start()
+        _until(lambda: len(kept.looks) > looks)
+    before, after = kept.looks[looks - 1][1].snapshot, kept.looks[looks][1].snapshot
+    assert after.stream_id != before.stream_id
+    assert (after.sequence, after.key_frame) == (1, True)

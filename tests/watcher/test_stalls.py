@@ -1,0 +1,165 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Loops that do not come round, and loops that are merely busy."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import threading
+import time
+from weakref import ref
+
+import pytest
+
+from peeps_otel.watcher.stalls import Stall
+
+from .loops import Sampled, new_loop, sampled, spin
+
+LOOPS = pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
+MS = 1_000_000
+
+
+def _own(stall: Stall) -> list[str]:
+    return [frame.function for frame in stall.stack if frame.file == __file__]
+
+
+@LOOPS
+@pytest.mark.parametrize("how", [time.sleep, spin], ids=["blocking", "computing"])
+def test_a_step_that_keeps_its_loop_is_a_stall_with_its_stack(kind: str, how: object) -> None:
+    async def handler() -> None:
+        await asyncio.sleep(0.05)
+        work()
+        await asyncio.sleep(0.05)
+
+    def work() -> None:
+        how(0.6)  # type: ignore[operator]  # pyright: ignore
+
+    with sampled(new_loop(kind)) as program:
+        program.sample_while(handler(), "orders")
+        (stall,) = program.sampler.take_stalls()
+    assert (stall.task_name, stall.thread_name) == ("orders", "loopy")
+    assert 400 * MS < stall.duration_ns < 1500 * MS
+    assert _own(stall)[-1].endswith("work")
+    assert stall.stack[-1].line is not None
+
+
+@LOOPS
+@pytest.mark.parametrize("how", [time.sleep, spin], ids=["blocking", "computing"])
+def test_a_plain_callback_that_keeps_its_loop_is_a_stall(kind: str, how: object) -> None:
+    def callback() -> None:
+        how(0.5)  # type: ignore[operator]  # pyright: ignore
+
+    with sampled(new_loop(kind)) as program:
+        _show_thread(program)
+        program.loop.call_soon_threadsafe(callback)
+        program.sample_for(0.9)
+        stalls = program.sampler.take_stalls()
+    assert [stall.task_name for stall in stalls] == [""]
+    assert _own(stalls[0])[-1].endswith(("callback", "spin"))
+
+
+def _show_thread(program: Sampled) -> None:
+    """uvloop does not tell which thread it is in: a task that was sampled does."""
+
+    async def stay() -> None:
+        time.sleep(0.07)
+
+    program.sample_while(stay(), "stay")
+    assert program.watch.ident is not None
+    program.sample_for(0.1)
+    program.sampler.take_stalls()
+
+
+@LOOPS
+def test_while_it_lasts_the_stall_grows_and_names_its_task(kind: str) -> None:
+    entered, leave = threading.Event(), threading.Event()
+
+    async def stuck() -> None:
+        entered.set()
+        leave.wait(30)
+
+    with sampled(new_loop(kind)) as program:
+        before_ns = time.time_ns()
+        done = asyncio.run_coroutine_threadsafe(stuck(), program.loop)
+        assert entered.wait(30)
+        program.sample_until(lambda: program.watch.stalled_for(time.monotonic_ns()) > 300 * MS)
+        since_ns, task = program.watch.since_ns, program.watch.task
+        dominant = program.watch.dominant()
+        program.sample_for(0.1)
+        assert program.watch.since_ns == since_ns
+        leave.set()
+        program.sample_until(lambda: not program.watch.since_ns)
+        done.result(30)
+    assert before_ns <= since_ns <= before_ns + 300 * MS
+    assert task is not None and dominant is not None
+    assert "stuck" in [frame.function.rpartition(".")[2] for frame in dominant.frames()]
+
+
+@LOOPS
+def test_a_busy_loop_that_comes_round_is_no_stall(kind: str) -> None:
+    """One task in many short steps: the same task in every sample."""
+
+    async def busy() -> None:
+        end = time.monotonic() + 1.0
+        while time.monotonic() < end:
+            spin(0.01)
+            await asyncio.sleep(0)
+
+    with sampled(new_loop(kind)) as program:
+        program.sample_while(busy(), "busy")
+        # On a machine with too much to do a step may well be kept waiting; but not for as long as the task runs.
+        assert [s for s in program.sampler.take_stalls() if s.duration_ns > 500 * MS] == []
+        assert 0 < program.watch.take_lag(time.monotonic_ns()) < 1000 * MS
+
+
+@LOOPS
+def test_an_idle_loop_is_never_woken(kind: str) -> None:
+    with sampled(new_loop(kind)) as program:
+        _show_thread(program)
+        before = _switches(program)
+        program.sample_for(0.6)
+        assert _switches(program) - before <= 1
+
+
+def _switches(program: Sampled) -> int:
+    """How often the loop's thread has gone to sleep so far."""
+    native_id = next(thread.native_id for thread in threading.enumerate() if thread.name == "loopy")
+    with open(f"/proc/self/task/{native_id}/status") as status:
+        line = next(line for line in status if line.startswith("voluntary_ctxt_switches"))
+    return int(line.split()[1])
+
+
+def test_a_loop_with_a_call_soon_threadsafe_of_its_own_gets_no_callback_of_ours() -> None:
+    called: list[object] = []
+
+    class Loop(asyncio.SelectorEventLoop):
+        def call_soon_threadsafe(self, callback, *args, **kwargs):  # type: ignore[no-untyped-def]  # pyright: ignore
+            called.append(callback)
+            return super().call_soon_threadsafe(callback, *args, **kwargs)
+
+    async def blocked() -> None:
+        time.sleep(0.4)
+
+    with sampled(Loop()) as program:
+        program.sample_while(blocked(), "blocked")
+        told = [stall.task_name for stall in program.sampler.take_stalls()]
+    assert not [callback for callback in called if "peeps" in getattr(callback, "__module__", "")]
+    assert told == ["blocked"]
+
+
+def test_no_loop_and_no_task_is_kept() -> None:
+    async def spinning() -> None:
+        spin(0.15)
+
+    loop = asyncio.new_event_loop()
+    with sampled(loop) as program:
+        program.sample_while(spinning(), "spinning")
+        sampler, watch = program.sampler, ref(program.watch)
+    gone = ref(loop)
+    del loop, program
+    gc.collect()
+    assert gone() is None
+    sampler.sample()
+    assert sampler.watches == {}
+    gc.collect()
+    assert watch() is None
