@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which interpreter of the process this is: private names of CPython. Checked on 3.11.7, 3.12.1 and 3.13.0."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+
+def is_main() -> bool:
+    """False in a subinterpreter: threads, and much of what we need, are not to be had there.
+
+    Where Python does not tell, it is the main one.
+    """
+    for name in ("_interpreters", "_xxsubinterpreters"):  # since 3.13; until 3.12
+        try:
+            interpreters: Any = import_module(name)
+            return bool(interpreters.get_current() == interpreters.get_main())
+        except (ImportError, AttributeError):
+            continue
+    return True
