@@ -1,0 +1,54 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes two runs of one program comparable. Linux only: it reads /proc."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+
+def pin_arenas() -> list[bytes]:
+    """Keeps about thirty of the allocator's arenas alive, nearly empty, for as long as the result is.
+
+    A program whose memory ends at the border of an arena has that arena mapped and unmapped over and over; whether it
+    does is decided by chance, and such a run takes up to twice the time of another.
+    """
+    return [bytes(100) for _ in range(200_000)][::5000]
+
+
+def processors() -> tuple[int, int]:
+    """The processor of what is measured, and that of everything else; the same one where there is only one."""
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[-1], usable[0]
+
+
+def bound_to(processor: int) -> Callable[[], None]:
+    """For `preexec_fn`: the process and all its threads stay on one processor."""
+    return partial(os.sched_setaffinity, 0, {processor})
+
+
+def cpu_ns(pid: int) -> int:
+    """Processor time of all living threads of a process and of the processes it started, by the scheduler's clock."""
+    total = 0
+    for thread in _threads(pid):
+        try:
+            total += int((thread / "schedstat").read_text().split()[0])
+            children = (thread / "children").read_text().split()
+        except OSError:
+            continue  # it ended
+        total += sum(cpu_ns(int(child)) for child in children)
+    return total
+
+
+def resident_bytes(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition("VmRSS:")[2].split()[0]) * 1024
+
+
+def _threads(pid: int) -> list[Path]:
+    try:
+        return list(Path(f"/proc/{pid}/task").iterdir())
+    except OSError:
+        return []
