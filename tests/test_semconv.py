@@ -94,6 +94,7 @@ def test_the_states_of_a_finding() -> None:
 def test_only_these_are_enums() -> None:
     enums = {key for key, attribute in ATTRIBUTES.items() if isinstance(attribute["type"], dict)}
     expected = {"confidence", "finding.kind", "finding.level", "finding.state", "node.kind", "providers"}
+    expected |= {"watcher.budget", "drop.reason", "problem.kind"}
     assert enums == {f"peeps.{name}" for name in expected}
 
 
@@ -171,6 +172,16 @@ def test_what_an_event_requires() -> None:
             semconv.FINDING_STATE,
             semconv.FINDING_SINCE,
         ],
+        semconv.EVENT_LEAKS: [
+            semconv.LEAKS_REQUEST,
+            semconv.LEAKS_TASKS,
+            semconv.LEAKS_BLOCKED,
+            semconv.LEAKS_OBJECTS,
+            semconv.LEAKS_DURATION,
+            semconv.LEAKS_FINDINGS,
+        ],
+        semconv.EVENT_STACKS: [semconv.SILENT_SINCE],
+        semconv.EVENT_LOOP_STALL: [semconv.LOOP_STALLED_SINCE, semconv.LOOP_STALL_DURATION],
     }
 
 

@@ -19,6 +19,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from .api.app import create_app
+from .asking import Asking
 from .config import Address, Config
 from .diagnose import Diagnosis, Looker, default_looker
 from .graph.findings import FindingBook
@@ -67,8 +68,15 @@ class Collector:
         self._book = FindingBook(self._live, self._rows, ended_findings(self._connection))
         self._diagnosis = Diagnosis(self._live, self._book, looker())
         self._queue = ByteQueue(config.queue_bytes)
+        self._asking = Asking()
         self._pipeline = Pipeline(
-            self._queue, self._live, self._book, self._diagnosis, self._rows, trace=config.protocol_trace
+            self._queue,
+            self._live,
+            self._book,
+            self._diagnosis,
+            self._rows,
+            trace=config.protocol_trace,
+            asking=self._asking,
         )
         self._writer = Writer(self._connection, self._rows, config.retention_hours)
         self._directory = Path(tempfile.mkdtemp(prefix="peeps-"))  # mode 700
@@ -92,7 +100,7 @@ class Collector:
         self.otlp_grpc = await self._listen_if_free(self.config.otlp_grpc, "gRPC")
         self.otlp_http = await self._listen_if_free(self.config.otlp_http, "HTTP")
         hosts = (*self.config.api_hosts, self.config.api.host)
-        app = create_app(self._live, self._book, Reader(self._connection), self.health, hosts)
+        app = create_app(self._live, self._book, Reader(self._connection), self.health, hosts, asking=self._asking)
         await self._serve(app, api)
 
     async def stop(self) -> None:

@@ -18,6 +18,7 @@ from peeps_otel.model import Finding, Graph
 
 from .graph.findings import FindingBook
 from .graph.live import LiveGraph
+from .graph.silence import Silence
 
 _SPACING_SECONDS = 0.2
 _CLOCK_SECONDS = 0.5
@@ -34,7 +35,9 @@ def default_looker() -> Looker:
     """The engine of peeps-otel."""
     from peeps_otel.diagnosis import Diagnoser
 
-    return Diagnoser()
+    from .graph.reduction import residue_of_many
+
+    return Diagnoser(residue=residue_of_many)
 
 
 class Confirmation:
@@ -74,6 +77,7 @@ class Diagnosis:
         self._looker = looker
         self._clock = clock
         self._confirmation = Confirmation()
+        self.silence = Silence(live)
         self._updates: dict[str, int] = {}
         self._wake = threading.Event()
         self._stop = threading.Event()
@@ -104,6 +108,7 @@ class Diagnosis:
             undecided = {key: None for key, p in self._live.processes().items() if p.needs_key_frame}
             self._book.looked(findings, undecided, now_ns)
         self._book.check_reports(now_ns)
+        self._book.silent(self.silence.step(now_ns), now_ns)
 
     def _run(self) -> None:
         while not self._stop.is_set():

@@ -22,9 +22,20 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from peeps_otel.model.wire import WireError
 
-from .decode.logs import DecodedLogs, FindingRecord, GoneRecord, NodeRecord, Record, SnapshotBody, decode_logs
+from .asking import Asking
+from .decode.logs import (
+    DecodedLogs,
+    FindingRecord,
+    GoneRecord,
+    LeaksRecord,
+    NodeRecord,
+    Record,
+    SnapshotBody,
+    decode_logs,
+)
 from .decode.metrics import decode_metrics
 from .decode.resource import ProcessInfo
+from .decode.silence import SilenceRecord
 from .decode.traces import decode_traces
 from .diagnose import Diagnosis
 from .graph.findings import FindingBook
@@ -63,6 +74,7 @@ class Pipeline:
         diagnosis: Diagnosis,
         rows: RowBuffer,
         trace: bool = False,
+        asking: Asking | None = None,
     ) -> None:
         self._queue = queue
         self._live = live
@@ -70,6 +82,7 @@ class Pipeline:
         self._diagnosis = diagnosis
         self._rows = rows
         self._trace = trace
+        self._asking = asking or Asking()
         self.counts = Counts()
         self._thread = threading.Thread(target=self._run, name="peeps-decode", daemon=True)
 
@@ -150,7 +163,8 @@ class Pipeline:
             self.counts.logs += len(block.rows)
         self._diagnosis.wake()
         self.counts.rejected += len(reasons)
-        return Outcome(rejected=len(reasons), message=shortened(reasons))
+        watched = [block.process.id for block in blocks if any(isinstance(r, SnapshotBody) for r in block.records)]
+        return Outcome(len(reasons), shortened(reasons), ask=self._asking.header_for(watched))
 
     def _apply_record(self, process: ProcessInfo, record: Record, now_ns: int) -> None:
         if isinstance(record, SnapshotBody):
@@ -161,6 +175,10 @@ class Pipeline:
             self.counts.nodes += 1
         elif isinstance(record, GoneRecord):
             self._live.apply_gone(process, record, now_ns)
+        elif isinstance(record, SilenceRecord):
+            self._diagnosis.silence.reported(process, record, now_ns)
+        elif isinstance(record, LeaksRecord):
+            self._asking.answered(process.id, record.request, record.answer)
         else:
             assert isinstance(record, FindingRecord)
             self._book.reported(process.id, record, now_ns)

@@ -4,11 +4,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from ..model import Finding, FindingKind, Level, Link, NodeKind, finding_id
-from . import wording
+from . import evidence, wording
+from .frames import place
 from .reduction import Condition, behind, cores, shortest_cycle
 from .wait_graph import WAITERS, WaitGraph
+
+_BESIDE_MOST = 20
+_LOCKS = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE})
+
+
+class Break(NamedTuple):
+    """Whom to stop first, in words, and the line to open first."""
+
+    text: str
+    look_at: str
 
 
 def find(
@@ -21,62 +33,180 @@ def find(
     """
     findings: list[Finding] = []
     for core in cores(stuck, conditions):
-        tasks = [member for member in core if graph.nodes[member].kind in WAITERS]
-        if not tasks or known.intersection(core):
+        waiters = [member for member in core if graph.nodes[member].kind in WAITERS]
+        if not waiters or known.intersection(core):
             continue
-        cycle = shortest_cycle(core, conditions)
+        cycle = shortest_cycle(sorted(core, key=lambda node: _rank(graph, node)), conditions)
         links = ring_links(graph, cycle)
-        tail = [n for n in behind(set(core), stuck, conditions) if graph.nodes[n].kind in WAITERS]
+        beside = _beside(graph, core, cycle)
+        blocked = evidence.tail(graph, behind(set(core), stuck, conditions))
         on_resources = {step.resource for step in links if step.resource != step.holder}
         full = [r for r in on_resources if graph.nodes[r].kind is NodeKind.TX]
         kind = FindingKind.CHANNEL_FULL if full and len(on_resources) == 1 else FindingKind.DEADLOCK
+        first = _break_first(graph, links)
         findings.append(
             Finding(
                 id=finding_id(kind, core),
                 kind=kind,
                 level=level,
-                title=wording.deadlock_title(graph, links),
-                since_ns=max(graph.wait_of(task).since_ns for task in tasks),
+                title=title(graph, links, beside),
+                since_ns=max(graph.since_of(waiter) or 0 for waiter in waiters),
                 core=sorted(core),
                 cycle=cycle,
-                blocked=sorted(tail, key=lambda task: (graph.wait_of(task).since_ns, task)),
-                evidence=links,
+                blocked=blocked,
+                evidence=links + beside,
                 advice=_advice(graph, links, kind),
+                blocked_sites=evidence.sites(graph, blocked),
+                break_first=first.text,
+                look_at=first.look_at,
             )
         )
     return findings
 
 
+def _rank(graph: WaitGraph, node: str) -> tuple[int, str, str]:
+    """Things first, then who has waited longest: the same ring is told in the same way by every observer."""
+    since_ns = graph.since_of(node)
+    return (0 if since_ns is None else since_ns, graph.nodes[node].name, node)
+
+
+def _beside(graph: WaitGraph, core: list[str], cycle: list[str]) -> list[Link]:
+    """Those who hold something of the ring beside the one who is told in it: all of them would have to fail."""
+    found: list[Link] = []
+    for resource in cycle:
+        others = [h for h in graph.holders.get(resource, ()) if h in core and h not in cycle]
+        for holder in sorted(others, key=lambda node: _rank(graph, node))[: _BESIDE_MOST - len(found)]:
+            target = next((t for t in graph.targets.get(holder, ()) if t in core), None)
+            if target is not None and all(link.waiter != holder for link in found):
+                found.append(evidence.link(graph, holder, target, _somebody(graph, target, core)))
+    return found
+
+
+def _somebody(graph: WaitGraph, resource: str, core: list[str]) -> str | None:
+    return next((h for h in graph.holders.get(resource, ()) if h in core and graph.nodes[h].kind in WAITERS), None)
+
+
 def ring_links(graph: WaitGraph, cycle: list[str]) -> list[Link]:
-    """One link per task of the ring: it, what it waits for, who has that.
+    """One link per task or thread of the ring: it, what it waits for, who has that.
 
     Begins with the one that has waited longest for a resource, which tells more than who awaits whom.
     """
-    tasks = [i for i, node in enumerate(cycle) if graph.nodes[node].kind in WAITERS]
-    for_resources = [i for i in tasks if graph.nodes[cycle[(i + 1) % len(cycle)]].kind not in WAITERS]
-    first = min(for_resources or tasks, key=lambda i: (graph.wait_of(cycle[i]).since_ns, graph.nodes[cycle[i]].name))
+    waiters = [i for i, node in enumerate(cycle) if graph.nodes[node].kind in WAITERS]
+    for_resources = [i for i in waiters if graph.nodes[cycle[(i + 1) % len(cycle)]].kind not in WAITERS]
+    first = min(for_resources or waiters, key=lambda i: (graph.since_of(cycle[i]) or 0, graph.nodes[cycle[i]].name))
     ring = cycle[first:] + cycle[:first]
     links: list[Link] = []
     for position, node in enumerate(ring):
         if graph.nodes[node].kind not in WAITERS:
             continue
-        target = ring[(position + 1) % len(ring)]
-        is_task = graph.nodes[target].kind in WAITERS
-        holder = target if is_task else ring[(position + 2) % len(ring)]
-        links.append(wording.link(graph, node, target, holder))
+        onward = ring[position + 1 :] + ring[: position + 1]
+        holder = next(member for member in onward if graph.nodes[member].kind in WAITERS)
+        links.append(evidence.link(graph, node, onward[0], holder))
     return links
+
+
+def title(graph: WaitGraph, ring: list[Link], beside: list[Link]) -> str:
+    """`a waits for Lock x, held by b, which waits for Lock y, held by a`. `beside`: who else holds these."""
+    if len(ring) == 1 and beside and ring[0].holder is not None:
+        step = ring[0]
+        names = [wording.label(graph.nodes.get(node)) for node in (step.waiter, *(link.waiter for link in beside))]
+        verb = wording.waits_for(graph, step.waiter, step.resource).replace("waits", "wait", 1)
+        had = "queued behind" if graph.nodes[step.resource].kind is NodeKind.FUTURE else "held by"
+        return f"{wording.several(names)} {verb}, {had} themselves"
+    if len(ring) > 4:
+        names = [wording.label(graph.nodes.get(step.waiter)) for step in ring]
+        things = (
+            "tasks" if all(graph.nodes[step.waiter].kind is NodeKind.TASK for step in ring) else "tasks and threads"
+        )
+        return f"{len(ring)} {things} wait for each other in a ring: {wording.several(names, 4)}"
+    parts: list[str] = []
+    for number, step in enumerate(ring):
+        subject = wording.label(graph.nodes.get(step.waiter)) if number == 0 else "which"
+        part = f"{subject} {wording.waits_for(graph, step.waiter, step.resource)}"
+        if step.holder is not None and step.holder != step.resource:
+            owner = "itself" if len(ring) == 1 else wording.label(graph.nodes.get(step.holder))
+            part += f", {_had(graph, step.resource, step.holder, owner)}"
+        parts.append(part)
+    return ", ".join(parts)
+
+
+def _had(graph: WaitGraph, resource: str, holder: str, owner: str) -> str:
+    match graph.nodes[resource].kind:
+        case NodeKind.TX:
+            return f"which only {owner} can drain"
+        case NodeKind.FUTURE:
+            return f"to be completed by {owner}" if graph.held_by(resource, holder) else f"queued behind {owner}"
+        case NodeKind.REQUEST | NodeKind.RESPONSE:
+            return f"answered by {owner}"
+        case _:
+            return f"held by {owner}"
+
+
+def _break_first(graph: WaitGraph, links: list[Link]) -> Break:
+    """The member that has held its part of the ring for the shortest time: the least work is lost. Of equals a task: a
+    thread cannot be cancelled."""
+    held = [step for step in links if step.hold_since_ns is not None and graph.nodes[step.resource].kind in _LOCKS]
+    if len(held) >= 2:
+        last = max(
+            held,
+            key=lambda s: (graph.nodes[s.holder or ""].kind is NodeKind.TASK, s.hold_since_ns or 0, s.resource),
+        )
+        name, thing = wording.label(graph.nodes.get(last.holder or "")), wording.label(graph.nodes.get(last.resource))
+        own = next((step for step in links if step.waiter == last.holder), links[0])
+        text = f"{name}: it took {thing} last{wording.at('at', last.hold_source or '')}"
+        return Break(text, own.wait_source or place(graph.nodes[own.waiter]))
+    waiting = [step for step in links if step.resource != graph.thread_of(step.waiter)] or links
+    last = max(waiting, key=lambda s: (graph.nodes[s.waiter].kind is NodeKind.TASK, s.since_ns, s.waiter))
+    text = ""
+    if len(links) > 1 and graph.nodes[last.waiter].kind is NodeKind.TASK:
+        text = (
+            f"{wording.label(graph.nodes.get(last.waiter))}: it began to wait last{wording.at('at', last.wait_source)}"
+        )
+    blocking = [step for step in links if graph.nodes[step.waiter].kind is NodeKind.THREAD]
+    opened = blocking[0] if blocking else last
+    return Break(text, opened.wait_source or place(graph.nodes[opened.waiter]))
 
 
 def _advice(graph: WaitGraph, links: list[Link], kind: FindingKind) -> str:
     if kind is FindingKind.CHANNEL_FULL:
         return "Take from the channel in a task of its own, or await the producer only after draining it."
+    threads = [step for step in links if graph.nodes[step.waiter].kind is NodeKind.THREAD]
+    on_loop = next((step for step in links if step.resource == graph.thread_of(step.waiter)), None)
+    if on_loop is not None:
+        line = next((step.wait_source for step in threads if step.waiter == on_loop.resource), "")
+        return (
+            f"{wording.short(line) or 'That call'} blocks the thread of an event loop that must run for it to return. "
+            "Await it (asyncio.wrap_future), or make the blocking call in another thread (asyncio.to_thread)."
+        )
+    queued = [step for step in links if step.holder is not None and _is_queued(graph, step)]
+    if queued:
+        pool = wording.label(graph.nodes.get(_pool(graph, queued[0].resource)))
+        return (
+            f"Work in {pool} waits for other work that is queued in it. Give the inner work a pool of its own, or do "
+            "not wait for it inside the pool. More workers only put it off."
+        )
     if len(links) == 1 and links[0].resource != links[0].holder:
         held = wording.label(graph.nodes.get(links[0].resource))
         return f"{held} is not reentrant: its holder must not take it again before releasing it."
-    locks = [step for step in links if step.hold_source is not None or step.hold_since_ns is not None]
+    locks = [step for step in links if graph.nodes[step.resource].kind in _LOCKS]
     if len(locks) >= 2:
-        names = sorted(wording.label(graph.nodes.get(step.resource)) for step in locks)
-        return (
-            f"Take {wording.several(names)} in the same order everywhere. Cancelling one of the tasks breaks the ring."
-        )
+        names = sorted({wording.label(graph.nodes.get(step.resource)) for step in locks})
+        order = f"Take {wording.several(names)} in the same order everywhere."
+        if len(names) < 2:
+            order = f"Never take {names[0]} while another one is held, unless always in one order."
+        return order if threads else f"{order} Cancelling one of the tasks breaks the ring."
+    if threads:
+        return "No thread can be cancelled: give one of these waits a timeout, then start the program again."
     return "Only cancelling one of these tasks can release the ring."
+
+
+def _is_queued(graph: WaitGraph, step: Link) -> bool:
+    return (
+        graph.nodes[step.resource].kind is NodeKind.FUTURE
+        and step.holder is not None
+        and graph.held_by(step.resource, step.holder) is None
+    )
+
+
+def _pool(graph: WaitGraph, future: str) -> str:
+    return next((h for h in graph.holders.get(future, ()) if h in graph.nodes), future)

@@ -12,40 +12,86 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+_SWEEP_WHILE_LEFT = 0.7
+
 
 class Condition(NamedTuple):
-    """A node that is not live by itself: `k` of `providers` must become live first. More than there are: never."""
+    """A node that is not live by itself: `k` of `providers` must become live first, and `thread` too where it is given.
+
+    More than there are providers: never. `thread`: a task makes no step while the thread of its event loop is stuck.
+    """
 
     k: int
     providers: Sequence[str]
+    thread: str | None = None
+
+    def leads_to(self) -> Sequence[str]:
+        """Everything that it waits for."""
+        return self.providers if self.thread is None else (*self.providers, self.thread)
 
 
 def residue(conditions: Mapping[str, Condition]) -> set[str]:
     """The nodes of `conditions` that can never become live. A provider without a condition is live.
 
-    Linear in nodes and edges.
+    Linear in nodes and edges. Nearly everything is live after one sweep or two, which allocate nothing; what resists is
+    counted down along its edges.
     """
+    stuck = set(conditions)
+    remaining = list(conditions.items())
+    while remaining:
+        left: list[tuple[str, Condition]] = []
+        for item in remaining:
+            node, (k, providers, thread) = item
+            if thread is None or thread not in stuck:
+                for provider in providers:
+                    if provider not in stuck:
+                        k -= 1
+                if k <= 0:
+                    stuck.remove(node)
+                    continue
+            left.append(item)
+        if len(left) == len(remaining):
+            return stuck
+        if len(left) > len(remaining) * _SWEEP_WHILE_LEFT:
+            return _count_down(left, stuck)
+        left.reverse()  # a chain that this order met from its wrong end
+        remaining = left
+    return stuck
+
+
+def _count_down(remaining: list[tuple[str, Condition]], stuck: set[str]) -> set[str]:
+    """The same by counters: each edge is looked at once, however long the chains are."""
     missing: dict[str, int] = {}
     dependents: dict[str, list[str]] = {}
+    gated: dict[str, list[str]] = {}  # by thread: the tasks that still lack it
     work: list[str] = []
-    for node, (k, providers) in conditions.items():
+    for node, (k, providers, thread) in remaining:
         needed = k
+        if thread is not None and thread in stuck:
+            gated.setdefault(thread, []).append(node)
+            needed += 1 + len(providers)  # not reached by its providers alone; taken off when the thread is live
         for provider in providers:
-            if provider in conditions:
+            if provider in stuck:
                 dependents.setdefault(provider, []).append(node)
             else:
                 needed -= 1
         missing[node] = needed
         if needed <= 0:
             work.append(node)
-    stuck = set(conditions)
+    gate = {node: 1 + len(condition.providers) for node, condition in remaining if condition.thread in gated}
     stuck.difference_update(work)
     while work:
-        for dependent in dependents.get(work.pop(), ()):
+        node = work.pop()
+        for dependent in dependents.get(node, ()):
             missing[dependent] -= 1
             if missing[dependent] <= 0 and dependent in stuck:
                 stuck.remove(dependent)
                 work.append(dependent)
+        for task in gated.pop(node, ()):
+            missing[task] -= gate[task]
+            if missing[task] <= 0 and task in stuck:
+                stuck.remove(task)
+                work.append(task)
     return stuck
 
 
@@ -59,7 +105,7 @@ def components(nodes: set[str], conditions: Mapping[str, Condition]) -> list[lis
     for root in sorted(nodes):
         if root in index:
             continue
-        visits = [(root, iter(conditions[root].providers))]
+        visits = [(root, iter(conditions[root].leads_to()))]
         index[root] = low[root] = len(index)
         stack.append(root)
         on_stack.add(root)
@@ -72,7 +118,7 @@ def components(nodes: set[str], conditions: Mapping[str, Condition]) -> list[lis
                     index[provider] = low[provider] = len(index)
                     stack.append(provider)
                     on_stack.add(provider)
-                    visits.append((provider, iter(conditions[provider].providers)))
+                    visits.append((provider, iter(conditions[provider].leads_to())))
                     break
                 if provider in on_stack:
                     low[node] = min(low[node], index[provider])
@@ -98,24 +144,26 @@ def cores(nodes: set[str], conditions: Mapping[str, Condition]) -> list[list[str
     result: list[list[str]] = []
     for component in components(nodes, conditions):
         members = set(component)
-        onward = {p for member in component for p in conditions[member].providers if p in nodes}
+        onward = {p for member in component for p in conditions[member].leads_to() if p in nodes}
         if onward and onward <= members:
             result.append(component)
     return result
 
 
 def shortest_cycle(core: Sequence[str], conditions: Mapping[str, Condition]) -> list[str]:
-    """A shortest ring within a strongly connected core, beginning at its smallest node id. Breadth first."""
-    members = set(core)
+    """A shortest ring within a strongly connected core. Breadth first; of equals the one whose nodes come earlier in
+    `core`, with which it begins."""
+    rank = {node: number for number, node in enumerate(core)}
     best: list[str] = []
-    for start in sorted(core):
+    for start in core:
         came_from: dict[str, str] = {}
         frontier = [start]
         while frontier and start not in came_from:
             following: list[str] = []
             for node in frontier:
-                for provider in conditions[node].providers:
-                    if provider in members and provider not in came_from:
+                onward = {p for p in conditions[node].leads_to() if p in rank and p not in came_from}
+                for provider in sorted(onward, key=rank.__getitem__):
+                    if provider not in came_from:
                         came_from[provider] = node
                         following.append(provider)
             frontier = following
@@ -136,7 +184,7 @@ def behind(core: set[str], nodes: set[str], conditions: Mapping[str, Condition])
     """The members of the residue `nodes` outside `core` whose waits lead into it."""
     dependents: dict[str, list[str]] = {}
     for node in nodes:
-        for provider in conditions[node].providers:
+        for provider in conditions[node].leads_to():
             if provider in nodes:
                 dependents.setdefault(provider, []).append(node)
     reached = set(core)

@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ..model import Finding, FindingKind, Level, Link, NodeKind, finding_id
-from . import wording
+from . import evidence, wording
+from .frames import place
 from .reduction import Condition, behind
-from .wait_graph import BOUNDED, WAITERS, WaitGraph
+from .wait_graph import BOUNDED, WaitGraph
 
 _KINDS = {
     NodeKind.LOCK: FindingKind.LOCK_STARVED,
@@ -70,11 +71,12 @@ def _finding(
     holders: list[str],
 ) -> Finding:
     kind = _KINDS[graph.nodes[resource].kind]
-    links = [wording.link(graph, waiter, resource, holders[0] if holders else None)]
+    links = [evidence.link(graph, waiter, resource, holders[0] if holders else None)]
     for holder in holders:
-        links.extend(wording.link(graph, holder, target, None) for target in graph.targets.get(holder, ())[:1])
+        links.extend(evidence.link(graph, holder, target, None) for target in graph.targets.get(holder, ())[:1])
     core = list(dict.fromkeys([resource, *holders, *(step.resource for step in links)]))
-    waiting = [n for n in behind({resource}, stuck, conditions) if graph.nodes[n].kind in WAITERS and n not in core]
+    waiting = [n for n in behind({resource}, stuck, conditions) if n not in core and n != waiter]
+    blocked = evidence.tail(graph, waiting)
     return Finding(
         id=finding_id(kind, [resource]),
         kind=kind,
@@ -82,9 +84,11 @@ def _finding(
         title=_title(graph, waiter, resource, holders, links),
         since_ns=graph.wait_of(waiter).since_ns,
         core=[waiter, *core],
-        blocked=sorted((n for n in waiting if n != waiter), key=lambda n: (graph.wait_of(n).since_ns, n)),
+        blocked=blocked,
         evidence=links,
         advice=_advice(graph, resource, holders),
+        blocked_sites=evidence.sites(graph, blocked),
+        look_at=place(graph.nodes[holders[0] if holders else waiter]),
     )
 
 
@@ -96,6 +100,8 @@ def _title(graph: WaitGraph, waiter: str, resource: str, holders: list[str], lin
         return (
             f"{title}; {wording.several([wording.label(graph.nodes[h]) for h in holders])} could, but is stuck itself"
         )
+    if not holders:
+        return f"{title}, but nobody who is alive is known to hold it"
     title += f", held by {wording.several([wording.label(graph.nodes[h]) for h in holders])}"
     if len(holders) == 1 and len(links) > 1:
         title += f", which {wording.waits_for(graph, links[1].waiter, links[1].resource)}"
@@ -106,5 +112,7 @@ def _advice(graph: WaitGraph, resource: str, holders: list[str]) -> str:
     name = wording.label(graph.nodes[resource])
     if graph.nodes[resource].kind is NodeKind.TX:
         return f"Somebody must take from {name}, or the producer must give up: put with a timeout, or drop."
-    line = wording.short(graph.wait_of(holders[0]).source) if holders else ""
+    if not holders:
+        return f"Whoever took {name} may have ended without giving it back: take it with a `with` block."
+    line = wording.short(place(graph.nodes[holders[0]]))
     return f"{name} comes free when its holder gets past {line}; do not hold it across a wait that may not end."

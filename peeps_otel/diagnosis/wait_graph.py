@@ -3,54 +3,91 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Callable, Set
 
-from ..model import EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
+from .. import semconv
+from ..model import Edge, EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
 from .reduction import Condition
 
 WAITERS = frozenset({NodeKind.TASK, NodeKind.THREAD})
 BOUNDED = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.TX})
 """Resources that can run out: somebody who waits for one waits because others have it."""
 
-# What only the program itself ends. Everything else (sockets, timers, executors, bare futures) may be ended from
-# outside at any moment and counts as live however long it takes.
+# What only the program itself ends. Everything else (sockets, timers, commands) may be ended from outside at any moment
+# and counts as live however long it takes.
 _OWN = frozenset({NodeKind.EVENT, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.RX})
 
+# One of their holders must come live before somebody who waits for them can go on.
+_HELD = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.FUTURE, NodeKind.EXECUTOR})
+
+# With open providers these are as good as live: anybody may complete a future, a pool may start another worker.
+_ANYBODY = frozenset({NodeKind.FUTURE, NodeKind.EXECUTOR})
 
 # These need all their children, but the exception of any one ends them at once: one live child is enough to doubt.
 _ENDED_EARLY = frozenset({"gather", "taskgroup"})
 
+_ANSWERS = frozenset({EdgeKind.RPC_LINK, EdgeKind.HANDLED_BY})
+_THREAD_PREFIX = f"{NodeKind.THREAD}:"
+IDLE = "idle"
+_PAUSE_EVERY = 5000
+
+
+def no_pause() -> None:
+    """For a caller that has the processor to itself."""
+
 
 class WaitGraph:
-    """Indexes over one graph. `settled`: the waiters that have not advanced since the look before."""
+    """Indexes over one graph. `settled`: the waiters that have not advanced since the look before.
 
-    def __init__(self, graph: Graph, settled: Set[str]) -> None:
+    `pause` is called now and then while a large graph is read, so that other threads may run.
+    """
+
+    def __init__(self, graph: Graph, settled: Set[str], pause: Callable[[], None] = no_pause) -> None:
         self.nodes = graph.nodes
+        self.settled = settled
         self.targets: dict[str, list[str]] = {}
         self.waiters: dict[str, list[str]] = {}
         self.holders: dict[str, list[str]] = {}
         self.users: dict[str, list[str]] = {}
+        self.answers: dict[str, list[str]] = {}
         self._cancels: dict[str, list[str]] = {}
-        self.edge_of = {(edge.src, edge.dst, edge.kind): edge for edge in graph.edges}
-        for edge in graph.edges:
-            match edge.kind:
-                case EdgeKind.NEEDS:
-                    self.targets.setdefault(edge.src, []).append(edge.dst)
-                    self.waiters.setdefault(edge.dst, []).append(edge.src)
-                    if edge.cancels:
-                        self._cancels.setdefault(edge.src, []).append(edge.dst)
-                case EdgeKind.HELD_BY:
-                    self.holders.setdefault(edge.src, []).append(edge.dst)
-                case EdgeKind.TOUCHES:
-                    self.users.setdefault(edge.dst, []).append(edge.src)
-                case _:
-                    pass
-        self._settled = settled
+        self._edges = graph.edges
+        targets, waiters, holders = self.targets, self.waiters, self.holders
+        needs, held_by = EdgeKind.NEEDS, EdgeKind.HELD_BY
+        for number, edge in enumerate(graph.edges):  # a quarter of a million of them at times
+            if number % _PAUSE_EVERY == 0:
+                pause()
+            kind, src, dst = edge.kind, edge.src, edge.dst
+            if kind is needs:
+                if src in targets:
+                    targets[src].append(dst)
+                else:
+                    targets[src] = [dst]
+                if dst in waiters:
+                    waiters[dst].append(src)
+                else:
+                    waiters[dst] = [src]
+                if edge.cancels:
+                    self._cancels.setdefault(src, []).append(dst)
+            elif kind is held_by:
+                holders.setdefault(src, []).append(dst)
+            elif kind is EdgeKind.TOUCHES:
+                self.users.setdefault(dst, []).append(src)
+            elif kind in _ANSWERS:
+                self.answers.setdefault(src, []).append(dst)
         self._bounded = self._with_deadline()
+        self._loops: dict[str, list[str]] | None = None
+        self._holds: dict[str, list[str]] | None = None
+        self._held: dict[tuple[str, str], Edge] | None = None
 
     def _with_deadline(self) -> set[str]:
         """Waiters that a timer ends, directly or by cancelling a parent that takes its children with it."""
-        work = [node.id for node in self.nodes.values() if node.wait is not None and node.wait.deadline_ns is not None]
+        work: list[str] = []
+        # Only who is waited for by others, or waits for a known thing, can end anything by its deadline.
+        for waiter in self.targets:
+            node = self.nodes.get(waiter)
+            if node is not None and node.wait is not None and node.wait.deadline_ns is not None:
+                work.append(waiter)
         bounded = set(work)
         while work:
             for child in self._cancels.get(work.pop(), ()):
@@ -59,37 +96,100 @@ class WaitGraph:
                     work.append(child)
         return bounded
 
-    def conditions(self, level: Level, now_ns: int, old_ns: int) -> dict[str, Condition]:
+    # --- loops and their threads --------------------------------------------------------------------------------------
+
+    def tasks_of(self, thread: str) -> list[str]:
+        """The tasks whose event loop runs in this thread."""
+        if self._loops is None:
+            self._loops = {}
+            for node in self.nodes.values():
+                if node.kind is NodeKind.TASK:
+                    home = node.attributes.get(semconv.TASK_THREAD)
+                    if isinstance(home, str):
+                        self._loops.setdefault(home, []).append(node.id)
+        return self._loops.get(thread, [])
+
+    def is_stuck_thread(self, node_id: str) -> bool:
+        """A thread in a wait that has settled and that no timer ends: no loop of it makes a step meanwhile."""
+        node = self.nodes.get(node_id)
+        return (
+            node is not None
+            and node.kind is NodeKind.THREAD
+            and node.wait is not None
+            and node.state != IDLE
+            and node_id in self.settled
+            and node_id not in self._bounded
+        )
+
+    # --- conditions ---------------------------------------------------------------------------------------------------
+
+    def conditions(
+        self, level: Level, now_ns: int, old_ns: int, within: Set[str] | None = None
+    ) -> dict[str, Condition]:
         """The nodes that are not live by themselves, as seen at `level`.
 
         PROVEN: only closed sets of providers can be exhausted. LIKELY: estimated ones too, and a full channel once all
         who have it in their hands are stuck. SUSPECT: also what only this program can end and has not for `old_ns`.
-        A node that is not in the graph, a waiter that has advanced, and a wait with a deadline are live.
+        A node that is not in the graph, a waiter that has advanced, and a wait with a deadline are live, but for the
+        tasks of a loop whose thread is stuck: no timer of theirs fires before it comes back. `within`: all others are
+        live.
         """
         found: dict[str, Condition] = {}
-        for waiter, targets in self.targets.items():
-            node = self.nodes.get(waiter)
-            if node is None or node.wait is None or waiter not in self._settled or waiter in self._bounded:
+        stuck_threads = [w for w in self.targets if w.startswith(_THREAD_PREFIX) and self.is_stuck_thread(w)]
+        thread_of: dict[str, str] = {}
+        for thread in stuck_threads:
+            thread_of.update(dict.fromkeys(self.tasks_of(thread), thread))
+        nodes, settled, bounded, all_targets = self.nodes, self.settled, self._bounded, self.targets
+        proven = level is Level.PROVEN
+        for waiter in settled if within is None else within:
+            targets = all_targets.get(waiter)
+            if targets is None or waiter in bounded or waiter not in settled:
                 continue
-            early = level is Level.PROVEN and node.wait.operation in _ENDED_EARLY
-            found[waiter] = Condition(1 if early else node.wait.needs, targets)
-            for target in targets:
-                resource = self.nodes.get(target)
-                if resource is None or target in found or resource.kind in WAITERS:
-                    continue
-                condition = self._resource(resource, level, now_ns, old_ns)
-                if condition is not None:
-                    found[target] = condition
+            node = nodes.get(waiter)
+            if node is None or node.wait is None or node.state == IDLE:
+                continue
+            early = proven and node.wait.operation in _ENDED_EARLY
+            found[waiter] = Condition(1 if early else node.wait.needs, targets, thread_of.get(waiter))
+            work = targets
+            while work:
+                further: list[str] = []
+                for target in work:
+                    resource = None if target in found else nodes.get(target)
+                    if resource is None or resource.kind in WAITERS or (within is not None and target not in within):
+                        continue
+                    condition = self._resource(resource, level, now_ns, old_ns)
+                    if condition is not None:
+                        found[target] = condition
+                        further += condition.providers
+                work = further
+        for task, thread in thread_of.items():
+            if task not in found and (within is None or task in within):
+                found[task] = Condition(0, (), thread)
         return found
 
     def _resource(self, resource: Node, level: Level, now_ns: int, old_ns: int) -> Condition | None:
-        holders = self.holders.get(resource.id, [])
-        if resource.kind in (NodeKind.LOCK, NodeKind.SEMAPHORE):
+        if resource.kind in _HELD:
+            holders = self.holders.get(resource.id, [])
+            if resource.providers is Providers.CLOSED:
+                # Closed and nobody there: the reference is gone, nobody can end it any more. A lock without a holder
+                # is free.
+                return Condition(1, holders) if holders or resource.kind is NodeKind.FUTURE else None
+            if level is Level.SUSPECT and not holders and _is_taken(resource):
+                return Condition(1, ()) if now_ns - self.oldest_wait(resource.id) >= old_ns else None
+            if level is Level.PROVEN or (resource.providers is Providers.OPEN and resource.kind in _ANYBODY):
+                return None
+            return Condition(1, holders) if holders else None
+        if resource.kind in (NodeKind.REQUEST, NodeKind.RESPONSE):
+            answers = self.answers.get(resource.id, [])
             sure = resource.providers is Providers.CLOSED or level is not Level.PROVEN
-            return Condition(1, holders) if holders and sure else None
+            return Condition(1, answers) if answers and sure else None
+        if resource.kind in _OWN and resource.providers is Providers.CLOSED:
+            return Condition(1, self.holders.get(resource.id, []))
         if level is Level.PROVEN:
             return None
         if resource.kind is NodeKind.TX:
+            if _has_room(resource):
+                return None
             waiting = set(self.waiters.get(resource.id, ()))
             takers = [user for user in self.users.get(resource.id, ()) if user not in waiting]
             return Condition(1, takers) if takers or level is Level.SUSPECT else None
@@ -97,11 +197,52 @@ class WaitGraph:
             return Condition(1, ())
         return None
 
+    # --- single nodes -------------------------------------------------------------------------------------------------
+
     def wait_of(self, waiter: str) -> Wait:
         """The wait of a node known to wait."""
         wait = self.nodes[waiter].wait
         assert wait is not None
         return wait
+
+    def since_of(self, node_id: str) -> int | None:
+        """When the wait of a node began; None for one that does not wait."""
+        node = self.nodes.get(node_id)
+        return None if node is None or node.wait is None else node.wait.since_ns
+
+    def thread_of(self, task: str) -> str | None:
+        """The node id of the thread that runs the loop of a task."""
+        node = self.nodes.get(task)
+        home = None if node is None else node.attributes.get(semconv.TASK_THREAD)
+        return home if isinstance(home, str) else None
+
+    def behind(self, members: Set[str]) -> set[str]:
+        """Everybody whose waits lead to one of `members`, whatever else could end them; without the members."""
+        reached, work = set(members), list(members)
+        while work:
+            node = work.pop()
+            onward = list(self.waiters.get(node, ()))
+            if node.partition(":")[0] in WAITERS:
+                onward += self._held_of().get(node, ())
+            for other in onward:
+                if other not in reached:
+                    reached.add(other)
+                    work.append(other)
+        return {node for node in reached if node in self.nodes} - members
+
+    def _held_of(self) -> dict[str, list[str]]:
+        if self._holds is None:
+            self._holds = {}
+            for resource, holders in self.holders.items():
+                for holder in holders:
+                    self._holds.setdefault(holder, []).append(resource)
+        return self._holds
+
+    def held_by(self, resource: str, holder: str) -> Edge | None:
+        """The edge that says since when and where the holder has it."""
+        if self._held is None:
+            self._held = {(e.src, e.dst): e for e in self._edges if e.kind is EdgeKind.HELD_BY}
+        return self._held.get((resource, holder))
 
     def oldest_waiter(self, resource: str) -> str | None:
         """Who has waited longest for it among those in the graph."""
@@ -112,3 +253,16 @@ class WaitGraph:
         """When the oldest wait for it began; a time far ahead where nobody waits."""
         waiter = self.oldest_waiter(resource)
         return 1 << 63 if waiter is None else self.wait_of(waiter).since_ns
+
+
+def _is_taken(resource: Node) -> bool:
+    """Whether somebody has it although nobody is known to: who took it may have ended without giving it back."""
+    if resource.kind is NodeKind.LOCK:
+        return resource.attributes.get(semconv.LOCK_LOCKED) is True
+    return resource.kind is NodeKind.SEMAPHORE and resource.attributes.get(semconv.SEMAPHORE_AVAILABLE) == 0
+
+
+def _has_room(channel: Node) -> bool:
+    length = channel.attributes.get(semconv.CHANNEL_LENGTH)
+    capacity = channel.attributes.get(semconv.CHANNEL_CAPACITY)
+    return type(length) is int and type(capacity) is int and length < capacity

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Findings in plain words. No ages in here: a title must not change while nothing else does."""
+"""Nodes and waits in plain words. No ages in here: a title must not change while nothing else does."""
 
 from __future__ import annotations
 
 import re
 
-from ..model import EdgeKind, Link, Node, NodeKind
+from .. import semconv
+from ..model import Node, NodeKind
+from .frames import own_frame, place
 from .wait_graph import WAITERS, WaitGraph
 
 _LABELS = {
@@ -17,15 +19,18 @@ _LABELS = {
     NodeKind.TX: "Queue",
     NodeKind.RX: "Queue",
 }
+_SLEEPS = frozenset({"sleep", "time.sleep"})
 
 
 def label(node: Node | None) -> str:
     """What a person calls the node: a task by its name, a resource by its type and name, or where it was made."""
     if node is None:
         return "something that is gone"
-    if node.kind in WAITERS:
+    if node.kind is NodeKind.TASK:
         return node.name
-    kind = str(node.attributes.get("peeps.resource.type", "")).rpartition(".")[2] or _LABELS.get(node.kind, node.kind)
+    if node.kind is NodeKind.THREAD:
+        return node.name if "thread" in node.name.lower() else f"thread {node.name}"
+    kind = str(node.attributes.get(semconv.RESOURCE_TYPE, "")).rpartition(".")[2] or _LABELS.get(node.kind, node.kind)
     if not node.name:
         return f"{kind} ({short(node.source)})"
     return node.name if node.name.lower().startswith(f"{kind.lower()} ") else f"{kind} {node.name}"
@@ -44,64 +49,57 @@ def several(names: list[str], most: int = 3) -> str:
     return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
 
 
+def count(number: int, thing: str) -> str:
+    """`1 task`, `4 tasks`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 def waits_for(graph: WaitGraph, waiter: str, target: str) -> str:
-    """`waits for Lock db`, `waits to put into Queue work (16/16)`, `awaits worker-b`."""
+    """`waits for Lock db`, `waits to put into Queue work (16/16)`, `waits for the end of worker-b`."""
     node = graph.nodes.get(target)
     name = label(node)
+    if node is not None and node.kind is NodeKind.THREAD and graph.thread_of(waiter) == target:
+        return f"cannot run while {name} is blocked"
     if node is None or node.kind in WAITERS:
         return f"waits for the end of {name}"
     if node.kind is NodeKind.TX:
-        length, capacity = node.attributes.get("peeps.channel.length"), node.attributes.get("peeps.channel.capacity")
+        length, capacity = node.attributes.get(semconv.CHANNEL_LENGTH), node.attributes.get(semconv.CHANNEL_CAPACITY)
         return f"waits to put into {name} ({length}/{capacity})" if capacity else f"waits to put into {name}"
-    if node.kind is NodeKind.RX and graph.wait_of(waiter).operation == "queue.join":
+    wait = None if waiter not in graph.nodes else graph.nodes[waiter].wait
+    if node.kind is NodeKind.RX and wait is not None and wait.operation == "queue.join":
         return f"waits until everything put into {name} is done"
     if node.kind is NodeKind.RX:
         return f"waits for an item from {name}"
     return f"waits for {name}"
 
 
-def link(graph: WaitGraph, waiter: str, resource: str, holder: str | None) -> Link:
-    """One step of the evidence with its sentence."""
-    wait = graph.wait_of(waiter)
-    text = f"{label(graph.nodes[waiter])} {waits_for(graph, waiter, resource)}"
-    text += _at(" at", wait.source, text)
-    held = None if holder is None else graph.edge_of.get((resource, holder, EdgeKind.HELD_BY))
-    if holder is not None and held is not None:
-        text += f"; {label(graph.nodes.get(holder))} holds it"
-        if held.source:
-            text += _at(", taken at", held.source, text)
-    elif holder is not None and holder != resource:
-        text += f"; {label(graph.nodes.get(holder))} could take from it"
-    return Link(
-        waiter=waiter,
-        resource=resource,
-        holder=holder,
-        since_ns=wait.since_ns,
-        text=text,
-        wait_source=wait.source,
-        hold_since_ns=None if held is None else held.since_ns,
-        hold_source=None if held is None else held.source,
-    )
+def doing(graph: WaitGraph, node_id: str) -> str:
+    """What a task or thread does now, as a clause that follows its name; empty where that is not known."""
+    node = graph.nodes.get(node_id)
+    if node is None or node.kind not in WAITERS:
+        return ""
+    home = graph.thread_of(node_id)
+    if home is not None and graph.is_stuck_thread(home):
+        return f"cannot run while {label(graph.nodes.get(home))} is blocked"
+    wait = node.wait
+    if wait is None:
+        frame = own_frame(node)
+        if node.state == "runnable":
+            return "is ready to run"
+        if frame is not None:
+            return f"runs {frame.function}{at('at', place(node))}"
+        return "runs"
+    if wait.operation in _SLEEPS:
+        return f"sleeps{at('at', wait.source)}"
+    targets = graph.targets.get(node_id, [])
+    if len(targets) > 1:
+        all_of = "all" if wait.needs >= len(targets) else f"{wait.needs}"
+        return f"waits for {all_of} of {len(targets)} ({wait.operation}){at('at', wait.source)}"
+    text = waits_for(graph, node_id, targets[0]) if targets else f"waits in {wait.operation}"
+    return text + at("at", wait.source, text)
 
 
-def _at(preposition: str, source: str, text: str) -> str:
-    """Where it happens, unless `text` has said so already."""
-    place = short(source)
-    return f"{preposition} {place}" if place and not re.search(rf"{re.escape(place)}(?!\d)", text) else ""
-
-
-def deadlock_title(graph: WaitGraph, ring: list[Link]) -> str:
-    """`a waits for Lock x, held by b, which waits for Lock y, held by a`."""
-    if len(ring) > 4:
-        names = [label(graph.nodes.get(step.waiter)) for step in ring]
-        return f"{len(ring)} tasks wait for each other in a ring: {several(names, 4)}"
-    parts: list[str] = []
-    for number, step in enumerate(ring):
-        subject = label(graph.nodes.get(step.waiter)) if number == 0 else "which"
-        part = f"{subject} {waits_for(graph, step.waiter, step.resource)}"
-        if step.holder is not None and step.holder != step.resource:
-            node = graph.nodes.get(step.resource)
-            owner = "itself" if len(ring) == 1 else label(graph.nodes.get(step.holder))
-            part += f", which only {owner} can drain" if node and node.kind is NodeKind.TX else f", held by {owner}"
-        parts.append(part)
-    return ", ".join(parts)
+def at(preposition: str, source: str, text: str = "") -> str:
+    """` at app/main.py:7`, unless `text` has said so already."""
+    where = short(source)
+    return f" {preposition} {where}" if where and not re.search(rf"{re.escape(where)}(?!\d)", text) else ""

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The words of the whole system: nodes, edges, snapshots, findings. Depends on nothing else of ours."""
 
-from .finding import Finding, FindingKind, Level, Link, finding_id
+from .finding import Finding, FindingKind, Level, Link, Site, finding_id
 from .graph import (
     AttributeValue,
     Confidence,
@@ -30,6 +30,7 @@ __all__ = [
     "Node",
     "NodeKind",
     "Providers",
+    "Site",
     "Snapshot",
     "Wait",
     "finding_id",

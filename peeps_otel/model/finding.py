@@ -7,6 +7,9 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import NamedTuple
+
+from .graph import Frame
 
 
 class Level(StrEnum):
@@ -29,17 +32,35 @@ class Level(StrEnum):
 
 
 class FindingKind(StrEnum):
+    """What is wrong. docs/findings.md says when each is reported and what to do."""
+
     DEADLOCK = "deadlock"
     LOCK_STARVED = "lock_starved"
     SEMAPHORE_STARVED = "semaphore_starved"
     CHANNEL_FULL = "channel_full"
+    NEVER_ENDS = "never_ends"
+    LOST_WAKEUP = "lost_wakeup"
+    LOOP_BLOCKED = "loop_blocked"
+    NEVER_YIELDS = "never_yields"
+    SELF_WAKING = "self_waking"
+    CANCEL_IGNORED = "cancel_ignored"
+    HELD_ACROSS_WAIT = "held_across_wait"
+    CHANNEL_NOT_DRAINED = "channel_not_drained"
+    EXECUTOR_SATURATED = "executor_saturated"
+    TASK_DESTROYED = "task_destroyed"
+    EXCEPTION_NEVER_RETRIEVED = "exception_never_retrieved"
+    TASK_GROWTH = "task_growth"
+    PROCESS_SILENT = "process_silent"
+    LEAK = "leak"
+    ORDER_RISK = "order_risk"
 
 
 @dataclass(slots=True)
 class Link:
     """One step of the evidence: `waiter` waits for `resource`, which `holder` would have to give.
 
-    Ids of nodes; `holder` is None where nobody is known. `text` says the same in plain words.
+    Ids of nodes; `holder` is None where nobody is known. `text` says the same in plain words. `holder_doing`: what the
+    holder does now, as a clause that follows its name; empty where that is not known.
     """
 
     waiter: str
@@ -50,6 +71,15 @@ class Link:
     wait_source: str = ""
     hold_since_ns: int | None = None
     hold_source: str | None = None
+    holder_doing: str = ""
+
+
+class Site(NamedTuple):
+    """`count` tasks made at `source` (`path:line`); `example` is the name of one of them."""
+
+    source: str
+    count: int
+    example: str
 
 
 @dataclass(slots=True)
@@ -58,8 +88,10 @@ class Finding:
 
     `title`: one sentence in plain words. `since_ns`: when the last wait of the core began. `cycle`: the ring in the
     order waiter, resource, holder, … (empty where there is none). `core`: its members (tasks and resources).
-    `blocked`: tasks that merely wait behind the core. `evidence`: the links, in ring order. `advice`: what would
-    release it.
+    `blocked`: tasks that merely wait behind the core; `blocked_sites`: where those were made, most first. `evidence`:
+    the links, in ring order. `advice`: what would release it. `break_first`: which member to stop first and why, where
+    there is a choice. `look_at`: the line to open first, `path:line`. `stack`: where it is, outermost
+    frame first, for a finding that is about no node.
     """
 
     id: str
@@ -72,6 +104,10 @@ class Finding:
     blocked: list[str] = field(default_factory=list[str])
     evidence: list[Link] = field(default_factory=list[Link])
     advice: str = ""
+    blocked_sites: list[Site] = field(default_factory=list[Site])
+    break_first: str = ""
+    look_at: str = ""
+    stack: tuple[Frame, ...] = ()
 
 
 def finding_id(kind: FindingKind, core: Iterable[str]) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, cast
 
-from .finding import Finding, FindingKind, Level, Link
+from .finding import Finding, FindingKind, Level, Link, Site
 from .graph import Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Providers, Wait
 
 Json = dict[str, Any]
@@ -85,6 +85,10 @@ def finding_to_json(finding: Finding) -> Json:
         "blocked": list(finding.blocked),
         "evidence": [asdict(link) for link in finding.evidence],
         "advice": finding.advice,
+        "blocked_sites": [site._asdict() for site in finding.blocked_sites],
+        "break_first": finding.break_first,
+        "look_at": finding.look_at,
+        "stack": [{"function": f.function, "file": f.file, "line": f.line} for f in finding.stack],
     }
 
 
@@ -100,4 +104,8 @@ def finding_from_json(data: Json) -> Finding:
         blocked=list(data["blocked"]),
         evidence=[Link(**link) for link in data["evidence"]],
         advice=data["advice"],
+        blocked_sites=[Site(**site) for site in data.get("blocked_sites", ())],
+        break_first=data.get("break_first", ""),
+        look_at=data.get("look_at", ""),
+        stack=tuple(Frame(f["function"], f["file"], f["line"]) for f in data.get("stack", ())),
     )

@@ -24,6 +24,7 @@ _EDGE_NUMBER = {kind: number for number, kind in enumerate(_EDGE_KINDS)}
 _PROVIDERS: list[Providers | None] = [None, Providers.CLOSED, Providers.ESTIMATED, Providers.OPEN]
 _PROVIDERS_NUMBER = {providers: number for number, providers in enumerate(_PROVIDERS)}
 
+_AT_ONCE = 1000  # rows between two pauses
 _INFERRED = 1
 _WAIT_EXACT = 2
 _CANCELS = 2
@@ -40,8 +41,12 @@ class Encoder:
         self._local: dict[str, int] = {}
         self._numbers = count(1)
 
-    def encode(self, snapshot: Snapshot) -> bytes:
-        """The bytes of `snapshot`. Edges to nodes that were never in a snapshot of this stream are left out."""
+    def encode(self, snapshot: Snapshot, pause: Callable[[], None] = lambda: None) -> bytes:
+        """The bytes of `snapshot`. Edges to nodes that were never in a snapshot of this stream are left out.
+
+        `pause` is called now and then, so that other threads may run: a large snapshot is made of parts, since the
+        bytes of one message are those of its parts, one after the other.
+        """
         message = Message(
             stream_id=snapshot.stream_id,
             sequence=snapshot.sequence,
@@ -65,8 +70,20 @@ class Encoder:
         def stack(value: tuple[Frame, ...]) -> int:
             return 0 if not value else 1 + stacks.setdefault(value, len(stacks))
 
-        row_of = self._encode_nodes(message, snapshot.nodes, text, stack)
-        self._encode_edges(message, snapshot.edges, row_of, text)
+        parts: list[bytes] = []
+        row_of: dict[str, int] = {}
+        ulids: list[bytes] = []
+        for start in range(0, len(snapshot.nodes), _AT_ONCE):
+            part = Message()
+            self._encode_nodes(part, snapshot.nodes[start : start + _AT_ONCE], row_of, ulids, text, stack)
+            parts.append(part.SerializeToString())
+            pause()
+        message.nodes.ulid = b"".join(ulids)  # one value, not one per part: the last would win
+        for start in range(0, len(snapshot.edges), _AT_ONCE):
+            part = Message()
+            self._encode_edges(part, snapshot.edges[start : start + _AT_ONCE], row_of, text)
+            parts.append(part.SerializeToString())
+            pause()
         for frame_tuple in stacks:
             message.stacks.length.append(len(frame_tuple))
             message.stacks.frame.extend([frames.setdefault(frame, len(frames)) for frame in frame_tuple])
@@ -74,25 +91,32 @@ class Encoder:
         message.frames.file.extend([text(frame.file) for frame in frames])
         message.frames.line.extend([frame.line or 0 for frame in frames])
         message.gone.extend([local for node in snapshot.gone if (local := self._local.pop(node, None)) is not None])
-        try:
-            message.strings.extend(strings)
-        except UnicodeEncodeError:  # a name with a lone surrogate: the whole snapshot must not fail for it
-            del message.strings[:]
-            message.strings.extend([value.encode("utf-8", "replace").decode() for value in strings])
-        return message.SerializeToString()
+        texts = list(strings)
+        for start in range(0, len(texts), _AT_ONCE):
+            part = Message()
+            some = texts[start : start + _AT_ONCE]
+            try:
+                part.strings.extend(some)
+            except UnicodeEncodeError:  # a name with a lone surrogate: the whole snapshot must not fail for it
+                del part.strings[:]
+                part.strings.extend([value.encode("utf-8", "replace").decode() for value in some])
+            parts.append(part.SerializeToString())
+            pause()
+        return b"".join([*parts, message.SerializeToString()])
 
     def _encode_nodes(
         self,
         message: Message,
         nodes: list[Node],
+        row_of: dict[str, int],
+        ulids: list[bytes],
         text: Callable[[str | None], int],
         stack: Callable[[tuple[Frame, ...]], int],
-    ) -> dict[str, int]:
+    ) -> None:
+        """Adds the rows of `nodes`, after those that are in `row_of` and `ulids` already."""
         table = message.nodes
-        row_of: dict[str, int] = {}
         local_of = self._local
-        ulids: list[bytes] = []
-        for row, node in enumerate(nodes):
+        for row, node in enumerate(nodes, len(row_of)):
             row_of[node.id] = row
             local = local_of.get(node.id)
             if local is None:
@@ -116,7 +140,6 @@ class Encoder:
                 (_INFERRED if node.confidence is Confidence.INFERRED else 0)
                 | (_WAIT_EXACT if wait is not None and wait.exact else 0)
             )
-        table.ulid = b"".join(ulids)
         table.kind.extend([_NODE_NUMBER[node.kind] for node in nodes])
         table.name.extend([text(node.name) for node in nodes])
         table.created_at.extend([node.created_at for node in nodes])
@@ -131,7 +154,6 @@ class Encoder:
         table.wait_needs.extend([0 if wait is None else wait.needs for wait in waits])
         table.wait_deadline.extend([0 if wait is None else wait.deadline_ns or 0 for wait in waits])
         table.wait_source.extend([0 if wait is None else text(wait.source) for wait in waits])
-        return row_of
 
     def _encode_edges(
         self, message: Message, edges: list[Edge], row_of: dict[str, int], text: Callable[[str | None], int]

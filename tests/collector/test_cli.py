@@ -44,11 +44,23 @@ def test_why_says_which_line_to_open(collector: Running) -> None:
     assert "    -> app.py:31 in move" in text
     assert "       app.py:80 in main" in text
     assert "    -> app.py:47 in audit" in text
-    assert re.search(r"held by worker-b since \d+ s, taken at app.py:45", text)
+    assert re.search(r"held by worker-b since \d+ s, taken at app.py:45, which waits for Lock ", text)
+    assert re.fullmatch(r"Open: app.py:\d+", lines[2])
+    assert re.search(r"^Stop first: worker-[ab]: it took Lock .* last at app.py:\d+$", text, re.M)
     assert "locks.py" not in text, "frames of the library are left out"
     assert "What would release it:" in text
     assert "1 task waits behind it: worker-c." in text
     assert "\033" not in text, "no colours into a pipe"
+
+
+def test_progress_of_a_program_that_stands_still(collector: Running) -> None:
+    stuck(collector)
+    result = collector.peeps("progress", "0.1")
+    assert result.returncode == 1, result.stderr
+    assert re.match(r"0 of \d tasks advanced in 0.1 s\n\nDid not advance:\n", result.stdout)
+    assert re.search(r"^  worker-a: lock.acquire for \d+ s at app.py:31$", result.stdout, re.M)
+    found = json.loads(collector.peeps("progress", "0", "--json").stdout)
+    assert (found["advanced"], len(found["still"])) == ([], 3)
 
 
 def test_why_as_json_and_by_process(collector: Running) -> None:

@@ -37,6 +37,8 @@ def test_two_locks_in_full() -> None:
     assert finding.advice == (
         "Take Lock cache and Lock db in the same order everywhere. Cancelling one of the tasks breaks the ring."
     )
+    assert finding.break_first == "worker-a: it took Lock db last at app/hold.py:2"
+    assert finding.look_at == "/srv/shop/app/work.py:5"
     # The ring is told from the one on who has waited longest.
     assert finding.evidence == [
         Link(
@@ -48,6 +50,7 @@ def test_two_locks_in_full() -> None:
             wait_source="/srv/shop/app/work.py:5",
             hold_since_ns=START - SECOND,
             hold_source="/srv/shop/app/hold.py:4",
+            holder_doing="waits for Lock db at app/work.py:6",
         ),
         Link(
             waiter="task:worker-b",
@@ -58,6 +61,7 @@ def test_two_locks_in_full() -> None:
             wait_source="/srv/shop/app/work.py:6",
             hold_since_ns=START - SECOND,
             hold_source="/srv/shop/app/hold.py:2",
+            holder_doing="waits for Lock cache at app/work.py:5",
         ),
     ]
 

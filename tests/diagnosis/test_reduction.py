@@ -23,7 +23,8 @@ def k_of_n(draw: st.DrawFn) -> Conditions:
     for name in names:
         if draw(st.booleans()) or name == "a":
             providers = draw(st.lists(st.sampled_from(names), unique=True))
-            found[name] = Condition(draw(st.integers(0, len(providers) + 1)), providers)
+            thread = draw(st.none() | st.sampled_from(names))
+            found[name] = Condition(draw(st.integers(0, len(providers) + 1)), providers, thread)
     return found
 
 
@@ -34,7 +35,9 @@ def _stuck_by_brute_force(conditions: Conditions) -> set[str]:
     for chosen in product((False, True), repeat=len(names)):
         stuck = {name for name, take in zip(names, chosen, strict=True) if take}
         closed = all(
-            sum(provider not in stuck for provider in conditions[name].providers) < conditions[name].k for name in stuck
+            sum(provider not in stuck for provider in conditions[name].providers) < conditions[name].k
+            or conditions[name].thread in stuck
+            for name in stuck
         )
         if closed and len(stuck) > len(largest):
             largest = stuck
@@ -46,7 +49,7 @@ def _reachable(start: str, nodes: set[str], conditions: Conditions) -> set[str]:
     found: set[str] = set()
     work = [start]
     while work:
-        for provider in conditions[work.pop()].providers:
+        for provider in conditions[work.pop()].leads_to():
             if provider in nodes and provider not in found:
                 found.add(provider)
                 work.append(provider)
@@ -69,7 +72,7 @@ def test_components_are_the_classes_of_mutual_reachability(conditions: Condition
     assert {frozenset(component) for component in found} == expected
     assert sum(map(len, found)) == len(nodes)
     place = {node: number for number, component in enumerate(found) for node in component}
-    assert all(place[p] <= place[n] for n in nodes for p in conditions[n].providers if p in nodes)
+    assert all(place[p] <= place[n] for n in nodes for p in conditions[n].leads_to() if p in nodes)
 
 
 @settings(max_examples=400)
@@ -92,7 +95,7 @@ def test_the_ring_of_a_core_is_a_shortest_one(conditions: Conditions) -> None:
         ring = shortest_cycle(core, conditions)
         assert len(set(ring)) == len(ring) >= 1
         assert set(ring) <= set(core)
-        assert all(b in conditions[a].providers for a, b in zip(ring, [*ring[1:], ring[0]], strict=True))
+        assert all(b in conditions[a].leads_to() for a, b in zip(ring, [*ring[1:], ring[0]], strict=True))
         if len(ring) > 4:
             assert len(ring) == min(_distance_to_itself(node, core, conditions) for node in core)
 
@@ -100,7 +103,7 @@ def test_the_ring_of_a_core_is_a_shortest_one(conditions: Conditions) -> None:
 def _distance_to_itself(start: str, core: list[str], conditions: Conditions) -> int:
     frontier, steps = {start}, 0
     while True:
-        frontier = {p for node in frontier for p in conditions[node].providers if p in core}
+        frontier = {p for node in frontier for p in conditions[node].leads_to() if p in core}
         steps += 1
         if start in frontier:
             return steps
@@ -139,6 +142,13 @@ def test_more_than_there_are_is_never() -> None:
     assert residue({"a": Condition(1, "")}) == {"a"}
     assert residue({"a": Condition(2, "b")}) == {"a"}
     assert cores({"a"}, {"a": Condition(1, "")}) == []
+
+
+def test_a_task_needs_its_thread_as_well() -> None:
+    blocked = Condition(1, "f")
+    assert residue({"t": blocked, "f": _all("a"), "a": Condition(0, "", "t")}) == {"t", "f", "a"}
+    assert residue({"t": blocked, "f": _all("a"), "a": Condition(0, "", "u")}) == set()
+    assert residue({"t": blocked, "f": _all("live"), "a": Condition(1, "", "t")}) == {"a"}
 
 
 def test_a_hundred_thousand_in_one_ring() -> None:

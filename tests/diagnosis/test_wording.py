@@ -6,7 +6,7 @@ from __future__ import annotations
 import pytest
 from world import START, World
 
-from peeps_otel.diagnosis import wording
+from peeps_otel.diagnosis import evidence, wording
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import Edge, EdgeKind, NodeKind, Wait
 
@@ -84,7 +84,7 @@ def test_a_place_is_said_once() -> None:
     target = world.resource(NodeKind.EVENT, "x", unnamed=True)
     world.task("a", target)
     world.nodes["task:a"].wait = Wait("event.wait", START, "/srv/shop/app/things.py:1")
-    assert wording.link(_graph(world), "task:a", target, None).text == "a waits for Event (app/things.py:1)"
+    assert evidence.link(_graph(world), "task:a", target, None).text == "a waits for Event (app/things.py:1)"
 
 
 def test_a_place_that_only_begins_alike_is_another() -> None:
@@ -93,7 +93,7 @@ def test_a_place_that_only_begins_alike_is_another() -> None:
     world.nodes[target].source = "/srv/shop/app/things.py:11"
     world.task("a", target)
     world.nodes["task:a"].wait = Wait("event.wait", START, "/srv/shop/app/things.py:1")
-    assert wording.link(_graph(world), "task:a", target, None).text == (
+    assert evidence.link(_graph(world), "task:a", target, None).text == (
         "a waits for Event (app/things.py:11) at app/things.py:1"
     )
 
@@ -104,6 +104,6 @@ def test_a_lock_taken_and_awaited_on_the_same_line() -> None:
     world.task("a", target)
     world.nodes["task:a"].wait = Wait("lock.acquire", START, "/srv/shop/app/work.py:9")
     world.edges.append(Edge(EdgeKind.HELD_BY, target, "task:a", START, "/srv/shop/app/work.py:9"))
-    assert wording.link(_graph(world), "task:a", target, "task:a").text == (
+    assert evidence.link(_graph(world), "task:a", target, "task:a").text == (
         "a waits for Lock db at app/work.py:9; a holds it"
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from peeps_otel.diagnosis import Diagnoser
-from peeps_otel.model import AttributeValue, Edge, EdgeKind, Finding, Graph, Node, NodeKind, Providers, Wait
+from peeps_otel.model import AttributeValue, Edge, EdgeKind, Finding, Frame, Graph, Node, NodeKind, Providers, Wait
 
 SECOND = 1_000_000_000
 START = 1_000 * SECOND
@@ -30,9 +30,14 @@ class World:
         deadline: int | None = None,
         cancels: bool = False,
         steps: int = 1,
+        thread: str | None = None,
+        **attributes: AttributeValue,
     ) -> str:
         """A task that waits for `needs` (all, where None) of `targets`; a running one where there are none."""
         node_id = f"task:{name}"
+        named = {key.replace("__", "."): value for key, value in attributes.items()}
+        if thread is not None:
+            named["peeps.task.thread"] = f"thread:{thread}"
         self._lines += 1
         wait = None
         if targets or deadline is not None:
@@ -41,7 +46,47 @@ class World:
             self.edges += [Edge(EdgeKind.NEEDS, node_id, target, since, source, cancels=cancels) for target in targets]
         state = "running" if wait is None else "waiting"
         self.nodes[node_id] = Node(
-            node_id, NodeKind.TASK, name, START, "/srv/shop/app/main.py:1", state=state, wait=wait, steps=steps
+            node_id,
+            NodeKind.TASK,
+            name,
+            START,
+            "/srv/shop/app/main.py:1",
+            state=state,
+            wait=wait,
+            steps=steps,
+            attributes=named,
+        )
+        return node_id
+
+    def thread(
+        self,
+        name: str,
+        *targets: str,
+        operation: str = "lock.acquire",
+        since: int = START,
+        deadline: int | None = None,
+        state: str | None = None,
+        stack: tuple[Frame, ...] = (),
+        **attributes: AttributeValue,
+    ) -> str:
+        """A thread that waits for all of `targets`; one in `state`, or running, where there are none."""
+        node_id = f"thread:{name}"
+        self._lines += 1
+        wait = None
+        if targets or deadline is not None:
+            source = f"/srv/shop/app/work.py:{self._lines}"
+            wait = Wait(operation, since, source, len(targets), deadline)
+            self.edges += [Edge(EdgeKind.NEEDS, node_id, target, since, source) for target in targets]
+        self.nodes[node_id] = Node(
+            node_id,
+            NodeKind.THREAD,
+            name,
+            START,
+            "/srv/shop/app/main.py:2",
+            state=state or ("running" if wait is None else "waiting"),
+            wait=wait,
+            stack=stack,
+            attributes={key.replace("__", "."): value for key, value in attributes.items()},
         )
         return node_id
 

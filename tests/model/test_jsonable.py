@@ -95,9 +95,14 @@ def test_an_edge_and_a_finding_read_like_this() -> None:
                 "wait_source": "",
                 "hold_since_ns": None,
                 "hold_source": None,
+                "holder_doing": "",
             }
         ],
         "advice": "",
+        "blocked_sites": [],
+        "break_first": "",
+        "look_at": "",
+        "stack": [],
     }
 
 

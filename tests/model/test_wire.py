@@ -189,3 +189,14 @@ def test_a_wait_keeps_every_field() -> None:
     node = _node(_A)
     node.wait = Wait("wait", 5, "a.py:3", needs=2, deadline_ns=9, exact=True)
     assert Decoder().decode(Encoder().encode(_snapshot(nodes=[node]))).nodes == [node]
+
+
+def test_a_large_snapshot_is_made_of_parts_and_other_threads_run_in_between() -> None:
+    tasks = [f"task:{ulid_text(number.to_bytes(16, 'big'))}" for number in range(2500)]
+    snapshot = _snapshot(nodes=[_node(task, f"worker {number}") for number, task in enumerate(tasks)])
+    snapshot.nodes[2400].attributes["peeps.loop.id"] = 3
+    snapshot.edges = [Edge(EdgeKind.NEEDS, one, other) for one, other in zip(tasks, reversed(tasks), strict=True)]
+    pauses: list[int] = []
+    body = Encoder().encode(snapshot, lambda: pauses.append(1))
+    assert Decoder().decode(body) == snapshot
+    assert len(pauses) >= 6

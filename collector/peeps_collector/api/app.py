@@ -18,12 +18,15 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..asking import Asking
 from ..graph.findings import FindingBook
 from ..graph.live import LiveGraph
 from ..store.reader import Reader
 from .answers import ApiError, answer, error_answer
+from .blame_route import BlameRoute
 from .finding_routes import FindingRoutes
 from .graph_routes import GraphRoutes
+from .leak_routes import LeakRoutes
 from .sql_route import SqlRoute
 
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -36,10 +39,13 @@ def create_app(
     health: Callable[[], dict[str, Any]],
     hosts: Collection[str] = (),
     sql_seconds: float = 5.0,
+    asking: Asking | None = None,
 ) -> ASGIApp:
     """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed."""
     graph = GraphRoutes(live, book, reader)
     sql = SqlRoute(reader, sql_seconds)
+    leaks = LeakRoutes(live, asking or Asking())
+    profile = BlameRoute(reader)
 
     def get_health(request: Request) -> Response:
         return answer(health())
@@ -51,6 +57,9 @@ def create_app(
             Route("/api/snapshot", graph.snapshot),
             Route("/api/findings", FindingRoutes(live, book).findings),
             Route("/api/node/{id:path}", graph.node),
+            Route("/api/blame", profile.blame),
+            Route("/api/leaks", leaks.ask, methods=["POST"]),
+            Route("/api/leaks", leaks.answers),
             Route("/api/sql", sql.sql, methods=["POST"]),
         ],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _failure},

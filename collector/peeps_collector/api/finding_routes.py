@@ -82,6 +82,8 @@ def _verdict(
             last = max(ended, key=lambda process: process.last_seen_ns)
             ago = duration(now_ns - last.last_seen_ns)
             sentence = f"No program is connected; {last.info} was last heard of {ago} ago."
+            if last.farewell:
+                sentence = f"No program is connected; {last.farewell}, {ago} ago."
     return {"stuck": False, "level": None, "sentence": sentence}
 
 

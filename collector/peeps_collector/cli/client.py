@@ -29,6 +29,11 @@ class Client:
         query = urllib.parse.urlencode(parameters, doseq=True)
         return self._ask(urllib.request.Request(f"http://{self.address}{path}{'?' if query else ''}{query}"))
 
+    def get_bytes(self, path: str, **parameters: str | list[str]) -> bytes:
+        """The answer as it is. Raises ClientError."""
+        query = urllib.parse.urlencode(parameters, doseq=True)
+        return self._bytes(urllib.request.Request(f"http://{self.address}{path}?{query}"))
+
     def post(self, path: str, body: Json) -> Json:
         """Raises ClientError."""
         request = urllib.request.Request(f"http://{self.address}{path}", json.dumps(body).encode(), method="POST")
@@ -52,16 +57,20 @@ class Client:
 
     def _ask(self, request: urllib.request.Request) -> Json:
         try:
+            return cast("Json", json.loads(self._bytes(request)))
+        except ValueError:
+            raise ClientError(f"what answers at {self.address} is not a collector; set PEEPS_API") from None
+
+    def _bytes(self, request: urllib.request.Request) -> bytes:
+        try:
             with self._opener.open(request, timeout=_SECONDS) as response:
-                return cast("Json", json.loads(response.read()))
+                return cast("bytes", response.read())
         except urllib.error.HTTPError as error:
             try:
                 message = json.loads(error.read())["error"]["message"]
             except (ValueError, KeyError, TypeError):
                 message = f"{error.code} {error.reason}"
             raise ClientError(f"the collector at {self.address} says: {message}") from None
-        except ValueError:
-            raise ClientError(f"what answers at {self.address} is not a collector; set PEEPS_API") from None
         except OSError as error:
             reason = getattr(error, "reason", error)
             raise ClientError(

@@ -19,7 +19,8 @@ def label(node_id: str, nodes: dict[str, Json]) -> str:
     if node is None:
         return printable(node_id)
     if node["kind"] in _RUNNABLE:
-        return printable(node["name"])
+        said = node["kind"] == "task" or "thread" in node["name"].lower()
+        return printable(node["name"] if said else f"thread {node['name']}")
     kind = str(node["attributes"].get("peeps.resource.type", "")).rpartition(".")[2]
     kind = kind or _KINDS.get(node["kind"], node["kind"].capitalize())
     return printable(f"{kind} {node['name']}" if node["name"] else f"{kind} ({node['source']})")

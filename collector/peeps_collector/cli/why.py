@@ -8,6 +8,7 @@ import os
 import sys
 import sysconfig
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from ..api.words import duration
@@ -19,6 +20,7 @@ Json = dict[str, Any]
 
 _POLL_SECONDS = 0.25
 _BLOCKED_NAMED = 5
+_SITES_NAMED = 5
 _LIBRARY_PARTS = ("site-packages", "dist-packages", "<frozen")
 _STDLIB = tuple(
     path + os.sep
@@ -72,14 +74,31 @@ def _finding(finding: Json, now_ns: int, processes: dict[str, Json], style: Styl
     lines = [style(colour, f"{kind}, {level}, {age}") + f": {printable(finding['title'])}"]
     if where:
         lines.append(style("dim", f"in {where}"))
+    if finding.get("look_at"):
+        lines.append(f"{style('bold', 'Open:')} {style('cyan', printable(finding['look_at']))}")
     shown: set[str] = set()
+    lines += _frames(finding.get("stack", ()), finding.get("look_at", ""), style)
     for link in finding["evidence"]:
+        if finding["kind"] == "order_risk":  # nobody waits: it says what was seen
+            lines += ["", *_seen_once(link, style)]
+            continue
         lines += ["", *_link(link, finding["nodes"], now_ns, shown, style)]
     lines.append("")
     if finding["advice"]:
         lines.append(f"{style('bold', 'What would release it:')} {printable(finding['advice'])}")
-    lines.append(_behind(finding))
+    if finding.get("break_first"):
+        lines.append(f"{style('bold', 'Stop first:')} {printable(finding['break_first'])}")
+    lines += _behind(finding)
     return lines
+
+
+def _seen_once(link: Json, style: Style) -> list[str]:
+    """What was seen, and the stack of the first time."""
+    text, _, stack = link["text"].partition("; first seen in ")
+    lines = [printable(text)]
+    frames = [frame for frame in stack.split(" > ") if frame]
+    lines += [f"       {printable(frame)}" for frame in frames[:-1]]
+    return [*lines, *(f"    {style('cyan', '-> ' + printable(frame))}" for frame in frames[-1:])]
 
 
 def _link(link: Json, nodes: dict[str, Json], now_ns: int, shown: set[str], style: Style) -> list[str]:
@@ -87,7 +106,9 @@ def _link(link: Json, nodes: dict[str, Json], now_ns: int, shown: set[str], styl
     since = f" since {duration(now_ns - link['since_ns'])}" if link["since_ns"] else ""
     resource = style("bold", label(link["resource"], nodes))
     lines = [f"{style('bold', label(waiter, nodes))} {waits_for(link['resource'])} {resource}{since}"]
-    if link["wait_source"]:
+    if _runs_it(link, nodes):
+        lines = [f"{style('bold', label(waiter, nodes))} cannot run while {resource} is blocked{since}"]
+    elif link["wait_source"]:
         lines.append(f"  waits at {style('cyan', printable(link['wait_source']))}")
     lines += _stack(waiter, nodes, link["wait_source"], shown, style)
     if holder:
@@ -96,15 +117,23 @@ def _link(link: Json, nodes: dict[str, Json], now_ns: int, shown: set[str], styl
     return lines
 
 
+def _runs_it(link: Json, nodes: dict[str, Json]) -> bool:
+    """Whether what the waiter lacks is the thread of its own event loop."""
+    waiter = nodes.get(link["waiter"])
+    return waiter is not None and waiter["attributes"].get("peeps.task.thread") == link["resource"]
+
+
 def _holder(link: Json, nodes: dict[str, Json], now_ns: int, style: Style) -> str:
     name = style("bold", label(link["holder"], nodes))
+    doing = printable(link.get("holder_doing") or "")
     if link["holder"] == link["resource"]:
-        return f"  {name} is here:"
+        return f"  {name} {doing or 'is here:'}"
     if not link["hold_since_ns"] and not link["hold_source"]:
-        return f"  {name} could end the wait, but is here:"
+        return f"  {name} could end the wait, but {doing or 'is here:'}"
     held = f" since {duration(now_ns - link['hold_since_ns'])}" if link["hold_since_ns"] else ""
     taken = f", taken at {style('cyan', printable(link['hold_source']))}" if link["hold_source"] else ""
-    return f"  held by {name}{held}{taken}"
+    verb = "to be completed by" if link["resource"].startswith("future:") else "held by"
+    return f"  {verb} {name}{held}{taken}{f', which {doing}' if doing else ''}"
 
 
 def _stack(node_id: str, nodes: dict[str, Json], mark: str, shown: set[str], style: Style) -> list[str]:
@@ -113,9 +142,12 @@ def _stack(node_id: str, nodes: dict[str, Json], mark: str, shown: set[str], sty
     if node is None or not node["stack"] or node_id in shown:
         return []
     shown.add(node_id)
-    frames: list[Json] = [frame for frame in node["stack"] if not _library(frame["file"])] or node["stack"]
     wait: Json = node["wait"] or {}
-    mark = mark or str(wait.get("source", ""))
+    return _frames(node["stack"], mark or str(wait.get("source", "")), style)
+
+
+def _frames(stack: Sequence[Json], mark: str, style: Style) -> list[str]:
+    frames = [frame for frame in stack if not _library(frame["file"])] or stack
     places = [f"{frame['file']}:{frame['line']}" if frame["line"] else frame["file"] for frame in frames]
     marked = next((i for i in reversed(range(len(places))) if _same_place(places[i], mark)), len(places) - 1)
     lines: list[str] = []
@@ -137,14 +169,20 @@ def _library(file: str) -> bool:
     )
 
 
-def _behind(finding: Json) -> str:
+def _behind(finding: Json) -> list[str]:
     count: int = finding["blocked_count"]
     if not count:
-        return "Nothing else waits behind it."
+        return ["Nothing else waits behind it."]
     named = [label(node, finding["nodes"]) for node in finding["blocked"][:_BLOCKED_NAMED]]
     rest = count - len(named)
     names = f": {', '.join(named)}{f' and {rest} more' if rest > 0 else ''}" if named else ""
-    return f"{count} {'task waits' if count == 1 else 'tasks wait'} behind it{names}."
+    lines = [f"{count} {'task waits' if count == 1 else 'tasks wait'} behind it{names}."]
+    sites: list[Json] = finding.get("blocked_sites", [])
+    if count > _BLOCKED_NAMED:
+        lines += [f"  {site['count']} made at {printable(site['source'])}" for site in sites[:_SITES_NAMED]]
+        if len(sites) > _SITES_NAMED:
+            lines.append(f"  and {sum(site['count'] for site in sites[_SITES_NAMED:])} made elsewhere")
+    return lines
 
 
 def _process(process: Json | None, key: str) -> str:

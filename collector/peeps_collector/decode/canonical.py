@@ -23,6 +23,7 @@ from peeps_otel.model import (
     Node,
     NodeKind,
     Providers,
+    Site,
     Wait,
 )
 from peeps_otel.model.ulid import ulid_bytes
@@ -154,6 +155,9 @@ def finding_of(attributes: Attributes) -> tuple[Finding, int, bool]:
             cycle=_strings(attributes, semconv.FINDING_CYCLE),
             evidence=_evidence(attributes),
             advice=_optional_text(attributes, semconv.FINDING_ADVICE) or "",
+            blocked_sites=_sites(attributes),
+            break_first=_optional_text(attributes, semconv.FINDING_BREAK_FIRST) or "",
+            look_at=_optional_text(attributes, semconv.FINDING_LOOK_AT) or "",
         )
         return finding, _optional_whole(attributes, semconv.FINDING_BLOCKED_COUNT) or 0, state == semconv.FINDING_OPEN
     except Rejected as rejected:
@@ -198,6 +202,21 @@ def _edges_of(attributes: Attributes, src: str) -> list[Edge]:
     return edges
 
 
+def leaks_of(attributes: Attributes) -> tuple[str, dict[str, Any]]:
+    """The request that a leak check answers, and what it says. Raises Rejected."""
+    answer: dict[str, Any] = {
+        "tasks": _counted(attributes, semconv.LEAKS_TASKS, "set it to the number of leaked tasks"),
+        "blocked": _counted(attributes, semconv.LEAKS_BLOCKED, "set it to the number of waiting tasks"),
+        "objects": _counted(attributes, semconv.LEAKS_OBJECTS, "set it to the number of objects of the heap"),
+        "duration_ns": _counted(attributes, semconv.LEAKS_DURATION, "set it in nanoseconds"),
+        "findings": _strings(attributes, semconv.LEAKS_FINDINGS),
+        "pause_ns": _optional_whole(attributes, semconv.LEAKS_PAUSE),
+        "in_process": _optional_text(attributes, semconv.LEAKS_IN_PROCESS) or "",
+        "not_run": _optional_text(attributes, semconv.LEAKS_NOT_RUN) or "",
+    }
+    return _text(attributes, semconv.LEAKS_REQUEST, "set it to the id of the request"), answer
+
+
 def _evidence(attributes: Attributes) -> list[Link]:
     links: list[Link] = []
     for position, item in enumerate(_maps(attributes, semconv.FINDING_EVIDENCE)):
@@ -212,11 +231,28 @@ def _evidence(attributes: Attributes) -> list[Link]:
                     wait_source=_optional_text(item, "wait_source") or "",
                     hold_since_ns=_optional_whole(item, "hold_since_ns") or None,
                     hold_source=_optional_text(item, "hold_source") or None,
+                    holder_doing=_optional_text(item, "holder_doing") or "",
                 )
             )
         except Rejected as rejected:
             raise Rejected(f"{semconv.FINDING_EVIDENCE}[{position}]: {rejected}") from None
     return links
+
+
+def _sites(attributes: Attributes) -> list[Site]:
+    sites: list[Site] = []
+    for position, item in enumerate(_maps(attributes, semconv.FINDING_BLOCKED_SITES)):
+        try:
+            sites.append(
+                Site(
+                    source=_text(item, "source", "set it to path:line"),
+                    count=_optional_whole(item, "count") or 0,
+                    example=_optional_text(item, "example") or "",
+                )
+            )
+        except Rejected as rejected:
+            raise Rejected(f"{semconv.FINDING_BLOCKED_SITES}[{position}]: {rejected}") from None
+    return sites
 
 
 def _text(attributes: Attributes, key: str, advice: str) -> str:
@@ -247,6 +283,13 @@ def _time(attributes: Attributes, key: str) -> int:
     if number <= 0:
         raise Rejected(f"{key}={number} is not greater than 0; set it to nanoseconds since the Unix epoch")
     return number
+
+
+def _counted(attributes: Attributes, key: str, advice: str) -> int:
+    value = _optional_whole(attributes, key)
+    if value is None:
+        raise Rejected(f"{key} is missing; {advice}")
+    return value
 
 
 def _optional_whole(attributes: Attributes, key: str) -> int | None:

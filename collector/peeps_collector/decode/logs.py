@@ -13,8 +13,9 @@ from peeps_otel import semconv
 from peeps_otel.model import Edge, Finding, Node
 
 from ..store.schema import Row
-from .canonical import Rejected, finding_of, node_id_of, node_of, position_of
+from .canonical import Rejected, finding_of, leaks_of, node_id_of, node_of, position_of
 from .resource import ProcessInfo, process_of
+from .silence import SilenceRecord, silence_of
 from .values import attributes_of, json_text, nanoseconds, value_of
 
 
@@ -54,7 +55,15 @@ class FindingRecord:
     time_ns: int
 
 
-Record = SnapshotBody | NodeRecord | GoneRecord | FindingRecord
+@dataclass(frozen=True, slots=True)
+class LeaksRecord:
+    """A process has looked for leaks. `answer`: what it said, in the words of the query API."""
+
+    request: str
+    answer: dict[str, Any]
+
+
+Record = SilenceRecord | LeaksRecord | SnapshotBody | NodeRecord | GoneRecord | FindingRecord
 
 
 @dataclass(slots=True)
@@ -98,6 +107,10 @@ def _take(record: LogRecord, scope: str, decoded: DecodedLogs, now_ns: int) -> N
         decoded.records.append(GoneRecord(node_id_of(attributes), *position_of(attributes), time_ns))
     elif name == semconv.EVENT_FINDING:
         decoded.records.append(FindingRecord(*finding_of(attributes), time_ns))
+    elif name == semconv.EVENT_STACKS:
+        decoded.records.append(silence_of(attributes, value_of(record.body), time_ns))
+    elif name == semconv.EVENT_LEAKS:
+        decoded.records.append(LeaksRecord(*leaks_of(attributes)))
     decoded.rows.append(_row(record, attributes, scope, decoded.process, time_ns, now_ns))
 
 

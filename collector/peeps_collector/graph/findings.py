@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from peeps_otel import semconv
-from peeps_otel.model import Finding, Level
+from peeps_otel.model import Finding, FindingKind, Level
 from peeps_otel.model.jsonable import finding_to_json
 
 from ..decode.logs import FindingRecord
@@ -29,6 +29,17 @@ COLLECTOR = ""
 _LEVELS = list(Level)
 _RUNNABLE_KINDS = ("task:", "thread:")
 _HISTORY = 200
+_NOT_OF_WAITS = frozenset(
+    {
+        FindingKind.LOOP_BLOCKED,
+        FindingKind.NEVER_YIELDS,
+        FindingKind.SELF_WAKING,
+        FindingKind.TASK_GROWTH,
+        FindingKind.PROCESS_SILENT,
+        FindingKind.ORDER_RISK,
+    }
+)
+"""Findings whose members need not wait: they end when whoever reported them says so."""
 
 
 @dataclass(slots=True)
@@ -106,6 +117,16 @@ class FindingBook:
                     and undecided.keys().isdisjoint(entry.processes)
                 ):
                     self._withdraw(entry.finding.id, COLLECTOR, now_ns)
+
+    def silent(self, findings: Mapping[str, Finding], now_ns: int) -> None:
+        """The processes that are silent now, all of them, by their ids."""
+        with self._lock:
+            for process, finding in findings.items():
+                self._report(process, finding, 0, now_ns, now_ns)
+            for entry in list(self._open.values()):
+                if entry.finding.kind is FindingKind.PROCESS_SILENT:
+                    for reporter in entry.reports.keys() - findings.keys():
+                        self._withdraw(entry.finding.id, reporter, now_ns)
 
     def check_reports(self, now_ns: int) -> None:
         """Withdraws what a process reported once, but what its graph shows to be over."""
@@ -194,9 +215,14 @@ class FindingBook:
 
 
 def _still_waiting(finding: Finding, view: View) -> bool:
+    """Whether the members that waited when it was reported still do. A task on a loop whose thread is a member need not
+    wait for anything: it cannot run."""
+    waited = {link.waiter for link in finding.evidence}
     for node_id in finding.core:
-        if node_id.startswith(_RUNNABLE_KINDS):
+        if node_id.startswith(_RUNNABLE_KINDS) and (node_id in waited or not finding.evidence):
             node = view.nodes.get(node_id)
-            if node is None or node.wait is None:
+            if node is None:
                 return False
+            if node.wait is None and node.attributes.get(semconv.TASK_THREAD) not in finding.core:
+                return finding.kind in _NOT_OF_WAITS
     return True

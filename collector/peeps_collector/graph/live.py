@@ -131,8 +131,8 @@ class LiveGraph:
         with self._lock:
             for process in list(self._processes.values()):
                 state = process.state_at(now_ns)
-                if state is State.SILENT and not is_alive(process.info):
-                    state = State.GONE
+                if state in {State.SILENT, State.GONE} and process.state is not State.GONE:
+                    state = _by_its_pid(process, state)
                 if state is State.GONE and process.state is not State.GONE:
                     self._end(process, process.time_ns or process.last_seen_ns)
                 elif state is not process.state:
@@ -141,6 +141,14 @@ class LiveGraph:
                     self._touch()
                 elif state in {State.GONE, State.FOREIGN} and now_ns - process.last_seen_ns > FORGET_NS:
                     del self._processes[process.info.id]
+
+    def ended(self, key: str, pid: int | None, farewell: str) -> None:
+        """A process ended without a goodbye, by the word of its sidecar."""
+        with self._lock:
+            process = self._processes.get(key)
+            if process is not None and process.state is not State.GONE and process.info.pid == pid:
+                process.farewell = farewell
+                self._end(process, process.time_ns or process.last_seen_ns)
 
     def touch(self) -> None:
         """A new version without a change of the graph: a finding came or went."""
@@ -246,6 +254,7 @@ class LiveGraph:
         process.pulse_ns = now_ns
         if process.state is not State.LIVE:
             process.state = State.LIVE
+            process.farewell = ""
             self._store_process(process)
             self._touch()
         for table, rows in changes.rows.items():
@@ -290,6 +299,12 @@ class LiveGraph:
                 )
             ],
         )
+
+
+def _by_its_pid(process: Process, state: State) -> State:
+    """A process that says nothing is gone when it does not exist any more, and silent as long as it does."""
+    alive = is_alive(process.info, process.first_seen_ns)
+    return state if alive is None else State.SILENT if alive else State.GONE
 
 
 def _head(body: bytes) -> tuple[int, int, int]:

@@ -17,7 +17,8 @@ FORGET_NS = 3_600_000_000_000
 
 
 class State(StrEnum):
-    """LIVE: speaks. SILENT: nothing for three intervals, at least 5 s. GONE: said goodbye, or nothing for 60 s.
+    """LIVE: speaks. SILENT: nothing for three intervals, at least 5 s. GONE: said goodbye, nothing
+    for 60 s (unless it is a process of this host that exists), or its sidecar saw it end.
     FOREIGN: sends ordinary telemetry only."""
 
     LIVE = "live"
@@ -32,6 +33,7 @@ class Process:
 
     `updates`: grows with each applied snapshot or node record; `node_sequence`: the last snapshot sequence that a
     readable node record of this stream named, by node; `past_streams`: streams that were replaced by a newer one.
+    `farewell`: what its sidecar said of its end; empty where it said goodbye itself, or nothing.
     Times are the collector's clock but for `time_ns`, which is the process's own, of its last snapshot.
     """
 
@@ -57,6 +59,7 @@ class Process:
     out: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
     node_sequence: dict[str, int] = field(default_factory=dict[str, int])
     decoder: Decoder = field(default_factory=Decoder)
+    farewell: str = ""
 
     def state_at(self, now_ns: int) -> State:
         """The state by the clock; GONE stays until the process sends again."""
@@ -66,7 +69,11 @@ class Process:
             return State.GONE
         # Who sends snapshots is judged by them: metrics alone do not make an old picture fresh.
         pulse = self.pulse_ns if self.sequence else self.last_seen_ns
-        return State.SILENT if now_ns - pulse > max(3 * self.interval_ns, SILENT_NS) else State.LIVE
+        return State.SILENT if now_ns - pulse > self.silent_after_ns else State.LIVE
+
+    @property
+    def silent_after_ns(self) -> int:
+        return max(3 * self.interval_ns, SILENT_NS)
 
     def forget_stream(self) -> None:
         """Back to knowing nothing of the process's graph; the caller has recorded its nodes as gone."""

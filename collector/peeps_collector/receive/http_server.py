@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
+from ..asking import HEADER
 from .encoding import Inflater, TooLarge, Undecodable, UnknownCompression, encode_response, encode_status
 from .grpc_server import Intake
-from .queue import Encoding, Signal
+from .queue import Encoding, Outcome, Signal
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -43,16 +44,16 @@ class HttpReceiver:
         media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
         encoding = Encoding.JSON if media_type == Encoding.JSON.value else Encoding.PROTOBUF
         try:
-            body = await self._export(scope, media_type, encoding, headers, receive)
+            outcome, body = await self._export(scope, media_type, encoding, headers, receive)
         except _Refusal as refusal:
             answer = encode_status(encoding, refusal.code, refusal.message)
             await _respond(send, refusal.status, encoding, answer, refusal.headers)
         else:
-            await _respond(send, 200, encoding, body, ())
+            await _respond(send, 200, encoding, body, ((HEADER, outcome.ask.encode()),) if outcome.ask else ())
 
     async def _export(
         self, scope: Scope, media_type: str, encoding: Encoding, headers: dict[bytes, bytes], receive: Receive
-    ) -> bytes:
+    ) -> tuple[Outcome, bytes]:
         signal = _PATHS.get(scope["path"])
         if signal is None:
             raise _Refusal(404, _NOT_FOUND, f"no such path; OTLP goes to {', '.join(_PATHS)}")
@@ -68,7 +69,7 @@ class HttpReceiver:
         outcome = await answer
         if outcome.undecodable:
             raise _Refusal(400, _INVALID_ARGUMENT, outcome.message)
-        return encode_response(signal, encoding, outcome)
+        return outcome, encode_response(signal, encoding, outcome)
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         try:

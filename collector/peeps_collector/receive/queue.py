@@ -31,11 +31,13 @@ class Encoding(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The answer to a request: `rejected` records with the reason why, or `undecodable` with the reason why."""
+    """The answer to a request: `rejected` records with the reason why, or `undecodable` with the reason why. `ask`:
+    what is asked of the sender in turn, where it was one of ours."""
 
     rejected: int = 0
     message: str = ""
     undecodable: bool = False
+    ask: str = ""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`peeps blame`: whose code made others wait."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from ..api.words import duration
+from .client import Client
+from .style import Style, table
+
+Json = dict[str, Any]
+
+FORMATS = ("table", "folded", "speedscope", "pprof")
+_HEADER = ("BLAME", "SHARE", "DIRECT", "WAITS", "FOR", "MOST BY", "WHERE THE TIME WENT")
+
+
+def blame(client: Client, process: str | None, since_s: int, form: str, *, as_json: bool, everything: bool) -> int:
+    """Prints the table, or the profile as it is; 0. Raises ClientError."""
+    parameters: dict[str, str | list[str]] = {
+        "process": client.process_ids(process),
+        "since_s": str(since_s),
+        "all": "1" if everything else "0",
+        "format": form,
+    }
+    if form != "table":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(client.get_bytes("/api/blame", **parameters))
+        sys.stdout.flush()
+        return 0
+    answer = client.get("/api/blame", **parameters)
+    if as_json:
+        json.dump(answer, sys.stdout, indent=2)
+        print()
+        return 0
+    print("\n".join(listing(answer, Style())))
+    return 0
+
+
+def listing(answer: Json, style: Style, most: int = 20) -> list[str]:
+    """The text, line by line."""
+    rows: list[Json] = answer["rows"]
+    span = duration(answer["now_ns"] - answer["since_ns"])
+    if not rows:
+        return [f"Nobody made others wait in the last {span}."]
+    total: int = answer["total_ns"]
+    cells = [
+        (
+            duration(row["ns"]),
+            f"{100 * row['ns'] / total:.0f} %",
+            duration(row["direct_ns"]),
+            str(row["waits"]),
+            ", ".join(row["resources"][:2]),
+            row["waiters"][0]["site"] if row["waiters"] else "",
+            row["holder_site"],
+        )
+        for row in rows[:most]
+    ]
+    lines = table(_HEADER, cells)
+    lines[0] = style("bold", lines[0])
+    if len(rows) > most:
+        lines.append(f"… {len(rows) - most} further places; use --json")
+    lines.append(
+        f"{duration(total)} of waiting in the last {span}; each is charged to the code that held what was wanted."
+    )
+    return lines

@@ -1,0 +1,133 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Processes that should speak and do not: a finding for each, from their sidecars or from our own look.
+
+The sidecar knows the stacks. Where there is none, a process of this host that sends no snapshots although it exists is
+reported with what its last snapshot showed. A silent process of another host may be cut off as well as stuck: that is
+left to `not_answered`.
+"""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, replace
+
+from peeps_otel.diagnosis.frames import own_frame
+from peeps_otel.model import Finding, FindingKind, Level, NodeKind, finding_id
+
+from ..decode.resource import ProcessInfo
+from ..decode.silence import SilenceRecord
+from .live import LiveGraph
+from .liveness import doing, is_alive
+from .process import Process, State
+
+_ASLEEP_NS = 3_000_000_000
+_SIDECAR_FIRST_NS = 1_500_000_000
+_STALE_NS = 35_000_000_000  # three repetitions of a sidecar
+_ADVICE = {
+    "running": "Look at that line: a regular expression that backtracks for ever, or a call into C that keeps the "
+    "interpreter. Bound its input, or run it in another process.",
+    "sleeping": "A call into C sleeps with the interpreter in its hands. `py-spy dump --native` shows where.",
+    "stopped": "kill -CONT {pid}",
+    "uninterruptible": "The kernel waits for a device or a network file system: look at `dmesg` and the mounts.",
+}
+
+
+@dataclass(slots=True)
+class _Report:
+    """What a sidecar says. `first_ns`, `last_ns`: when it first and last said so, by our clock."""
+
+    record: SilenceRecord
+    first_ns: int
+    last_ns: int
+
+
+class Silence:
+    """Thread-safe. `step` on the clock of the diagnosis."""
+
+    def __init__(self, live: LiveGraph) -> None:
+        self._live = live
+        self._lock = threading.Lock()
+        self._reports: dict[str, _Report] = {}
+        self._last_step_ns = 0
+        self._awake_since_ns = 0
+
+    def reported(self, info: ProcessInfo, record: SilenceRecord, now_ns: int) -> None:
+        """A sidecar has sent something about its program."""
+        key = self._whom(info)
+        with self._lock:
+            if record.ended:
+                self._reports.pop(key, None)
+                self._live.ended(key, info.pid, record.title)
+            elif record.until_ns is not None:
+                self._reports.pop(key, None)
+            else:
+                before = self._reports.get(key)
+                again = before is not None and before.record.since_ns == record.since_ns
+                first_ns = before.first_ns if again and before is not None else now_ns
+                self._reports[key] = _Report(record, first_ns, now_ns)
+
+    def step(self, now_ns: int) -> dict[str, Finding]:
+        """The findings of this moment, by process."""
+        if now_ns - self._last_step_ns > _ASLEEP_NS:
+            self._awake_since_ns = now_ns  # we were stopped ourselves: nobody could be heard
+        self._last_step_ns = now_ns
+        found: dict[str, Finding] = {}
+        with self._lock:
+            processes = self._live.processes()
+            for key, report in list(self._reports.items()):
+                process = processes.get(key)
+                if process is None or process.state is State.GONE or process.pulse_ns > report.first_ns:
+                    del self._reports[key]  # it ended, or a snapshot came after it was called silent
+                elif now_ns - report.last_ns > _STALE_NS:
+                    del self._reports[key]  # the sidecar is gone
+                else:
+                    found[key] = _reported(key, process, report.record)
+        for key, process in processes.items():
+            if key not in found and self._is_silent(process, now_ns) and is_alive(process.info, process.first_seen_ns):
+                found[key] = _seen(key, process)
+        return found
+
+    def _is_silent(self, process: Process, now_ns: int) -> bool:
+        if process.state is not State.SILENT or not process.sequence:
+            return False
+        patience_ns = process.silent_after_ns + _SIDECAR_FIRST_NS
+        return now_ns - max(process.pulse_ns, self._awake_since_ns) > patience_ns
+
+    def _whom(self, info: ProcessInfo) -> str:
+        """The process that is meant: a forked copy may have the identity of its parent, but not its pid."""
+        for key, process in self._live.processes().items():
+            if process.info.pid == info.pid and key.startswith(f"{info.id}/"):
+                return key
+        return info.id
+
+
+def _reported(key: str, process: Process, record: SilenceRecord) -> Finding:
+    advice = _ADVICE.get(record.state, "").format(pid=process.info.pid)
+    finding = _finding(key, record.title, record.since_ns, advice)
+    if not record.place:
+        return _with_last_seen(finding, process)
+    return replace(finding, look_at=record.place, stack=record.stack)
+
+
+def _seen(key: str, process: Process) -> Finding:
+    """Without a word of a sidecar."""
+    verb = doing(process.info) or "is there"
+    title = f"{process.info} is silent: it {verb}, but sends no snapshots"
+    advice = _ADVICE["stopped"].format(pid=process.info.pid) if verb == "is stopped" else ""
+    return _with_last_seen(_finding(key, title, process.pulse_ns, advice), process)
+
+
+def _finding(key: str, title: str, since_ns: int, advice: str) -> Finding:
+    kind = FindingKind.PROCESS_SILENT
+    return Finding(finding_id(kind, [key]), kind, Level.SUSPECT, title, since_ns, core=[], advice=advice)
+
+
+def _with_last_seen(finding: Finding, process: Process) -> Finding:
+    """Adds where the main thread was in the last snapshot."""
+    for node in process.nodes.values():
+        frame = own_frame(node) if node.kind is NodeKind.THREAD and node.name == "MainThread" else None
+        if frame is not None:
+            place = frame.file if frame.line is None else f"{frame.file}:{frame.line}"
+            title = f"{finding.title}; last seen in {frame.function} at {place}"
+            return replace(finding, title=title, look_at=place, stack=node.stack)
+    return finding

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The evidence of a finding: its links, what waits behind it, and where to break it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from ..model import Link, NodeKind, Site
+from . import wording
+from .wait_graph import WAITERS, WaitGraph
+
+
+def link(graph: WaitGraph, waiter: str, resource: str, holder: str | None) -> Link:
+    """One step of the evidence with its sentence."""
+    node = graph.nodes[waiter]
+    wait, target = node.wait, graph.nodes.get(resource)
+    text = f"{wording.label(node)} {wording.waits_for(graph, waiter, resource)}"
+    source = "" if wait is None else wait.source
+    if resource != graph.thread_of(waiter):
+        text += wording.at("at", source, text)
+    held = None if holder is None else graph.held_by(resource, holder)
+    if holder is not None and holder != resource and target is not None:
+        name = wording.label(graph.nodes.get(holder))
+        if target.kind is NodeKind.FUTURE and held is not None:
+            text += f"; {name} completes it"
+        elif target.kind is NodeKind.FUTURE:
+            text += f"; it is queued, and {name} could run it"
+        elif held is not None:
+            text += f"; {name} holds it"
+            if held.source:
+                text += wording.at("taken at", held.source, text).replace(" taken", ", taken", 1)
+        else:
+            text += f"; {name} could take from it"
+    since_ns = graph.since_of(waiter)
+    if since_ns is None:
+        since_ns = graph.since_of(resource) or 0
+    return Link(
+        waiter=waiter,
+        resource=resource,
+        holder=holder,
+        since_ns=since_ns,
+        text=text,
+        wait_source=source,
+        hold_since_ns=None if held is None else held.since_ns,
+        hold_source=None if held is None else held.source,
+        holder_doing="" if holder is None else wording.doing(graph, holder),
+    )
+
+
+def tail(graph: WaitGraph, members: Iterable[str]) -> list[str]:
+    """The tasks and threads among `members`, those that have waited longest first, then those that do not wait."""
+    waiters = [member for member in members if graph.nodes[member].kind in WAITERS]
+    return sorted(waiters, key=lambda task: (graph.since_of(task) or 1 << 63, task))
+
+
+def sites(graph: WaitGraph, tasks: Iterable[str]) -> list[Site]:
+    """Where the tasks were made, most first."""
+    counts: Counter[str] = Counter()
+    example: dict[str, str] = {}
+    for task in tasks:
+        node = graph.nodes[task]
+        counts[node.source] += 1
+        example.setdefault(node.source, node.name)
+    return [Site(source, number, example[source]) for source, number in counts.most_common()]

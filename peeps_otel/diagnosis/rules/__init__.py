@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Findings that need no reduction: each rule looks for one kind of trouble."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...model import Finding
+from ..thresholds import Thresholds
+from .case import Case, Rule
+from .channels import NotDrained
+from .executors import ExecutorSaturated
+from .growth import TaskGrowth
+from .locks import HeldAcrossWait, LostWakeup
+from .loops import LoopBlocked, NeverYields
+from .problems import ExceptionNeverRetrieved, TaskDestroyed
+from .tasks import CancelIgnored, SelfWaking
+from .waits import OnlyLong
+
+__all__ = ["Case", "Rule", "Rules"]
+
+
+class Rules:
+    """All rules. What an earlier one names, a later one leaves out."""
+
+    def __init__(self, thresholds: Thresholds) -> None:
+        self.thresholds = thresholds
+        self.all: list[Rule] = [
+            LoopBlocked(),
+            NeverYields(),
+            LostWakeup(),
+            CancelIgnored(),
+            NotDrained(),
+            HeldAcrossWait(),
+            ExecutorSaturated(),
+            SelfWaking(),
+            TaskDestroyed(),
+            ExceptionNeverRetrieved(),
+            TaskGrowth(),
+            OnlyLong(),
+        ]
+
+    def find(self, case: Case, pause: Callable[[], None]) -> list[Finding]:
+        """What they find at one look."""
+        case.read(pause)
+        findings: list[Finding] = []
+        for rule in self.all:
+            findings += rule.find(case)
+            pause()
+        return findings

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Channels whose items are not finished."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ... import semconv
+from ...model import Finding, FindingKind, Level, Node, NodeKind, finding_id
+from .. import evidence, wording
+from .case import Case
+
+
+class NotDrained:
+    """Somebody is in `join()`, and nothing has been put, taken or finished for long.
+
+    SUSPECT where every known consumer waits for the next item although some were never marked as done; else SLOW, for a
+    consumer that nobody sees may be working on one.
+    """
+
+    kind = FindingKind.CHANNEL_NOT_DRAINED
+    level = Level.SUSPECT
+    when = (
+        "`join()` has waited 30 s for a queue in which nothing changed: items are left, or `task_done()` was not called"
+    )
+    advice = "Call `task_done()` in a `finally` for every item taken, and see that a consumer outlives the last `put()`"
+
+    def __init__(self) -> None:
+        self._first_seen: dict[str, tuple[int, int, int]] = {}  # by rx: unfinished, length, since
+
+    def find(self, case: Case) -> Iterable[Finding]:
+        seen: dict[str, tuple[int, int, int]] = {}
+        for rx in case.of(NodeKind.RX):
+            waiters = [w for w in case.graph.waiters.get(rx.id, ()) if w in case.graph.settled]
+            joins = [w for w in waiters if case.graph.wait_of(w).operation == "queue.join"]
+            unfinished = case.number(rx, semconv.CHANNEL_UNFINISHED)
+            length = case.number(rx, semconv.CHANNEL_LENGTH)
+            if not joins or not unfinished or length is None:
+                continue
+            before = self._first_seen.get(rx.id)
+            same = before is not None and before[:2] == (unfinished, length)
+            seen[rx.id] = before if before is not None and same else (unfinished, length, case.now_ns)
+            unchanged_ns = case.now_ns - seen[rx.id][2]
+            joiner = min(joins, key=lambda w: (case.graph.wait_of(w).since_ns, w))
+            if unchanged_ns < case.thresholds.not_drained_ns or not case.is_long(joiner) or joiner in case.known:
+                continue
+            consumers = [w for w in waiters if w not in joins]
+            yield self._finding(case, rx, joiner, consumers, unfinished, length)
+        self._first_seen = seen
+
+    def _finding(
+        self, case: Case, rx: Node, joiner: str, consumers: list[str], unfinished: int, length: int
+    ) -> Finding:
+        name = wording.label(rx)
+        if length:
+            why = f"{wording.count(length, 'item')} in it, and nobody takes them"
+        elif consumers:
+            why = f"it is empty and its consumers wait, but {unfinished} were never marked done"
+        else:
+            why = f"it is empty, but {unfinished} were never marked done"
+        wait = case.graph.wait_of(joiner)
+        return Finding(
+            id=finding_id(self.kind, [rx.id]),
+            kind=self.kind,
+            level=self.level if consumers else Level.SLOW,
+            title=f"{wording.label(case.graph.nodes[joiner])} waits until {name} is done: {why}",
+            since_ns=wait.since_ns,
+            core=[joiner, rx.id],
+            evidence=[evidence.link(case.graph, joiner, rx.id, None)]
+            + [evidence.link(case.graph, consumer, rx.id, None) for consumer in consumers[:3]],
+            advice=f"{self.advice}.",
+            look_at=case.graph.wait_of(consumers[0]).source if consumers else wait.source,
+        )

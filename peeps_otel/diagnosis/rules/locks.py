@@ -1,0 +1,160 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Locks and permits: free ones that nobody is woken for, and held ones whose holder takes its time elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ... import semconv
+from ...model import Finding, FindingKind, Level, Node, NodeKind, finding_id
+from .. import evidence, wording
+from ..frames import place
+from ..reduction import Condition, behind
+from ..wait_graph import WAITERS
+from .case import Case
+
+_OUTSIDE = frozenset({NodeKind.IO, NodeKind.TIMER, NodeKind.COMMAND, NodeKind.REQUEST, NodeKind.CONNECTION})
+
+
+class LostWakeup:
+    """What is waited for is there, at two looks, and the one who has waited longest is still the same.
+
+    Its wake-up was lost: a known failure of primitives whose waiters are cancelled in an unlucky moment.
+    """
+
+    kind = FindingKind.LOST_WAKEUP
+    level = Level.LIKELY
+    when = (
+        "A lock is free, a permit or an item is there, or an event is set, and for 2 s the same task waits for it "
+        "on a loop that comes round"
+    )
+    advice = "The waker forgot this waiter: look for a cancellation in `acquire()` or a hand-made release"
+
+    def __init__(self) -> None:
+        self._first_seen: dict[str, tuple[str, int]] = {}
+
+    def find(self, case: Case) -> Iterable[Finding]:
+        seen: dict[str, tuple[str, int]] = {}
+        for kind in (NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.EVENT, NodeKind.RX, NodeKind.TX):
+            for resource in case.of(kind):
+                waiter = case.graph.oldest_waiter(resource.id) if self._is_there(case, resource) else None
+                if waiter is None or waiter not in case.graph.settled or self._loop_is_busy(case, waiter):
+                    continue
+                if case.graph.nodes[waiter].kind is not NodeKind.TASK:
+                    continue  # a thread is woken by the system, but may find the lock taken again each time
+                before = self._first_seen.get(resource.id)
+                seen[resource.id] = before if before is not None and before[0] == waiter else (waiter, case.now_ns)
+                if case.now_ns - seen[resource.id][1] >= case.thresholds.lost_wakeup_ns and not (
+                    {resource.id, waiter} & case.known
+                ):
+                    yield self._finding(case, resource, waiter)
+        self._first_seen = seen
+
+    def _is_there(self, case: Case, resource: Node) -> bool:
+        length = case.number(resource, semconv.CHANNEL_LENGTH)
+        match resource.kind:
+            case NodeKind.LOCK:
+                return resource.attributes.get(semconv.LOCK_LOCKED) is False
+            case NodeKind.SEMAPHORE:
+                return (case.number(resource, semconv.SEMAPHORE_AVAILABLE) or 0) > 0
+            case NodeKind.EVENT:
+                return resource.attributes.get(semconv.EVENT_IS_SET) is True
+            case NodeKind.RX:
+                return bool(length) and self._operation(case, resource) == "queue.get"
+            case _:
+                capacity = case.number(resource, semconv.CHANNEL_CAPACITY)
+                putting = self._operation(case, resource) == "queue.put"
+                return capacity is not None and length is not None and length < capacity and putting
+
+    def _operation(self, case: Case, resource: Node) -> str:
+        waiter = case.graph.oldest_waiter(resource.id)
+        return "" if waiter is None else case.graph.wait_of(waiter).operation
+
+    def _loop_is_busy(self, case: Case, waiter: str) -> bool:
+        node = case.graph.nodes.get(case.graph.thread_of(waiter) or "")
+        return node is not None and (node.wait is not None or semconv.LOOP_STALLED_SINCE in node.attributes)
+
+    def _finding(self, case: Case, resource: Node, waiter: str) -> Finding:
+        waiting = [w for w in case.graph.waiters.get(resource.id, ()) if w != waiter and w in case.graph.nodes]
+        blocked = evidence.tail(case.graph, waiting)
+        case.known.update((resource.id, waiter, *blocked))
+        state = {
+            NodeKind.LOCK: "nobody holds it",
+            NodeKind.SEMAPHORE: "a permit is free",
+            NodeKind.EVENT: "it is set",
+            NodeKind.RX: "there is an item in it",
+        }.get(resource.kind, "there is room in it")
+        where = place(case.graph.nodes[waiter])
+        return Finding(
+            id=finding_id(self.kind, [resource.id]),
+            kind=self.kind,
+            level=self.level,
+            title=f"{wording.label(case.graph.nodes[waiter])} "
+            f"{wording.waits_for(case.graph, waiter, resource.id)}, although {state}",
+            since_ns=case.graph.wait_of(waiter).since_ns,
+            core=[waiter, resource.id],
+            blocked=blocked,
+            evidence=[evidence.link(case.graph, waiter, resource.id, None)],
+            advice=f"{self.advice}.",
+            blocked_sites=evidence.sites(case.graph, blocked),
+            look_at=where,
+        )
+
+
+class HeldAcrossWait:
+    """Others wait for a lock or a permit while each holder is in a wait that will end, but takes long."""
+
+    kind = FindingKind.HELD_ACROSS_WAIT
+    level = Level.SLOW
+    when = (
+        "Somebody has waited 2 s for a lock or permit, and every holder has held it for as long and is itself in a "
+        "sleep, on a socket, or in another wait that the program does not end itself"
+    )
+    advice = "Do the slow part before taking the lock, or after giving it back"
+
+    def find(self, case: Case) -> Iterable[Finding]:
+        for kind in (NodeKind.LOCK, NodeKind.SEMAPHORE):
+            for resource in case.of(kind):
+                if resource.id in case.known or resource.id not in case.graph.waiters:
+                    continue
+                waiter = case.graph.oldest_waiter(resource.id)
+                holders = [h for h in case.graph.holders.get(resource.id, ()) if h in case.graph.nodes]
+                if waiter is None or not holders or waiter not in case.graph.settled or not case.is_long(waiter):
+                    continue
+                if all(self._slow(case, resource.id, holder) for holder in holders):
+                    yield self._finding(case, resource, waiter, holders)
+
+    def _slow(self, case: Case, resource: str, holder: str) -> bool:
+        """Whether it has had the thing for long, and waits for nothing of this program."""
+        node, held = case.graph.nodes[holder], case.graph.held_by(resource, holder)
+        if node.wait is None or held is None or held.since_ns is None:
+            return False
+        if case.now_ns - held.since_ns < case.thresholds.held_ns:
+            return False
+        targets = (case.graph.nodes.get(target) for target in case.graph.targets.get(holder, ()))
+        return all(target is None or target.kind in _OUTSIDE for target in targets)
+
+    def _finding(self, case: Case, resource: Node, waiter: str, holders: list[str]) -> Finding:
+        graph = case.graph
+        links = [evidence.link(graph, waiter, resource.id, holders[0])]
+        conditions = {
+            node: Condition(1, targets) for node, targets in graph.targets.items() if resource.id in targets
+        } | {resource.id: Condition(1, ())}
+        blocked = evidence.tail(graph, behind({resource.id}, set(conditions), conditions) - {waiter})
+        where = place(graph.nodes[holders[0]])
+        name = wording.label(graph.nodes[holders[0]])
+        more = "" if len(holders) == 1 else f" (and {len(holders) - 1} more)"
+        return Finding(
+            id=finding_id(self.kind, [resource.id]),
+            kind=self.kind,
+            level=self.level,
+            title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource.id)}, "
+            f"held by {name}{more}, which {wording.doing(graph, holders[0])}",
+            since_ns=graph.wait_of(waiter).since_ns,
+            core=[waiter, resource.id, *(h for h in holders[:20] if graph.nodes[h].kind in WAITERS)],
+            blocked=blocked,
+            evidence=links,
+            advice=f"{self.advice}.",
+            blocked_sites=evidence.sites(graph, blocked),
+            look_at=where,
+        )

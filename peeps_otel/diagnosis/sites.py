@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the looks before this one have seen: who was in which wait, and how long waits take at each site."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ..model import Node, Wait
+from .wait_graph import WaitGraph
+
+_SITES = 4096
+_WAITERS = 64
+
+
+class _Seen(NamedTuple):
+    since_ns: int
+    operation: str
+    steps: int | None
+    source: str
+
+
+@dataclass(slots=True)
+class _Ended:
+    """The waits that were seen to end at one site. `waiters`: some of those who had waited there."""
+
+    longest_ns: int = 0
+    count: int = 0
+    waiters: set[str] = field(default_factory=set[str])
+
+
+class WaitMemory:
+    """Not thread-safe: one caller. Memory: one small tuple per waiter; up to 4096 wait sites with 64 waiters each."""
+
+    def __init__(self) -> None:
+        self._waits: dict[str, _Seen] = {}
+        self._ends: dict[str, _Ended] = {}  # by wait site
+
+    @property
+    def waiters(self) -> set[str]:
+        """Those that waited at the last look."""
+        return set(self._waits)
+
+    def longest(self, source: str) -> int:
+        """The longest wait that has ended at a site; 0 where none has been seen to."""
+        ended = self._ends.get(source)
+        return 0 if ended is None else ended.longest_ns
+
+    def ended(self, source: str) -> int:
+        """How many waits were seen to end at a site."""
+        ended = self._ends.get(source)
+        return 0 if ended is None else ended.count
+
+    def has_waited(self, waiter: str, source: str) -> bool:
+        """Whether this one was seen to end a wait there before."""
+        ended = self._ends.get(source)
+        return ended is not None and waiter in ended.waiters
+
+    def settle(self, graph: WaitGraph, now_ns: int, settle_ns: int) -> set[str]:
+        """The waiters that are in the same wait as at the look before, and old enough; remembers this look."""
+        waits: dict[str, _Seen] = {}
+        settled: set[str] = set()
+        for waiter in graph.targets:
+            node = graph.nodes.get(waiter)
+            if node is None or node.wait is None:
+                continue
+            before = self._waits.get(waiter)
+            seen = _seen(node, node.wait, before)
+            waits[waiter] = seen
+            if before is not None and before[:3] == seen[:3] and now_ns - seen.since_ns >= settle_ns:
+                settled.add(waiter)
+        for waiter, before in self._waits.items():
+            after = waits.get(waiter)
+            if after is not before and (after is None or after[:3] != before[:3]):
+                self._end(waiter, before, now_ns)
+        self._waits = waits
+        return settled
+
+    def _end(self, waiter: str, wait: _Seen, now_ns: int) -> None:
+        ended = self._ends.get(wait.source)
+        if ended is None:
+            if len(self._ends) >= _SITES:
+                return
+            ended = self._ends[wait.source] = _Ended()
+        ended.longest_ns = max(ended.longest_ns, now_ns - wait.since_ns)
+        ended.count += 1
+        if len(ended.waiters) < _WAITERS:
+            ended.waiters.add(waiter)
+
+
+def _seen(node: Node, wait: Wait, before: _Seen | None) -> _Seen:
+    if (
+        before is not None
+        and before.since_ns == wait.since_ns
+        and before.operation == wait.operation
+        and before.steps == node.steps
+        and before.source == wait.source
+    ):
+        return before
+    return _Seen(wait.since_ns, wait.operation, node.steps, wait.source)
