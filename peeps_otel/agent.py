@@ -102,6 +102,7 @@ class Agent:
                 self._lock_order.install()  # around what the probes have rewritten
         elif self.watchdog is not None:
             self.watchdog.install()  # rewrites nothing
+        self.outlet.start()
         self.watcher.start()
         after_fork = WeakMethod(self._after_fork_in_child)
 

@@ -6,6 +6,7 @@ Only what matters by default: the nodes of a finding, and tasks in a long wait f
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from .. import semconv
@@ -142,7 +143,7 @@ class Events:
             ],
         }
         if finding.blocked_sites:
-            attributes[semconv.FINDING_BLOCKED_SITES] = [site._asdict() for site in finding.blocked_sites[:_SITES_MOST]]
+            attributes[semconv.FINDING_BLOCKED_SITES] = [asdict(site) for site in finding.blocked_sites[:_SITES_MOST]]
         if finding.break_first:
             attributes[semconv.FINDING_BREAK_FIRST] = finding.break_first
         if finding.look_at:

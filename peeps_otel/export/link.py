@@ -120,9 +120,19 @@ class Link:
                 return
             self._queue.append(outgoing)
             self._wake.notify()
-        if self._thread is None:
-            self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-            self._thread.start()
+        self.start()
+
+    def start(self) -> None:
+        """Starts the thread, if it does not run. Early: once the main thread has ended, Python (3.12) starts no more
+        threads, though others may go on for long."""
+        if self._thread is not None:
+            return
+        thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:  # too late: what is queued waits for `close`
+            return
+        self._thread = thread
 
     def answer(self, record: LogRecord) -> None:
         """Sends what a request has asked for, once. On any thread; nothing was asked before the first snapshot."""

@@ -35,6 +35,10 @@ class Outlet:
         self._resource = resource
         self._complained: set[str] = set()
 
+    def start(self) -> None:
+        if self._link is not None:
+            self._link.start()
+
     def take(self, look: Look) -> None:
         if self._link is not None:
             self._guard("link", lambda link=self._link: link.send(look.snapshot))

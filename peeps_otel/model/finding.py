@@ -7,7 +7,6 @@ import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import NamedTuple
 
 from .graph import Frame
 
@@ -74,7 +73,8 @@ class Link:
     holder_doing: str = ""
 
 
-class Site(NamedTuple):
+@dataclass(slots=True, frozen=True)
+class Site:
     """`count` tasks made at `source` (`path:line`); `example` is the name of one of them."""
 
     source: str

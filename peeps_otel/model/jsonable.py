@@ -85,7 +85,7 @@ def finding_to_json(finding: Finding) -> Json:
         "blocked": list(finding.blocked),
         "evidence": [asdict(link) for link in finding.evidence],
         "advice": finding.advice,
-        "blocked_sites": [site._asdict() for site in finding.blocked_sites],
+        "blocked_sites": [asdict(site) for site in finding.blocked_sites],
         "break_first": finding.break_first,
         "look_at": finding.look_at,
         "stack": [{"function": f.function, "file": f.file, "line": f.line} for f in finding.stack],

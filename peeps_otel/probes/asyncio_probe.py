@@ -32,7 +32,8 @@ from .shared import Shared
 _READ_AT_ONCE = 20  # tasks between two chances for the other threads to run
 _LONG_NS = 1_000_000_000
 _DUE_MOST = 256
-_OWN_RESOURCES = ("lock", "semaphore", "event", "condition", "queue", "barrier", "limiter", "channel")
+# Read with their lines from the first look on: what is usual at a line is learned from the short waits there.
+_OWN_RESOURCES = ("lock", "semaphore", "event", "condition", "queue", "barrier", "limiter", "channel", "future")
 _PUTS = frozenset({"queue.put", "channel.send"})
 _SHOWN_AT_ONCE = 500
 _MET_AT_ONCE = 200

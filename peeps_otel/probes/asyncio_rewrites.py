@@ -214,8 +214,8 @@ if _peeps_resources_left:
 """
 
 
-# Without asking first, and without a default in the class: Python reads and writes an attribute that only instances have
-# several times faster than one that hides an attribute of the class.
+# Without asking first, and without a default in the class: Python reads and writes an attribute that only instances
+# have several times faster than one that hides an attribute of the class.
 _GAVE_LOCK = """
 try:
     self._peeps_owner = None

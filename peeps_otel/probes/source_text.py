@@ -60,23 +60,72 @@ def assigned_name(code: CodeType, lasti: int) -> str:
     position = next(islice(code.co_positions(), lasti // 2, lasti // 2 + 1), None)
     if position is None or position[0] is None:
         return ""
-    first, last, column = position[0], position[1] or position[0], position[2]
-    text = "".join(linecache.getlines(code.co_filename)[first - 1 : last])
-    dedented = textwrap.dedent(text)
-    column = (column or 0) - (len(text) - len(text.lstrip()))  # of the first line, which dedent shortens
-    try:
-        statements = ast.parse(dedented).body
-    except (SyntaxError, ValueError):
+    first, column = position[0], position[2] or 0
+    spans = [(first, position[1] or first)]
+    whole = (code.co_firstlineno, max((one[1] or 0 for one in code.co_positions()), default=0))
+    if whole[1] < whole[0] + _LINES:  # the statement may have begun on an earlier line
+        spans.append(whole)
+    for start, end in spans:
+        lines = linecache.getlines(code.co_filename)[start - 1 : end]
+        text = textwrap.dedent("".join(lines))
+        if not lines or not text:
+            continue
+        taken_off = len(lines[0]) - len(lines[0].lstrip()) - (len(text) - len(text.lstrip()))
+        try:
+            tree = ast.parse(text)
+        except (SyntaxError, ValueError):
+            continue
+        name = _assigned_at(tree, (first - start + 1, max(column - taken_off, 0)), code)
+        if name:
+            return name
+    return ""
+
+
+def _assigned_at(tree: ast.AST, at: tuple[int, int], code: CodeType) -> str:
+    """Of the innermost assignment whose right side contains a place (line, column)."""
+    name = ""
+    node: ast.AST | None = tree
+    while node is not None:
+        targets = (
+            node.targets
+            if isinstance(node, ast.Assign)
+            else [node.target]
+            if isinstance(node, ast.AnnAssign | ast.NamedExpr)
+            else []
+        )
+        value: ast.expr | None = getattr(node, "value", None) if targets else None
+        if value is not None and _contains(value, at):
+            name = _element_name(targets[0], value, at, code)
+        node = next((child for child in ast.iter_child_nodes(node) if _contains(child, at)), None)
+    return name
+
+
+def _contains(node: ast.AST, at: tuple[int, int]) -> bool:
+    if not isinstance(node, ast.stmt | ast.expr):  # a `comprehension`, a `keyword`: what is in it tells
+        return any(_contains(child, at) for child in ast.iter_child_nodes(node))
+    return (node.lineno, node.col_offset) <= at < (node.end_lineno or node.lineno, node.end_col_offset or 0)
+
+
+def _element_name(target: ast.expr, value: ast.expr, at: tuple[int, int], code: CodeType) -> str:
+    """The part of the target that the part of the value at a place is assigned to: `b` of `a, b = Lock(), Lock()`,
+    `locks['b']` of `locks = {'a': Lock(), 'b': Lock()}`."""
+    parts: list[ast.expr] = value.elts if isinstance(value, ast.Tuple | ast.List) else []
+    place = next((place for place, part in enumerate(parts) if _contains(part, at)), None)
+    if isinstance(target, ast.Tuple | ast.List):
+        plain = not any(isinstance(one, ast.Starred) for one in [*target.elts, *parts])
+        if place is None or not plain or len(target.elts) != len(parts):
+            return ""
+        return _element_name(target.elts[place], parts[place], at, code)
+    name = _target_name(target, code)
+    if not name:
         return ""
-    # More than one on the line: the one that the call stands in.
-    statement = next((s for s in reversed(statements) if s.lineno == 1 and s.col_offset <= column), None)
-    if isinstance(statement, ast.Assign):
-        target = statement.targets[0]
-    elif isinstance(statement, ast.AnnAssign):
-        target = statement.target
-    else:
-        return ""
-    return _target_name(target, code)
+    if place is not None:
+        return f"{name}[{place}]"
+    if isinstance(value, ast.Dict):
+        for key, part in zip(value.keys, value.values, strict=True):
+            if isinstance(key, ast.Constant) and _contains(part, at):
+                return f"{name}[{key.value!r}]"
+    return name
 
 
 def _target_name(target: ast.expr, code: CodeType) -> str:

@@ -85,7 +85,7 @@ class LeakCheck:
             with self._changed:
                 self._busy = False
 
-    def look(self, observation: Observation, findings: list[Finding], now_ns: int) -> list[Finding]:
+    def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
         if self._every_ns:
             self._on_the_clock(time.monotonic_ns())
         with self._changed:
@@ -140,7 +140,7 @@ def check_now(running: LeakCheck | None) -> list[Finding]:
         findings: list[Finding] = []
         for _ in range(2):  # lines are read at the second look that finds a task in the same wait
             now_ns = time.time_ns()
-            findings = check.look(probe.look(now_ns), [], now_ns)
+            findings = check.look(probe.look(now_ns), Graph({}, []), [], now_ns)
     if report.not_run:
         raise RuntimeError(report.not_run)
     return findings

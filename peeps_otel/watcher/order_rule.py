@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from .. import semconv
@@ -17,7 +17,7 @@ from ..diagnosis import suppressions
 from ..diagnosis.lock_order import LockOrders, Taken
 from ..diagnosis.suppressions import BadSuppressions, Suppression
 from ..diagnosis.wording import label, short
-from ..model import Confidence, Edge, EdgeKind, Finding, Node, NodeKind
+from ..model import Confidence, Edge, EdgeKind, Finding, FindingKind, Graph, Node, NodeKind
 from ..probes.lock_order_wrappers import Asked, Place
 from ..probes.observation import Observation
 
@@ -38,12 +38,12 @@ class OrderRule:
     def forget(self) -> None:
         self.orders = LockOrders()
 
-    def look(self, observation: Observation, findings: list[Finding], now_ns: int) -> list[Finding]:
-        self._from_graph(observation, now_ns)
+    def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
+        self._from_graph(observation, graph, now_ns)
         for asked in self._recorded():
             held = [_placed(place) for place in asked.held]
             self.orders.saw(held, _placed(asked.wanted), asked.who, asked.who_label, asked.stack, asked.time_ns)
-        found = self.orders.findings
+        found = _beside(findings, self.orders.findings)
         if not found or not self._suppressed:
             return found
         today = datetime.datetime.fromtimestamp(now_ns / 1e9, datetime.UTC).date()
@@ -51,21 +51,21 @@ class OrderRule:
         observation.coverage += notes
         return left
 
-    def _from_graph(self, observation: Observation, now_ns: int) -> None:
-        nodes = observation.nodes
+    def _from_graph(self, observation: Observation, graph: Graph, now_ns: int) -> None:
+        nodes = graph.nodes
         held: dict[str, list[Taken]] = {}
         loops = {
             str(thread)
             for node in nodes.values()
             if node.kind is NodeKind.TASK and (thread := node.attributes.get(semconv.TASK_THREAD)) is not None
         }
-        for edge in _edges(observation, EdgeKind.HELD_BY):
+        for edge in _edges(graph, EdgeKind.HELD_BY):
             lock = nodes.get(edge.src)
             if lock is not None and _is_lock(lock):
                 held.setdefault(edge.dst, []).append(_taken(lock, edge.source or ""))
         for who, locks in held.items():
             self._suspended_with_thread_locks(nodes.get(who), locks, nodes, now_ns)
-        for edge in _edges(observation, EdgeKind.NEEDS):
+        for edge in _edges(graph, EdgeKind.NEEDS):
             waiter, target = nodes.get(edge.src), nodes.get(edge.dst)
             if waiter is None or target is None or waiter.wait is None or waiter.wait.deadline_ns is not None:
                 continue
@@ -92,7 +92,7 @@ class OrderRule:
         return found
 
     def _suspended_with_thread_locks(
-        self, holder: Node | None, locks: list[Taken], nodes: dict[str, Node], now_ns: int
+        self, holder: Node | None, locks: list[Taken], nodes: Mapping[str, Node], now_ns: int
     ) -> None:
         """A `threading` lock across an await: its holder needs the loop before it gives it back."""
         if holder is None or holder.kind is not NodeKind.TASK or holder.wait is None:
@@ -115,8 +115,14 @@ def read_suppressions(path: str) -> list[Suppression]:
         return []
 
 
-def _edges(observation: Observation, kind: EdgeKind) -> Iterable[Edge]:
-    return (edge for edges in observation.edges.values() for edge in edges if edge.kind is kind)
+def _beside(findings: list[Finding], risks: list[Finding]) -> list[Finding]:
+    """The risks that no deadlock has come of yet: that one says it better."""
+    locked = {node for finding in findings if finding.kind is FindingKind.DEADLOCK for node in finding.core}
+    return [risk for risk in risks if not risk.core or not locked.issuperset(risk.core)]
+
+
+def _edges(graph: Graph, kind: EdgeKind) -> Iterable[Edge]:
+    return (edge for edge in graph.edges if edge.kind is kind)
 
 
 def _is_lock(node: Node) -> bool:

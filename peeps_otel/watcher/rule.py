@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from ..model import Finding
+from ..model import Finding, Graph
 from ..probes.observation import Observation
 
 
 class Rule(Protocol):
     """Asked after each look, on the watcher thread."""
 
-    def look(self, observation: Observation, findings: list[Finding], now_ns: int) -> list[Finding]:
-        """What else is open now. `findings`: what the diagnosis of this look has found."""
+    def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
+        """What else is open now. `graph`: who waits, and what for; the part of `observation` that was diagnosed.
+        `findings`: what the diagnosis has found in it."""
         ...
 
     def forget(self) -> None:

@@ -213,9 +213,10 @@ class Watcher:
         self._assembler.key_frame_ns = governor.key_frame_ns
         snapshot = self._assembler.assemble(observation, now_ns, detail < Detail.NO_IDLE_EDGES)
         difference = self._assembler.difference
-        findings = self._diagnoser.look(self._waits.update(difference, observation), now_ns, self._pause)
+        graph = self._waits.update(difference, observation)
+        findings = self._diagnoser.look(graph, now_ns, self._pause)
         for rule in self.rules:
-            findings += rule.look(observation, findings, now_ns)
+            findings += rule.look(observation, graph, findings, now_ns)
         changes = self._ledger.update(findings)
         snapshot.interval_ns = governor.interval_ns
         long_waits: list[LongWait] = []

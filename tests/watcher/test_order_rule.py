@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from peeps_otel import semconv
-from peeps_otel.model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Wait
+from peeps_otel.model import AttributeValue, Confidence, Edge, EdgeKind, Graph, Node, NodeKind, Wait
 from peeps_otel.probes.asyncio_probe import AsyncioProbe
 from peeps_otel.probes.observation import Observation
 from peeps_otel.probes.recorder import Recorder
@@ -49,10 +49,18 @@ class Seen:
             self.edge(EdgeKind.HELD_BY, lock, who, f"/srv/{who.partition(':')[2]}.py:1")
 
 
+def whole(observation: Observation) -> Graph:
+    return Graph(observation.nodes, [edge for edges in observation.edges.values() for edge in edges])
+
+
+def looked(rule: OrderRule, observation: Observation, now_ns: int) -> None:
+    rule.look(observation, whole(observation), [], now_ns)
+
+
 def titles(rule: OrderRule, *looks: Seen) -> list[str]:
     found: list[str] = []
     for number, look in enumerate(looks):
-        found = [finding.title for finding in rule.look(look.observation, [], 1_000 + number)]
+        found = [finding.title for finding in rule.look(look.observation, whole(look.observation), [], 1_000 + number)]
     return found
 
 
@@ -106,7 +114,7 @@ def test_a_thread_lock_across_an_await_and_on_the_loop_thread() -> None:
     other.node("thread:loop", Wait("lock.acquire", 1, "/srv/handler.py:8"))
     other.node("task:b", peeps__task__thread="thread:loop")
     other.edge(EdgeKind.NEEDS, "thread:loop", "lock:state", "/srv/handler.py:8")
-    (finding,) = rule.look(other.observation, [], 2_000)
+    (finding,) = rule.look(other.observation, whole(other.observation), [], 2_000)
     assert "the event loop of thread loop" in finding.title
     assert "handler.py:8" in finding.title and "a.py:5" in finding.title
     assert "Never block" in finding.advice
@@ -152,7 +160,7 @@ def test_a_real_program_in_which_it_went_well() -> None:
                 await asyncio.sleep(0.01)
                 for _ in range(2):
                     now_ns = time.time_ns()
-                    await asyncio.to_thread(lambda now=now_ns: rule.look(probe.look(now), [], now))
+                    await asyncio.to_thread(lambda now=now_ns: looked(rule, probe.look(now), now))
                 free.set()
                 await asyncio.gather(blocker, waiter)
 

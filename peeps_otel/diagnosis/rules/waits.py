@@ -41,6 +41,8 @@ class OnlyLong:
 
     def _is_too_long(self, case: Case, thing: Node, waiter: str) -> bool:
         wait, memory, limits = case.graph.wait_of(waiter), case.memory, case.thresholds
+        if not wait.source.rpartition(":")[2].isdigit():
+            return False  # compiled code has no lines: its waits are not of one place
         if wait.deadline_ns is not None or is_library(wait.source) or memory.ended(wait.source) < limits.long_seen:
             return False
         if thing.kind is NodeKind.EVENT and memory.has_waited(waiter, wait.source):

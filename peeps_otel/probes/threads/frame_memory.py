@@ -7,8 +7,9 @@ function returns, it disturbs a debugger in that thread, and it never shows the 
 
 What makes that safe:
 
-* The layout is a part of each version's ABI. It is taken for known on the versions below only, and each reading checks
-  it again: the interpreter's frame must point back to the very frame object and code object it was reached from.
+* The layout is a part of each version's ABI. It is taken for known on the versions below only, a function first has to
+  find its own locals and value stack by it, and each reading checks it again: the interpreter's frame must point back
+  to the very frame object and code object it was reached from.
 * Only a thread that sleeps in a C function is read: its CPU clock has not moved for longer than a thread ever waits for
   the GIL without looking at it. What it has called, and with what, lies on its stack until that function is left.
 * Each reading begins with the clock, and nothing comes between the two: the interpreter hands the GIL over at calls and
@@ -22,11 +23,12 @@ What makes that safe:
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 import sysconfig
 from collections.abc import Iterator
-from types import CellType, CodeType, FrameType
+from types import CellType, CodeType, FrameType, MethodType
 from typing import Any, cast
 
 try:
@@ -181,8 +183,33 @@ def _places(code: CodeType) -> int:
     return len(local_names(code))
 
 
+def _finds_itself(words: Any) -> bool:
+    """Whether the locals and the value stack of a function lie where they are taken to lie: compares numbers, touches
+    no object. A build that keeps the size of a frame object and moves what is in it is found out here."""
+    first, manager = object(), contextlib.nullcontext()
+    frame = sys._getframe()  # pyright: ignore[reportPrivateUsage]
+    base = words[(id(frame) >> 3) + _F_FRAME] >> 3
+    with manager:
+        place = base + _LOCALS
+        stack = words[place + _places(frame.f_code)]
+        return (
+            words[base + _CODE] == id(frame.f_code)
+            and words[base + _FRAME_OBJECT] == id(frame)
+            and words[place + local_names(frame.f_code).index("first")] == id(first)
+            and words[place + local_names(frame.f_code).index("manager")] == id(manager)
+            and words[(stack >> 3) + 1] == id(MethodType)  # `manager.__exit__`
+        )
+
+
 _words: Any = None
 _objects: Any = None
 if is_readable() and ctypes is not None:
-    _words = (ctypes.c_size_t * _EVERYTHING).from_address(0)
-    _objects = (ctypes.py_object * _EVERYTHING).from_address(0)
+    _everything = (ctypes.c_size_t * _EVERYTHING).from_address(0)
+    if _finds_itself(_everything):
+        _words = _everything
+        _objects = (ctypes.py_object * _EVERYTHING).from_address(0)
+
+
+def reads() -> bool:
+    """Whether frames are read in this process."""
+    return _words is not None

@@ -25,7 +25,7 @@ from ..thread_internals import ThreadFacts
 from . import holds, stdlib_internals, waits
 from .bytecode import analysis
 from .call_stack import CallStack
-from .frame_memory import is_readable
+from .frame_memory import reads
 from .pools import NO_WORK, Pools, Work, work_of
 from .primitives import Primitives
 from .waits import Classifier, Waiting
@@ -67,7 +67,7 @@ class ThreadProbe:
     def __init__(self) -> None:
         self._classifier = Classifier()
         self._clock_is_fine: bool | None = None
-        self._stacks_tell = is_readable()
+        self._stacks_tell = reads()
         self.forget(Shared())
 
     def install(self) -> None:
