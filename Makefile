@@ -32,8 +32,8 @@ test: $(VENV)/.installed-test
 	@$(MAKE) --no-print-directory lint
 	@browser=$$(scripts/find-browser) || exit 1; \
 	if [ -n "$$browser" ]; then export PEEPS_CHROMIUM="$$browser"; fi; status=0; \
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/e2e $(PYTEST_ARGS) || status=1; \
-	$(BIN)/python -m pytest -q tests/e2e $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/e2e --ignore tests/catalogue $(PYTEST_ARGS) || status=1; \
+	$(BIN)/python -m pytest -q tests/e2e tests/catalogue $(PYTEST_ARGS) || status=1; \
 	exit $$status
 
 lint: $(VENV)/.installed-test

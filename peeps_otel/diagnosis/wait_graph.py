@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
@@ -30,10 +32,32 @@ _ANSWERS = frozenset({EdgeKind.RPC_LINK, EdgeKind.HANDLED_BY})
 _THREAD_PREFIX = f"{NodeKind.THREAD}:"
 IDLE = "idle"
 _PAUSE_EVERY = 5000
+_MARKS = frozenset({semconv.TASK_STEP_SINCE, semconv.TASK_SELF_WAKES, semconv.TASK_CANCEL_REQUESTS})
+
+
+def is_marked(task: Node) -> bool:
+    """Whether a task carries an attribute that a rule speaks of."""
+    return not _MARKS.isdisjoint(task.attributes)
+
+
+@dataclass(slots=True)
+class Sorted:
+    """The nodes of a graph by kind: `others` are all but tasks, `marked` the tasks of `is_marked`."""
+
+    tasks: Collection[Node] = field(default_factory=list[Node])
+    marked: Collection[Node] = field(default_factory=list[Node])
+    others: Mapping[NodeKind, Collection[Node]] = field(default_factory=dict[NodeKind, Collection[Node]])
 
 
 def no_pause() -> None:
     """For a caller that has the processor to itself."""
+
+
+class OfResource(NamedTuple):
+    """The condition of a resource. `when_old`: only once its oldest wait is old; younger, it is live."""
+
+    condition: Condition
+    when_old: bool = False
 
 
 class WaitGraph:
@@ -45,14 +69,19 @@ class WaitGraph:
     def __init__(self, graph: Graph, settled: Set[str], pause: Callable[[], None] = no_pause) -> None:
         self.nodes = graph.nodes
         self.settled = settled
-        self.targets: dict[str, list[str]] = {}
-        self.waiters: dict[str, list[str]] = {}
-        self.holders: dict[str, list[str]] = {}
-        self.users: dict[str, list[str]] = {}
-        self.answers: dict[str, list[str]] = {}
-        self._cancels: dict[str, list[str]] = {}
+        targets: dict[str, list[str]] = {}
+        waiters: dict[str, list[str]] = {}
+        holders: dict[str, list[str]] = {}
+        users: dict[str, list[str]] = {}
+        answers: dict[str, list[str]] = {}
+        cancels: dict[str, list[str]] = {}
+        self.targets: Mapping[str, list[str]] = targets
+        self.waiters: Mapping[str, Collection[str]] = waiters
+        self.holders: Mapping[str, list[str]] = holders
+        self.users: Mapping[str, Collection[str]] = users
+        self.answers: Mapping[str, list[str]] = answers
+        self._cancels = cancels
         self._edges = graph.edges
-        targets, waiters, holders = self.targets, self.waiters, self.holders
         needs, held_by = EdgeKind.NEEDS, EdgeKind.HELD_BY
         for number, edge in enumerate(graph.edges):  # a quarter of a million of them at times
             if number % _PAUSE_EVERY == 0:
@@ -68,16 +97,16 @@ class WaitGraph:
                 else:
                     waiters[dst] = [src]
                 if edge.cancels:
-                    self._cancels.setdefault(src, []).append(dst)
+                    cancels.setdefault(src, []).append(dst)
             elif kind is held_by:
                 holders.setdefault(src, []).append(dst)
             elif kind is EdgeKind.TOUCHES:
-                self.users.setdefault(dst, []).append(src)
+                users.setdefault(dst, []).append(src)
             elif kind in _ANSWERS:
-                self.answers.setdefault(src, []).append(dst)
-        self._bounded = self._with_deadline()
+                answers.setdefault(src, []).append(dst)
+        self.bounded: Set[str] = self._with_deadline()
         self._loops: dict[str, list[str]] | None = None
-        self._holds: dict[str, list[str]] | None = None
+        self._holds: Mapping[str, Collection[str]] | None = None
         self._held: dict[tuple[str, str], Edge] | None = None
 
     def _with_deadline(self) -> set[str]:
@@ -98,7 +127,7 @@ class WaitGraph:
 
     # --- loops and their threads --------------------------------------------------------------------------------------
 
-    def tasks_of(self, thread: str) -> list[str]:
+    def tasks_of(self, thread: str) -> Collection[str]:
         """The tasks whose event loop runs in this thread."""
         if self._loops is None:
             self._loops = {}
@@ -109,6 +138,10 @@ class WaitGraph:
                         self._loops.setdefault(home, []).append(node.id)
         return self._loops.get(thread, [])
 
+    def stuck_threads(self) -> Iterable[str]:
+        """All threads of `is_stuck_thread` that wait for something known."""
+        return [w for w in self.targets if w.startswith(_THREAD_PREFIX) and self.is_stuck_thread(w)]
+
     def is_stuck_thread(self, node_id: str) -> bool:
         """A thread in a wait that has settled and that no timer ends: no loop of it makes a step meanwhile."""
         node = self.nodes.get(node_id)
@@ -118,7 +151,7 @@ class WaitGraph:
             and node.wait is not None
             and node.state != IDLE
             and node_id in self.settled
-            and node_id not in self._bounded
+            and node_id not in self.bounded
         )
 
     # --- conditions ---------------------------------------------------------------------------------------------------
@@ -135,11 +168,10 @@ class WaitGraph:
         live.
         """
         found: dict[str, Condition] = {}
-        stuck_threads = [w for w in self.targets if w.startswith(_THREAD_PREFIX) and self.is_stuck_thread(w)]
         thread_of: dict[str, str] = {}
-        for thread in stuck_threads:
+        for thread in self.stuck_threads():
             thread_of.update(dict.fromkeys(self.tasks_of(thread), thread))
-        nodes, settled, bounded, all_targets = self.nodes, self.settled, self._bounded, self.targets
+        nodes, settled, bounded, all_targets = self.nodes, self.settled, self.bounded, self.targets
         proven = level is Level.PROVEN
         for waiter in settled if within is None else within:
             targets = all_targets.get(waiter)
@@ -168,23 +200,31 @@ class WaitGraph:
         return found
 
     def _resource(self, resource: Node, level: Level, now_ns: int, old_ns: int) -> Condition | None:
+        found = self.of_resource(resource, level)
+        if found is None or (found.when_old and now_ns - self.oldest_wait(resource.id) < old_ns):
+            return None
+        return found.condition
+
+    def of_resource(self, resource: Node, level: Level) -> OfResource | None:
+        """The condition of what is waited for, whatever the time; None where it is live."""
+        closed = resource.providers is Providers.CLOSED
         if resource.kind in _HELD:
             holders = self.holders.get(resource.id, [])
-            if resource.providers is Providers.CLOSED:
+            if closed:
                 # Closed and nobody there: the reference is gone, nobody can end it any more. A lock without a holder
                 # is free.
-                return Condition(1, holders) if holders or resource.kind is NodeKind.FUTURE else None
+                return OfResource(Condition(1, holders)) if holders or resource.kind is NodeKind.FUTURE else None
             if level is Level.SUSPECT and not holders and _is_taken(resource):
-                return Condition(1, ()) if now_ns - self.oldest_wait(resource.id) >= old_ns else None
+                return OfResource(Condition(1, ()), when_old=True)
             if level is Level.PROVEN or (resource.providers is Providers.OPEN and resource.kind in _ANYBODY):
                 return None
-            return Condition(1, holders) if holders else None
+            return OfResource(Condition(1, holders)) if holders else None
         if resource.kind in (NodeKind.REQUEST, NodeKind.RESPONSE):
             answers = self.answers.get(resource.id, [])
-            sure = resource.providers is Providers.CLOSED or level is not Level.PROVEN
-            return Condition(1, answers) if answers and sure else None
-        if resource.kind in _OWN and resource.providers is Providers.CLOSED:
-            return Condition(1, self.holders.get(resource.id, []))
+            sure = closed or level is not Level.PROVEN
+            return OfResource(Condition(1, answers)) if answers and sure else None
+        if resource.kind in _OWN and closed:
+            return OfResource(Condition(1, self.holders.get(resource.id, [])))
         if level is Level.PROVEN:
             return None
         if resource.kind is NodeKind.TX:
@@ -192,10 +232,28 @@ class WaitGraph:
                 return None
             waiting = set(self.waiters.get(resource.id, ()))
             takers = [user for user in self.users.get(resource.id, ()) if user not in waiting]
-            return Condition(1, takers) if takers or level is Level.SUSPECT else None
-        if level is Level.SUSPECT and resource.kind in _OWN and now_ns - self.oldest_wait(resource.id) >= old_ns:
-            return Condition(1, ())
+            return OfResource(Condition(1, takers)) if takers or level is Level.SUSPECT else None
+        if level is Level.SUSPECT and resource.kind in _OWN:
+            return OfResource(Condition(1, ()), when_old=True)
         return None
+
+    # --- all nodes ----------------------------------------------------------------------------------------------------
+
+    def sort(self, pause: Callable[[], None]) -> Sorted:
+        """Sorts the nodes: once a look."""
+        tasks: list[Node] = []
+        marked: list[Node] = []
+        others: dict[NodeKind, list[Node]] = {}
+        for number, node in enumerate(self.nodes.values()):
+            if number % _PAUSE_EVERY == 0:
+                pause()
+            if node.kind is NodeKind.TASK:
+                tasks.append(node)
+                if is_marked(node):
+                    marked.append(node)
+            else:
+                others.setdefault(node.kind, []).append(node)
+        return Sorted(tasks, marked, others)
 
     # --- single nodes -------------------------------------------------------------------------------------------------
 
@@ -230,12 +288,13 @@ class WaitGraph:
                     work.append(other)
         return {node for node in reached if node in self.nodes} - members
 
-    def _held_of(self) -> dict[str, list[str]]:
+    def _held_of(self) -> Mapping[str, Collection[str]]:
         if self._holds is None:
-            self._holds = {}
+            holds: dict[str, list[str]] = {}
             for resource, holders in self.holders.items():
                 for holder in holders:
-                    self._holds.setdefault(holder, []).append(resource)
+                    holds.setdefault(holder, []).append(resource)
+            self._holds = holds
         return self._holds
 
     def held_by(self, resource: str, holder: str) -> Edge | None:

@@ -64,7 +64,7 @@ class Relations:
         given_up = {id(lock) for lock in self._classifier.locks_given_up(links)} if managers else set[int]()
         holds: list[Holds] = []
         for one in managers:
-            if issubclass(type(one.manager), _BLOCKING):
+            if issubclass(type(one.manager), _BLOCKING) and not one.by_generator:
                 holds.append(Holds(None, asyncio_tasks.entered_at(one)[1], id(one.manager)))
                 continue
             lock: object = internals.held_by_manager(one.manager)
@@ -75,7 +75,7 @@ class Relations:
             name, source = asyncio_tasks.entered_at(one)
             record = self._resources.record(lock, now_ns, lambda name=name, source=source: (name, source))
             if record is not None:
-                holds.append(Holds(ref(lock), source))
+                holds.append(Holds(ref(lock), source, by_block=not one.by_generator))
         return holds
 
     def held(self, holding: list[TaskRecord], last_look_ns: int) -> dict[int, list[Held]]:
@@ -91,7 +91,8 @@ class Relations:
                     continue
                 primitive = one.primitive()
                 if primitive is not None:
-                    holder = Held(record.id, since_ns, one.source, True, Confidence.EXACT)
+                    confidence = Confidence.EXACT if one.by_block else Confidence.INFERRED
+                    holder = Held(record.id, since_ns, one.source, one.by_block, confidence)
                     held.setdefault(id(primitive), []).append(holder)
         self._shared.held_by_tasks = blocking
         return held

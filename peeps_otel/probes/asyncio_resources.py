@@ -21,8 +21,12 @@ from .identity import Identities, NodeIds
 from .observation import Yield
 from .recorder import ORIGIN, Origin
 from .resource_states import Channel, Held, State, TaskId
+from .unique_names import UniqueNames
 
 _YIELD_EVERY = 50
+_TOLD_APART = frozenset(
+    {NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.TX}
+)  # an event is often one of very many, made for one request
 _USES_READ = 3
 _NAMES_MOST = 200  # characters
 
@@ -55,6 +59,7 @@ class ResourceRecord:
     seen_held: dict[str, int] = field(default_factory=dict[str, int])
     uses_read: int = 0
     putters: int = 0
+    number: int = 0  # among those of the same name; 0: the name need not tell it from others
 
 
 _SPECIES = [
@@ -76,6 +81,7 @@ class Resources:
     def __init__(self, ids: NodeIds) -> None:
         self._ids = ids
         self._known: Identities[ResourceRecord] = Identities()
+        self._names = UniqueNames()
         self._species = list(_SPECIES)
 
     def learn(self, species: list[Species]) -> None:
@@ -91,7 +97,7 @@ class Resources:
         if known is not None:
             if not known.name and known.uses_read < _USES_READ:  # another use may tell what it is called
                 known.uses_read += 1
-                known.name = guess()[0]
+                self._name(known, guess()[0])
             return known
         species = self._species_of(thing)
         if species is None:
@@ -112,7 +118,7 @@ class Resources:
         created = now_ns if made is None else made.time_ns
         record = ResourceRecord(
             ids={kind: self._ids.new(kind, created) for kind in species.kinds},
-            name=name[:_NAMES_MOST],
+            name="",
             source=source or "unknown:0",
             created_ns=created,
             confidence=Confidence.INFERRED if made is None else Confidence.EXACT,
@@ -120,7 +126,21 @@ class Resources:
             reads=species.reads,
             attributes=attributes,
         )
-        return record if self._known.put(thing, record) else None
+        if not self._known.put(thing, record):
+            return None
+        self._name(record, name[:_NAMES_MOST], tell_apart=species.knows is None)
+        return record
+
+    def _name(self, record: ResourceRecord, name: str, tell_apart: bool = True) -> None:
+        kind = next(iter(record.ids))
+        if tell_apart and kind in _TOLD_APART:
+            record.name, record.number = self._names.take(kind, name)
+        else:
+            record.name = name
+
+    def _forget(self, gone: list[ResourceRecord]) -> None:
+        for record in gone:
+            self._names.give_back(next(iter(record.ids)), record.name, record.number)
 
     def _species_of(self, thing: Any) -> Species | None:
         for species in self._species:
@@ -144,7 +164,7 @@ class Resources:
 
         `held`: what was read off the stacks, by the address of the resource; `tasks`: the node id of a task.
         """
-        self._known.forget_dead()
+        self._forget(self._known.forget_dead())
         failed: dict[str, int] = {}
         for number, (reference, record) in enumerate(self._known.records()):
             if number % _YIELD_EVERY == 0:

@@ -27,11 +27,12 @@ _DEFAULT_NAME = re.compile(r"Task-\d+")
 
 class Holds(NamedTuple):
     """A lock or permit that a task's stack shows, and where it was taken. `blocking`: of `threading`, by its address:
-    while it is held it cannot go."""
+    while it is held it cannot go. `by_block`: nobody but this task can leave the block."""
 
     primitive: ref[Any] | None
     source: str
     blocking: int = 0
+    by_block: bool = True
 
 
 @dataclass(slots=True)

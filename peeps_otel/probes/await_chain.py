@@ -97,12 +97,14 @@ def _behind(opaque: object) -> object:
 
 
 class Entered(NamedTuple):
-    """A context manager whose block a coroutine is suspended in, or is entering or leaving."""
+    """A context manager whose block a coroutine is suspended in, or is entering or leaving. `by_generator`: the block
+    is in an async generator that the coroutine iterates; somebody else may close that one."""
 
     manager: Any
     link: Link
     position: int  # among the managers of this link, outermost first
     total: int
+    by_generator: bool = False
 
 
 def entered(links: list[Link]) -> list[Entered]:
@@ -114,7 +116,26 @@ def entered(links: list[Link]) -> list[Entered]:
         if managers:
             child = links[number + 1] if number + 1 < len(links) else None
             _entered_by(link, managers, child, 0, found)
+        for referent in link.referents:
+            if type(referent) is AsyncGeneratorType:
+                _entered_by_generator(referent, links, 0, found)
     return found
+
+
+def _entered_by_generator(generator: Any, links: list[Link], depth: int, found: list[Entered]) -> None:
+    """Of a generator at a `yield`, which a frame of the chain has on its value stack or in a variable."""
+    if any(link.suspended is generator for link in links) or generator.ag_running or generator.ag_await is not None:
+        return  # its block is seen in the chain, or is being run by whoever steps it
+    link = Link(generator, generator.ag_code, get_referents(generator))
+    managers = _managers(link.referents)
+    if managers:
+        inside: list[Entered] = []
+        _entered_by(link, managers, None, 0, inside)
+        found += [entered._replace(by_generator=True) for entered in inside]
+    if depth < 3:
+        for referent in link.referents:
+            if type(referent) is AsyncGeneratorType and referent is not generator:
+                _entered_by_generator(referent, links, depth + 1, found)
 
 
 def _entered_by(link: Link, managers: list[Any], child: Link | None, depth: int, found: list[Entered]) -> None:

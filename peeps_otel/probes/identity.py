@@ -48,7 +48,8 @@ class Identities(Generic[Record]):
     def forget_dead(self) -> list[Record]:
         """Removes the objects that are gone and returns their records."""
         dead = [address for address, (reference, _) in list(self._known.items()) if reference() is None]
-        return [self._known.pop(address)[1] for address in dead]
+        replaced, self.replaced = self.replaced, []
+        return replaced + [self._known.pop(address)[1] for address in dead]
 
     def keep_only(self, things: Sequence[object]) -> list[Record]:
         """Removes everything but `things` and returns the records of what was removed."""

@@ -3,24 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ... import semconv
 from ...model import Finding, FindingKind, Level, Node, NodeKind
 from ..sites import WaitMemory
 from ..thresholds import Thresholds
-from ..wait_graph import WaitGraph
-
-_PAUSE_EVERY = 5000
-_MARKS = frozenset({semconv.TASK_STEP_SINCE, semconv.TASK_SELF_WAKES, semconv.TASK_CANCEL_REQUESTS})
+from ..wait_graph import Sorted, WaitGraph
 
 
 @dataclass(slots=True)
 class Case:
     """One look. `known`: nodes that a finding already explains. `is_long`: whether a waiter has waited longer than its
-    site is known to. `marked`: the tasks that carry an attribute that a rule speaks of."""
+    site is known to."""
 
     graph: WaitGraph
     now_ns: int
@@ -28,26 +24,24 @@ class Case:
     known: set[str]
     is_long: Callable[[str], bool]
     memory: WaitMemory
-    marked: list[Node] = field(default_factory=list[Node])
-    tasks: list[Node] = field(default_factory=list[Node])
-    _kinds: dict[NodeKind, list[Node]] = field(default_factory=dict[NodeKind, list[Node]])
+    nodes: Sorted = field(default_factory=Sorted)
 
     def read(self, pause: Callable[[], None]) -> None:
         """Sorts the nodes: once a look."""
-        tasks, kinds, marked = self.tasks, self._kinds, self.marked
-        for number, node in enumerate(self.graph.nodes.values()):
-            if number % _PAUSE_EVERY == 0:
-                pause()
-            if node.kind is NodeKind.TASK:
-                tasks.append(node)
-                if not _MARKS.isdisjoint(node.attributes):
-                    marked.append(node)
-            else:
-                kinds.setdefault(node.kind, []).append(node)
+        self.nodes = self.graph.sort(pause)
 
-    def of(self, kind: NodeKind) -> Sequence[Node]:
+    @property
+    def tasks(self) -> Collection[Node]:
+        return self.nodes.tasks
+
+    @property
+    def marked(self) -> Collection[Node]:
+        """The tasks that carry an attribute that a rule speaks of."""
+        return self.nodes.marked
+
+    def of(self, kind: NodeKind) -> Collection[Node]:
         """All nodes of a kind other than TASK."""
-        return self._kinds.get(kind, ())
+        return self.nodes.others.get(kind, ())
 
     def number(self, node: Node, name: str) -> int | None:
         """An attribute that is a whole number; None where it is absent or something else."""
