@@ -3,17 +3,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
+from typing import Protocol
 
 from ..model import Finding, Graph, Level, NodeKind
-from . import deadlock, never_ends, reduction, starvation
-from .reduction import Condition, cores
+from . import deadlock, never_ends, starvation
+from .reduction import Condition, cores, residue
 from .rules import Case, Rules
 from .sites import WaitMemory
 from .thresholds import Thresholds
 from .wait_graph import WaitGraph, no_pause
 
 _ORDER = list(Level)
+
+
+class Suspects(Protocol):
+    """The reduction at the least sure level: who can never become live.
+
+    `turned`: the waiters whose place in `waits.settled` may not be what it was at the look before.
+    """
+
+    def __call__(self, waits: WaitGraph, turned: Set[str], now_ns: int, old_ns: int) -> set[str]: ...
+
+
+def suspects(waits: WaitGraph, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:
+    """The plain way, over everything."""
+    return residue(waits.conditions(Level.SUSPECT, now_ns, old_ns))
 
 
 class Diagnoser:
@@ -26,15 +41,17 @@ class Diagnoser:
     def __init__(
         self,
         thresholds: Thresholds | None = None,
-        residue: Callable[[Mapping[str, Condition]], set[str]] = reduction.residue,
+        residue: Callable[[Mapping[str, Condition]], set[str]] = residue,
+        suspects: Suspects = suspects,
     ) -> None:
-        """`residue`: another way to the same answer, for who has one that is faster on large graphs."""
+        """`residue`, `suspects`: other ways to the same answers, for who has some that are faster on large graphs."""
         self._residue = residue
+        self._suspects = suspects
         self._thresholds = thresholds or Thresholds()
         self._memory = WaitMemory()
         self._rules = Rules(self._thresholds)
         self.unconfirmed = False
-        """After a look: whether the next one might confirm something, so that it is worth coming soon."""
+        """After a `look`: whether the next one might confirm something, so that it is worth coming soon."""
 
     def look(self, graph: Graph, now_ns: int, pause: Callable[[], None] = no_pause) -> list[Finding]:
         """All findings that are open now, worst first.
@@ -44,16 +61,23 @@ class Diagnoser:
         Linear in nodes and edges.
         """
         waits = WaitGraph(graph, frozenset(), pause)
-        waits.settled = self._memory.settle(waits, now_ns, self._thresholds.settle_ns)
+        findings = self.look_at(waits, None, now_ns, pause)
+        self.unconfirmed = self._is_unconfirmed(waits, findings, now_ns)
+        return findings
+
+    def look_at(
+        self, waits: WaitGraph, changed: Set[str] | None, now_ns: int, pause: Callable[[], None] = no_pause
+    ) -> list[Finding]:
+        """The same for who has the indexes already; leaves `unconfirmed` alone. `changed`: see `WaitMemory.settle`."""
+        waits.settled = self._memory.settle(waits, now_ns, self._thresholds.settle_ns, changed)
         pause()
         known: set[str] = set()
-        findings = self._by_reduction(waits, now_ns, known, pause) if waits.settled else []
+        findings = self._by_reduction(waits, now_ns, known, pause)
         case = Case(waits, now_ns, self._thresholds, known, self._is_long(waits, now_ns), self._memory)
         findings += self._rules.find(case, pause)
-        self.unconfirmed = self._suspects(waits, findings, now_ns)
         return sorted(findings, key=lambda f: (_ORDER.index(f.level), -len(f.blocked), f.since_ns, f.id))
 
-    def _suspects(self, waits: WaitGraph, findings: list[Finding], now_ns: int) -> bool:
+    def _is_unconfirmed(self, waits: WaitGraph, findings: list[Finding], now_ns: int) -> bool:
         """Whether there is a ring that only lacks its second look. One through a channel also lacks age: no hurry."""
         waiters = self._memory.waiters
         if waits.settled == waiters:
@@ -81,18 +105,13 @@ class Diagnoser:
         """
         is_long, old_ns = self._is_long(waits, now_ns), self._thresholds.starved_ns
         findings: list[Finding] = []
-        everything = waits.conditions(Level.SUSPECT, now_ns, old_ns)
-        pause()
-        suspect = self._residue(everything)
+        suspect = self._suspects(waits, self._memory.turned, now_ns, old_ns)
         pause()
         for level in (Level.PROVEN, Level.LIKELY, Level.SUSPECT):
             if not suspect:
                 break
-            if level is Level.SUSPECT:
-                conditions, stuck = everything, suspect
-            else:
-                conditions = waits.conditions(level, now_ns, old_ns, suspect)
-                stuck = self._residue(conditions)
+            conditions = waits.conditions(level, now_ns, old_ns, suspect)
+            stuck = suspect if level is Level.SUSPECT else self._residue(conditions)
             if not stuck:
                 continue
             found: list[Finding] = []

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -34,6 +35,10 @@ class WaitMemory:
 
     def __init__(self) -> None:
         self._waits: dict[str, _Seen] = {}
+        self._settled: set[str] = set()
+        self._young: set[str] = set()  # in one wait at two looks or at the last one, but not settled yet
+        self.turned: Set[str] = frozenset()
+        """Those that the last look may have settled or unsettled."""
         self._ends: dict[str, _Ended] = {}  # by wait site
 
     @property
@@ -56,24 +61,46 @@ class WaitMemory:
         ended = self._ends.get(source)
         return ended is not None and waiter in ended.waiters
 
-    def settle(self, graph: WaitGraph, now_ns: int, settle_ns: int) -> set[str]:
-        """The waiters that are in the same wait as at the look before, and old enough; remembers this look."""
-        waits: dict[str, _Seen] = {}
-        settled: set[str] = set()
-        for waiter in graph.targets:
-            node = graph.nodes.get(waiter)
+    def settle(self, graph: WaitGraph, now_ns: int, settle_ns: int, changed: Set[str] | None = None) -> set[str]:
+        """The waiters that are in the same wait as at the look before, and old enough; remembers this look.
+
+        `changed`: the nodes that are not as they were at the look before, themselves or in what they wait for, where
+        the caller knows them; None where any may be. The set is ours: it is brought up to date by the next look.
+        """
+        touched = graph.targets.keys() | self._waits.keys() if changed is None else changed
+        waits, settled = self._waits, self._settled
+        young = set() if changed is None else self._young.difference(touched)
+        fresh: list[str] = []
+        self.turned = touched | young
+        for waiter in touched:
+            node = graph.nodes.get(waiter) if waiter in graph.targets else None
+            before = waits.get(waiter)
             if node is None or node.wait is None:
+                if before is not None:
+                    self._end(waiter, before, now_ns)
+                    del waits[waiter]
+                    settled.discard(waiter)
                 continue
-            before = self._waits.get(waiter)
             seen = _seen(node, node.wait, before)
-            waits[waiter] = seen
-            if before is not None and before[:3] == seen[:3] and now_ns - seen.since_ns >= settle_ns:
+            if seen is not before:
+                waits[waiter] = seen
+                if before is None or before[:3] != seen[:3]:
+                    if before is not None:
+                        self._end(waiter, before, now_ns)
+                    settled.discard(waiter)
+                    fresh.append(waiter)
+                    continue
+            if now_ns - seen.since_ns >= settle_ns:
                 settled.add(waiter)
-        for waiter, before in self._waits.items():
-            after = waits.get(waiter)
-            if after is not before and (after is None or after[:3] != before[:3]):
-                self._end(waiter, before, now_ns)
-        self._waits = waits
+            else:
+                settled.discard(waiter)
+                fresh.append(waiter)
+        for waiter in list(young):
+            if now_ns - waits[waiter].since_ns >= settle_ns:
+                settled.add(waiter)
+                young.remove(waiter)
+        young.update(fresh)
+        self._young = young
         return settled
 
     def _end(self, waiter: str, wait: _Seen, now_ns: int) -> None:

@@ -56,13 +56,32 @@ def _at(code: CodeType, fragment: str, last: bool = False) -> int:
         ("a = 1; db = Lock()", "Lock()", "db"),
         ("Lock()", "Lock()", ""),
         ("use(Lock())", "Lock()", ""),
-        ("a, b = Lock(), Lock()", "Lock()", ""),
+        ("a, b = Lock(), wrap(1)", "Lock()", "a"),
+        ("a, b = wrap(1), Lock()", "Lock()", "b"),
+        ("(a, self.b) = [wrap(1), Lock()]", "Lock()", "Pool.b"),
+        ("a, *b = wrap(1), Lock()", "Lock()", ""),
+        ("a, b = wrap(Lock())", "Lock()", ""),
+        ("locks = [wrap(1), Lock()]", "Lock()", "locks[1]"),
+        ("locks = {'a': wrap(1), 'b': Lock()}", "Lock()", "locks['b']"),
+        ("locks = {other: Lock()}", "Lock()", "locks"),
+        ("use(db := Lock())", "Lock()", "db"),
         ("größe = Lock()", "Lock()", "größe"),
     ],
 )
 def test_what_a_call_s_result_is_called(line: str, call: str, expected: str) -> None:
     code = _compiled(f"class Pool:\n    def make(self, other, locks):\n        {line}\n")
     assert source_text.assigned_name(code, _at(code, call)) == expected
+
+
+def test_an_assignment_over_several_lines() -> None:
+    code = _compiled("def f():\n    x = 1\n    locks = {\n        'a': wrap(),\n        'b': Lock(),\n    }\n")
+    assert source_text.assigned_name(code, _at(code, "Lock()")) == "locks['b']"
+
+
+def test_those_of_a_comprehension_share_a_name() -> None:
+    code = _compiled("def f():\n    self.forks = [\n        Lock() for _ in range(5)\n    ]\n")
+    inner = next((one for one in code.co_consts if isinstance(one, CodeType)), code)  # inlined since 3.12
+    assert source_text.assigned_name(inner, _at(inner, "Lock()")) == "forks"
 
 
 @pytest.mark.parametrize(
