@@ -69,7 +69,7 @@ class WaitMemory:
         """
         touched = graph.targets.keys() | self._waits.keys() if changed is None else changed
         waits, settled = self._waits, self._settled
-        young = set() if changed is None else self._young.difference(touched)
+        young: set[str] = set() if changed is None else self._young.difference(touched)
         fresh: list[str] = []
         self.turned = touched | young
         for waiter in touched:

@@ -26,10 +26,14 @@ def _random(size: int, seed: int, threads: int) -> dict[str, Condition]:
     return found
 
 
-@pytest.fixture(params=[1, 64, 10**9], ids=["arrays", "both", "one by one"])
+@pytest.fixture(
+    params=[(1, 0.5), (64, 0.5), (10**9, 0.5), (1, 0.0), (10**9, 0.0), (64, 1.0)],
+    ids=["arrays", "both", "one by one", "no sweep, arrays", "no sweep, one by one", "sweeps"],
+)
 def rounds(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reduction, "_ARRAYS_FROM", 0)
-    monkeypatch.setattr(reduction, "_ROUND_FROM", request.param)
+    monkeypatch.setattr(reduction, "_ROUND_FROM", request.param[0])
+    monkeypatch.setattr(reduction, "_SWEEP_WHILE_LEFT", request.param[1])
 
 
 @pytest.mark.usefixtures("rounds")
