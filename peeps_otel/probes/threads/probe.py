@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
-from types import FrameType
+from types import CodeType, FrameType
 from typing import Any
 from weakref import ref
 
@@ -367,7 +367,10 @@ def _use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
     """Name and `path:line` of the expression by which a thread waits."""
     if waiting is None or waiting.used_at >= len(calls):
         return "", ""
-    reader = calls.reader(waiting.used_at)
+    at = waiting.used_at
+    if _enters_a_condition(calls.codes[at]) and at + 1 < len(calls):
+        at += 1  # what is entered there has no better name than `_lock`
+    reader = calls.reader(at)
     known = analysis(reader.code)
     path = known.receiver(reader.lasti)[0] or (
         known.path_before(reader.lasti) if known.entering(reader.lasti) is not None else None
@@ -376,6 +379,10 @@ def _use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
     asked = next((n for n in outer if application.is_application(calls.codes[n].co_filename)), waiting.used_at)
     source = source_text.source_of(calls.codes[asked], calls.frames[asked].f_lasti)
     return "" if path is None else path.short, source
+
+
+def _enters_a_condition(code: CodeType) -> bool:
+    return code is threading.Condition.__enter__.__code__
 
 
 def _begins_at(stack: tuple[Frame, ...]) -> str:
