@@ -17,7 +17,7 @@ from collector_support import Program, event, logs_request, resource
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
-from peeps_collector.decode.logs import SnapshotBody, decode_logs
+from peeps_collector.decode.logs import FindingRecord, SnapshotBody, decode_logs
 from peeps_collector.decode.resource import ProcessInfo
 from peeps_collector.decode.silence import SilenceRecord
 from peeps_collector.graph.findings import FindingBook
@@ -167,6 +167,20 @@ def test_the_word_of_a_sidecar(world: World) -> None:
     assert world.state(info) is State.SILENT
     world.snapshot(program, "elsewhere")
     assert world.pass_time(0.5) == {}
+
+
+def test_what_may_be_over_by_now_is_not_said_of_a_silent_process(world: World) -> None:
+    info = world.snapshot(_program(7), "elsewhere")
+    for kind, level in ((FindingKind.LOOP_BLOCKED, Level.SUSPECT), (FindingKind.DEADLOCK, Level.PROVEN)):
+        finding = Finding(f"{kind}:1", kind, level, "said before", BEGIN, ["task:1"])
+        world.book.reported(info.id, FindingRecord(finding, 0, True, world.now_ns), world.now_ns)
+    kinds = [FindingKind.DEADLOCK, FindingKind.LOOP_BLOCKED]
+    assert [entry.finding.kind for entry in world.book.open()] == kinds
+    world.silence.reported(info, _record(), world.now_ns)
+    world.book.silent(world.silence.step(world.now_ns), world.now_ns)
+    assert [entry.finding.kind for entry in world.book.open()] == [FindingKind.DEADLOCK, FindingKind.PROCESS_SILENT]
+    world.book.silent({}, world.now_ns)
+    assert [entry.finding.kind for entry in world.book.open()] == kinds, "it speaks: the next look decides"
 
 
 def test_it_speaks_again_or_its_sidecar_is_gone(world: World) -> None:

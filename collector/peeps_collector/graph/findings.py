@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,7 @@ from ..decode.logs import FindingRecord
 from ..decode.values import json_text
 from ..store.buffer import RowBuffer
 from ..store.schema import FINDING, FINDING_EVENT
-from .live import LiveGraph, View
+from .live import LiveGraph
 from .process import State
 
 COLLECTOR = ""
@@ -65,6 +65,15 @@ class Entry:
         }
 
 
+def _is_stale(entry: Entry, silent: Set[str]) -> bool:
+    return (
+        entry.finding.kind is not FindingKind.PROCESS_SILENT
+        and entry.finding.level not in (Level.PROVEN, Level.LIKELY)
+        and bool(entry.processes)
+        and silent.issuperset(entry.processes)
+    )
+
+
 class FindingBook:
     """Thread-safe. `history`: findings of earlier runs as JSON, newest first."""
 
@@ -76,10 +85,20 @@ class FindingBook:
         self._ended: deque[dict[str, Any]] = deque(history, maxlen=_HISTORY)
 
     def open(self) -> list[Entry]:
-        """Worst first: level, then number blocked, then age."""
+        """Worst first: level, then number blocked, then age.
+
+        Of a silent process only what it cannot have got out of since: whether a loop is blocked, or a wait unusually
+        long, is not known of it any more.
+        """
         with self._lock:
+            silent = {
+                process
+                for entry in self._open.values()
+                if entry.finding.kind is FindingKind.PROCESS_SILENT
+                for process in entry.reports
+            }
             return sorted(
-                self._open.values(),
+                (entry for entry in self._open.values() if not _is_stale(entry, silent)),
                 key=lambda e: (_LEVELS.index(e.finding.level), -e.blocked_count, e.finding.since_ns),
             )
 
@@ -131,7 +150,6 @@ class FindingBook:
     def check_reports(self, now_ns: int) -> None:
         """Withdraws what a process reported once, but what its graph shows to be over."""
         processes = self._live.processes()
-        view = self._live.view()
         with self._lock:
             for entry in list(self._open.values()):
                 for reporter, (finding, _, reported_ns) in list(entry.reports.items()):
@@ -141,7 +159,7 @@ class FindingBook:
                     if process is None or process.state is State.GONE:
                         self._withdraw(entry.finding.id, reporter, now_ns)
                     elif process.sequence and not process.needs_key_frame and process.time_ns > reported_ns:
-                        if _still_waiting(finding, view):
+                        if _still_waiting(finding, self._live):
                             entry.last_seen_ns = max(entry.last_seen_ns, process.pulse_ns)
                         else:
                             self._withdraw(entry.finding.id, reporter, now_ns)
@@ -181,8 +199,7 @@ class FindingBook:
             (report for _, report in sorted(entry.reports.items())), key=lambda r: _LEVELS.index(r[0].level)
         )
         entry.blocked_count = max(max(count, len(finding.blocked)) for finding, count, _ in entry.reports.values())
-        owner = self._live.view().owner
-        members = {owner[node] for node in entry.finding.core if node in owner}
+        members = {process for process, _ in self._live.find(entry.finding.core).values()}
         entry.processes = sorted(members | {reporter for reporter in entry.reports if reporter != COLLECTOR})
 
     def _record(self, entry: Entry, change: str, now_ns: int) -> None:
@@ -214,15 +231,16 @@ class FindingBook:
         )
 
 
-def _still_waiting(finding: Finding, view: View) -> bool:
+def _still_waiting(finding: Finding, live: LiveGraph) -> bool:
     """Whether the members that waited when it was reported still do. A task on a loop whose thread is a member need not
     wait for anything: it cannot run."""
     waited = {link.waiter for link in finding.evidence}
+    alive = live.find(finding.core)
     for node_id in finding.core:
         if node_id.startswith(_RUNNABLE_KINDS) and (node_id in waited or not finding.evidence):
-            node = view.nodes.get(node_id)
-            if node is None:
+            if node_id not in alive:
                 return False
+            _, node = alive[node_id]
             if node.wait is None and node.attributes.get(semconv.TASK_THREAD) not in finding.core:
                 return finding.kind in _NOT_OF_WAITS
     return True
