@@ -15,6 +15,7 @@ _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _FROM_RFC4648 = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _CROCKFORD.encode())
 _TO_PYTHON = str.maketrans(_CROCKFORD, "0123456789abcdefghijklmnopqrstuv")
 _VALID = frozenset(_CROCKFORD)
+_PAIRS = [one + other for one in _CROCKFORD for other in _CROCKFORD]
 
 
 class UlidSource:
@@ -22,12 +23,34 @@ class UlidSource:
 
     def __init__(self) -> None:
         self._random = int.from_bytes(os.urandom(10), "big") >> 1
+        self._upper = self._later = -1  # what most of the text follows from
+        self._upper_text = self._later_text = ""
 
     def new(self, time_ns: int | None = None) -> bytes:
         """16 bytes; `time_ns`: the time to carry, now where None."""
         milliseconds = (time.time_ns() if time_ns is None else time_ns) // 1_000_000
         self._random = (self._random + 1) & ((1 << 80) - 1)
         return ((milliseconds & ((1 << 48) - 1)) << 80 | self._random).to_bytes(16, "big")
+
+    def text(self, time_ns: int) -> str:
+        """As `new`, as text; several times as fast as by way of the bytes."""
+        self._random = random = (self._random + 1) & ((1 << 80) - 1)
+        time = (time_ns // 1_000_000) & ((1 << 48) - 1)
+        upper = random >> 20
+        if upper != self._upper:
+            self._upper, self._upper_text = upper, _pairs(upper, 6)
+        later = time >> 20
+        if later != self._later:
+            self._later, self._later_text = later, _pairs(later, 3)
+        return (
+            f"{self._later_text}{_PAIRS[time >> 10 & 1023]}{_PAIRS[time & 1023]}"
+            f"{self._upper_text}{_PAIRS[random >> 10 & 1023]}{_PAIRS[random & 1023]}"
+        )
+
+
+def _pairs(number: int, count: int) -> str:
+    """The lowest `count` times ten bits as text."""
+    return "".join(_PAIRS[number >> 10 * place & 1023] for place in reversed(range(count)))
 
 
 def ulid_text(raw: bytes) -> str:

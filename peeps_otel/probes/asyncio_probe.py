@@ -18,23 +18,27 @@ from . import asyncio_internals as internals
 from .asyncio_loops import Loops
 from .asyncio_relations import Relations, Seen
 from .asyncio_resources import Resources
-from .asyncio_tasks import TaskRecord
+from .asyncio_tasks import TaskKinds, TaskRecord
 from .asyncio_waits import Classifier, Waiting
 from .await_chain import Entered, chain, entered
 from .creation_sites import CreationSites
 from .deadlines import earliest
 from .identity import Identities
 from .libraries import Libraries
+from .line_budget import FIRST, LineBudget
 from .observation import EndedTask, Observation, Yield
-from .recorder import Recorder
+from .quick_look import PUTS, QuickLook
+from .recorder import Recorder, TaskOrigin
 from .shared import Shared
+from .task_attributes import TaskAttributes
+from .wait_shapes import Shapes
 
 _READ_AT_ONCE = 20  # tasks between two chances for the other threads to run
+_QUICK_AT_ONCE = 50
 _LONG_NS = 1_000_000_000
 _DUE_MOST = 256
 # Read with their lines from the first look on: what is usual at a line is learned from the short waits there.
 _OWN_RESOURCES = ("lock", "semaphore", "event", "condition", "queue", "barrier", "limiter", "channel", "future")
-_PUTS = frozenset({"queue.put", "channel.send"})
 _SHOWN_AT_ONCE = 500
 _MET_AT_ONCE = 200
 _SEVERAL = frozenset({"gather", "taskgroup", "wait", "as_completed"})
@@ -93,6 +97,12 @@ class AsyncioProbe:
         self._loops = Loops()
         self._by_sequence: dict[int, str] = {}
         self._sites = CreationSites()
+        self._kinds = TaskKinds()
+        self._lines = LineBudget(self._lines_most)
+        self._attributes = TaskAttributes(self._shared, self._loops, self._by_sequence)
+        self._quick = QuickLook(
+            Shapes(self._classifier), self._resources, self._libraries, self._lines, self._attributes
+        )
         self._due: list[ref[asyncio.Task[Any]]] = []
         self._looks = 0
         self._last_look_ns = time.time_ns()
@@ -141,40 +151,42 @@ class AsyncioProbe:
         """All tasks with their records. Those of new ones are made first of all, so that each finds its parent."""
         known = self._tasks.table
         found: list[_Met] = []
-        new: list[ref[asyncio.Task[Any]]] = []
-        for number, reference in enumerate(references):
-            if number % _MET_AT_ONCE == 0:
-                pause()
-            task = reference()
-            entry = known.get(id(task))
-            if entry is not None and entry[0]() is task:
-                found.append((reference, entry[1]))
-            elif task is not None and not task.done():
-                new.append(reference)
-                try:
-                    asyncio_tasks.learn_site(task, self._sites)  # before any of them asks for its like
-                except Exception as error:
-                    failed.add(error)
-        for number, reference in enumerate(new):
+        new: list[tuple[ref[asyncio.Task[Any]], TaskOrigin | None]] = []
+        entry_of, add = known.get, found.append
+        for start in range(0, len(references), _MET_AT_ONCE):
+            pause()
+            for reference in references[start : start + _MET_AT_ONCE]:
+                task = reference()
+                entry = entry_of(id(task))
+                if entry is not None and (entry[0] is reference or entry[0]() is task):
+                    add(entry)
+                elif task is not None and not task.done():
+                    try:
+                        origin = asyncio_tasks.origin_of(task)
+                        if origin is not None:  # before any of them asks for its like
+                            asyncio_tasks.learn_site(task, origin, self._sites)
+                    except Exception as error:
+                        failed.add(error)
+                        continue
+                    new.append((reference, origin))
+        for number, (reference, origin) in enumerate(new):
             if number % _READ_AT_ONCE == 0:
                 pause()
             task = reference()
             if task is None:
                 continue
             try:
-                record = self._met(task, now_ns)
+                found.append(self._met(task, reference, origin, now_ns))
             except Exception as error:
                 failed.add(error)
-                continue
-            if record is not None:
-                found.append((reference, record))
         return found
 
     def _look_at_all(
         self, met: list[_Met], observation: Observation, now_ns: int, pause: Yield, failed: _Failures
     ) -> tuple[list[Seen], list[TaskRecord], list[TaskRecord]]:
         """Those whose edges are to be made anew, all that live, and those that hold something."""
-        budget, looks = self._lines_most if self._shared.with_lines else 0, self._looks
+        lines, looks = self._lines, self._looks
+        lines.begin(self._shared.with_lines)
         self._due = []
         seen: list[Seen] = []
         living: list[TaskRecord] = []
@@ -190,7 +202,7 @@ class AsyncioProbe:
             if task is None:
                 continue
             waits_as_before = False
-            if record.is_settled or (record.is_plain and budget <= 0):
+            if record.is_settled or (record.is_plain and (lines.first if record.matters else lines.rest) <= 0):
                 future = internals.waiter_of(task)
                 waits_as_before = (
                     future is not None
@@ -203,22 +215,26 @@ class AsyncioProbe:
             record.last_look = looks
             living.append(record)
             if not waits_as_before:
-                work += _MET_AT_ONCE // _READ_AT_ONCE
+                work += _MET_AT_ONCE // _QUICK_AT_ONCE
                 try:
-                    one = self._look_at(task, record, now_ns, budget > 0, pause)
+                    if self._quick.read(task, record, now_ns):
+                        if record.puts_since_ns:
+                            putting_since_ns = min(putting_since_ns, record.puts_since_ns)
+                        continue
+                    work += _MET_AT_ONCE // _READ_AT_ONCE
+                    one = self._look_at(task, record, now_ns, pause)
                 except Exception as error:
                     failed.add(error)
                     self._goes_on(task, record, "unknown", now_ns)
                     continue
                 if one is not None:
-                    budget -= one.record.has_lines  # also of those that had them: reading again is work too
                     seen.append(one)
             if record.holds:
                 holding.append(record)
             if record.puts_since_ns:
                 putting_since_ns = min(putting_since_ns, record.puts_since_ns)
         self._putting_since_ns = putting_since_ns
-        if budget <= 0:
+        if lines.first <= 0 or lines.rest <= 0:
             observation.shed.append("source lines of some waiting tasks")
         return seen, living, holding
 
@@ -245,9 +261,7 @@ class AsyncioProbe:
 
     # --- one task -----------------------------------------------------------------------------------------------------
 
-    def _look_at(
-        self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, lines_left: bool, pause: Yield
-    ) -> Seen | None:
+    def _look_at(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, pause: Yield) -> Seen | None:
         """Updates the task's record. Returns what its edges are to be made of, None where nothing has changed."""
         future = internals.awaited_future(task)
         requests = asyncio_cancellation.requests(task)
@@ -275,9 +289,11 @@ class AsyncioProbe:
         if internals.awaited_future(task) is not future:
             self._goes_on(task, record, "runnable", now_ns)  # it ran on while it was being read: that wait is over
             return None
-        with_lines = lines_left and (same or waiting.operation.name.startswith(_OWN_RESOURCES))
-        with_lines = with_lines or (same and record.has_lines)
-        record.has_lines = with_lines
+        record.holds = self._relations.take_in(links, managers, waiting, record.source, now_ns)
+        matters = waiting.operation.name in FIRST or bool(record.holds)
+        at_once = same or bool(record.holds) or waiting.operation.name.startswith(_OWN_RESOURCES)
+        with_lines = (same and record.has_lines) or (at_once and self._lines.grants(matters, bool(record.holds)))
+        self._lines.note(record, matters, with_lines)
         record.is_plain = (
             record.future is not None
             and waiting.operation.name not in _SEVERAL
@@ -285,11 +301,10 @@ class AsyncioProbe:
             and internals.is_asyncio_future(future)
         )
         record.is_settled = record.is_plain and with_lines
-        record.puts_since_ns = record.since_ns if waiting.operation.name in _PUTS else 0
+        record.puts_since_ns = record.since_ns if waiting.operation.name in PUTS else 0
         if record.given:
-            asyncio_tasks.name_after(record, links)
+            asyncio_tasks.name_after(record, (link.code for link in links))
         stack = asyncio_tasks.frames(links, with_lines)
-        record.holds = self._relations.take_in(links, managers, waiting, record.source, now_ns)
         deadline_ns = self._deadline(task, waiting, managers, future, now_ns, pause)
         wait = asyncio_tasks.wait_of(waiting, links, stack, record.since_ns, deadline_ns)
         before = record.node.wait
@@ -303,8 +318,9 @@ class AsyncioProbe:
 
     def _goes_on(self, task: asyncio.Task[Any], record: TaskRecord, state: str, now_ns: int) -> None:
         """The task waits for nothing and what it holds cannot be read."""
-        record.future, record.edges, record.holds = None, (), []
-        record.has_lines = record.is_plain = record.is_settled = False
+        record.future, record.edges, record.holds = None, (), ()
+        self._lines.note(record, False, False)
+        record.is_plain = record.is_settled = False
         record.puts_since_ns = 0
         more = self._more(task, record, [], now_ns)
         record.node = asyncio_tasks.node_of(record, state, None, (), more)
@@ -312,22 +328,18 @@ class AsyncioProbe:
     def _more(
         self, task: asyncio.Task[Any], record: TaskRecord, managers: list[Entered], now_ns: int
     ) -> dict[str, AttributeValue]:
-        """The attributes that may change during a task's life."""
-        more: dict[str, AttributeValue] = {}
-        parent = self._parent(record)
-        if parent is not None:
-            more[semconv.TASK_PARENT] = parent
-        ident = self._loops.thread(internals.loop_of(task))
-        if ident is not None:
-            more[semconv.TASK_THREAD] = self._shared.thread(ident, now_ns)
+        """All attributes of a task; those of a task that is being cancelled are its own."""
+        attributes = self._attributes.of(task, record, now_ns)
         if record.cancel_requests > 0:
+            more: dict[str, AttributeValue] = {}
             more[semconv.TASK_CANCEL_REQUESTS] = record.cancel_requests
             asked_by = asyncio_cancellation.asked_by(task, managers, self._id_of)
             if asked_by is None and self._libraries.anyio is not None and anyio_internals.is_cancelled(task):
                 asked_by = asyncio_cancellation.BY_SCOPE
             if asked_by is not None:
                 more[semconv.TASK_CANCELLED_BY] = asked_by
-        return more
+            attributes = attributes | more
+        return attributes
 
     def _deadline(
         self,
@@ -352,25 +364,24 @@ class AsyncioProbe:
         first = min((one for one in found if one is not None), default=None)
         return None if first is None else now_ns + int((first - loop.time()) * 1e9)
 
-    def _met(self, task: asyncio.Task[Any], now_ns: int) -> TaskRecord | None:
-        """The record of a task, made at first sight; None for one that takes no weak reference."""
-        known = self._tasks.get(task)
-        if known is not None:
+    def _met(
+        self,
+        task: asyncio.Task[Any],
+        reference: ref[asyncio.Task[Any]],
+        origin: TaskOrigin | None,
+        now_ns: int,
+    ) -> _Met:
+        """A task seen for the first time, with its record."""
+        known = self._tasks.table.get(id(task))
+        if known is not None and known[0]() is task:  # one that was among them twice
             return known
-        loop = internals.loop_of(task)
-        origin = asyncio_tasks.origin_of(task)
         created = now_ns if origin is None else origin.time_ns
-        record = asyncio_tasks.new_record(
-            task, self._ids.new(NodeKind.TASK, created), created, self._loops.number(loop), self._sites
-        )
-        if not self._tasks.put(task, record):
-            return None
+        kind = self._kinds.of(task.get_coro(), self._loops.number(internals.loop_of(task)))
+        node_id = self._ids.new(NodeKind.TASK, created)
+        record = asyncio_tasks.new_record(task, origin, node_id, created, kind, self._sites)
         if record.sequence:
             self._by_sequence[record.sequence] = record.id
-        return record
-
-    def _parent(self, record: TaskRecord) -> str | None:
-        return self._by_sequence.get(record.parent) if record.parent else None
+        return self._tasks.put_reference(id(task), reference, record)
 
     def node_id(self, task: asyncio.Task[Any]) -> str | None:
         """The node of a task that a look has met. On any thread."""
@@ -397,6 +408,7 @@ class AsyncioProbe:
 
     def _bury(self, records: list[TaskRecord], observation: Observation, now_ns: int) -> None:
         for record in records:
+            self._lines.note(record, False, False)
             self._by_sequence.pop(record.sequence, None)
             observation.ended.append(
                 EndedTask(record.name, record.source, record.sequence, record.created_ns, self._last_look_ns, now_ns)

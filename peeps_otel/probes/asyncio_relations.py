@@ -107,6 +107,7 @@ class Relations:
             target_id = self._target(target, one.waiting, wait.source, now_ns)
             if target_id is None:
                 edges = []  # one of those it waits for is not known (yet): nothing may be concluded from the others
+                one.record.is_plain = one.record.is_settled = False
                 break
             cancels = one.waiting.cancels
             edges.append(Edge(EdgeKind.NEEDS, one.record.id, target_id, wait.since_ns, wait.source, cancels=cancels))

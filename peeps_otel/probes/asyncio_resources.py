@@ -61,6 +61,11 @@ class ResourceRecord:
     putters: int = 0
     number: int = 0  # among those of the same name; 0: the name need not tell it from others
 
+    @property
+    def is_named(self) -> bool:
+        """Whether no further use needs to be read for its name."""
+        return bool(self.name) or self.uses_read >= _USES_READ
+
 
 _SPECIES = [
     Species(locks.Condition, (NodeKind.CONDITION,), states.of_a_condition),
@@ -95,7 +100,7 @@ class Resources:
         """
         known = self._known.get(thing)
         if known is not None:
-            if not known.name and known.uses_read < _USES_READ:  # another use may tell what it is called
+            if not known.is_named:  # another use may tell what it is called
                 known.uses_read += 1
                 self._name(known, guess()[0])
             return known

@@ -6,8 +6,8 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from types import CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any, NamedTuple
 from weakref import ref
@@ -53,52 +53,86 @@ class TaskRecord:
     future: ref[Any] | None = None
     steps: int = 0
     has_lines: bool = False
+    matters: bool = False  # waits for what somebody may hold, or holds something: its lines go before those of others
     is_plain: bool = False  # task and future are of asyncio's own types, and nothing but the future need be asked
     is_settled: bool = False  # moreover all is known of its wait
     since_ns: int = 0
-    holds: list[Holds] = field(default_factory=list[Holds])
+    holds: Sequence[Holds] = ()
     cancel_requests: int = 0
     last_look: int = 0
     puts_since_ns: int = 0  # waits to put into a channel since then; 0: it does not
     given: str = ""  # the name that asyncio gave, until a function of the application is seen to be called after it
 
 
+class TaskKind(NamedTuple):
+    """What the tasks of one coroutine function on one loop share. `of_library`: it is not the application's own."""
+
+    code: CodeType | None
+    qualname: str
+    of_library: bool
+    attributes: dict[str, AttributeValue]
+
+
+class TaskKinds:
+    """For the watcher thread only. Keeps code objects alive, a few thousand at most."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], TaskKind] = {}
+
+    def of(self, coroutine: Any, loop_number: int) -> TaskKind:
+        code = coroutine_code(coroutine)
+        known = None if code is None else self._known.get((id(code), loop_number))
+        if known is not None:
+            return known
+        qualname = code.co_qualname if code is not None else type(coroutine).__name__
+        of_library = not (code is not None and application.is_application(code.co_filename))
+        attributes: dict[str, AttributeValue] = {semconv.TASK_COROUTINE: qualname, semconv.LOOP_ID: loop_number}
+        kind = TaskKind(code, qualname, of_library, attributes)
+        if code is not None:
+            if len(self._known) >= _KINDS_MOST:
+                self._known.clear()
+            self._known[id(code), loop_number] = kind
+        return kind
+
+
+_KINDS_MOST = 4096
+_NOT_LOOKED_AT = Node("", NodeKind.TASK, "", 0, "")
+
+
 def new_record(
-    task: asyncio.Task[Any], node_id: str, created_ns: int, loop_number: int, sites: CreationSites
+    task: asyncio.Task[Any],
+    origin: TaskOrigin | None,
+    node_id: str,
+    created_ns: int,
+    kind: TaskKind,
+    sites: CreationSites,
 ) -> TaskRecord:
-    """The unchanging facts of a task."""
-    origin = origin_of(task)
-    coroutine: Any = task.get_coro()
-    code = coroutine_code(coroutine)
-    qualname: str = code.co_qualname if code is not None else type(coroutine).__name__
+    """The unchanging facts of a task. Its node is made by the look."""
     given = task.get_name()
-    by_default = _DEFAULT_NAME.fullmatch(given) is not None
-    name = f"{qualname} ({given})" if by_default else given
-    of_library = by_default and not (code is not None and application.is_application(code.co_filename))
+    by_default = given.startswith("Task-") and _DEFAULT_NAME.fullmatch(given) is not None
+    code = kind.code
     if origin is not None:
         source = source_text.source_of(origin.code, origin.lasti)
     else:
         source = "unknown:0" if code is None else sites.of(code) or source_text.defined_at(code)
-    attributes: dict[str, AttributeValue] = {semconv.TASK_COROUTINE: qualname, semconv.LOOP_ID: loop_number}
-    confidence = Confidence.INFERRED if origin is None else Confidence.EXACT
     return TaskRecord(
-        id=node_id,
-        name=name,
-        created_ns=created_ns,
-        source=source,
-        confidence=confidence,
-        sequence=0 if origin is None else origin.sequence,
-        parent=0 if origin is None else origin.parent,
-        attributes=attributes,
-        node=Node(node_id, NodeKind.TASK, name, created_ns, source, confidence, attributes=attributes),
-        given=given if of_library else "",
+        node_id,
+        f"{kind.qualname} ({given})" if by_default else given,
+        created_ns,
+        source,
+        Confidence.INFERRED if origin is None else Confidence.EXACT,
+        0 if origin is None else origin.sequence,
+        0 if origin is None else origin.parent,
+        kind.attributes,
+        _NOT_LOOKED_AT,
+        given=given if by_default and kind.of_library else "",
     )
 
 
-def learn_site(task: asyncio.Task[Any], sites: CreationSites) -> None:
-    """Tells `sites` where this task was created, if that was recorded."""
-    origin, code = origin_of(task), coroutine_code(task.get_coro())
-    if origin is not None and code is not None:
+def learn_site(task: asyncio.Task[Any], origin: TaskOrigin, sites: CreationSites) -> None:
+    """Tells `sites` where this task was created."""
+    code = coroutine_code(task.get_coro())
+    if code is not None:
         sites.learn(code, source_text.source_of(origin.code, origin.lasti))
 
 
@@ -109,16 +143,21 @@ def coroutine_code(coroutine: Any) -> CodeType | None:
     return coroutine.gi_code if type(coroutine) is GeneratorType else None
 
 
-def name_after(record: TaskRecord, links: list[Link]) -> None:
+def name_after(record: TaskRecord, codes: Iterable[CodeType]) -> None:
     """Names a task of a library after the first function of the application that it is seen in, once and for all:
     `shop.pay (Task-69)` tells more than `RequestHandler._handle_request (Task-69)`."""
-    for link in links:
-        code = link.code
-        if application.is_application(code.co_filename):
-            module = os.path.basename(code.co_filename).removesuffix(".py")
-            record.name = f"{module}.{code.co_qualname.rpartition('<locals>.')[2]} ({record.given})"
-            record.given = ""
-            return
+    name = next((name for code in codes if (name := application_name(code))), "")
+    if name:
+        record.name = f"{name} ({record.given})"
+        record.given = ""
+
+
+def application_name(code: CodeType) -> str:
+    """`shop.pay` for a function of the application, else empty."""
+    if not application.is_application(code.co_filename):
+        return ""
+    module = os.path.basename(code.co_filename).removesuffix(".py")
+    return f"{module}.{code.co_qualname.rpartition('<locals>.')[2]}"
 
 
 def origin_of(task: asyncio.Task[Any]) -> TaskOrigin | None:
@@ -128,7 +167,27 @@ def origin_of(task: asyncio.Task[Any]) -> TaskOrigin | None:
 
 def frames(links: list[Link], with_lines: bool) -> tuple[Frame, ...]:
     """A chain as a stack. `with_lines` makes frame objects, about half a kilobyte each until the coroutine ends."""
-    return tuple([_frame(link.code, link.frame if with_lines else None) for link in links])
+    return _stack([_frame(link.code, link.frame if with_lines else None) for link in links])
+
+
+def frames_of(codes: Iterable[CodeType]) -> tuple[Frame, ...]:
+    """The same without lines."""
+    return _stack([_frame(code, None) for code in codes])
+
+
+_stacks: dict[tuple[int, ...], tuple[Frame, ...]] = {}
+_STACKS_MOST = 10_000
+
+
+def _stack(found: list[Frame]) -> tuple[Frame, ...]:
+    """One object for all tasks that stand in the same place. For the watcher thread only."""
+    key = tuple(map(id, found))
+    known = _stacks.get(key)
+    if known is None:
+        if len(_stacks) >= _STACKS_MOST:
+            _stacks.clear()
+        known = _stacks[key] = tuple(found)  # keeps the frames, hence their identities
+    return known
 
 
 _frames: dict[tuple[int, int], tuple[CodeType, Frame]] = {}
@@ -151,7 +210,7 @@ def wait_of(
     waiting: Waiting, links: list[Link], stack: tuple[Frame, ...], first_seen_ns: int, deadline_ns: int | None
 ) -> Wait:
     """The wait of a suspended task."""
-    recorded = _began(links[-1]) if links else None
+    recorded = began(links[-1].referents) if links and SINCE in links[-1].code.co_varnames else None
     exact = recorded is not None
     return Wait(
         operation=waiting.operation.name,
@@ -163,12 +222,10 @@ def wait_of(
     )
 
 
-def _began(innermost: Link) -> int | None:
+def began(referents: list[Any]) -> int | None:
     """When a wait in one of asyncio's rewritten functions began: the last of its locals, hence the last number that
     the function refers to."""
-    if SINCE not in innermost.code.co_varnames:
-        return None
-    numbers = [thing for thing in innermost.referents if type(thing) is int]
+    numbers = [thing for thing in referents if type(thing) is int]
     return numbers[-1] if numbers and numbers[-1] > _EPOCH_2001_NS else None
 
 
@@ -177,21 +234,21 @@ def node_of(
     state: str,
     wait: Wait | None,
     stack: tuple[Frame, ...],
-    more: dict[str, AttributeValue],
+    attributes: dict[str, AttributeValue],
 ) -> Node:
-    """`more`: the attributes that may change."""
-    return Node(
-        id=record.id,
-        kind=NodeKind.TASK,
-        name=record.name,
-        created_at=record.created_ns,
-        source=record.source,
-        confidence=record.confidence,
-        state=state,
-        wait=wait,
-        stack=stack,
-        steps=record.steps,
-        attributes=record.attributes | more,
+    return Node(  # by position: there may be very many
+        record.id,
+        NodeKind.TASK,
+        record.name,
+        record.created_ns,
+        record.source,
+        record.confidence,
+        state,
+        None,
+        wait,
+        stack,
+        record.steps,
+        attributes,
     )
 
 

@@ -57,10 +57,13 @@ class Classifier:
         self._outer: dict[int, Operation] = {}
         self._finders: dict[int, Finder] = {}
         self._codes: list[CodeType] = []  # keeps the identities valid
+        self.learned = 0
+        """How often something was learned: what followed from less may be wrong."""
         self.learn()
 
     def learn(self) -> None:
         """Adds asyncio's functions as they are now: call before and after they are rewritten."""
+        self.learned += 1
         for table, known in ((self._inner, operations.operations()), (self._outer, operations.outer_operations())):
             for code, operation in known:
                 table[id(code)] = operation
@@ -68,6 +71,7 @@ class Classifier:
 
     def learn_more(self, known: Iterable[tuple[CodeType, Finder]]) -> None:
         """Adds the coroutines of another library; they go before asyncio's own that they use."""
+        self.learned += 1
         for code, finder in known:
             self._finders[id(code)] = finder
             self._codes.append(code)
@@ -86,6 +90,14 @@ class Classifier:
             if operation is not None:
                 return self._known(operation, links, innermost, future)
         return of_future(future)
+
+    def plain(self, codes: tuple[CodeType, ...]) -> Operation | None:
+        """What tasks in these functions wait for, where that follows from the innermost one alone."""
+        if any(id(code) in self._finders for code in codes[-_OUTER_LINKS:]):
+            return None
+        if any(id(code) in self._outer for code in codes[-4:-1]):
+            return None
+        return self._inner.get(id(codes[-1]))
 
     def locks_given_up(self, links: list[Link]) -> list[Any]:
         """Locks that a task does not hold although it is inside their block: `Condition.wait` releases its lock."""

@@ -38,6 +38,8 @@ _DEPTH = 200
 _STEPPERS = frozenset({"async_generator_asend", "async_generator_athrow", "coroutine_wrapper", "anext_awaitable"})
 _EXITS = frozenset({"__aexit__", "__exit__"})
 _BOUND = frozenset({MethodType, BuiltinMethodType, type(Lock().__exit__), type(RLock().__exit__)})
+_TELLING = _BOUND | {AsyncGeneratorType, *((FunctionType, MethodDescriptorType) if sys.version_info >= (3, 14) else ())}
+_WAITING_TO_ENTER = ("__aenter__", "acquire")
 _GENERATOR_MANAGERS = (_GeneratorContextManager, _AsyncGeneratorContextManager)
 _SPLIT_EXITS = sys.version_info >= (3, 14)
 """Since 3.14 the value stack shows `__aexit__` as a function with its object right after it, not as a bound method."""
@@ -138,9 +140,23 @@ def _entered_by_generator(generator: Any, links: list[Link], depth: int, found: 
                 _entered_by_generator(referent, links, depth + 1, found)
 
 
+def may_have_entered(suspended: Any, following: Any) -> bool:
+    """Whether it is worth asking `entered` about a suspended coroutine. Several times as fast. `following`: the
+    coroutine that it awaits, if any."""
+    referents = get_referents(suspended)
+    if _TELLING.isdisjoint(map(type, referents)):
+        return False
+    if following is None or following.cr_code.co_name not in _WAITING_TO_ENTER:
+        return True
+    if any(type(referent) is AsyncGeneratorType for referent in referents):
+        return True
+    inner = set(map(id, get_referents(following)))
+    return any(id(manager) not in inner for manager in _managers(referents))
+
+
 def _entered_by(link: Link, managers: list[Any], child: Link | None, depth: int, found: list[Entered]) -> None:
     for position, manager in enumerate(managers):
-        if child is not None and child.code.co_name in ("__aenter__", "acquire") and _is_self(manager, child):
+        if child is not None and child.code.co_name in _WAITING_TO_ENTER and _is_self(manager, child):
             continue  # still waiting to enter
         found.append(Entered(manager, link, position, len(managers)))
         if depth < 3:
@@ -182,9 +198,12 @@ def _split_managers(referents: list[Any]) -> list[Any]:
             mro = cast("tuple[type[object], ...]", type.__getattribute__(kind, "__mro__"))
             if name in _EXITS and any(vars(base).get(name) is function for base in mro):
                 found.append(manager)
-        elif type(function) is MethodDescriptorType:
-            if function.__name__ in _EXITS and issubclass(kind, function.__objclass__):
-                found.append(manager)
+        elif (
+            type(function) is MethodDescriptorType
+            and function.__name__ in _EXITS
+            and issubclass(kind, function.__objclass__)
+        ):
+            found.append(manager)
     return found
 
 

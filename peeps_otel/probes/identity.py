@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 from weakref import ref
 
 from ..model import NodeKind
-from ..model.ulid import UlidSource, ulid_text
+from ..model.ulid import UlidSource
 
 Record = TypeVar("Record")
 _PAUSE_EVERY = 1000
@@ -32,6 +32,14 @@ class Identities(Generic[Record]):
     def table(self) -> Mapping[int, tuple[ref[Any], Record]]:
         """By address: for loops over very many. The reference tells whether it is still that object."""
         return self._known
+
+    def put_reference(self, address: int, reference: ref[Any], record: Record) -> tuple[ref[Any], Record]:
+        """As `put`, with a reference that is there already. Returns the entry of the table."""
+        before = self._known.get(address)
+        if before is not None and before[0]() is None:
+            self.replaced.append(before[1])
+        entry = self._known[address] = (reference, record)
+        return entry
 
     def put(self, thing: object, record: Record) -> bool:
         """False where `thing` takes no weak reference."""
@@ -83,4 +91,4 @@ class NodeIds:
         self._ulids = UlidSource()
 
     def new(self, kind: NodeKind, created_ns: int) -> str:
-        return f"{kind}:{ulid_text(self._ulids.new(created_ns))}"
+        return f"{kind}:{self._ulids.text(created_ns)}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
@@ -50,7 +50,7 @@ async def exit_stack(lock: asyncio.Lock) -> None:
 
 
 @asynccontextmanager
-async def _locked(lock: asyncio.Lock) -> AsyncIterator[None]:
+async def _locked(lock: asyncio.Lock) -> AsyncGenerator[None, None]:
     async with lock:  # <generator_manager>
         yield
 
@@ -347,3 +347,52 @@ def test_a_child_not_met_yet_is_no_proof(probe: AsyncioProbe) -> None:
 
     with running(probe, main) as program:
         assert _verdict(program, "parent", "stuck", "live") == []
+
+
+async def iterates(lock: asyncio.Lock) -> None:
+    async for _ in _numbers(lock):
+        await _forever()
+
+
+async def _numbers(lock: asyncio.Lock) -> AsyncIterator[int]:
+    async with lock:  # <iterates>
+        yield 1
+
+
+async def iterates_deeper(lock: asyncio.Lock) -> None:
+    async def passed_on() -> AsyncIterator[int]:
+        async for number in _numbers(lock):
+            yield number
+
+    async for _ in passed_on():
+        await _forever()
+
+
+@pytest.mark.parametrize("holds", [iterates, iterates_deeper])
+def test_a_lock_held_by_a_generator_that_a_task_iterates(probe: AsyncioProbe, holds: Callable[..., Any]) -> None:
+    """Somebody else might close the generator, so nothing rests on it alone."""
+
+    async def main() -> None:
+        db = asyncio.Lock()
+        _kept.append(asyncio.create_task(holds(db), name="holder"))
+        _kept.append(asyncio.create_task(with_block(db), name="waiter"))
+
+    with running(probe, main) as program:
+        seen = program.settled("holder", "waiter")
+    (edge,) = seen.edges_of(EdgeKind.HELD_BY, "lock db")
+    assert seen.label(edge.dst) == "task holder"
+    assert (edge.confidence, edge.source) == ("inferred", here("iterates"))
+    assert seen.node("lock db").providers is Providers.ESTIMATED
+
+
+def test_two_locks_of_one_name_are_told_apart(probe: AsyncioProbe) -> None:
+    async def main() -> None:
+        for number in range(2):
+            db = asyncio.Lock()
+            await db.acquire()
+            _kept.append(asyncio.create_task(with_block(db), name=f"waiter {number}"))
+            _kept.append(db)
+
+    with running(probe, main) as program:
+        seen = program.settled("waiter 0", "waiter 1")
+    assert sorted([*seen.needs("waiter 0"), *seen.needs("waiter 1")]) == ["lock db", "lock db #2"]

@@ -338,5 +338,5 @@ def test_source_lines_are_shed_over_the_budget() -> None:
     finally:
         probe.uninstall()
     lined = [n for n in seen.nodes.values() if n.stack and n.stack[0].line is not None]
-    assert len(lined) < 11
+    assert 0 < len(lined) <= 3
     assert all(os.path.isabs(n.stack[0].file) for n in seen.nodes.values() if n.stack)

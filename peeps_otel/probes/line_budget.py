@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""For which tasks source lines are resolved: that makes frame objects, half a kilobyte and more for each function,
+until the coroutine ends.
+
+Those that wait for what somebody may hold, or hold something, may become part of a finding: theirs go first. Of the
+others, the first few thousand tell what the rest is like.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+FIRST = frozenset(
+    {
+        *("lock.acquire", "semaphore.acquire", "limiter.acquire", "condition.wait", "barrier.wait", "queue.put"),
+        *("channel.send", "task", "gather", "taskgroup", "wait", "as_completed", "wait_for", "shield", "executor"),
+    }
+)
+"""Waits of which the lines are resolved before those of others: somebody of the program is to end them."""
+
+_RESERVE = 100  # a look, of tasks that matter, whatever the budget
+
+
+class Lined(Protocol):
+    """A task that may have lines. `matters`: they go first."""
+
+    has_lines: bool
+    matters: bool
+
+
+class LineBudget:
+    """For the watcher thread only. `most`: tasks with lines at a time, of those that matter and of the others each."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._lined = [0, 0]
+        self.rest = self.first = 0
+        """How many more tasks may be given lines in this look: of the others, of those that matter."""
+        self._reserve = 0
+
+    def begin(self, with_lines: bool) -> None:
+        """A new look. `with_lines`: False where all is being shed that can be."""
+        rest, first = self._lined
+        self.rest = max(0, min(self._most // 10 + 1, self._most - rest)) if with_lines else 0
+        self.first = max(0, min(self._most // 4 + 1, self._most - first)) if with_lines else 0
+        self._reserve = min(_RESERVE, self._most)
+
+    def grants(self, matters: bool, holds: bool) -> bool:
+        """Whether one more task may be given lines."""
+        if not matters:
+            return self.rest > 0
+        return self.first > 0 or (self._reserve > 0 and (holds or not self._lined[1]))
+
+    def note(self, task: Lined, matters: bool, lined: bool) -> None:
+        """A task was read, or is gone: also one that had lines before is work again."""
+        if task.has_lines:
+            self._lined[task.matters] -= 1
+        task.matters, task.has_lines = matters, lined
+        if not lined:
+            return
+        self._lined[matters] += 1
+        if not matters:
+            self.rest -= 1
+        elif self.first > 0:
+            self.first -= 1
+        else:
+            self._reserve -= 1
