@@ -43,7 +43,7 @@ class OrderRule:
         for asked in self._recorded():
             held = [_placed(place) for place in asked.held]
             self.orders.saw(held, _placed(asked.wanted), asked.who, asked.who_label, asked.stack, asked.time_ns)
-        found = _beside(findings, self.orders.findings)
+        found = _no_deadlock(graph, findings, self.orders.findings)
         if not found or not self._suppressed:
             return found
         today = datetime.datetime.fromtimestamp(now_ns / 1e9, datetime.UTC).date()
@@ -115,10 +115,14 @@ def read_suppressions(path: str) -> list[Suppression]:
         return []
 
 
-def _beside(findings: list[Finding], risks: list[Finding]) -> list[Finding]:
-    """The risks that no deadlock has come of yet: that one says it better."""
+def _no_deadlock(graph: Graph, findings: list[Finding], risks: list[Finding]) -> list[Finding]:
+    """The risks that no deadlock has come of, or may be coming of: somebody waits for each of the locks. That one says
+    it better, and takes two looks."""
     locked = {node for finding in findings if finding.kind is FindingKind.DEADLOCK for node in finding.core}
-    return [risk for risk in risks if not risk.core or not locked.issuperset(risk.core)]
+    wanted = {edge.dst for edge in _edges(graph, EdgeKind.NEEDS)}
+    return [
+        risk for risk in risks if not risk.core or not (locked.issuperset(risk.core) or wanted.issuperset(risk.core))
+    ]
 
 
 def _edges(graph: Graph, kind: EdgeKind) -> Iterable[Edge]:
