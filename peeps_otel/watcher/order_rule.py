@@ -121,7 +121,9 @@ def _no_deadlock(graph: Graph, findings: list[Finding], risks: list[Finding]) ->
     locked = {node for finding in findings if finding.kind is FindingKind.DEADLOCK for node in finding.core}
     wanted = {edge.dst for edge in _edges(graph, EdgeKind.NEEDS)}
     return [
-        risk for risk in risks if not risk.core or not (locked.issuperset(risk.core) or wanted.issuperset(risk.core))
+        risk
+        for risk in risks
+        if not risk.core or not (locked.issuperset(risk.core) or (len(risk.core) > 1 and wanted.issuperset(risk.core)))
     ]
 
 
