@@ -11,14 +11,18 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Set
 from typing import Protocol
 
-from peeps_otel.model import Finding, Graph
+from peeps_otel.diagnosis import Diagnoser
+from peeps_otel.diagnosis.wait_graph import WaitGraph
+from peeps_otel.model import Finding, Graph, Level
 
 from .graph.findings import FindingBook
 from .graph.live import LiveGraph
+from .graph.reduction import residue_of_many
 from .graph.silence import Silence
+from .graph.standing import Delta, StandingGraph, StandingWaits
 
 _SPACING_SECONDS = 0.2
 _CLOCK_SECONDS = 0.5
@@ -33,11 +37,26 @@ class Looker(Protocol):
 
 def default_looker() -> Looker:
     """The engine of peeps-otel."""
-    from peeps_otel.diagnosis import Diagnoser
+    return Engine()
 
-    from .graph.reduction import residue_of_many
 
-    return Diagnoser(residue=residue_of_many)
+class Engine:
+    """`peeps_otel.diagnosis.Diagnoser` on a graph that keeps its indexes. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._diagnoser = Diagnoser(residue=residue_of_many, suspects=_suspects)
+
+    def look(self, graph: Graph, now_ns: int) -> list[Finding]:
+        """Of a StandingGraph only what has changed is read; the same one must come each time, or a new one."""
+        if isinstance(graph, StandingGraph):
+            return self._diagnoser.look_at(graph.waits, graph.waits.take_changed(), now_ns)
+        return self._diagnoser.look(graph, now_ns)
+
+
+def _suspects(waits: WaitGraph, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:
+    if isinstance(waits, StandingWaits):
+        return waits.suspects(turned, now_ns, old_ns)
+    return residue_of_many(waits.conditions(Level.SUSPECT, now_ns, old_ns))
 
 
 class Confirmation:
@@ -79,6 +98,7 @@ class Diagnosis:
         self._confirmation = Confirmation()
         self.silence = Silence(live)
         self._updates: dict[str, int] = {}
+        self._graph = StandingGraph()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="peeps-diagnose", daemon=True)
@@ -101,14 +121,23 @@ class Diagnosis:
         """One turn of the clock: expire what is silent, look if anything is new, close what is over."""
         now_ns = self._clock()
         self._live.expire(now_ns)
-        graph, updates = self._live.diagnosable()
-        if updates != self._updates:
-            self._updates = updates
-            findings = self._confirmation.filter(self._looker.look(graph, now_ns), self._live.view().owner, updates)
+        deltas, updates = self._live.take_changes(self._graph.processes)
+        is_new, self._updates = updates != self._updates, updates
+        found = self._look(deltas, now_ns, is_new)
+        if is_new:
+            findings = self._confirmation.filter(found, self._graph.owner, updates)
             undecided = {key: None for key, p in self._live.processes().items() if p.needs_key_frame}
             self._book.looked(findings, undecided, now_ns)
         self._book.check_reports(now_ns)
         self._book.silent(self.silence.step(now_ns), now_ns)
+
+    def _look(self, deltas: Mapping[str, Delta], now_ns: int, is_new: bool) -> list[Finding]:
+        try:
+            self._graph.apply(deltas)
+            return self._looker.look(self._graph, now_ns) if is_new else []
+        except BaseException:
+            self._graph = StandingGraph()  # half brought up to date: the next look begins with everything
+            raise
 
     def _run(self) -> None:
         while not self._stop.is_set():

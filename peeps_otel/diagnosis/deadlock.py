@@ -37,6 +37,8 @@ def find(
         if not waiters or known.intersection(core):
             continue
         cycle = shortest_cycle(sorted(core, key=lambda node: _rank(graph, node)), conditions)
+        if not any(graph.nodes[member].kind in WAITERS for member in cycle):
+            continue  # things that hold each other: nobody waits in that ring, it is bad input
         links = ring_links(graph, cycle)
         beside = _beside(graph, core, cycle)
         blocked = evidence.tail(graph, behind(set(core), stuck, conditions))

@@ -20,6 +20,9 @@ _ORDER = list(Level)
 class Suspects(Protocol):
     """The reduction at the least sure level: who can never become live.
 
+    Of these at least all who cannot at LIKELY, and whatever leads to or from a stuck one of `wait_graph.BOUNDED`: the
+    findings of the level speak of nothing else.
+
     `turned`: the waiters whose place in `waits.settled` may not be what it was at the look before.
     """
 
@@ -111,7 +114,8 @@ class Diagnoser:
             if not suspect:
                 break
             conditions = waits.conditions(level, now_ns, old_ns, suspect)
-            stuck = suspect if level is Level.SUSPECT else self._residue(conditions)
+            # What only those wait for who are live is no part of it.
+            stuck = suspect & conditions.keys() if level is Level.SUSPECT else self._residue(conditions)
             if not stuck:
                 continue
             found: list[Finding] = []

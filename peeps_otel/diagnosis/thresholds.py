@@ -32,7 +32,7 @@ class Thresholds:
     history_factor: int = 3
     lost_wakeup_ns: int = 2 * _SECOND
     held_ns: int = 2 * _SECOND
-    loop_blocked_ns: int = _SECOND
+    loop_blocked_ns: int = 8 * _SECOND // 10
     step_ns: int = _SECOND
     self_wakes_percent: int = 50
     cancel_slow_ns: int = 5 * _SECOND

@@ -125,6 +125,10 @@ class WaitGraph:
                     work.append(child)
         return bounded
 
+    def cancelled_by(self, waiter: str) -> Collection[str]:
+        """The children that end with it when it is cancelled."""
+        return self._cancels.get(waiter, ())
+
     # --- loops and their threads --------------------------------------------------------------------------------------
 
     def tasks_of(self, thread: str) -> Collection[str]:

@@ -95,11 +95,16 @@ def test_the_table() -> None:
 
 
 WHO = st.sampled_from("abcde")
+
+
+def _any_wait(waiter: str, began: int, length: int, holders: list[str], wanted: bool) -> Wait:
+    held = tuple(Holder(holder, f"{holder}.py:7") for holder in holders)
+    return wait(waiter, began, began + length, holders=held, wanted=wanted)
+
+
 WAITS = st.lists(
     st.builds(
-        lambda waiter, began, length, holders, wanted: wait(
-            waiter, began, began + length, holders=tuple(Holder(h, f"{h}.py:7") for h in holders), wanted=wanted
-        ),
+        _any_wait,
         WHO,
         st.integers(0, 50),
         st.integers(0, 40),

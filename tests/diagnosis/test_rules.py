@@ -96,7 +96,7 @@ def test_a_task_that_is_not_cancelled_may_wait() -> None:
 )
 def test_a_wake_up_that_was_lost(kind: NodeKind, attributes: dict[str, int], operation: str, state: str) -> None:
     world = World()
-    thing = world.resource(kind, "thing", providers=Providers.OPEN, **attributes)
+    thing = world.resource(kind, "thing", providers=Providers.OPEN, unnamed=False, **attributes)
     world.task("waiter", thing, operation=operation)
     assert [f for f in _looks(world, 1, 2, 3.9) if f.kind == "lost_wakeup"] == []  # free since the second look
     (finding,) = [f for f in _looks(world, 1, 2, 4) if f.kind == "lost_wakeup"]

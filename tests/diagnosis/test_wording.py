@@ -8,7 +8,7 @@ from world import START, World
 
 from peeps_otel.diagnosis import evidence, wording
 from peeps_otel.diagnosis.wait_graph import WaitGraph
-from peeps_otel.model import Edge, EdgeKind, NodeKind, Wait
+from peeps_otel.model import Edge, EdgeKind, NodeKind, Providers, Wait
 
 
 def _graph(world: World) -> WaitGraph:
@@ -29,7 +29,7 @@ def _graph(world: World) -> WaitGraph:
 )
 def test_labels(kind: NodeKind, name: str, attributes: dict[str, str], expected: str) -> None:
     world = World()
-    node_id = world.resource(kind, name, **attributes)
+    node_id = world.resource(kind, name, providers=Providers.CLOSED, unnamed=False, **attributes)
     assert wording.label(world.nodes[node_id]) == expected
 
 

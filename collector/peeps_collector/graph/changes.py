@@ -21,10 +21,13 @@ class Changes:
         self.rows: dict[str, list[Row]] = {NODE.name: [], NODE_CHANGE.name: [], EDGE_CHANGE.name: []}
         self.any = False
         """Whether anything at all changed, also what is not worth a row."""
+        self.nodes: set[str] = set()
+        """The nodes that changed, themselves or their edges, or that are gone."""
 
     def upsert(self, before: Node | None, node: Node, edges_before: Iterable[Edge], edges: Iterable[Edge]) -> None:
         if before != node:
             self.any = True
+            self.nodes.add(node.id)
             if before is None or not _same_identity(before, node):
                 self.rows[NODE.name].append(self._identity(node))
             # Step counters move all the time and are worth no history of their own.
@@ -33,11 +36,13 @@ class Changes:
         old, new = set(edges_before), set(edges)
         if old != new:
             self.any = True
+            self.nodes.add(node.id)
             self.rows[EDGE_CHANGE.name] += [self._edge("remove", edge) for edge in old - new]
             self.rows[EDGE_CHANGE.name] += [self._edge("add", edge) for edge in new - old]
 
     def gone(self, node: Node, edges: Iterable[Edge]) -> None:
         self.any = True
+        self.nodes.add(node.id)
         self.rows[NODE_CHANGE.name].append(self._change("gone", node))
         self.rows[EDGE_CHANGE.name] += [self._edge("remove", edge) for edge in edges]
 

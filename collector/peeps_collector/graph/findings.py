@@ -70,7 +70,7 @@ def _is_stale(entry: Entry, silent: Set[str]) -> bool:
         entry.finding.kind is not FindingKind.PROCESS_SILENT
         and entry.finding.level not in (Level.PROVEN, Level.LIKELY)
         and bool(entry.processes)
-        and silent.issuperset(entry.processes)
+        and silent >= set(entry.processes)
     )
 
 

@@ -9,10 +9,11 @@ process out of the diagnosis until its next key frame: a task whose progress was
 from __future__ import annotations
 
 import threading
+from collections.abc import Collection, Container
 from dataclasses import dataclass, replace
 
 from peeps_otel import semconv
-from peeps_otel.model import Edge, EdgeKind, Graph, Node, Snapshot
+from peeps_otel.model import Edge, EdgeKind, Node, Snapshot
 from peeps_otel.model.snapshot_pb2 import Snapshot as SnapshotMessage
 from peeps_otel.model.wire import Decoder, WireError
 
@@ -24,6 +25,7 @@ from ..store.schema import PROCESS, SNAPSHOT
 from .changes import Changes
 from .liveness import is_alive
 from .process import FORGET_NS, Process, State
+from .standing import Delta
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,20 +184,35 @@ class LiveGraph:
                 self._view = View(self._version, nodes, owner, out)
             return self._view
 
-    def diagnosable(self) -> tuple[Graph, dict[str, int]]:
-        """The merged graph of the processes whose picture is complete, and the `updates` of each of them."""
+    def take_changes(self, known: Container[str]) -> tuple[dict[str, Delta], dict[str, int]]:
+        """What has changed since the last call, for the one that diagnoses, and the `updates` of each process.
+
+        Of every process whose picture is complete; all of it for those that are not `known`.
+        """
         with self._lock:
-            nodes: dict[str, Node] = {}
-            edges: list[Edge] = []
+            deltas: dict[str, Delta] = {}
             updates: dict[str, int] = {}
             for key, process in self._processes.items():
                 if process.needs_key_frame or not process.updates:
                     continue
                 updates[key] = process.updates
-                nodes |= process.nodes
-                for outgoing in process.out.values():
-                    edges += outgoing
-            return Graph(nodes, edges), updates
+                whole = process.changed is None or key not in known
+                ids = process.nodes if whole else process.changed or ()
+                nodes, out = process.nodes, process.out
+                deltas[key] = Delta(whole, {n: (nodes[n], out.get(n, ())) if n in nodes else None for n in ids})
+                process.changed = set()
+            return deltas, updates
+
+    def find(self, nodes: Collection[str]) -> dict[str, tuple[str, Node]]:
+        """The process and the state of those that are alive, without a copy of the graph."""
+        with self._lock:
+            found: dict[str, tuple[str, Node]] = {}
+            for key, process in self._processes.items():
+                for node_id in nodes:
+                    node = process.nodes.get(node_id)
+                    if node is not None:
+                        found[node_id] = (key, node)
+            return found
 
     def processes(self) -> dict[str, Process]:
         """Shallow; read single fields only."""
@@ -251,6 +268,7 @@ class LiveGraph:
 
     def _commit(self, process: Process, changes: Changes, now_ns: int) -> None:
         process.updates += 1
+        process.note_changed(changes.nodes)
         process.pulse_ns = now_ns
         if process.state is not State.LIVE:
             process.state = State.LIVE

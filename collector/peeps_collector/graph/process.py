@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -14,6 +15,7 @@ from ..decode.resource import ProcessInfo
 SILENT_NS = 5_000_000_000
 GONE_NS = 60_000_000_000
 FORGET_NS = 3_600_000_000_000
+_CHANGED_MOST = 1000
 
 
 class State(StrEnum):
@@ -33,6 +35,7 @@ class Process:
 
     `updates`: grows with each applied snapshot or node record; `node_sequence`: the last snapshot sequence that a
     readable node record of this stream named, by node; `past_streams`: streams that were replaced by a newer one.
+    `changed`: the nodes that have changed since the diagnosis last took them; None where it must take all.
     `farewell`: what its sidecar said of its end; empty where it said goodbye itself, or nothing.
     Times are the collector's clock but for `time_ns`, which is the process's own, of its last snapshot.
     """
@@ -57,6 +60,7 @@ class Process:
     updates: int = 0
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     out: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
+    changed: set[str] | None = None
     node_sequence: dict[str, int] = field(default_factory=dict[str, int])
     decoder: Decoder = field(default_factory=Decoder)
     farewell: str = ""
@@ -84,8 +88,16 @@ class Process:
         self.missed = 0
         self.nodes = {}
         self.out = {}
+        self.changed = None
         self.node_sequence = {}
         self.decoder = Decoder()
+
+    def note_changed(self, nodes: Iterable[str]) -> None:
+        """For the diagnosis, which may take them much later: at worst it takes all."""
+        if self.changed is not None:
+            self.changed.update(nodes)
+            if len(self.changed) > 2 * len(self.nodes) + _CHANGED_MOST:
+                self.changed = None
 
     def coverage_notes(self) -> list[str]:
         """What could not be observed, by the process's own word and by ours."""

@@ -36,7 +36,7 @@ def residue_of_many(conditions: Mapping[str, Condition]) -> set[str]:
     # One row more than there are conditions: whatever has none is live.
     provider = np.array([find(p, size) for p in chain.from_iterable(c[1] for c in all_of)], dtype=np.int64)
     waiter = np.repeat(np.arange(size), degree)
-    gate = np.fromiter((size if c[2] is None else find(c[2], size) for c in all_of), np.int64, size)
+    gate = np.fromiter((find(condition[2] or "", size) for condition in all_of), np.int64, size)
     conditioned = np.ones(size + 1, np.bool_)
     conditioned[size] = False
     stuck = stuck_rows(conditioned, np.append(needs, 0), provider, waiter, np.append(gate, size))
@@ -86,8 +86,8 @@ class _Dependents:
 
 def _in_rounds(stuck: Mask, missing: Whole, provider: Whole, waiter: Whole, gate: Whole, came: Mask) -> Mask:
     """Goes on from a sweep by counters. `came`: what it made live, whose edges are still in `provider`."""
-    came = came | (stuck & (missing <= 0) & ~stuck[gate])  # whose thread was the last thing they lacked
-    stuck = stuck & ~came
+    while (more := stuck & (missing <= 0) & ~stuck[gate]).any():  # their thread was the last thing they lacked
+        came, stuck = came | more, stuck & ~more
     live = ~stuck
     degree = np.bincount(waiter, minlength=len(live))
     gated = _surcharge(stuck, missing, degree, gate, np.flatnonzero(stuck & stuck[gate]))

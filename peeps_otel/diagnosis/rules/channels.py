@@ -31,11 +31,13 @@ class NotDrained:
     def find(self, case: Case) -> Iterable[Finding]:
         seen: dict[str, tuple[int, int, int]] = {}
         for rx in case.of(NodeKind.RX):
-            waiters = [w for w in case.graph.waiters.get(rx.id, ()) if w in case.graph.settled]
-            joins = [w for w in waiters if case.graph.wait_of(w).operation == "queue.join"]
             unfinished = case.number(rx, semconv.CHANNEL_UNFINISHED)
             length = case.number(rx, semconv.CHANNEL_LENGTH)
-            if not joins or not unfinished or length is None:
+            if not unfinished or length is None:
+                continue
+            waiters = [w for w in case.graph.waiters.get(rx.id, ()) if w in case.graph.settled]
+            joins = [w for w in waiters if case.graph.wait_of(w).operation == "queue.join"]
+            if not joins:
                 continue
             before = self._first_seen.get(rx.id)
             same = before is not None and before[:2] == (unfinished, length)

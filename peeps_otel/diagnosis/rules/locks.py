@@ -51,7 +51,6 @@ class LostWakeup:
         self._first_seen = seen
 
     def _is_there(self, case: Case, resource: Node) -> bool:
-        length = case.number(resource, semconv.CHANNEL_LENGTH)
         match resource.kind:
             case NodeKind.LOCK:
                 return resource.attributes.get(semconv.LOCK_LOCKED) is False
@@ -60,8 +59,10 @@ class LostWakeup:
             case NodeKind.EVENT:
                 return resource.attributes.get(semconv.EVENT_IS_SET) is True
             case NodeKind.RX:
+                length = case.number(resource, semconv.CHANNEL_LENGTH)
                 return bool(length) and self._operation(case, resource) == "queue.get"
             case _:
+                length = case.number(resource, semconv.CHANNEL_LENGTH)
                 capacity = case.number(resource, semconv.CHANNEL_CAPACITY)
                 putting = self._operation(case, resource) == "queue.put"
                 return capacity is not None and length is not None and length < capacity and putting
@@ -117,17 +118,21 @@ class HeldAcrossWait:
             for resource in case.of(kind):
                 if resource.id in case.known or resource.id not in case.graph.waiters:
                     continue
-                waiter = case.graph.oldest_waiter(resource.id)
                 holders = [h for h in case.graph.holders.get(resource.id, ()) if h in case.graph.nodes]
-                if waiter is None or not holders or waiter not in case.graph.settled or not case.is_long(waiter):
+                if not holders or case.graph.nodes[holders[0]].wait is None:
+                    continue  # as with most of many thousand
+                if not all(self._slow(case, resource.id, holder) for holder in holders):
                     continue
-                if all(self._slow(case, resource.id, holder) for holder in holders):
+                waiter = case.graph.oldest_waiter(resource.id)
+                if waiter is not None and waiter in case.graph.settled and case.is_long(waiter):
                     yield self._finding(case, resource, waiter, holders)
 
     def _slow(self, case: Case, resource: str, holder: str) -> bool:
         """Whether it has had the thing for long, and waits for nothing of this program."""
-        node, held = case.graph.nodes[holder], case.graph.held_by(resource, holder)
-        if node.wait is None or held is None or held.since_ns is None:
+        if case.graph.nodes[holder].wait is None:
+            return False
+        held = case.graph.held_by(resource, holder)
+        if held is None or held.since_ns is None:
             return False
         if case.now_ns - held.since_ns < case.thresholds.held_ns:
             return False

@@ -19,7 +19,7 @@ class LoopBlocked:
 
     kind = FindingKind.LOOP_BLOCKED
     level = Level.SUSPECT
-    when = "The thread of an event loop has been in one callback for 1 s: in a blocking call, or computing"
+    when = "The thread of an event loop has been in one callback for 0.8 s: in a blocking call, or computing"
     advice = "Await an asynchronous version of the call, or run it with `asyncio.to_thread`"
 
     def find(self, case: Case) -> Iterable[Finding]:

@@ -1,0 +1,207 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graph that keeps its indexes says what one says that is read anew at each look."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peeps_collector.diagnose import Engine
+from peeps_collector.graph import reduction
+from peeps_collector.graph.standing import Delta, Entry, StandingGraph
+from peeps_otel import semconv
+from peeps_otel.diagnosis import Diagnoser
+from peeps_otel.diagnosis.reduction import residue
+from peeps_otel.diagnosis.wait_graph import WaitGraph
+from peeps_otel.model import AttributeValue, Edge, EdgeKind, Finding, Graph, Level, Node, NodeKind, Providers, Wait
+
+SECOND = 1_000_000_000
+START = 1_000 * SECOND
+OLD_NS = 2 * SECOND
+OPERATIONS = ["lock.acquire", "gather", "queue.put", "queue.get", "queue.join", "sleep"]
+RESOURCES = [
+    NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.EVENT, NodeKind.TX, NodeKind.RX, NodeKind.FUTURE, NodeKind.EXECUTOR,
+    NodeKind.RESPONSE,
+]  # fmt: skip
+
+
+class Story:
+    """A small program of two processes whose nodes change at random. The second may name a node of the first."""
+
+    def __init__(self, seed: int, size: int = 12) -> None:
+        self.chance = random.Random(seed)
+        self.waiters = [f"task:{n}" for n in range(size)] + ["thread:a", "thread:b"]
+        self.things = [f"{self.chance.choice(RESOURCES)}:{n}" for n in range(size)]
+        self.processes: dict[str, dict[str, Entry]] = {"one": {}, "two": {}}
+        self.now_ns = START
+        for node_id in [*self.waiters, *self.things]:
+            if self.chance.random() < 0.9:
+                self.processes[self.chance.choice(["one", "two"])][node_id] = self.entry(node_id)
+
+    def entry(self, node_id: str) -> Entry:
+        chance, kind = self.chance, NodeKind(node_id.partition(":")[0])
+        if kind in (NodeKind.TASK, NodeKind.THREAD):
+            count = chance.choice([0, 1, 1, 1, 2, 3])
+            targets = [chance.choice(self.things if chance.random() < 0.8 else self.waiters) for _ in range(count)]
+            deadline = self.now_ns + SECOND if chance.random() < 0.1 else None
+            since_ns = self.now_ns - chance.choice([0, 1, 3]) * SECOND
+            wait = Wait(chance.choice(OPERATIONS), since_ns, "app.py:1", chance.randint(1, max(1, count)), deadline)
+            attributes: dict[str, AttributeValue] = {}
+            if kind is NodeKind.TASK and chance.random() < 0.4:
+                attributes[semconv.TASK_THREAD] = chance.choice(["thread:a", "thread:b"])
+            if chance.random() < 0.1:
+                attributes[semconv.TASK_CANCEL_REQUESTS] = 1
+            state = chance.choice(["waiting", "waiting", "waiting", "idle"]) if kind is NodeKind.THREAD else "waiting"
+            node = Node(node_id, kind, node_id, START, "app.py:9", state=state, steps=1, attributes=attributes)
+            node.wait = wait if targets or chance.random() < 0.3 else None
+            edges = [Edge(EdgeKind.NEEDS, node_id, t, since_ns, cancels=chance.random() < 0.2) for t in targets]
+            if chance.random() < 0.3:
+                edges.append(Edge(EdgeKind.TOUCHES, node_id, chance.choice(self.things)))
+            return node, tuple(edges)
+        attributes = {
+            semconv.LOCK_LOCKED: chance.random() < 0.7,
+            semconv.SEMAPHORE_AVAILABLE: chance.randint(0, 1),
+            semconv.CHANNEL_CAPACITY: 1,
+            semconv.CHANNEL_LENGTH: chance.randint(0, 1),
+        }
+        node = Node(node_id, kind, node_id, START, "app.py:5", attributes=attributes)
+        node.providers = chance.choice([Providers.CLOSED, Providers.CLOSED, Providers.ESTIMATED, Providers.OPEN])
+        relation = EdgeKind.HANDLED_BY if kind is NodeKind.RESPONSE else EdgeKind.HELD_BY
+        holders = chance.sample([*self.waiters, *self.things], chance.choice([0, 1, 1, 2]))
+        return node, tuple(Edge(relation, node_id, holder, START) for holder in holders)
+
+    def move(self) -> dict[str, Delta]:
+        """Some time passes and some nodes change; what changed."""
+        chance = self.chance
+        self.now_ns += chance.choice([0, SECOND // 10, SECOND, 3 * SECOND])
+        deltas: dict[str, Delta] = {}
+        for process, nodes in self.processes.items():
+            changed: dict[str, Entry | None] = {}
+            for _ in range(chance.choice([0, 1, 3])):
+                node_id = chance.choice([*self.waiters, *self.things])
+                roll = chance.random()
+                if roll < 0.25:
+                    nodes.pop(node_id, None)
+                    changed[node_id] = None
+                    continue
+                elif roll < 0.5 and node_id in nodes:
+                    node, edges = nodes[node_id]
+                    nodes[node_id] = replace(node, steps=(node.steps or 0) + 1), edges
+                elif node_id in nodes or roll > 0.95:
+                    nodes[node_id] = self.entry(node_id)
+                if node_id in nodes:
+                    changed[node_id] = nodes[node_id]
+            roll = chance.random()
+            if roll < 0.9:
+                deltas[process] = Delta(False, changed)
+            elif roll < 0.95:
+                deltas[process] = Delta(True, dict(nodes))
+            else:
+                nodes.clear()  # no delta: it has left
+        return deltas
+
+    def graph(self) -> Graph:
+        nodes: dict[str, Node] = {}
+        edges: list[Edge] = []
+        for entries in self.processes.values():
+            nodes |= {node_id: node for node_id, (node, _) in entries.items()}
+            edges += [edge for _, out in entries.values() for edge in out]
+        return Graph(nodes, edges)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 1 << 32))
+def test_the_same_suspects_and_verdicts(seed: int) -> None:
+    story, standing = Story(seed), StandingGraph()
+    engine, plain = Engine(), Diagnoser()
+    deltas = {process: Delta(True, dict(nodes)) for process, nodes in story.processes.items()}
+    for _ in range(8):
+        standing.apply(deltas)
+        graph = story.graph()
+        assert standing.nodes == graph.nodes
+        assert sorted(map(repr, standing.edges)) == sorted(map(repr, graph.edges))
+        found, expected = engine.look(standing, story.now_ns), plain.look(graph, story.now_ns)
+        anew = WaitGraph(graph, set(standing.waits.settled))
+        stuck = residue(anew.conditions(Level.SUSPECT, story.now_ns, OLD_NS))
+        assert standing.waits.stuck() == stuck
+        assert standing.waits.suspects((), story.now_ns, OLD_NS) <= stuck
+        for name in ("waiters", "users", "targets", "holders", "answers"):
+            kept, made = getattr(standing.waits, name), getattr(anew, name)
+            assert {key: set(kept[key]) for key in kept} == {key: set(made[key]) for key in made}, name
+        assert all(standing.waits.is_stuck_thread(t) == anew.is_stuck_thread(t) for t in ("thread:a", "thread:b"))
+        assert _brief(found) == _brief(expected)
+        deltas = story.move()
+
+
+def _brief(findings: list[Finding]) -> list[tuple[str, Level, int, list[str], list[str]]]:
+    """Without what the order of reading decides, and who waits twice for the same thing counted once."""
+    return sorted((f.id, f.level, f.since_ns, sorted({*f.core}), list(dict.fromkeys(f.blocked))) for f in findings)
+
+
+def test_the_stories_have_all_levels() -> None:
+    """Else the test above would compare nothing."""
+    levels: set[tuple[str, Level]] = set()
+    for seed in range(120):
+        story, standing, engine = Story(seed), StandingGraph(), Engine()
+        deltas = {process: Delta(True, dict(nodes)) for process, nodes in story.processes.items()}
+        for _ in range(8):
+            standing.apply(deltas)
+            levels |= {(f.kind.value, f.level) for f in engine.look(standing, story.now_ns)}
+            deltas = story.move()
+    assert {Level.PROVEN, Level.LIKELY} <= {level for kind, level in levels if kind == "deadlock"}
+    assert {"lock_starved", "semaphore_starved", "never_ends", "channel_full"} <= {kind for kind, _ in levels}
+
+
+def test_rows_are_used_again() -> None:
+    """A process whose tasks come and go for ever keeps no more than it has at one time."""
+    standing, engine = StandingGraph(), Engine()
+    lock = Node("lock:l", NodeKind.LOCK, "l", START, "app.py:1", providers=Providers.CLOSED)
+    for number in range(300):
+        wait = Wait("lock.acquire", START, "app.py:2")
+        attributes: dict[str, AttributeValue] = {semconv.TASK_THREAD: "thread:t"}
+        task = Node(f"task:{number}", NodeKind.TASK, "t", START, "app.py:2", wait=wait, attributes=attributes)
+        entries: dict[str, Entry | None] = {
+            "lock:l": (lock, (Edge(EdgeKind.HELD_BY, "lock:l", f"task:{number + 1}", START),)),
+            task.id: (task, (Edge(EdgeKind.NEEDS, task.id, "lock:l", START, cancels=True),)),
+            f"task:{number - 1}": None,
+        }
+        standing.apply({"p": Delta(number == 0, entries)})
+        engine.look(standing, START + number * SECOND)
+    assert standing.waits.rows < 12
+    standing.apply({})
+    engine.look(standing, START + 999 * SECOND)
+    assert (standing.waits.rows, standing.edges, dict(standing.nodes), standing.owner) == (1, [], {}, {})
+    assert not any((standing.waits.targets, standing.waits.waiters, standing.waits.holders, standing.waits.users))
+
+
+def test_nothing_new_is_not_reduced_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = 0
+    whole = reduction.stuck_rows
+
+    def counted(*columns: object) -> reduction.Mask:
+        nonlocal calls
+        calls += 1
+        return whole(*columns)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("peeps_collector.graph.columns.stuck_rows", counted)
+    standing, engine = StandingGraph(), Engine()
+    event = Node("event:e", NodeKind.EVENT, "e", START, "app.py:1", providers=Providers.OPEN)
+    task = Node("task:t", NodeKind.TASK, "t", START, "app.py:2", wait=Wait("event.wait", START, "app.py:2"), steps=1)
+    edges = (Edge(EdgeKind.NEEDS, "task:t", "event:e", START),)
+    standing.apply({"p": Delta(True, {"event:e": (event, ()), "task:t": (task, edges)})})
+    for tenth in range(1, 31):
+        engine.look(standing, START + tenth * SECOND // 10)
+        standing.apply({"p": Delta(False, {"task:t": (replace(task), edges)})})  # said again, but not changed
+    # The first look, the second, in which the task has settled, and the one in which its wait is old; each reduces
+    # once for SUSPECT and once for LIKELY.
+    assert calls == 2 * 3
+    assert standing.waits.stuck() == {"task:t", "event:e"}
+    moved = replace(task, steps=2)
+    standing.apply({"p": Delta(False, {"task:t": (moved, edges)})})
+    engine.look(standing, START + 3 * SECOND)
+    assert calls == 2 * 4
+    assert standing.waits.stuck() == set()
