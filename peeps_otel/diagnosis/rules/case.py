@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from ...model import Finding, FindingKind, Level, Node, NodeKind
+from ...model import Finding, FindingKind, Level, Node, NodeKind, finding_id
+from .. import wording
 from ..sites import WaitMemory
 from ..thresholds import Thresholds
 from ..wait_graph import Sorted, WaitGraph
@@ -61,3 +62,17 @@ class Rule(Protocol):
     advice: str
 
     def find(self, case: Case) -> Iterable[Finding]: ...
+
+
+def about(rule: Rule, node: Node, title: str, since_ns: int, where: str) -> Finding:
+    """A finding about one node, which nothing waits behind. `title`: without the place, which is `where`."""
+    return Finding(
+        id=finding_id(rule.kind, [node.id]),
+        kind=rule.kind,
+        level=rule.level,
+        title=f"{title}{wording.at('at', where)}",
+        since_ns=since_ns,
+        core=[node.id],
+        advice=f"{rule.advice}.",
+        look_at=where,
+    )

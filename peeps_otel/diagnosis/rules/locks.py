@@ -9,7 +9,6 @@ from ... import semconv
 from ...model import Finding, FindingKind, Level, Node, NodeKind, finding_id
 from .. import evidence, wording
 from ..frames import place
-from ..reduction import Condition, behind
 from ..wait_graph import WAITERS
 from .case import Case
 
@@ -142,10 +141,7 @@ class HeldAcrossWait:
     def _finding(self, case: Case, resource: Node, waiter: str, holders: list[str]) -> Finding:
         graph = case.graph
         links = [evidence.link(graph, waiter, resource.id, holders[0])]
-        conditions = {
-            node: Condition(1, targets) for node, targets in graph.targets.items() if resource.id in targets
-        } | {resource.id: Condition(1, ())}
-        blocked = evidence.tail(graph, behind({resource.id}, set(conditions), conditions) - {waiter})
+        blocked = evidence.tail(graph, {w for w in graph.waiters[resource.id] if w in graph.nodes} - {waiter})
         where = place(graph.nodes[holders[0]])
         name = wording.label(graph.nodes[holders[0]])
         more = "" if len(holders) == 1 else f" (and {len(holders) - 1} more)"

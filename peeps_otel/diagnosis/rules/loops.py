@@ -9,7 +9,7 @@ from ... import semconv
 from ...model import Finding, FindingKind, Level, Link, Node, NodeKind, finding_id
 from .. import evidence, wording
 from ..frames import own_frame, place
-from .case import Case
+from .case import Case, about
 
 _COMPUTES = frozenset({"running", "gil"})
 
@@ -79,14 +79,5 @@ class NeverYields:
             since_ns = case.number(task, semconv.TASK_STEP_SINCE)
             if since_ns is None or case.now_ns - since_ns < case.thresholds.step_ns or task.id in case.known:
                 continue
-            where = place(task)
-            yield Finding(
-                id=finding_id(self.kind, [task.id]),
-                kind=self.kind,
-                level=self.level,
-                title=f"{wording.label(task)} does not give its event loop back{wording.at('at', where)}",
-                since_ns=since_ns,
-                core=[task.id],
-                advice=f"{self.advice}.",
-                look_at=where,
-            )
+            title = f"{wording.label(task)} does not give its event loop back"
+            yield about(self, task, title, since_ns, place(task))

@@ -6,9 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import semconv
-from ...model import Finding, FindingKind, Level, Node, NodeKind, finding_id
-from .. import wording
-from .case import Case
+from ...model import Finding, FindingKind, Level, Node, NodeKind
+from .case import Case, about
 
 
 def _of(case: Case, problem: str) -> Iterable[Node]:
@@ -30,17 +29,8 @@ class TaskDestroyed:
 
     def find(self, case: Case) -> Iterable[Finding]:
         for node in _of(case, "destroyed_pending"):
-            yield Finding(
-                id=finding_id(self.kind, [node.id]),
-                kind=self.kind,
-                level=self.level,
-                title=f"{node.name or 'a task'} was destroyed before it ended{_times(case, node)}"
-                f"{wording.at('at', node.source)}",
-                since_ns=node.created_at,
-                core=[node.id],
-                advice=f"{self.advice}.",
-                look_at=node.source,
-            )
+            title = f"{node.name or 'a task'} was destroyed before it ended{_times(case, node)}"
+            yield about(self, node, title, node.created_at, node.source)
 
 
 class ExceptionNeverRetrieved:
@@ -55,14 +45,5 @@ class ExceptionNeverRetrieved:
         for node in _of(case, "exception_never_retrieved"):
             error = node.attributes.get(semconv.PROBLEM_EXCEPTION)
             with_what = f" with {error}" if isinstance(error, str) and error else ""
-            yield Finding(
-                id=finding_id(self.kind, [node.id]),
-                kind=self.kind,
-                level=self.level,
-                title=f"{node.name or 'a task'} failed{with_what}{_times(case, node)} and nobody looked"
-                f"{wording.at('at', node.source)}",
-                since_ns=node.created_at,
-                core=[node.id],
-                advice=f"{self.advice}.",
-                look_at=node.source,
-            )
+            title = f"{node.name or 'a task'} failed{with_what}{_times(case, node)} and nobody looked"
+            yield about(self, node, title, node.created_at, node.source)

@@ -9,7 +9,7 @@ from ... import semconv
 from ...model import Finding, FindingKind, Level, Node, finding_id
 from .. import evidence, wording
 from ..frames import place
-from .case import Case
+from .case import Case, about
 
 
 class SelfWaking:
@@ -27,17 +27,8 @@ class SelfWaking:
             percent = case.number(task, semconv.TASK_SELF_WAKES)
             if percent is None or percent < case.thresholds.self_wakes_percent or task.id in case.known:
                 continue
-            where = place(task)
-            yield Finding(
-                id=finding_id(self.kind, [task.id]),
-                kind=self.kind,
-                level=self.level,
-                title=f"{wording.label(task)} wakes itself again and again{wording.at('at', where)}",
-                since_ns=task.created_at,
-                core=[task.id],
-                advice=f"{self.advice}.",
-                look_at=where,
-            )
+            title = f"{wording.label(task)} wakes itself again and again"
+            yield about(self, task, title, task.created_at, place(task))
 
 
 class CancelIgnored:
