@@ -15,8 +15,8 @@ _NEVER_NS = 1 << 62
 
 
 def _watch(mode: str) -> None:
-    from peeps_otel.probes import asyncio_rewrites
-    from peeps_otel.probes.recorder import Recorder
+    from peeps_otel.probes.patches import asyncio_patch as asyncio_rewrites
+    from peeps_otel.probes.patches.recorder import Recorder
 
     recorder = Recorder(_NEVER_NS)
     _, refused = asyncio_rewrites.install(recorder)

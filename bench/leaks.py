@@ -19,7 +19,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from peeps_otel.probes import heap_leaks
+from peeps_otel.probes.heap import leaks as heap_leaks
 
 SIZES = (100_000, 700_000, 2_000_000)
 TASKS, LOST = 10_000, 10

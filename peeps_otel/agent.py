@@ -23,12 +23,12 @@ from .export.metrics import Metrics
 from .export.outlet import Outlet
 from .export.request import ATTENTION, LEAKS, Request
 from .export.spans import Spans, current_span_context
-from .probes.asyncio_probe import AsyncioProbe
-from .probes.ensemble import Ensemble
-from .probes.exact_steps import ExactSteps
-from .probes.lock_order_wrappers import LockOrderRecorder
-from .probes.loop_complaints import LoopComplaints
-from .probes.recorder import Recorder
+from .probes.asyncio.probe import AsyncioProbe
+from .probes.composite import Ensemble
+from .probes.patches.lock_order import LockOrderRecorder
+from .probes.patches.loop_errors import LoopComplaints
+from .probes.patches.recorder import Recorder
+from .probes.patches.step_timer import ExactSteps
 from .probes.threads.probe import ThreadProbe
 from .watchdog.announcement import announcement
 from .watchdog.guard import Watchdog

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Leaks: tasks that nothing which can still run is able to wake, as findings.
 
-The proof itself is made on the heap of the process (`probes/heap_leaks.py`); here its result is put into words.
+The proof itself is made on the heap of the process (`probes/heap/leaks.py`); here its result is put into words.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from typing import Any
 from .. import semconv
 from ..model import Confidence, Edge, Finding, Frame, Level, Node, NodeKind, Snapshot
 from ..model.wire import Encoder
-from ..probes import application
+from ..probes.source import application
 from ..version import __version__
 from ..watcher.sink import Look
 from ..watcher.stalls import Stall

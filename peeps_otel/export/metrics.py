@@ -16,7 +16,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Node, NodeKind
-from ..probes import source_text
+from ..probes.source import source_text
 from ..version import __version__
 from ..watcher.sink import Look, Upkeep
 

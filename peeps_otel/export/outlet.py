@@ -7,7 +7,7 @@ import logging
 from collections.abc import Callable
 
 from ..model import Finding, Snapshot
-from ..probes.heap_leaks import LeakReport
+from ..probes.heap.leaks import LeakReport
 from ..watcher.sink import Look, Spent
 from .events import Events
 from .link import Link

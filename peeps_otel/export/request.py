@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .. import semconv
 from ..model import Finding
-from ..probes.heap_leaks import LeakReport
+from ..probes.heap.leaks import LeakReport
 from .otel_names import LogRecord, SeverityNumber, empty_context
 
 REQUEST_HEADER = "peeps-request"

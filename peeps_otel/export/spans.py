@@ -15,9 +15,9 @@ from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 
 from .. import semconv
 from ..model import Confidence
-from ..probes import source_text
-from ..probes.observation import EndedTask
-from ..probes.recorder import ORIGIN, LongWait
+from ..probes.patches.recorder import ORIGIN, LongWait
+from ..probes.probe import EndedTask
+from ..probes.source import source_text
 from ..version import __version__
 from ..watcher.sink import Look
 from .otel_names import InstrumentationScope, pipeline_of

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.util.re import parse_env_headers
 
 from .. import semconv
-from ..probes.application import LIBRARY
+from ..probes.source.application import LIBRARY
 from ..version import __version__
 from .page import ANNOUNCEMENT_MOST
 

@@ -21,7 +21,7 @@ import threading
 import time
 from collections.abc import Callable
 
-from ..probes.observation import Observation, Yield
+from ..probes.probe import Observation, Yield
 from .launch import CannotLaunch, launch
 from .page import BYE, BYTES, DONE, NO_DUMP, Page
 from .proc import used_signals

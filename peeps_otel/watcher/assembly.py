@@ -10,7 +10,7 @@ from operator import is_not
 from typing import NamedTuple
 
 from ..model import Edge, Node, NodeKind, Snapshot
-from ..probes.observation import Observation
+from ..probes.probe import Observation
 
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _PAUSE_EVERY = 2000

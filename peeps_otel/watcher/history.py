@@ -10,9 +10,11 @@ from typing import Any, Protocol
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Frame, Node, NodeKind
-from ..probes import application, asyncio_internals, exact_steps
-from ..probes.observation import Observation
-from ..probes.shared import Shared
+from ..probes.context import Shared
+from ..probes.internals import asyncio_core as asyncio_internals
+from ..probes.patches import step_timer as exact_steps
+from ..probes.probe import Observation
+from ..probes.source import application
 from .overlay import Overlay
 from .sampler import Sampler
 from .stalls import LoopWatch

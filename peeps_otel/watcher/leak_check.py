@@ -14,11 +14,11 @@ from weakref import ref
 from ..diagnosis import leaks
 from ..diagnosis.leaks import Loss
 from ..model import Finding, FindingKind, Graph, Level
-from ..probes import heap_leaks
-from ..probes.asyncio_probe import AsyncioProbe
-from ..probes.heap_leaks import LeakReport, LostTask
-from ..probes.observation import Observation
-from ..probes.recorder import Recorder
+from ..probes.asyncio.probe import AsyncioProbe
+from ..probes.heap import leaks as heap_leaks
+from ..probes.heap.leaks import LeakReport, LostTask
+from ..probes.patches.recorder import Recorder
+from ..probes.probe import Observation
 
 THREAD_NAME = "peeps-leaks"
 _LOOK_S = 10.0

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Order risks from looks: who waits for a lock while holding another. Nothing is recorded on the program's way.
 
-A look sees an order only while somebody waits in it; with the exact mode (`probes/lock_order_wrappers.py`) every order
+A look sees an order only while somebody waits in it; with the exact mode (`probes/patches/lock_order.py`) every order
 is seen that the program goes through.
 """
 
@@ -18,8 +18,8 @@ from ..diagnosis.lock_order import LockOrders, Taken
 from ..diagnosis.suppressions import BadSuppressions, Suppression
 from ..diagnosis.wording import label, short
 from ..model import Confidence, Edge, EdgeKind, Finding, FindingKind, Graph, Node, NodeKind
-from ..probes.lock_order_wrappers import Asked, Place
-from ..probes.observation import Observation
+from ..probes.patches.lock_order import Asked, Place
+from ..probes.probe import Observation
 
 _RUNNABLE = frozenset({NodeKind.TASK, NodeKind.THREAD})
 _logger = logging.getLogger("peeps_otel")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..model import AttributeValue, Frame, Node
-from ..probes.observation import Observation
+from ..probes.probe import Observation
 
 
 class Overlay:

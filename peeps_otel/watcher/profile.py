@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from types import CodeType
 
 from ..model import Frame
-from ..probes import source_text
+from ..probes.source import source_text
 
 Key = tuple[int, ...]
 """A stack as numbers, innermost first: identity of the code and position in it, in turns."""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from ..model import Finding, Graph
-from ..probes.observation import Observation
+from ..probes.probe import Observation
 
 
 class Rule(Protocol):

@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, CoroutineType, FrameType
 from typing import Any
 
-from ..probes import loop_internals, thread_internals
+from ..probes.internals import loop as loop_internals
+from ..probes.internals import thread as thread_internals
 from .profile import Profile, Row, Stack
 from .stalls import LoopWatch, Seen, Stall
 from .steps import Steps

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from ..model import Finding, Snapshot
-from ..probes.observation import EndedTask, Observation
-from ..probes.recorder import LongWait
+from ..probes.patches.recorder import LongWait
+from ..probes.probe import EndedTask, Observation
 from .assembly import Difference
 from .stalls import Stall
 

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from ..model import Frame
-from ..probes import loop_internals as internals
+from ..probes.internals import loop as internals
 from .profile import Stack
 
 STALL_NS = 100_000_000

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import ref
 
-from ..probes import asyncio_internals
 from ..probes.identity import Identities
+from ..probes.internals import asyncio_core as asyncio_internals
 from .stalls import LoopWatch
 
 _TASKS_MOST = 4096

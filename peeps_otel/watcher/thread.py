@@ -13,8 +13,8 @@ import time
 
 from ..diagnosis import Diagnoser, Thresholds
 from ..model import Finding
-from ..probes.ensemble import Ensemble
-from ..probes.recorder import LongWait, Recorder
+from ..probes.composite import Ensemble
+from ..probes.patches.recorder import LongWait, Recorder
 from .assembly import Assembler
 from .governor import Detail, Governor
 from .history import History, TaskView, lags

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Graph, Node, NodeKind
-from ..probes.observation import Observation
+from ..probes.probe import Observation
 from .assembly import Difference
 
 _LEFT_OUT = frozenset({EdgeKind.SPAWNED, EdgeKind.CHANNEL_LINK})

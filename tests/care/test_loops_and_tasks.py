@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 
 from peeps_otel.model import NodeKind
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.ensemble import Ensemble
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.patches.recorder import Recorder
 
 
 @pytest.fixture

@@ -26,9 +26,9 @@ from peeps_otel.export.outlet import Outlet
 from peeps_otel.export.spans import Spans, current_span_context
 from peeps_otel.model import Snapshot
 from peeps_otel.model.wire import Decoder
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.ensemble import Ensemble
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.watcher.thread import Watcher
 
 

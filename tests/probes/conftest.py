@@ -11,8 +11,8 @@ import pytest
 # Test modules are imported one by one (--import-mode=importlib); what they share must be found by name.
 sys.path.insert(0, str(Path(__file__).parent))
 
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.patches.recorder import Recorder
 
 
 @pytest.fixture

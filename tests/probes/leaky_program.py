@@ -20,7 +20,7 @@ import weakref
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
-from peeps_otel.probes import heap_leaks
+from peeps_otel.probes.heap import leaks as heap_leaks
 
 LONG = 3600.0
 kept: set[asyncio.Task[Any]] = set()

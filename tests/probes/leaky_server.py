@@ -16,7 +16,7 @@ from typing import Any
 import aiohttp
 from aiohttp import web
 
-from peeps_otel.probes import heap_leaks
+from peeps_otel.probes.heap import leaks as heap_leaks
 
 news = asyncio.Condition()
 

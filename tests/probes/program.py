@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from peeps_otel.model import Edge, EdgeKind, Node
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.observation import Observation
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.probe import Observation
 
 TRIES = 400
 SECOND = 1_000_000_000

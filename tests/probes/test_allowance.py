@@ -10,8 +10,8 @@ import pytest
 from program import SECOND, here, running
 
 from peeps_otel.model import Confidence, EdgeKind
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.recorder import Allowance
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.patches.recorder import Allowance
 
 _kept: list[asyncio.Task[Any]] = []
 
@@ -135,7 +135,7 @@ def test_who_ended_a_wait(probe: AsyncioProbe) -> None:
 
 
 def _line(waker: Any) -> str:
-    from peeps_otel.probes import source_text
+    from peeps_otel.probes.source import source_text
 
     return source_text.source_of(waker.code, waker.lasti)
 

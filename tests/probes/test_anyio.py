@@ -18,9 +18,9 @@ from program import SECOND, Seen, here, running
 
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import EdgeKind, Graph
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.ensemble import Ensemble
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.threads.probe import ThreadProbe
 
 _kept: list[Any] = []

@@ -17,9 +17,9 @@ from weakref import ref
 import pytest
 from program import SECOND, running
 
-from peeps_otel.probes import rewrite
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.patches import source_patch as rewrite
+from peeps_otel.probes.patches.recorder import Recorder
 
 _MODULES = (base_events, locks, queues, taskgroups, tasks)
 _kept: list[Any] = []

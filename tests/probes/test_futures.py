@@ -14,7 +14,7 @@ from peeps_otel import semconv
 from peeps_otel.model import Edge, Node, NodeKind, Providers
 from peeps_otel.probes.futures import Futures, Worked, is_done
 from peeps_otel.probes.identity import NodeIds
-from peeps_otel.probes.threads import pool_internals
+from peeps_otel.probes.internals import pool as pool_internals
 
 
 def _nodes(futures: Futures, worked: Worked) -> list[tuple[Node, tuple[Edge, ...]]]:

@@ -19,7 +19,8 @@ from typing import Any
 
 import pytest
 
-from peeps_otel.probes import heap_fork, heap_leaks
+from peeps_otel.probes.heap import fork as heap_fork
+from peeps_otel.probes.heap import leaks as heap_leaks
 
 PROGRAM = Path(__file__).with_name("leaky_program.py")
 pytestmark = pytest.mark.skipif(sys.version_info >= (3, 14), reason="not shown to be right on this Python")
@@ -48,7 +49,7 @@ def test_all_that_is_lost_is_found_and_nothing_else(loop_kind: str) -> None:
 
 IN_PROCESS = """
 import asyncio, json, signal
-from peeps_otel.probes import heap_leaks
+from peeps_otel.probes.heap import leaks as heap_leaks
 signal.signal(signal.SIGCHLD, lambda *unused: None)
 
 async def lost():
@@ -75,7 +76,7 @@ def test_where_no_copy_may_be_made_nothing_is_proven() -> None:
 
 DYING = """
 import asyncio, gc, json
-from peeps_otel.probes import heap_leaks
+from peeps_otel.probes.heap import leaks as heap_leaks
 gc.disable()
 
 async def lost():
@@ -140,7 +141,7 @@ class TestCopy:
         heard = tmp_path / "heard"
         code = f"""
 import atexit, json, os, sys, threading
-from peeps_otel.probes import heap_fork
+from peeps_otel.probes.heap import fork as heap_fork
 me = os.getpid()
 def hear(*unused):
     if os.getpid() != me:

@@ -14,8 +14,8 @@ from program import Program, Seen, here, running
 
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import EdgeKind, Graph, Providers
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.patches.recorder import Recorder
 
 _kept: list[Any] = []
 

@@ -10,8 +10,8 @@ import pytest
 
 from peeps_otel.model import Frame, NodeKind
 from peeps_otel.model.ulid import ulid_bytes
-from peeps_otel.probes import application
 from peeps_otel.probes.identity import Identities, NodeIds
+from peeps_otel.probes.source import application
 
 
 class _Thing:

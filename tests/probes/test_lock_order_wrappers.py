@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.lock_order_wrappers import Asked, LockOrderRecorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.patches.lock_order import Asked, LockOrderRecorder
 
 
 @pytest.fixture

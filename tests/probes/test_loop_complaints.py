@@ -13,8 +13,8 @@ import pytest
 
 from peeps_otel import semconv
 from peeps_otel.model import Node, NodeKind
-from peeps_otel.probes.loop_complaints import LoopComplaints
-from peeps_otel.probes.observation import Observation
+from peeps_otel.probes.patches.loop_errors import LoopComplaints
+from peeps_otel.probes.probe import Observation
 
 TEN_MINUTES = 600 * 1_000_000_000
 

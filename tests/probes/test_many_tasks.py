@@ -13,9 +13,9 @@ from program import Seen, running
 
 from peeps_otel.model import Node
 from peeps_otel.model.ulid import UlidSource, ulid_bytes
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.quick_look import QuickLook
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.fast_path import QuickLook
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.patches.recorder import Recorder
 
 _kept: list[object] = []
 

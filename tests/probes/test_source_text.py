@@ -8,7 +8,7 @@ from types import CodeType
 
 import pytest
 
-from peeps_otel.probes import source_text
+from peeps_otel.probes.source import source_text
 
 _numbers = iter(range(1_000))
 

@@ -17,10 +17,10 @@ from typing import Any
 import pytest
 from program import Seen, running
 
-from peeps_otel.probes import asyncio_probe
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.recorder import Recorder
-from peeps_otel.probes.shared import Shared
+from peeps_otel.probes.asyncio import probe as asyncio_probe
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.context import Shared
+from peeps_otel.probes.patches.recorder import Recorder
 
 _kept: list[Any] = []
 

@@ -13,8 +13,8 @@ import pytest
 from program import SECOND, Seen, here, running
 
 from peeps_otel.model import Confidence, EdgeKind
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.patches.recorder import Recorder
 
 _kept: list[Any] = []
 

@@ -13,8 +13,8 @@ from types import CodeType
 
 import pytest
 
+from peeps_otel.probes.internals.instructions import effect
 from peeps_otel.probes.threads.bytecode import Code, analysis
-from peeps_otel.probes.threads.instructions import effect
 
 _LIBRARY = Path(sysconfig.get_paths()["stdlib"])
 _PACKAGES = [

@@ -11,7 +11,7 @@ import pytest
 _PROGRAM = """
 import contextlib, faulthandler, gc, os, queue, random, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor, wait
-from peeps_otel.probes.ensemble import Ensemble
+from peeps_otel.probes.composite import Ensemble
 from peeps_otel.probes.threads.probe import ThreadProbe
 
 faulthandler.enable()

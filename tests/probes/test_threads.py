@@ -22,7 +22,7 @@ from threads_world import Seen, World, release, world
 from peeps_otel import semconv
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import Confidence, EdgeKind, Graph, Level, Node, NodeKind, Providers
-from peeps_otel.probes import thread_internals
+from peeps_otel.probes.internals import thread as thread_internals
 
 
 def _waiter(w: World, lock: Any) -> None:

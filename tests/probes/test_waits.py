@@ -16,7 +16,7 @@ import pytest
 from program import SECOND, here, running
 
 from peeps_otel.model import EdgeKind, Frame
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
 
 _kept: list[Any] = []
 """What a case must keep until it ends, and functions to call then."""

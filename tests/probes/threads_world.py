@@ -11,10 +11,10 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from peeps_otel.model import Edge, EdgeKind, Node
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.ensemble import Ensemble
-from peeps_otel.probes.observation import Observation
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.patches.recorder import Recorder
+from peeps_otel.probes.probe import Observation
 from peeps_otel.probes.threads.probe import ThreadProbe
 
 

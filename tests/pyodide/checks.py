@@ -16,10 +16,10 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from peeps_otel.model import Edge, EdgeKind, Node
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.observation import Observation
-from peeps_otel.probes.recorder import Recorder
-from peeps_otel.probes.shared import Shared
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.context import Shared
+from peeps_otel.probes.patches.recorder import Recorder
+from peeps_otel.probes.probe import Observation
 
 _kept: list[Any] = []
 

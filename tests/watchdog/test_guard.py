@@ -12,7 +12,7 @@ from collections.abc import Callable
 import pytest
 from watchdog_support import eventually
 
-from peeps_otel.probes.observation import Observation
+from peeps_otel.probes.probe import Observation
 from peeps_otel.watchdog import guard
 from peeps_otel.watchdog.guard import Watchdog
 from peeps_otel.watchdog.page import ANNOUNCEMENT_MOST

@@ -12,9 +12,10 @@ from functools import partial
 
 import pytest
 
-from peeps_otel.probes import exact_steps, loop_internals
-from peeps_otel.probes.exact_steps import ExactSteps, steps_of
-from peeps_otel.probes.observation import Observation
+from peeps_otel.probes.internals import loop as loop_internals
+from peeps_otel.probes.patches import step_timer as exact_steps
+from peeps_otel.probes.patches.step_timer import ExactSteps, steps_of
+from peeps_otel.probes.probe import Observation
 
 RUN_ONCE = base_events.BaseEventLoop._run_once  # type: ignore[attr-defined]  # pyright: ignore
 MS = 1_000_000

@@ -13,10 +13,10 @@ import pytest
 
 from peeps_otel import semconv
 from peeps_otel.model import Finding, Node, NodeKind, Snapshot
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.ensemble import Ensemble
-from peeps_otel.probes.observation import Probe
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.patches.recorder import Recorder
+from peeps_otel.probes.probe import Probe
 from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.watcher.sink import Look, Spent
 from peeps_otel.watcher.thread import Watcher

@@ -13,9 +13,9 @@ import pytest
 
 import peeps_otel
 from peeps_otel.model import Finding, Graph, Level
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.heap_leaks import LeakReport
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.heap.leaks import LeakReport
+from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.watcher.leak_check import LeakCheck
 
 pytestmark = pytest.mark.skipif(

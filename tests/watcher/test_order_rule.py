@@ -12,9 +12,9 @@ import pytest
 
 from peeps_otel import semconv
 from peeps_otel.model import AttributeValue, Confidence, Edge, EdgeKind, Graph, Node, NodeKind, Wait
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.observation import Observation
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.patches.recorder import Recorder
+from peeps_otel.probes.probe import Observation
 from peeps_otel.watcher.order_rule import OrderRule, read_suppressions
 
 

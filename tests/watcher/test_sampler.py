@@ -10,7 +10,7 @@ import threading
 import time
 from weakref import ref
 
-from peeps_otel.probes import asyncio_internals
+from peeps_otel.probes.internals import asyncio_core as asyncio_internals
 from peeps_otel.watcher.profile import Profile
 from peeps_otel.watcher.sampler import Sampler
 

@@ -10,10 +10,10 @@ import time
 from collections.abc import Callable
 
 from peeps_otel.model import Finding, FindingKind, Level, Node, NodeKind, Snapshot
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.ensemble import Ensemble
-from peeps_otel.probes.observation import Observation
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.patches.recorder import Recorder
+from peeps_otel.probes.probe import Observation
 from peeps_otel.watcher.assembly import Assembler
 from peeps_otel.watcher.ledger import Ledger
 from peeps_otel.watcher.sink import Look, Spent

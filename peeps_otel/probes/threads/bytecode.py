@@ -13,7 +13,7 @@ from collections import OrderedDict
 from types import CodeType
 from typing import Any, NamedTuple
 
-from .instructions import SILENT, Op, Region, decode, effect, regions
+from ..internals.instructions import SILENT, Op, Region, decode, effect, regions
 
 _KEPT = 1024
 _LARGEST = 20_000  # bytes: a function beyond that is not analysed

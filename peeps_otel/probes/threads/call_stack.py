@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import CodeType, FrameType
 
 from ...model import Frame
-from .frame_memory import FrameReader
+from ..internals.frame_memory import FrameReader
 
 _DEPTH = 128
 

@@ -16,12 +16,12 @@ from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
 from typing import Any, NamedTuple, cast
 
 from ...model import Confidence
-from .. import source_text
-from ..await_chain import chain, entered
-from . import stdlib_internals as internals
+from ..internals import stdlib as internals
+from ..internals.await_chain import chain, entered
+from ..internals.frame_memory import FrameReader
+from ..source import source_text
 from .bytecode import Path, analysis
 from .call_stack import CallStack
-from .frame_memory import FrameReader
 
 _ACQUIRE, _RELEASE = "acquire", "release"
 _TAKING = frozenset({_ACQUIRE, _RELEASE})

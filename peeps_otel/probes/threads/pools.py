@@ -12,11 +12,11 @@ from weakref import ReferenceType, ref
 
 from ... import semconv
 from ...model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
-from .. import asyncio_internals
 from ..futures import Worked
 from ..identity import Identities, NodeIds
-from ..observation import Observation
-from . import pool_internals as internals
+from ..internals import asyncio_core as asyncio_internals
+from ..internals import pool as internals
+from ..probe import Observation
 from .call_stack import CallStack
 from .waits import Classifier
 

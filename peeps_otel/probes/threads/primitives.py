@@ -13,10 +13,10 @@ from typing import Any, cast
 from ... import semconv
 from ...model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
 from ..identity import Identities, NodeIds
-from ..observation import Observation
+from ..internals import stdlib as internals
+from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
+from ..probe import Observation
 from ..resource_states import Held, State, of_lock, of_permits
-from . import stdlib_internals as internals
-from .stdlib_internals import LOCK, RLOCK, SIMPLE_QUEUE
 
 _CHANNEL = (NodeKind.TX, NodeKind.RX)
 _KINDS: tuple[tuple[type[Any], tuple[NodeKind, ...]], ...] = (

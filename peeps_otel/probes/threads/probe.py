@@ -17,15 +17,17 @@ from weakref import ref
 
 from ... import semconv
 from ...model import AttributeValue, Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Wait
-from .. import application, source_text, thread_internals
-from ..observation import Observation, Yield
+from ..context import Shared
+from ..internals import stdlib as stdlib_internals
+from ..internals import thread as thread_internals
+from ..internals.frame_memory import reads
+from ..internals.thread import ThreadFacts
+from ..probe import Observation, Yield
 from ..resource_states import Held
-from ..shared import Shared
-from ..thread_internals import ThreadFacts
-from . import holds, stdlib_internals, waits
+from ..source import application, source_text
+from . import holds, waits
 from .bytecode import analysis
 from .call_stack import CallStack
-from .frame_memory import reads
 from .pools import NO_WORK, Pools, Work, work_of
 from .primitives import Primitives
 from .waits import Classifier, Waiting

@@ -13,11 +13,11 @@ import time
 from types import BuiltinFunctionType, ModuleType
 from typing import Any, NamedTuple, cast
 
-from . import stdlib_internals as internals
+from ..internals import stdlib as internals
+from ..internals.frame_memory import FrameReader
+from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE, Functions, Operation
 from .bytecode import analysis
 from .call_stack import CallStack
-from .frame_memory import FrameReader
-from .stdlib_internals import LOCK, RLOCK, SIMPLE_QUEUE, Functions, Operation
 
 _OUTWARD_MOST = 24
 _NUMBERS = frozenset({id(int), id(float), id(bool), id(type(None))})

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading a task in one of the waits that very many tasks have at once, several times as fast as any other."""
+
+from __future__ import annotations
+
+import asyncio
+from gc import get_referents
+from typing import Any
+from weakref import ref
+
+from ...model import Edge, EdgeKind, Wait
+from ..internals import anyio_core as anyio_internals
+from ..internals import asyncio_core as internals
+from ..internals.await_chain import chain, entered, may_have_entered
+from ..library_registry import Libraries
+from . import tasks as asyncio_tasks
+from .line_budget import FIRST, LineBudget
+from .resources import Resources
+from .task_attributes import TaskAttributes
+from .tasks import TaskRecord
+from .wait_shapes import Shapes
+
+PUTS = frozenset({"queue.put", "channel.send"})
+
+
+class QuickLook:
+    """For the watcher thread only."""
+
+    def __init__(
+        self,
+        shapes: Shapes,
+        resources: Resources,
+        libraries: Libraries,
+        lines: LineBudget,
+        attributes: TaskAttributes,
+    ) -> None:
+        self._shapes = shapes
+        self._resources = resources
+        self._libraries = libraries
+        self._lines = lines
+        self._attributes = attributes
+
+    def read(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int) -> bool:
+        """Updates the record of a task that is suspended in a function that tells by itself what it waits for, inside
+        no block, and is to have no lines. False where this one is not of that kind; nothing is changed then."""
+        if not internals.is_plain(task):
+            return False
+        future = internals.waiter_of(task)
+        if type(future) is not asyncio.Future or future.done() or task.cancelling():
+            return False
+        same = record.future is not None and record.future() is future
+        if same and record.has_lines:
+            return False
+        coroutine: object = task.get_coro()
+        found = self._shapes.of(coroutine)
+        if found is None:
+            return False
+        shape, coroutines = found
+        operation = shape.operation
+        matters = operation.name in FIRST
+        if self._lines.grants(matters, False) and (same or operation.finds is not None):
+            return False
+        for place in shape.entering:
+            following = coroutines[place + 1] if place + 1 < len(coroutines) else None
+            if may_have_entered(coroutines[place], following):
+                if entered(chain(coroutine)):
+                    return False
+                break
+        if self._libraries.anyio is not None and anyio_internals.scope_deadline(task) != (None, False):
+            return False
+        referents = get_referents(coroutines[-1])
+        target_id = None
+        deadline_ns = None
+        if operation.finds is not None:
+            finds = operation.finds
+            known = None
+            for one in referents:
+                if issubclass(type(one), finds):
+                    known = self._resources.known(one)
+                    break
+            if known is None or not known.is_named or operation.kind is None:
+                return False
+            target_id = known.ids.get(operation.kind)
+        else:
+            timers = [one for one in referents if type(one) is asyncio.TimerHandle]
+            deadline = internals.timer_deadline(timers[0]) if timers else None
+            if deadline is None:
+                return False
+            deadline_ns = now_ns + int((deadline - internals.loop_of(task).time()) * 1e9)
+        recorded = asyncio_tasks.began(referents) if shape.recorded else None
+        if internals.waiter_of(task) is not future:
+            return False  # it ran on while it was being read
+        if not same:
+            record.steps += 1
+            record.since_ns = now_ns
+            record.future = ref(future)
+        record.cancel_requests = 0
+        before = record.node.wait
+        if before is not None and same and before.deadline_ns is not None:
+            deadline_ns = before.deadline_ns
+        since_ns = record.since_ns if recorded is None else recorded
+        if record.given and shape.own:
+            record.name, record.given = f"{shape.own} ({record.given})", ""
+        if record.has_lines:
+            self._lines.note(record, matters, False)
+        record.matters = matters
+        record.is_plain, record.is_settled, record.holds = True, False, ()
+        record.puts_since_ns = record.since_ns if operation.name in PUTS else 0
+        wait = Wait(operation.name, since_ns, shape.source, 1, deadline_ns, recorded is not None)
+        node = asyncio_tasks.node_of(record, "waiting", wait, shape.stack, self._attributes.of(task, record, now_ns))
+        if not same or node != record.node:
+            record.node = node
+            edges = () if target_id is None else (Edge(EdgeKind.NEEDS, record.id, target_id, since_ns, shape.source),)
+            if edges != record.edges:
+                record.edges = edges
+        return True

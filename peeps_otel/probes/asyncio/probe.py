@@ -1,0 +1,442 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The asyncio probe: install, uninstall, look."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Any
+from weakref import ref
+
+import wrapt
+
+from ... import semconv
+from ...model import AttributeValue, Edge, NodeKind
+from ..context import Shared
+from ..identity import Identities
+from ..internals import anyio_core as anyio_internals
+from ..internals import asyncio_cancellation
+from ..internals import asyncio_core as internals
+from ..internals.await_chain import Entered, chain, entered
+from ..library_registry import Libraries
+from ..patches import asyncio_patch as asyncio_rewrites
+from ..patches import uvloop_patch as uvloop_front
+from ..patches.recorder import Recorder, TaskOrigin
+from ..probe import EndedTask, Observation, Yield
+from . import channel_users
+from . import tasks as asyncio_tasks
+from .creation_sites import CreationSites
+from .deadlines import earliest
+from .fast_path import PUTS, QuickLook
+from .line_budget import FIRST, LineBudget
+from .loops import Loops
+from .relations import Relations, Seen
+from .resources import Resources
+from .task_attributes import TaskAttributes
+from .tasks import TaskKinds, TaskRecord
+from .wait_shapes import Shapes
+from .waits import Classifier, Waiting
+
+_READ_AT_ONCE = 20  # tasks between two chances for the other threads to run
+_QUICK_AT_ONCE = 50
+_LONG_NS = 1_000_000_000
+_DUE_MOST = 256
+# Read with their lines from the first look on: what is usual at a line is learned from the short waits there.
+_OWN_RESOURCES = ("lock", "semaphore", "event", "condition", "queue", "barrier", "limiter", "channel", "future")
+_SHOWN_AT_ONCE = 500
+_MET_AT_ONCE = 200
+_SEVERAL = frozenset({"gather", "taskgroup", "wait", "as_completed"})
+
+
+_Met = tuple[ref[asyncio.Task[Any]], TaskRecord]
+
+
+class AsyncioProbe:
+    """Sees every asyncio task of the process and what it waits for.
+
+    A `Probe`. `lines_most`: for how many tasks at a time source lines are resolved.
+    """
+
+    name = "asyncio"
+
+    def __init__(self, recorder: Recorder, lines_most: int = 2000) -> None:
+        self.recorder = recorder
+        self._lines_most = lines_most
+        self._undo: list[Callable[[], None]] = []
+        self._coverage: list[str] = []
+        self._foreign_loops = False
+        self._classifier = Classifier()
+        self._libraries = Libraries()
+        self._putting_since_ns = 0
+        self.forget()
+
+    def install(self) -> None:
+        """Rewrites asyncio in place. What cannot be rewritten is said in the coverage of each look."""
+        if self._undo:
+            return
+        note = internals.version_note()
+        self._coverage += [note] if note else []
+        self._undo, refused = asyncio_rewrites.install(self.recorder)
+        self._coverage += refused
+        self._classifier.learn()
+        wrapt.register_post_import_hook(self._for_foreign_loops, "uvloop")
+
+    def uninstall(self) -> None:
+        """Leaves every function's code as it was."""
+        for undo in reversed(self._undo):
+            undo()
+        self._undo, self._coverage, self._foreign_loops = [], [], False
+
+    def forget(self, shared: Shared | None = None) -> None:
+        """Starts all over, with new node ids: after a fork."""
+        self._shared = shared or Shared()
+        self._shared.task_id = self._id_of
+        self._ids = self._shared.ids
+        self._shared.task_id = self._id_of
+        self._tasks: Identities[TaskRecord] = Identities()
+        self._resources = Resources(self._ids)
+        if self._libraries.anyio is not None:
+            self._resources.learn(self._libraries.anyio.species)
+        self._relations = Relations(self._shared, self._resources, self._classifier, self._libraries, self._id_of)
+        self._loops = Loops()
+        self._by_sequence: dict[int, str] = {}
+        self._sites = CreationSites()
+        self._kinds = TaskKinds()
+        self._lines = LineBudget(self._lines_most)
+        self._attributes = TaskAttributes(self._shared, self._loops, self._by_sequence)
+        self._quick = QuickLook(
+            Shapes(self._classifier), self._resources, self._libraries, self._lines, self._attributes
+        )
+        self._due: list[ref[asyncio.Task[Any]]] = []
+        self._looks = 0
+        self._last_look_ns = time.time_ns()
+
+    def look(self, now_ns: int, pause: Yield = lambda: time.sleep(0)) -> Observation:
+        """What this probe alone sees."""
+        observation = Observation()
+        self.observe(observation, now_ns, pause)
+        return observation
+
+    def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
+        """All tasks and the resources between them."""
+        self.recorder.refill(now_ns)
+        self._libraries.meet(self._classifier, self._resources)
+        observation.coverage += self._coverage + self._libraries.not_seen()
+        self._looks += 1
+        self._loops.begin()
+        failed = _Failures()
+        met = self._meet(self._loops.tasks(), now_ns, pause, failed)
+        seen, living, holding = self._look_at_all(met, observation, now_ns, pause, failed)
+        observation.coverage += self._resources.look(
+            self._relations.held(holding, self._last_look_ns), self._id_of, now_ns, pause
+        )
+        while seen:
+            if len(seen) % _READ_AT_ONCE == 0:
+                pause()
+            one = seen.pop()  # freed one by one: all at once would take too long
+            try:
+                self._relations.connect(one, now_ns)
+            except Exception as error:
+                failed.add(error)
+                one.record.edges = ()
+        self._show(living, self._touched(met, now_ns, pause), observation, pause)
+        if self._tasks.replaced or len(living) != len(self._tasks):
+            ended = self._tasks.sweep(lambda record: record.last_look != self._looks, pause)
+            self._bury(ended, observation, now_ns)
+        while met:
+            pause()
+            del met[-_SHOWN_AT_ONCE:]
+        observation.coverage += failed.told()
+        self._last_look_ns = now_ns
+
+    def _meet(
+        self, references: list[ref[asyncio.Task[Any]]], now_ns: int, pause: Yield, failed: _Failures
+    ) -> list[_Met]:
+        """All tasks with their records. Those of new ones are made first of all, so that each finds its parent."""
+        known = self._tasks.table
+        found: list[_Met] = []
+        new: list[tuple[ref[asyncio.Task[Any]], TaskOrigin | None]] = []
+        entry_of, add = known.get, found.append
+        for start in range(0, len(references), _MET_AT_ONCE):
+            pause()
+            for reference in references[start : start + _MET_AT_ONCE]:
+                task = reference()
+                entry = entry_of(id(task))
+                if entry is not None and (entry[0] is reference or entry[0]() is task):
+                    add(entry)
+                elif task is not None and not task.done():
+                    try:
+                        origin = asyncio_tasks.origin_of(task)
+                        if origin is not None:  # before any of them asks for its like
+                            asyncio_tasks.learn_site(task, origin, self._sites)
+                    except Exception as error:
+                        failed.add(error)
+                        continue
+                    new.append((reference, origin))
+        for number, (reference, origin) in enumerate(new):
+            if number % _READ_AT_ONCE == 0:
+                pause()
+            task = reference()
+            if task is None:
+                continue
+            try:
+                found.append(self._met(task, reference, origin, now_ns))
+            except Exception as error:
+                failed.add(error)
+        return found
+
+    def _look_at_all(
+        self, met: list[_Met], observation: Observation, now_ns: int, pause: Yield, failed: _Failures
+    ) -> tuple[list[Seen], list[TaskRecord], list[TaskRecord]]:
+        """Those whose edges are to be made anew, all that live, and those that hold something."""
+        lines, looks = self._lines, self._looks
+        lines.begin(self._shared.with_lines)
+        self._due = []
+        seen: list[Seen] = []
+        living: list[TaskRecord] = []
+        holding: list[TaskRecord] = []
+        putting_since_ns = now_ns
+        work = 0  # since the last pause: 1 for a task that waits as before, more for one that is read
+        for reference, record in met:
+            work += 1
+            if work >= _MET_AT_ONCE:
+                work = 0
+                pause()
+            task = reference()
+            if task is None:
+                continue
+            waits_as_before = False
+            if record.is_settled or (record.is_plain and (lines.first if record.matters else lines.rest) <= 0):
+                future = internals.waiter_of(task)
+                waits_as_before = (
+                    future is not None
+                    and record.future() is future  # pyright: ignore[reportOptionalCall]
+                    and not future.done()
+                    and task.cancelling() == record.cancel_requests
+                )
+            if not waits_as_before and task.done():
+                continue
+            record.last_look = looks
+            living.append(record)
+            if not waits_as_before:
+                work += _MET_AT_ONCE // _QUICK_AT_ONCE
+                try:
+                    if self._quick.read(task, record, now_ns):
+                        if record.puts_since_ns:
+                            putting_since_ns = min(putting_since_ns, record.puts_since_ns)
+                        continue
+                    work += _MET_AT_ONCE // _READ_AT_ONCE
+                    one = self._look_at(task, record, now_ns, pause)
+                except Exception as error:
+                    failed.add(error)
+                    self._goes_on(task, record, "unknown", now_ns)
+                    continue
+                if one is not None:
+                    seen.append(one)
+            if record.holds:
+                holding.append(record)
+            if record.puts_since_ns:
+                putting_since_ns = min(putting_since_ns, record.puts_since_ns)
+        self._putting_since_ns = putting_since_ns
+        if lines.first <= 0 or lines.rest <= 0:
+            observation.shed.append("source lines of some waiting tasks")
+        return seen, living, holding
+
+    def _show(
+        self, living: list[TaskRecord], touched: dict[str, tuple[Edge, ...]], observation: Observation, pause: Yield
+    ) -> None:
+        nodes, all_edges = observation.nodes, observation.edges
+        for number, record in enumerate(living):
+            if number % _SHOWN_AT_ONCE == 0:
+                pause()
+            edges = record.edges
+            if touched:
+                edges += touched.get(record.id, ())
+            if edges is not record.shown and edges != record.shown:
+                record.shown = edges
+            nodes[record.id] = record.node
+            all_edges[record.id] = record.shown
+        for number, resource in enumerate(self._resources.records()):
+            if number % _SHOWN_AT_ONCE == 0:
+                pause()
+            for node in resource.nodes:
+                nodes[node.id] = node
+            all_edges.update(resource.edges)
+
+    # --- one task -----------------------------------------------------------------------------------------------------
+
+    def _look_at(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, pause: Yield) -> Seen | None:
+        """Updates the task's record. Returns what its edges are to be made of, None where nothing has changed."""
+        future = internals.awaited_future(task)
+        requests = asyncio_cancellation.requests(task)
+        if future is None:
+            if len(self._due) < _DUE_MOST:
+                self._due.append(ref(task))
+            state = asyncio_tasks.state_of(task, internals.loop_of(task))
+            if record.future is not None or record.node.state != state or record.cancel_requests != requests:
+                record.steps += record.future is not None or record.node.state == "waiting"
+                record.cancel_requests = requests
+                self._goes_on(task, record, state, now_ns)
+            return None
+        same = record.future is not None and record.future() is future
+        if not same:
+            record.steps += 1
+            record.since_ns = now_ns
+            try:
+                record.future = ref(future)
+            except TypeError:
+                record.future = None  # never the same twice, so never part of a verdict
+        record.cancel_requests = requests
+        links = chain(task.get_coro())
+        waiting = self._classifier.classify(links, future)
+        managers = entered(links)
+        if internals.awaited_future(task) is not future:
+            self._goes_on(task, record, "runnable", now_ns)  # it ran on while it was being read: that wait is over
+            return None
+        record.holds = self._relations.take_in(links, managers, waiting, record.source, now_ns)
+        matters = waiting.operation.name in FIRST or bool(record.holds)
+        at_once = same or bool(record.holds) or waiting.operation.name.startswith(_OWN_RESOURCES)
+        with_lines = (same and record.has_lines) or (at_once and self._lines.grants(matters, bool(record.holds)))
+        self._lines.note(record, matters, with_lines)
+        record.is_plain = (
+            record.future is not None
+            and waiting.operation.name not in _SEVERAL
+            and internals.is_plain(task)
+            and internals.is_asyncio_future(future)
+        )
+        record.is_settled = record.is_plain and with_lines
+        record.puts_since_ns = record.since_ns if waiting.operation.name in PUTS else 0
+        if record.given:
+            asyncio_tasks.name_after(record, (link.code for link in links))
+        stack = asyncio_tasks.frames(links, with_lines)
+        deadline_ns = self._deadline(task, waiting, managers, future, now_ns, pause)
+        wait = asyncio_tasks.wait_of(waiting, links, stack, record.since_ns, deadline_ns)
+        before = record.node.wait
+        if before is not None and same and before.deadline_ns is not None and wait.deadline_ns is not None:
+            wait.deadline_ns = before.deadline_ns  # two clocks: the same timer must not seem to move
+        more = self._more(task, record, managers, now_ns)
+        node = asyncio_tasks.node_of(record, "waiting", wait, stack, more)
+        if node != record.node:
+            record.node = node
+        return Seen(record, waiting)
+
+    def _goes_on(self, task: asyncio.Task[Any], record: TaskRecord, state: str, now_ns: int) -> None:
+        """The task waits for nothing and what it holds cannot be read."""
+        record.future, record.edges, record.holds = None, (), ()
+        self._lines.note(record, False, False)
+        record.is_plain = record.is_settled = False
+        record.puts_since_ns = 0
+        more = self._more(task, record, [], now_ns)
+        record.node = asyncio_tasks.node_of(record, state, None, (), more)
+
+    def _more(
+        self, task: asyncio.Task[Any], record: TaskRecord, managers: list[Entered], now_ns: int
+    ) -> dict[str, AttributeValue]:
+        """All attributes of a task; those of a task that is being cancelled are its own."""
+        attributes = self._attributes.of(task, record, now_ns)
+        if record.cancel_requests > 0:
+            more: dict[str, AttributeValue] = {}
+            more[semconv.TASK_CANCEL_REQUESTS] = record.cancel_requests
+            asked_by = asyncio_cancellation.asked_by(task, managers, self._id_of)
+            if asked_by is None and self._libraries.anyio is not None and anyio_internals.is_cancelled(task):
+                asked_by = asyncio_cancellation.BY_SCOPE
+            if asked_by is not None:
+                more[semconv.TASK_CANCELLED_BY] = asked_by
+            attributes = attributes | more
+        return attributes
+
+    def _deadline(
+        self,
+        task: asyncio.Task[Any],
+        waiting: Waiting,
+        managers: list[Entered],
+        future: asyncio.Future[Any],
+        now_ns: int,
+        pause: Yield,
+    ) -> int | None:
+        """When a timer ends the wait, whatever else happens."""
+        loop = internals.loop_of(task)
+        scopes: tuple[type[object], ...] = ()
+        found: list[float | None] = [waiting.deadline]
+        if self._libraries.anyio is not None:
+            deadline, cancelled = anyio_internals.scope_deadline(task)
+            found += [deadline, loop.time() if cancelled else None]
+            scopes = (self._libraries.anyio.types.scope,)
+        found.append(earliest(managers, scopes))
+        if waiting.operation.name == "future":
+            found.append(self._loops.timer(loop, future, pause))
+        first = min((one for one in found if one is not None), default=None)
+        return None if first is None else now_ns + int((first - loop.time()) * 1e9)
+
+    def _met(
+        self,
+        task: asyncio.Task[Any],
+        reference: ref[asyncio.Task[Any]],
+        origin: TaskOrigin | None,
+        now_ns: int,
+    ) -> _Met:
+        """A task seen for the first time, with its record."""
+        known = self._tasks.table.get(id(task))
+        if known is not None and known[0]() is task:  # one that was among them twice
+            return known
+        created = now_ns if origin is None else origin.time_ns
+        kind = self._kinds.of(task.get_coro(), self._loops.number(internals.loop_of(task)))
+        node_id = self._ids.new(NodeKind.TASK, created)
+        record = asyncio_tasks.new_record(task, origin, node_id, created, kind, self._sites)
+        if record.sequence:
+            self._by_sequence[record.sequence] = record.id
+        return self._tasks.put_reference(id(task), reference, record)
+
+    def node_id(self, task: asyncio.Task[Any]) -> str | None:
+        """The node of a task that a look has met. On any thread."""
+        return self._id_of(task)
+
+    def loops(self) -> list[asyncio.AbstractEventLoop]:
+        """The event loops that tasks were met on. On the watcher's thread, as `due`."""
+        return self._loops.living()
+
+    def due(self) -> list[asyncio.Task[Any]]:
+        """The tasks that the last look found waiting for nothing; not all of them where there are many."""
+        return [task for reference in self._due if (task := reference()) is not None]
+
+    def _id_of(self, task: asyncio.Task[Any]) -> str | None:
+        record = self._tasks.get(task)
+        return None if record is None else record.id
+
+    def _touched(self, met: list[_Met], now_ns: int, pause: Yield) -> dict[str, tuple[Edge, ...]]:
+        """Who has a channel in his hands that somebody has been waiting to put into."""
+        if now_ns - self._putting_since_ns < _LONG_NS:
+            return {}
+        full = self._resources.full_channels()
+        return channel_users.touches(full, [reference for reference, _ in met], self._id_of, pause) if full else {}
+
+    def _bury(self, records: list[TaskRecord], observation: Observation, now_ns: int) -> None:
+        for record in records:
+            self._lines.note(record, False, False)
+            self._by_sequence.pop(record.sequence, None)
+            observation.ended.append(
+                EndedTask(record.name, record.source, record.sequence, record.created_ns, self._last_look_ns, now_ns)
+            )
+
+    def _for_foreign_loops(self, _module: object) -> None:
+        """uvloop was imported: its `create_task` is written in C."""
+        if self._undo and not self._foreign_loops:
+            self._foreign_loops = True
+            undo, refused = uvloop_front.install(self.recorder)
+            self._undo += undo
+            self._coverage += refused
+
+
+class _Failures:
+    """Tasks that could not be read in one look, by the type of the error."""
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}
+
+    def add(self, error: Exception) -> None:
+        name = type(error).__name__
+        self._counts[name] = self._counts.get(name, 0) + 1
+
+    def told(self) -> list[str]:
+        return [f"{count} tasks could not be read: {name}" for name, count in self._counts.items()]

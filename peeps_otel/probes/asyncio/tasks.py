@@ -1,0 +1,289 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One task as a node: its state, its chain of awaits, what it waits for, what it holds."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from types import CodeType, CoroutineType, FrameType, GeneratorType
+from typing import Any, NamedTuple
+from weakref import ref
+
+from ... import semconv
+from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wait
+from ..internals import asyncio_core as internals
+from ..internals.await_chain import Entered, Link
+from ..patches.recorder import ORIGIN, SINCE, TaskOrigin
+from ..source import application, source_text
+from .creation_sites import CreationSites
+from .waits import Waiting
+
+_EPOCH_2001_NS = 10**18
+_DEFAULT_NAME = re.compile(r"Task-\d+")
+
+
+class Holds(NamedTuple):
+    """A lock or permit that a task's stack shows, and where it was taken. `blocking`: of `threading`, by its address:
+    while it is held it cannot go. `by_block`: nobody but this task can leave the block."""
+
+    primitive: ref[Any] | None
+    source: str
+    blocking: int = 0
+    by_block: bool = True
+
+
+@dataclass(slots=True)
+class TaskRecord:
+    """What is known of one task between looks. Holds nothing of the task itself but a weak reference."""
+
+    id: str
+    name: str
+    created_ns: int
+    source: str
+    confidence: Confidence
+    sequence: int
+    parent: int
+    attributes: dict[str, AttributeValue]
+    node: Node
+    edges: tuple[Edge, ...] = ()
+    shown: tuple[Edge, ...] = ()  # these and the `touches` edges, as last observed
+    future: ref[Any] | None = None
+    steps: int = 0
+    has_lines: bool = False
+    matters: bool = False  # waits for what somebody may hold, or holds something: its lines go before those of others
+    is_plain: bool = False  # task and future are of asyncio's own types, and nothing but the future need be asked
+    is_settled: bool = False  # moreover all is known of its wait
+    since_ns: int = 0
+    holds: Sequence[Holds] = ()
+    cancel_requests: int = 0
+    last_look: int = 0
+    puts_since_ns: int = 0  # waits to put into a channel since then; 0: it does not
+    given: str = ""  # the name that asyncio gave, until a function of the application is seen to be called after it
+
+
+class TaskKind(NamedTuple):
+    """What the tasks of one coroutine function on one loop share. `of_library`: it is not the application's own."""
+
+    code: CodeType | None
+    qualname: str
+    of_library: bool
+    attributes: dict[str, AttributeValue]
+
+
+class TaskKinds:
+    """For the watcher thread only. Keeps code objects alive, a few thousand at most."""
+
+    def __init__(self) -> None:
+        self._known: dict[tuple[int, int], TaskKind] = {}
+
+    def of(self, coroutine: Any, loop_number: int) -> TaskKind:
+        code = coroutine_code(coroutine)
+        known = None if code is None else self._known.get((id(code), loop_number))
+        if known is not None:
+            return known
+        qualname = code.co_qualname if code is not None else type(coroutine).__name__
+        of_library = not (code is not None and application.is_application(code.co_filename))
+        attributes: dict[str, AttributeValue] = {semconv.TASK_COROUTINE: qualname, semconv.LOOP_ID: loop_number}
+        kind = TaskKind(code, qualname, of_library, attributes)
+        if code is not None:
+            if len(self._known) >= _KINDS_MOST:
+                self._known.clear()
+            self._known[id(code), loop_number] = kind
+        return kind
+
+
+_KINDS_MOST = 4096
+_NOT_LOOKED_AT = Node("", NodeKind.TASK, "", 0, "")
+
+
+def new_record(
+    task: asyncio.Task[Any],
+    origin: TaskOrigin | None,
+    node_id: str,
+    created_ns: int,
+    kind: TaskKind,
+    sites: CreationSites,
+) -> TaskRecord:
+    """The unchanging facts of a task. Its node is made by the look."""
+    given = task.get_name()
+    by_default = given.startswith("Task-") and _DEFAULT_NAME.fullmatch(given) is not None
+    code = kind.code
+    if origin is not None:
+        source = source_text.source_of(origin.code, origin.lasti)
+    else:
+        source = "unknown:0" if code is None else sites.of(code) or source_text.defined_at(code)
+    return TaskRecord(
+        node_id,
+        f"{kind.qualname} ({given})" if by_default else given,
+        created_ns,
+        source,
+        Confidence.INFERRED if origin is None else Confidence.EXACT,
+        0 if origin is None else origin.sequence,
+        0 if origin is None else origin.parent,
+        kind.attributes,
+        _NOT_LOOKED_AT,
+        given=given if by_default and kind.of_library else "",
+    )
+
+
+def learn_site(task: asyncio.Task[Any], origin: TaskOrigin, sites: CreationSites) -> None:
+    """Tells `sites` where this task was created."""
+    code = coroutine_code(task.get_coro())
+    if code is not None:
+        sites.learn(code, source_text.source_of(origin.code, origin.lasti))
+
+
+def coroutine_code(coroutine: Any) -> CodeType | None:
+    """The code of the outermost function of a task; None for an awaitable of another kind."""
+    if type(coroutine) is CoroutineType:
+        return coroutine.cr_code
+    return coroutine.gi_code if type(coroutine) is GeneratorType else None
+
+
+def name_after(record: TaskRecord, codes: Iterable[CodeType]) -> None:
+    """Names a task of a library after the first function of the application that it is seen in, once and for all:
+    `shop.pay (Task-69)` tells more than `RequestHandler._handle_request (Task-69)`."""
+    name = next((name for code in codes if (name := application_name(code))), "")
+    if name:
+        record.name = f"{name} ({record.given})"
+        record.given = ""
+
+
+def application_name(code: CodeType) -> str:
+    """`shop.pay` for a function of the application, else empty."""
+    if not application.is_application(code.co_filename):
+        return ""
+    module = os.path.basename(code.co_filename).removesuffix(".py")
+    return f"{module}.{code.co_qualname.rpartition('<locals>.')[2]}"
+
+
+def origin_of(task: asyncio.Task[Any]) -> TaskOrigin | None:
+    origin = getattr(task, ORIGIN, None)
+    return TaskOrigin(*origin) if type(origin) is tuple else None
+
+
+def frames(links: list[Link], with_lines: bool) -> tuple[Frame, ...]:
+    """A chain as a stack. `with_lines` makes frame objects, about half a kilobyte each until the coroutine ends."""
+    return _stack([_frame(link.code, link.frame if with_lines else None) for link in links])
+
+
+def frames_of(codes: Iterable[CodeType]) -> tuple[Frame, ...]:
+    """The same without lines."""
+    return _stack([_frame(code, None) for code in codes])
+
+
+_stacks: dict[tuple[int, ...], tuple[Frame, ...]] = {}
+_STACKS_MOST = 10_000
+
+
+def _stack(found: list[Frame]) -> tuple[Frame, ...]:
+    """One object for all tasks that stand in the same place. For the watcher thread only."""
+    key = tuple(map(id, found))
+    known = _stacks.get(key)
+    if known is None:
+        if len(_stacks) >= _STACKS_MOST:
+            _stacks.clear()
+        known = _stacks[key] = tuple(found)  # keeps the frames, hence their identities
+    return known
+
+
+_frames: dict[tuple[int, int], tuple[CodeType, Frame]] = {}
+_FRAMES_MOST = 10_000
+
+
+def _frame(code: CodeType, frame: FrameType | None) -> Frame:
+    """Many tasks stand in few places: one object for each. For the watcher thread only."""
+    key = (id(code), -1 if frame is None else frame.f_lasti)
+    known = _frames.get(key)
+    if known is None:
+        if len(_frames) >= _FRAMES_MOST:
+            _frames.clear()
+        line = None if frame is None else frame.f_lineno
+        known = _frames[key] = (code, Frame(code.co_qualname, code.co_filename, line))
+    return known[1]
+
+
+def wait_of(
+    waiting: Waiting, links: list[Link], stack: tuple[Frame, ...], first_seen_ns: int, deadline_ns: int | None
+) -> Wait:
+    """The wait of a suspended task."""
+    recorded = began(links[-1].referents) if links and SINCE in links[-1].code.co_varnames else None
+    exact = recorded is not None
+    return Wait(
+        operation=waiting.operation.name,
+        since_ns=first_seen_ns if recorded is None else recorded,
+        source=application.source(application.innermost(stack)),
+        needs=waiting.needs,
+        deadline_ns=deadline_ns,
+        exact=exact,
+    )
+
+
+def began(referents: list[Any]) -> int | None:
+    """When a wait in one of asyncio's rewritten functions began: the last of its locals, hence the last number that
+    the function refers to."""
+    numbers = [thing for thing in referents if type(thing) is int]
+    return numbers[-1] if numbers and numbers[-1] > _EPOCH_2001_NS else None
+
+
+def node_of(
+    record: TaskRecord,
+    state: str,
+    wait: Wait | None,
+    stack: tuple[Frame, ...],
+    attributes: dict[str, AttributeValue],
+) -> Node:
+    return Node(  # by position: there may be very many
+        record.id,
+        NodeKind.TASK,
+        record.name,
+        record.created_ns,
+        record.source,
+        record.confidence,
+        state,
+        None,
+        wait,
+        stack,
+        record.steps,
+        attributes,
+    )
+
+
+def entered_at(entered: Entered) -> tuple[str, str]:
+    """Name and `path:line` of the `with` item by which a manager was entered; the function's line where it is not
+    clear which item it was."""
+    code = entered.link.code
+    frame = entered.link.frame
+    line = code.co_firstlineno if frame is None else frame.f_lineno
+    items = source_text.with_items(code, line)
+    if 0 <= entered.position < len(items) and entered.total <= len(items):
+        item = items[entered.position]
+        return source_text.expression_name(item.text), f"{code.co_filename}:{item.line}"
+    return "", f"{code.co_filename}:{line}"
+
+
+def used_at(links: list[Link], is_own: Callable[[CodeType], bool]) -> tuple[str, str]:
+    """Name and `path:line` of the expression by which a task waits: for things whose creation was not recorded."""
+    entering = False
+    for link in reversed(links):
+        if is_own(link.code) or not application.is_application(link.code.co_filename):
+            entering = link.code.co_name == "__aenter__"
+            continue
+        frame = link.frame
+        if frame is None:
+            continue
+        if entering:
+            items = source_text.with_items(link.code, frame.f_lineno)
+            name = source_text.expression_name(items[-1].text) if items else ""
+        else:
+            name = source_text.awaited_name(link.code, frame.f_lasti)
+        return name, f"{link.code.co_filename}:{frame.f_lineno}"
+    return "", ""
+
+
+def state_of(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> str:
+    """`running` on its loop, or `runnable`: due for a step."""
+    return "running" if internals.running_task(loop) is task else "runnable"

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What all tasks that are suspended in the same functions have in common: their stack without lines, what they wait
+for, and whether one of them may be inside a block.
+
+Ten thousand tasks stand in a few dozen places. What follows from the place alone is found out once.
+"""
+
+from __future__ import annotations
+
+import dis
+from types import CodeType, CoroutineType
+from typing import Any
+
+from ...model import Frame
+from ..internals.asyncio_operations import Operation
+from ..patches.recorder import SINCE
+from ..source import application
+from . import tasks as asyncio_tasks
+from .waits import Classifier
+
+_SHAPES_MOST = 2000
+_DEPTH = 200
+_CODE_MOST = 20_000  # bytes of a function: more are not searched
+_SIMPLE = frozenset({"lock.acquire", "semaphore.acquire", "event.wait", "queue.get", "queue.put", "sleep"})
+_NAMES = ("BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL", "GET_AITER")
+_ENTERING = frozenset(dis.opmap[name] for name in _NAMES if name in dis.opmap)
+"""Instructions of which something may stay on the value stack that holds a lock."""
+
+
+class Shape:
+    """Of one chain of coroutine functions. `entering`: the places of those
+    that have a block, or iterate a generator. `recorded`: the
+    innermost writes down since when it waits. `source`: where they wait, without a line. `own`: the first function of
+    the application, as a task of a library is called after it; empty where there is none."""
+
+    __slots__ = ("codes", "entering", "operation", "own", "recorded", "source", "stack")
+
+    def __init__(self, codes: tuple[CodeType, ...], operation: Operation) -> None:
+        self.codes = codes
+        self.operation = operation
+        self.entering = tuple(place for place, code in enumerate(codes) if may_enter(code))
+        self.recorded = SINCE in codes[-1].co_varnames
+        self.stack: tuple[Frame, ...] = asyncio_tasks.frames_of(codes)
+        self.source = application.source(application.innermost(self.stack))
+        self.own = next((name for code in codes if (name := asyncio_tasks.application_name(code))), "")
+
+
+class Shapes:
+    """For the watcher thread only. Keeps code objects alive, at most those of a few thousand chains."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self._classifier = classifier
+        self._learned = 0
+        self._known: dict[tuple[int, ...], tuple[tuple[CodeType, ...], Shape | None]] = {}
+
+    def of(self, coroutine: Any) -> tuple[Shape, list[Any]] | None:
+        """The shape and the coroutines, outermost first. None for a chain that is not of coroutines alone, or whose
+        wait is none of those that can be told from the innermost function."""
+        codes: list[CodeType] = []
+        chain: list[Any] = []
+        while type(coroutine) is CoroutineType:
+            chain.append(coroutine)
+            codes.append(coroutine.cr_code)
+            coroutine = coroutine.cr_await
+        if not chain or type(coroutine).__name__ != "FutureIter" or len(codes) > _DEPTH:
+            return None
+        key = tuple(map(id, codes))
+        known = self._known.get(key)
+        if known is None or self._learned != self._classifier.learned:
+            known = self._new(key, tuple(codes))
+        shape = known[1]
+        return None if shape is None else (shape, chain)
+
+    def _new(self, key: tuple[int, ...], codes: tuple[CodeType, ...]) -> tuple[tuple[CodeType, ...], Shape | None]:
+        if self._learned != self._classifier.learned or len(self._known) >= _SHAPES_MOST:
+            self._known.clear()
+            self._learned = self._classifier.learned
+        operation = self._classifier.plain(codes)
+        simple = operation is not None and operation.name in _SIMPLE
+        known = self._known[key] = (codes, Shape(codes, operation) if operation is not None and simple else None)
+        return known
+
+
+def may_enter(code: CodeType) -> bool:
+    """Whether a function has a `with` or an `async for`."""
+    instructions = code.co_code
+    return len(instructions) > _CODE_MOST or not _ENTERING.isdisjoint(instructions[::2])

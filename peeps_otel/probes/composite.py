@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All probes of a process as one."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Sequence
+
+from .context import Shared
+from .probe import Observation, Probe, Yield
+
+_logger = logging.getLogger("peeps_otel")
+
+
+class Ensemble:
+    """Looks through one probe after the other; a later one sees what the earlier ones have found.
+
+    A probe that fails costs its own part of one look, which then says so. `install`, `uninstall`: any thread; the rest
+    as in `Probe`.
+    """
+
+    def __init__(self, probes: Sequence[Probe]) -> None:
+        self._probes = probes
+        self._complained: set[str] = set()
+        self.forget()
+
+    def install(self) -> None:
+        for probe in self._probes:
+            probe.install()
+
+    def uninstall(self) -> None:
+        for probe in reversed(self._probes):
+            probe.uninstall()
+
+    def forget(self) -> None:
+        """Starts all over, with new node ids: after a fork."""
+        self.shared = Shared()
+        for probe in self._probes:
+            probe.forget(self.shared)
+
+    def look(self, now_ns: int, pause: Yield = lambda: time.sleep(0)) -> Observation:
+        observation = Observation()
+        for probe in self._probes:
+            try:
+                probe.observe(observation, now_ns, pause)
+            except Exception as error:
+                observation.coverage.append(f"{probe.name}: not seen in this look: {type(error).__name__}")
+                if probe.name not in self._complained:
+                    self._complained.add(probe.name)
+                    _logger.warning("peeps: probe %s failed; the program is not affected", probe.name, exc_info=True)
+        return observation

@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The leak proof: tasks that wait for something which nothing that can still run is able to reach.
+
+On a copy of the process, which stands still, so that the answer holds for one instant. Where no copy can be made, in
+the process itself, in pieces and twice; the program goes on meanwhile, so that is no proof.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import sys
+import time
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any, NamedTuple, cast
+
+from ..asyncio.waits import Classifier
+from ..internals import asyncio_core as internals
+from . import waits as heap_waits
+from .reach import CHECKED_VERSIONS, Reach, reach
+
+_PACKAGE = "peeps_otel"
+_OBJECTS_MOST_IN_PROCESS = 200_000  # the longest single call holds the interpreter for about 20 ms then
+_TIMEOUT_S = 300.0
+
+
+class LostTask(NamedTuple):
+    """Addresses of a task and of what it is suspended on. `sure`: proven; otherwise some timer might end its wait, or
+    the program went on while it was looked at. `dying`: nobody holds the task itself either."""
+
+    task: int
+    future: int
+    sure: bool
+    dying: bool
+
+
+class LeakReport(NamedTuple):
+    """What a check brought. `not_run`: why there was none, empty where there was. `in_process`: no copy could be made,
+    and why; empty for a copy. Durations in nanoseconds; `pause_ns`: how long the program stood still while the copy was
+    made, None without a copy."""
+
+    lost: list[LostTask]
+    blocked: int = 0
+    objects: int = 0
+    duration_ns: int = 0
+    pause_ns: int | None = None
+    in_process: str = ""
+    not_run: str = ""
+
+
+def check(timeout_s: float = _TIMEOUT_S) -> LeakReport:
+    """Blocks until it is done: several seconds for a million objects. On any thread. Never raises."""
+    reason = _unfit()
+    if reason:
+        return LeakReport([], not_run=reason)
+    began = time.perf_counter_ns()
+    classifier = Classifier()
+    ours = _our_types()
+    try:
+        if sys.platform == "linux":
+            from . import fork as heap_fork
+
+            try:
+                answer, pause_ns = heap_fork.on_a_copy(lambda: _encoded(_analyse(classifier, ours, _never)), timeout_s)
+                report = _decoded(answer)._replace(pause_ns=pause_ns)
+            except heap_fork.CannotFork as reason:
+                report = _in_process(classifier, ours, timeout_s, str(reason))
+        else:
+            report = _in_process(classifier, ours, timeout_s, f"no copies are made on {sys.platform}")
+    except Exception as error:
+        report = LeakReport([], not_run=f"the check failed: {type(error).__name__}: {error}")
+    return report._replace(duration_ns=time.perf_counter_ns() - began)
+
+
+def _unfit() -> str:
+    if sys.implementation.name != "cpython" or sys.version_info[:2] not in CHECKED_VERSIONS:
+        version = f"{sys.implementation.name} {sys.version_info[0]}.{sys.version_info[1]}"
+        return f"the leak proof was not shown to be right on {version}"
+    if not getattr(sys, "_is_gil_enabled", lambda: True)():
+        return "the leak proof needs the global interpreter lock"
+    return ""
+
+
+def _never() -> None:
+    """On a copy nobody has to be let run."""
+
+
+def _analyse(classifier: Classifier, ours: set[type[Any]], pause: Callable[[], None]) -> LeakReport:
+    waits = heap_waits.blocked_tasks(classifier, pause)
+    found: Reach = reach(waits.blocked, ours, pause)
+    lost = [
+        LostTask(task.task, task.future, task.task in found.lost and task.task not in waits.doubtful, dying)
+        for task in waits.blocked
+        if (dying := task.task in found.dying) or task.task in found.lost
+    ]
+    return LeakReport(lost, len(waits.blocked), found.objects)
+
+
+def _in_process(classifier: Classifier, ours: set[type[Any]], timeout_s: float, reason: str) -> LeakReport:
+    """Twice, and only what is lost in the same wait both times, for the heap changes while it is walked."""
+    size = len(gc.get_objects())
+    if size > _OBJECTS_MOST_IN_PROCESS:
+        return LeakReport([], objects=size, not_run=f"{reason}, and {size:,} objects are too many to walk in process")
+    deadline = time.monotonic() + timeout_s
+
+    def pause() -> None:
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not done within {timeout_s:g} s")
+        time.sleep(0.0005)
+
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        first = _analyse(classifier, ours, pause)
+        second = _analyse(classifier, ours, pause) if first.lost else first
+    finally:
+        if was_enabled:
+            gc.enable()
+    before = {(one.task, one.future) for one in first.lost}
+    lost = [one._replace(sure=False) for one in second.lost if (one.task, one.future) in before]
+    return second._replace(lost=lost, in_process=reason)
+
+
+def _our_types() -> set[type[Any]]:
+    """The types of this package: what watches is nobody who could wake a task."""
+    found: set[type[Any]] = set()
+    for name, module in list(sys.modules.items()):
+        if type(module) is ModuleType and (name == _PACKAGE or name.startswith(f"{_PACKAGE}.")):
+            found.update(thing for thing in list(vars(module).values()) if type(thing) is type)
+    return {kind for kind in found if kind.__module__.partition(".")[0] == _PACKAGE}
+
+
+def _encoded(report: LeakReport) -> bytes:
+    return json.dumps([report.lost, report.blocked, report.objects]).encode()
+
+
+def _decoded(answer: bytes) -> LeakReport:
+    lost, blocked, objects = cast("tuple[list[tuple[int, int, bool, bool]], int, int]", json.loads(answer))
+    return LeakReport([LostTask(*one) for one in lost], blocked, objects)
+
+
+def lost_tasks(report: LeakReport) -> list[tuple[asyncio.Task[Any], LostTask]]:
+    """The tasks of a report that are still in the very same wait. By address: call it at once, and hold no task."""
+    by_address = {one.task: one for one in report.lost}
+    return [
+        (task, one)
+        for task in internals.live_tasks()
+        if (one := by_address.get(id(task))) is not None and is_lost(task, one)
+    ]
+
+
+def is_lost(task: asyncio.Task[Any], one: LostTask) -> bool:
+    """Whether a task has not gone on since a check found it."""
+    return id(internals.awaited_future(task)) == one.future

@@ -1,0 +1,119 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The blocked tasks of a process for the leak proof, and which of them a timer will end.
+
+A wait under a timer is no leak, however unreachable its future: `asyncio.timeout`, `wait_for`, AnyIO's cancel scopes,
+and a task that somebody asked the loop to cancel later. A timer also ends what the cancelled task takes with it: the
+tasks it awaits and the children of the task groups it is in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import gc
+from asyncio import taskgroups, timeouts
+from collections.abc import Callable
+from types import BuiltinMethodType, CellType, FunctionType, MethodType
+from typing import Any, NamedTuple, cast
+
+from ..asyncio.deadlines import earliest
+from ..asyncio.waits import Classifier
+from ..internals import asyncio_core as internals
+from ..internals import heap as scopes
+from ..internals.await_chain import chain, entered
+from .reach import Blocked
+
+_CHUNK = 20_000
+_REACHED_MOST = 500
+_TIMER_DEPTH = 12
+_ALOUD = (MethodType, BuiltinMethodType, FunctionType, CellType, tuple, functools.partial)
+"""What stands between a timer and the task it will cancel, where nothing else has to be decided first."""
+
+
+class Waits(NamedTuple):
+    """`doubtful`: addresses of tasks that some armed timer's callback could reach by way of the program's own objects:
+    it may end their wait or not."""
+
+    blocked: list[Blocked]
+    doubtful: set[int]
+
+
+def blocked_tasks(classifier: Classifier, pause: Callable[[], None]) -> Waits:
+    """Every task that is suspended on a future that is not done."""
+    found: dict[int, tuple[int, tuple[int, ...]]] = {}
+    bounded: set[int] = set()
+    below: dict[int, set[int]] = {}  # by task: the tasks that its cancellation cancels
+    for number, task in enumerate(internals.live_tasks()):
+        if number % 50 == 0:
+            pause()
+        future = internals.awaited_future(task)
+        if future is None:
+            continue
+        links = chain(task.get_coro())
+        waiting = classifier.classify(links, future)
+        managers = list(entered(links))
+        if waiting.deadline is not None or earliest(managers) is not None:
+            bounded.add(id(task))
+        children = {id(t) for t in waiting.targets if waiting.cancels and issubclass(type(t), asyncio.Task)}
+        for one in managers:
+            if issubclass(type(one.manager), taskgroups.TaskGroup):
+                children.update(map(id, internals.group_tasks(one.manager)))
+            children.update(map(id, scopes.tasks_of(one.manager)))
+        below[id(task)] = children
+        found[id(task)] = (id(future), tuple(id(link.suspended) for link in links))
+    timed, doubtful = _under_timers(pause)
+    work = [*bounded, *timed]
+    bounded |= timed
+    while work:
+        for child in below.get(work.pop(), ()):
+            if child not in bounded:
+                bounded.add(child)
+                work.append(child)
+    blocked = [Blocked(task, future, links, task in bounded) for task, (future, links) in found.items()]
+    return Waits(blocked, doubtful - bounded)
+
+
+def _under_timers(pause: Callable[[], None]) -> tuple[set[int], set[int]]:
+    """Tasks that an armed timer will cancel, and those that its callback might."""
+    surely: set[int] = set()
+    perhaps: set[int] = set()
+    kinds = scopes.scope_types()
+    objects: list[Any] = gc.get_objects()
+    for begin in range(0, len(objects), _CHUNK):
+        pause()
+        for thing in objects[begin : begin + _CHUNK]:
+            kind = cast("type[Any]", type(thing))
+            if kind is timeouts.Timeout:
+                task = scopes.timed_task(thing)
+                if task is not None:
+                    surely.add(id(task))
+            elif kind in kinds:
+                if scopes.is_armed(thing):
+                    surely.update(map(id, scopes.tasks_of(thing)))
+            elif scopes.is_timer_handle(kind) and internals.timer_deadline(thing) is not None:
+                _follow(thing, surely, perhaps)
+    return surely, perhaps
+
+
+def _follow(timer: object, surely: set[int], perhaps: set[int]) -> None:
+    """From a timer's callback and arguments to tasks."""
+    border = [(thing, True) for thing in gc.get_referents(timer) if not scopes.leads_everywhere(thing)]
+    seen: set[int] = set()
+    for _ in range(_TIMER_DEPTH):
+        following: list[tuple[Any, bool]] = []
+        for thing, aloud in border:
+            if id(thing) in seen or len(seen) > _REACHED_MOST:
+                continue
+            seen.add(id(thing))
+            if issubclass(type(thing), asyncio.Task):
+                (surely if aloud else perhaps).add(id(thing))
+                continue
+            if scopes.leads_everywhere(thing) or not gc.is_tracked(thing):
+                continue
+            aloud = aloud and type(thing) in _ALOUD
+            if type(thing) is FunctionType:
+                referents: list[Any] = [*(thing.__closure__ or ()), *(thing.__defaults__ or ())]
+            else:
+                referents = gc.get_referents(thing)
+            following += [(referent, aloud) for referent in referents]
+        border = following

@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What an event loop was told of and cannot act on: tasks destroyed before they were done, exceptions nobody looked at.
+
+`call_exception_handler` of asyncio's own loops is rewritten in place to say so here too, before the program's handler
+runs; nothing else about it changes. Called with a dying task in hand, possibly by the garbage collector on any thread:
+what is wanted is copied out at once, as code objects and text.
+"""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import sys
+import time
+from asyncio import base_events
+from collections import deque
+from types import CodeType, FunctionType, TracebackType
+from typing import Any, NamedTuple, cast
+
+from ... import semconv
+from ...model import AttributeValue, Confidence, Frame, Node, NodeKind
+from ..context import Shared
+from ..internals.await_chain import chain
+from ..probe import Observation, Yield
+from ..source import application, source_text
+from . import source_patch as rewrite
+from .recorder import ORIGIN
+
+DESTROYED = "destroyed_pending"
+UNRETRIEVED = "exception_never_retrieved"
+_MESSAGES = {
+    "Task was destroyed but it is pending!": DESTROYED,
+    "Task exception was never retrieved": UNRETRIEVED,
+    "Future exception was never retrieved": UNRETRIEVED,
+    "_GatheringFuture exception was never retrieved": UNRETRIEVED,
+}
+_WAITING_MOST = 1000
+_SITES_MOST = 256
+_REMEMBERED_NS = 600 * 1_000_000_000
+_DEPTH = 50
+_traceback_of = BaseException.__dict__["__traceback__"].__get__
+_NAME = "_peeps_complaint"
+
+
+class Complaint(NamedTuple):
+    """`stack`: code and line, outermost first, of the exception or of where the task was suspended. `made`: code and
+    instruction that created the task, where that was recorded."""
+
+    problem: str
+    message: str
+    name: str
+    exception: str
+    stack: tuple[tuple[CodeType, int | None], ...]
+    made: tuple[CodeType, int] | None
+    time_ns: int
+
+
+class LoopComplaints:
+    """A `Probe`: one `custom` node for each problem and place, with a count, until ten minutes after the last time. At
+    most 256 places."""
+
+    name = "complaints"
+
+    def __init__(self) -> None:
+        self._original: CodeType | None = None
+        self._installed: CodeType | None = None
+        self._coverage: list[str] = []
+        self._heard: deque[Complaint] = deque(maxlen=_WAITING_MOST)
+        self.forget(Shared())
+
+    def install(self) -> None:
+        if self._installed is not None:
+            return
+        function = cast("FunctionType", base_events.BaseEventLoop.call_exception_handler)
+        try:
+            code = rewrite.rewritten(function, [rewrite.Insert(_asks_for_handler, f"{_NAME}(context)", 1, before=True)])
+        except (rewrite.Mismatch, OSError, SyntaxError, StopIteration, AttributeError, TypeError) as reason:
+            self._coverage.append(f"destroyed tasks and unretrieved exceptions are not seen: {reason}")
+            return
+        setattr(base_events, _NAME, self.hear)  # stays: somebody may be in the rewritten function
+        self._original, self._installed = function.__code__, code
+        function.__code__ = code
+
+    def uninstall(self) -> None:
+        function = cast("FunctionType", base_events.BaseEventLoop.call_exception_handler)
+        if self._installed is not None and self._original is not None and function.__code__ is self._installed:
+            function.__code__ = self._original
+        self._original = self._installed = None
+        self._coverage = []
+
+    def forget(self, shared: Shared) -> None:
+        self._shared = shared
+        self._heard.clear()
+        self._nodes: dict[tuple[str, str, str], Node] = {}
+        self._beyond = 0
+
+    def hear(self, context: object) -> None:
+        """Called by the rewritten function, with what it was called with."""
+        try:
+            if type(context) is not dict:
+                return
+            facts = cast("dict[str, Any]", context)
+            message: object = facts.get("message")
+            problem = _MESSAGES.get(message) if type(message) is str else None
+            if problem is not None:
+                self._heard.append(_complaint(problem, cast("str", message), facts))
+        except Exception:
+            return
+
+    def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
+        observation.coverage += self._coverage
+        if self._installed is not None and "uvloop" in sys.modules:
+            observation.coverage.append("uvloop: destroyed tasks and unretrieved exceptions are not seen")
+        while self._heard:
+            self._count(self._heard.popleft())
+        if self._beyond:
+            observation.coverage.append(f"{self._beyond} destroyed tasks or exceptions at further places")
+        for key, node in list(self._nodes.items()):
+            if now_ns - int(node.attributes[semconv.PROBLEM_LAST]) > _REMEMBERED_NS:
+                del self._nodes[key]
+            else:
+                observation.nodes[node.id] = node
+
+    def _count(self, complaint: Complaint) -> None:
+        stack = tuple(Frame(code.co_qualname, code.co_filename, line) for code, line in complaint.stack)
+        frame = application.innermost(stack)
+        place = application.source(frame)
+        if frame is not None and frame.line is None:  # its coroutine was collected before it
+            place = source_text.defined_at(complaint.stack[stack.index(frame)][0])
+        made = "" if complaint.made is None else source_text.source_of(*complaint.made)
+        key = (complaint.problem, made or place, place)
+        before = self._nodes.get(key)
+        if before is None and len(self._nodes) >= _SITES_MOST:
+            self._beyond += 1
+            return
+        count = 1 if before is None else int(before.attributes[semconv.PROBLEM_COUNT]) + 1
+        attributes: dict[str, AttributeValue] = {
+            semconv.PROBLEM: complaint.problem,
+            semconv.PROBLEM_COUNT: count,
+            semconv.PROBLEM_MESSAGE: complaint.message,
+            semconv.PROBLEM_LAST: complaint.time_ns,
+        }
+        if complaint.exception:
+            attributes[semconv.PROBLEM_EXCEPTION] = complaint.exception
+        self._nodes[key] = Node(
+            id=self._shared.ids.new(NodeKind.CUSTOM, complaint.time_ns) if before is None else before.id,
+            kind=NodeKind.CUSTOM,
+            name=complaint.name,
+            created_at=complaint.time_ns if before is None else before.created_at,
+            source=made or place or "unknown:0",
+            confidence=Confidence.EXACT if made else Confidence.INFERRED,
+            stack=stack,
+            attributes=attributes,
+        )
+
+
+def _asks_for_handler(statement: ast.stmt) -> bool:
+    """`if self._exception_handler is None:`"""
+    return isinstance(statement, ast.If) and any(
+        isinstance(part, ast.Attribute) and part.attr == "_exception_handler" for part in ast.walk(statement.test)
+    )
+
+
+def _complaint(problem: str, message: str, facts: dict[str, Any]) -> Complaint:
+    future: Any = facts.get("task", facts.get("future"))
+    stack: list[tuple[CodeType, int | None]] = []
+    name, exception, made = type(future).__name__, "", None
+    if issubclass(type(future), asyncio.Task):
+        links = chain(future.get_coro())
+        name = links[0].code.co_qualname if links else future.get_name()
+        origin: object = getattr(future, ORIGIN, None)
+        if type(origin) is tuple:
+            made = cast("tuple[CodeType, int]", cast("tuple[Any, ...]", origin)[1:3])
+        if problem == DESTROYED:
+            stack = [(link.code, None if link.frame is None else link.frame.f_lineno) for link in links[:_DEPTH]]
+    failure: object = facts.get("exception")
+    if issubclass(type(failure), BaseException):
+        kind = type(failure)
+        exception = f"{kind.__module__}.{kind.__qualname__}"
+        step: TracebackType | None = _traceback_of(failure)
+        while step is not None and len(stack) < _DEPTH:
+            stack.append((step.tb_frame.f_code, step.tb_lineno))
+            step = step.tb_next
+        if stack and name in ("Task", ""):
+            name = stack[0][0].co_qualname
+    return Complaint(problem, message, name, exception, tuple(stack), made, time.time_ns())

@@ -1,0 +1,266 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What cannot be read later, written down where it happens.
+
+These functions are called from the rewritten functions of asyncio (`asyncio_rewrites`), on the threads of the watched
+program. They take no lock, keep no object of the program alive (facts about an object are attributes of that object;
+the ring holds weak references) and never raise.
+
+What an operation costs to record is more than it may cost a program that does nothing else: an attribute on a C task
+alone is a tenth of the life of a task that makes one step. So details are written down within an `Allowance`: a program
+that creates a thousand tasks a second has them all recorded, one that creates a hundred thousand pays for a few
+thousand of them, and the rest is inferred.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+from itertools import count
+from types import CodeType, FrameType
+from typing import Any, NamedTuple, cast
+from weakref import ref
+
+from ..internals import asyncio_core as internals
+
+ORIGIN = "_peeps_origin"
+OWNER = "_peeps_owner"
+HOLDERS = "_peeps_holders"
+SINCE = "_peeps_since"  # a local variable of a suspended function, not an attribute
+
+_getframe = sys._getframe  # pyright: ignore[reportPrivateUsage]
+_now = time.time_ns
+
+
+class TaskOrigin(NamedTuple):
+    """Where, when and by whom a task was created. `parent` is the sequence number of the task that created it, or 0:
+    a reference would keep a whole chain of ancestors alive."""
+
+    sequence: int
+    code: CodeType
+    lasti: int
+    parent: int
+    time_ns: int
+
+
+class Origin(NamedTuple):
+    """Where and when a lock, semaphore or queue was made. `initial`: the permits a semaphore began with."""
+
+    code: CodeType
+    lasti: int
+    time_ns: int
+    initial: int | None
+
+
+class Holding(NamedTuple):
+    """Who took a lock or permit by a bare `acquire()`, and within the allowance where and when."""
+
+    task: ref[asyncio.Task[Any]]
+    code: CodeType | None = None
+    lasti: int = 0
+    time_ns: int = 0
+
+
+class Waker(NamedTuple):
+    """What ended a wait: where a lock was released, an item put, an event set. `task` is empty outside of tasks."""
+
+    task: str
+    code: CodeType
+    lasti: int
+
+
+class LongWait(NamedTuple):
+    """A wait that ended and was long enough to be told. `waker`: None where it was not recorded."""
+
+    resource: ref[Any]
+    task_name: str
+    task_sequence: int
+    began_ns: int
+    ended_ns: int
+    code: CodeType
+    lasti: int
+    span_context: object
+    waker: Waker | None
+
+
+class Allowance:
+    """How many more of a kind may be written down: at most `burst` at once, `per_second` in the long run.
+
+    `left` has one entry for each; the rewritten functions test it and take one off, which is all that an operation
+    beyond the allowance costs. `refill` is for one thread, the watcher's; without it nothing more is recorded.
+    """
+
+    def __init__(self, burst: int, per_second: int) -> None:
+        self.left: list[None] = [None] * burst
+        self._burst = burst
+        self._per_second = per_second
+        self._refilled_ns = 0
+
+    def refill(self, now_ns: int) -> None:
+        """`now_ns`: any one clock."""
+        passed_ns, self._refilled_ns = now_ns - self._refilled_ns, now_ns
+        more = min(self._burst - len(self.left), max(passed_ns, 0) * self._per_second // 1_000_000_000)
+        self.left += [None] * more
+
+
+class Recorder:
+    """The facts that rewritten functions hand over. One per process.
+
+    What happens often is written down by statements of the rewritten functions themselves (`asyncio_rewrites`), as
+    plain tuples that `Origin` and `Holding` give names to when they are read.
+
+    `long_wait_ns` may be changed at any time. `span_context` gives the trace context of the calling task; the export
+    layer sets it. `long_waits` is read with `popleft` by the watcher thread.
+    """
+
+    def __init__(self, long_wait_ns: int) -> None:
+        self.long_wait_ns = long_wait_ns
+        self.long_waits: deque[LongWait] = deque(maxlen=4096)
+        self.span_context: Callable[[], object] = lambda: None
+        self.created = _creator()
+        """The origin of a task that is being created, two frames below the code that asked for it."""
+        self.tasks = Allowance(10_000, 2_000)
+        self.resources = Allowance(10_000, 1_000)
+        self.holders = Allowance(2_000, 500)
+        self.wakers = Allowance(1_000, 500)
+        self.refilled: list[Callable[[], None]] = []
+
+    def refill(self, now_ns: int) -> None:
+        """Called at each look. Where nobody looks, nothing is written down before long."""
+        for allowance in (self.tasks, self.resources, self.holders, self.wakers):
+            allowance.refill(now_ns)
+        for call in list(self.refilled):
+            call()
+
+    def took_lock(self, lock: Any) -> None:
+        """A bare `acquire()` of a lock succeeded while several loops, or none, run a task."""
+        task = _current_task()
+        if task is not None:
+            lock._peeps_owner = ref(task)
+
+    def took_permit(self, semaphore: Any) -> None:
+        """A bare `acquire()` of a semaphore succeeded."""
+        try:
+            task = _current_task()
+            if task is None:
+                return
+            holding: object = ref(task)
+            if self.holders.left:
+                self.holders.left.pop()
+                frame = _getframe(2)
+                holding = (holding, frame.f_code, frame.f_lasti, _now())
+            holders = semaphore._peeps_holders
+            if holders is None:
+                semaphore._peeps_holders = [holding]
+            else:
+                holders.append(holding)
+        except Exception:
+            return
+
+    def gave_permit(self, semaphore: Any) -> None:
+        """A permit came back: the releasing task's own, else the oldest that was taken by a bare `acquire()`.
+
+        What a task holds by `async with` is seen on its stack, so nothing is taken off for a permit that comes back
+        from there, unless the same task holds one by a bare `acquire()` as well: then too little is known, not too
+        much.
+        """
+        try:
+            holders: list[Any] = semaphore._peeps_holders
+            task = _current_task()
+            if task is not None and _holder(holders[-1]) is task:
+                holders.pop()
+            elif not _within_exit(_getframe(2)):
+                mine = [position for position, holding in enumerate(holders) if _holder(holding) is task]
+                del holders[mine[-1] if mine else 0]
+        except Exception:
+            return
+
+    def woke(self, primitive: Any) -> None:
+        """Somebody's wait for `primitive` is being ended by the caller of the calling function."""
+        try:
+            self.wakers.left.pop()
+            frame = _outside(_getframe(2))
+            task = _current_task()
+            primitive._peeps_waker = ("" if task is None else task.get_name(), frame.f_code, frame.f_lasti)
+        except Exception:
+            return
+
+    def waited(self, primitive: Any, began_ns: int) -> None:
+        """A wait ended well; called only where it took at least `long_wait_ns`."""
+        try:
+            frame = _outside(_getframe(2))
+            waker = primitive._peeps_waker
+            task = asyncio.current_task()
+            origin = getattr(task, ORIGIN, None)
+            self.long_waits.append(
+                LongWait(
+                    ref(primitive),
+                    "" if task is None else task.get_name(),
+                    0 if origin is None else origin[0],
+                    began_ns,
+                    _now(),
+                    frame.f_code,
+                    frame.f_lasti,
+                    self.span_context(),
+                    None if waker is None else Waker(*waker),
+                )
+            )
+        except Exception:
+            return
+
+
+_running = internals.current_tasks()
+
+
+def _current_task() -> asyncio.Task[Any] | None:
+    """None outside of a running loop, where a release or a `put_nowait` is legal too."""
+    try:
+        if not internals.CURRENT_TASK_IN_C:  # asking which loop is running costs a system call then
+            (task,) = cast("Mapping[object, asyncio.Task[Any]]", _running).values()
+            return task
+    except ValueError:
+        pass  # several loops run a task, or none does
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+def _holder(holding: Any) -> object:
+    task: Any = cast("tuple[Any, ...]", holding)[0] if type(holding) is tuple else holding
+    return task()
+
+
+def _creator() -> Callable[[asyncio.AbstractEventLoop], tuple[int, CodeType, int, int, int]]:
+    """What runs for every recorded task: a closure, for its names are found faster than attributes."""
+    caller, now, following = internals.caller_of_creation(), _now, count(1).__next__
+    current_task = internals.current_task_reader()
+
+    def created(loop: asyncio.AbstractEventLoop) -> tuple[int, CodeType, int, int, int]:
+        frame = caller()
+        current: Any = current_task(loop)
+        try:
+            parent: int = current._peeps_origin[0]
+        except AttributeError:
+            parent = 0
+        return following(), frame.f_code, frame.f_lasti, parent, now()
+
+    return created
+
+
+def _outside(frame: FrameType) -> FrameType:
+    """The nearest frame that is not asyncio's own."""
+    while id(frame.f_globals) in internals.INTERNAL_GLOBALS and frame.f_back is not None:
+        frame = frame.f_back
+    return frame
+
+
+def _within_exit(frame: FrameType) -> bool:
+    """Whether a release comes from `async with`, whose permits are read off the stack instead."""
+    while id(frame.f_globals) in internals.INTERNAL_GLOBALS and frame.f_back is not None:
+        if frame.f_code.co_name == "__aexit__":
+            return True
+        frame = frame.f_back
+    return False

@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What one look at the process brings, and what a probe is."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from ..model import Edge, Node
+
+if TYPE_CHECKING:
+    from .context import Shared
+
+Yield = Callable[[], None]
+"""Called now and then during a look so that the program's threads may run."""
+
+
+class EndedTask(NamedTuple):
+    """A task that was there at the look before. It ended at some time between the two looks."""
+
+    name: str
+    source: str
+    sequence: int
+    created_ns: int
+    last_seen_ns: int
+    ended_before_ns: int
+
+
+@dataclass(slots=True)
+class Observation:
+    """Everything there is at one look. Nodes and edge tuples that have not changed are the same objects as before."""
+
+    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
+    edges: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
+    ended: list[EndedTask] = field(default_factory=list[EndedTask])
+    coverage: list[str] = field(default_factory=list[str])
+    shed: list[str] = field(default_factory=list[str])
+
+
+class Probe(Protocol):
+    """Sees one runtime feature.
+
+    `install` and `uninstall` from any thread, both idempotent; `forget` from the fork hook; `observe` from one thread
+    at a time (the watcher's). Nothing of the program is kept alive between two looks.
+    """
+
+    name: str
+
+    def install(self) -> None: ...
+
+    def uninstall(self) -> None: ...
+
+    def forget(self, shared: Shared) -> None:
+        """Starts all over, with new node ids: after a fork."""
+        ...
+
+    def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
+        """Adds its nodes and edges to what the probes before it have seen."""
+        ...

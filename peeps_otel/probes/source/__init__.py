@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whose code a line is, and what it says."""
