@@ -18,17 +18,17 @@ from .config import Config, read
 from .export import otel_names
 from .export.dashboard import add_exporters
 from .export.events import Events
-from .export.link import Link
+from .export.exporters import Exporters
 from .export.metrics import Metrics
-from .export.outlet import Outlet
 from .export.request import ATTENTION, LEAKS, Request
+from .export.snapshot_exporter import SnapshotExporter
 from .export.spans import Spans, current_span_context
 from .probes.asyncio.probe import AsyncioProbe
-from .probes.composite import Ensemble
+from .probes.composite import CompositeProbe
 from .probes.patches.lock_order import LockOrderRecorder
-from .probes.patches.loop_errors import LoopComplaints
+from .probes.patches.loop_errors import LoopErrors
 from .probes.patches.recorder import Recorder
-from .probes.patches.step_timer import ExactSteps
+from .probes.patches.step_timer import StepTimer
 from .probes.threads.probe import ThreadProbe
 from .watchdog.announcement import announcement
 from .watchdog.guard import Watchdog
@@ -53,10 +53,10 @@ class Agent:
         asyncio_probe = AsyncioProbe(self._recorder)
         watched_from_outside = config.dashboard is not None and config.watchdog
         self.watchdog = Watchdog(self._announcement) if watched_from_outside else None
-        asyncio_probes = [asyncio_probe, LoopComplaints()] if config.probe_asyncio else []
+        asyncio_probes = [asyncio_probe, LoopErrors()] if config.probe_asyncio else []
         thread_probes = [ThreadProbe()] if config.probe_threads else []
-        exact_steps = [ExactSteps()] if config.diagnostics else []
-        self.probes = Ensemble(
+        exact_steps = [StepTimer()] if config.diagnostics else []
+        self.probes = CompositeProbe(
             [*asyncio_probes, *exact_steps, *thread_probes, *([self.watchdog] if self.watchdog else [])]
         )
         self.leaks = LeakCheck(asyncio_probe.node_id, config.leaks_every_s)
@@ -67,10 +67,12 @@ class Agent:
         if tracers is not None:
             self._recorder.span_context = current_span_context
         spans = None if tracers is None else Spans(tracers, config.span_task_ms * 1_000_000)
-        self.outlet = Outlet(
+        self.outlet = Exporters(
             link=None
             if config.dashboard is None
-            else Link(config.dashboard, _resource(), self._request_key_frame, config.protocol_trace, self._asked),
+            else SnapshotExporter(
+                config.dashboard, _resource(), self._request_key_frame, config.protocol_trace, self._asked
+            ),
             events=None if loggers is None else Events(loggers, config.nodes, config.snapshots),
             spans=spans,
             metrics=None

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..model import Finding, FindingKind, Level, Link, NodeKind, finding_id
+from ..model import EvidenceStep, Finding, FindingKind, Level, NodeKind, finding_id
 from . import evidence, wording
 from .frames import place
-from .reduction import Condition, behind, cores, shortest_cycle
+from .reduction import Requirement, behind, cores, shortest_cycle
 from .wait_graph import WAITERS, WaitGraph
 
 _BESIDE_MOST = 20
@@ -24,7 +24,7 @@ class Break(NamedTuple):
 
 
 def find(
-    graph: WaitGraph, conditions: Mapping[str, Condition], stuck: set[str], level: Level, known: set[str]
+    graph: WaitGraph, conditions: Mapping[str, Requirement], stuck: set[str], level: Level, known: set[str]
 ) -> list[Finding]:
     """The rings within `stuck` that touch nothing in `known` (nodes a surer level has already explained).
 
@@ -72,9 +72,9 @@ def _rank(graph: WaitGraph, node: str) -> tuple[int, str, str]:
     return (0 if since_ns is None else since_ns, graph.nodes[node].name, node)
 
 
-def _beside(graph: WaitGraph, core: list[str], cycle: list[str]) -> list[Link]:
+def _beside(graph: WaitGraph, core: list[str], cycle: list[str]) -> list[EvidenceStep]:
     """Those who hold something of the ring beside the one who is told in it: all of them would have to fail."""
-    found: list[Link] = []
+    found: list[EvidenceStep] = []
     for resource in cycle:
         others = [h for h in graph.holders.get(resource, ()) if h in core and h not in cycle]
         for holder in sorted(others, key=lambda node: _rank(graph, node))[: _BESIDE_MOST - len(found)]:
@@ -88,7 +88,7 @@ def _somebody(graph: WaitGraph, resource: str, core: list[str]) -> str | None:
     return next((h for h in graph.holders.get(resource, ()) if h in core and graph.nodes[h].kind in WAITERS), None)
 
 
-def ring_links(graph: WaitGraph, cycle: list[str]) -> list[Link]:
+def ring_links(graph: WaitGraph, cycle: list[str]) -> list[EvidenceStep]:
     """One link per task or thread of the ring: it, what it waits for, who has that.
 
     Begins with the one that has waited longest for a resource, which tells more than who awaits whom.
@@ -97,7 +97,7 @@ def ring_links(graph: WaitGraph, cycle: list[str]) -> list[Link]:
     for_resources = [i for i in waiters if graph.nodes[cycle[(i + 1) % len(cycle)]].kind not in WAITERS]
     first = min(for_resources or waiters, key=lambda i: (graph.since_of(cycle[i]) or 0, graph.nodes[cycle[i]].name))
     ring = cycle[first:] + cycle[:first]
-    links: list[Link] = []
+    links: list[EvidenceStep] = []
     for position, node in enumerate(ring):
         if graph.nodes[node].kind not in WAITERS:
             continue
@@ -107,7 +107,7 @@ def ring_links(graph: WaitGraph, cycle: list[str]) -> list[Link]:
     return links
 
 
-def title(graph: WaitGraph, ring: list[Link], beside: list[Link]) -> str:
+def title(graph: WaitGraph, ring: list[EvidenceStep], beside: list[EvidenceStep]) -> str:
     """`a waits for Lock x, held by b, which waits for Lock y, held by a`. `beside`: who else holds these."""
     if len(ring) == 1 and beside and ring[0].holder is not None:
         step = ring[0]
@@ -144,7 +144,7 @@ def _had(graph: WaitGraph, resource: str, holder: str, owner: str) -> str:
             return f"held by {owner}"
 
 
-def _break_first(graph: WaitGraph, links: list[Link]) -> Break:
+def _break_first(graph: WaitGraph, links: list[EvidenceStep]) -> Break:
     """The member that has held its part of the ring for the shortest time: the least work is lost. Of equals a task: a
     thread cannot be cancelled."""
     held = [step for step in links if step.hold_since_ns is not None and graph.nodes[step.resource].kind in _LOCKS]
@@ -169,7 +169,7 @@ def _break_first(graph: WaitGraph, links: list[Link]) -> Break:
     return Break(text, opened.wait_source or place(graph.nodes[opened.waiter]))
 
 
-def _advice(graph: WaitGraph, links: list[Link], kind: FindingKind) -> str:
+def _advice(graph: WaitGraph, links: list[EvidenceStep], kind: FindingKind) -> str:
     if kind is FindingKind.CHANNEL_FULL:
         return "Take from the channel in a task of its own, or await the producer only after draining it."
     threads = [step for step in links if graph.nodes[step.waiter].kind is NodeKind.THREAD]
@@ -202,7 +202,7 @@ def _advice(graph: WaitGraph, links: list[Link], kind: FindingKind) -> str:
     return "Only cancelling one of these tasks can release the ring."
 
 
-def _is_queued(graph: WaitGraph, step: Link) -> bool:
+def _is_queued(graph: WaitGraph, step: EvidenceStep) -> bool:
     return (
         graph.nodes[step.resource].kind is NodeKind.FUTURE
         and step.holder is not None

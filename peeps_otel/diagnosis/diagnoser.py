@@ -8,11 +8,11 @@ from typing import Protocol
 
 from ..model import Finding, Graph, Level, NodeKind
 from . import deadlock, never_ends, starvation
-from .reduction import Condition, cores, residue
-from .rules import Case, Rules
-from .sites import WaitMemory
+from .reduction import Requirement, cores, residue
+from .rules import RuleContext, Rules
 from .thresholds import Thresholds
 from .wait_graph import WaitGraph, no_pause
+from .wait_history import WaitHistory
 
 _ORDER = list(Level)
 
@@ -44,14 +44,14 @@ class Diagnoser:
     def __init__(
         self,
         thresholds: Thresholds | None = None,
-        residue: Callable[[Mapping[str, Condition]], set[str]] = residue,
+        residue: Callable[[Mapping[str, Requirement]], set[str]] = residue,
         suspects: Suspects = suspects,
     ) -> None:
         """`residue`, `suspects`: other ways to the same answers, for who has some that are faster on large graphs."""
         self._residue = residue
         self._suspects = suspects
         self._thresholds = thresholds or Thresholds()
-        self._memory = WaitMemory()
+        self._memory = WaitHistory()
         self._rules = Rules(self._thresholds)
         self.unconfirmed = False
         """After a `look`: whether the next one might confirm something, so that it is worth coming soon."""
@@ -71,13 +71,13 @@ class Diagnoser:
     def look_at(
         self, waits: WaitGraph, changed: Set[str] | None, now_ns: int, pause: Callable[[], None] = no_pause
     ) -> list[Finding]:
-        """The same for who has the indexes already; leaves `unconfirmed` alone. `changed`: see `WaitMemory.settle`."""
+        """The same for who has the indexes already; leaves `unconfirmed` alone. `changed`: see `WaitHistory.settle`."""
         waits.settled = self._memory.settle(waits, now_ns, self._thresholds.settle_ns, changed)
         pause()
         known: set[str] = set()
         findings = self._by_reduction(waits, now_ns, known, pause)
-        case = Case(waits, now_ns, self._thresholds, known, self._is_long(waits, now_ns), self._memory)
-        findings += self._rules.find(case, pause)
+        context = RuleContext(waits, now_ns, self._thresholds, known, self._is_long(waits, now_ns), self._memory)
+        findings += self._rules.find(context, pause)
         return sorted(findings, key=lambda f: (_ORDER.index(f.level), -len(f.blocked), f.since_ns, f.id))
 
     def _is_unconfirmed(self, waits: WaitGraph, findings: list[Finding], now_ns: int) -> bool:

@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from ..model import Link, NodeKind, Site
+from ..model import EvidenceStep, NodeKind, Site
 from . import wording
 from .wait_graph import WAITERS, WaitGraph
 
 
-def link(graph: WaitGraph, waiter: str, resource: str, holder: str | None) -> Link:
+def link(graph: WaitGraph, waiter: str, resource: str, holder: str | None) -> EvidenceStep:
     """One step of the evidence with its sentence."""
     node = graph.nodes[waiter]
     wait, target = node.wait, graph.nodes.get(resource)
@@ -35,7 +35,7 @@ def link(graph: WaitGraph, waiter: str, resource: str, holder: str | None) -> Li
     since_ns = graph.since_of(waiter)
     if since_ns is None:
         since_ns = graph.since_of(resource) or 0
-    return Link(
+    return EvidenceStep(
         waiter=waiter,
         resource=resource,
         holder=holder,

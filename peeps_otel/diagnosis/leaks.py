@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from ..model import Finding, FindingKind, Graph, Level, Link, finding_id
+from ..model import EvidenceStep, Finding, FindingKind, Graph, Level, finding_id
 from . import wording
 from .wait_graph import WaitGraph
 
@@ -111,11 +111,13 @@ def _title(waits: WaitGraph, tasks: list[str], dying: bool) -> str:
     return f"{len(tasks)} tasks wait for ever at {place}: {name} {what}; {end}"
 
 
-def _link(waits: WaitGraph, task: str) -> Link:
+def _link(waits: WaitGraph, task: str) -> EvidenceStep:
     wait = waits.wait_of(task)
     resource = next((target for target in waits.targets.get(task, ()) if target in waits.nodes), task)
     text = f"{wording.label(waits.nodes[task])} {_what(waits, task)} at {wording.short(wait.source)}"
-    return Link(waiter=task, resource=resource, holder=None, since_ns=wait.since_ns, text=text, wait_source=wait.source)
+    return EvidenceStep(
+        waiter=task, resource=resource, holder=None, since_ns=wait.since_ns, text=text, wait_source=wait.source
+    )
 
 
 def _advice(waits: WaitGraph, task: str, dying: bool) -> str:

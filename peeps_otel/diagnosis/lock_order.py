@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ..model import Finding, FindingKind, Level, Link, finding_id
+from ..model import EvidenceStep, Finding, FindingKind, Level, finding_id
 from .wording import short
 
 _CIRCLE_MOST = 6
@@ -165,12 +165,12 @@ def _title(circle: list[Order], names: list[str]) -> str:
     return "order risk: " + ", but ".join(steps)
 
 
-def _link(step: Order) -> Link:
+def _link(step: Order) -> EvidenceStep:
     stack = " > ".join(step.stack)
     text = f"{step.who_label} had {step.first.label}"
     text += f", taken at {short(step.first.site)}," if step.first.site else ""
     text += f" and asked for {step.then.label} at {short(step.then.site)}"
-    return Link(
+    return EvidenceStep(
         waiter=step.who,
         resource=step.then.node or step.who,
         holder=None,

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from ..model import Finding, FindingKind, Level, NodeKind, finding_id
 from . import evidence, wording
-from .reduction import Condition, behind
+from .reduction import Requirement, behind
 from .wait_graph import WAITERS, WaitGraph
 
 
 def find(
-    graph: WaitGraph, conditions: Mapping[str, Condition], stuck: set[str], level: Level, known: set[str]
+    graph: WaitGraph, conditions: Mapping[str, Requirement], stuck: set[str], level: Level, known: set[str]
 ) -> list[Finding]:
     """One finding per thing of a closed set of providers that has none.
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 _SWEEP_WHILE_LEFT = 0.7
 
 
-class Condition(NamedTuple):
+class Requirement(NamedTuple):
     """A node that is not live by itself: `k` of `providers` must become live first, and `thread` too where it is given.
 
     More than there are providers: never. `thread`: a task makes no step while the thread of its event loop is stuck.
@@ -30,7 +30,7 @@ class Condition(NamedTuple):
         return self.providers if self.thread is None else (*self.providers, self.thread)
 
 
-def residue(conditions: Mapping[str, Condition]) -> set[str]:
+def residue(conditions: Mapping[str, Requirement]) -> set[str]:
     """The nodes of `conditions` that can never become live. A provider without a condition is live.
 
     Linear in nodes and edges. Nearly everything is live after one sweep or two, which allocate nothing; what resists is
@@ -39,7 +39,7 @@ def residue(conditions: Mapping[str, Condition]) -> set[str]:
     stuck = set(conditions)
     remaining = list(conditions.items())
     while remaining:
-        left: list[tuple[str, Condition]] = []
+        left: list[tuple[str, Requirement]] = []
         for item in remaining:
             node, (k, providers, thread) = item
             if thread is None or thread not in stuck:
@@ -59,7 +59,7 @@ def residue(conditions: Mapping[str, Condition]) -> set[str]:
     return stuck
 
 
-def _count_down(remaining: list[tuple[str, Condition]], stuck: set[str]) -> set[str]:
+def _count_down(remaining: list[tuple[str, Requirement]], stuck: set[str]) -> set[str]:
     """The same by counters: each edge is looked at once, however long the chains are."""
     missing: dict[str, int] = {}
     dependents: dict[str, list[str]] = {}
@@ -95,7 +95,7 @@ def _count_down(remaining: list[tuple[str, Condition]], stuck: set[str]) -> set[
     return stuck
 
 
-def components(nodes: set[str], conditions: Mapping[str, Condition]) -> list[list[str]]:
+def components(nodes: set[str], conditions: Mapping[str, Requirement]) -> list[list[str]]:
     """Strongly connected components of `nodes`, each after those it points to (Tarjan 1972, without recursion)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
@@ -139,7 +139,7 @@ def components(nodes: set[str], conditions: Mapping[str, Condition]) -> list[lis
     return found
 
 
-def cores(nodes: set[str], conditions: Mapping[str, Condition]) -> list[list[str]]:
+def cores(nodes: set[str], conditions: Mapping[str, Requirement]) -> list[list[str]]:
     """The components of a residue that no edge leaves within it: the deadlocks. The rest waits behind them."""
     result: list[list[str]] = []
     for component in components(nodes, conditions):
@@ -150,7 +150,7 @@ def cores(nodes: set[str], conditions: Mapping[str, Condition]) -> list[list[str
     return result
 
 
-def shortest_cycle(core: Sequence[str], conditions: Mapping[str, Condition]) -> list[str]:
+def shortest_cycle(core: Sequence[str], conditions: Mapping[str, Requirement]) -> list[str]:
     """A shortest ring within a strongly connected core. Breadth first; of equals the one whose nodes come earlier in
     `core`, with which it begins."""
     rank = {node: number for number, node in enumerate(core)}
@@ -180,7 +180,7 @@ def shortest_cycle(core: Sequence[str], conditions: Mapping[str, Condition]) -> 
     return best
 
 
-def behind(core: set[str], nodes: set[str], conditions: Mapping[str, Condition]) -> set[str]:
+def behind(core: set[str], nodes: set[str], conditions: Mapping[str, Requirement]) -> set[str]:
     """The members of the residue `nodes` outside `core` whose waits lead into it."""
     dependents: dict[str, list[str]] = {}
     for node in nodes:

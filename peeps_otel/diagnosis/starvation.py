@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..model import Finding, FindingKind, Level, Link, NodeKind, finding_id
+from ..model import EvidenceStep, Finding, FindingKind, Level, NodeKind, finding_id
 from . import evidence, wording
 from .frames import place
-from .reduction import Condition, behind
+from .reduction import Requirement, behind
 from .wait_graph import BOUNDED, WaitGraph
 
 _KINDS = {
@@ -20,7 +20,7 @@ _KINDS = {
 
 def find(
     graph: WaitGraph,
-    conditions: Mapping[str, Condition],
+    conditions: Mapping[str, Requirement],
     stuck: set[str],
     level: Level,
     known: set[str],
@@ -46,7 +46,7 @@ def find(
 
 
 def _leads_on(
-    graph: WaitGraph, holders: list[str], stuck: set[str], resource: str, conditions: Mapping[str, Condition]
+    graph: WaitGraph, holders: list[str], stuck: set[str], resource: str, conditions: Mapping[str, Requirement]
 ) -> bool:
     """Whether the chain of waits from the holders reaches another stuck bounded resource."""
     seen, work = {resource}, list(holders)
@@ -63,7 +63,7 @@ def _leads_on(
 
 def _finding(
     graph: WaitGraph,
-    conditions: Mapping[str, Condition],
+    conditions: Mapping[str, Requirement],
     stuck: set[str],
     level: Level,
     resource: str,
@@ -92,7 +92,7 @@ def _finding(
     )
 
 
-def _title(graph: WaitGraph, waiter: str, resource: str, holders: list[str], links: list[Link]) -> str:
+def _title(graph: WaitGraph, waiter: str, resource: str, holders: list[str], links: list[EvidenceStep]) -> str:
     title = f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource)}"
     if graph.nodes[resource].kind is NodeKind.TX:
         if not holders:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
-from .reduction import Condition
+from .reduction import Requirement
 
 WAITERS = frozenset({NodeKind.TASK, NodeKind.THREAD})
 BOUNDED = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.TX})
@@ -56,7 +56,7 @@ def no_pause() -> None:
 class OfResource(NamedTuple):
     """The condition of a resource. `when_old`: only once its oldest wait is old; younger, it is live."""
 
-    condition: Condition
+    condition: Requirement
     when_old: bool = False
 
 
@@ -162,7 +162,7 @@ class WaitGraph:
 
     def conditions(
         self, level: Level, now_ns: int, old_ns: int, within: Set[str] | None = None
-    ) -> dict[str, Condition]:
+    ) -> dict[str, Requirement]:
         """The nodes that are not live by themselves, as seen at `level`.
 
         PROVEN: only closed sets of providers can be exhausted. LIKELY: estimated ones too, and a full channel once all
@@ -171,7 +171,7 @@ class WaitGraph:
         tasks of a loop whose thread is stuck: no timer of theirs fires before it comes back. `within`: all others are
         live.
         """
-        found: dict[str, Condition] = {}
+        found: dict[str, Requirement] = {}
         thread_of: dict[str, str] = {}
         for thread in self.stuck_threads():
             thread_of.update(dict.fromkeys(self.tasks_of(thread), thread))
@@ -185,7 +185,7 @@ class WaitGraph:
             if node is None or node.wait is None or node.state == IDLE:
                 continue
             early = proven and node.wait.operation in _ENDED_EARLY
-            found[waiter] = Condition(1 if early else node.wait.needs, targets, thread_of.get(waiter))
+            found[waiter] = Requirement(1 if early else node.wait.needs, targets, thread_of.get(waiter))
             work = targets
             while work:
                 further: list[str] = []
@@ -200,10 +200,10 @@ class WaitGraph:
                 work = further
         for task, thread in thread_of.items():
             if task not in found and (within is None or task in within):
-                found[task] = Condition(0, (), thread)
+                found[task] = Requirement(0, (), thread)
         return found
 
-    def _resource(self, resource: Node, level: Level, now_ns: int, old_ns: int) -> Condition | None:
+    def _resource(self, resource: Node, level: Level, now_ns: int, old_ns: int) -> Requirement | None:
         found = self.of_resource(resource, level)
         if found is None or (found.when_old and now_ns - self.oldest_wait(resource.id) < old_ns):
             return None
@@ -217,18 +217,18 @@ class WaitGraph:
             if closed:
                 # Closed and nobody there: the reference is gone, nobody can end it any more. A lock without a holder
                 # is free.
-                return OfResource(Condition(1, holders)) if holders or resource.kind is NodeKind.FUTURE else None
+                return OfResource(Requirement(1, holders)) if holders or resource.kind is NodeKind.FUTURE else None
             if level is Level.SUSPECT and not holders and _is_taken(resource):
-                return OfResource(Condition(1, ()), when_old=True)
+                return OfResource(Requirement(1, ()), when_old=True)
             if level is Level.PROVEN or (resource.providers is Providers.OPEN and resource.kind in _ANYBODY):
                 return None
-            return OfResource(Condition(1, holders)) if holders else None
+            return OfResource(Requirement(1, holders)) if holders else None
         if resource.kind in (NodeKind.REQUEST, NodeKind.RESPONSE):
             answers = self.answers.get(resource.id, [])
             sure = closed or level is not Level.PROVEN
-            return OfResource(Condition(1, answers)) if answers and sure else None
+            return OfResource(Requirement(1, answers)) if answers and sure else None
         if resource.kind in _OWN and closed:
-            return OfResource(Condition(1, self.holders.get(resource.id, [])))
+            return OfResource(Requirement(1, self.holders.get(resource.id, [])))
         if level is Level.PROVEN:
             return None
         if resource.kind is NodeKind.TX:
@@ -236,9 +236,9 @@ class WaitGraph:
                 return None
             waiting = set(self.waiters.get(resource.id, ()))
             takers = [user for user in self.users.get(resource.id, ()) if user not in waiting]
-            return OfResource(Condition(1, takers)) if takers or level is Level.SUSPECT else None
+            return OfResource(Requirement(1, takers)) if takers or level is Level.SUSPECT else None
         if level is Level.SUSPECT and resource.kind in _OWN:
-            return OfResource(Condition(1, ()), when_old=True)
+            return OfResource(Requirement(1, ()), when_old=True)
         return None
 
     # --- all nodes ----------------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from .log_suppression import quiet
 from .otel_names import BatchLogRecordProcessor, LoggerProvider
-from .quiet import quiet
 
 # Shutting down waits for the export in progress, and that is the user's Ctrl-C: one second, not the default ten.
 _TIMEOUT_S = 1.0

@@ -14,7 +14,7 @@ from ..model import Confidence, Edge, Finding, Frame, Level, Node, NodeKind, Sna
 from ..model.wire import Encoder
 from ..probes.source import application
 from ..version import __version__
-from ..watcher.sink import Look
+from ..watcher.interfaces import CycleResult
 from ..watcher.stalls import Stall
 from .otel_names import LoggerProvider, SeverityNumber, empty_context
 
@@ -50,7 +50,7 @@ class Events:
         self._waiting.clear()
         self._encoder = None if self._encoder is None else Encoder()
 
-    def take(self, look: Look) -> None:
+    def take(self, look: CycleResult) -> None:
         snapshot = look.snapshot
         if self._encoder is not None:
             self._snapshot(self._encoder, snapshot)
@@ -70,7 +70,7 @@ class Events:
         for node_id in gone:
             self._gone(self._told.pop(node_id), snapshot)
 
-    def _keep_waiting(self, look: Look) -> None:
+    def _keep_waiting(self, look: CycleResult) -> None:
         if look.snapshot.sequence == 1:  # a new stream: all that there is counts as changed
             self._waiting.clear()
         for _, node in look.difference.changed:
@@ -81,7 +81,7 @@ class Events:
         for node in look.difference.gone:
             self._waiting.pop(node.id, None)
 
-    def _due(self, look: Look) -> list[Node]:
+    def _due(self, look: CycleResult) -> list[Node]:
         """The nodes to tell of: new ones, and told ones that have changed."""
         nodes = look.observation.nodes
         if self._nodes == "all":
@@ -241,7 +241,7 @@ def _members(finding: Finding) -> list[str]:
     return [*finding.core, *linked]
 
 
-def _waits_long(node: Node, look: Look) -> bool:
+def _waits_long(node: Node, look: CycleResult) -> bool:
     return node.wait is not None and look.snapshot.time_ns - node.wait.since_ns >= _LONG_NS
 
 

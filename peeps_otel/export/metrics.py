@@ -18,7 +18,7 @@ from .. import semconv
 from ..model import Edge, EdgeKind, Node, NodeKind
 from ..probes.source import source_text
 from ..version import __version__
-from ..watcher.sink import Look, Upkeep
+from ..watcher.interfaces import CycleResult, WatcherStats
 
 _RECORDS_MOST = 200  # of each histogram per look: 10 us each
 _SITES_MOST = 500
@@ -105,7 +105,7 @@ class Metrics:
         self._findings: Counter[tuple[str, str]] = Counter()
         self._lags: dict[str, int] = {}
         self._stalled_ns: Counter[str] = Counter()
-        self._upkeep = Upkeep()
+        self._upkeep = WatcherStats()
         self._dropped = 0
         self._sites: set[str] = set()
 
@@ -117,7 +117,7 @@ class Metrics:
         self._executors: dict[str, Node] = {}
         self._held: dict[str, tuple[Edge, ...]] = {}
 
-    def take(self, look: Look) -> None:
+    def take(self, look: CycleResult) -> None:
         if look.snapshot.sequence == 1:  # a new stream: all that there is counts as new
             self._count_anew()
         for before, after in look.difference.changed:
@@ -154,7 +154,7 @@ class Metrics:
 
     # --- histograms ---------------------------------------------------------------------------------------------------
 
-    def _record_waits(self, look: Look) -> None:
+    def _record_waits(self, look: CycleResult) -> None:
         for wait in look.long_waits[:_RECORDS_MOST]:
             primitive = wait.resource()
             attributes = {semconv.SOURCE: self._site(source_text.source_of(wait.code, wait.lasti))}
@@ -162,7 +162,7 @@ class Metrics:
                 attributes[semconv.RESOURCE_TYPE] = f"asyncio.{type(primitive).__name__}"
             self._waits.record(max(0, wait.ended_ns - wait.began_ns) / 1e9, attributes)
 
-    def _record_holds(self, look: Look) -> None:
+    def _record_holds(self, look: CycleResult) -> None:
         """A hold has ended where its edge is gone: between the look before and this one."""
         recorded = 0
         touched = [node.id for _, node in look.difference.changed] + [node.id for node in look.difference.gone]

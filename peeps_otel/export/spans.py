@@ -19,7 +19,7 @@ from ..probes.patches.recorder import ORIGIN, LongWait
 from ..probes.probe import EndedTask
 from ..probes.source import source_text
 from ..version import __version__
-from ..watcher.sink import Look
+from ..watcher.interfaces import CycleResult
 from .otel_names import InstrumentationScope, pipeline_of
 
 _MOST = 500  # per look
@@ -42,7 +42,7 @@ class Spans:
         """After a fork: the parent's counts are not ours."""
         self.dropped.update(dict.fromkeys(self.dropped, 0))
 
-    def take(self, look: Look) -> None:
+    def take(self, look: CycleResult) -> None:
         long_tasks = [t for t in look.ended if self._task_ns and t.last_seen_ns - t.created_ns >= self._task_ns]
         for task in long_tasks[:_MOST]:
             self._task(task)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The words of the whole system: nodes, edges, snapshots, findings. Depends on nothing else of ours."""
 
-from .finding import Finding, FindingKind, Level, Link, Site, finding_id
+from .finding import EvidenceStep, Finding, FindingKind, Level, Site, finding_id
 from .graph import (
     AttributeValue,
     Confidence,
@@ -21,12 +21,12 @@ __all__ = [
     "Confidence",
     "Edge",
     "EdgeKind",
+    "EvidenceStep",
     "Finding",
     "FindingKind",
     "Frame",
     "Graph",
     "Level",
-    "Link",
     "Node",
     "NodeKind",
     "Providers",

@@ -55,7 +55,7 @@ class FindingKind(StrEnum):
 
 
 @dataclass(slots=True)
-class Link:
+class EvidenceStep:
     """One step of the evidence: `waiter` waits for `resource`, which `holder` would have to give.
 
     Ids of nodes; `holder` is None where nobody is known. `text` says the same in plain words. `holder_doing`: what the
@@ -102,7 +102,7 @@ class Finding:
     core: list[str]
     cycle: list[str] = field(default_factory=list[str])
     blocked: list[str] = field(default_factory=list[str])
-    evidence: list[Link] = field(default_factory=list[Link])
+    evidence: list[EvidenceStep] = field(default_factory=list[EvidenceStep])
     advice: str = ""
     blocked_sites: list[Site] = field(default_factory=list[Site])
     break_first: str = ""

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any, cast
 
-from .finding import Finding, FindingKind, Level, Link, Site
+from .finding import EvidenceStep, Finding, FindingKind, Level, Site
 from .graph import Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Providers, Wait
 
 Json = dict[str, Any]
@@ -102,7 +102,7 @@ def finding_from_json(data: Json) -> Finding:
         core=list(data["core"]),
         cycle=list(data["cycle"]),
         blocked=list(data["blocked"]),
-        evidence=[Link(**link) for link in data["evidence"]],
+        evidence=[EvidenceStep(**link) for link in data["evidence"]],
         advice=data["advice"],
         blocked_sites=[Site(**site) for site in data.get("blocked_sites", ())],
         break_first=data.get("break_first", ""),

@@ -7,13 +7,13 @@ import logging
 import time
 from collections.abc import Sequence
 
-from .context import Shared
+from .context import ProbeContext
 from .probe import Observation, Probe, Yield
 
 _logger = logging.getLogger("peeps_otel")
 
 
-class Ensemble:
+class CompositeProbe:
     """Looks through one probe after the other; a later one sees what the earlier ones have found.
 
     A probe that fails costs its own part of one look, which then says so. `install`, `uninstall`: any thread; the rest
@@ -35,9 +35,9 @@ class Ensemble:
 
     def forget(self) -> None:
         """Starts all over, with new node ids: after a fork."""
-        self.shared = Shared()
+        self.context = ProbeContext()
         for probe in self._probes:
-            probe.forget(self.shared)
+            probe.forget(self.context)
 
     def look(self, now_ns: int, pause: Yield = lambda: time.sleep(0)) -> Observation:
         observation = Observation()

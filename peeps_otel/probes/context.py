@@ -25,7 +25,7 @@ def _no_task(_task: Any) -> None:
     return None
 
 
-class Shared:
+class ProbeContext:
     """For the watcher thread only. One per process; a forked child gets a new one."""
 
     def __init__(self) -> None:

@@ -11,7 +11,7 @@ from .asyncio.waits import Classifier
 from .internals import anyio_core as anyio_internals
 
 
-class Libraries:
+class LibraryRegistry:
     """For the watcher thread only."""
 
     def __init__(self) -> None:

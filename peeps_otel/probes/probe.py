@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 from ..model import Edge, Node
 
 if TYPE_CHECKING:
-    from .context import Shared
+    from .context import ProbeContext
 
 Yield = Callable[[], None]
 """Called now and then during a look so that the program's threads may run."""
@@ -51,7 +51,7 @@ class Probe(Protocol):
 
     def uninstall(self) -> None: ...
 
-    def forget(self, shared: Shared) -> None:
+    def forget(self, context: ProbeContext) -> None:
         """Starts all over, with new node ids: after a fork."""
         ...
 

@@ -57,7 +57,7 @@ class Watchdog:
         if post is not None:
             post.stop()
 
-    def forget(self, shared: object) -> None:
+    def forget(self, context: object) -> None:
         """After a fork: a child that lives for a while gets a sidecar of its own; the parent's is not asked."""
         post, self._post = self._post, None
         if post is not None:

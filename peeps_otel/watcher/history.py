@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Frame, Node, NodeKind
-from ..probes.context import Shared
+from ..probes.context import ProbeContext
 from ..probes.internals import asyncio_core as asyncio_internals
 from ..probes.patches import step_timer as exact_steps
 from ..probes.probe import Observation
@@ -45,7 +45,7 @@ class History:
     """For the watcher thread only."""
 
     def __init__(self, sampler: Sampler, tasks: TaskView, exact: bool = False) -> None:
-        """`exact`: steps are timed (`ExactSteps`), so samples need not be asked for their lengths."""
+        """`exact`: steps are timed (`StepTimer`), so samples need not be asked for their lengths."""
         self._sampler = sampler
         self._tasks = tasks
         self._exact = exact
@@ -55,7 +55,7 @@ class History:
         self._overlay = Overlay()
         self._threads: dict[str, Node] = {}
 
-    def write(self, observation: Observation, shared: Shared, now_ns: int) -> None:
+    def write(self, observation: Observation, context: ProbeContext, now_ns: int) -> None:
         """Lays what is known over the nodes of a look. `now_ns`: Unix time."""
         clock_ns = time.monotonic_ns()
         tasks: _Known = {}
@@ -76,7 +76,7 @@ class History:
             self._timed(tasks)
         for watch in self._sampler.watches.values():
             if watch.stalled_for(clock_ns) and watch.ident is not None:
-                self._stalled(watch, watch.ident, tasks, observation, shared, now_ns)
+                self._stalled(watch, watch.ident, tasks, observation, context, now_ns)
         for node_id, (facts, stack, state) in tasks.items():
             self._overlay.lay(observation, node_id, facts, stack, state)
         self._overlay.done()
@@ -107,7 +107,7 @@ class History:
         ident: int,
         tasks: _Known,
         observation: Observation,
-        shared: Shared,
+        context: ProbeContext,
         now_ns: int,
     ) -> None:
         dominant = watch.dominant()
@@ -119,9 +119,9 @@ class History:
             # A step that lasts is one number that does not change: its longest is told when it is over.
             facts = {k: v for k, v in tasks.get(node_id, ({}, (), None))[0].items() if k in _STABLE}
             facts[semconv.TASK_STEP_SINCE] = watch.since_ns
-            facts[semconv.TASK_THREAD] = shared.thread(ident, now_ns)  # of uvloop, nobody else may know it
+            facts[semconv.TASK_THREAD] = context.thread(ident, now_ns)  # of uvloop, nobody else may know it
             tasks[node_id] = (facts, watch.own_stack(dominant), "running")
-        thread_id = shared.thread(ident, now_ns)
+        thread_id = context.thread(ident, now_ns)
         if thread_id not in observation.nodes:
             observation.nodes[thread_id] = self._thread(thread_id, watch, dominant.frames(), now_ns)
         self._overlay.lay(observation, thread_id, {semconv.LOOP_STALLED_SINCE: watch.since_ns}, dominant.frames(), None)

@@ -31,7 +31,7 @@ class _Lost(NamedTuple):
 
 
 class LeakCheck:
-    """A `Rule`: tells of the tasks that the last check found lost, as long as they stay in the same wait.
+    """A `WatcherRule`: tells of the tasks that the last check found lost, as long as they stay in the same wait.
 
     `node_id`: the node of a task. `every_s`: how often to check unasked, 0: never. `check` and `request` from any
     thread, the rest on the watcher's.

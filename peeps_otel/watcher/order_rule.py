@@ -26,7 +26,7 @@ _logger = logging.getLogger("peeps_otel")
 
 
 class OrderRule:
-    """A `Rule`. `recorded`: takes what the exact mode has written down since the last call."""
+    """A `WatcherRule`. `recorded`: takes what the exact mode has written down since the last call."""
 
     def __init__(
         self, suppressed: list[Suppression] | None = None, recorded: Callable[[], Iterable[Asked]] = lambda: ()

@@ -65,7 +65,7 @@ class Sampler:
         self.samples += 1
         running = loop_internals.running_tasks(self._living_loops())
         if running:
-            self._meet([loop for loop, _ in running])
+            self._discover_tasks([loop for loop, _ in running])
         moved = self._clocks()
         if moved:
             self._read(moved, running, elapsed_ns)
@@ -90,12 +90,12 @@ class Sampler:
 
     def meet_loops(self) -> None:
         """Takes in the loops that the probes have met; once per look is enough."""
-        self._meet(self._loops())
+        self._discover_tasks(self._loops())
 
     def _living_loops(self) -> list[asyncio.AbstractEventLoop]:
         return [loop for watch in self.watches.values() if (loop := watch.loop()) is not None]
 
-    def _meet(self, loops: Iterable[asyncio.AbstractEventLoop]) -> None:
+    def _discover_tasks(self, loops: Iterable[asyncio.AbstractEventLoop]) -> None:
         for loop in loops:
             watch = self.watches.get(id(loop))
             if watch is None or watch.loop() is not loop:

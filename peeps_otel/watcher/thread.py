@@ -13,16 +13,15 @@ import time
 
 from ..diagnosis import Diagnoser, Thresholds
 from ..model import Finding
-from ..probes.composite import Ensemble
+from ..probes.composite import CompositeProbe
 from ..probes.patches.recorder import LongWait, Recorder
 from .assembly import Assembler
 from .governor import Detail, Governor
 from .history import History, TaskView, lags
-from .ledger import Ledger
+from .interfaces import CycleResult, LookConsumer, WatcherRule, WatcherStats
+from .open_findings import OpenFindings
 from .profile import Profile
-from .rule import Rule
 from .sampler import Sampler
-from .sink import Look, Sink, Upkeep
 from .waits import Waits
 
 THREAD_NAME = "peeps-watcher"
@@ -41,9 +40,9 @@ class Watcher:
 
     def __init__(
         self,
-        probes: Ensemble,
+        probes: CompositeProbe,
         recorder: Recorder,
-        sink: Sink,
+        sink: LookConsumer,
         *,
         interval_ns: int,
         key_frame_ns: int,
@@ -64,7 +63,7 @@ class Watcher:
         self._assembler = Assembler(key_frame_ns, self._pause)
         self._sampler = Sampler(tasks.loops) if tasks is not None else None
         self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
-        self.rules: list[Rule] = []
+        self.rules: list[WatcherRule] = []
         """Diagnoses of their own, asked after each look. To be filled before `start`."""
         self._complained = False
         self._cpu_before_ns = 0  # of threads of ours that have ended
@@ -75,7 +74,7 @@ class Watcher:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._thread: threading.Thread | None = None
-        self._ledger = Ledger()
+        self._ledger = OpenFindings()
         self._diagnoser = Diagnoser(self._thresholds)
         self._waits = Waits()
         self.governor = Governor(
@@ -201,11 +200,11 @@ class Watcher:
         cpu_ns, began_ns = time.thread_time_ns(), time.perf_counter_ns()
         now_ns = time.time_ns()
         governor, detail = self.governor, self.governor.detail
-        self._probes.shared.with_lines = detail < Detail.NO_STACKS
+        self._probes.context.with_lines = detail < Detail.NO_STACKS
         observation = self._probes.look(now_ns, self._pause)
         if self._history is not None:
             try:
-                self._history.write(observation, self._probes.shared, now_ns)
+                self._history.write(observation, self._probes.context, now_ns)
             except Exception:
                 observation.coverage.append("samples: not in this look")
                 self._complain()
@@ -227,7 +226,7 @@ class Watcher:
         watches = [] if self._sampler is None else list(self._sampler.watches.values())
         stalls = [] if self._sampler is None else self._sampler.take_stalls()
         self._sink.take(
-            Look(
+            CycleResult(
                 observation,
                 snapshot,
                 findings,
@@ -254,9 +253,9 @@ class Watcher:
             time.monotonic_ns(), self.cpu_ns + spent.cpu_ns, spent.sent, look_ns, per_sample_ns, key_frame
         )
 
-    def _upkeep(self) -> Upkeep:
+    def _upkeep(self) -> WatcherStats:
         governor, spent = self.governor, self._sink.spent()
-        return Upkeep(
+        return WatcherStats(
             cpu_ns=self.cpu_ns + spent.cpu_ns,
             sent=spent.sent,
             interval_ns=governor.interval_ns,

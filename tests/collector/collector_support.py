@@ -25,11 +25,11 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from peeps_otel.model import (
     Edge,
     EdgeKind,
+    EvidenceStep,
     Finding,
     FindingKind,
     Frame,
     Level,
-    Link,
     Node,
     NodeKind,
     Providers,
@@ -192,8 +192,8 @@ class Deadlock:
             cycle=[self.a, self.cache, self.b, self.db],
             blocked=[self.tail],
             evidence=[
-                Link(self.a, self.cache, self.b, since, "worker-a waits", "app.py:31", since, "app.py:45"),
-                Link(self.b, self.db, self.a, since, "worker-b waits", "app.py:47", since, "app.py:29"),
+                EvidenceStep(self.a, self.cache, self.b, since, "worker-a waits", "app.py:31", since, "app.py:45"),
+                EvidenceStep(self.b, self.db, self.a, since, "worker-b waits", "app.py:47", since, "app.py:29"),
             ],
             advice="take the two locks in the same order everywhere",
         )

@@ -9,20 +9,20 @@ import pytest
 
 from peeps_collector.graph import reduction
 from peeps_collector.graph.reduction import residue_of_many
-from peeps_otel.diagnosis.reduction import Condition, residue
+from peeps_otel.diagnosis.reduction import Requirement, residue
 
 
-def _random(size: int, seed: int, threads: int) -> dict[str, Condition]:
+def _random(size: int, seed: int, threads: int) -> dict[str, Requirement]:
     """Up to four providers each; about half of the graphs leave something stuck."""
     chance = random.Random(seed)
     names = [f"n{number}" for number in range(size)]
-    found: dict[str, Condition] = {}
+    found: dict[str, Requirement] = {}
     for name in names:
         if chance.random() < 0.97:
             providers = chance.sample(names, min(size, chance.randint(0, 4)))
             k = chance.randint(1, max(1, len(providers)))
             thread = names[chance.randrange(threads)] if threads and chance.random() < 0.3 else None
-            found[name] = Condition(k if providers or chance.random() < 0.02 else 0, providers, thread)
+            found[name] = Requirement(k if providers or chance.random() < 0.02 else 0, providers, thread)
     return found
 
 
@@ -56,6 +56,6 @@ def test_nothing() -> None:
 
 def test_a_long_chain_is_linear() -> None:
     size = 200_000
-    chain = {str(n): Condition(1, (str(n + 1),)) for n in range(size)}
+    chain = {str(n): Requirement(1, (str(n + 1),)) for n in range(size)}
     assert residue_of_many(chain) == set()
-    assert len(residue_of_many(chain | {str(size): Condition(1, ())})) == size + 1
+    assert len(residue_of_many(chain | {str(size): Requirement(1, ())})) == size + 1

@@ -7,7 +7,7 @@ import pytest
 from world import SECOND, START, World, brief, diagnose
 
 from peeps_otel.diagnosis import Diagnoser
-from peeps_otel.model import Edge, EdgeKind, FindingKind, Level, Link, NodeKind, Providers, finding_id
+from peeps_otel.model import Edge, EdgeKind, EvidenceStep, FindingKind, Level, NodeKind, Providers, finding_id
 
 
 def _two_locks(providers: Providers = Providers.CLOSED) -> World:
@@ -41,7 +41,7 @@ def test_two_locks_in_full() -> None:
     assert finding.look_at == "/srv/shop/app/work.py:5"
     # The ring is told from the one on who has waited longest.
     assert finding.evidence == [
-        Link(
+        EvidenceStep(
             waiter="task:worker-a",
             resource="lock:cache",
             holder="task:worker-b",
@@ -52,7 +52,7 @@ def test_two_locks_in_full() -> None:
             hold_source="/srv/shop/app/hold.py:4",
             holder_doing="waits for Lock db at app/work.py:6",
         ),
-        Link(
+        EvidenceStep(
             waiter="task:worker-b",
             resource="lock:db",
             holder="task:worker-a",

@@ -8,9 +8,9 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peeps_otel.diagnosis.reduction import Condition, behind, components, cores, residue, shortest_cycle
+from peeps_otel.diagnosis.reduction import Requirement, behind, components, cores, residue, shortest_cycle
 
-Conditions = dict[str, Condition]
+Conditions = dict[str, Requirement]
 
 _NAMES = "abcdefg"
 
@@ -24,7 +24,7 @@ def k_of_n(draw: st.DrawFn) -> Conditions:
         if draw(st.booleans()) or name == "a":
             providers = draw(st.lists(st.sampled_from(names), unique=True))
             thread = draw(st.none() | st.sampled_from(names))
-            found[name] = Condition(draw(st.integers(0, len(providers) + 1)), providers, thread)
+            found[name] = Requirement(draw(st.integers(0, len(providers) + 1)), providers, thread)
     return found
 
 
@@ -118,16 +118,16 @@ def test_the_tail_is_everything_that_leads_into_the_core(conditions: Conditions)
         assert behind(set(core), nodes, conditions) == expected
 
 
-def _all(*providers: str) -> Condition:
-    return Condition(len(providers), providers)
+def _all(*providers: str) -> Requirement:
+    return Requirement(len(providers), providers)
 
 
 def test_a_ring_with_a_way_out_is_none() -> None:
-    assert residue({"a": _all("b"), "b": Condition(1, "ac")}) == set()
+    assert residue({"a": _all("b"), "b": Requirement(1, "ac")}) == set()
 
 
 def test_the_same_ring_where_the_way_out_is_stuck_as_well() -> None:
-    assert residue({"a": _all("b"), "b": Condition(1, "ac"), "c": _all("c")}) == {"a", "b", "c"}
+    assert residue({"a": _all("b"), "b": Requirement(1, "ac"), "c": _all("c")}) == {"a", "b", "c"}
 
 
 def test_a_lasso_has_its_loop_as_core() -> None:
@@ -139,23 +139,23 @@ def test_a_lasso_has_its_loop_as_core() -> None:
 
 
 def test_more_than_there_are_is_never() -> None:
-    assert residue({"a": Condition(1, "")}) == {"a"}
-    assert residue({"a": Condition(2, "b")}) == {"a"}
-    assert cores({"a"}, {"a": Condition(1, "")}) == []
+    assert residue({"a": Requirement(1, "")}) == {"a"}
+    assert residue({"a": Requirement(2, "b")}) == {"a"}
+    assert cores({"a"}, {"a": Requirement(1, "")}) == []
 
 
 def test_a_task_needs_its_thread_as_well() -> None:
-    blocked = Condition(1, "f")
-    assert residue({"t": blocked, "f": _all("a"), "a": Condition(0, "", "t")}) == {"t", "f", "a"}
-    assert residue({"t": blocked, "f": _all("a"), "a": Condition(0, "", "u")}) == set()
-    assert residue({"t": blocked, "f": _all("live"), "a": Condition(1, "", "t")}) == {"a"}
+    blocked = Requirement(1, "f")
+    assert residue({"t": blocked, "f": _all("a"), "a": Requirement(0, "", "t")}) == {"t", "f", "a"}
+    assert residue({"t": blocked, "f": _all("a"), "a": Requirement(0, "", "u")}) == set()
+    assert residue({"t": blocked, "f": _all("live"), "a": Requirement(1, "", "t")}) == {"a"}
 
 
 def test_a_hundred_thousand_in_one_ring() -> None:
     size = 100_000
-    conditions = {str(n): Condition(1, (str((n + 1) % size),)) for n in range(size)}
+    conditions = {str(n): Requirement(1, (str((n + 1) % size),)) for n in range(size)}
     stuck = residue(conditions)
     assert len(stuck) == size
     assert [len(core) for core in cores(stuck, conditions)] == [size]
-    conditions["0"] = Condition(1, ("1", "live"))
+    conditions["0"] = Requirement(1, ("1", "live"))
     assert residue(conditions) == set()

@@ -7,7 +7,7 @@ import pytest
 
 from peeps_otel.diagnosis import suppressions
 from peeps_otel.diagnosis.suppressions import BadSuppressions
-from peeps_otel.model import Finding, FindingKind, Level, Link
+from peeps_otel.model import EvidenceStep, Finding, FindingKind, Level
 
 GOOD = """
 # looked at in March
@@ -21,7 +21,7 @@ TODAY = datetime.date(2027, 6, 30)
 
 
 def finding(*sites: str) -> Finding:
-    links = [Link("task:a", "lock:b", None, 0, "", site) for site in sites]
+    links = [EvidenceStep("task:a", "lock:b", None, 0, "", site) for site in sites]
     return Finding("order_risk:1", FindingKind.ORDER_RISK, Level.SLOW, "", 0, [], evidence=links)
 
 

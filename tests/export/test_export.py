@@ -20,14 +20,14 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 from peeps_otel import semconv
 from peeps_otel.export.events import Events
-from peeps_otel.export.link import Link
+from peeps_otel.export.exporters import Exporters
 from peeps_otel.export.metrics import Metrics
-from peeps_otel.export.outlet import Outlet
+from peeps_otel.export.snapshot_exporter import SnapshotExporter
 from peeps_otel.export.spans import Spans, current_span_context
 from peeps_otel.model import Snapshot
 from peeps_otel.model.wire import Decoder
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.watcher.thread import Watcher
 
@@ -78,7 +78,7 @@ class _Backend:
         self.tracers = TracerProvider(resource=resource)
         self.tracers.add_span_processor(SimpleSpanProcessor(self.spans))
         self.meters = MeterProvider([self.reader], resource=resource)
-        self.outlet = Outlet(
+        self.outlet = Exporters(
             link=None,
             events=Events(self.loggers, "matter", snapshots),
             spans=Spans(self.tracers, 50_000_000),
@@ -100,7 +100,7 @@ def backend() -> _Backend:
     probe.install()
     second = 1_000_000_000
     watcher = Watcher(
-        Ensemble([probe]),
+        CompositeProbe([probe]),
         recorder,
         backend.outlet,
         cpu_percent=0,
@@ -250,7 +250,7 @@ def test_what_watching_costs_and_loops_do_is_metrics(backend: _Backend) -> None:
 
 def test_a_link_without_a_collector_drops_counts_and_asks_for_a_key_frame() -> None:
     asked = threading.Event()
-    link = Link("http://127.0.0.1:1", Resource({"service.name": "shop"}), asked.set, protocol_trace=False)
+    link = SnapshotExporter("http://127.0.0.1:1", Resource({"service.name": "shop"}), asked.set, protocol_trace=False)
     link.send(Snapshot(1, 1, 1, key_frame=True))
     assert asked.wait(30)
     assert link.dropped >= 1

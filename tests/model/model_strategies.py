@@ -10,11 +10,11 @@ from peeps_otel.model import (
     Confidence,
     Edge,
     EdgeKind,
+    EvidenceStep,
     Finding,
     FindingKind,
     Frame,
     Level,
-    Link,
     Node,
     NodeKind,
     Providers,
@@ -114,7 +114,7 @@ def streams(draw: st.DrawFn) -> list[Snapshot]:
 
 
 links = st.builds(
-    Link,
+    EvidenceStep,
     waiter=ids,
     resource=ids,
     holder=st.none() | ids,

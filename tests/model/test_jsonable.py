@@ -9,7 +9,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model_strategies import edges, findings, ids, nodes
 
-from peeps_otel.model import Edge, EdgeKind, Finding, FindingKind, Frame, Level, Link, Node, NodeKind, Wait, finding_id
+from peeps_otel.model import (
+    Edge,
+    EdgeKind,
+    EvidenceStep,
+    Finding,
+    FindingKind,
+    Frame,
+    Level,
+    Node,
+    NodeKind,
+    Wait,
+    finding_id,
+)
 from peeps_otel.model.jsonable import (
     edge_from_json,
     edge_to_json,
@@ -75,7 +87,7 @@ def test_an_edge_and_a_finding_read_like_this() -> None:
         "confidence": "exact",
         "cancels": False,
     }
-    link = Link("task:1", "lock:1", None, 5, "a waits")
+    link = EvidenceStep("task:1", "lock:1", None, 5, "a waits")
     assert finding_to_json(Finding("i", FindingKind.DEADLOCK, Level.PROVEN, "t", 5, ["task:1"], evidence=[link])) == {
         "id": "i",
         "kind": "deadlock",

@@ -11,7 +11,7 @@ from program import SECOND, here, running
 
 from peeps_otel.model import Confidence, EdgeKind
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.patches.recorder import Allowance
+from peeps_otel.probes.patches.recorder import TokenBucket
 
 _kept: list[asyncio.Task[Any]] = []
 
@@ -21,7 +21,7 @@ async def _forever() -> None:
 
 
 def test_an_allowance_is_spent_and_refilled_by_time() -> None:
-    allowance = Allowance(burst=100, per_second=10)
+    allowance = TokenBucket(burst=100, per_second=10)
     left = allowance.left
     assert len(left) == 100
     left.clear()

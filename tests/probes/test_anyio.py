@@ -19,7 +19,7 @@ from program import SECOND, Seen, here, running
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import EdgeKind, Graph
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.threads.probe import ThreadProbe
 
@@ -412,7 +412,7 @@ def test_the_thread_that_works_for_a_task(loop_kind: str) -> None:
     """The future of `to_thread.run_sync` leads to AnyIO's worker, that of `asyncio.to_thread` to the pool's."""
     go_on = threading.Event()
     probe = AsyncioProbe(Recorder(10_000_000))
-    both = Ensemble([probe, ThreadProbe()])
+    both = CompositeProbe([probe, ThreadProbe()])
 
     async def by_anyio() -> None:
         await anyio.to_thread.run_sync(go_on.wait)

@@ -13,21 +13,21 @@ import pytest
 
 from peeps_otel import semconv
 from peeps_otel.model import Node, NodeKind
-from peeps_otel.probes.patches.loop_errors import LoopComplaints
+from peeps_otel.probes.patches.loop_errors import LoopErrors
 from peeps_otel.probes.probe import Observation
 
 TEN_MINUTES = 600 * 1_000_000_000
 
 
 @pytest.fixture
-def complaints() -> Iterator[LoopComplaints]:
-    one = LoopComplaints()
+def complaints() -> Iterator[LoopErrors]:
+    one = LoopErrors()
     one.install()
     yield one
     one.uninstall()
 
 
-def look(complaints: LoopComplaints, ahead_ns: int = 0) -> list[Node]:
+def look(complaints: LoopErrors, ahead_ns: int = 0) -> list[Node]:
     observation = Observation()
     complaints.observe(observation, time.time_ns() + ahead_ns, lambda: None)
     return list(observation.nodes.values())
@@ -49,7 +49,7 @@ def run(heard: list[dict[str, Any]], times: int = 2) -> None:
     asyncio.run(main())
 
 
-def test_exceptions_are_counted_where_they_were_raised(complaints: LoopComplaints) -> None:
+def test_exceptions_are_counted_where_they_were_raised(complaints: LoopErrors) -> None:
     heard: list[dict[str, Any]] = []
     run(heard)
     assert len(heard) == 2  # the program's own handler still hears of each
@@ -70,7 +70,7 @@ def test_exceptions_are_counted_where_they_were_raised(complaints: LoopComplaint
     assert look(complaints, 2 * TEN_MINUTES) == []
 
 
-def test_a_task_destroyed_while_it_waits(complaints: LoopComplaints) -> None:
+def test_a_task_destroyed_while_it_waits(complaints: LoopErrors) -> None:
     async def lost() -> None:
         await asyncio.get_running_loop().create_future()
 
@@ -91,7 +91,7 @@ def test_a_task_destroyed_while_it_waits(complaints: LoopComplaints) -> None:
     assert gone[0]() is None
 
 
-def test_a_future_nobody_looked_at(complaints: LoopComplaints) -> None:
+def test_a_future_nobody_looked_at(complaints: LoopErrors) -> None:
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
         asyncio.get_running_loop().create_future().set_exception(ValueError())
@@ -103,7 +103,7 @@ def test_a_future_nobody_looked_at(complaints: LoopComplaints) -> None:
     assert (node.name, node.attributes[semconv.PROBLEM_EXCEPTION]) == ("Future", "builtins.ValueError")
 
 
-def test_other_complaints_are_none_of_ours(complaints: LoopComplaints) -> None:
+def test_other_complaints_are_none_of_ours(complaints: LoopErrors) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
         loop.set_exception_handler(lambda loop, context: None)
@@ -118,7 +118,7 @@ def test_other_complaints_are_none_of_ours(complaints: LoopComplaints) -> None:
 def test_uninstall_leaves_the_function_as_it_was() -> None:
     function = base_events.BaseEventLoop.call_exception_handler
     before = function.__code__
-    complaints = LoopComplaints()
+    complaints = LoopErrors()
     complaints.install()
     complaints.install()
     assert function.__code__ is not before

@@ -13,7 +13,7 @@ from program import Seen, running
 
 from peeps_otel.model import Node
 from peeps_otel.model.ulid import UlidSource, ulid_bytes
-from peeps_otel.probes.asyncio.fast_path import QuickLook
+from peeps_otel.probes.asyncio.fast_path import FastPathReader
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.patches.recorder import Recorder
 
@@ -85,15 +85,15 @@ def _seen(lines_most: int) -> dict[str, tuple[object, ...]]:
 
 def test_the_quick_way_says_what_the_full_one_says(monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[str] = []
-    quickly = QuickLook.read
+    quickly = FastPathReader.read
 
-    def counted(self: QuickLook, task: asyncio.Task[object], *rest: object) -> bool:
+    def counted(self: FastPathReader, task: asyncio.Task[object], *rest: object) -> bool:
         done = quickly(self, task, *rest)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
         if done:
             read.append(task.get_name().partition(" ")[0])
         return done
 
-    monkeypatch.setattr(QuickLook, "read", counted)
+    monkeypatch.setattr(FastPathReader, "read", counted)
     quick = _seen(0)
     assert {"event", "get", "put", "lock", "block", "permit", "sleep"} <= set(read)
     assert "holds" not in read
@@ -101,7 +101,7 @@ def test_the_quick_way_says_what_the_full_one_says(monkeypatch: pytest.MonkeyPat
     def never(*_: object) -> bool:
         return False
 
-    monkeypatch.setattr(QuickLook, "read", never)
+    monkeypatch.setattr(FastPathReader, "read", never)
     full = _seen(0)
     assert quick == full
     assert len(quick) == 48
@@ -126,7 +126,7 @@ def test_who_waits_for_a_lock_gets_lines_before_the_others() -> None:
 
     try:
         with running(probe, main) as program:
-            probe._shared.with_lines = False  # pyright: ignore[reportPrivateUsage]  # what the governor sheds
+            probe._context.with_lines = False  # pyright: ignore[reportPrivateUsage]  # what the governor sheds
             seen = program.settled("left", "right", "waits 299")
     finally:
         probe.uninstall()

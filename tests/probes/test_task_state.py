@@ -19,7 +19,7 @@ from program import Seen, running
 
 from peeps_otel.probes.asyncio import probe as asyncio_probe
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.context import Shared
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 
 _kept: list[Any] = []
@@ -32,12 +32,12 @@ def _let_go() -> Any:
 
 
 @pytest.fixture
-def shared() -> Shared:
-    return Shared()
+def shared() -> ProbeContext:
+    return ProbeContext()
 
 
 @pytest.fixture
-def sharing(shared: Shared) -> Any:
+def sharing(context: ProbeContext) -> Any:
     """A probe whose hand-over to the other probes can be looked at."""
     one = AsyncioProbe(Recorder(10_000_000))
     one.forget(shared)
@@ -72,7 +72,7 @@ def _cancelled(seen: Seen) -> bool:
 
 @pytest.mark.parametrize("make", [threading.Lock, threading.RLock, lambda: threading.Semaphore(1)])
 def test_a_blocking_lock_held_across_an_await(
-    sharing: AsyncioProbe, shared: Shared, loop_kind: str, make: Callable[[], Any]
+    sharing: AsyncioProbe, context: ProbeContext, loop_kind: str, make: Callable[[], Any]
 ) -> None:
     lock = make()
     let_go: list[asyncio.Event] = []
@@ -100,7 +100,7 @@ def test_a_blocking_lock_held_across_an_await(
 # --- thread -----------------------------------------------------------------------------------------------------------
 
 
-def test_the_thread_of_the_loop(sharing: AsyncioProbe, shared: Shared) -> None:
+def test_the_thread_of_the_loop(sharing: AsyncioProbe, context: ProbeContext) -> None:
     idents: list[int] = []
 
     async def main() -> None:
@@ -111,7 +111,7 @@ def test_the_thread_of_the_loop(sharing: AsyncioProbe, shared: Shared) -> None:
         assert seen.task("harness").attributes["peeps.task.thread"] == shared.thread(idents[0], 0)
 
 
-def test_the_thread_of_uvloop_under_a_runner(sharing: AsyncioProbe, shared: Shared) -> None:
+def test_the_thread_of_uvloop_under_a_runner(sharing: AsyncioProbe, context: ProbeContext) -> None:
     uvloop = pytest.importorskip("uvloop")
     started, stop = threading.Event(), threading.Event()
 

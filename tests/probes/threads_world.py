@@ -12,7 +12,7 @@ from typing import Any
 
 from peeps_otel.model import Edge, EdgeKind, Node
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Observation
 from peeps_otel.probes.threads.probe import ThreadProbe
@@ -50,7 +50,7 @@ class World:
     def __init__(self) -> None:
         recorder = Recorder(10_000_000)
         self.threads_probe = ThreadProbe()
-        self.probes = Ensemble([AsyncioProbe(recorder), self.threads_probe])
+        self.probes = CompositeProbe([AsyncioProbe(recorder), self.threads_probe])
         self.cleaning: list[Callable[[], object]] = []
         self.threads: dict[str, threading.Thread] = {}
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from peeps_otel.model import Edge, EdgeKind, Node
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.context import Shared
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Observation
 
@@ -72,7 +72,7 @@ class Seen:
         return [self.label(edge.dst) for edge in self.edges_of(EdgeKind.HELD_BY, label)]
 
 
-def looked(main: Callable[[], Awaitable[Any]], shared: Shared | None = None) -> Seen:
+def looked(main: Callable[[], Awaitable[Any]], shared: ProbeContext | None = None) -> Seen:
     """Runs `main`, lets its tasks come to rest, and looks."""
     probe = AsyncioProbe(Recorder(10_000_000))
     probe.forget(shared)
@@ -264,7 +264,7 @@ def check_a_waiter_about_to_enter_holds_nothing() -> None:
 
 def check_a_blocking_lock_held_across_an_await() -> None:
     lock = threading.Lock()
-    shared = Shared()
+    shared = ProbeContext()
 
     async def holder() -> None:
         with lock:

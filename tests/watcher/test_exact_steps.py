@@ -14,7 +14,7 @@ import pytest
 
 from peeps_otel.probes.internals import loop as loop_internals
 from peeps_otel.probes.patches import step_timer as exact_steps
-from peeps_otel.probes.patches.step_timer import ExactSteps, steps_of
+from peeps_otel.probes.patches.step_timer import StepTimer, steps_of
 from peeps_otel.probes.probe import Observation
 
 RUN_ONCE = base_events.BaseEventLoop._run_once  # type: ignore[attr-defined]  # pyright: ignore
@@ -22,9 +22,9 @@ MS = 1_000_000
 
 
 @pytest.fixture
-def probe() -> Iterator[ExactSteps]:
+def probe() -> Iterator[StepTimer]:
     original = RUN_ONCE.__code__
-    probe = ExactSteps()
+    probe = StepTimer()
     probe.install()
     assert RUN_ONCE.__code__ is not original
     yield probe
@@ -32,7 +32,7 @@ def probe() -> Iterator[ExactSteps]:
     assert RUN_ONCE.__code__ is original
 
 
-def test_every_step_is_counted_and_timed(probe: ExactSteps) -> None:
+def test_every_step_is_counted_and_timed(probe: StepTimer) -> None:
     async def worker() -> None:
         for _ in range(9):
             await asyncio.sleep(0)
@@ -60,7 +60,7 @@ def test_every_step_is_counted_and_timed(probe: ExactSteps) -> None:
 
 
 @pytest.mark.parametrize("debug", [False, True])
-def test_wakeups_by_futures_and_python_tasks_count_too(probe: ExactSteps, debug: bool) -> None:
+def test_wakeups_by_futures_and_python_tasks_count_too(probe: StepTimer, debug: bool) -> None:
     async def waits(event: asyncio.Event) -> None:
         await event.wait()
 
@@ -77,7 +77,7 @@ def test_wakeups_by_futures_and_python_tasks_count_too(probe: ExactSteps, debug:
     assert counts == [2, 2]
 
 
-def test_callbacks_of_the_program_are_not_touched(probe: ExactSteps) -> None:
+def test_callbacks_of_the_program_are_not_touched(probe: StepTimer) -> None:
     asked: list[str] = []
 
     class Strange:
@@ -102,11 +102,11 @@ def test_callbacks_of_the_program_are_not_touched(probe: ExactSteps) -> None:
     assert asked == ["called", "method"]
 
 
-def test_the_rewritten_loop_still_counts_as_turning(probe: ExactSteps) -> None:
+def test_the_rewritten_loop_still_counts_as_turning(probe: StepTimer) -> None:
     assert not loop_internals.is_in_callback(RUN_ONCE.__code__, foreign=False)
 
 
-def test_an_exception_of_a_callback_goes_the_usual_way(probe: ExactSteps) -> None:
+def test_an_exception_of_a_callback_goes_the_usual_way(probe: StepTimer) -> None:
     told: list[dict[str, object]] = []
 
     async def main() -> None:
@@ -119,7 +119,7 @@ def test_an_exception_of_a_callback_goes_the_usual_way(probe: ExactSteps) -> Non
     assert [type(context["exception"]) for context in told] == [ZeroDivisionError]
 
 
-def test_what_is_not_timed_is_said(probe: ExactSteps) -> None:
+def test_what_is_not_timed_is_said(probe: StepTimer) -> None:
     pytest.importorskip("uvloop")
     observation = Observation()
     probe.observe(observation, 1, lambda: None)

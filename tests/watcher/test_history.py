@@ -14,11 +14,11 @@ import pytest
 from peeps_otel import semconv
 from peeps_otel.model import Finding, Node, NodeKind, Snapshot
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Probe
 from peeps_otel.probes.threads.probe import ThreadProbe
-from peeps_otel.watcher.sink import Look, Spent
+from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
 from peeps_otel.watcher.thread import Watcher
 
 from .loops import new_loop, spin
@@ -30,14 +30,14 @@ class Kept:
     """A sink that keeps everything, with the time at which it came."""
 
     def __init__(self) -> None:
-        self.looks: list[tuple[int, Look]] = []
+        self.looks: list[tuple[int, CycleResult]] = []
         self.goodbyes: list[Snapshot] = []
 
-    def take(self, look: Look) -> None:
+    def take(self, look: CycleResult) -> None:
         self.looks.append((time.time_ns(), look))
 
-    def spent(self) -> Spent:
-        return Spent(0, 0)
+    def spent(self) -> ExporterUsage:
+        return ExporterUsage(0, 0)
 
     def goodbye(self, snapshot: Snapshot) -> None:
         self.goodbyes.append(snapshot)
@@ -57,7 +57,7 @@ def watching(with_threads: bool = True, interval_ns: int = _S) -> Iterator[tuple
     tasks = AsyncioProbe(recorder)
     probes: list[Probe] = [tasks, ThreadProbe()] if with_threads else [tasks]
     watcher = Watcher(
-        Ensemble(probes),
+        CompositeProbe(probes),
         recorder,
         kept,
         interval_ns=interval_ns,

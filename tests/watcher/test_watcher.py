@@ -11,12 +11,12 @@ from collections.abc import Callable
 
 from peeps_otel.model import Finding, FindingKind, Level, Node, NodeKind, Snapshot
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Observation
 from peeps_otel.watcher.assembly import Assembler
-from peeps_otel.watcher.ledger import Ledger
-from peeps_otel.watcher.sink import Look, Spent
+from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
+from peeps_otel.watcher.open_findings import OpenFindings
 from peeps_otel.watcher.thread import THREAD_NAME, Watcher
 
 _S = 1_000_000_000
@@ -66,7 +66,7 @@ def test_the_ledger_tells_what_opened_changed_and_was_resolved() -> None:
         tasks = [f"task:{n}" for n in range(blocked)]
         return Finding(f"deadlock:{name}", FindingKind.DEADLOCK, level, name, 1, [], blocked=tasks)
 
-    ledger = Ledger()
+    ledger = OpenFindings()
     told = [
         tuple([f.title for f in part] for part in ledger.update(findings))
         for findings in (
@@ -82,20 +82,20 @@ def test_the_ledger_tells_what_opened_changed_and_was_resolved() -> None:
 class _Recording:
     """A sink that keeps what it is given."""
 
-    def __init__(self, until: Callable[[Look], bool]) -> None:
+    def __init__(self, until: Callable[[CycleResult], bool]) -> None:
         self.snapshots: list[Snapshot] = []
         self.opened: list[Finding] = []
         self.done = threading.Event()
         self._until = until
 
-    def take(self, look: Look) -> None:
+    def take(self, look: CycleResult) -> None:
         self.snapshots.append(look.snapshot)
         self.opened += look.opened
         if self._until(look):
             self.done.set()
 
-    def spent(self) -> Spent:
-        return Spent(0, 0)
+    def spent(self) -> ExporterUsage:
+        return ExporterUsage(0, 0)
 
     def goodbye(self, snapshot: Snapshot) -> None:
         self.snapshots.append(snapshot)
@@ -107,7 +107,7 @@ class _Recording:
 def _watcher(sink: _Recording) -> Watcher:
     recorder = Recorder(10_000_000)
     return Watcher(
-        Ensemble([AsyncioProbe(recorder)]),
+        CompositeProbe([AsyncioProbe(recorder)]),
         recorder,
         sink,
         interval_ns=_S // 20,
@@ -158,7 +158,7 @@ def test_the_thread_finds_a_deadlock_by_itself_and_says_goodbye() -> None:
 def test_a_sink_that_raises_does_not_end_the_thread() -> None:
     looks: list[int] = []
 
-    def fail(_: Look) -> bool:
+    def fail(_: CycleResult) -> bool:
         looks.append(1)
         if len(looks) < 3:
             raise RuntimeError("on purpose")

@@ -15,11 +15,11 @@ from peeps_otel.model import (
     Confidence,
     Edge,
     EdgeKind,
+    EvidenceStep,
     Finding,
     FindingKind,
     Frame,
     Level,
-    Link,
     Node,
     NodeKind,
     Providers,
@@ -217,12 +217,12 @@ def leaks_of(attributes: Attributes) -> tuple[str, dict[str, Any]]:
     return _text(attributes, semconv.LEAKS_REQUEST, "set it to the id of the request"), answer
 
 
-def _evidence(attributes: Attributes) -> list[Link]:
-    links: list[Link] = []
+def _evidence(attributes: Attributes) -> list[EvidenceStep]:
+    links: list[EvidenceStep] = []
     for position, item in enumerate(_maps(attributes, semconv.FINDING_EVIDENCE)):
         try:
             links.append(
-                Link(
+                EvidenceStep(
                     waiter=_text(item, "waiter", "set it to a node id"),
                     resource=_text(item, "resource", "set it to a node id"),
                     holder=_optional_text(item, "holder") or None,

@@ -15,7 +15,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from peeps_otel.diagnosis.reduction import Condition, residue
+from peeps_otel.diagnosis.reduction import Requirement, residue
 
 _ARRAYS_FROM = 2000
 _ROUND_FROM = 64
@@ -24,7 +24,7 @@ Whole = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 
 
-def residue_of_many(conditions: Mapping[str, Condition]) -> set[str]:
+def residue_of_many(conditions: Mapping[str, Requirement]) -> set[str]:
     """The nodes of `conditions` that can never become live. Linear in nodes and edges."""
     if len(conditions) < _ARRAYS_FROM:
         return residue(conditions)

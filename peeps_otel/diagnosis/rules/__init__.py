@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from ...model import Finding
 from ..thresholds import Thresholds
-from .case import Case, Rule
 from .channels import NotDrained
+from .context import Rule, RuleContext
 from .executors import ExecutorSaturated
 from .growth import TaskGrowth
 from .locks import HeldAcrossWait, LostWakeup
@@ -17,7 +17,7 @@ from .problems import ExceptionNeverRetrieved, TaskDestroyed
 from .tasks import CancelIgnored, SelfWaking
 from .waits import OnlyLong
 
-__all__ = ["Case", "Rule", "Rules"]
+__all__ = ["Rule", "RuleContext", "Rules"]
 
 
 class Rules:
@@ -40,11 +40,11 @@ class Rules:
             OnlyLong(),
         ]
 
-    def find(self, case: Case, pause: Callable[[], None]) -> list[Finding]:
+    def find(self, context: RuleContext, pause: Callable[[], None]) -> list[Finding]:
         """What they find at one look."""
-        case.read(pause)
+        context.read(pause)
         findings: list[Finding] = []
         for rule in self.all:
-            findings += rule.find(case)
+            findings += rule.find(context)
             pause()
         return findings

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ... import semconv
 from ...model import Finding, FindingKind, Level, Node, NodeKind, finding_id
 from .. import evidence, wording
-from .case import Case
+from .context import RuleContext
 
 
 class NotDrained:
@@ -28,30 +28,34 @@ class NotDrained:
     def __init__(self) -> None:
         self._first_seen: dict[str, tuple[int, int, int]] = {}  # by rx: unfinished, length, since
 
-    def find(self, case: Case) -> Iterable[Finding]:
+    def find(self, context: RuleContext) -> Iterable[Finding]:
         seen: dict[str, tuple[int, int, int]] = {}
-        for rx in case.of(NodeKind.RX):
-            unfinished = case.number(rx, semconv.CHANNEL_UNFINISHED)
-            length = case.number(rx, semconv.CHANNEL_LENGTH)
+        for rx in context.of(NodeKind.RX):
+            unfinished = context.number(rx, semconv.CHANNEL_UNFINISHED)
+            length = context.number(rx, semconv.CHANNEL_LENGTH)
             if not unfinished or length is None:
                 continue
-            waiters = [w for w in case.graph.waiters.get(rx.id, ()) if w in case.graph.settled]
-            joins = [w for w in waiters if case.graph.wait_of(w).operation == "queue.join"]
+            waiters = [w for w in context.graph.waiters.get(rx.id, ()) if w in context.graph.settled]
+            joins = [w for w in waiters if context.graph.wait_of(w).operation == "queue.join"]
             if not joins:
                 continue
             before = self._first_seen.get(rx.id)
             same = before is not None and before[:2] == (unfinished, length)
-            seen[rx.id] = before if before is not None and same else (unfinished, length, case.now_ns)
-            unchanged_ns = case.now_ns - seen[rx.id][2]
-            joiner = min(joins, key=lambda w: (case.graph.wait_of(w).since_ns, w))
-            if unchanged_ns < case.thresholds.not_drained_ns or not case.is_long(joiner) or joiner in case.known:
+            seen[rx.id] = before if before is not None and same else (unfinished, length, context.now_ns)
+            unchanged_ns = context.now_ns - seen[rx.id][2]
+            joiner = min(joins, key=lambda w: (context.graph.wait_of(w).since_ns, w))
+            if (
+                unchanged_ns < context.thresholds.not_drained_ns
+                or not context.is_long(joiner)
+                or joiner in context.explained
+            ):
                 continue
             consumers = [w for w in waiters if w not in joins]
-            yield self._finding(case, rx, joiner, consumers, unfinished, length)
+            yield self._finding(context, rx, joiner, consumers, unfinished, length)
         self._first_seen = seen
 
     def _finding(
-        self, case: Case, rx: Node, joiner: str, consumers: list[str], unfinished: int, length: int
+        self, context: RuleContext, rx: Node, joiner: str, consumers: list[str], unfinished: int, length: int
     ) -> Finding:
         name = wording.label(rx)
         if length:
@@ -60,16 +64,16 @@ class NotDrained:
             why = f"it is empty and its consumers wait, but {unfinished} were never marked done"
         else:
             why = f"it is empty, but {unfinished} were never marked done"
-        wait = case.graph.wait_of(joiner)
+        wait = context.graph.wait_of(joiner)
         return Finding(
             id=finding_id(self.kind, [rx.id]),
             kind=self.kind,
             level=self.level if consumers else Level.SLOW,
-            title=f"{wording.label(case.graph.nodes[joiner])} waits until {name} is done: {why}",
+            title=f"{wording.label(context.graph.nodes[joiner])} waits until {name} is done: {why}",
             since_ns=wait.since_ns,
             core=[joiner, rx.id],
-            evidence=[evidence.link(case.graph, joiner, rx.id, None)]
-            + [evidence.link(case.graph, consumer, rx.id, None) for consumer in consumers[:3]],
+            evidence=[evidence.link(context.graph, joiner, rx.id, None)]
+            + [evidence.link(context.graph, consumer, rx.id, None) for consumer in consumers[:3]],
             advice=f"{self.advice}.",
-            look_at=case.graph.wait_of(consumers[0]).source if consumers else wait.source,
+            look_at=context.graph.wait_of(consumers[0]).source if consumers else wait.source,
         )

@@ -9,7 +9,7 @@ from ...model import Finding, FindingKind, Level, NodeKind, finding_id
 from .. import evidence, wording
 from ..frames import place
 from ..wait_graph import IDLE
-from .case import Case
+from .context import RuleContext
 
 
 class ExecutorSaturated:
@@ -20,43 +20,43 @@ class ExecutorSaturated:
     when = "Somebody has waited 5 s for work that is still queued in an executor, all of whose workers are busy"
     advice = "More workers, shorter work, or a pool of its own for the slow kind"
 
-    def find(self, case: Case) -> Iterable[Finding]:
-        for pool in case.of(NodeKind.EXECUTOR):
-            workers = [w for w in case.graph.holders.get(pool.id, ()) if w in case.graph.nodes]
-            if pool.id in case.known or not workers:
+    def find(self, context: RuleContext) -> Iterable[Finding]:
+        for pool in context.of(NodeKind.EXECUTOR):
+            workers = [w for w in context.graph.holders.get(pool.id, ()) if w in context.graph.nodes]
+            if pool.id in context.explained or not workers:
                 continue
-            if any(case.graph.nodes[worker].state == IDLE for worker in workers):
+            if any(context.graph.nodes[worker].state == IDLE for worker in workers):
                 continue
-            waiting = self._waiting(case, pool.id)
+            waiting = self._waiting(context, pool.id)
             if not waiting:
                 continue
             oldest, future = waiting[0]
-            wait = case.graph.wait_of(oldest)
-            if case.now_ns - wait.since_ns < case.thresholds.saturated_ns or not case.is_long(oldest):
+            wait = context.graph.wait_of(oldest)
+            if context.now_ns - wait.since_ns < context.thresholds.saturated_ns or not context.is_long(oldest):
                 continue
             blocked = [waiter for waiter, _ in waiting[1:]]
-            busy = max(workers, key=lambda w: (case.graph.nodes[w].wait is not None, w))
+            busy = max(workers, key=lambda w: (context.graph.nodes[w].wait is not None, w))
             yield Finding(
                 id=finding_id(self.kind, [pool.id]),
                 kind=self.kind,
                 level=self.level,
-                title=f"{wording.label(case.graph.nodes[oldest])} waits for work queued in {wording.label(pool)}, "
+                title=f"{wording.label(context.graph.nodes[oldest])} waits for work queued in {wording.label(pool)}, "
                 f"whose {wording.count(len(workers), 'worker')} are all busy",
                 since_ns=wait.since_ns,
                 core=[oldest, future, pool.id, *workers[:20]],
                 blocked=blocked,
-                evidence=[evidence.link(case.graph, oldest, future, busy)],
+                evidence=[evidence.link(context.graph, oldest, future, busy)],
                 advice=f"{self.advice}.",
-                blocked_sites=evidence.sites(case.graph, blocked),
-                look_at=place(case.graph.nodes[busy]),
+                blocked_sites=evidence.sites(context.graph, blocked),
+                look_at=place(context.graph.nodes[busy]),
             )
 
-    def _waiting(self, case: Case, pool: str) -> list[tuple[str, str]]:
+    def _waiting(self, context: RuleContext, pool: str) -> list[tuple[str, str]]:
         """Who waits for a future that is queued there, the longest wait first, with the future."""
-        graph = case.graph
+        graph = context.graph
         found = [
             (waiter, future.id)
-            for future in case.of(NodeKind.FUTURE)
+            for future in context.of(NodeKind.FUTURE)
             if pool in graph.holders.get(future.id, ())
             for waiter in graph.waiters.get(future.id, ())
             if waiter in graph.settled

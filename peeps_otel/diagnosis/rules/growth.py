@@ -9,7 +9,7 @@ from itertools import pairwise
 
 from ...model import Finding, FindingKind, Level, finding_id
 from .. import wording
-from .case import Case
+from .context import RuleContext
 
 _SITES_MOST = 1000
 
@@ -29,10 +29,10 @@ class TaskGrowth:
         self._counts: deque[tuple[int, Counter[str]]] = deque()
         self._growing: dict[str, tuple[int, int, str, str]] = {}  # by site: since, count, first task, its name
 
-    def find(self, case: Case) -> Iterable[Finding]:
-        limits = case.thresholds
-        if not self._counts or case.now_ns - self._counts[-1][0] >= limits.growth_window_ns:
-            self._count(case)
+    def find(self, context: RuleContext) -> Iterable[Finding]:
+        limits = context.thresholds
+        if not self._counts or context.now_ns - self._counts[-1][0] >= limits.growth_window_ns:
+            self._count(context)
         for source, (since_ns, count, task, name) in self._growing.items():
             yield Finding(
                 id=finding_id(self.kind, [source]),
@@ -45,12 +45,12 @@ class TaskGrowth:
                 look_at=source,
             )
 
-    def _count(self, case: Case) -> None:
-        limits = case.thresholds
-        counts: Counter[str] = Counter(task.source for task in case.tasks)
+    def _count(self, context: RuleContext) -> None:
+        limits = context.thresholds
+        counts: Counter[str] = Counter(task.source for task in context.tasks)
         if len(counts) > _SITES_MOST:
             counts = Counter(dict(counts.most_common(_SITES_MOST)))
-        self._counts.append((case.now_ns, counts))
+        self._counts.append((context.now_ns, counts))
         while len(self._counts) > limits.growth_windows + 1:
             self._counts.popleft()
         self._growing = {}
@@ -60,5 +60,5 @@ class TaskGrowth:
             series = [past[source] for _, past in self._counts]
             rises = all(later > earlier for earlier, later in pairwise(series))
             if count >= limits.growth_count and rises and count >= limits.growth_factor * max(series[0], 1):
-                first = min((t for t in case.tasks if t.source == source), key=lambda t: (t.created_at, t.id))
+                first = min((t for t in context.tasks if t.source == source), key=lambda t: (t.created_at, t.id))
                 self._growing[source] = (self._counts[0][0], count, first.id, first.name)

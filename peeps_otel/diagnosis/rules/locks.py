@@ -10,7 +10,7 @@ from ...model import Finding, FindingKind, Level, Node, NodeKind, finding_id
 from .. import evidence, wording
 from ..frames import place
 from ..wait_graph import WAITERS
-from .case import Case
+from .context import RuleContext
 
 _OUTSIDE = frozenset({NodeKind.IO, NodeKind.TIMER, NodeKind.COMMAND, NodeKind.REQUEST, NodeKind.CONNECTION})
 
@@ -32,71 +32,71 @@ class LostWakeup:
     def __init__(self) -> None:
         self._first_seen: dict[str, tuple[str, int]] = {}
 
-    def find(self, case: Case) -> Iterable[Finding]:
+    def find(self, context: RuleContext) -> Iterable[Finding]:
         seen: dict[str, tuple[str, int]] = {}
         for kind in (NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.EVENT, NodeKind.RX, NodeKind.TX):
-            for resource in case.of(kind):
-                waiter = case.graph.oldest_waiter(resource.id) if self._is_there(case, resource) else None
-                if waiter is None or waiter not in case.graph.settled or self._loop_is_busy(case, waiter):
+            for resource in context.of(kind):
+                waiter = context.graph.oldest_waiter(resource.id) if self._is_there(context, resource) else None
+                if waiter is None or waiter not in context.graph.settled or self._loop_is_busy(context, waiter):
                     continue
-                if case.graph.nodes[waiter].kind is not NodeKind.TASK:
+                if context.graph.nodes[waiter].kind is not NodeKind.TASK:
                     continue  # a thread is woken by the system, but may find the lock taken again each time
                 before = self._first_seen.get(resource.id)
-                seen[resource.id] = before if before is not None and before[0] == waiter else (waiter, case.now_ns)
-                if case.now_ns - seen[resource.id][1] >= case.thresholds.lost_wakeup_ns and not (
-                    {resource.id, waiter} & case.known
+                seen[resource.id] = before if before is not None and before[0] == waiter else (waiter, context.now_ns)
+                if context.now_ns - seen[resource.id][1] >= context.thresholds.lost_wakeup_ns and not (
+                    {resource.id, waiter} & context.explained
                 ):
-                    yield self._finding(case, resource, waiter)
+                    yield self._finding(context, resource, waiter)
         self._first_seen = seen
 
-    def _is_there(self, case: Case, resource: Node) -> bool:
+    def _is_there(self, context: RuleContext, resource: Node) -> bool:
         match resource.kind:
             case NodeKind.LOCK:
                 return resource.attributes.get(semconv.LOCK_LOCKED) is False
             case NodeKind.SEMAPHORE:
-                return (case.number(resource, semconv.SEMAPHORE_AVAILABLE) or 0) > 0
+                return (context.number(resource, semconv.SEMAPHORE_AVAILABLE) or 0) > 0
             case NodeKind.EVENT:
                 return resource.attributes.get(semconv.EVENT_IS_SET) is True
             case NodeKind.RX:
-                length = case.number(resource, semconv.CHANNEL_LENGTH)
-                return bool(length) and self._operation(case, resource) == "queue.get"
+                length = context.number(resource, semconv.CHANNEL_LENGTH)
+                return bool(length) and self._operation(context, resource) == "queue.get"
             case _:
-                length = case.number(resource, semconv.CHANNEL_LENGTH)
-                capacity = case.number(resource, semconv.CHANNEL_CAPACITY)
-                putting = self._operation(case, resource) == "queue.put"
+                length = context.number(resource, semconv.CHANNEL_LENGTH)
+                capacity = context.number(resource, semconv.CHANNEL_CAPACITY)
+                putting = self._operation(context, resource) == "queue.put"
                 return capacity is not None and length is not None and length < capacity and putting
 
-    def _operation(self, case: Case, resource: Node) -> str:
-        waiter = case.graph.oldest_waiter(resource.id)
-        return "" if waiter is None else case.graph.wait_of(waiter).operation
+    def _operation(self, context: RuleContext, resource: Node) -> str:
+        waiter = context.graph.oldest_waiter(resource.id)
+        return "" if waiter is None else context.graph.wait_of(waiter).operation
 
-    def _loop_is_busy(self, case: Case, waiter: str) -> bool:
-        node = case.graph.nodes.get(case.graph.thread_of(waiter) or "")
+    def _loop_is_busy(self, context: RuleContext, waiter: str) -> bool:
+        node = context.graph.nodes.get(context.graph.thread_of(waiter) or "")
         return node is not None and (node.wait is not None or semconv.LOOP_STALLED_SINCE in node.attributes)
 
-    def _finding(self, case: Case, resource: Node, waiter: str) -> Finding:
-        waiting = [w for w in case.graph.waiters.get(resource.id, ()) if w != waiter and w in case.graph.nodes]
-        blocked = evidence.tail(case.graph, waiting)
-        case.known.update((resource.id, waiter, *blocked))
+    def _finding(self, context: RuleContext, resource: Node, waiter: str) -> Finding:
+        waiting = [w for w in context.graph.waiters.get(resource.id, ()) if w != waiter and w in context.graph.nodes]
+        blocked = evidence.tail(context.graph, waiting)
+        context.explained.update((resource.id, waiter, *blocked))
         state = {
             NodeKind.LOCK: "nobody holds it",
             NodeKind.SEMAPHORE: "a permit is free",
             NodeKind.EVENT: "it is set",
             NodeKind.RX: "there is an item in it",
         }.get(resource.kind, "there is room in it")
-        where = place(case.graph.nodes[waiter])
+        where = place(context.graph.nodes[waiter])
         return Finding(
             id=finding_id(self.kind, [resource.id]),
             kind=self.kind,
             level=self.level,
-            title=f"{wording.label(case.graph.nodes[waiter])} "
-            f"{wording.waits_for(case.graph, waiter, resource.id)}, although {state}",
-            since_ns=case.graph.wait_of(waiter).since_ns,
+            title=f"{wording.label(context.graph.nodes[waiter])} "
+            f"{wording.waits_for(context.graph, waiter, resource.id)}, although {state}",
+            since_ns=context.graph.wait_of(waiter).since_ns,
             core=[waiter, resource.id],
             blocked=blocked,
-            evidence=[evidence.link(case.graph, waiter, resource.id, None)],
+            evidence=[evidence.link(context.graph, waiter, resource.id, None)],
             advice=f"{self.advice}.",
-            blocked_sites=evidence.sites(case.graph, blocked),
+            blocked_sites=evidence.sites(context.graph, blocked),
             look_at=where,
         )
 
@@ -112,34 +112,34 @@ class HeldAcrossWait:
     )
     advice = "Do the slow part before taking the lock, or after giving it back"
 
-    def find(self, case: Case) -> Iterable[Finding]:
+    def find(self, context: RuleContext) -> Iterable[Finding]:
         for kind in (NodeKind.LOCK, NodeKind.SEMAPHORE):
-            for resource in case.of(kind):
-                if resource.id in case.known or resource.id not in case.graph.waiters:
+            for resource in context.of(kind):
+                if resource.id in context.explained or resource.id not in context.graph.waiters:
                     continue
-                holders = [h for h in case.graph.holders.get(resource.id, ()) if h in case.graph.nodes]
-                if not holders or case.graph.nodes[holders[0]].wait is None:
+                holders = [h for h in context.graph.holders.get(resource.id, ()) if h in context.graph.nodes]
+                if not holders or context.graph.nodes[holders[0]].wait is None:
                     continue  # as with most of many thousand
-                if not all(self._slow(case, resource.id, holder) for holder in holders):
+                if not all(self._slow(context, resource.id, holder) for holder in holders):
                     continue
-                waiter = case.graph.oldest_waiter(resource.id)
-                if waiter is not None and waiter in case.graph.settled and case.is_long(waiter):
-                    yield self._finding(case, resource, waiter, holders)
+                waiter = context.graph.oldest_waiter(resource.id)
+                if waiter is not None and waiter in context.graph.settled and context.is_long(waiter):
+                    yield self._finding(context, resource, waiter, holders)
 
-    def _slow(self, case: Case, resource: str, holder: str) -> bool:
+    def _slow(self, context: RuleContext, resource: str, holder: str) -> bool:
         """Whether it has had the thing for long, and waits for nothing of this program."""
-        if case.graph.nodes[holder].wait is None:
+        if context.graph.nodes[holder].wait is None:
             return False
-        held = case.graph.held_by(resource, holder)
+        held = context.graph.held_by(resource, holder)
         if held is None or held.since_ns is None:
             return False
-        if case.now_ns - held.since_ns < case.thresholds.held_ns:
+        if context.now_ns - held.since_ns < context.thresholds.held_ns:
             return False
-        targets = (case.graph.nodes.get(target) for target in case.graph.targets.get(holder, ()))
+        targets = (context.graph.nodes.get(target) for target in context.graph.targets.get(holder, ()))
         return all(target is None or target.kind in _OUTSIDE for target in targets)
 
-    def _finding(self, case: Case, resource: Node, waiter: str, holders: list[str]) -> Finding:
-        graph = case.graph
+    def _finding(self, context: RuleContext, resource: Node, waiter: str, holders: list[str]) -> Finding:
+        graph = context.graph
         links = [evidence.link(graph, waiter, resource.id, holders[0])]
         blocked = evidence.tail(graph, {w for w in graph.waiters[resource.id] if w in graph.nodes} - {waiter})
         where = place(graph.nodes[holders[0]])

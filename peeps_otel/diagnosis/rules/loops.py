@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import semconv
-from ...model import Finding, FindingKind, Level, Link, Node, NodeKind, finding_id
+from ...model import EvidenceStep, Finding, FindingKind, Level, Node, NodeKind, finding_id
 from .. import evidence, wording
 from ..frames import own_frame, place
-from .case import Case, about
+from .context import RuleContext, about
 
 _COMPUTES = frozenset({"running", "gil"})
 
@@ -22,23 +22,27 @@ class LoopBlocked:
     when = "The thread of an event loop has been in one callback for 0.8 s: in a blocking call, or computing"
     advice = "Await an asynchronous version of the call, or run it with `asyncio.to_thread`"
 
-    def find(self, case: Case) -> Iterable[Finding]:
-        for thread in case.of(NodeKind.THREAD):
-            since_ns = case.number(thread, semconv.LOOP_STALLED_SINCE)
-            if since_ns is None or case.now_ns - since_ns < case.thresholds.loop_blocked_ns or thread.id in case.known:
+    def find(self, context: RuleContext) -> Iterable[Finding]:
+        for thread in context.of(NodeKind.THREAD):
+            since_ns = context.number(thread, semconv.LOOP_STALLED_SINCE)
+            if (
+                since_ns is None
+                or context.now_ns - since_ns < context.thresholds.loop_blocked_ns
+                or thread.id in context.explained
+            ):
                 continue
-            yield self._finding(case, thread, since_ns)
+            yield self._finding(context, thread, since_ns)
 
-    def _finding(self, case: Case, thread: Node, since_ns: int) -> Finding:
-        tasks = case.graph.tasks_of(thread.id)
-        culprit = next((t for t in tasks if semconv.TASK_STEP_SINCE in case.graph.nodes[t].attributes), None)
+    def _finding(self, context: RuleContext, thread: Node, since_ns: int) -> Finding:
+        tasks = context.graph.tasks_of(thread.id)
+        culprit = next((t for t in tasks if semconv.TASK_STEP_SINCE in context.graph.nodes[t].attributes), None)
         core = [thread.id] if culprit is None else [thread.id, culprit]
-        case.known.update(core)
+        context.explained.update(core)
         where, frame = place(thread), own_frame(thread)
         does = "computes in" if thread.state in _COMPUTES else "is in a blocking call in"
         what = f"{frame.function} ({wording.short(where)})" if frame is not None else wording.short(where)
-        by = "" if culprit is None else f", in task {wording.label(case.graph.nodes[culprit])}"
-        blocked = evidence.tail(case.graph, (task for task in tasks if task != culprit))
+        by = "" if culprit is None else f", in task {wording.label(context.graph.nodes[culprit])}"
+        blocked = evidence.tail(context.graph, (task for task in tasks if task != culprit))
         wait = thread.wait
         text = f"{wording.label(thread)}, which runs the event loop, {does} {what}{by}"
         return Finding(
@@ -50,18 +54,18 @@ class LoopBlocked:
             core=core,
             blocked=blocked,
             evidence=[
-                Link(
+                EvidenceStep(
                     waiter=culprit or thread.id,
                     resource=thread.id,
                     holder=thread.id,
                     since_ns=since_ns,
                     text=text,
                     wait_source=where,
-                    holder_doing="" if wait is None else wording.doing(case.graph, thread.id),
+                    holder_doing="" if wait is None else wording.doing(context.graph, thread.id),
                 )
             ],
             advice=f"No task of this loop runs before {wording.short(where)} returns. {self.advice}.",
-            blocked_sites=evidence.sites(case.graph, blocked),
+            blocked_sites=evidence.sites(context.graph, blocked),
             look_at=where,
         )
 
@@ -74,10 +78,14 @@ class NeverYields:
     when = "A task has been in one step for 1 s, and the thread of its loop is not seen"
     advice = "Give the loop a turn (`await asyncio.sleep(0)`), or compute in a thread or process"
 
-    def find(self, case: Case) -> Iterable[Finding]:
-        for task in case.marked:
-            since_ns = case.number(task, semconv.TASK_STEP_SINCE)
-            if since_ns is None or case.now_ns - since_ns < case.thresholds.step_ns or task.id in case.known:
+    def find(self, context: RuleContext) -> Iterable[Finding]:
+        for task in context.marked:
+            since_ns = context.number(task, semconv.TASK_STEP_SINCE)
+            if (
+                since_ns is None
+                or context.now_ns - since_ns < context.thresholds.step_ns
+                or task.id in context.explained
+            ):
                 continue
             title = f"{wording.label(task)} does not give its event loop back"
             yield about(self, task, title, since_ns, place(task))

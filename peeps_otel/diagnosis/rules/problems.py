@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 from ... import semconv
 from ...model import Finding, FindingKind, Level, Node, NodeKind
-from .case import Case, about
+from .context import RuleContext, about
 
 
-def _of(case: Case, problem: str) -> Iterable[Node]:
-    return (node for node in case.of(NodeKind.CUSTOM) if node.attributes.get(semconv.PROBLEM) == problem)
+def _of(context: RuleContext, problem: str) -> Iterable[Node]:
+    return (node for node in context.of(NodeKind.CUSTOM) if node.attributes.get(semconv.PROBLEM) == problem)
 
 
-def _times(case: Case, node: Node) -> str:
-    count = case.number(node, semconv.PROBLEM_COUNT)
+def _times(context: RuleContext, node: Node) -> str:
+    count = context.number(node, semconv.PROBLEM_COUNT)
     return "" if count is None or count < 2 else " again and again"
 
 
@@ -27,9 +27,9 @@ class TaskDestroyed:
     when = "`Task was destroyed but it is pending!` was reported"
     advice = "Keep a reference to every task until it ends (a set, or a TaskGroup), and end what it waits for"
 
-    def find(self, case: Case) -> Iterable[Finding]:
-        for node in _of(case, "destroyed_pending"):
-            title = f"{node.name or 'a task'} was destroyed before it ended{_times(case, node)}"
+    def find(self, context: RuleContext) -> Iterable[Finding]:
+        for node in _of(context, "destroyed_pending"):
+            title = f"{node.name or 'a task'} was destroyed before it ended{_times(context, node)}"
             yield about(self, node, title, node.created_at, node.source)
 
 
@@ -41,9 +41,9 @@ class ExceptionNeverRetrieved:
     when = "`Task exception was never retrieved` was reported, also for futures"
     advice = "Await the task, or give it a callback that logs its exception"
 
-    def find(self, case: Case) -> Iterable[Finding]:
-        for node in _of(case, "exception_never_retrieved"):
+    def find(self, context: RuleContext) -> Iterable[Finding]:
+        for node in _of(context, "exception_never_retrieved"):
             error = node.attributes.get(semconv.PROBLEM_EXCEPTION)
             with_what = f" with {error}" if isinstance(error, str) and error else ""
-            title = f"{node.name or 'a task'} failed{with_what}{_times(case, node)} and nobody looked"
+            title = f"{node.name or 'a task'} failed{with_what}{_times(context, node)} and nobody looked"
             yield about(self, node, title, node.created_at, node.source)

@@ -9,7 +9,7 @@ from ... import semconv
 from ...model import Finding, FindingKind, Level, Node, finding_id
 from .. import evidence, wording
 from ..frames import place
-from .case import Case, about
+from .context import RuleContext, about
 
 
 class SelfWaking:
@@ -22,10 +22,10 @@ class SelfWaking:
     )
     advice = "Wait for what the loop polls for: an event, a queue, or at least a sleep that takes time"
 
-    def find(self, case: Case) -> Iterable[Finding]:
-        for task in case.marked:
-            percent = case.number(task, semconv.TASK_SELF_WAKES)
-            if percent is None or percent < case.thresholds.self_wakes_percent or task.id in case.known:
+    def find(self, context: RuleContext) -> Iterable[Finding]:
+        for task in context.marked:
+            percent = context.number(task, semconv.TASK_SELF_WAKES)
+            if percent is None or percent < context.thresholds.self_wakes_percent or task.id in context.explained:
                 continue
             title = f"{wording.label(task)} wakes itself again and again"
             yield about(self, task, title, task.created_at, place(task))
@@ -45,37 +45,37 @@ class CancelIgnored:
     def __init__(self) -> None:
         self._first_seen: dict[str, tuple[int, int]] = {}  # by task: how often asked, and when that was first seen
 
-    def find(self, case: Case) -> Iterable[Finding]:
+    def find(self, context: RuleContext) -> Iterable[Finding]:
         asked: dict[str, tuple[int, int]] = {}
-        for task in case.marked:
-            requests = case.number(task, semconv.TASK_CANCEL_REQUESTS)
+        for task in context.marked:
+            requests = context.number(task, semconv.TASK_CANCEL_REQUESTS)
             if not requests:
                 continue
             before = self._first_seen.get(task.id)
-            asked[task.id] = before if before is not None and before[0] == requests else (requests, case.now_ns)
+            asked[task.id] = before if before is not None and before[0] == requests else (requests, context.now_ns)
         self._first_seen = asked
-        for task in case.marked:
-            if task.id not in asked or task.id in case.known or task.wait is None:
+        for task in context.marked:
+            if task.id not in asked or task.id in context.explained or task.wait is None:
                 continue
             since_ns = max(asked[task.id][1], task.wait.since_ns)
-            age_ns = case.now_ns - since_ns
-            if age_ns < case.thresholds.cancel_slow_ns or task.id not in self._still(case, task, asked):
+            age_ns = context.now_ns - since_ns
+            if age_ns < context.thresholds.cancel_slow_ns or task.id not in self._still(context, task, asked):
                 continue
-            yield self._finding(case, task, since_ns, age_ns >= case.thresholds.cancel_ignored_ns)
+            yield self._finding(context, task, since_ns, age_ns >= context.thresholds.cancel_ignored_ns)
 
-    def _still(self, case: Case, task: Node, asked: dict[str, tuple[int, int]]) -> set[str]:
-        targets = case.graph.targets.get(task.id, ())
+    def _still(self, context: RuleContext, task: Node, asked: dict[str, tuple[int, int]]) -> set[str]:
+        targets = context.graph.targets.get(task.id, ())
         return set() if any(target in asked for target in targets) else {task.id}
 
-    def _finding(self, case: Case, task: Node, since_ns: int, long: bool) -> Finding:
+    def _finding(self, context: RuleContext, task: Node, since_ns: int, long: bool) -> Finding:
         where = place(task)
-        by = self._who(case, task)
-        links = [evidence.link(case.graph, task.id, t, None) for t in case.graph.targets.get(task.id, ())[:1]]
+        by = self._who(context, task)
+        links = [evidence.link(context.graph, task.id, t, None) for t in context.graph.targets.get(task.id, ())[:1]]
         return Finding(
             id=finding_id(self.kind, [task.id]),
             kind=self.kind,
             level=self.level if long else Level.SLOW,
-            title=f"{wording.label(task)} was cancelled{by}, but still {wording.doing(case.graph, task.id)}",
+            title=f"{wording.label(task)} was cancelled{by}, but still {wording.doing(context.graph, task.id)}",
             since_ns=since_ns,
             core=[task.id],
             evidence=links,
@@ -83,9 +83,9 @@ class CancelIgnored:
             look_at=where,
         )
 
-    def _who(self, case: Case, task: Node) -> str:
+    def _who(self, context: RuleContext, task: Node) -> str:
         by = task.attributes.get(semconv.TASK_CANCELLED_BY)
         if not isinstance(by, str) or not by:
             return ""
-        known = case.graph.nodes.get(by)
+        known = context.graph.nodes.get(by)
         return f" by {wording.label(known) if known is not None else by}"

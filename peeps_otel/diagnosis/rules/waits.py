@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ...model import Finding, FindingKind, Level, Node, NodeKind, Providers, finding_id
 from .. import evidence, wording
 from ..frames import is_library
-from .case import Case
+from .context import RuleContext
 
 _MEMBERS_MOST = 20
 
@@ -28,19 +28,23 @@ class OnlyLong:
     )
     advice = "Find who should end it, and why that did not happen"
 
-    def find(self, case: Case) -> Iterable[Finding]:
+    def find(self, context: RuleContext) -> Iterable[Finding]:
         for kind in (NodeKind.EVENT, NodeKind.FUTURE, NodeKind.BARRIER, NodeKind.CONDITION):
-            for thing in case.of(kind):
-                if thing.id in case.known or thing.providers is not Providers.OPEN:
+            for thing in context.of(kind):
+                if thing.id in context.explained or thing.providers is not Providers.OPEN:
                     continue
-                waiters = [w for w in case.graph.waiters.get(thing.id, ()) if w in case.graph.settled]
-                waiters = [w for w in waiters if w not in case.known]
-                waiters.sort(key=lambda w: (case.graph.wait_of(w).since_ns, w))
-                if waiters and not case.graph.holders.get(thing.id) and self._is_too_long(case, thing, waiters[0]):
-                    yield self._finding(case, thing, waiters)
+                waiters = [w for w in context.graph.waiters.get(thing.id, ()) if w in context.graph.settled]
+                waiters = [w for w in waiters if w not in context.explained]
+                waiters.sort(key=lambda w: (context.graph.wait_of(w).since_ns, w))
+                if (
+                    waiters
+                    and not context.graph.holders.get(thing.id)
+                    and self._is_too_long(context, thing, waiters[0])
+                ):
+                    yield self._finding(context, thing, waiters)
 
-    def _is_too_long(self, case: Case, thing: Node, waiter: str) -> bool:
-        wait, memory, limits = case.graph.wait_of(waiter), case.memory, case.thresholds
+    def _is_too_long(self, context: RuleContext, thing: Node, waiter: str) -> bool:
+        wait, memory, limits = context.graph.wait_of(waiter), context.memory, context.thresholds
         if not wait.source.rpartition(":")[2].isdigit():
             return False  # compiled code has no lines: its waits are not of one place
         if wait.deadline_ns is not None or is_library(wait.source) or memory.ended(wait.source) < limits.long_seen:
@@ -48,14 +52,14 @@ class OnlyLong:
         if thing.kind is NodeKind.EVENT and memory.has_waited(waiter, wait.source):
             return False
         usual_ns = memory.longest(wait.source) * limits.long_factor
-        return case.now_ns - wait.since_ns >= max(limits.long_ns, usual_ns)
+        return context.now_ns - wait.since_ns >= max(limits.long_ns, usual_ns)
 
-    def _finding(self, case: Case, thing: Node, waiters: list[str]) -> Finding:
-        graph, first = case.graph, waiters[0]
+    def _finding(self, context: RuleContext, thing: Node, waiters: list[str]) -> Finding:
+        graph, first = context.graph, waiters[0]
         wait = graph.wait_of(first)
-        case.known.update((thing.id, *waiters))
+        context.explained.update((thing.id, *waiters))
         blocked = evidence.tail(graph, graph.behind({thing.id, *waiters}))
-        case.known.update(blocked)
+        context.explained.update(blocked)
         return Finding(
             id=finding_id(self.kind, [thing.id]),
             kind=self.kind,

@@ -22,7 +22,7 @@ from ..internals import asyncio_core as asyncio_internals
 from ..internals.anyio_core import Types
 from ..internals.asyncio_io import transport_of
 from ..internals.asyncio_operations import Operation
-from ..internals.await_chain import Link, chain
+from ..internals.await_chain import SuspendedFrame, chain
 from ..resource_states import NOT_BEFORE, Channel, Held, State, TaskId, of_permits
 
 _GROUP = Operation("taskgroup", None, None)
@@ -50,7 +50,7 @@ def _finders(types: Types) -> list[tuple[CodeType, Finder]]:
     def direct(name: str, kind: NodeKind, cls: type[Any]) -> Finder:
         operation = Operation(name, kind, cls)
 
-        def find(links: list[Link], link: Link, future: Any) -> Waiting | None:
+        def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
             thing = first_of(link, cls)
             return Waiting(operation, () if thing is None else (thing,))
 
@@ -59,7 +59,7 @@ def _finders(types: Types) -> list[tuple[CodeType, Finder]]:
     def end(name: str, kind: NodeKind, cls: type[Any]) -> Finder:
         operation = Operation(name, kind, cls)
 
-        def find(links: list[Link], link: Link, future: Any) -> Waiting | None:
+        def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
             channel = internals.channel_of(first_of(link, cls))
             return Waiting(operation, () if channel is None else (channel,))
 
@@ -68,7 +68,7 @@ def _finders(types: Types) -> list[tuple[CodeType, Finder]]:
     def socket(name: str) -> Finder:
         operation = Operation(name, NodeKind.IO, types.socket)
 
-        def find(links: list[Link], link: Link, future: Any) -> Waiting | None:
+        def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
             transport = transport_of(first_of(link, types.socket))
             return Waiting(operation, () if transport is None else (transport,))
 
@@ -81,17 +81,17 @@ def _finders(types: Types) -> list[tuple[CodeType, Finder]]:
     }
     plain_event = direct("event.wait", NodeKind.EVENT, types.event)
 
-    def event(links: list[Link], link: Link, future: Any) -> Waiting | None:
+    def event(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
         callers = [id(outer.code) for outer, inner in pairwise(links) if inner is link]
         return None if used_inside.intersection(callers) else plain_event(links, link, future)
 
-    def group(links: list[Link], link: Link, future: Any) -> Waiting | None:
+    def group(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
         if link is not links[-1]:
             return None
         children = tuple(internals.group_tasks(first_of(link, types.group)))
         return Waiting(_GROUP, children, len(children), cancels=True)
 
-    def starting(links: list[Link], link: Link, future: Any) -> Waiting | None:
+    def starting(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
         if link is not links[-1]:
             return None
         coroutine = first_of(link, CoroutineType)
@@ -99,7 +99,7 @@ def _finders(types: Types) -> list[tuple[CodeType, Finder]]:
         started = tuple(task for task in children if any(one.suspended is coroutine for one in chain(task.get_coro())))
         return Waiting(_STARTING, started, cancels=True)
 
-    def in_thread(links: list[Link], link: Link, future: Any) -> Waiting | None:
+    def in_thread(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
         worker = first_of(link, threading.Thread)
         if link is not links[-1] or worker is None:
             return None

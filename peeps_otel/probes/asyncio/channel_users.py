@@ -14,7 +14,7 @@ from typing import Any, cast
 from weakref import ref
 
 from ...model import Confidence, Edge, EdgeKind
-from ..internals.await_chain import Link, chain
+from ..internals.await_chain import SuspendedFrame, chain
 from ..probe import Yield
 
 _TASKS_MOST = 5000
@@ -47,7 +47,7 @@ def touches(
     return touched
 
 
-def _in_hands(link: Link) -> set[int]:
+def _in_hands(link: SuspendedFrame) -> set[int]:
     """Addresses of what a suspended function can reach directly, or by one step through an object or a closure."""
     found: set[int] = set()
     for referent in link.referents:

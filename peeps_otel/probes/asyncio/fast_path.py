@@ -12,7 +12,7 @@ from ...model import Edge, EdgeKind, Wait
 from ..internals import anyio_core as anyio_internals
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import chain, entered, may_have_entered
-from ..library_registry import Libraries
+from ..library_registry import LibraryRegistry
 from . import tasks as asyncio_tasks
 from .line_budget import FIRST, LineBudget
 from .resources import Resources
@@ -23,14 +23,14 @@ from .wait_shapes import Shapes
 PUTS = frozenset({"queue.put", "channel.send"})
 
 
-class QuickLook:
+class FastPathReader:
     """For the watcher thread only."""
 
     def __init__(
         self,
         shapes: Shapes,
         resources: Resources,
-        libraries: Libraries,
+        libraries: LibraryRegistry,
         lines: LineBudget,
         attributes: TaskAttributes,
     ) -> None:

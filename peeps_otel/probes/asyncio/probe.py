@@ -13,13 +13,13 @@ import wrapt
 
 from ... import semconv
 from ...model import AttributeValue, Edge, NodeKind
-from ..context import Shared
+from ..context import ProbeContext
 from ..identity import Identities
 from ..internals import anyio_core as anyio_internals
 from ..internals import asyncio_cancellation
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import Entered, chain, entered
-from ..library_registry import Libraries
+from ..library_registry import LibraryRegistry
 from ..patches import asyncio_patch as asyncio_rewrites
 from ..patches import uvloop_patch as uvloop_front
 from ..patches.recorder import Recorder, TaskOrigin
@@ -28,10 +28,10 @@ from . import channel_users
 from . import tasks as asyncio_tasks
 from .creation_sites import CreationSites
 from .deadlines import earliest
-from .fast_path import PUTS, QuickLook
+from .fast_path import PUTS, FastPathReader
 from .line_budget import FIRST, LineBudget
 from .loops import Loops
-from .relations import Relations, Seen
+from .relations import ReadTask, Relations
 from .resources import Resources
 from .task_attributes import TaskAttributes
 from .tasks import TaskKinds, TaskRecord
@@ -49,7 +49,7 @@ _MET_AT_ONCE = 200
 _SEVERAL = frozenset({"gather", "taskgroup", "wait", "as_completed"})
 
 
-_Met = tuple[ref[asyncio.Task[Any]], TaskRecord]
+KnownTask = tuple[ref[asyncio.Task[Any]], TaskRecord]
 
 
 class AsyncioProbe:
@@ -67,7 +67,7 @@ class AsyncioProbe:
         self._coverage: list[str] = []
         self._foreign_loops = False
         self._classifier = Classifier()
-        self._libraries = Libraries()
+        self._libraries = LibraryRegistry()
         self._putting_since_ns = 0
         self.forget()
 
@@ -88,24 +88,24 @@ class AsyncioProbe:
             undo()
         self._undo, self._coverage, self._foreign_loops = [], [], False
 
-    def forget(self, shared: Shared | None = None) -> None:
+    def forget(self, context: ProbeContext | None = None) -> None:
         """Starts all over, with new node ids: after a fork."""
-        self._shared = shared or Shared()
-        self._shared.task_id = self._id_of
-        self._ids = self._shared.ids
-        self._shared.task_id = self._id_of
+        self._context = context or ProbeContext()
+        self._context.task_id = self._id_of
+        self._ids = self._context.ids
+        self._context.task_id = self._id_of
         self._tasks: Identities[TaskRecord] = Identities()
         self._resources = Resources(self._ids)
         if self._libraries.anyio is not None:
             self._resources.learn(self._libraries.anyio.species)
-        self._relations = Relations(self._shared, self._resources, self._classifier, self._libraries, self._id_of)
+        self._relations = Relations(self._context, self._resources, self._classifier, self._libraries, self._id_of)
         self._loops = Loops()
         self._by_sequence: dict[int, str] = {}
         self._sites = CreationSites()
         self._kinds = TaskKinds()
         self._lines = LineBudget(self._lines_most)
-        self._attributes = TaskAttributes(self._shared, self._loops, self._by_sequence)
-        self._quick = QuickLook(
+        self._attributes = TaskAttributes(self._context, self._loops, self._by_sequence)
+        self._quick = FastPathReader(
             Shapes(self._classifier), self._resources, self._libraries, self._lines, self._attributes
         )
         self._due: list[ref[asyncio.Task[Any]]] = []
@@ -126,7 +126,7 @@ class AsyncioProbe:
         self._looks += 1
         self._loops.begin()
         failed = _Failures()
-        met = self._meet(self._loops.tasks(), now_ns, pause, failed)
+        met = self._discover_tasks(self._loops.tasks(), now_ns, pause, failed)
         seen, living, holding = self._look_at_all(met, observation, now_ns, pause, failed)
         observation.coverage += self._resources.look(
             self._relations.held(holding, self._last_look_ns), self._id_of, now_ns, pause
@@ -143,19 +143,19 @@ class AsyncioProbe:
         self._show(living, self._touched(met, now_ns, pause), observation, pause)
         if self._tasks.replaced or len(living) != len(self._tasks):
             ended = self._tasks.sweep(lambda record: record.last_look != self._looks, pause)
-            self._bury(ended, observation, now_ns)
+            self._report_ended(ended, observation, now_ns)
         while met:
             pause()
             del met[-_SHOWN_AT_ONCE:]
         observation.coverage += failed.told()
         self._last_look_ns = now_ns
 
-    def _meet(
+    def _discover_tasks(
         self, references: list[ref[asyncio.Task[Any]]], now_ns: int, pause: Yield, failed: _Failures
-    ) -> list[_Met]:
+    ) -> list[KnownTask]:
         """All tasks with their records. Those of new ones are made first of all, so that each finds its parent."""
         known = self._tasks.table
-        found: list[_Met] = []
+        found: list[KnownTask] = []
         new: list[tuple[ref[asyncio.Task[Any]], TaskOrigin | None]] = []
         entry_of, add = known.get, found.append
         for start in range(0, len(references), _MET_AT_ONCE):
@@ -187,13 +187,13 @@ class AsyncioProbe:
         return found
 
     def _look_at_all(
-        self, met: list[_Met], observation: Observation, now_ns: int, pause: Yield, failed: _Failures
-    ) -> tuple[list[Seen], list[TaskRecord], list[TaskRecord]]:
+        self, met: list[KnownTask], observation: Observation, now_ns: int, pause: Yield, failed: _Failures
+    ) -> tuple[list[ReadTask], list[TaskRecord], list[TaskRecord]]:
         """Those whose edges are to be made anew, all that live, and those that hold something."""
         lines, looks = self._lines, self._looks
-        lines.begin(self._shared.with_lines)
+        lines.begin(self._context.with_lines)
         self._due = []
-        seen: list[Seen] = []
+        seen: list[ReadTask] = []
         living: list[TaskRecord] = []
         holding: list[TaskRecord] = []
         putting_since_ns = now_ns
@@ -230,7 +230,7 @@ class AsyncioProbe:
                     one = self._look_at(task, record, now_ns, pause)
                 except Exception as error:
                     failed.add(error)
-                    self._goes_on(task, record, "unknown", now_ns)
+                    self._mark_not_waiting(task, record, "unknown", now_ns)
                     continue
                 if one is not None:
                     seen.append(one)
@@ -266,7 +266,7 @@ class AsyncioProbe:
 
     # --- one task -----------------------------------------------------------------------------------------------------
 
-    def _look_at(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, pause: Yield) -> Seen | None:
+    def _look_at(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, pause: Yield) -> ReadTask | None:
         """Updates the task's record. Returns what its edges are to be made of, None where nothing has changed."""
         future = internals.awaited_future(task)
         requests = asyncio_cancellation.requests(task)
@@ -277,7 +277,7 @@ class AsyncioProbe:
             if record.future is not None or record.node.state != state or record.cancel_requests != requests:
                 record.steps += record.future is not None or record.node.state == "waiting"
                 record.cancel_requests = requests
-                self._goes_on(task, record, state, now_ns)
+                self._mark_not_waiting(task, record, state, now_ns)
             return None
         same = record.future is not None and record.future() is future
         if not same:
@@ -292,9 +292,11 @@ class AsyncioProbe:
         waiting = self._classifier.classify(links, future)
         managers = entered(links)
         if internals.awaited_future(task) is not future:
-            self._goes_on(task, record, "runnable", now_ns)  # it ran on while it was being read: that wait is over
+            self._mark_not_waiting(
+                task, record, "runnable", now_ns
+            )  # it ran on while it was being read: that wait is over
             return None
-        record.holds = self._relations.take_in(links, managers, waiting, record.source, now_ns)
+        record.holds = self._relations.register_wait_and_holds(links, managers, waiting, record.source, now_ns)
         matters = waiting.operation.name in FIRST or bool(record.holds)
         at_once = same or bool(record.holds) or waiting.operation.name.startswith(_OWN_RESOURCES)
         with_lines = (same and record.has_lines) or (at_once and self._lines.grants(matters, bool(record.holds)))
@@ -319,9 +321,9 @@ class AsyncioProbe:
         node = asyncio_tasks.node_of(record, "waiting", wait, stack, more)
         if node != record.node:
             record.node = node
-        return Seen(record, waiting)
+        return ReadTask(record, waiting)
 
-    def _goes_on(self, task: asyncio.Task[Any], record: TaskRecord, state: str, now_ns: int) -> None:
+    def _mark_not_waiting(self, task: asyncio.Task[Any], record: TaskRecord, state: str, now_ns: int) -> None:
         """The task waits for nothing and what it holds cannot be read."""
         record.future, record.edges, record.holds = None, (), ()
         self._lines.note(record, False, False)
@@ -375,7 +377,7 @@ class AsyncioProbe:
         reference: ref[asyncio.Task[Any]],
         origin: TaskOrigin | None,
         now_ns: int,
-    ) -> _Met:
+    ) -> KnownTask:
         """A task seen for the first time, with its record."""
         known = self._tasks.table.get(id(task))
         if known is not None and known[0]() is task:  # one that was among them twice
@@ -404,14 +406,14 @@ class AsyncioProbe:
         record = self._tasks.get(task)
         return None if record is None else record.id
 
-    def _touched(self, met: list[_Met], now_ns: int, pause: Yield) -> dict[str, tuple[Edge, ...]]:
+    def _touched(self, met: list[KnownTask], now_ns: int, pause: Yield) -> dict[str, tuple[Edge, ...]]:
         """Who has a channel in his hands that somebody has been waiting to put into."""
         if now_ns - self._putting_since_ns < _LONG_NS:
             return {}
         full = self._resources.full_channels()
         return channel_users.touches(full, [reference for reference, _ in met], self._id_of, pause) if full else {}
 
-    def _bury(self, records: list[TaskRecord], observation: Observation, now_ns: int) -> None:
+    def _report_ended(self, records: list[TaskRecord], observation: Observation, now_ns: int) -> None:
         for record in records:
             self._lines.note(record, False, False)
             self._by_sequence.pop(record.sequence, None)

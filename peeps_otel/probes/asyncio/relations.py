@@ -11,10 +11,10 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from ...model import Confidence, Edge, EdgeKind
-from ..context import Shared, TaskHold
+from ..context import ProbeContext, TaskHold
 from ..internals import asyncio_core as internals
-from ..internals.await_chain import Entered, Link
-from ..library_registry import Libraries
+from ..internals.await_chain import Entered, SuspendedFrame
+from ..library_registry import LibraryRegistry
 from ..resource_states import Held
 from . import tasks as asyncio_tasks
 from .resources import Resources
@@ -25,7 +25,7 @@ _FUTURES = (asyncio.Future, concurrent.futures.Future)
 _BLOCKING = (type(Lock()), type(RLock()), Semaphore)
 
 
-class Seen(NamedTuple):
+class ReadTask(NamedTuple):
     """A task that was read in this look, and what it waits for."""
 
     record: TaskRecord
@@ -37,20 +37,20 @@ class Relations:
 
     def __init__(
         self,
-        shared: Shared,
+        context: ProbeContext,
         resources: Resources,
         classifier: Classifier,
-        libraries: Libraries,
+        libraries: LibraryRegistry,
         id_of: Callable[[asyncio.Task[Any]], str | None],
     ) -> None:
-        self._shared = shared
+        self._context = context
         self._resources = resources
         self._classifier = classifier
         self._libraries = libraries
         self._id_of = id_of
 
-    def take_in(
-        self, links: list[Link], managers: list[Entered], waiting: Waiting, task_source: str, now_ns: int
+    def register_wait_and_holds(
+        self, links: list[SuspendedFrame], managers: list[Entered], waiting: Waiting, task_source: str, now_ns: int
     ) -> list[Holds]:
         """Makes the nodes of what a task waits for and of what its stack shows it to hold; returns the latter."""
 
@@ -94,10 +94,10 @@ class Relations:
                     confidence = Confidence.EXACT if one.by_block else Confidence.INFERRED
                     holder = Held(record.id, since_ns, one.source, one.by_block, confidence)
                     held.setdefault(id(primitive), []).append(holder)
-        self._shared.held_by_tasks = blocking
+        self._context.held_by_tasks = blocking
         return held
 
-    def connect(self, one: Seen, now_ns: int) -> None:
+    def connect(self, one: ReadTask, now_ns: int) -> None:
         """The `needs` edges of a task, now that every target has a node."""
         wait = one.record.node.wait
         if wait is None:
@@ -119,8 +119,8 @@ class Relations:
         if issubclass(type(target), asyncio.Task):
             return self._id_of(target)
         if issubclass(type(target), _FUTURES):
-            worker = "" if waiting.thread is None else self._shared.thread(waiting.thread, now_ns)
-            return self._shared.futures.wanted(target, now_ns, source, worker)
+            worker = "" if waiting.thread is None else self._context.thread(waiting.thread, now_ns)
+            return self._context.futures.wanted(target, now_ns, source, worker)
         record = self._resources.known(target)
         kind = waiting.operation.kind
         return None if record is None or kind is None else record.ids.get(kind)

@@ -9,7 +9,7 @@ from typing import Any
 
 from ... import semconv
 from ...model import AttributeValue
-from ..context import Shared
+from ..context import ProbeContext
 from ..internals import asyncio_core as internals
 from .loops import Loops
 from .tasks import TaskRecord
@@ -21,8 +21,8 @@ _Attributes = dict[str, AttributeValue]
 class TaskAttributes:
     """For the watcher thread only. `ids`: the nodes of tasks by their sequence numbers."""
 
-    def __init__(self, shared: Shared, loops: Loops, ids: Mapping[int, str]) -> None:
-        self._shared = shared
+    def __init__(self, context: ProbeContext, loops: Loops, ids: Mapping[int, str]) -> None:
+        self._context = context
         self._loops = loops
         self._ids = ids
         self._known: dict[tuple[int, str | None, str | None], tuple[_Attributes, _Attributes]] = {}
@@ -31,7 +31,7 @@ class TaskAttributes:
         """Those of a task that nobody has asked to cancel: one dictionary for all tasks of a kind and a parent."""
         parent = self._ids.get(record.parent) if record.parent else None
         ident = self._loops.thread(internals.loop_of(task))
-        thread = None if ident is None else self._shared.thread(ident, now_ns)
+        thread = None if ident is None else self._context.thread(ident, now_ns)
         key = (id(record.attributes), parent, thread)
         known = self._known.get(key)
         if known is not None and known[0] is record.attributes:

@@ -15,7 +15,7 @@ from weakref import ref
 from ... import semconv
 from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wait
 from ..internals import asyncio_core as internals
-from ..internals.await_chain import Entered, Link
+from ..internals.await_chain import Entered, SuspendedFrame
 from ..patches.recorder import ORIGIN, SINCE, TaskOrigin
 from ..source import application, source_text
 from .creation_sites import CreationSites
@@ -165,7 +165,7 @@ def origin_of(task: asyncio.Task[Any]) -> TaskOrigin | None:
     return TaskOrigin(*origin) if type(origin) is tuple else None
 
 
-def frames(links: list[Link], with_lines: bool) -> tuple[Frame, ...]:
+def frames(links: list[SuspendedFrame], with_lines: bool) -> tuple[Frame, ...]:
     """A chain as a stack. `with_lines` makes frame objects, about half a kilobyte each until the coroutine ends."""
     return _stack([_frame(link.code, link.frame if with_lines else None) for link in links])
 
@@ -207,7 +207,7 @@ def _frame(code: CodeType, frame: FrameType | None) -> Frame:
 
 
 def wait_of(
-    waiting: Waiting, links: list[Link], stack: tuple[Frame, ...], first_seen_ns: int, deadline_ns: int | None
+    waiting: Waiting, links: list[SuspendedFrame], stack: tuple[Frame, ...], first_seen_ns: int, deadline_ns: int | None
 ) -> Wait:
     """The wait of a suspended task."""
     recorded = began(links[-1].referents) if links and SINCE in links[-1].code.co_varnames else None
@@ -265,7 +265,7 @@ def entered_at(entered: Entered) -> tuple[str, str]:
     return "", f"{code.co_filename}:{line}"
 
 
-def used_at(links: list[Link], is_own: Callable[[CodeType], bool]) -> tuple[str, str]:
+def used_at(links: list[SuspendedFrame], is_own: Callable[[CodeType], bool]) -> tuple[str, str]:
     """Name and `path:line` of the expression by which a task waits: for things whose creation was not recorded."""
     entering = False
     for link in reversed(links):

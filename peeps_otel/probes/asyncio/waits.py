@@ -19,7 +19,7 @@ from ..internals import asyncio_core as internals
 from ..internals import asyncio_io as io_internals
 from ..internals import asyncio_operations as operations
 from ..internals.asyncio_operations import Operation
-from ..internals.await_chain import Link
+from ..internals.await_chain import SuspendedFrame
 
 
 class Waiting(NamedTuple):
@@ -35,7 +35,7 @@ class Waiting(NamedTuple):
     thread: int | None = None
 
 
-Finder = Callable[[list[Link], Link, Any], Waiting | None]
+Finder = Callable[[list[SuspendedFrame], SuspendedFrame, Any], Waiting | None]
 """Reads a wait of another library off the chain: the chain, its link that was recognised, the awaited future."""
 
 _FUTURE = Operation("future", None, None)
@@ -76,7 +76,7 @@ class Classifier:
             self._finders[id(code)] = finder
             self._codes.append(code)
 
-    def classify(self, links: list[Link], future: asyncio.Future[Any]) -> Waiting:
+    def classify(self, links: list[SuspendedFrame], future: asyncio.Future[Any]) -> Waiting:
         """`links`: the chain of awaits, outermost first; `future`: what the task is suspended on."""
         if self._finders:
             for link in reversed(links[-_OUTER_LINKS:]):
@@ -99,7 +99,7 @@ class Classifier:
             return None
         return self._inner.get(id(codes[-1]))
 
-    def locks_given_up(self, links: list[Link]) -> list[Any]:
+    def locks_given_up(self, links: list[SuspendedFrame]) -> list[Any]:
         """Locks that a task does not hold although it is inside their block: `Condition.wait` releases its lock."""
         found: list[Any] = []
         for link in links:
@@ -114,7 +114,9 @@ class Classifier:
         """Whether it is a coroutine by which one waits, not one that does something."""
         return id(code) in self._inner or id(code) in self._outer or id(code) in self._finders
 
-    def _known(self, operation: Operation, links: list[Link], innermost: Link, future: Any) -> Waiting:
+    def _known(
+        self, operation: Operation, links: list[SuspendedFrame], innermost: SuspendedFrame, future: Any
+    ) -> Waiting:
         for link in links[-4:-1]:
             outer = self._outer.get(id(link.code))
             if outer is not None:
@@ -172,7 +174,7 @@ def _behind(future: Any) -> tuple[Any, ...]:
     return next(((linked,) for linked in internals.linked_futures(future)), (future,))
 
 
-def _outer(operation: Operation, links: list[Link], link: Link) -> Waiting:
+def _outer(operation: Operation, links: list[SuspendedFrame], link: SuspendedFrame) -> Waiting:
     if operation.finds is not None:
         return _found(operation, link)
     futures, timer = internals.still_to_complete(links, link)
@@ -180,7 +182,7 @@ def _outer(operation: Operation, links: list[Link], link: Link) -> Waiting:
     return Waiting(operation, pending, deadline=timer)
 
 
-def _found(operation: Operation, link: Link) -> Waiting:
+def _found(operation: Operation, link: SuspendedFrame) -> Waiting:
     assert operation.finds is not None
     thing = first_of(link, operation.finds)
     if thing is None:
@@ -193,7 +195,7 @@ def _found(operation: Operation, link: Link) -> Waiting:
     return Waiting(operation, () if thing is None else (thing,))
 
 
-def first_of(link: Link, wanted: type[Any]) -> Any:
+def first_of(link: SuspendedFrame, wanted: type[Any]) -> Any:
     """The first local of a suspended function that is of a type; `self` comes first. Then those that an inner function
     shares."""
     for referent in link.referents:
@@ -207,7 +209,7 @@ def first_of(link: Link, wanted: type[Any]) -> Any:
     return None
 
 
-def locals_and_cells(link: Link) -> list[Any]:
+def locals_and_cells(link: SuspendedFrame) -> list[Any]:
     """What a suspended function refers to, shared variables included."""
     found: list[Any] = []
     for referent in link.referents:
@@ -217,7 +219,7 @@ def locals_and_cells(link: Link) -> list[Any]:
     return found
 
 
-def _timer(link: Link) -> float | None:
+def _timer(link: SuspendedFrame) -> float | None:
     for referent in locals_and_cells(link):
         deadline = internals.timer_deadline(referent)
         if deadline is not None:
@@ -225,7 +227,7 @@ def _timer(link: Link) -> float | None:
     return None
 
 
-def _wait(operation: Operation, innermost: Link) -> Waiting:
+def _wait(operation: Operation, innermost: SuspendedFrame) -> Waiting:
     """`asyncio.wait`: all, or the first."""
     things = locals_and_cells(innermost)
     futures: set[Any] = next((set(thing) for thing in things if type(thing) in (set, frozenset) and thing), set[Any]())
@@ -235,7 +237,7 @@ def _wait(operation: Operation, innermost: Link) -> Waiting:
     return Waiting(operation, pending, len(pending) if everything else 1, deadline=_timer(innermost))
 
 
-def _wait_for(operation: Operation, innermost: Link, waiter: Any) -> Waiting:
+def _wait_for(operation: Operation, innermost: SuspendedFrame, waiter: Any) -> Waiting:
     """It waits for a future of its own, beside what it was given. While it cancels that, no timer is left."""
     for thing in locals_and_cells(innermost):
         if thing is not waiter and issubclass(type(thing), asyncio.Future) and not thing.done():

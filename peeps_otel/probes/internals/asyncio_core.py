@@ -30,7 +30,7 @@ from types import BuiltinMethodType, CellType, CodeType, FrameType, FunctionType
 from typing import Any, cast
 from weakref import ref
 
-from .await_chain import Link
+from .await_chain import SuspendedFrame
 
 CHECKED_VERSIONS = ((3, 11), (3, 12), (3, 13))
 PARTLY_CHECKED_VERSIONS = ((3, 14),)  # without threads and sockets
@@ -179,7 +179,9 @@ def linked_futures(future: object) -> list[object]:
     return found
 
 
-def still_to_complete(links: list[Link], link: Link) -> tuple[list[asyncio.Future[Any]], float | None]:
+def still_to_complete(
+    links: list[SuspendedFrame], link: SuspendedFrame
+) -> tuple[list[asyncio.Future[Any]], float | None]:
     """What an `as_completed` still waits for, and when it times out; `link`: its `_wait_for_one`. Nothing where the
     awaitables it gave were taken out of it before they were awaited (until 3.12)."""
     todo: Any = None

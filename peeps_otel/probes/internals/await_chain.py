@@ -45,7 +45,7 @@ _SPLIT_EXITS = sys.version_info >= (3, 14)
 """Since 3.14 the value stack shows `__aexit__` as a function with its object right after it, not as a bound method."""
 
 
-class Link(NamedTuple):
+class SuspendedFrame(NamedTuple):
     """One suspended coroutine, generator or async generator of a chain. `referents`: everything it refers to, its
     locals and value stack among it. Hold on to none of it longer than one look at one task."""
 
@@ -62,20 +62,20 @@ class Link(NamedTuple):
         return suspended.ag_frame if type(suspended) is AsyncGeneratorType else suspended.gi_frame
 
 
-def chain(coroutine: object) -> list[Link]:
+def chain(coroutine: object) -> list[SuspendedFrame]:
     """The suspended frames below `coroutine`, outermost first. A torn or foreign chain ends early."""
-    links: list[Link] = []
+    links: list[SuspendedFrame] = []
     current: Any = coroutine
     for _ in range(_DEPTH):
         kind = cast("type[object]", type(current))
         if kind is CoroutineType:
-            links.append(Link(current, current.cr_code, get_referents(current)))
+            links.append(SuspendedFrame(current, current.cr_code, get_referents(current)))
             current = current.cr_await
         elif kind is GeneratorType:
-            links.append(Link(current, current.gi_code, get_referents(current)))
+            links.append(SuspendedFrame(current, current.gi_code, get_referents(current)))
             current = current.gi_yieldfrom
         elif kind is AsyncGeneratorType:
-            links.append(Link(current, current.ag_code, get_referents(current)))
+            links.append(SuspendedFrame(current, current.ag_code, get_referents(current)))
             current = current.ag_await
         elif current is None:
             break
@@ -103,13 +103,13 @@ class Entered(NamedTuple):
     is in an async generator that the coroutine iterates; somebody else may close that one."""
 
     manager: Any
-    link: Link
+    link: SuspendedFrame
     position: int  # among the managers of this link, outermost first
     total: int
     by_generator: bool = False
 
 
-def entered(links: list[Link]) -> list[Entered]:
+def entered(links: list[SuspendedFrame]) -> list[Entered]:
     """The context managers along a chain, outermost first, those inside `@contextmanager` functions and exit stacks
     included."""
     found: list[Entered] = []
@@ -124,11 +124,11 @@ def entered(links: list[Link]) -> list[Entered]:
     return found
 
 
-def _entered_by_generator(generator: Any, links: list[Link], depth: int, found: list[Entered]) -> None:
+def _entered_by_generator(generator: Any, links: list[SuspendedFrame], depth: int, found: list[Entered]) -> None:
     """Of a generator at a `yield`, which a frame of the chain has on its value stack or in a variable."""
     if any(link.suspended is generator for link in links) or generator.ag_running or generator.ag_await is not None:
         return  # its block is seen in the chain, or is being run by whoever steps it
-    link = Link(generator, generator.ag_code, get_referents(generator))
+    link = SuspendedFrame(generator, generator.ag_code, get_referents(generator))
     managers = _managers(link.referents)
     if managers:
         inside: list[Entered] = []
@@ -154,7 +154,9 @@ def may_have_entered(suspended: Any, following: Any) -> bool:
     return any(id(manager) not in inner for manager in _managers(referents))
 
 
-def _entered_by(link: Link, managers: list[Any], child: Link | None, depth: int, found: list[Entered]) -> None:
+def _entered_by(
+    link: SuspendedFrame, managers: list[Any], child: SuspendedFrame | None, depth: int, found: list[Entered]
+) -> None:
     for position, manager in enumerate(managers):
         if child is not None and child.code.co_name in _WAITING_TO_ENTER and _is_self(manager, child):
             continue  # still waiting to enter
@@ -166,7 +168,7 @@ def _entered_by(link: Link, managers: list[Any], child: Link | None, depth: int,
             found += [Entered(owner, link, -1, 0) for owner in _stacked(manager)]
 
 
-def _is_self(manager: object, link: Link) -> bool:
+def _is_self(manager: object, link: SuspendedFrame) -> bool:
     return any(referent is manager for referent in link.referents)
 
 
@@ -207,7 +209,7 @@ def _split_managers(referents: list[Any]) -> list[Any]:
     return found
 
 
-def _inner(manager: object) -> Link | None:
+def _inner(manager: object) -> SuspendedFrame | None:
     """The suspended generator of a `@contextmanager` or `@asynccontextmanager`."""
     if not issubclass(type(manager), _GENERATOR_MANAGERS):
         return None
@@ -218,7 +220,7 @@ def _inner(manager: object) -> Link | None:
         code = cast("AsyncGeneratorType[Any, Any]", generator).ag_code
     else:
         return None
-    return Link(generator, code, get_referents(generator))
+    return SuspendedFrame(generator, code, get_referents(generator))
 
 
 def _stacked(manager: object) -> list[object]:

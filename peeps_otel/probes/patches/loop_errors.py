@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, cast
 
 from ... import semconv
 from ...model import AttributeValue, Confidence, Frame, Node, NodeKind
-from ..context import Shared
+from ..context import ProbeContext
 from ..internals.await_chain import chain
 from ..probe import Observation, Yield
 from ..source import application, source_text
@@ -42,7 +42,7 @@ _traceback_of = BaseException.__dict__["__traceback__"].__get__
 _NAME = "_peeps_complaint"
 
 
-class Complaint(NamedTuple):
+class LoopError(NamedTuple):
     """`stack`: code and line, outermost first, of the exception or of where the task was suspended. `made`: code and
     instruction that created the task, where that was recorded."""
 
@@ -55,7 +55,7 @@ class Complaint(NamedTuple):
     time_ns: int
 
 
-class LoopComplaints:
+class LoopErrors:
     """A `Probe`: one `custom` node for each problem and place, with a count, until ten minutes after the last time. At
     most 256 places."""
 
@@ -65,8 +65,8 @@ class LoopComplaints:
         self._original: CodeType | None = None
         self._installed: CodeType | None = None
         self._coverage: list[str] = []
-        self._heard: deque[Complaint] = deque(maxlen=_WAITING_MOST)
-        self.forget(Shared())
+        self._heard: deque[LoopError] = deque(maxlen=_WAITING_MOST)
+        self.forget(ProbeContext())
 
     def install(self) -> None:
         if self._installed is not None:
@@ -88,8 +88,8 @@ class LoopComplaints:
         self._original = self._installed = None
         self._coverage = []
 
-    def forget(self, shared: Shared) -> None:
-        self._shared = shared
+    def forget(self, context: ProbeContext) -> None:
+        self._context = context
         self._heard.clear()
         self._nodes: dict[tuple[str, str, str], Node] = {}
         self._beyond = 0
@@ -121,7 +121,7 @@ class LoopComplaints:
             else:
                 observation.nodes[node.id] = node
 
-    def _count(self, complaint: Complaint) -> None:
+    def _count(self, complaint: LoopError) -> None:
         stack = tuple(Frame(code.co_qualname, code.co_filename, line) for code, line in complaint.stack)
         frame = application.innermost(stack)
         place = application.source(frame)
@@ -143,7 +143,7 @@ class LoopComplaints:
         if complaint.exception:
             attributes[semconv.PROBLEM_EXCEPTION] = complaint.exception
         self._nodes[key] = Node(
-            id=self._shared.ids.new(NodeKind.CUSTOM, complaint.time_ns) if before is None else before.id,
+            id=self._context.ids.new(NodeKind.CUSTOM, complaint.time_ns) if before is None else before.id,
             kind=NodeKind.CUSTOM,
             name=complaint.name,
             created_at=complaint.time_ns if before is None else before.created_at,
@@ -161,7 +161,7 @@ def _asks_for_handler(statement: ast.stmt) -> bool:
     )
 
 
-def _complaint(problem: str, message: str, facts: dict[str, Any]) -> Complaint:
+def _complaint(problem: str, message: str, facts: dict[str, Any]) -> LoopError:
     future: Any = facts.get("task", facts.get("future"))
     stack: list[tuple[CodeType, int | None]] = []
     name, exception, made = type(future).__name__, "", None
@@ -183,4 +183,4 @@ def _complaint(problem: str, message: str, facts: dict[str, Any]) -> Complaint:
             step = step.tb_next
         if stack and name in ("Task", ""):
             name = stack[0][0].co_qualname
-    return Complaint(problem, message, name, exception, tuple(stack), made, time.time_ns())
+    return LoopError(problem, message, name, exception, tuple(stack), made, time.time_ns())

@@ -1,13 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What cannot be read later, written down where it happens.
 
-These functions are called from the rewritten functions of asyncio (`asyncio_rewrites`), on the threads of the watched
+These functions are called from the rewritten functions of asyncio (`asyncio_patch`), on the threads of the watched
 program. They take no lock, keep no object of the program alive (facts about an object are attributes of that object;
 the ring holds weak references) and never raise.
 
 What an operation costs to record is more than it may cost a program that does nothing else: an attribute on a C task
-alone is a tenth of the life of a task that makes one step. So details are written down within an `Allowance`: a program
-that creates a thousand tasks a second has them all recorded, one that creates a hundred thousand pays for a few
+alone is a tenth of the life of a task that makes one step. So details are written down within a `TokenBucket`: a
+program that creates a thousand tasks a second has them all recorded, one that creates a hundred thousand pays for a few
 thousand of them, and the rest is inferred.
 """
 
@@ -85,7 +85,7 @@ class LongWait(NamedTuple):
     waker: Waker | None
 
 
-class Allowance:
+class TokenBucket:
     """How many more of a kind may be written down: at most `burst` at once, `per_second` in the long run.
 
     `left` has one entry for each; the rewritten functions test it and take one off, which is all that an operation
@@ -108,7 +108,7 @@ class Allowance:
 class Recorder:
     """The facts that rewritten functions hand over. One per process.
 
-    What happens often is written down by statements of the rewritten functions themselves (`asyncio_rewrites`), as
+    What happens often is written down by statements of the rewritten functions themselves (`asyncio_patch`), as
     plain tuples that `Origin` and `Holding` give names to when they are read.
 
     `long_wait_ns` may be changed at any time. `span_context` gives the trace context of the calling task; the export
@@ -121,10 +121,10 @@ class Recorder:
         self.span_context: Callable[[], object] = lambda: None
         self.created = _creator()
         """The origin of a task that is being created, two frames below the code that asked for it."""
-        self.tasks = Allowance(10_000, 2_000)
-        self.resources = Allowance(10_000, 1_000)
-        self.holders = Allowance(2_000, 500)
-        self.wakers = Allowance(1_000, 500)
+        self.tasks = TokenBucket(10_000, 2_000)
+        self.resources = TokenBucket(10_000, 1_000)
+        self.holders = TokenBucket(2_000, 500)
+        self.wakers = TokenBucket(1_000, 500)
         self.refilled: list[Callable[[], None]] = []
 
     def refill(self, now_ns: int) -> None:

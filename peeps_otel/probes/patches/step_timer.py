@@ -16,7 +16,7 @@ from types import BuiltinMethodType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
 from ...model import Frame
-from ..context import Shared
+from ..context import ProbeContext
 from ..internals import loop as loop_internals
 from ..internals.await_chain import chain
 from ..probe import Observation, Yield
@@ -45,7 +45,7 @@ class Steps(NamedTuple):
         )
 
 
-class ExactSteps:
+class StepTimer:
     """A `Probe` that shows no nodes: what it writes is read with `steps_of`."""
 
     name = "exact steps"
@@ -85,7 +85,7 @@ class ExactSteps:
             self._undo()
             self._undo = None
 
-    def forget(self, shared: Shared) -> None:
+    def forget(self, context: ProbeContext) -> None:
         """Nothing is known here: it is written on the tasks."""
 
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:

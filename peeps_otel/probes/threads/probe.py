@@ -17,7 +17,7 @@ from weakref import ref
 
 from ... import semconv
 from ...model import AttributeValue, Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Wait
-from ..context import Shared
+from ..context import ProbeContext
 from ..internals import stdlib as stdlib_internals
 from ..internals import thread as thread_internals
 from ..internals.frame_memory import reads
@@ -70,7 +70,7 @@ class ThreadProbe:
         self._classifier = Classifier()
         self._clock_is_fine: bool | None = None
         self._stacks_tell = reads()
-        self.forget(Shared())
+        self.forget(ProbeContext())
 
     def install(self) -> None:
         """Nothing is replaced: there is nothing to install."""
@@ -78,12 +78,12 @@ class ThreadProbe:
     def uninstall(self) -> None:
         """Nor to undo."""
 
-    def forget(self, shared: Shared) -> None:
+    def forget(self, context: ProbeContext) -> None:
         """Starts all over, with new node ids: after a fork."""
-        self._shared = shared
+        self._context = context
         self._threads: dict[int, _Record] = {}
-        self._primitives = Primitives(shared.ids)
-        self._pools = Pools(shared.ids)
+        self._primitives = Primitives(context.ids)
+        self._pools = Pools(context.ids)
 
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """All threads but ours, and what they wait for or have."""
@@ -120,7 +120,7 @@ class ThreadProbe:
         for ident in frames.keys() - known.keys() - {own}:
             all_facts[ident] = thread_internals.facts(ident, None)
         self._forget_ended(all_facts)
-        self._shared.threads_ended(frames.keys() | known.keys())
+        self._context.threads_ended(frames.keys() | known.keys())
         for number, (ident, facts) in enumerate(all_facts.items()):
             if number % _YIELD_EVERY == 0:
                 pause()
@@ -169,7 +169,7 @@ class ThreadProbe:
                 del self._threads[ident]
             elif now.native_id != self._threads[ident].facts.native_id:  # the ident was given to another
                 del self._threads[ident]
-                self._shared.thread_ended(ident)
+                self._context.thread_ended(ident)
 
     def _look_at(
         self,
@@ -184,7 +184,7 @@ class ThreadProbe:
         record = self._threads.get(ident)
         if record is None:
             created = thread_internals.started_ns(facts.native_id, now_ns) or now_ns
-            record = _Record(facts, self._shared.thread(ident, created), created)
+            record = _Record(facts, self._context.thread(ident, created), created)
             self._threads[ident] = record
         if not asleep and self._stands(ident, cpu_ns):
             if record.node is not None and record.node.state in ("running", "gil"):  # it was, but has it been since?
@@ -212,7 +212,7 @@ class ThreadProbe:
             taken = holds.taken(calls, holds.given_up(calls, self._classifier.functions.condition_wait))
             record.work = work_of(calls, self._classifier)  # else what it had in hand before, until that is done
         use = _use(waiting, calls)
-        stack = calls.named(self._shared.with_lines)
+        stack = calls.named(self._context.with_lines)
         calls.clear()
         after_ns = thread_internals.cpu_ns(facts.native_id)
         record.moment = asleep and after_ns is not None and after_ns == cpu_ns
@@ -312,9 +312,9 @@ class ThreadProbe:
     def _node_of(self, target: Any, waiting: Waiting, use: tuple[str, str], now_ns: int) -> str | None:
         if issubclass(type(target), threading.Thread):
             ident = stdlib_internals.thread_ident(target)
-            return None if ident is None else self._shared.thread(ident, now_ns)
+            return None if ident is None else self._context.thread(ident, now_ns)
         if waiting.operation.startswith(("future", "pool.")):
-            return self._shared.futures.wanted(target, now_ns, use[1])
+            return self._context.futures.wanted(target, now_ns, use[1])
         record = self._primitives.record(target, *use, now_ns)
         if record is None:
             return None
@@ -349,14 +349,14 @@ class ThreadProbe:
                     held.setdefault(id(thing), []).append(one)
         for address, thing in shown.items():
             holders = held.get(address, [])
-            for by_task in self._shared.held_by_tasks.get(address, ()):
+            for by_task in self._context.held_by_tasks.get(address, ()):
                 one = Held(by_task.task_id, by_task.since_ns, by_task.source, True, Confidence.EXACT)
                 holders = [one, *holders]
             self._primitives.show(thing, holders, self._thread_id, self._clock_is_fine is True, observation, now_ns)
-        wanted = self._shared.futures.pending()
+        wanted = self._context.futures.pending()
         working = [(record.id, record.work) for record in self._threads.values()]
-        worked = self._pools.look(working, wanted, self._shared.task_id, observation, now_ns)
-        for node, edges in self._shared.futures.nodes(wanted, worked):
+        worked = self._pools.look(working, wanted, self._context.task_id, observation, now_ns)
+        for node, edges in self._context.futures.nodes(wanted, worked):
             observation.nodes[node.id] = node
             observation.edges[node.id] = edges
 

@@ -4,7 +4,7 @@
 import asyncio
 
 
-class Ledger:
+class OpenFindings:
     def __init__(self) -> None:
         self.guard = asyncio.Lock()
         self.entries: list[str] = []
@@ -20,7 +20,7 @@ class Ledger:
 
 
 async def main() -> None:
-    ledger = Ledger()
+    ledger = OpenFindings()
     await asyncio.create_task(ledger.append_all(["opening", "closing"]), name="bookkeeper")
 
 

@@ -13,7 +13,7 @@ class Changes(NamedTuple):
     resolved: list[Finding]
 
 
-class Ledger:
+class OpenFindings:
     """The open findings of this process. Not thread-safe."""
 
     def __init__(self) -> None:

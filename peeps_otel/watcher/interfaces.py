@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the watcher's results go. The export layer implements it: the watcher knows nothing of OpenTelemetry."""
+"""What is plugged into the watcher: consumers of its results, which the export layer implements (the watcher knows
+nothing of OpenTelemetry), and rules that need more than the wait graph of one cycle."""
 
 from __future__ import annotations
 
@@ -7,14 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from ..model import Finding, Snapshot
+from ..model import Finding, Graph, Snapshot
 from ..probes.patches.recorder import LongWait
 from ..probes.probe import EndedTask, Observation
 from .assembly import Difference
 from .stalls import Stall
 
 
-class Spent(NamedTuple):
+class ExporterUsage(NamedTuple):
     """By a sink's own threads, since the process began: processor time in nanoseconds, bytes that left the process."""
 
     cpu_ns: int
@@ -22,7 +23,7 @@ class Spent(NamedTuple):
 
 
 @dataclass(slots=True)
-class Upkeep:
+class WatcherStats:
     """What watching cost of late, and what it left out. Loads: 1.0 is the whole budget."""
 
     cpu_ns: int = 0  # of the watcher's thread and the sink's, since the process began
@@ -35,7 +36,7 @@ class Upkeep:
 
 
 @dataclass(slots=True)
-class Look:
+class CycleResult:
     """What one look brought. `lags`: the longest lag of late of each event loop, in nanoseconds, by the name of its
     thread."""
 
@@ -49,18 +50,31 @@ class Look:
     difference: Difference = field(default_factory=lambda: Difference([], []))
     stalls: Sequence[Stall] = ()
     lags: dict[str, int] = field(default_factory=dict[str, int])
-    upkeep: Upkeep = field(default_factory=Upkeep)
+    upkeep: WatcherStats = field(default_factory=WatcherStats)
 
 
-class Sink(Protocol):
+class LookConsumer(Protocol):
     """Called on the watcher thread. Must not block for long; what it raises is logged once and otherwise ignored."""
 
-    def take(self, look: Look) -> None: ...
+    def take(self, look: CycleResult) -> None: ...
 
-    def spent(self) -> Spent: ...
+    def spent(self) -> ExporterUsage: ...
 
     def goodbye(self, snapshot: Snapshot) -> None:
         """The process ends, or the watcher pauses. May block for a second at most; `take` may follow."""
         ...
 
     def after_fork_in_child(self) -> None: ...
+
+
+class WatcherRule(Protocol):
+    """Asked after each look, on the watcher thread."""
+
+    def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
+        """What else is open now. `graph`: who waits, and what for; the part of `observation` that was diagnosed.
+        `findings`: what the diagnosis has found in it."""
+        ...
+
+    def forget(self) -> None:
+        """Starts all over: after a fork, in the child."""
+        ...

@@ -30,7 +30,7 @@ class _Ended:
     waiters: set[str] = field(default_factory=set[str])
 
 
-class WaitMemory:
+class WaitHistory:
     """Not thread-safe: one caller. Memory: one small tuple per waiter; up to 4096 wait sites with 64 waiters each."""
 
     def __init__(self) -> None:

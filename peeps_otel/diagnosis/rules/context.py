@@ -9,22 +9,22 @@ from typing import Protocol
 
 from ...model import Finding, FindingKind, Level, Node, NodeKind, finding_id
 from .. import wording
-from ..sites import WaitMemory
 from ..thresholds import Thresholds
 from ..wait_graph import Sorted, WaitGraph
+from ..wait_history import WaitHistory
 
 
 @dataclass(slots=True)
-class Case:
-    """One look. `known`: nodes that a finding already explains. `is_long`: whether a waiter has waited longer than its
-    site is known to."""
+class RuleContext:
+    """One look. `explained`: nodes that a finding already explains. `is_long`: whether a waiter has waited longer than
+    its site is known to."""
 
     graph: WaitGraph
     now_ns: int
     thresholds: Thresholds
-    known: set[str]
+    explained: set[str]
     is_long: Callable[[str], bool]
-    memory: WaitMemory
+    memory: WaitHistory
     nodes: Sorted = field(default_factory=Sorted)
 
     def read(self, pause: Callable[[], None]) -> None:
@@ -61,7 +61,7 @@ class Rule(Protocol):
     when: str
     advice: str
 
-    def find(self, case: Case) -> Iterable[Finding]: ...
+    def find(self, context: RuleContext) -> Iterable[Finding]: ...
 
 
 def about(rule: Rule, node: Node, title: str, since_ns: int, where: str) -> Finding:

@@ -25,6 +25,7 @@ from .. import semconv
 from ..model import Snapshot
 from ..model.wire import Encoder
 from ..version import __version__
+from .log_suppression import quiet
 from .otel_names import (
     InstrumentationScope,
     LogRecord,
@@ -33,7 +34,6 @@ from .otel_names import (
     Resource,
     suppressed,
 )
-from .quiet import quiet
 from .request import REQUEST_HEADER
 
 THREAD_NAME = "peeps-link"
@@ -52,7 +52,7 @@ class Outgoing(NamedTuple):
     stream_id: int
 
 
-class Link:
+class SnapshotExporter:
     """`send` and `close` are called from the watcher thread; the delivery happens elsewhere.
 
     `request_key_frame` is called, on the link's thread, when a snapshot was lost; `asked` when the collector's answer

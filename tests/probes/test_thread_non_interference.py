@@ -11,7 +11,7 @@ import pytest
 _PROGRAM = """
 import contextlib, faulthandler, gc, os, queue, random, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor, wait
-from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.threads.probe import ThreadProbe
 
 faulthandler.enable()
@@ -68,7 +68,7 @@ def spawn():
 kinds = (threading.Event().wait, locks, locks, recursion, produce, consume, consume, pool, spawn)
 threads = [threading.Thread(target=kind, daemon=True) for kind in kinds]
 for thread in threads: thread.start()
-probes = Ensemble([ThreadProbe()])
+probes = CompositeProbe([ThreadProbe()])
 end = time.monotonic() + SECONDS
 looks = waits = 0
 coverage = set()

@@ -8,24 +8,24 @@ from collections.abc import Callable
 
 from ..model import Finding, Snapshot
 from ..probes.heap.leaks import LeakReport
-from ..watcher.sink import Look, Spent
+from ..watcher.interfaces import CycleResult, ExporterUsage
 from .events import Events
-from .link import Link
 from .metrics import Metrics
 from .otel_names import Resource
 from .request import Request, leaks_record
+from .snapshot_exporter import SnapshotExporter
 from .spans import Spans
 
 _logger = logging.getLogger("peeps_otel")
 
 
-class Outlet:
-    """A `watcher.sink.Sink`. `resource`: gives the current resource, which changes in a forked child."""
+class Exporters:
+    """A `watcher.sink.LookConsumer`. `resource`: gives the current resource, which changes in a forked child."""
 
     def __init__(
         self,
         *,
-        link: Link | None,
+        link: SnapshotExporter | None,
         events: Events | None,
         spans: Spans | None,
         metrics: Metrics | None,
@@ -39,15 +39,15 @@ class Outlet:
         if self._link is not None:
             self._link.start()
 
-    def take(self, look: Look) -> None:
+    def take(self, look: CycleResult) -> None:
         if self._link is not None:
             self._guard("link", lambda link=self._link: link.send(look.snapshot))
         for name, part in (("events", self._events), ("spans", self._spans), ("metrics", self._metrics)):
             if part is not None:
                 self._guard(name, lambda part=part: part.take(look))
 
-    def spent(self) -> Spent:
-        return Spent(0, 0) if self._link is None else Spent(self._link.cpu_ns, self._link.sent)
+    def spent(self) -> ExporterUsage:
+        return ExporterUsage(0, 0) if self._link is None else ExporterUsage(self._link.cpu_ns, self._link.sent)
 
     def answer(self, request: Request, report: LeakReport, findings: list[Finding]) -> None:
         """What a request of the collector has brought. On any thread."""

@@ -14,19 +14,19 @@ import pytest
 
 from peeps_otel.model import NodeKind
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.composite import Ensemble
+from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.patches.recorder import Recorder
 
 
 @pytest.fixture
-def probes() -> Iterator[Ensemble]:
-    one = Ensemble([AsyncioProbe(Recorder(10_000_000))])
+def probes() -> Iterator[CompositeProbe]:
+    one = CompositeProbe([AsyncioProbe(Recorder(10_000_000))])
     one.install()
     yield one
     one.uninstall()
 
 
-def _names(probes: Ensemble) -> set[str]:
+def _names(probes: CompositeProbe) -> set[str]:
     """The tasks of a look from another thread, as in production."""
     found: set[str] = set()
     for node in probes.look(time.time_ns()).nodes.values():
@@ -36,7 +36,7 @@ def _names(probes: Ensemble) -> set[str]:
     return found
 
 
-async def _seen(probes: Ensemble) -> set[str]:
+async def _seen(probes: CompositeProbe) -> set[str]:
     await asyncio.sleep(0)
     return await asyncio.to_thread(_names, probes)
 
@@ -46,7 +46,7 @@ async def _waits(lock: asyncio.Lock) -> str:
         return "done"
 
 
-def test_debug_mode(probes: Ensemble) -> None:
+def test_debug_mode(probes: CompositeProbe) -> None:
     async def main() -> None:
         lock = asyncio.Lock()
         await lock.acquire()
@@ -60,7 +60,7 @@ def test_debug_mode(probes: Ensemble) -> None:
     asyncio.run(main(), debug=True)
 
 
-def test_debug_mode_names_the_program_s_line_as_the_place_of_creation(probes: Ensemble) -> None:
+def test_debug_mode_names_the_program_s_line_as_the_place_of_creation(probes: CompositeProbe) -> None:
     async def main() -> Any:
         task = asyncio.create_task(asyncio.sleep(0))
         created: Any = task._source_traceback  # type: ignore[attr-defined]
@@ -74,7 +74,7 @@ def test_debug_mode_names_the_program_s_line_as_the_place_of_creation(probes: En
     assert (frame.filename, frame.lineno, frame.name) == (without.filename, without.lineno, without.name)
 
 
-def test_a_task_factory_of_the_program(probes: Ensemble) -> None:
+def test_a_task_factory_of_the_program(probes: CompositeProbe) -> None:
     made: list[asyncio.Task[Any]] = []
 
     class Mine(asyncio.Task[Any]):
@@ -99,7 +99,7 @@ def test_a_task_factory_of_the_program(probes: Ensemble) -> None:
     asyncio.run(main())
 
 
-def test_a_loop_with_a_create_task_of_its_own(probes: Ensemble) -> None:
+def test_a_loop_with_a_create_task_of_its_own(probes: CompositeProbe) -> None:
     calls: list[str] = []
 
     class Loop(asyncio.SelectorEventLoop):
@@ -120,7 +120,7 @@ def test_a_loop_with_a_create_task_of_its_own(probes: Ensemble) -> None:
     assert calls.count("create_task") >= 2
 
 
-def test_a_loop_that_makes_tasks_without_asking_anybody(probes: Ensemble) -> None:
+def test_a_loop_that_makes_tasks_without_asking_anybody(probes: CompositeProbe) -> None:
     class Loop(asyncio.SelectorEventLoop):
         def create_task(self, coro: Any, **kwargs: Any) -> asyncio.Task[Any]:
             return asyncio.Task(coro, loop=self, **kwargs)
@@ -138,7 +138,7 @@ def test_a_loop_that_makes_tasks_without_asking_anybody(probes: Ensemble) -> Non
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="eager tasks came with 3.12")
-def test_eager_tasks(probes: Ensemble) -> None:
+def test_eager_tasks(probes: CompositeProbe) -> None:
     order: list[str] = []
 
     async def at_once() -> str:
@@ -165,7 +165,7 @@ def test_eager_tasks(probes: Ensemble) -> None:
 
 
 @pytest.mark.skipif(importlib.util.find_spec("uvloop") is None, reason="uvloop is not installed")
-def test_uvloop(probes: Ensemble) -> None:
+def test_uvloop(probes: CompositeProbe) -> None:
     import uvloop
 
     async def main() -> None:
@@ -184,7 +184,7 @@ def test_uvloop(probes: Ensemble) -> None:
         runner.run(main())
 
 
-def test_a_task_of_a_closed_loop_is_no_trouble(probes: Ensemble) -> None:
+def test_a_task_of_a_closed_loop_is_no_trouble(probes: CompositeProbe) -> None:
     loop = asyncio.new_event_loop()
     lock = asyncio.Lock()
     loop.run_until_complete(lock.acquire())
