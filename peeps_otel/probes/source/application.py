@@ -15,7 +15,7 @@ LIBRARY = tuple(
     {os.path.realpath(_PATHS[name]) + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
     | {_PATHS[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
-_OURS = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
 
 
 @lru_cache(maxsize=4096)
