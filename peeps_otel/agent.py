@@ -25,6 +25,7 @@ from .export.snapshot_exporter import SnapshotExporter
 from .export.spans import Spans, current_span_context
 from .probes.asyncio.probe import AsyncioProbe
 from .probes.composite import CompositeProbe
+from .probes.heap.objects import NodeObjects
 from .probes.patches.lock_order import LockOrderRecorder
 from .probes.patches.loop_errors import LoopErrors
 from .probes.patches.recorder import Recorder
@@ -32,6 +33,7 @@ from .probes.patches.step_timer import StepTimer
 from .probes.threads.probe import ThreadProbe
 from .watchdog.announcement import announcement
 from .watchdog.guard import Watchdog
+from .watcher.heap_question import HeapQuestion
 from .watcher.leak_check import LeakCheck
 from .watcher.order_rule import OrderRule, read_suppressions
 from .watcher.thread import Watcher
@@ -54,7 +56,8 @@ class Agent:
         watched_from_outside = config.dashboard is not None and config.watchdog
         self.watchdog = Watchdog(self._announcement) if watched_from_outside else None
         asyncio_probes = [asyncio_probe, LoopErrors()] if config.probe_asyncio else []
-        thread_probes = [ThreadProbe()] if config.probe_threads else []
+        thread_probe = ThreadProbe() if config.probe_threads else None
+        thread_probes = [] if thread_probe is None else [thread_probe]
         exact_steps = [StepTimer()] if config.diagnostics else []
         self.probes = CompositeProbe(
             [*asyncio_probes, *exact_steps, *thread_probes, *([self.watchdog] if self.watchdog else [])]
@@ -95,6 +98,7 @@ class Agent:
         )
         self._lock_order = LockOrderRecorder() if config.lock_order else None
         recorded = (lambda: ()) if self._lock_order is None else self._lock_order.take
+        self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe, thread_probe))
         self.watcher.rules += [self.leaks, OrderRule(read_suppressions(config.suppress), recorded)]
 
     def start(self) -> None:

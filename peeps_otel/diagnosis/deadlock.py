@@ -133,6 +133,8 @@ def title(graph: WaitGraph, ring: list[EvidenceStep], beside: list[EvidenceStep]
 
 
 def _had(graph: WaitGraph, resource: str, holder: str, owner: str) -> str:
+    if _is_ender(graph, resource, holder):
+        return f"which only {owner} could {wording.ends(graph.nodes[resource]).removesuffix(' it')}"
     match graph.nodes[resource].kind:
         case NodeKind.TX:
             return f"which only {owner} can drain"
@@ -142,6 +144,11 @@ def _had(graph: WaitGraph, resource: str, holder: str, owner: str) -> str:
             return f"answered by {owner}"
         case _:
             return f"held by {owner}"
+
+
+def _is_ender(graph: WaitGraph, resource: str, holder: str) -> bool:
+    """Whether it does not hold the thing, but by the heap would have to end the wait for it."""
+    return holder in graph.enders.get(resource, ()) and holder not in graph.holders.get(resource, ())
 
 
 def _break_first(graph: WaitGraph, links: list[EvidenceStep]) -> Break:

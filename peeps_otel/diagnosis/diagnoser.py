@@ -101,6 +101,13 @@ class Diagnoser:
 
         return is_long
 
+    def _is_old(self, waits: WaitGraph, finding: Finding, now_ns: int) -> bool:
+        """Whether the youngest wait of a finding that rests on what code may do is older than that needs, and than its
+        site is known to be."""
+        is_long, old_ns = self._is_long(waits, now_ns), self._thresholds.could_end_ns
+        waiters = [node for node in finding.core if waits.since_of(node) is not None]
+        return all(is_long(one) and now_ns - waits.wait_of(one).since_ns >= old_ns for one in waiters)
+
     def _by_reduction(self, waits: WaitGraph, now_ns: int, known: set[str], pause: Callable[[], None]) -> list[Finding]:
         """Level by level; adds to `known` what a finding explains.
 
@@ -118,17 +125,21 @@ class Diagnoser:
             stuck = suspect & conditions.keys() if level is Level.SUSPECT else self._residue(conditions)
             if not stuck:
                 continue
-            found: list[Finding] = []
-            if level is not Level.SUSPECT:
-                found = deadlock.find(waits, conditions, stuck, level, known)
+            conditions = waits.as_told(conditions, stuck)
+            found = deadlock.find(waits, conditions, stuck, level, known)
+            if level is Level.SUSPECT:
+                # What is merely old is no ring; what the heap says of its parties may be.
+                found = [f for f in found if waits.asked_of_heap(f.core) and self._is_old(waits, f, now_ns)]
+                dead = never_ends.find(waits, conditions, stuck, level, known | _members(found))
+                found += [f for f in dead if self._is_old(waits, f, now_ns)]
+            else:
                 # A ring that rests on who has a channel in his hands must also be old.
                 found = [f for f in found if not _through_a_channel(f, waits) or is_long(f.evidence[0].waiter)]
                 found += never_ends.find(waits, conditions, stuck, level, known | _members(found))
             _explain(found, known)
-            if level is not Level.PROVEN:
-                starved = starvation.find(waits, conditions, stuck, level, known, is_long)
-                _explain(starved, known)
-                found += starved
+            starved = starvation.find(waits, conditions, stuck, level, known, is_long)
+            _explain(starved, known)
+            found += starved
             findings += found
         return findings
 

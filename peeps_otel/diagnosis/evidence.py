@@ -22,7 +22,9 @@ def link(graph: WaitGraph, waiter: str, resource: str, holder: str | None) -> Ev
     held = None if holder is None else graph.held_by(resource, holder)
     if holder is not None and holder != resource and target is not None:
         name = wording.label(graph.nodes.get(holder))
-        if target.kind is NodeKind.FUTURE and held is not None:
+        if held is None and holder in graph.enders.get(resource, ()):
+            text += f"; {name} could {wording.ends(target)}"
+        elif target.kind is NodeKind.FUTURE and held is not None:
             text += f"; {name} completes it"
         elif target.kind is NodeKind.FUTURE:
             text += f"; it is queued, and {name} could run it"

@@ -5,23 +5,36 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from .. import semconv
 from ..model import Finding, FindingKind, Level, NodeKind, finding_id
 from . import evidence, wording
 from .reduction import Requirement, behind
-from .wait_graph import WAITERS, WaitGraph
+from .wait_graph import BOUNDED, WAITERS, WaitGraph
+
+_GONE = "Whoever should have ended it is gone or has lost it. Only cancelling the task ends this wait."
+_NOBODY = {
+    Level.PROVEN: "nobody is left who could end that wait",
+    Level.LIKELY: "nobody is left who could end that wait",
+    Level.SUSPECT: "nobody who runs seems to be about to end that wait",
+}
+_NAMED_MOST = 3
 
 
 def find(
     graph: WaitGraph, conditions: Mapping[str, Requirement], stuck: set[str], level: Level, known: set[str]
 ) -> list[Finding]:
-    """One finding per thing of a closed set of providers that has none.
+    """One finding per thing of a closed set of providers that has none, or of which the heap says so.
 
-    At SUSPECT the conditions also take what is merely old for such a thing: the caller does not ask for that.
+    At SUSPECT the conditions also take what is merely old for such a thing: only those of which the heap was asked are
+    told then. Locks, semaphores and full channels of which the heap was asked are left to `starvation`.
     """
     findings: list[Finding] = []
     for root in sorted(stuck):
         node = graph.nodes[root]
         if node.kind in WAITERS or node.kind is NodeKind.TX or conditions[root].providers or root in known:
+            continue
+        by_heap = bool(graph.asked_of_heap([root]))
+        if node.kind in BOUNDED if by_heap else level is Level.SUSPECT:
             continue
         waiter = graph.oldest_waiter(root)
         if waiter is None or waiter not in stuck:
@@ -35,14 +48,31 @@ def find(
                 kind=FindingKind.NEVER_ENDS,
                 level=level,
                 title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, root)}, "
-                "but nobody is left who could end that wait",
+                f"but {_NOBODY[level]}",
                 since_ns=wait.since_ns,
                 core=[waiter, root],
                 blocked=blocked,
                 evidence=[link],
-                advice="Whoever should have ended it is gone or has lost it. Only cancelling the task ends this wait.",
+                advice=_advice(graph, root) if by_heap else _GONE,
                 blocked_sites=evidence.sites(graph, blocked),
                 look_at=wait.source,
             )
         )
     return findings
+
+
+def _advice(graph: WaitGraph, root: str) -> str:
+    """What the heap said of those who have it, and of code that could end the wait if it were called."""
+    node = graph.nodes[root]
+    ends = wording.ends(node)
+    open_to = node.attributes.get(semconv.COULD_END_OPEN)
+    have = [wording.label(graph.nodes[one]) for one in graph.reached.get(root, ()) if one in graph.nodes]
+    others = ""
+    if have:
+        verb = "has" if len(have) == 1 else "have"
+        others = (
+            f" {wording.several(have, _NAMED_MOST)} {verb} it too, but nothing in the code still to run would {ends}."
+        )
+    if isinstance(open_to, str):
+        return f"{open_to}, which could end it, but nobody who runs is about to call that.{others}"
+    return f"Whoever should {ends} is gone, or has lost it.{others} Only cancelling the waiter ends this wait."

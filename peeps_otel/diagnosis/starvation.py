@@ -35,6 +35,8 @@ def find(
     for resource in sorted(stuck):
         if graph.nodes[resource].kind not in BOUNDED or resource in known:
             continue
+        if level is Level.PROVEN and not graph.asked_of_heap([resource]):
+            continue  # a ring, or a holder in one, has been told already
         waiter = graph.oldest_waiter(resource)
         if waiter is None or waiter not in stuck or not is_long(waiter):
             continue

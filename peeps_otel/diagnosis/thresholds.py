@@ -13,6 +13,8 @@ class Thresholds:
     """All durations in nanoseconds. docs/findings.md shows them beside the rules that use them.
 
     `settle_ns`: a wait younger than this is no member of anything: it may be a hand-over that a look fell into.
+    `could_end_ns`: the same for a verdict that rests on what the heap says of the remaining code of those who could end
+    a wait.
     `starved_ns`: how long a waiter must have waited for a full channel, a lock or a semaphore before its starvation is
     worth a word. `history_factor`: and how many times longer than the longest wait that ever ended at the same site.
     `lost_wakeup_ns`: how long something must have been free while somebody waits for it.
@@ -28,6 +30,7 @@ class Thresholds:
     """
 
     settle_ns: int = _SECOND // 20
+    could_end_ns: int = 10 * _SECOND
     starved_ns: int = 2 * _SECOND
     history_factor: int = 3
     lost_wakeup_ns: int = 2 * _SECOND

@@ -80,6 +80,12 @@ class WaitGraph:
         self.holders: Mapping[str, list[str]] = holders
         self.users: Mapping[str, Collection[str]] = users
         self.answers: Mapping[str, list[str]] = answers
+        enders: dict[str, list[str]] = {}
+        reached: dict[str, list[str]] = {}
+        self.enders: Mapping[str, list[str]] = enders
+        """Who may end a wait for a thing, where the heap was asked."""
+        self.reached: Mapping[str, list[str]] = reached
+        """Who has such a thing beside those."""
         self._cancels = cancels
         self._edges = graph.edges
         needs, held_by = EdgeKind.NEEDS, EdgeKind.HELD_BY
@@ -102,6 +108,10 @@ class WaitGraph:
                 holders.setdefault(src, []).append(dst)
             elif kind is EdgeKind.TOUCHES:
                 users.setdefault(dst, []).append(src)
+            elif kind is EdgeKind.COULD_END:
+                enders.setdefault(src, []).append(dst)
+            elif kind is EdgeKind.REACHED_BY:
+                reached.setdefault(src, []).append(dst)
             elif kind in _ANSWERS:
                 answers.setdefault(src, []).append(dst)
         self.bounded: Set[str] = self._with_deadline()
@@ -212,6 +222,8 @@ class WaitGraph:
     def of_resource(self, resource: Node, level: Level) -> OfResource | None:
         """The condition of what is waited for, whatever the time; None where it is live."""
         closed = resource.providers is Providers.CLOSED
+        if not closed and semconv.COULD_END_ASKED in resource.attributes:
+            return self._by_heap(resource, level)
         if resource.kind in _HELD:
             holders = self.holders.get(resource.id, [])
             if closed:
@@ -240,6 +252,52 @@ class WaitGraph:
         if level is Level.SUSPECT and resource.kind in _OWN:
             return OfResource(Requirement(1, ()), when_old=True)
         return None
+
+    def _by_heap(self, resource: Node, level: Level) -> OfResource | None:
+        """Where the heap was asked who could end a wait for it.
+
+        PROVEN: only where nothing that can run reaches what any of its waiters waits for. LIKELY: all who have it are
+        counted, whatever their code does. SUSPECT: those whose remaining code may end the wait, once it is old.
+        """
+        about = resource.attributes
+        if semconv.COULD_END_OUTSIDE in about:
+            return None
+        if level is Level.PROVEN and not self._is_lost(resource.id):
+            return None
+        waiting = set(self.waiters.get(resource.id, ()))
+        able = [*self.holders.get(resource.id, ()), *self.enders.get(resource.id, ())]
+        if level is Level.SUSPECT:
+            return OfResource(Requirement(1, [one for one in able if one not in waiting]), when_old=True)
+        if level is Level.LIKELY and semconv.COULD_END_OPEN in about:
+            return None
+        able += [*self.reached.get(resource.id, ()), *self.users.get(resource.id, ())]
+        return OfResource(Requirement(1, list(dict.fromkeys(one for one in able if one not in waiting))))
+
+    def as_told(self, conditions: dict[str, Requirement], stuck: Set[str]) -> dict[str, Requirement]:
+        """The same, with only those as providers of a thing who by the heap would have to end a wait for it: that the
+        others who have it are stuck as well has been seen, and is no part of the story."""
+        told = dict(conditions)
+        for resource in self.asked_of_heap(stuck):
+            waiting = set(self.waiters.get(resource, ()))
+            able = [*self.holders.get(resource, ()), *self.enders.get(resource, ())]
+            told[resource] = Requirement(1, list(dict.fromkeys(one for one in able if one not in waiting)))
+        return told
+
+    def asked_of_heap(self, members: Iterable[str]) -> set[str]:
+        """The things among them of which the heap was asked who could end a wait for them."""
+        found: set[str] = set()
+        for one in members:
+            node = self.nodes.get(one)
+            if node is None or node.providers is Providers.CLOSED:
+                continue
+            if semconv.COULD_END_ASKED in node.attributes:
+                found.add(one)
+        return found
+
+    def _is_lost(self, resource: str) -> bool:
+        """Whether the heap has proven of all who wait for it that nothing which can run reaches what they wait for."""
+        waiting = [self.nodes[one] for one in self.waiters.get(resource, ()) if one in self.nodes]
+        return bool(waiting) and all(one.attributes.get(semconv.WAIT_LOST) is True for one in waiting)
 
     # --- all nodes ----------------------------------------------------------------------------------------------------
 

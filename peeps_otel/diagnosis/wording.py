@@ -42,6 +42,22 @@ def short(source: str) -> str:
     return "/".join(path.replace("\\", "/").split("/")[-2:]) + separator + line
 
 
+_ENDS = {
+    NodeKind.EVENT: "set it",
+    NodeKind.CONDITION: "notify it",
+    NodeKind.BARRIER: "come to it",
+    NodeKind.RX: "put into it",
+    NodeKind.TX: "take from it",
+    NodeKind.LOCK: "release it",
+    NodeKind.SEMAPHORE: "release it",
+}
+
+
+def ends(node: Node) -> str:
+    """What somebody does to end a wait for it: `set it`, `put into it`."""
+    return _ENDS.get(node.kind, "complete it")
+
+
 def several(names: list[str], most: int = 3) -> str:
     """`a`, `a and b`, `a, b, c and 4 more`."""
     if len(names) > most:

@@ -50,6 +50,8 @@ class EdgeKind(StrEnum):
     HANDLED_BY = "handled_by"  # response -> task or thread that runs the handler
     CLOSED_BY = "closed_by"  # closed thing -> who closed it
     TOUCHES = "touches"  # user -> resource it has in its hands
+    COULD_END = "could_end"  # what is waited for -> who may still end the wait, by the heap and by its remaining code
+    REACHED_BY = "reached_by"  # what is waited for -> who has it, though nothing in its code ends such a wait
 
 
 class Confidence(StrEnum):

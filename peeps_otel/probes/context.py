@@ -47,6 +47,10 @@ class ProbeContext:
             known = self._threads[ident] = (self.ids.new(NodeKind.THREAD, now_ns), now_ns)
         return known[0]
 
+    def thread_nodes(self) -> dict[int, str]:
+        """The node of each thread that was met, by ident."""
+        return {ident: node_id for ident, (node_id, _) in self._threads.items()}
+
     def threads_ended(self, living: AbstractSet[int]) -> None:
         """Forgets all threads but these: an ident is given again to a later one."""
         for ident in [ident for ident in self._threads if ident not in living]:

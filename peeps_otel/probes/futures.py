@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
@@ -63,6 +64,10 @@ class Futures:
         self._known.forget_dead()
         living = [reference() for reference, _ in self._known.records()]
         return [future for future in living if future is not None and not is_done(future)]
+
+    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
+        """The futures with these node ids that live."""
+        return {record.id: future for future, record in self._known.alive() if record.id in wanted}
 
     def nodes(self, futures: list[Any], worked: Callable[[Any], Worked]) -> Iterator[tuple[Node, tuple[Edge, ...]]]:
         """Their nodes, each with who is to resolve it. `worked`: who that is."""

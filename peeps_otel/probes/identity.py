@@ -53,6 +53,10 @@ class Identities(Generic[Record]):
         self._known[id(thing)] = (reference, record)
         return True
 
+    def alive(self) -> list[tuple[Any, Record]]:
+        """The objects that live, with their records. Let go of them at once."""
+        return [(thing, record) for reference, record in self.records() if (thing := reference()) is not None]
+
     def forget_dead(self) -> list[Record]:
         """Removes the objects that are gone and returns their records."""
         dead = [address for address, (reference, _) in list(self._known.items()) if reference() is None]

@@ -17,6 +17,7 @@ from ..probes.composite import CompositeProbe
 from ..probes.patches.recorder import LongWait, Recorder
 from .assembly import Assembler
 from .governor import Detail, Governor
+from .heap_question import HeapQuestion
 from .history import History, TaskView, lags
 from .interfaces import CycleResult, LookConsumer, WatcherRule, WatcherStats
 from .open_findings import OpenFindings
@@ -65,6 +66,8 @@ class Watcher:
         self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
         self.rules: list[WatcherRule] = []
         """Diagnoses of their own, asked after each look. To be filled before `start`."""
+        self.heap: HeapQuestion | None = None
+        """What asks the heap who could end a wait. To be set before `start`."""
         self._complained = False
         self._cpu_before_ns = 0  # of threads of ours that have ended
         self.cpu_ns = 0  # of the watcher's threads, since the process began
@@ -136,7 +139,7 @@ class Watcher:
         self._thread = None
         self.cpu_ns = self._cpu_before_ns = 0
         self._probes.forget()
-        for part in (self._sampler, self._history, *self.rules):
+        for part in (self._sampler, self._history, self.heap, *self.rules):
             if part is not None:
                 part.forget()
         self._recorder.long_waits.clear()
@@ -208,6 +211,8 @@ class Watcher:
             except Exception:
                 observation.coverage.append("samples: not in this look")
                 self._complain()
+        if self.heap is not None:
+            self.heap.lay(observation, now_ns)
         observation.shed += governor.shed
         self._assembler.key_frame_ns = governor.key_frame_ns
         snapshot = self._assembler.assemble(observation, now_ns, detail < Detail.NO_IDLE_EDGES)
@@ -216,6 +221,8 @@ class Watcher:
         findings = self._diagnoser.look(graph, now_ns, self._pause)
         for rule in self.rules:
             findings += rule.look(observation, graph, findings, now_ns)
+        if self.heap is not None:
+            self.heap.look(observation, graph, now_ns)
         changes = self._ledger.update(findings)
         snapshot.interval_ns = governor.interval_ns
         long_waits: list[LongWait] = []

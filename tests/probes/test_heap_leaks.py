@@ -128,7 +128,7 @@ class TestCopy:
         )
         files, children = len(os.listdir("/proc/self/fd")), _children()
         for number in range(20):
-            forked = heap_fork.on_a_copy(lambda n=number: str(sum(range(100_000)) + n).encode(), 30)
+            forked = heap_fork.on_a_copy(lambda _, n=number: str(sum(range(100_000)) + n).encode(), 30)
             assert forked.answer == str(4999950000 + number).encode()
             assert forked.pause_ns > 0
         assert len(os.listdir("/proc/self/fd")) == files
@@ -155,14 +155,14 @@ class Loud:
 local = Local(); local.loud = Loud()
 other = threading.Thread(target=lambda: (setattr(local, "loud", Loud()), threading.Event().wait()), daemon=True)
 other.start()
-print(json.dumps(heap_fork.on_a_copy(lambda: str(os.getpid() != me).encode(), 10).answer.decode()), flush=True)
+print(json.dumps(heap_fork.on_a_copy(lambda _: str(os.getpid() != me).encode(), 10).answer.decode()), flush=True)
 os._exit(0)
 """
         assert run(code) == "True"
         assert not heard.exists()
 
     def test_what_fails_in_it_is_said(self) -> None:
-        def fail() -> bytes:
+        def fail(_: object) -> bytes:
             raise ValueError("no good")
 
         children = _children()
@@ -171,7 +171,7 @@ os._exit(0)
         assert _children() == children
 
     def test_one_that_takes_too_long_is_ended(self) -> None:
-        def forever() -> bytes:
+        def forever(_: object) -> bytes:
             while True:
                 pass
 
@@ -183,7 +183,7 @@ os._exit(0)
     def test_it_holds_no_file_of_the_program(self) -> None:
         reading, writing = os.pipe()
 
-        def look() -> bytes:
+        def look(_: object) -> bytes:
             return json.dumps(sorted(os.listdir("/proc/self/fd"))).encode()
 
         open_there = json.loads(heap_fork.on_a_copy(look, 10).answer)

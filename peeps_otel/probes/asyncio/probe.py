@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Any
 from weakref import ref
 
@@ -389,6 +390,15 @@ class AsyncioProbe:
         if record.sequence:
             self._by_sequence[record.sequence] = record.id
         return self._tasks.put_reference(id(task), reference, record)
+
+    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
+        """The objects behind these resource nodes that live. Let go of them at once."""
+        return self._resources.things(wanted)
+
+    def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
+        """The node of each task that was met at one of these addresses and still lives."""
+        entries = ((address, self._tasks.table.get(address)) for address in addresses)
+        return {address: entry[1].id for address, entry in entries if entry is not None and entry[0]() is not None}
 
     def node_id(self, task: asyncio.Task[Any]) -> str | None:
         """The node of a task that a look has met. On any thread."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import socket
 from asyncio import locks, queues, subprocess
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -154,6 +155,15 @@ class Resources:
 
     def known(self, thing: Any) -> ResourceRecord | None:
         return self._known.get(thing)
+
+    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
+        """The objects behind these nodes that live."""
+        return {
+            node_id: thing
+            for thing, record in self._known.alive()
+            for node_id in record.ids.values()
+            if node_id in wanted
+        }
 
     def full_channels(self) -> dict[int, str]:
         """The `tx` node of each channel that somebody waits to put into, by the address of the channel."""

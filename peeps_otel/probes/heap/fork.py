@@ -57,11 +57,12 @@ def obstacle() -> str:
     return ""
 
 
-def on_a_copy(work: Callable[[], bytes], timeout_s: float) -> Forked:
-    """`work()` of a copy of this process. Blocks; the interpreter is free meanwhile.
+def on_a_copy(work: Callable[[Any], bytes], timeout_s: float, prepare: Callable[[], Any] = lambda: None) -> Forked:
+    """`work(prepare())` of a copy of this process. Blocks; the interpreter is free meanwhile.
 
-    `work` must neither block nor start anything. Raises CannotFork, TimeoutError, and RuntimeError with what `work`
-    raised.
+    `prepare` runs in the process itself, right before the copy is made: for what takes a lock that another thread may
+    hold at that moment. `work` must neither block nor start anything. Raises CannotFork, TimeoutError, and RuntimeError
+    with what `work` raised.
     """
     reason = obstacle()
     if reason:
@@ -71,7 +72,7 @@ def on_a_copy(work: Callable[[], bytes], timeout_s: float) -> Forked:
         raise CannotFork("another copy of the process is at work")
     try:
         for _ in range(_TRIES):
-            child = _Child(work)
+            child = _Child(work, prepare)
             try:
                 if child.started():
                     return Forked(child.answer(deadline), child.pause_ns)
@@ -85,7 +86,7 @@ def on_a_copy(work: Callable[[], bytes], timeout_s: float) -> Forked:
 class _Child:
     """One copy and the pipe from it."""
 
-    def __init__(self, work: Callable[[], bytes]) -> None:
+    def __init__(self, work: Callable[[Any], bytes], prepare: Callable[[], Any]) -> None:
         self._libc = ctypes.PyDLL(None, use_errno=True)
         self._reading, writing = os.pipe()
         was_enabled, interval = gc.isenabled(), sys.getswitchinterval()
@@ -94,13 +95,16 @@ class _Child:
         # made, the copy would hand the interpreter to a thread that it does not have.
         sys.setswitchinterval(max(interval, 0.02 + 0.2 * _memory()[0] / (1 << 30)))
         time.sleep(interval)  # those that wait already get their turn, and begin anew with the longer interval
+        prepared: list[Any] = []
         began = time.perf_counter_ns()
         try:
             gc.disable()
+            prepared.append(prepare())
             self._pid: int = self._libc.fork()
             if self._pid == 0:
-                _live(self._libc, writing, work)
+                _live(self._libc, writing, lambda: work(prepared[0]))
         finally:
+            prepared.clear()
             if was_enabled:
                 gc.enable()
             sys.setswitchinterval(interval)

@@ -52,18 +52,18 @@ class LeakReport(NamedTuple):
 
 def check(timeout_s: float = _TIMEOUT_S) -> LeakReport:
     """Blocks until it is done: several seconds for a million objects. On any thread. Never raises."""
-    reason = _unfit()
+    reason = unfit()
     if reason:
         return LeakReport([], not_run=reason)
     began = time.perf_counter_ns()
     classifier = Classifier()
-    ours = _our_types()
+    ours = our_types()
     try:
         if sys.platform == "linux":
             from . import fork as heap_fork
 
             try:
-                answer, pause_ns = heap_fork.on_a_copy(lambda: _encoded(_analyse(classifier, ours, _never)), timeout_s)
+                answer, pause_ns = heap_fork.on_a_copy(lambda _: _encoded(analyse(classifier, ours, _never)), timeout_s)
                 report = _decoded(answer)._replace(pause_ns=pause_ns)
             except heap_fork.CannotFork as reason:
                 report = _in_process(classifier, ours, timeout_s, str(reason))
@@ -74,7 +74,8 @@ def check(timeout_s: float = _TIMEOUT_S) -> LeakReport:
     return report._replace(duration_ns=time.perf_counter_ns() - began)
 
 
-def _unfit() -> str:
+def unfit() -> str:
+    """Why the heap of this interpreter cannot be judged; empty where it can."""
     if sys.implementation.name != "cpython" or sys.version_info[:2] not in CHECKED_VERSIONS:
         version = f"{sys.implementation.name} {sys.version_info[0]}.{sys.version_info[1]}"
         return f"the leak proof was not shown to be right on {version}"
@@ -87,7 +88,8 @@ def _never() -> None:
     """On a copy nobody has to be let run."""
 
 
-def _analyse(classifier: Classifier, ours: set[type[Any]], pause: Callable[[], None]) -> LeakReport:
+def analyse(classifier: Classifier, ours: set[type[Any]], pause: Callable[[], None]) -> LeakReport:
+    """The proof itself, on a heap that stands still."""
     waits = heap_waits.blocked_tasks(classifier, pause)
     found: Reach = reach(waits.blocked, ours, pause)
     lost = [
@@ -113,8 +115,8 @@ def _in_process(classifier: Classifier, ours: set[type[Any]], timeout_s: float, 
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        first = _analyse(classifier, ours, pause)
-        second = _analyse(classifier, ours, pause) if first.lost else first
+        first = analyse(classifier, ours, pause)
+        second = analyse(classifier, ours, pause) if first.lost else first
     finally:
         if was_enabled:
             gc.enable()
@@ -123,7 +125,7 @@ def _in_process(classifier: Classifier, ours: set[type[Any]], timeout_s: float, 
     return second._replace(lost=lost, in_process=reason)
 
 
-def _our_types() -> set[type[Any]]:
+def our_types() -> set[type[Any]]:
     """The types of this package: what watches is nobody who could wake a task."""
     found: set[type[Any]] = set()
     for name, module in list(sys.modules.items()):

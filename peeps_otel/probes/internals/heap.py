@@ -40,17 +40,17 @@ def tasks_of(manager: object) -> list[asyncio.Task[Any]]:
     if not kinds:
         return []
     found: list[asyncio.Task[Any]] = []
-    work: list[object] = [_attribute(manager, "cancel_scope") if _is_anyio_group(manager) else manager]
+    work: list[object] = [attribute(manager, "cancel_scope") if _is_anyio_group(manager) else manager]
     seen: set[int] = set()
     while work and len(seen) < _SCOPES_MOST:
         scope = work.pop()
         if type(scope) not in kinds or id(scope) in seen:
             continue
         seen.add(id(scope))
-        members: object = _attribute(scope, "_tasks")
+        members: object = attribute(scope, "_tasks")
         if type(members) is set:
             found += cast("set[asyncio.Task[Any]]", members.copy())
-        inner: object = _attribute(scope, "_child_scopes")
+        inner: object = attribute(scope, "_child_scopes")
         if type(inner) is set:
             work += cast("set[object]", inner.copy())
     return found
@@ -58,8 +58,8 @@ def tasks_of(manager: object) -> list[asyncio.Task[Any]]:
 
 def timed_task(timeout: timeouts.Timeout) -> asyncio.Task[Any] | None:
     """The task that an entered `asyncio.timeout` with a deadline will cancel."""
-    handler: object = _attribute(timeout, "_timeout_handler")
-    return cast("asyncio.Task[Any] | None", _attribute(timeout, "_task")) if handler is not None else None
+    handler: object = attribute(timeout, "_timeout_handler")
+    return cast("asyncio.Task[Any] | None", attribute(timeout, "_task")) if handler is not None else None
 
 
 def is_timer_handle(kind: type[Any]) -> bool:
@@ -77,7 +77,7 @@ def _is_anyio_group(manager: object) -> bool:
     return module is not None and type(manager) is vars(module).get("TaskGroup")
 
 
-def _attribute(thing: object, name: str) -> object:
+def attribute(thing: object, name: str) -> object:
     """Past any `__getattr__` of the program."""
     try:
         return object.__getattribute__(thing, name)

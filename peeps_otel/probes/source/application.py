@@ -16,6 +16,8 @@ LIBRARY = tuple(
     | {_PATHS[name] + os.sep for name in ("stdlib", "platstdlib", "purelib", "platlib")}
 )
 _OURS = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))) + os.sep
+_STANDARD = tuple({_PATHS[name] + os.sep for name in ("stdlib", "platstdlib")})
+_INSTALLED = tuple({_PATHS[name] + os.sep for name in ("purelib", "platlib")})
 
 
 @lru_cache(maxsize=4096)
@@ -24,6 +26,12 @@ def is_application(file: str) -> bool:
     if file.startswith("<") or "site-packages" in file or "dist-packages" in file:
         return False
     return not file.startswith((*LIBRARY, _OURS))
+
+
+@lru_cache(maxsize=4096)
+def is_standard_library(file: str) -> bool:
+    """Whether it comes with the interpreter, and not from an installed package."""
+    return file.startswith("<frozen") or (file.startswith(_STANDARD) and not file.startswith(_INSTALLED))
 
 
 def innermost(stack: Sequence[Frame]) -> Frame | None:

@@ -7,6 +7,7 @@ import os
 import queue
 import threading
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, cast
 
@@ -87,6 +88,15 @@ class Primitives:
 
     def known(self, thing: Any) -> Primitive | None:
         return self._known.get(thing)
+
+    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
+        """The objects behind these nodes that live."""
+        return {
+            node_id: thing
+            for thing, record in self._known.alive()
+            for node_id in record.ids.values()
+            if node_id in wanted
+        }
 
     def forget_dead(self) -> None:
         self._known.forget_dead()

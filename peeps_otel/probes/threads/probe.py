@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import threading
 import time
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from types import CodeType, FrameType
 from typing import Any
@@ -102,6 +103,10 @@ class ThreadProbe:
             if record.node is not None:
                 observation.nodes[record.id] = record.node
                 observation.edges[record.id] = record.edges
+
+    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
+        """The objects behind these resource nodes that live. Let go of them at once."""
+        return self._primitives.things(wanted)
 
     # --- the threads --------------------------------------------------------------------------------------------------
 

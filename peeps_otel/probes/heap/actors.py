@@ -1,0 +1,172 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where the walk back from a waited-on thing ends: at somebody who may act, or at what everybody can reach.
+
+*Actors* are tasks with their suspended coroutines, the callbacks that loops will run, and threads with their locals.
+*Common ground* are the dictionaries of modules, classes and the fields of loops: being there says nothing about who.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import weakref
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from types import CellType, CodeType, FrameType, FunctionType, ModuleType
+from typing import Any, NamedTuple, cast
+
+from ..internals import asyncio_core as internals
+from ..internals.await_chain import chain, entered
+from ..internals.heap import attribute
+from ..internals.loop_handles import callbacks
+from ..internals.thread import known_threads
+from .picture import Picture
+from .remaining_code import Place
+
+_STARTED_WITH = ("_target", "_args", "_kwargs")  # of a Thread: only that thread itself uses them
+
+
+class Key(NamedTuple):
+    """Who: `kind` is `task`, `thread`, `ready`, `timer`, `io`, `signal`, `loop`, `global`, `class`, or `unknown`; `of`:
+    the address of a task or handle, the ident of a thread, a name for the others."""
+
+    kind: str
+    of: int | str
+
+
+@dataclass(slots=True)
+class Actor:
+    """`waits`: it can only go on when somebody ends its wait. `places`: where its frames stand, `callback`: what a
+    handle will call. `holds`: addresses of what it has entered by `with` or `async with`."""
+
+    key: Key
+    name: str
+    waits: bool = False
+    places: list[Place] = field(default_factory=list[Place])
+    holds: set[int] = field(default_factory=set[int])
+    callback: CodeType | None = None
+    own_wakeup: bool = False
+
+
+class ThreadFrames(NamedTuple):
+    """A thread as it was just before the picture: `blocked`: it is known to wait for something of this program."""
+
+    ident: int
+    name: str
+    frame: FrameType
+    blocked: bool
+
+
+class Actors:
+    """Everybody who may act, and where each is met. For one picture; holds objects of the program while it lives."""
+
+    def __init__(self, picture: Picture, threads: Sequence[ThreadFrames], ours: set[type[Any]]) -> None:
+        self._picture = picture
+        self.by_key: dict[Key, Actor] = {}
+        self.at: dict[int, Key] = {}
+        """Address of an object that belongs to one actor alone."""
+        self.local: dict[int, list[Key]] = {}
+        """Address of a value -> the threads that have it in a local variable."""
+        self.started_with: dict[int, Key] = {}
+        """Address of what a running thread was started with."""
+        self.thread_objects: dict[int, Key] = {}
+        self.frame_references: Counter[int] = Counter()
+        """References of running frames that the heap does not show: locals, functions and cells."""
+        self.ground: dict[int, tuple[str, str]] = {}
+        self.entries: set[int] = set()
+        """Weak references in weak containers: nobody relies on those."""
+        self.functions: dict[str, list[CodeType]] = {}
+        self.hidden: set[int] = set(picture.own_ids) | {id(threads), id(vars(self))}
+        loops = self._read_heap(ours)
+        for loop in loops:
+            self._read_loop(loop)
+        self._read_tasks()
+        for thread in threads:
+            self._read_thread(thread)
+
+    def _read_heap(self, ours: set[type[Any]]) -> list[asyncio.AbstractEventLoop]:
+        loops: list[asyncio.AbstractEventLoop] = []
+        ground, functions = self.ground, self.functions
+        for thing in self._picture.objects:
+            kind = cast("type[Any]", type(thing))
+            if kind is FunctionType:
+                ground.setdefault(id(thing.__globals__), ("global", str(thing.__globals__.get("__name__", "?"))))
+                functions.setdefault(thing.__code__.co_name, []).append(thing.__code__)
+            elif kind in ours:
+                self.hidden.add(id(thing))
+            elif issubclass(kind, type):
+                ground[id(thing)] = ("class", kind_name(thing))
+            elif issubclass(kind, ModuleType):
+                names = cast("dict[str, Any]", ModuleType.__getattribute__(thing, "__dict__"))
+                ground[id(names)] = ("global", str(names.get("__name__", "?")))
+                ground[id(thing)] = ("global", "a module")
+            elif kind is weakref.WeakSet:
+                self.entries.update(map(id, thing.data))
+            elif issubclass(kind, asyncio.AbstractEventLoop):
+                loops.append(thing)
+                ground[id(thing)] = ("loop", "a field of the loop")
+                fields = attribute(thing, "__dict__")
+                if fields is not None:
+                    ground[id(fields)] = ("loop", "a field of the loop")
+        return loops
+
+    def _add(self, actor: Actor, things: Iterable[object]) -> None:
+        self.by_key[actor.key] = actor
+        for thing in things:
+            self.at[id(thing)] = actor.key
+
+    def _read_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        for one in callbacks(loop):
+            key = Key(one.kind, id(one.handle))
+            self._add(Actor(key, one.name, callback=one.code, own_wakeup=one.own_wakeup), [one.handle])
+
+    def _read_tasks(self) -> None:
+        for task in internals.live_tasks():
+            links = chain(task.get_coro())
+            key = Key("task", id(task))
+            actor = Actor(key, "", internals.awaited_future(task) is not None)
+            for link in links:
+                frame = link.frame
+                actor.places.append(Place(link.code, -1 if frame is None else frame.f_lasti))
+            actor.holds.update(id(one.manager) for one in entered(links))
+            self._add(actor, [task, *(link.suspended for link in links)])
+
+    def _read_thread(self, thread: ThreadFrames) -> None:
+        key = Key("thread", thread.ident)
+        actor = self.by_key[key] = Actor(key, thread.name, thread.blocked)
+        frame: FrameType | None = thread.frame
+        while frame is not None:
+            code = frame.f_code
+            actor.places.append(Place(code, frame.f_lasti))
+            self.frame_references[id(code)] += 1  # a running frame holds its function
+            if (
+                code.co_flags & inspect.CO_OPTIMIZED
+            ):  # the locals of a module or class body are a dictionary of the heap
+                cells = {*code.co_cellvars, *code.co_freevars}
+                for name, value in dict(frame.f_locals).items():
+                    if name not in cells:
+                        self.frame_references[id(value)] += 1
+                    self.local.setdefault(id(value), []).append(key)
+            frame = frame.f_back
+        of = known_threads().get(thread.ident)
+        if of is None:
+            return
+        fields = cast("dict[str, Any]", attribute(of, "__dict__") or {})
+        self.thread_objects[id(of)] = self.thread_objects[id(fields)] = key
+        for name in _STARTED_WITH:
+            if (value := fields.get(name)) is not None:
+                self.started_with[id(value)] = key
+
+
+def kind_name(kind: type[Any]) -> str:
+    """The name of a class, past its metaclass."""
+    return str(type.__getattribute__(kind, "__name__"))
+
+
+def content(cell: CellType) -> object:
+    """What a cell has; the cell itself where it is empty."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return cell

@@ -1,0 +1,348 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who could end a wait: from each thing that is waited for back over all references to everybody who may act.
+
+Reaching it is not enough to be plausible: a task that gathers statistics may hold the same client. So each ender has a
+strength, by what it has in its hands and by what its remaining code may call (`remaining_code`). The walk sees every
+reference to the objects on the way, so one with more references than these is held by C code or by the value stack of a
+running frame: by somebody unknown, who may always act. The heap must stand still.
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter, deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+from types import (
+    AsyncGeneratorType,
+    BuiltinMethodType,
+    CellType,
+    CoroutineType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+)
+from typing import NamedTuple, cast
+
+from ..internals.heap import attribute
+from ..internals.loop_handles import code_of
+from .actors import Actors, Key, content
+from .picture import Picture
+from .remaining_code import Place, RemainingCode
+
+_ON_THE_WAY_MOST = 200_000  # objects, for all things together
+_PER_THING_MOST = 5_000
+_LAYERS_MOST = 200
+_ENDERS_MOST = 64  # per thing
+_FAINT = ("KeyedRef", "traceback")
+_BOUND = (MethodType, BuiltinMethodType)
+UNKNOWN = Key("unknown", "")
+_COMMON = Key("unknown", "reached by more than can be followed")
+_BLOCKED_STACK = Key("stack", "the value stack of a thread that is blocked")
+_FROM_OUTSIDE = frozenset({"ready", "timer", "io", "signal", "loop", "unknown"})
+"""They act without waiting for anybody of this program."""
+
+
+class Strength(IntEnum):
+    """How much there is to say that somebody would end the wait, least first.
+
+    FAINT: it is reached through a weak container, a traceback or a context only. REACHES: it has it, but nothing in its
+    remaining code ends such a wait. OPEN: on common ground, where some function of the program takes it from and ends
+    such waits, though nobody who runs is about to call that. CODES: its remaining code, or a function that it has in
+    its hands, may come to end it. ARMED: it has the very method in its hands, or will act whatever it waits for.
+    """
+
+    FAINT = 0
+    REACHES = 1
+    OPEN = 2
+    CODES = 3
+    ARMED = 4
+
+
+class Ender(NamedTuple):
+    """`name` for those who are no nodes; `via`: by which function, or by what it is reached; for people."""
+
+    key: Key
+    strength: Strength
+    name: str
+    via: str
+
+
+class Thing(NamedTuple):
+    """What somebody waits for. `addresses`: of the object itself and of others that are as good. `type_name`: its type,
+    so that an address that was given again is noticed. `wakers`: the names of the methods that end such a wait."""
+
+    addresses: tuple[int, ...]
+    type_name: str
+    wakers: frozenset[str]
+
+
+class _Reference(NamedTuple):
+    target: int
+    faint: bool
+
+
+@dataclass(slots=True)
+class _Walk:
+    """From one thing: where each object on the way was come from, and who was found."""
+
+    thing: Thing
+    came: dict[int, _Reference] = field(default_factory=dict[int, _Reference])
+    found: dict[Key, tuple[bool, str]] = field(default_factory=dict[Key, tuple[bool, str]])
+    armed: set[Key] = field(default_factory=set[Key])
+    in_hand: set[int] = field(default_factory=set[int])  # on a way that leads through the method itself
+    coded: set[Key] = field(default_factory=set[Key])
+    in_code: set[int] = field(default_factory=set[int])  # on a way that leads through a function that may call it
+
+
+class Enders:
+    """`of` the things given. Holds objects of the program while it lives: for a copy of the process, or briefly."""
+
+    def __init__(
+        self,
+        picture: Picture,
+        actors: Actors,
+        things: Sequence[Thing],
+        is_program: Callable[[str], bool],
+        pause: Callable[[], None],
+    ) -> None:
+        self._picture, self._actors, self._things, self._pause = picture, actors, things, pause
+        self._code = RemainingCode(actors.functions, is_program)
+        self._into: dict[int, Counter[int]] = {}  # target -> sources, with how often
+        self._weakly_into: dict[int, list[int]] = {}
+        self._cut: set[int] = set()
+        self._close()
+
+    def of(self, thing: Thing) -> list[Ender]:
+        """Strongest first. Empty: nobody at all reaches it."""
+        if not self._is_there(thing):
+            return [Ender(UNKNOWN, Strength.ARMED, "", "it cannot be found on the heap")]
+        walk = self._walk(thing)
+        found = [self._judged(walk, key, faint, via) for key, (faint, via) in walk.found.items()]
+        found += self._users_of_ground(walk)
+        found.sort(key=lambda one: -one.strength)
+        return found[:_ENDERS_MOST]
+
+    def _is_there(self, thing: Thing) -> bool:
+        place = self._position.get(thing.addresses[0])
+        if place is None:
+            # Not tracked (a lock of `threading`): known by its references alone.
+            return thing.addresses[0] in self._into
+        return type(self._picture.objects[place]).__name__ == thing.type_name
+
+    # --- backwards ----------------------------------------------------------------------------------------------------
+
+    def _close(self) -> None:
+        """Everything that leads to one of the things, layer by layer; not further than to an actor or common ground."""
+        picture, actors = self._picture, self._actors
+        frontier = {address for thing in self._things for address in thing.addresses}
+        self._position = picture.positions(frontier)
+        seen = set(frontier)
+        for _ in range(_LAYERS_MOST):
+            if not frontier:
+                return
+            following: set[int] = set()
+            for place, target in picture.referrers(frontier):
+                source = picture.ids[place]
+                self._into.setdefault(target, Counter())[source] += 1
+                self._position[source] = place
+                if source not in seen:
+                    seen.add(source)
+                    if source not in actors.hidden and source not in actors.at and source not in actors.ground:
+                        following.add(source)
+            self._weak_predecessors(frontier, seen, following)
+            self._pause()
+            if len(seen) > _ON_THE_WAY_MOST:
+                break
+            frontier = following
+        self._cut = frontier
+
+    def _weak_predecessors(self, frontier: set[int], seen: set[int], following: set[int]) -> None:
+        for address in frontier:
+            place = self._position.get(address)
+            if place is None:
+                continue
+            for reference in weakref.getweakrefs(self._picture.objects[place]):
+                self._weakly_into.setdefault(address, []).append(id(reference))
+                if id(reference) not in seen:
+                    seen.add(id(reference))
+                    following.add(id(reference))
+
+    # --- one thing ----------------------------------------------------------------------------------------------------
+
+    def _walk(self, thing: Thing) -> _Walk:
+        """Breadth first over what `_close` found; whatever is only faintly there comes last."""
+        walk = _Walk(thing)
+        walk.came.update((address, _Reference(0, False)) for address in thing.addresses)
+        work: deque[int] = deque(thing.addresses)
+        later: deque[int] = deque()
+        while work or later:
+            address = (work or later).popleft()
+            if address in self._cut or len(walk.came) > _PER_THING_MOST:
+                walk.found[_COMMON] = (False, "")
+                break
+            self._meet(walk, address, work, later)
+        return walk
+
+    def _meet(self, walk: _Walk, address: int, work: deque[int], later: deque[int]) -> None:
+        target, faint = walk.came[address]
+        if target in walk.in_hand or self._ends_it(walk.thing, address):
+            walk.in_hand.add(address)
+        if target in walk.in_code or self._may_end_it(walk.thing, address):
+            walk.in_code.add(address)
+        before = len(walk.found)
+        for key in self._actors.local.get(address, ()):
+            walk.found.setdefault(key, (faint, "a local variable"))
+        if (key := self._actors.started_with.get(address)) is not None:
+            walk.found.setdefault(key, (faint, "what the thread was started with"))
+        if self._has_more_references(address):
+            key = _BLOCKED_STACK if self._is_on_a_blocked_stack(address) else UNKNOWN
+            walk.found.setdefault(key, (faint, "C code or the value stack of a running function"))
+        for source in self._into.get(address, ()):
+            if source not in walk.came:
+                self._follow(walk, source, address, faint, work, later)
+        if address in walk.in_hand:
+            walk.armed.update(list(walk.found)[before:])
+        if address in walk.in_code:
+            walk.coded.update(list(walk.found)[before:])
+        for source in self._weakly_into.get(address, ()):
+            if source not in walk.came:
+                shy = faint or source in self._actors.entries
+                walk.came[source] = _Reference(address, shy)
+                (later if shy else work).append(source)
+
+    def _follow(self, walk: _Walk, source: int, address: int, faint: bool, work: deque[int], later: deque[int]) -> None:
+        actors = self._actors
+        if source in actors.hidden:
+            return
+        if source in actors.thread_objects and address in actors.started_with:
+            return  # everybody reaches a Thread, and only the thread itself uses these fields
+        if (key := actors.at.get(source)) is not None:
+            shy = faint or self._by_context(key, address)
+            walk.found.setdefault(key, (shy, ""))
+        elif source in actors.ground:
+            kind, module = actors.ground[source]
+            walk.found.setdefault(Key(kind, f"{module}.{self._field(source, address)}"), (faint, ""))
+        else:
+            shy = faint or self._type_name(source) in _FAINT
+            walk.came[source] = _Reference(address, shy)
+            (later if shy else work).append(source)
+
+    def _type_name(self, address: int) -> str:
+        return type(self._picture.objects[self._position[address]]).__name__
+
+    def _ends_it(self, thing: Thing, address: int) -> bool:
+        """Whether it is the bound method itself that ends such a wait."""
+        place = self._position.get(address)
+        one = None if place is None else self._picture.objects[place]
+        if not issubclass(type(one), _BOUND):
+            return False
+        if type(one) is MethodType:
+            return attribute(one.__func__, "__name__") in thing.wakers
+        return cast("BuiltinMethodType", one).__name__ in thing.wakers
+
+    def _may_end_it(self, thing: Thing, address: int) -> bool:
+        """Whether it is a function, or a suspended one that no task steps, that may come to end such a wait: whoever
+        has it may call it without ever naming it."""
+        place = self._position.get(address)
+        one = None if place is None else self._picture.objects[place]
+        stands = place_of(one)
+        return stands is not None and bool(self._code.may_call([stands], thing.wakers))
+
+    def _by_context(self, key: Key, address: int) -> bool:
+        """Whether a callback reaches it only by the context it will run in, and is not the program's own."""
+        actor = self._actors.by_key[key]
+        if key.kind not in ("ready", "timer", "io") or (
+            actor.callback is not None and self._code.is_own(actor.callback)
+        ):
+            return False
+        return address in self._position and self._type_name(address) == "Context"
+
+    def _has_more_references(self, address: int) -> bool:
+        place = self._position.get(address)
+        if place is None:
+            return False  # not tracked: seen only by what refers to it
+        known = sum(self._into.get(address, Counter[int]()).values()) + self._actors.frame_references[address]
+        one = self._picture.objects[place]
+        if type(one) is FunctionType:
+            known += self._actors.frame_references[id(one.__code__)]
+        elif type(one) is CellType:
+            known += sum(1 for key in self._actors.local.get(id(content(one)), ()) if key)
+        return self._picture.counts[place] > known
+
+    def _is_on_a_blocked_stack(self, address: int) -> bool:
+        """Whether an unexplained reference is in all likelihood on the value stack of a blocked thread: the thread has
+        the same thing, or what the bound method is bound to, in a local variable, or was started with it."""
+        actors = self._actors
+        one = self._picture.objects[self._position[address]]
+        near = {address}
+        if issubclass(type(one), _BOUND):
+            near.add(id(attribute(one, "__self__")))
+        keys = [key for address in near for key in actors.local.get(address, ())]
+        starter = actors.started_with.get(address)
+        return any(actors.by_key[key].waits for key in (*keys, *([starter] if starter else [])) if key in actors.by_key)
+
+    def _field(self, source: int, target: int) -> str:
+        """By which name a module, a class or a loop has it."""
+        holder = self._picture.objects[self._position[source]]
+        fields = cast("object", holder) if type(holder) is dict else attribute(holder, "__dict__")
+        if type(fields) is dict:
+            for name, value in cast("dict[object, object]", fields).items():
+                if id(value) == target and type(name) is str:
+                    return name
+        return "?"
+
+    # --- how likely ---------------------------------------------------------------------------------------------------
+
+    def _judged(self, walk: _Walk, key: Key, faint: bool, via: str) -> Ender:
+        actor = self._actors.by_key.get(key)
+        name = key.of if type(key.of) is str else "" if actor is None else actor.name
+        if faint:
+            return Ender(key, Strength.FAINT, name, via)
+        if key in walk.armed or key.kind in _FROM_OUTSIDE:
+            return Ender(key, Strength.ARMED, name, via)
+        if key.kind in ("global", "class"):
+            user = self._code.any_user(key.of.rpartition(".")[2], walk.thing.wakers) if type(key.of) is str else ""
+            return Ender(key, Strength.OPEN if user else Strength.REACHES, name, user or via)
+        if actor is None:
+            return Ender(key, Strength.FAINT, name, via)
+        if not actor.holds.isdisjoint(walk.thing.addresses):
+            return Ender(key, Strength.ARMED, name, "it is in its hands")
+        use = self._code.may_call(actor.places, walk.thing.wakers)
+        if not use and key in walk.coded:
+            use = "a function in its hands"
+        return Ender(key, Strength.CODES if use else Strength.REACHES, name, use or via)
+
+    def _users_of_ground(self, walk: _Walk) -> list[Ender]:
+        """Those whose remaining code takes it from common ground and may end the wait."""
+        names = [
+            key.of.rpartition(".")[2]
+            for key, (faint, _) in walk.found.items()
+            if key.kind in ("global", "class") and type(key.of) is str and not faint
+        ]
+        found: list[Ender] = []
+        for key, actor in self._actors.by_key.items():
+            if not names or key in walk.found:
+                continue
+            uses = (self._code.may_call(actor.places, walk.thing.wakers, name) for name in names)
+            use = next((one for one in uses if one), "")
+            if use:
+                found.append(Ender(key, Strength.CODES, actor.name, use))
+        return found
+
+
+def place_of(one: object) -> Place | None:
+    """Where a function begins, or a suspended coroutine or generator goes on; None for anything else."""
+    code = code_of(one)
+    if code is not None:
+        return Place(code, -1)
+    if type(one) is CoroutineType:
+        frame, code = one.cr_frame, one.cr_code
+    elif type(one) is GeneratorType:
+        frame, code = one.gi_frame, one.gi_code
+    elif type(one) is AsyncGeneratorType:
+        frame, code = one.ag_frame, one.ag_code
+    else:
+        return None
+    return None if frame is None else Place(code, frame.f_lasti)

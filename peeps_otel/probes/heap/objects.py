@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which objects of the program the nodes of a look stand for: where a question to the heap begins and ends."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
+from typing import Any
+
+from ..asyncio.probe import AsyncioProbe
+from ..composite import CompositeProbe
+from ..threads.probe import ThreadProbe
+
+
+class NodeObjects:
+    """For the watcher thread only; a thread of ours may call `task_nodes`."""
+
+    def __init__(self, probes: CompositeProbe, tasks: AsyncioProbe, threads: ThreadProbe | None) -> None:
+        self._probes, self._tasks, self._threads = probes, tasks, threads
+
+    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
+        """The object of each of these resource nodes that still lives. Let go of them at once."""
+        found = self._tasks.things(wanted) | self._probes.context.futures.things(wanted)
+        return found if self._threads is None else found | self._threads.things(wanted)
+
+    def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
+        """The node of each task that was met at one of these addresses and still lives."""
+        return self._tasks.task_nodes(addresses)
+
+    def thread_nodes(self) -> Mapping[int, str]:
+        """The node of each thread, by ident."""
+        return self._probes.context.thread_nodes()

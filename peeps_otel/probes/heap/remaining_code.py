@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: Apache-2.0
+"""May the code that somebody still has to run come to call a function of a given name?
+
+By name only: the names that the instructions from the last one on can still load, along jumps and exception handlers,
+and those of the program's functions with these names, three calls further. It errs towards yes for common names (`set`,
+`get`), and towards no for names made at run time, so nothing PROVEN may rest on it.
+"""
+
+from __future__ import annotations
+
+import dis
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import CodeType
+from typing import NamedTuple
+
+_CALLS_DEEP = 4
+_FUNCTIONS_MOST = 3000  # looked into for one question; more: yes
+_LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_SUPER_ATTR")
+_LEAVES = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"})
+
+
+class Place(NamedTuple):
+    """Where a frame stands: its code and the offset of its last instruction, -1 before the first."""
+
+    code: CodeType
+    last: int
+
+
+class RemainingCode:
+    """`functions`: the code of every function on the heap by its name. `is_program`: whether a file is looked into."""
+
+    def __init__(self, functions: Mapping[str, Sequence[CodeType]], is_program: Callable[[str], bool]) -> None:
+        self._functions = functions
+        self._is_program = is_program
+        self._names: dict[tuple[int, int], frozenset[str]] = {}
+        self._answers: dict[tuple[frozenset[tuple[int, int]], frozenset[str], str], str] = {}
+
+    def may_call(self, places: Iterable[Place], names: frozenset[str], name: str = "") -> str:
+        """By which function the frames at `places` might come to use one of `names`, and the global `name` where one is
+        given. Empty: by none."""
+        own = [place for place in places if self._is_program(place.code.co_filename)]
+        key = (frozenset((id(place.code), place.last) for place in own), names, name)
+        found = self._answers.get(key)
+        if found is None:
+            begin = [(self._left(place), place.code.co_qualname) for place in own]
+            found = self._answers[key] = self._search(begin, names, name)
+        return found
+
+    def is_own(self, code: CodeType) -> bool:
+        """Whether it is of the program, and not of the standard library."""
+        return self._is_program(code.co_filename)
+
+    def any_user(self, name: str, names: frozenset[str]) -> str:
+        """A function of the program that uses the global `name` and might come to use one of `names`; empty: none."""
+        key = (frozenset[tuple[int, int]](), names, name)
+        found = self._answers.get(key)
+        if found is None:
+            found = next((use for use in self._users(name, names) if use), "")
+            self._answers[key] = found
+        return found
+
+    def _users(self, name: str, names: frozenset[str]) -> Iterable[str]:
+        for codes in self._functions.values():
+            for code in codes:
+                if name in code.co_names and self._is_program(code.co_filename):
+                    yield self._search([(frozenset(code.co_names), code.co_qualname)], names, "")
+
+    def _search(self, level: list[tuple[frozenset[str], str]], wanted: frozenset[str], name: str) -> str:
+        seen: set[int] = set()
+        named, waking = not name, ""
+        for _ in range(_CALLS_DEEP):
+            following: list[tuple[frozenset[str], str]] = []
+            for names, via in level:
+                named = named or name in names
+                found = names & wanted
+                if found and not waking:
+                    waking = f"{via} uses {min(found)}"
+                if named and waking:
+                    return waking
+                for one in names:
+                    for code in self._functions.get(one, ()):
+                        if id(code) not in seen and self._is_program(code.co_filename):
+                            seen.add(id(code))
+                            following.append((frozenset((*code.co_names, *code.co_freevars)), code.co_qualname))
+            if len(seen) > _FUNCTIONS_MOST:
+                return "more functions than can be followed"
+            level = following
+        return ""
+
+    def _left(self, place: Place) -> frozenset[str]:
+        key = (id(place.code), place.last)
+        found = self._names.get(key)
+        if found is None:
+            found = self._names[key] = frozenset(names_left(place.code, place.last))
+        return found
+
+
+def names_left(code: CodeType, last: int) -> set[str]:
+    """The names that a frame of `code` may still load once its instruction at offset `last` is done."""
+    instructions = list(dis.get_instructions(code))
+    position = {one.offset: number for number, one in enumerate(instructions)}
+    handlers = _handlers(code)
+    # The offset of a running frame lies within the cache that follows its instruction.
+    start = max(0, bisect_right([one.offset for one in instructions], last) - 1)
+    names: set[str] = set()
+    seen: set[int] = set()
+    work = [start]
+    while work:
+        number = work.pop()
+        while number < len(instructions) and number not in seen:
+            seen.add(number)
+            one = instructions[number]
+            if number != start or last < 0:
+                _loaded(one, names)
+            work += [position[target] for begin, end, target in handlers if begin <= one.offset < end]
+            jump = _jump(one, position)
+            if jump is not None:
+                work.append(jump)
+            if one.opname in _LEAVES or one.opname.startswith(("JUMP_FORWARD", "JUMP_BACKWARD")):
+                break
+            number += 1
+    return names
+
+
+def _loaded(one: dis.Instruction, names: set[str]) -> None:
+    if one.opname.startswith(_LOADS) and type(one.argval) is str:
+        names.add(one.argval)
+    elif type(one.argval) is CodeType:  # a function made here may be called here
+        names.update(one.argval.co_names)
+
+
+def _jump(one: dis.Instruction, position: Mapping[int, int]) -> int | None:
+    if "JUMP" in one.opname or one.opname in ("FOR_ITER", "SEND"):
+        return position.get(one.argval) if type(one.argval) is int else None
+    return None
+
+
+def _handlers(code: CodeType) -> list[tuple[int, int, int]]:
+    """(first, behind the last, handler) of each protected range of instructions, as offsets in bytes.
+
+    The format is that of CPython's `Objects/exception_handling_notes.txt`, the same from 3.11 on.
+    """
+    found: list[tuple[int, int, int]] = []
+    table = iter(code.co_exceptiontable)
+    try:
+        while True:
+            begin = _varint(table) * 2
+            end = begin + _varint(table) * 2
+            target = _varint(table) * 2
+            _varint(table)  # depth and whether the offset is pushed
+            found.append((begin, end, target))
+    except StopIteration:
+        return found
+
+
+def _varint(table: Iterable[int]) -> int:
+    reader = iter(table)
+    byte = next(reader)
+    value = byte & 63
+    while byte & 64:
+        byte = next(reader)
+        value = value << 6 | (byte & 63)
+    return value

@@ -1,0 +1,295 @@
+# SPDX-License-Identifier: Apache-2.0
+"""When to ask the heap who could end a wait, and what its answers are good for.
+
+Asked by itself, at most once at a time and within a budget: when a wait that nothing known will end has settled, and
+longer than its line is used to. An answer holds for as long as its waiters stay in the same waits; it is laid over the
+observation as `could_end` edges, so that the process and the collector draw the same conclusions.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from typing import Any, Protocol
+
+from .. import semconv
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Graph, Node, NodeKind, Providers
+from ..probes.heap import question
+from ..probes.heap.enders import Ender, Strength, Thing
+from ..probes.heap.question import Answer, BlockedThread
+from ..probes.heap.wakers import WAKERS
+from ..probes.probe import Observation
+
+THREAD_NAME = "peeps-heap"
+_SECOND = 1_000_000_000
+_SETTLED_NS = 3 * _SECOND
+_THINGS_MOST = 500
+_NAMED_MOST = 3
+_SHARE = 0.002  # of one core, on the average, for questions
+_FIRST_NS = 2 * _SECOND  # of processor time that may be spent before the average counts
+_AGAIN_NS = 10 * _SECOND  # between two questions, at least
+_WAITERS = (NodeKind.TASK, NodeKind.THREAD)
+_logger = logging.getLogger("peeps_otel")
+
+
+class Objects(Protocol):
+    """Where the objects behind nodes are found. On the watcher's thread."""
+
+    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
+        """The object of each of these resource nodes that still lives. Let go of them at once."""
+        ...
+
+    def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
+        """The node of each task that was met at one of these addresses and still lives."""
+        ...
+
+    def thread_nodes(self) -> Mapping[int, str]:
+        """The node of each thread, by ident."""
+        ...
+
+
+@dataclass(slots=True)
+class _Judged:
+    """The answer about one thing. `steps`: of its waiters and enders when it was asked, by node."""
+
+    asked_ns: int
+    waiters: frozenset[str]
+    steps: dict[str, int | None]
+    edges: tuple[Edge, ...] = ()
+    facts: dict[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+
+
+@dataclass(slots=True)
+class _Asked:
+    """One question under way or answered: the things, and everybody's steps at that moment."""
+
+    asked_ns: int
+    things: dict[str, frozenset[str]]
+    steps: dict[str, int | None]
+    threads: dict[int, str]
+    task_addresses: Callable[[AbstractSet[int]], dict[int, str]]
+
+
+class HeapQuestion:
+    """`lay` before a look is diagnosed, `look` after; both on the watcher's thread. `ask`: how the heap is asked, on a
+    thread of ours."""
+
+    def __init__(
+        self,
+        objects: Objects,
+        ask: Callable[[list[Thing], list[BlockedThread]], Answer] = question.ask,
+    ) -> None:
+        self._objects, self._ask = objects, ask
+        self.forget()
+
+    def forget(self) -> None:
+        self._judged: dict[str, _Judged] = {}
+        self._laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
+        self._lost: dict[str, int | None] = {}
+        self._answer: tuple[_Asked, Answer] | None = None
+        self._busy = False
+        self._began_ns = time.monotonic_ns()
+        self._spent_ns = 0
+        self._next_ns = 0
+        self.not_asked = ""
+
+    # --- answers ------------------------------------------------------------------------------------------------------
+
+    def lay(self, observation: Observation, now_ns: int) -> None:
+        """Adds what is known from answers that still hold to the nodes and edges of a look."""
+        answered, self._answer = self._answer, None
+        if answered is not None:
+            self._take(observation, *answered)
+        if self.not_asked:
+            observation.coverage.append(f"heap: not asked who could end a wait: {self.not_asked}")
+        if not self._judged and not self._lost:
+            return
+        laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
+        for thing, judged in list(self._judged.items()):
+            if not self._holds(observation, thing, judged):
+                del self._judged[thing]
+                continue
+            self._lay_one(observation, laid, thing, judged.facts, judged.edges)
+        for task, steps in list(self._lost.items()):
+            node = observation.nodes.get(task)
+            if node is None or node.wait is None or node.steps != steps:
+                del self._lost[task]
+                continue
+            self._lay_one(observation, laid, task, {semconv.WAIT_LOST: True}, ())
+        self._laid = laid
+
+    def _holds(self, observation: Observation, thing: str, judged: _Judged) -> bool:
+        """Whether nobody concerned has moved since. One more who waits now does not matter: it could not end it when it
+        was asked either, unless it came later: then it must be asked again."""
+        if thing not in observation.nodes:
+            return False
+        for one, steps in judged.steps.items():
+            node = observation.nodes.get(one)
+            if node is None or node.steps != steps or node.wait is None:
+                return False
+        return True
+
+    def _lay_one(
+        self,
+        observation: Observation,
+        laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]],
+        node_id: str,
+        facts: dict[str, AttributeValue],
+        more: tuple[Edge, ...],
+    ) -> None:
+        """The same objects as before where nothing has changed: the assembler tells changes by identity."""
+        node, edges = observation.nodes[node_id], observation.edges.get(node_id, ())
+        before = self._laid.get(node_id)
+        if before is not None and before[0] is node and before[2] is edges:
+            made, joined = before[1], before[3]
+            if joined != edges + more or made.attributes != node.attributes | facts:
+                made, joined = replace(node, attributes=node.attributes | facts), edges + more
+        else:
+            made, joined = replace(node, attributes=node.attributes | facts), edges + more
+        laid[node_id] = (node, made, edges, joined)
+        observation.nodes[node_id] = made
+        if joined:
+            observation.edges[node_id] = joined
+
+    def _take(self, observation: Observation, asked: _Asked, answer: Answer) -> None:
+        self._spent_ns += answer.cpu_ns
+        self.not_asked = answer.not_asked
+        if answer.not_asked:
+            return
+        addresses = {one.key.of for enders in answer.enders for one in enders if type(one.key.of) is int}
+        tasks = asked.task_addresses(addresses)
+        for (thing, waiters), enders in zip(asked.things.items(), answer.enders, strict=True):
+            self._judged[thing] = self._judge(observation, asked, thing, waiters, enders, tasks, answer.acting)
+        lost = {one.task for one in answer.leaks.lost if one.sure and not one.dying}
+        for address, node_id in asked.task_addresses(lost).items():
+            if address in lost and node_id in asked.steps:
+                self._lost[node_id] = asked.steps[node_id]
+
+    def _judge(
+        self,
+        observation: Observation,
+        asked: _Asked,
+        thing: str,
+        waiters: frozenset[str],
+        enders: list[Ender],
+        tasks: dict[int, str],
+        acting: int,
+    ) -> _Judged:
+        facts: dict[str, AttributeValue] = {semconv.COULD_END_ASKED: asked.asked_ns}
+        edges: list[Edge] = []
+        named: list[str] = []
+        steps = {waiter: asked.steps.get(waiter) for waiter in waiters}
+        for one in enders:
+            who = self._node_of(one, asked, tasks)
+            if who is None:
+                self._outside(facts, one, acting)
+                continue
+            if who in waiters or one.strength is Strength.FAINT:
+                continue
+            able = one.strength >= Strength.CODES
+            kind = EdgeKind.COULD_END if able else EdgeKind.REACHED_BY
+            edges.append(Edge(kind, thing, who, confidence=Confidence.INFERRED))
+            node = observation.nodes.get(who)
+            if node is not None and node.wait is not None and who in asked.steps:
+                steps[who] = asked.steps[who]
+            if able and node is not None:
+                named.append(f"{node.name}: {one.via}" if one.via else node.name)
+        if named:
+            facts[semconv.COULD_END_BY] = "; ".join(named[:_NAMED_MOST])
+        return _Judged(asked.asked_ns, waiters, steps, tuple(edges), facts)
+
+    def _node_of(self, one: Ender, asked: _Asked, tasks: dict[int, str]) -> str | None:
+        """The node of an ender; a task or thread that is none (it ended meanwhile, or is not watched) is somebody
+        outside."""
+        if type(one.key.of) is not int:
+            return None
+        return tasks.get(one.key.of) if one.key.kind == "task" else asked.threads.get(one.key.of)
+
+    @staticmethod
+    def _outside(facts: dict[str, AttributeValue], one: Ender, acting: int) -> None:
+        if one.strength is Strength.OPEN:
+            facts.setdefault(semconv.COULD_END_OPEN, one.via or one.name)
+            if acting:  # a callback may start anything
+                facts.setdefault(semconv.COULD_END_OUTSIDE, f"whoever calls what {one.via or one.name}")
+        elif one.strength >= Strength.CODES:
+            facts.setdefault(semconv.COULD_END_OUTSIDE, f"{one.key.kind} {one.name or one.via}".strip())
+
+    # --- questions ----------------------------------------------------------------------------------------------------
+
+    def look(self, observation: Observation, graph: Graph, now_ns: int) -> None:
+        """Asks, where there is something to ask and the budget allows it. `graph`: who waits, and what for."""
+        clock_ns = time.monotonic_ns()
+        if self._busy or clock_ns < self._next_ns or not self._can_pay(clock_ns):
+            return
+        waiting = self._worth_asking(graph, now_ns)
+        if waiting:
+            self._next_ns = clock_ns + _AGAIN_NS
+            self._begin(observation, waiting, now_ns)
+
+    def request(self) -> None:
+        """Somebody asks what is stuck: what has settled is asked about at the next look. On any thread."""
+        self._next_ns = 0
+
+    def _can_pay(self, clock_ns: int) -> bool:
+        return self._spent_ns <= _FIRST_NS + _SHARE * (clock_ns - self._began_ns)
+
+    def _worth_asking(self, graph: Graph, now_ns: int) -> dict[str, frozenset[str]]:
+        """The things whose waiters nothing known will wake, with those who wait; the oldest first."""
+        waiters: dict[str, set[str]] = {}
+        oldest: dict[str, int] = {}
+        for edge in graph.edges:
+            if edge.kind is not EdgeKind.NEEDS:
+                continue
+            waiter, thing = graph.nodes.get(edge.src), graph.nodes.get(edge.dst)
+            if waiter is None or thing is None or waiter.wait is None or thing.kind not in WAKERS:
+                continue
+            if thing.providers is Providers.CLOSED or waiter.state == "idle" or waiter.wait.deadline_ns is not None:
+                continue
+            waiters.setdefault(thing.id, set()).add(waiter.id)
+            oldest[thing.id] = min(oldest.get(thing.id, now_ns), waiter.wait.since_ns)
+        found: dict[str, frozenset[str]] = {}
+        for thing_id in sorted(waiters, key=oldest.__getitem__):
+            if now_ns - oldest[thing_id] < _SETTLED_NS or len(found) >= _THINGS_MOST:
+                break
+            judged = self._judged.get(thing_id)
+            if judged is None or judged.waiters != frozenset(waiters[thing_id]):
+                found[thing_id] = frozenset(waiters[thing_id])
+        return found
+
+    def _begin(self, observation: Observation, waiting: dict[str, frozenset[str]], now_ns: int) -> None:
+        objects = self._objects.things(waiting.keys())
+        things: list[Thing] = []
+        kept: dict[str, frozenset[str]] = {}
+        for thing_id, waiters in waiting.items():
+            thing = objects.get(thing_id)
+            if thing is not None:
+                kind = observation.nodes[thing_id].kind
+                things.append(Thing((id(thing),), type(thing).__name__, WAKERS[kind]))
+                kept[thing_id] = waiters
+            del thing
+        objects.clear()
+        if not things:
+            return
+        steps = {node.id: node.steps for node in observation.nodes.values() if node.kind in _WAITERS and node.wait}
+        threads = dict(self._objects.thread_nodes())
+        blocked: list[BlockedThread] = []
+        for ident, node_id in threads.items():
+            node = observation.nodes.get(node_id)
+            if node is not None and node.wait is not None:
+                blocked.append(BlockedThread(ident, node.name))
+        asked = _Asked(now_ns, kept, steps, threads, self._objects.task_nodes)
+        self._busy = True
+        threading.Thread(target=self._run, args=(asked, things, blocked), name=THREAD_NAME, daemon=True).start()
+
+    def _run(self, asked: _Asked, things: list[Thing], blocked: list[BlockedThread]) -> None:
+        try:
+            answer = self._ask(things, blocked)
+            self._answer = asked, answer
+        except Exception:
+            _logger.warning("peeps: a question to the heap failed; the program is not affected", exc_info=True)
+        finally:
+            self._busy = False
