@@ -48,7 +48,7 @@ def find(
                 kind=FindingKind.NEVER_ENDS,
                 level=level,
                 title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, root)}, "
-                f"but {_NOBODY[level]}",
+                f"but {_nobody(graph, root, level)}",
                 since_ns=wait.since_ns,
                 core=[waiter, root],
                 blocked=blocked,
@@ -61,10 +61,22 @@ def find(
     return findings
 
 
+def _nobody(graph: WaitGraph, root: str, level: Level) -> str:
+    """Who is not there to end the wait; those who could, but wait for the same thing, by name."""
+    waiting = set(graph.waiters.get(root, ()))
+    able = [one for one in graph.enders.get(root, ()) if one in waiting and one in graph.nodes]
+    if not able:
+        return _NOBODY[level]
+    names = wording.several([wording.label(graph.nodes[one]) for one in able], _NAMED_MOST)
+    if len(able) == 1:
+        return f"only {names} could {wording.ends(graph.nodes[root])}, and waits for it too"
+    return f"only {names} could {wording.ends(graph.nodes[root])}, and they all wait for it too"
+
+
 def _advice(graph: WaitGraph, root: str) -> str:
     """What the heap said of those who have it, and of code that could end the wait if it were called."""
     node = graph.nodes[root]
-    ends = wording.ends(node)
+    ends, waiting = wording.ends(node), graph.waiters.get(root, ())
     open_to = node.attributes.get(semconv.COULD_END_OPEN)
     have = [wording.label(graph.nodes[one]) for one in graph.reached.get(root, ()) if one in graph.nodes]
     others = ""
@@ -75,4 +87,8 @@ def _advice(graph: WaitGraph, root: str) -> str:
         )
     if isinstance(open_to, str):
         return f"{open_to}, which could end it, but nobody who runs is about to call that.{others}"
+    if any(one in waiting for one in graph.enders.get(root, ())):
+        return (
+            f"Give back what was taken before taking more of the same, or put an end to that wait by a timeout.{others}"
+        )
     return f"Whoever should {ends} is gone, or has lost it.{others} Only cancelling the waiter ends this wait."

@@ -21,7 +21,7 @@ from ..model import AttributeValue, Confidence, Edge, EdgeKind, Graph, Node, Nod
 from ..probes.heap import question
 from ..probes.heap.enders import Ender, Strength, Thing
 from ..probes.heap.question import Answer, BlockedThread
-from ..probes.heap.wakers import WAKERS
+from ..probes.heap.wakers import WAKERS, wakers_of
 from ..probes.probe import Observation
 
 THREAD_NAME = "peeps-heap"
@@ -96,6 +96,11 @@ class HeapQuestion:
         self._spent_ns = 0
         self._next_ns = 0
         self.not_asked = ""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether a question is under way."""
+        return self._busy
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -188,9 +193,9 @@ class HeapQuestion:
             if who is None:
                 self._outside(facts, one, acting)
                 continue
-            if who in waiters or one.strength is Strength.FAINT:
-                continue
             able = one.strength >= Strength.CODES
+            if one.strength is Strength.FAINT or (who in waiters and not able):
+                continue
             kind = EdgeKind.COULD_END if able else EdgeKind.REACHED_BY
             edges.append(Edge(kind, thing, who, confidence=Confidence.INFERRED))
             node = observation.nodes.get(who)
@@ -268,7 +273,7 @@ class HeapQuestion:
             thing = objects.get(thing_id)
             if thing is not None:
                 kind = observation.nodes[thing_id].kind
-                things.append(Thing((id(thing),), type(thing).__name__, WAKERS[kind]))
+                things.append(Thing((id(thing),), type(thing).__name__, wakers_of(kind, type(thing).__module__)))
                 kept[thing_id] = waiters
             del thing
         objects.clear()

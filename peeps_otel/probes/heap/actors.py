@@ -18,12 +18,15 @@ from typing import Any, NamedTuple, cast
 
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import chain, entered
+from ..internals.frame_memory import stack_words
 from ..internals.heap import attribute
+from ..internals.loop import turned_for
 from ..internals.loop_handles import callbacks
 from ..internals.thread import known_threads
 from .picture import Picture
 from .remaining_code import Place
 
+_WEAK_MAPPINGS = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
 _STARTED_WITH = ("_target", "_args", "_kwargs")  # of a Thread: only that thread itself uses them
 
 
@@ -67,12 +70,12 @@ class Actors:
         self.at: dict[int, Key] = {}
         """Address of an object that belongs to one actor alone."""
         self.local: dict[int, list[Key]] = {}
-        """Address of a value -> the threads that have it in a local variable."""
+        """Address of a value -> the threads that have it in a local variable or on a value stack."""
         self.started_with: dict[int, Key] = {}
         """Address of what a running thread was started with."""
         self.thread_objects: dict[int, Key] = {}
         self.frame_references: Counter[int] = Counter()
-        """References of running frames that the heap does not show: locals, functions and cells."""
+        """References of running frames that the heap does not show: locals, value stacks, functions and cells."""
         self.ground: dict[int, tuple[str, str]] = {}
         self.entries: set[int] = set()
         """Weak references in weak containers: nobody relies on those."""
@@ -92,7 +95,8 @@ class Actors:
             kind = cast("type[Any]", type(thing))
             if kind is FunctionType:
                 ground.setdefault(id(thing.__globals__), ("global", str(thing.__globals__.get("__name__", "?"))))
-                functions.setdefault(thing.__code__.co_name, []).append(thing.__code__)
+                if thing.__code__.co_flags & inspect.CO_OPTIMIZED:  # the body of a module runs once
+                    functions.setdefault(thing.__code__.co_name, []).append(thing.__code__)
             elif kind in ours:
                 self.hidden.add(id(thing))
             elif issubclass(kind, type):
@@ -103,6 +107,9 @@ class Actors:
                 ground[id(thing)] = ("global", "a module")
             elif kind is weakref.WeakSet:
                 self.entries.update(map(id, thing.data))
+            elif kind in _WEAK_MAPPINGS:
+                entries = cast("dict[Any, Any]", attribute(thing, "data"))
+                self.entries.update(map(id, entries if kind is weakref.WeakKeyDictionary else entries.values()))
             elif issubclass(kind, asyncio.AbstractEventLoop):
                 loops.append(thing)
                 ground[id(thing)] = ("loop", "a field of the loop")
@@ -134,8 +141,12 @@ class Actors:
 
     def _read_thread(self, thread: ThreadFrames) -> None:
         key = Key("thread", thread.ident)
-        actor = self.by_key[key] = Actor(key, thread.name, thread.blocked)
         frame: FrameType | None = thread.frame
+        turns, until = _loop_turned_by(frame)
+        if turns:
+            # What it has to do is done by the loop's callbacks and tasks; its own code goes on when that one has ended.
+            key = self.at.get(id(until), Key("stack", f"{thread.name}, once its loop is stopped"))
+        actor = self.by_key.setdefault(key, Actor(key, thread.name, thread.blocked))
         while frame is not None:
             code = frame.f_code
             actor.places.append(Place(code, frame.f_lasti))
@@ -148,6 +159,9 @@ class Actors:
                     if name not in cells:
                         self.frame_references[id(value)] += 1
                     self.local.setdefault(id(value), []).append(key)
+            for word in stack_words(frame):
+                self.frame_references[word] += 1
+                self.local.setdefault(word, []).append(key)
             frame = frame.f_back
         of = known_threads().get(thread.ident)
         if of is None:
@@ -157,6 +171,16 @@ class Actors:
         for name in _STARTED_WITH:
             if (value := fields.get(name)) is not None:
                 self.started_with[id(value)] = key
+
+
+def _loop_turned_by(frame: FrameType | None) -> tuple[bool, Any]:
+    found: tuple[bool, Any] = (False, None)
+    while frame is not None:
+        turns, until = turned_for(frame)
+        if (turns and not found[0]) or until is not None:
+            found = turns, until
+        frame = frame.f_back
+    return found
 
 
 def kind_name(kind: type[Any]) -> str:

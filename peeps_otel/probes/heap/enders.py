@@ -198,7 +198,8 @@ class Enders:
             walk.found.setdefault(key, (faint, "what the thread was started with"))
         if self._has_more_references(address):
             key = _BLOCKED_STACK if self._is_on_a_blocked_stack(address) else UNKNOWN
-            walk.found.setdefault(key, (faint, "C code or the value stack of a running function"))
+            what = self._type_name(address)
+            walk.found.setdefault(key, (faint, f"C code or the value stack of a running function has a {what}"))
         for source in self._into.get(address, ()):
             if source not in walk.came:
                 self._follow(walk, source, address, faint, work, later)
@@ -253,6 +254,8 @@ class Enders:
     def _by_context(self, key: Key, address: int) -> bool:
         """Whether a callback reaches it only by the context it will run in, and is not the program's own."""
         actor = self._actors.by_key[key]
+        if actor.own_wakeup:
+            return True  # it only makes the loop look round
         if key.kind not in ("ready", "timer", "io") or (
             actor.callback is not None and self._code.is_own(actor.callback)
         ):

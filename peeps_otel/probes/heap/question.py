@@ -7,7 +7,9 @@ what is read piece by piece from a program that goes on would name enders that h
 
 from __future__ import annotations
 
+import gc
 import json
+import os
 import sys
 import time
 from collections.abc import Callable, Sequence
@@ -23,8 +25,10 @@ from .leaks import LeakReport
 from .picture import Picture
 
 TIMEOUT_S = 120.0
-_PROGRAM_ALL_THE_SAME = "/concurrent/futures/"  # its workers answer those who wait for what they run
+_PROGRAM_ALL_THE_SAME = ("/concurrent/futures/thread.py", "/concurrent/futures/process.py")
+"""Their workers answer those who wait for what they run."""
 _GENERATED = "<"
+_WATCHING = (f"{os.sep}peeps_otel{os.sep}", f"{os.sep}site-packages{os.sep}opentelemetry{os.sep}")
 
 
 class BlockedThread(NamedTuple):
@@ -77,6 +81,8 @@ def _answer(
     def of(frames: Any) -> bytes:
         began_ns = time.process_time_ns()
         report = leaks.analyse(classifier, ours, _never)
+        if gc.get_freeze_count():  # frozen objects would hide from the picture; this is a copy
+            gc.unfreeze()
         picture = Picture(_never)
         threads = [
             ThreadFrames(ident, names.get(ident, ""), frame, ident in names)
@@ -107,9 +113,12 @@ def _own_threads() -> set[int]:
 
 
 def is_program(file: str) -> bool:
-    """Whether code of this file is looked into for who may end a wait: the program's and its libraries', not the
-    standard library's."""
-    return _PROGRAM_ALL_THE_SAME in file or not (file.startswith(_GENERATED) or is_standard_library(file))
+    """Whether code of this file is looked into for who may end a wait: the program's and its libraries', not that of
+    the standard library, of OpenTelemetry or ours."""
+    if file.endswith(_PROGRAM_ALL_THE_SAME):
+        return True
+    watches = any(part in file for part in _WATCHING)
+    return not (watches or file.startswith(_GENERATED) or is_standard_library(file))
 
 
 def _decoded(answer: bytes) -> Answer:

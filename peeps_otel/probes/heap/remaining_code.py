@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """May the code that somebody still has to run come to call a function of a given name?
 
-By name only: the names that the instructions from the last one on can still load, along jumps and exception handlers,
-and those of the program's functions with these names, three calls further. It errs towards yes for common names (`set`,
-`get`), and towards no for names made at run time, so nothing PROVEN may rest on it.
+By name only: the names that the instructions of its frames from the last one on can still load, along jumps and
+exception handlers, and those of the program's functions with these names, three calls further. It errs towards yes for
+common names (`set`, `get`), and towards no for names made at run time, so nothing PROVEN may rest on it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import NamedTuple
 _CALLS_DEEP = 4
 _FUNCTIONS_MOST = 3000  # looked into for one question; more: yes
 _LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_SUPER_ATTR")
+_ANYBODY = frozenset({(0, 0)})
 _LEAVES = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"})
 
 
@@ -39,11 +40,11 @@ class RemainingCode:
     def may_call(self, places: Iterable[Place], names: frozenset[str], name: str = "") -> str:
         """By which function the frames at `places` might come to use one of `names`, and the global `name` where one is
         given. Empty: by none."""
-        own = [place for place in places if self._is_program(place.code.co_filename)]
-        key = (frozenset((id(place.code), place.last) for place in own), names, name)
+        places = list(places)
+        key = (frozenset((id(place.code), place.last) for place in places), names, name)
         found = self._answers.get(key)
         if found is None:
-            begin = [(self._left(place), place.code.co_qualname) for place in own]
+            begin = [(self._left(place), place.code.co_qualname) for place in places]
             found = self._answers[key] = self._search(begin, names, name)
         return found
 
@@ -53,7 +54,7 @@ class RemainingCode:
 
     def any_user(self, name: str, names: frozenset[str]) -> str:
         """A function of the program that uses the global `name` and might come to use one of `names`; empty: none."""
-        key = (frozenset[tuple[int, int]](), names, name)
+        key = (_ANYBODY, names, name)
         found = self._answers.get(key)
         if found is None:
             found = next((use for use in self._users(name, names) if use), "")

@@ -15,8 +15,18 @@ WAKERS: Final[dict[NodeKind, frozenset[str]]] = {
     NodeKind.SEMAPHORE: frozenset({"release"}),
     NodeKind.BARRIER: frozenset({"wait", "abort", "reset"}),
     NodeKind.FUTURE: frozenset({"set_result", "set_exception"}),
-    NodeKind.RX: frozenset(
-        {"put", "put_nowait", "task_done", "shutdown", "send", "send_nowait", "close", "aclose", "append"}
-    ),
-    NodeKind.TX: frozenset({"get", "get_nowait", "shutdown", "receive", "receive_nowait", "close", "aclose"}),
+    NodeKind.RX: frozenset({"put", "put_nowait", "task_done", "shutdown"}),
+    NodeKind.TX: frozenset({"get", "get_nowait", "shutdown"}),
 }
+_STREAMS: Final[dict[NodeKind, frozenset[str]]] = {
+    NodeKind.RX: frozenset({"send", "send_nowait", "close", "aclose"}),
+    NodeKind.TX: frozenset({"receive", "receive_nowait", "close", "aclose", "__anext__"}),
+}
+"""Of AnyIO's memory object streams."""
+
+
+def wakers_of(kind: NodeKind, module: str) -> frozenset[str]:
+    """`module`: of the type of the thing."""
+    if module.startswith("anyio.") and kind in _STREAMS:
+        return _STREAMS[kind]
+    return WAKERS[kind]

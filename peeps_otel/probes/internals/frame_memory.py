@@ -165,6 +165,20 @@ class FrameReader:
             return None
 
 
+def stack_words(frame: FrameType) -> list[int]:
+    """What the value stack of a frame may have on it, as addresses: every word of its whole extent, so some are no
+    references any more, or never were. Only for a thread that stands still for good, as in a copy of the process; no
+    object is touched. Empty where frames cannot be read."""
+    words, code = _words, frame.f_code
+    if words is None:
+        return []
+    base = words[(id(frame) >> 3) + _F_FRAME] >> 3
+    if base == 0 or words[base + _CODE] != id(code) or words[base + _FRAME_OBJECT] != id(frame):
+        return []
+    begin = base + _LOCALS + _places(code)
+    return [word for word in words[begin : begin + code.co_stacksize] if word]
+
+
 def place_of(code: CodeType, name: str) -> int | None:
     """The place of a local of that name in a frame of `code`."""
     try:

@@ -39,6 +39,17 @@ def thread_of(loop: asyncio.AbstractEventLoop) -> int | None:
     return ident if type(ident) is int else None
 
 
+def turned_for(frame: FrameType) -> tuple[bool, Any]:
+    """Whether this frame is asyncio's, in which a thread turns a loop until it is stopped; and what for, where that is
+    known: the future whose end stops it. The rest of the thread's code runs after that."""
+    code = frame.f_code
+    if code is _UNTIL_COMPLETE:
+        return True, frame.f_locals.get("future")
+    if code is _RUNNER_RUN:
+        return True, frame.f_locals.get("task")
+    return code is _FOREVER, None
+
+
 def is_foreign(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether its own frames cannot be seen: a loop written in C."""
     return not issubclass(type(loop), base_events.BaseEventLoop)
@@ -122,5 +133,8 @@ def learn() -> None:
 
 
 _between: dict[int, CodeType] = {}  # by identity, for comparing code objects walks their bytecode
+_UNTIL_COMPLETE = base_events.BaseEventLoop.run_until_complete.__code__
+_FOREVER = base_events.BaseEventLoop.run_forever.__code__
+_RUNNER_RUN = asyncio.Runner.run.__code__
 _HANDLE_RUN = code_of(events.Handle._run)  # type: ignore[attr-defined]  # pyright: ignore
 learn()

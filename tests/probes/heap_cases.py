@@ -1,0 +1,673 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Small programs whose one wait is, or is not, going to be ended by somebody whom only the heap can name.
+
+`python heap_cases.py NAME` runs one while the probes look at it, asks the heap, and prints the findings as JSON. The
+comment of each says who could end the wait.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import ctypes
+import functools
+import gc
+import json
+import os
+import signal
+import socket
+import sys
+import threading
+import time
+import weakref
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from peeps_otel.diagnosis import Diagnoser
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.heap.objects import NodeObjects
+from peeps_otel.probes.patches.recorder import Recorder
+from peeps_otel.probes.threads.probe import ThreadProbe
+from peeps_otel.watcher.assembly import Assembler
+from peeps_otel.watcher.heap_question import HeapQuestion
+from peeps_otel.watcher.waits import Waits
+
+Case = Callable[[], Coroutine[Any, Any, None]]
+SECOND = 1_000_000_000
+GLOBAL_CLIENTS: list[object] = []
+FORGOTTEN: list[object] = []
+GO = asyncio.Event()
+NEVER_SET = asyncio.Event()
+VAR: contextvars.ContextVar[Any] = contextvars.ContextVar("VAR")
+CASES: dict[str, Case] = {}
+TRUTH: dict[str, str] = {}
+
+
+def case(truth: str) -> Callable[[Case], Case]:
+    def add(function: Case) -> Case:
+        CASES[function.__name__], TRUTH[function.__name__] = function, truth
+        return function
+
+    return add
+
+
+def spawn(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
+    return asyncio.create_task(coroutine, name=name)
+
+
+class Client:
+    def __init__(self):
+        self.pending = {}
+
+    async def call(self, number):
+        self.pending[number] = asyncio.get_running_loop().create_future()
+        return await self.pending[number]
+
+    def on_reply(self, number):
+        self.pending.pop(number).set_result(None)
+
+    async def read(self, reader):
+        while True:
+            self.on_reply(await reader.readexactly(1))
+
+    async def read_and_fail(self):
+        await asyncio.sleep(0.01)
+        raise ConnectionError
+
+
+class Pool:
+    def __init__(self, size):
+        self.free = asyncio.Queue()
+        for _ in range(size):
+            self.free.put_nowait(Connection(self))
+
+    async def acquire(self):
+        return await self.free.get()
+
+
+class Connection:
+    def __init__(self, pool):
+        self.pool = pool
+
+    def close(self):
+        self.pool.free.put_nowait(self)
+
+
+@case("stuck: ring of two")
+async def event_ring():
+    one, two = asyncio.Event(), asyncio.Event()
+
+    async def side(mine, other):
+        await mine.wait()
+        other.set()
+
+    await asyncio.gather(spawn(side(one, two), "a"), spawn(side(two, one), "b"))
+
+
+@case("stuck: nobody left")
+async def pool_exhausted_taker_gone():
+    pool = Pool(1)
+
+    async def take():
+        await pool.acquire()
+
+    await spawn(take(), "taker")
+    await spawn(take(), "waiter")
+
+
+@case("stuck: ring of two over pools")
+async def pool_nested():
+    pool = Pool(2)
+
+    async def take(_):
+        outer = await pool.acquire()
+        await asyncio.sleep(0)
+        inner = await pool.acquire()
+        inner.close()
+        outer.close()
+
+    await asyncio.gather(spawn(take(1), "a"), spawn(take(2), "b"))
+
+
+@case("stuck: nobody left")
+async def condition_missed_notifier_kept():
+    condition = asyncio.Condition()
+
+    async def notify():
+        async with condition:
+            condition.notify_all()
+
+    async def wait():
+        async with condition:
+            await condition.wait()
+
+    kept = [spawn(notify(), "notifier")]
+    await asyncio.sleep(0.01)
+    await spawn(wait(), "waiter")
+    del kept
+
+
+@case("live: reader of a socket")
+async def lost_reply_reader_live():
+    client = Client()
+    ours, theirs = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    reading = spawn(client.read(reader), "reader")
+    await spawn(client.call(b"1"), "caller")
+    del reading, writer, theirs
+
+
+@case("stuck: reader dead, kept")
+async def lost_reply_reader_dead():
+    client = Client()
+    reading = spawn(client.read_and_fail(), "reader")
+    await spawn(client.call(b"1"), "caller")
+    del reading
+
+
+@case("stuck: the same, client in a global")
+async def lost_reply_reader_dead_global():
+    client = Client()
+    GLOBAL_CLIENTS.append(client)
+    reading = spawn(client.read_and_fail(), "reader")
+    await spawn(client.call(b"1"), "caller")
+    del reading
+
+
+@case("stuck: a live task holds the client, but never replies")
+async def lost_reply_bystander():
+    client = Client()
+
+    async def metrics():
+        while True:
+            await asyncio.sleep(60)
+            print(len(client.pending))
+
+    watching = spawn(metrics(), "metrics")
+    await spawn(client.call(b"1"), "caller")
+    del watching
+
+
+@case("live: the holder sleeps")
+async def lock_held_by_sleeper():
+    lock = asyncio.Lock()
+
+    async def hold():
+        async with lock:
+            await asyncio.sleep(60)
+
+    async def want():
+        async with lock:
+            pass
+
+    holding = spawn(hold(), "holder")
+    await asyncio.sleep(0.01)
+    await spawn(want(), "waiter")
+    del holding
+
+
+@case("stuck: forgotten connection in a global list")
+async def pool_forgotten_in_global():
+    pool = Pool(1)
+
+    async def forget():
+        FORGOTTEN.append(await pool.acquire())
+
+    async def take():
+        (await pool.acquire()).close()
+
+    await spawn(forget(), "forgetter")
+    await spawn(take(), "waiter")
+
+
+@case("stuck: consumer dead, kept")
+async def producer_consumer_dead():
+    queue = asyncio.Queue(1)
+
+    async def produce():
+        while True:
+            await queue.put(1)
+
+    async def consume():
+        await queue.get()
+        raise ValueError
+
+    consuming = spawn(consume(), "consumer")
+    await spawn(produce(), "producer")
+    del consuming
+
+
+@case("stuck: the thread that would answer waits for ever")
+async def janus_like():
+    loop, waiting, gate = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+    def thread():
+        gate.wait()
+        loop.call_soon_threadsafe(waiting.set)
+
+    threading.Thread(target=thread, name="producer", daemon=True).start()
+    await spawn(waiting.wait(), "waiter")
+
+
+@case("stuck: ring of two threads")
+async def thread_event_ring():
+    one, two = threading.Event(), threading.Event()
+
+    def side(mine, other):
+        mine.wait()
+        other.set()
+
+    threading.Thread(target=side, args=(one, two), name="t-a", daemon=True).start()
+    threading.Thread(target=side, args=(two, one), name="t-b", daemon=True).start()
+    del one, two
+    await asyncio.sleep(60)
+
+
+@case("live: thread sleeps, then sets")
+async def thread_event_live():
+    gate = threading.Event()
+
+    def late():
+        time.sleep(60)
+        gate.set()
+
+    threading.Thread(target=late, name="late", daemon=True).start()
+    threading.Thread(target=gate.wait, name="waiter", daemon=True).start()
+    await asyncio.sleep(60)
+
+
+@case("live: timer")
+async def call_later_sets():
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(60, lambda: future.set_result(1))
+    await spawn(asyncio.wait({future}), "waiter")
+
+
+@case("live: signal handler")
+async def signal_sets():
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, stop.set)
+    await spawn(stop.wait(), "waiter")
+
+
+@case("live: module-level event, setter asleep")
+async def global_event_live():
+    async def later():
+        await asyncio.sleep(60)
+        GO.set()
+
+    setting = spawn(later(), "setter")
+    await spawn(GO.wait(), "waiter")
+    del setting
+
+
+@case("stuck: module-level event that no running code sets")
+async def global_event_never():
+    await spawn(NEVER_SET.wait(), "waiter")
+
+
+@case("stuck: reached by a weak reference of a live task only")
+async def weak_only():
+    client = Client()
+    weak = weakref.ref(client)
+
+    async def bystander():
+        seen = weak
+        await asyncio.sleep(60)
+        return seen
+
+    async def call(client):
+        await client.call(1)
+
+    watching = spawn(bystander(), "bystander")
+    calling = spawn(call(client), "caller")
+    del client
+    await calling
+    del watching
+
+
+@case("live: through a context variable")
+async def context_only():
+    event = asyncio.Event()
+
+    async def later():
+        await asyncio.sleep(60)
+        VAR.get().set()
+
+    VAR.set(event)
+    setting = spawn(later(), "setter")
+    await spawn(event.wait(), "waiter")
+    del setting
+
+
+@case("stuck: the setter has already set, and only sleeps now")
+async def spent_setter():
+    event = asyncio.Event()
+
+    async def early():
+        event.set()
+        event.clear()
+        await asyncio.sleep(60)
+
+    setting = spawn(early(), "early")
+    await asyncio.sleep(0.01)
+    await spawn(event.wait(), "waiter")
+    del setting
+
+
+@case("live: iterator on the value stack of a running thread")
+async def stack_of_running_thread():
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+
+    def thread(things: Any) -> None:
+        for one in map(  # noqa: C417 - the iterator is on the value stack
+            lambda f: (time.sleep(60), loop.call_soon_threadsafe(f.set_result, 1)), things
+        ):
+            del one
+
+    threading.Thread(target=thread, args=(iter([future]),), name="runner", daemon=True).start()
+    await spawn(asyncio.wait({future}), "waiter")
+
+
+KEPT: list[Any] = []
+
+
+def waiter(future: asyncio.Future[Any]) -> asyncio.Task[Any]:
+    return spawn(asyncio.wait({future}), "waiter")
+
+
+@case("live: reference counted by C only")
+async def c_reference():
+    future = asyncio.get_running_loop().create_future()
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(future))
+    await waiter(future)
+
+
+@case("live: C callback keeps a closure")
+async def ctypes_callback():
+    future = asyncio.get_running_loop().create_future()
+    callback = ctypes.CFUNCTYPE(None)(lambda: future.set_result(1))
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(callback))
+    del callback
+    await waiter(future)
+
+
+@case("live: only an address in an integer (cannot be seen by anything)")
+async def bare_address():
+    future = asyncio.get_running_loop().create_future()
+
+    async def later(address):
+        await asyncio.sleep(60)
+        ctypes.cast(address, ctypes.py_object).value.set_result(1)
+
+    spawn(later(id(future)), "later")
+    task = waiter(future)
+    del future
+    await task
+
+
+@case("live: object array of numpy, which the collector does not track")
+async def numpy_array():
+    import numpy
+
+    future = asyncio.get_running_loop().create_future()
+    array = numpy.array([future, None], dtype=object)
+
+    async def later():
+        await asyncio.sleep(60)
+        array[0].set_result(1)
+
+    kept = spawn(later(), "later")
+    task = waiter(future)
+    del future
+    await task
+    del kept
+
+
+@case("live: frozen objects")
+async def frozen():
+    future = asyncio.get_running_loop().create_future()
+
+    async def later(holder):
+        await asyncio.sleep(60)
+        holder[0].set_result(1)
+
+    kept = spawn(later([future]), "later")
+    await asyncio.sleep(0)
+    gc.freeze()
+    task = waiter(future)
+    del future
+    await task
+    del kept
+
+
+@case("live: generator on the value stack of a running thread")
+async def generator_on_stack():
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+
+    def things(future):
+        yield 1
+        yield loop.call_soon_threadsafe(future.set_result, 1)
+
+    def thread(start):
+        for _ in things(start.pop()):
+            time.sleep(60)
+
+    threading.Thread(target=thread, args=([future],), name="runner", daemon=True).start()
+    task = waiter(future)
+    del future
+    await task
+
+
+@case("live: argument of a C function in a pool's thread")
+async def c_call_in_pool():
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    pool = ThreadPoolExecutor(1)
+    pool.submit(
+        lambda things: sorted(things, key=lambda f: time.sleep(60) or loop.call_soon_threadsafe(f.set_result, 1)),
+        iter([future]),
+    )
+    task = waiter(future)
+    del future
+    await task
+
+
+@case("live: finalizer of an object that a sleeping task holds")
+async def finalizer():
+    future = asyncio.get_running_loop().create_future()
+
+    class Thing:
+        pass
+
+    thing = Thing()
+    weakref.finalize(thing, future.set_result, 1)
+
+    async def later(_):
+        await asyncio.sleep(60)
+
+    kept = spawn(later(thing), "later")
+    task = waiter(future)
+    del future, thing
+    await task
+    del kept
+
+
+@case("live: context variable of a copied context, run by a timer")
+async def context_of_timer():
+    loop, variable = asyncio.get_running_loop(), contextvars.ContextVar("variable")
+    future = loop.create_future()
+    context = contextvars.copy_context()
+    context.run(variable.set, future)
+    loop.call_later(60, lambda: variable.get().set_result(1), context=context)
+    task = waiter(future)
+    del future, context
+    await task
+
+
+@case("live: profile function of another thread")
+async def profile_function():
+    future = asyncio.get_running_loop().create_future()
+
+    def thread():
+        sys.setprofile(functools.partial(lambda f, *_: None, KEPT.pop()))
+        time.sleep(60)
+
+    KEPT.append(future)
+    threading.Thread(target=thread, name="profiled", daemon=True).start()
+    task = waiter(future)
+    del future
+    await task
+
+
+@case("live: name built at run time (getattr)")
+async def dynamic_name():
+    event = asyncio.Event()
+
+    async def later():
+        await asyncio.sleep(60)
+        getattr(event, "s" + "et")()
+
+    kept = spawn(later(), "later")
+    await spawn(event.wait(), "waiter")
+    del kept
+
+
+@case("live: bound method kept in a table")
+async def bound_method():
+    event = asyncio.Event()
+
+    async def later(table):
+        await asyncio.sleep(60)
+        for call in table:
+            call()
+
+    kept = spawn(later([event.set]), "later")
+    task = spawn(event.wait(), "waiter")
+    del event
+    await task
+    del kept
+
+
+@case("live: timer of the loop")
+async def timer():
+    future = asyncio.get_running_loop().create_future()
+    asyncio.get_running_loop().call_later(60, future.set_result, 1)
+    task = waiter(future)
+    del future
+    await task
+
+
+@case("live: ready callback behind a blocking one")
+async def ready_queue():
+    loop = asyncio.get_running_loop()
+    future = loop.create_future()
+    task = waiter(future)
+    await asyncio.sleep(0)
+    loop.call_soon(time.sleep, 5)
+    loop.call_soon(future.set_result, 1)
+    del future
+    await task
+
+
+@case("live: stream")
+async def stream():
+    import socket
+
+    ours, KEPT_SOCKET = socket.socketpair()
+    reader, writer = await asyncio.open_connection(sock=ours)
+    await spawn(reader.read(1), "waiter")
+    del writer, KEPT_SOCKET
+
+
+@case("live: executor's future")
+async def executor():
+    await spawn(asyncio.to_thread(time.sleep, 60), "waiter")
+
+
+@case("live: process in the loop's care")
+async def child_process():
+    process = await asyncio.create_subprocess_exec("sleep", "2")
+    await spawn(process.wait(), "waiter")
+
+
+@case("live: garbage task that answers in its finally, once it is collected (not handled: needs today's `dying`)")
+async def garbage_finally():
+    event = asyncio.Event()
+
+    async def helper():
+        try:
+            await asyncio.get_running_loop().create_future()
+        finally:
+            event.set()
+
+    spawn(helper(), "helper")
+    await spawn(event.wait(), "waiter")
+
+
+@case("live: bounded by asyncio.timeout (not handled: needs today's `bounded`)")
+async def bounded():
+    async with asyncio.timeout(60):
+        await asyncio.get_running_loop().create_future()
+
+
+class Look:
+    """The probes and the diagnosis, as the watcher drives them, with a clock that can be moved on."""
+
+    def __init__(self) -> None:
+        recorder, tasks, threads = Recorder(1 << 62), None, ThreadProbe()
+        tasks = AsyncioProbe(recorder)
+        self.probes = CompositeProbe([tasks, threads])
+        self.heap = HeapQuestion(NodeObjects(self.probes, tasks, threads))
+        self.assembler, self.waits, self.diagnoser = Assembler(30 * SECOND, lambda: None), Waits(), Diagnoser()
+        self.assembler.restart()
+
+    def once(self, ahead_s: int) -> list[dict[str, Any]]:
+        now_ns = time.time_ns() + ahead_s * SECOND
+        observation = self.probes.look(now_ns, lambda: None)
+        self.heap.lay(observation, now_ns)
+        self.assembler.assemble(observation, now_ns, True)
+        graph = self.waits.update(self.assembler.difference, observation)
+        findings = self.diagnoser.look(graph, now_ns)
+        self.heap.look(observation, graph, now_ns)
+        self.by = {k: v for node in graph.nodes.values() for k, v in node.attributes.items() if "could_end" in k}
+        names = [[graph.nodes[one].name for one in f.core if one in graph.nodes] for f in findings]
+        return [
+            {"kind": f.kind, "level": f.level, "title": f.title, "core": core, "advice": f.advice}
+            for f, core in zip(findings, names, strict=True)
+        ]
+
+
+def look() -> None:
+    time.sleep(float(os.environ.get("BEFORE_S", "0.5")))
+    eyes = Look()
+    eyes.once(0)
+    eyes.once(5)
+    for _ in range(400):
+        if not eyes.heap.is_busy:
+            break
+        time.sleep(0.05)
+    for ahead_s in (20, 21):
+        found = eyes.once(ahead_s)
+    print(json.dumps({"findings": found, "by": eyes.by, "not_asked": eyes.heap.not_asked}), flush=True)
+    os._exit(0)
+
+
+def main(name: str) -> None:
+    if os.environ.get("LOOP") == "uvloop":
+        import uvloop
+
+        loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
+    else:
+        loop = asyncio.new_event_loop()
+    threading.Thread(target=look, name="peeps-looker", daemon=True).start()
+    with asyncio.Runner(loop_factory=lambda: loop) as runner:
+        runner.run(CASES[name]())
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
