@@ -65,11 +65,9 @@ def _nobody(graph: WaitGraph, root: str, level: Level) -> str:
     """Who is not there to end the wait; those who could, but wait for the same thing, by name."""
     waiting = set(graph.waiters.get(root, ()))
     able = [one for one in graph.enders.get(root, ()) if one in waiting and one in graph.nodes]
-    if not able:
+    if len(able) < 2:  # one alone could only do it after its own wait
         return _NOBODY[level]
     names = wording.several([wording.label(graph.nodes[one]) for one in able], _NAMED_MOST)
-    if len(able) == 1:
-        return f"only {names} could {wording.ends(graph.nodes[root])}, and waits for it too"
     return f"only {names} could {wording.ends(graph.nodes[root])}, and they all wait for it too"
 
 
@@ -87,7 +85,7 @@ def _advice(graph: WaitGraph, root: str) -> str:
         )
     if isinstance(open_to, str):
         return f"{open_to}, which could end it, but nobody who runs is about to call that.{others}"
-    if any(one in waiting for one in graph.enders.get(root, ())):
+    if sum(one in waiting for one in graph.enders.get(root, ())) > 1:
         return (
             f"Give back what was taken before taking more of the same, or put an end to that wait by a timeout.{others}"
         )
