@@ -131,6 +131,8 @@ class Agent:
 
     def attention(self) -> None:
         """Somebody is looking: for a quarter of a minute, looks come often. From any thread."""
+        if self.watcher.heap is not None:
+            self.watcher.heap.request()
         self.watcher.attention()
 
     def stop(self) -> None:

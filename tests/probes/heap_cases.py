@@ -292,6 +292,12 @@ async def signal_sets():
     await spawn(stop.wait(), "waiter")
 
 
+@case("live: handler of a signal, by a global")
+async def signal_module() -> None:
+    signal.signal(signal.SIGUSR2, lambda *_: GO.set())
+    await spawn(GO.wait(), "waiter")
+
+
 @case("live: module-level event, setter asleep")
 async def global_event_live():
     async def later():

@@ -42,6 +42,7 @@ LIVE = (
     "thread_event_live",
     "call_later_sets",
     "signal_sets",
+    "signal_module",
     "global_event_live",
     "context_only",
     "stack_of_running_thread",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+import signal
 import weakref
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ from ..internals.await_chain import chain, entered
 from ..internals.frame_memory import stack_words
 from ..internals.heap import attribute
 from ..internals.loop import turned_for
-from ..internals.loop_handles import callbacks
+from ..internals.loop_handles import callbacks, code_of
 from ..internals.thread import known_threads
 from .picture import Picture
 from .remaining_code import Place
@@ -82,6 +83,7 @@ class Actors:
         self.functions: dict[str, list[CodeType]] = {}
         self.hidden: set[int] = set(picture.own_ids) | {id(threads), id(vars(self))}
         loops = self._read_heap(ours)
+        self._read_signal_handlers()
         for loop in loops:
             self._read_loop(loop)
         self._read_tasks()
@@ -122,6 +124,15 @@ class Actors:
         self.by_key[actor.key] = actor
         for thing in things:
             self.at[id(thing)] = actor.key
+
+    def _read_signal_handlers(self) -> None:
+        """Those of the `signal` module, which has them in C. A signal may come at any time."""
+        for number in signal.valid_signals():
+            handler = signal.getsignal(number)
+            code = code_of(handler)
+            if code is not None and handler is not signal.default_int_handler:
+                key = Key("signal", int(number))
+                self._add(Actor(key, f"signal {int(number)}: {code.co_qualname}", places=[Place(code, -1)]), [handler])
 
     def _read_loop(self, loop: asyncio.AbstractEventLoop) -> None:
         for one in callbacks(loop):
