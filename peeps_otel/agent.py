@@ -30,6 +30,8 @@ from .probes.patches.lock_order import LockOrderRecorder
 from .probes.patches.loop_errors import LoopErrors
 from .probes.patches.recorder import Recorder
 from .probes.patches.step_timer import StepTimer
+from .probes.source import own_code
+from .probes.source.ownership import Ownership
 from .probes.threads.probe import ThreadProbe
 from .watchdog.announcement import announcement
 from .watchdog.guard import Watchdog
@@ -50,6 +52,8 @@ class Agent:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self._ownership = Ownership(own=config.own, library=config.library)
+        own_code.decide_by(self._ownership)
         wait_ns = config.span_wait_ms * 1_000_000 or _NEVER_NS
         self._recorder = Recorder(wait_ns)
         asyncio_probe = AsyncioProbe(self._recorder)
@@ -155,7 +159,7 @@ class Agent:
     def _announcement(self) -> bytes:
         """What the sidecar is told."""
         assert self.config.dashboard is not None
-        return announcement(self.config.dashboard, dict(_resource().attributes))
+        return announcement(self.config.dashboard, dict(_resource().attributes), self._ownership)
 
     def _after_fork_in_child(self) -> None:
         self.watcher.after_fork_in_child()

@@ -65,6 +65,10 @@ def _one_of(*words: str) -> Callable[[str], str]:
     return parse
 
 
+def _globs(text: str) -> tuple[str, ...]:
+    return tuple(glob for part in text.split(",") if (glob := part.strip()))
+
+
 def _address(text: str) -> str | None:
     """`host:port`, or a URL where TLS or a path is wanted."""
     if not text:
@@ -172,6 +176,21 @@ VARIABLES: tuple[Variable, ...] = (
         str,
         "a TOML file with the order risks that somebody answers for, see docs/order-risks.md",
     ),
+    Variable(
+        "PEEPS_OWN",
+        "own",
+        "",
+        _globs,
+        "globs, with commas between them, of what is the program's own code although it is installed like a library: "
+        "names of distributions or packages (`shop*`) or whole paths (`/srv/shop/*`)",
+    ),
+    Variable(
+        "PEEPS_LIBRARY",
+        "library",
+        "",
+        _globs,
+        "the same for what is a library although it looks like the program's own",
+    ),
     Variable("PEEPS_METRICS", "metrics", "true", _boolean, "false: no metrics"),
     Variable("PEEPS_PROTOCOL_TRACE", "protocol_trace", "false", _boolean, "log each export: size and preview"),
 )
@@ -194,6 +213,8 @@ class Config:
     leaks_every_s: int
     lock_order: bool
     suppress: str
+    own: tuple[str, ...]
+    library: tuple[str, ...]
     probe_asyncio: bool
     probe_threads: bool
     sample_hz: int

@@ -132,6 +132,7 @@ FINDING_OPEN: Final = "open"
 FINDING_RESOLVED: Final = "resolved"
 
 # --- OpenTelemetry's own names that we use ----------------------------------------------------------------------------
+STACK_LIBRARIES: Final = "peeps.stack.libraries"
 CODE_STACKTRACE: Final = "code.stacktrace"
 CODE_FUNCTION_NAME: Final = "code.function.name"
 CODE_FILE_PATH: Final = "code.file.path"

@@ -12,6 +12,8 @@ class Frame(TypedDict):
     function: str
     file: str
     line: int | None
+    own: NotRequired[bool]
+    library: NotRequired[str]
 
 
 class Wait(TypedDict):

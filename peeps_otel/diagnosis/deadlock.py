@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from ..model import EvidenceStep, Finding, FindingKind, Level, NodeKind, finding_id
+from ..model import EvidenceStep, Finding, FindingKind, Level, NodeKind, finding_id, own_line
 from . import evidence, wording
 from .frames import place
 from .reduction import Requirement, behind, cores, shortest_cycle
@@ -183,8 +183,9 @@ def _advice(graph: WaitGraph, links: list[EvidenceStep], kind: FindingKind) -> s
     on_loop = next((step for step in links if step.resource == graph.thread_of(step.waiter)), None)
     if on_loop is not None:
         line = next((step.wait_source for step in threads if step.waiter == on_loop.resource), "")
+        call = wording.short(line) if own_line.is_line(line) else "That call"
         return (
-            f"{wording.short(line) or 'That call'} blocks the thread of an event loop that must run for it to return. "
+            f"{call} blocks the thread of an event loop that must run for it to return. "
             "Await it (asyncio.wrap_future), or make the blocking call in another thread (asyncio.to_thread)."
         )
     queued = [step for step in links if step.holder is not None and _is_queued(graph, step)]

@@ -6,8 +6,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Set
 from typing import Protocol
 
-from ..model import Finding, Graph, Level, NodeKind
+from ..model import Finding, Graph, Level, NodeKind, own_line
 from . import deadlock, never_ends, starvation
+from .frames import site
 from .reduction import Requirement, cores, residue
 from .rules import RuleContext, Rules
 from .thresholds import Thresholds
@@ -78,6 +79,8 @@ class Diagnoser:
         findings = self._by_reduction(waits, now_ns, known, pause)
         context = RuleContext(waits, now_ns, self._thresholds, known, self._is_long(waits, now_ns), self._memory)
         findings += self._rules.find(context, pause)
+        for finding in findings:
+            finding.look_at = own_line.line_of(finding.look_at)
         return sorted(findings, key=lambda f: (_ORDER.index(f.level), -len(f.blocked), f.since_ns, f.id))
 
     def _is_unconfirmed(self, waits: WaitGraph, findings: list[Finding], now_ns: int) -> bool:
@@ -96,7 +99,7 @@ class Diagnoser:
     def _is_long(self, waits: WaitGraph, now_ns: int) -> Callable[[str], bool]:
         def is_long(waiter: str) -> bool:
             wait = waits.wait_of(waiter)
-            usual = self._memory.longest(wait.source) * self._thresholds.history_factor
+            usual = self._memory.longest(site(waits.nodes[waiter], wait)) * self._thresholds.history_factor
             return now_ns - wait.since_ns >= max(self._thresholds.starved_ns, usual)
 
         return is_long

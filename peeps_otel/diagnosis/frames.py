@@ -1,37 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which frame of a stack is the program's own: the line that a person wants to open."""
+"""Where a node is: the line that a person wants to open, and what tells one place of waiting from another."""
 
 from __future__ import annotations
 
-import re
-
-from ..model import Frame, Node
-
-# The graph may come from another machine: told by the shape of the path, not by this interpreter's folders.
-_LIBRARY = re.compile(
-    r"(^<)|([/\\](site|dist)-packages[/\\])|([/\\]lib(64)?[/\\]python3(\.\d+)?[/\\])"
-    r"|(^lib[/\\]python3)|([/\\]Lib[/\\](asyncio|concurrent|threading\.py|queue\.py|selectors\.py|socket\.py))"
-)
-
-
-def is_library(file: str) -> bool:
-    """Whether a file belongs to Python or to an installed package."""
-    return _LIBRARY.search(file) is not None
+from ..model import Frame, Node, Wait, own_line
 
 
 def own_frame(node: Node) -> Frame | None:
-    """The innermost frame of the program itself; the innermost of all where there is none of it."""
-    for frame in reversed(node.stack):
-        if not is_library(frame.file):
-            return frame
-    return node.stack[-1] if node.stack else None
+    """The innermost frame of the program itself; None where there is none."""
+    return own_line.innermost(node.stack)
 
 
 def place(node: Node) -> str:
-    """`path:line` where the node is now, as far as known: of its wait, of its stack, or where it was made."""
+    """The place (`own_line`) where the node is now, as far as known: of its wait, its stack, or where it was made."""
     if node.wait is not None and node.wait.source:
         return node.wait.source
-    frame = own_frame(node)
-    if frame is not None:
-        return frame.file if frame.line is None else f"{frame.file}:{frame.line}"
-    return node.source
+    return own_line.place(node.stack) or node.source
+
+
+def site(node: Node, wait: Wait) -> str:
+    """The same for all waits at one line. Waits that have no own line are told apart by the line of the library."""
+    if own_line.is_line(wait.source):
+        return wait.source
+    frames = [frame for frame in node.stack if frame.library != own_line.PYTHON] or node.stack
+    return own_line.source(frames[-1]) if frames else wait.source

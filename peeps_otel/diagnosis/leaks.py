@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Set
 from typing import NamedTuple
 
-from ..model import EvidenceStep, Finding, FindingKind, Graph, Level, finding_id
+from ..model import EvidenceStep, Finding, FindingKind, Graph, Level, finding_id, own_line
 from . import wording
 from .wait_graph import WaitGraph
 
@@ -81,7 +81,7 @@ def _finding(waits: WaitGraph, tasks: list[str], lost: Mapping[str, Loss], behin
         blocked=sorted(_waiting_behind(set(tasks), behind), key=lambda t: _age(waits, t)),
         evidence=[_link(waits, task) for task in tasks[:_EVIDENCE_MOST]],
         advice=_advice(waits, tasks[0], dying),
-        look_at=waits.wait_of(tasks[0]).source,
+        look_at=own_line.line_of(waits.wait_of(tasks[0]).source),
     )
 
 
@@ -104,17 +104,17 @@ def _what(waits: WaitGraph, task: str) -> str:
 
 def _title(waits: WaitGraph, tasks: list[str], dying: bool) -> str:
     name, what = wording.label(waits.nodes[tasks[0]]), _what(waits, tasks[0])
-    place = wording.short(waits.wait_of(tasks[0]).source)
+    place = wording.at("at", waits.wait_of(tasks[0]).source)
     end = "nobody holds it, so garbage collection will destroy it" if dying else "nothing that can run reaches that"
     if len(tasks) == 1:
-        return f"{name} {what} at {place}; {end}"
-    return f"{len(tasks)} tasks wait for ever at {place}: {name} {what}; {end}"
+        return f"{name} {what}{place}; {end}"
+    return f"{len(tasks)} tasks wait for ever{place}: {name} {what}; {end}"
 
 
 def _link(waits: WaitGraph, task: str) -> EvidenceStep:
     wait = waits.wait_of(task)
     resource = next((target for target in waits.targets.get(task, ()) if target in waits.nodes), task)
-    text = f"{wording.label(waits.nodes[task])} {_what(waits, task)} at {wording.short(wait.source)}"
+    text = f"{wording.label(waits.nodes[task])} {_what(waits, task)}{wording.at('at', wait.source)}"
     return EvidenceStep(
         waiter=task, resource=resource, holder=None, since_ns=wait.since_ns, text=text, wait_source=wait.source
     )
@@ -123,8 +123,8 @@ def _link(waits: WaitGraph, task: str) -> EvidenceStep:
 def _advice(waits: WaitGraph, task: str, dying: bool) -> str:
     if dying:
         return "Keep a reference to the task until it is done, and to what would wake it."
-    place = wording.short(waits.wait_of(task).source)
+    place = wording.at("at", waits.wait_of(task).source)
     return (
-        f"Only cancelling can end it. Let code that still runs hold the other end of what is awaited at {place}, "
+        f"Only cancelling can end it. Let code that still runs hold the other end of what is awaited{place}, "
         "or await it with a timeout."
     )

@@ -14,7 +14,8 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..model import EvidenceStep, Finding, FindingKind, Level, finding_id
-from .wording import short
+from ..model.own_line import line_of
+from .wording import at
 
 _CIRCLE_MOST = 6
 _ORDERS_MOST = 8  # kept of one pair of classes, with different gates or tasks
@@ -152,24 +153,24 @@ def _finding(circle: list[Order]) -> Finding:
         core=sorted({node for step in circle for node in (step.first.node, step.then.node) if node}),
         evidence=[_link(step) for step in circle],
         advice=_advice(circle, names),
-        look_at=circle[-1].then.site,
+        look_at=line_of(circle[-1].then.site),
     )
 
 
 def _title(circle: list[Order], names: list[str]) -> str:
     if len(names) == 1:
-        return f"order risk: two of the locks {names[0]} are taken in both orders, at " + " and at ".join(
-            short(step.then.site) for step in circle
+        return f"order risk: two of the locks {names[0]} are taken in both orders," + " and".join(
+            at("at", step.then.site) for step in circle
         )
-    steps = [f"{step.first.label} before {step.then.label} at {short(step.then.site)}" for step in circle]
+    steps = [f"{step.first.label} before {step.then.label}{at('at', step.then.site)}" for step in circle]
     return "order risk: " + ", but ".join(steps)
 
 
 def _link(step: Order) -> EvidenceStep:
     stack = " > ".join(step.stack)
     text = f"{step.who_label} had {step.first.label}"
-    text += f", taken at {short(step.first.site)}," if step.first.site else ""
-    text += f" and asked for {step.then.label} at {short(step.then.site)}"
+    text += f",{at('taken at', step.first.site)}," if step.first.site else ""
+    text += f" and asked for {step.then.label}{at('at', step.then.site)}"
     return EvidenceStep(
         waiter=step.who,
         resource=step.then.node or step.who,

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ..model import EvidenceStep, Finding, FindingKind, Level, NodeKind, finding_id
+from ..model import EvidenceStep, Finding, FindingKind, Level, NodeKind, finding_id, own_line
 from . import evidence, wording
 from .frames import place
 from .reduction import Requirement, behind
@@ -116,5 +116,6 @@ def _advice(graph: WaitGraph, resource: str, holders: list[str]) -> str:
         return f"Somebody must take from {name}, or the producer must give up: put with a timeout, or drop."
     if not holders:
         return f"Whoever took {name} may have ended without giving it back: take it with a `with` block."
-    line = wording.short(place(graph.nodes[holders[0]]))
+    where = place(graph.nodes[holders[0]])
+    line = wording.short(where) if own_line.is_line(where) else f"its wait {wording.short(where)}"
     return f"{name} comes free when its holder gets past {line}; do not hold it across a wait that may not end."

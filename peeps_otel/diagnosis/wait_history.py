@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from ..model import Node, Wait
+from .frames import site
 from .wait_graph import WaitGraph
 
 _SITES = 4096
@@ -116,12 +117,13 @@ class WaitHistory:
 
 
 def _seen(node: Node, wait: Wait, before: _Seen | None) -> _Seen:
+    source = site(node, wait)
     if (
         before is not None
         and before.since_ns == wait.since_ns
         and before.operation == wait.operation
         and before.steps == node.steps
-        and before.source == wait.source
+        and before.source == source
     ):
         return before
-    return _Seen(wait.since_ns, wait.operation, node.steps, wait.source)
+    return _Seen(wait.since_ns, wait.operation, node.steps, source)

@@ -6,8 +6,8 @@ from __future__ import annotations
 import re
 
 from .. import semconv
-from ..model import Node, NodeKind
-from .frames import own_frame, place
+from ..model import Node, NodeKind, own_line
+from .frames import own_frame
 from .wait_graph import WAITERS, WaitGraph
 
 _LABELS = {
@@ -37,9 +37,10 @@ def label(node: Node | None) -> str:
 
 
 def short(source: str) -> str:
-    """`a/b/c/d.py:7` to `c/d.py:7`: enough to find the line, short enough to read."""
-    path, separator, line = source.rpartition(":")
-    return "/".join(path.replace("\\", "/").split("/")[-2:]) + separator + line
+    """`a/b/c/d.py:7` to `c/d.py:7`: enough to find the line, short enough to read. What stands before a line stays."""
+    before, own = own_line.split(source)
+    path, separator, line = own.rpartition(":")
+    return before + "/".join(path.replace("\\", "/").split("/")[-2:]) + separator + line
 
 
 _ENDS = {
@@ -103,8 +104,8 @@ def doing(graph: WaitGraph, node_id: str) -> str:
         if node.state == "runnable":
             return "is ready to run"
         if frame is not None:
-            return f"runs {frame.function}{at('at', place(node))}"
-        return "runs"
+            return f"runs {frame.function}{at('at', own_line.source(frame))}"
+        return f"runs{at('at', own_line.place(node.stack))}"
     if wait.operation in _SLEEPS:
         return f"sleeps{at('at', wait.source)}"
     targets = graph.targets.get(node_id, [])
@@ -116,6 +117,7 @@ def doing(graph: WaitGraph, node_id: str) -> str:
 
 
 def at(preposition: str, source: str, text: str = "") -> str:
-    """` at app/main.py:7`, unless `text` has said so already."""
+    """` at app/main.py:7` or ` in aiohttp`, unless `text` has said so already."""
     where = short(source)
-    return f" {preposition} {where}" if where and not re.search(rf"{re.escape(where)}(?!\d)", text) else ""
+    before = f" {preposition} " if own_line.is_line(source) else " "
+    return f"{before}{where}" if where and not re.search(rf"{re.escape(where)}(?!\d)", text) else ""

@@ -10,9 +10,8 @@ from dataclasses import asdict
 from typing import Any
 
 from .. import semconv
-from ..model import Confidence, Edge, Finding, Frame, Level, Node, NodeKind, Snapshot
+from ..model import Confidence, Edge, Finding, Frame, Level, Node, NodeKind, Snapshot, own_line
 from ..model.wire import Encoder
-from ..probes.source import application
 from ..version import __version__
 from ..watcher.interfaces import CycleResult
 from ..watcher.stalls import Stall
@@ -166,8 +165,8 @@ class Events:
             attributes[semconv.THREAD_ID] = stall.native_id
         if stall.task_name:
             attributes[semconv.NODE_NAME] = stall.task_name
-        frame = application.innermost(stall.stack)
-        place = f" at {application.source(frame)}" if frame is not None else ""
+        place = own_line.place(stall.stack)
+        place = f" at {place}" if own_line.is_line(place) else f" {place}" if place else ""
         what = f"task {stall.task_name}" if stall.task_name else "a callback"
         body = f"{what} kept the event loop of {stall.thread_name} for {stall.duration_ns / 1e9:.3g} s{place}"
         ended_ns = stall.since_ns + stall.duration_ns
@@ -184,6 +183,7 @@ class Events:
                 (semconv.PROVIDERS, None if node.providers is None else node.providers.value),
                 (semconv.TASK_STEPS, node.steps),
                 (semconv.CODE_STACKTRACE, stack_text(node.stack) or None),
+                (semconv.STACK_LIBRARIES, [frame.library or "" for frame in node.stack] or None),
             )
             if value is not None
         }
@@ -248,7 +248,8 @@ def _waits_long(node: Node, look: CycleResult) -> bool:
 def _sentence(node: Node) -> str:
     if node.wait is None:
         return f"{node.kind} {node.name}"
-    return f"{node.kind} {node.name} waits in {node.wait.operation} at {node.wait.source}"
+    preposition = "at " if own_line.is_line(node.wait.source) else ""
+    return f"{node.kind} {node.name} waits in {node.wait.operation} {preposition}{node.wait.source}"
 
 
 def stack_text(stack: tuple[Frame, ...]) -> str:

@@ -73,11 +73,21 @@ class Providers(StrEnum):
 
 
 class Frame(NamedTuple):
-    """One frame of a stack. `line` is None where it was not resolved."""
+    """One frame of a stack. `line` is None where it was not resolved.
+
+    `library`: the library whose code it is, empty for the program's own; None where that was not told. The process
+    decides it, nobody else guesses.
+    """
 
     function: str
     file: str
     line: int | None
+    library: str | None = None
+
+    @property
+    def own(self) -> bool | None:
+        """Whether it is the program's own code; None where that was not told."""
+        return None if self.library is None else not self.library
 
 
 @dataclass(slots=True)
@@ -86,7 +96,7 @@ class Wait:
 
     `needs`: how many of the node's `needs` edges must be satisfied (k of n). `deadline_ns`: when a timer ends the
     wait whatever happens. `exact`: `since_ns` was recorded, not bounded by two looks. `source`: `path:line` of the
-    innermost application frame.
+    innermost own frame; where there is none, `in` and the library, and `, started at path:line` where that is known.
     """
 
     operation: str

@@ -24,7 +24,7 @@ def node_to_json(node: Node) -> Json:
         "state": node.state,
         "providers": None if node.providers is None else node.providers.value,
         "wait": None if wait is None else asdict(wait),
-        "stack": [{"function": f.function, "file": f.file, "line": f.line} for f in node.stack],
+        "stack": [frame_to_json(frame) for frame in node.stack],
         "steps": node.steps,
         "attributes": dict(node.attributes),
     }
@@ -43,10 +43,23 @@ def node_from_json(data: Json) -> Node:
         state=data.get("state"),
         providers=None if providers is None else Providers(providers),
         wait=None if wait is None else Wait(**wait),
-        stack=tuple(Frame(f["function"], f["file"], f["line"]) for f in data.get("stack", ())),
+        stack=tuple(_frame_from_json(frame) for frame in data.get("stack", ())),
         steps=data.get("steps"),
         attributes=dict(data.get("attributes", {})),
     )
+
+
+def frame_to_json(frame: Frame) -> Json:
+    told: Json = {"function": frame.function, "file": frame.file, "line": frame.line}
+    if frame.own is not None:
+        told["own"] = frame.own
+    if frame.library:
+        told["library"] = frame.library
+    return told
+
+
+def _frame_from_json(data: Json) -> Frame:
+    return Frame(data["function"], data["file"], data["line"], "" if data.get("own") else data.get("library"))
 
 
 def edge_to_json(edge: Edge) -> Json:
@@ -88,7 +101,7 @@ def finding_to_json(finding: Finding) -> Json:
         "blocked_sites": [asdict(site) for site in finding.blocked_sites],
         "break_first": finding.break_first,
         "look_at": finding.look_at,
-        "stack": [{"function": f.function, "file": f.file, "line": f.line} for f in finding.stack],
+        "stack": [frame_to_json(frame) for frame in finding.stack],
     }
 
 
@@ -107,5 +120,5 @@ def finding_from_json(data: Json) -> Finding:
         blocked_sites=[Site(**site) for site in data.get("blocked_sites", ())],
         break_first=data.get("break_first", ""),
         look_at=data.get("look_at", ""),
-        stack=tuple(Frame(f["function"], f["file"], f["line"]) for f in data.get("stack", ())),
+        stack=tuple(_frame_from_json(frame) for frame in data.get("stack", ())),
     )

@@ -96,14 +96,16 @@ class Edges(_message.Message):
     def __init__(self, source_row: _Optional[_Iterable[int]] = ..., kind: _Optional[_Iterable[int]] = ..., target: _Optional[_Iterable[int]] = ..., since: _Optional[_Iterable[int]] = ..., source: _Optional[_Iterable[int]] = ..., flags: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Frames(_message.Message):
-    __slots__ = ("function", "file", "line")
+    __slots__ = ("function", "file", "line", "owner")
     FUNCTION_FIELD_NUMBER: _ClassVar[int]
     FILE_FIELD_NUMBER: _ClassVar[int]
     LINE_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
     function: _containers.RepeatedScalarFieldContainer[int]
     file: _containers.RepeatedScalarFieldContainer[int]
     line: _containers.RepeatedScalarFieldContainer[int]
-    def __init__(self, function: _Optional[_Iterable[int]] = ..., file: _Optional[_Iterable[int]] = ..., line: _Optional[_Iterable[int]] = ...) -> None: ...
+    owner: _containers.RepeatedScalarFieldContainer[int]
+    def __init__(self, function: _Optional[_Iterable[int]] = ..., file: _Optional[_Iterable[int]] = ..., line: _Optional[_Iterable[int]] = ..., owner: _Optional[_Iterable[int]] = ...) -> None: ...
 
 class Stacks(_message.Message):
     __slots__ = ("length", "frame")

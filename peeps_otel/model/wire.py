@@ -28,6 +28,7 @@ _AT_ONCE = 1000  # rows between two pauses
 _INFERRED = 1
 _WAIT_EXACT = 2
 _CANCELS = 2
+_OWN = 1  # frames.owner: the program; beyond, a library
 
 
 class WireError(ValueError):
@@ -90,6 +91,7 @@ class Encoder:
         message.frames.function.extend([text(frame.function) for frame in frames])
         message.frames.file.extend([text(frame.file) for frame in frames])
         message.frames.line.extend([frame.line or 0 for frame in frames])
+        message.frames.owner.extend([_owner(frame, text) for frame in frames])
         message.gone.extend([local for node in snapshot.gone if (local := self._local.pop(node, None)) is not None])
         texts = list(strings)
         for start in range(0, len(texts), _AT_ONCE):
@@ -203,9 +205,10 @@ class Decoder:
         strings = list(message.strings) or [""]
         functions = list(message.frames.function)
         files, lines = _column(message.frames.file, len(functions)), _column(message.frames.line, len(functions))
+        owners = _column(message.frames.owner, len(functions))
         frames = [
-            Frame(strings[function], strings[file], line or None)
-            for function, file, line in zip(functions, files, lines, strict=True)
+            Frame(strings[function], strings[file], line or None, _library(owner, strings))
+            for function, file, line, owner in zip(functions, files, lines, owners, strict=True)
         ]
         stacks: list[tuple[Frame, ...]] = [()]
         rows = list(message.stacks.frame)
@@ -236,6 +239,14 @@ class Decoder:
             coverage=list(message.coverage),
             shed=list(message.shed),
         )
+
+
+def _owner(frame: Frame, text: Callable[[str | None], int]) -> int:
+    return 0 if frame.library is None else _OWN + text(frame.library)
+
+
+def _library(owner: int, strings: list[str]) -> str | None:
+    return None if owner < _OWN else strings[owner - _OWN]
 
 
 def _column(values: Iterable[int], size: int) -> list[int]:

@@ -11,7 +11,7 @@ from typing import Any
 from opentelemetry.util.re import parse_env_headers
 
 from .. import semconv
-from ..probes.source.application import LIBRARY
+from ..probes.source.ownership import Ownership
 from ..version import __version__
 from .page import ANNOUNCEMENT_MOST
 
@@ -29,21 +29,24 @@ _NEEDED = frozenset(
 )
 
 
-def announcement(endpoint: str, resource: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> bytes:
-    """JSON. `endpoint`: `http://host:port`; `resource`: the program's own. Raises ValueError where it is too long.
+def announcement(
+    endpoint: str, resource: Mapping[str, Any], ownership: Ownership, environment: Mapping[str, str] = os.environ
+) -> bytes:
+    """JSON. `endpoint`: `http://host:port`; `resource`: the program's own; `ownership`: whose code
+    is whose in it. Raises ValueError where it is too long.
 
     Headers and certificates are those of the program's OTLP exporters, as the link to the collector uses them.
     """
     attributes = dict(resource)
-    text = _encode(endpoint, attributes, environment)
+    text = _encode(endpoint, attributes, ownership, environment)
     if len(text) > ANNOUNCEMENT_MOST:
-        text = _encode(endpoint, {key: attributes[key] for key in _NEEDED & attributes.keys()}, environment)
+        text = _encode(endpoint, {key: attributes[key] for key in _NEEDED & attributes.keys()}, ownership, environment)
     if len(text) > ANNOUNCEMENT_MOST:
         raise ValueError(f"{len(text)} bytes of resource and headers, {ANNOUNCEMENT_MOST} is the most")
     return text
 
 
-def _encode(endpoint: str, resource: dict[str, Any], environment: Mapping[str, str]) -> bytes:
+def _encode(endpoint: str, resource: dict[str, Any], ownership: Ownership, environment: Mapping[str, str]) -> bytes:
     def setting(name: str) -> str | None:
         return environment.get(f"OTEL_EXPORTER_OTLP_LOGS_{name}") or environment.get(f"OTEL_EXPORTER_OTLP_{name}")
 
@@ -65,6 +68,6 @@ def _encode(endpoint: str, resource: dict[str, Any], environment: Mapping[str, s
             "scope": {"name": semconv.SCOPE, "version": __version__},
             "schema_url": semconv.SCHEMA_URL,
             "event": semconv.EVENT_STACKS,
-            "library": list(LIBRARY),
+            "ownership": ownership.to_json(),
         }
     ).encode()

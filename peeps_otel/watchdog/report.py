@@ -13,6 +13,8 @@ import time
 import urllib.request
 from typing import Any, NamedTuple, cast
 
+from .. import semconv
+from ..probes.source.ownership import Ownership
 from . import evidence, proc, stacks
 from .page import BYE, BYTES, NO_DUMP, Page
 from .sidecar import FAILED, TAKEN, WITHOUT_STACKS
@@ -53,7 +55,7 @@ def tell(page: Page, what: str, facts: Facts) -> int:
     attributes: dict[str, Any] = {"peeps.silent.since": facts.since_ns}
     severity, extra = _ERROR, ""
     if what == "silent":
-        attributes["process.state"], title, seen, extra = _silent(page, facts, announced["library"])
+        attributes["process.state"], title, seen, extra = _silent(page, facts, Ownership(**announced["ownership"]))
         title = f"{who} is silent: {title}"
         attributes |= seen
         if page.beat_ns != facts.beat_ns:
@@ -77,7 +79,7 @@ def tell(page: Page, what: str, facts: Facts) -> int:
     return WITHOUT_STACKS if hoped and "code.stacktrace" not in attributes else TAKEN
 
 
-def _silent(page: Page, facts: Facts, library: list[str]) -> tuple[str, str, dict[str, Any], str]:
+def _silent(page: Page, facts: Facts, ownership: Ownership) -> tuple[str, str, dict[str, Any], str]:
     """The state, the sentence, attributes of the thread to look at, and all stacks as text."""
     seen = evidence.gather(facts.pid, facts.tid)
     state, words = _STATES.get(seen.letter, ("sleeping", "it does not say anything"))
@@ -86,21 +88,25 @@ def _silent(page: Page, facts: Facts, library: list[str]) -> tuple[str, str, dic
     one = stacks.to_look_at(found, seen.busiest)
     if one is None:
         return state, words, {}, ""
-    ours = stacks.application_frame(one, library)
+    ours = stacks.own_frame(one, ownership)
     attributes: dict[str, Any] = {
         "thread.id": one.ident,
-        "code.stacktrace": stacks.as_traceback(one),
-        "code.function.name": ours.function,
-        "code.file.path": ours.file,
-        "code.line.number": ours.line,
+        semconv.CODE_STACKTRACE: stacks.as_traceback(one),
+        semconv.STACK_LIBRARIES: [ownership.library(frame.file) for frame in reversed(one.frames)],
     }
+    if ours is not None:
+        attributes |= {
+            semconv.CODE_FUNCTION_NAME: ours.function,
+            semconv.CODE_FILE_PATH: ours.file,
+            semconv.CODE_LINE_NUMBER: ours.line,
+        }
     if one.name is not None:
         attributes["thread.name"] = one.name
     all_of_them = "".join(
         f"\n\n{stack.name or 'thread'} (0x{stack.ident:x}):\n{stacks.as_traceback(stack)}"
         for stack in sorted(found, key=lambda stack: stack is not one)
     )
-    return state, f"{words}: {stacks.place(one, library)}", attributes, all_of_them
+    return state, f"{words}: {stacks.place(one, ownership)}", attributes, all_of_them
 
 
 def _dump(page: Page, facts: Facts, stands_still: bool) -> str:

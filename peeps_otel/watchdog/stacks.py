@@ -6,6 +6,10 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from .. import model
+from ..model import own_line
+from ..probes.source.ownership import Ownership
+
 
 class Frame(NamedTuple):
     file: str
@@ -73,18 +77,18 @@ def to_look_at(stacks: list[Stack], busiest: int | None) -> Stack | None:
     return next((stack for stack in at_work or stacks if stack.name == "MainThread"), (at_work or stacks or [None])[0])
 
 
-def application_frame(stack: Stack, library: list[str]) -> Frame:
-    """The innermost frame of the program's own code; the innermost of all where it has none."""
-    for frame in stack.frames:
-        if not (frame.file.startswith(("<", *library)) or "site-packages" in frame.file):
-            return frame
-    return stack.frames[0]
+def own_frame(stack: Stack, ownership: Ownership) -> Frame | None:
+    """The innermost frame of the program's own code."""
+    return next((frame for frame in stack.frames if ownership.is_own(frame.file)), None)
 
 
-def place(stack: Stack, library: list[str]) -> str:
-    """`MainThread is in match, called at app.py:17 in handle`"""
-    inner, ours = stack.frames[0], application_frame(stack, library)
+def place(stack: Stack, ownership: Ownership) -> str:
+    """`MainThread is in match, called at app.py:17 in handle`, `MainThread is in match, in regex`"""
+    inner, ours = stack.frames[0], own_frame(stack, ownership)
     who = stack.name or f"thread 0x{stack.ident:x}"
+    if ours is None:
+        known = [model.Frame(f.function, f.file, f.line, ownership.library(f.file)) for f in reversed(stack.frames)]
+        return f"{who} is in {inner.function}, {own_line.place(known)}"
     if inner is ours:
         return f"{who} is at {ours.file}:{ours.line} in {ours.function}"
     return f"{who} is in {inner.function}, called at {ours.file}:{ours.line} in {ours.function}"

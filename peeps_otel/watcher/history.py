@@ -9,12 +9,11 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 from .. import semconv
-from ..model import AttributeValue, Confidence, Frame, Node, NodeKind
+from ..model import AttributeValue, Confidence, Frame, Node, NodeKind, own_line
 from ..probes.context import ProbeContext
 from ..probes.internals import asyncio_core as asyncio_internals
 from ..probes.patches import step_timer as exact_steps
 from ..probes.probe import Observation
-from ..probes.source import application
 from .overlay import Overlay
 from .sampler import Sampler
 from .stalls import LoopWatch
@@ -131,7 +130,7 @@ class History:
         state = "blocked" if watch.moves is False else "running"
         node = self._threads.get(thread_id)
         if node is None or node.state != state:
-            source = application.source(application.innermost(stack)) or "unknown:0"
+            source = own_line.source(own_line.innermost(stack) or (stack[-1] if stack else None)) or "unknown:0"
             name = watch.thread_name
             node = Node(thread_id, NodeKind.THREAD, name, now_ns, source, Confidence.INFERRED, state=state)
             self._threads[thread_id] = node

@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from types import CodeType
 
 from ..model import Frame
-from ..probes.source import source_text
+from ..probes.source import own_code, source_text
 
 Key = tuple[int, ...]
 """A stack as numbers, innermost first: identity of the code and position in it, in turns."""
@@ -35,7 +35,7 @@ class Stack:
         """Outermost first, with lines; always the same object."""
         if self._frames is None:
             self._frames = tuple(
-                Frame(code.co_qualname, code.co_filename, source_text.line_of(code, position))
+                own_code.frame(code, source_text.line_of(code, position))
                 for code, position in zip(self.codes, self.positions, strict=True)
             )
         return self._frames

@@ -145,7 +145,7 @@ class Deadlock:
     def graph(self) -> tuple[list[Node], list[Edge]]:
         since = time.time_ns() - self.age_ns
         born = since - 1_000_000_000
-        library = Frame("Lock.acquire", "/usr/lib/python3.11/asyncio/locks.py", 120)
+        library = Frame("Lock.acquire", "/usr/lib/python3.11/asyncio/locks.py", 120, "Python")
         nodes: list[Node] = []
         edges: list[Edge] = []
         for task, name, function, line, lock in (
@@ -163,7 +163,7 @@ class Deadlock:
                     state="waiting",
                     providers=Providers.CLOSED,
                     wait=Wait("lock.acquire", self._since(since), f"app.py:{line}", exact=True),
-                    stack=(Frame("main", "app.py", 80), Frame(function, "app.py", line), library),
+                    stack=(Frame("main", "app.py", 80, ""), Frame(function, "app.py", line, ""), library),
                     steps=4,
                 )
             )

@@ -23,6 +23,14 @@ HOSTILE = (
 )
 
 
+_STDLIB = ("asyncio/", "queue.py")
+
+
+def _frame(function: str, file: str, line: int) -> dict[str, Any]:
+    library = {"library": "Python"} if any(part in file for part in _STDLIB) else {}
+    return {"function": function, "file": file, "line": line, "own": not library} | library
+
+
 @dataclass
 class World:
     """`ticking`: the clock goes on, so that ages count. Otherwise everything is frozen, for exact comparisons."""
@@ -82,7 +90,7 @@ class World:
             "state": "waiting" if wait else "running" if kind in ("task", "thread") else "",
             "providers": "closed" if kind == "lock" else None,
             "wait": made,
-            "stack": [{"function": f, "file": p, "line": n} for f, p, n in stack or []],
+            "stack": [_frame(*row) for row in stack or []],
             "steps": 4 if kind == "task" else None,
             "attributes": attributes,
         }

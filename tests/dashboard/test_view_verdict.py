@@ -176,28 +176,20 @@ def test_nobody_known_holds_it() -> None:
     assert unknown.stack is None
 
 
-def test_library_frames_are_told_apart() -> None:
-    own = ["app.py", "/srv/shop/app.py", "orders/locks.py", "C:\\shop\\app.py", "lib/python/x.py", "types.py"]
-    library = [
-        "asyncio/locks.py",
-        "concurrent/futures/thread.py",
-        "threading.py",
-        "/usr/lib/python3.11/asyncio/locks.py",
-        "/srv/venv/lib/python3.12/site-packages/aiohttp/client.py",
-        "site-packages/aiohttp/client.py",
-        "<frozen importlib._bootstrap>",
-        "C:\\Python312\\Lib\\asyncio\\locks.py",
-    ]
-    assert [stacks.is_library(f) for f in own] == [False] * len(own)
-    assert [stacks.is_library(f) for f in library] == [True] * len(library)
+def test_a_stack_of_library_frames_only_is_still_shown_but_nothing_in_it_is_to_be_opened() -> None:
+    world: Any = scenarios.World(NOW)
+    frames = [("wait", "asyncio/locks.py", 10), ("get", "queue.py", 5)]
+    lines = [Line("get", "queue.py:5", False), Line("wait", "asyncio/locks.py:10", False)]
+    world.node("task:L", "lonely", source="app.py:3", stack=frames)
+    assert stacks.of_node(world.nodes["task:L"]) == Stack("app.py:3", lines, [])
+    waits = ("queue.get", 3, "in aiohttp, started at app.py:3")
+    world.node("task:M", "idle", source="lib.py:9", wait=waits, stack=frames)
+    assert stacks.of_node(world.nodes["task:M"]) == Stack("in aiohttp, started at app.py:3", lines, [])
 
 
-def test_a_stack_of_library_frames_only_is_still_shown() -> None:
-    node: Any = scenarios.World(NOW)
-    node.node("task:L", "lonely", stack=[("wait", "asyncio/locks.py", 10), ("get", "queue.py", 5)])
-    assert stacks.of_node(node.nodes["task:L"]) == Stack(
-        "queue.py:5", [Line("get", "queue.py:5", True), Line("wait", "asyncio/locks.py:10", False)], []
-    )
+def test_whose_the_frames_are_nobody_guesses() -> None:
+    node: Any = {"source": "", "stack": [{"function": "f", "file": "site-packages/x.py", "line": 7}]}
+    assert stacks.of_node(node) == Stack("site-packages/x.py:7", [Line("f", "site-packages/x.py:7", True)], [])
 
 
 def test_silence_is_said_plainly() -> None:

@@ -187,9 +187,9 @@ def test_a_future_that_anybody_may_complete() -> None:
 def test_a_blocked_loop_in_full() -> None:
     world = World()
     stack = (
-        Frame("main", "/srv/shop/app/main.py", 3),
+        Frame("main", "/srv/shop/app/main.py", 3, ""),
         Frame("handle", "/srv/shop/app/web.py", 40),
-        Frame("request", "/srv/venv/lib/python3.11/site-packages/requests/api.py", 59),
+        Frame("request", "/srv/venv/lib/python3.11/site-packages/requests/api.py", 59, "requests"),
     )
     world.thread("MainThread", stack=stack, state="blocked", peeps__loop__stalled_since=START)
     world.task("handler", thread="MainThread", peeps__task__step_since=START)

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from model_strategies import streams
 
-from peeps_otel.model import Edge, EdgeKind, Node, NodeKind, Snapshot, Wait
+from peeps_otel.model import Edge, EdgeKind, Frame, Node, NodeKind, Snapshot, Wait
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.ulid import ulid_text
 from peeps_otel.model.wire import Decoder, Encoder, WireError
@@ -83,7 +83,7 @@ def test_columns_that_are_shorter_than_their_table() -> None:
         (_A, 0, "", {"x": ""}),
         (_B, 0, "", {"x": ""}),
     ]
-    assert decoded.nodes[0].stack == (("x", "", None),)
+    assert decoded.nodes[0].stack == (Frame("x", "", None),)
     assert decoded.edges == [Edge(EdgeKind.NEEDS, _A, _B)]
 
 

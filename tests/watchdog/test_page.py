@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from peeps_otel.probes.source.ownership import Ownership
 from peeps_otel.watchdog.announcement import announcement
 from peeps_otel.watchdog.page import ANNOUNCEMENT_MOST, BYE, BYTES, DONE, NO_DUMP, THREADS_MOST, Page
 
@@ -63,7 +64,7 @@ def test_the_announcement_has_what_the_link_uses() -> None:
         "SECRET": "no",
     }
     resource = {"service.name": "s", "service.instance.id": "i", "numbers": (1, 2)}
-    said = json.loads(announcement("https://h:1", resource, environment))
+    said = json.loads(announcement("https://h:1", resource, Ownership(), environment))
     assert said["headers"] == {"authorization": "Bearer x", "a": "b"}
     assert (said["certificate"], said["environment"]) == ("/ca.pem", {"no_proxy": "*"})
     assert (said["service"], said["resource"]["numbers"]) == ("s", [1, 2])
@@ -72,5 +73,5 @@ def test_the_announcement_has_what_the_link_uses() -> None:
 
 def test_a_large_resource_is_reduced_to_who_it_is() -> None:
     resource = {"service.name": "s", "service.instance.id": "i", "process.pid": 7, "big": "x" * ANNOUNCEMENT_MOST}
-    said = json.loads(announcement("http://h:1", resource, {}))
+    said = json.loads(announcement("http://h:1", resource, Ownership(), {}))
     assert said["resource"] == {"service.name": "s", "service.instance.id": "i", "process.pid": 7}

@@ -4,14 +4,14 @@
 from __future__ import annotations
 
 import faulthandler
-import sysconfig
 import tempfile
 import threading
 
+from peeps_otel.probes.source.ownership import Ownership
 from peeps_otel.watchdog import stacks
 from peeps_otel.watchdog.stacks import Frame, Stack
 
-LIBRARY = [sysconfig.get_paths()["stdlib"] + "/"]
+OWNERSHIP = Ownership()
 
 
 def _dump() -> tuple[str, str]:
@@ -46,11 +46,12 @@ def test_all_threads_but_ours() -> None:
     assert (idle.ident, idle.native) == (threads[0].ident, threads[0].native_id)
     inner, outer = idle.frames[0], idle.frames[-1]
     assert (inner.function, inner.file) == ("wait", threading.__file__) and outer.function == "_bootstrap"
-    own = stacks.application_frame(idle, LIBRARY)
+    own = stacks.own_frame(idle, OWNERSHIP)
+    assert own is not None
     assert (own.file, own.function) == (__file__, "waits")
-    assert stacks.place(idle, LIBRARY) == f"{names[0]} is in wait, called at {__file__}:{own.line} in waits"
+    assert stacks.place(idle, OWNERSHIP) == f"{names[0]} is in wait, called at {__file__}:{own.line} in waits"
     assert found["MainThread"].frames[0].function == "_dump"
-    assert stacks.place(found["MainThread"], LIBRARY).startswith(f"MainThread is at {__file__}:")
+    assert stacks.place(found["MainThread"], OWNERSHIP).startswith(f"MainThread is at {__file__}:")
     assert stacks.as_traceback(idle).splitlines()[0] == f'  File "{outer.file}", line {outer.line}, in _bootstrap'
 
 

@@ -20,11 +20,12 @@ T = TypeVar("T")
 PATIENCE_S = 40.0
 _PROLOGUE = """\
 import os, sys, threading, time
+from peeps_otel.probes.source.ownership import Ownership
 from peeps_otel.watchdog.announcement import announcement
 from peeps_otel.watchdog.guard import Watchdog
 
 def announce():
-    return announcement({endpoint!r}, {{"service.name": "orders", "process.pid": os.getpid()}}, {{}})
+    return announcement({endpoint!r}, {{"service.name": "orders", "process.pid": os.getpid()}}, Ownership(), {{}})
 
 watchdog = Watchdog(announce)
 watchdog.install()

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from peeps_otel.model import own_line
+
 from ..graph.findings import Entry
 
 
@@ -38,7 +40,8 @@ def calm_sentence(tasks: int, longest: tuple[dict[str, Any], int] | None, not_an
     else:
         node, age_ns = longest
         wait = node["wait"]
-        evidence = f"{what}, the longest wait is {duration(age_ns)} ({wait['operation']} at {wait['source']})"
+        at = " at " if own_line.is_line(wait["source"]) else " "
+        evidence = f"{what}, the longest wait is {duration(age_ns)} ({wait['operation']}{at}{wait['source']})"
     missing = (
         ""
         if not not_answered

@@ -10,7 +10,7 @@ from typing import Any
 
 from peeps_otel.diagnosis.progress import Progress, progress, sentence
 from peeps_otel.diagnosis.wording import label
-from peeps_otel.model import Graph, Node
+from peeps_otel.model import Graph, Node, own_line
 from peeps_otel.model.jsonable import node_from_json
 
 from ..api.words import duration
@@ -63,7 +63,8 @@ def _line(node: Node, now_ns: int) -> str:
     if node.wait is None:
         return f"{name}: {node.state or 'runs'}"
     age = duration(now_ns - node.wait.since_ns)
-    return f"{name}: {printable(node.wait.operation)} for {age} at {printable(node.wait.source)}"
+    at = "at " if own_line.is_line(node.wait.source) else ""
+    return f"{name}: {printable(node.wait.operation)} for {age} {at}{printable(node.wait.source)}"
 
 
 def _cut(client: Client, processes: list[str]) -> Json:

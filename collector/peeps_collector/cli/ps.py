@@ -62,8 +62,14 @@ def _row(
     where = node["process"] if process is None else f"{process['service']}/{process['pid']}"
     wait = node["wait"]
     if wait is None:
-        return (where, node["name"], node["state"] or "", "", "", node["source"])
+        return (where, node["name"], node["state"] or "", "", "", _is_at(node))
     things = [label(other, names) for other in needs]
     target = things[0] if len(things) == 1 else f"{wait['needs']} of {len(things)}" if things else ""
     what = f"{wait['operation']} {target}".strip()
     return (where, node["name"], node["state"] or "waiting", what, duration(now_ns - wait["since_ns"]), wait["source"])
+
+
+def _is_at(node: Json) -> str:
+    """The innermost own line of what does not wait; else where it was made."""
+    own = [frame for frame in node["stack"] if frame.get("own") and frame["line"]]
+    return f"{own[-1]['file']}:{own[-1]['line']}" if own else node["source"]

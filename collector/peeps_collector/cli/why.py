@@ -4,12 +4,12 @@
 from __future__ import annotations
 
 import json
-import os
 import sys
-import sysconfig
 import time
 from collections.abc import Sequence
 from typing import Any
+
+from peeps_otel.model.own_line import is_line
 
 from ..api.words import duration
 from .client import Client
@@ -21,13 +21,6 @@ Json = dict[str, Any]
 _POLL_SECONDS = 0.25
 _BLOCKED_NAMED = 5
 _SITES_NAMED = 5
-_LIBRARY_PARTS = ("site-packages", "dist-packages", "<frozen")
-_STDLIB = tuple(
-    path + os.sep
-    for path in {sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib"), os.path.dirname(os.__file__)}
-    if path
-)
-_STDLIB_ELSEWHERE = ("/lib/python3.", "\\lib\\asyncio\\", "\\Lib\\asyncio\\")
 
 
 def why(client: Client, process: str | None, *, as_json: bool, wait_seconds: float) -> int:
@@ -109,7 +102,8 @@ def _link(link: Json, nodes: dict[str, Json], now_ns: int, shown: set[str], styl
     if _runs_it(link, nodes):
         lines = [f"{style('bold', label(waiter, nodes))} cannot run while {resource} is blocked{since}"]
     elif link["wait_source"]:
-        lines.append(f"  waits at {style('cyan', printable(link['wait_source']))}")
+        verb = "waits at" if is_line(link["wait_source"]) else "waits"
+        lines.append(f"  {verb} {style('cyan', printable(link['wait_source']))}")
     lines += _stack(waiter, nodes, link["wait_source"], shown, style)
     if holder:
         lines.append(_holder(link, nodes, now_ns, style))
@@ -137,7 +131,7 @@ def _holder(link: Json, nodes: dict[str, Json], now_ns: int, style: Style) -> st
 
 
 def _stack(node_id: str, nodes: dict[str, Json], mark: str, shown: set[str], style: Style) -> list[str]:
-    """The application's frames, outermost first; the line to open is marked. Each node's stack is shown once."""
+    """The program's own frames, outermost first; the line to open is marked. Each node's stack is shown once."""
     node = nodes.get(node_id)
     if node is None or not node["stack"] or node_id in shown:
         return []
@@ -147,9 +141,12 @@ def _stack(node_id: str, nodes: dict[str, Json], mark: str, shown: set[str], sty
 
 
 def _frames(stack: Sequence[Json], mark: str, style: Style) -> list[str]:
-    frames = [frame for frame in stack if not _library(frame["file"])] or stack
+    own = [frame for frame in stack if frame.get("own") is not False]
+    frames = own or stack
     places = [f"{frame['file']}:{frame['line']}" if frame["line"] else frame["file"] for frame in frames]
-    marked = next((i for i in reversed(range(len(places))) if _same_place(places[i], mark)), len(places) - 1)
+    marked = next(
+        (i for i in reversed(range(len(places))) if _same_place(places[i], mark)), len(places) - 1 if own else -1
+    )
     lines: list[str] = []
     for number, (frame, place) in enumerate(zip(frames, places, strict=True)):
         text = f"{printable(place)} in {printable(frame['function'])}"
@@ -159,14 +156,6 @@ def _frames(stack: Sequence[Json], mark: str, style: Style) -> list[str]:
 
 def _same_place(place: str, mark: str) -> bool:
     return bool(mark) and (place == mark or place.endswith("/" + mark) or mark.endswith("/" + place))
-
-
-def _library(file: str) -> bool:
-    return (
-        any(part in file for part in _LIBRARY_PARTS)
-        or file.startswith(_STDLIB)
-        or any(part in file for part in _STDLIB_ELSEWHERE)
-    )
 
 
 def _behind(finding: Json) -> list[str]:

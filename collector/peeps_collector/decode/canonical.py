@@ -54,6 +54,7 @@ _MODELLED = frozenset(
         semconv.WAIT_SOURCE,
         semconv.TASK_STEPS,
         semconv.CODE_STACKTRACE,
+        semconv.STACK_LIBRARIES,
         semconv.STREAM_ID,
         semconv.SEQUENCE,
     }
@@ -108,7 +109,7 @@ def node_of(attributes: Attributes) -> tuple[Node, list[Edge]]:
             state=_optional_text(attributes, semconv.STATE),
             providers=_enum(attributes, semconv.PROVIDERS, Providers),
             wait=_wait_of(attributes, source),
-            stack=stack_of(_optional_text(attributes, semconv.CODE_STACKTRACE) or ""),
+            stack=stack_of(attributes),
             steps=_optional_whole(attributes, semconv.TASK_STEPS),
             attributes={key: _flat(value) for key, value in attributes.items() if key not in _MODELLED},
         )
@@ -117,10 +118,19 @@ def node_of(attributes: Attributes) -> tuple[Node, list[Edge]]:
         raise Rejected(where + str(rejected)) from None
 
 
-def stack_of(text: str) -> tuple[Frame, ...]:
-    """The frames of a traceback-like text, outermost first; lines that are not frames are skipped."""
-    frames = (_FRAME.match(line) for line in text.splitlines())
-    return tuple(Frame(m[3].strip(), m[1], int(m[2]) if m[2] else None) for m in frames if m is not None)
+def stack_of(attributes: Attributes) -> tuple[Frame, ...]:
+    """The frames of `code.stacktrace`, outermost first; lines that are not frames are skipped. Whose they are is taken
+    where it is told of each of them."""
+    text = attributes.get(semconv.CODE_STACKTRACE)
+    found = [m for line in text.splitlines() if (m := _FRAME.match(line))] if isinstance(text, str) else []
+    told: object = attributes.get(semconv.STACK_LIBRARIES)
+    libraries: list[object] = list(cast("list[object]", told)) if isinstance(told, list | tuple) else []
+    if len(libraries) != len(found):
+        libraries = [None] * len(found)
+    return tuple(
+        Frame(m[3].strip(), m[1], int(m[2]) if m[2] else None, library if isinstance(library, str) else None)
+        for m, library in zip(found, libraries, strict=True)
+    )
 
 
 def position_of(attributes: Attributes) -> tuple[int | None, int | None]:

@@ -17,8 +17,9 @@ from .values import whole
 class SilenceRecord:
     """A program is silent, speaks again (`until_ns`), or ended without a goodbye (`state` is `defunct`).
 
-    `title`: one sentence in plain words. `place`: `path:line` of the innermost application frame of the thread to look
-    at, and `stack` its frames, outermost first; empty where no stacks could be had. Times are the program's clock.
+    `title`: one sentence in plain words. `place`: `path:line` of the innermost own frame of the thread to look at, empty
+    where it has none, and `stack` its frames, outermost first; empty where no stacks could be had. Times are the
+    program's clock.
     """
 
     state: str
@@ -46,7 +47,7 @@ def silence_of(attributes: dict[str, Any], body: Any, time_ns: int) -> SilenceRe
         state=str(attributes.get(semconv.PROCESS_STATE, "")),
         title=body.partition("\n")[0],
         place=f"{file}:{line}" if isinstance(file, str) and line is not None else "",
-        stack=stack_of(str(attributes.get(semconv.CODE_STACKTRACE, ""))),
+        stack=stack_of(attributes),
         since_ns=since_ns,
         until_ns=whole(attributes.get(semconv.SILENT_UNTIL)),
         time_ns=time_ns,

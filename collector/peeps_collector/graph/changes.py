@@ -76,7 +76,7 @@ class Changes:
             None if wait is None else wait.deadline_ns,
             None if wait is None else wait.exact,
             node.steps,
-            json_text([[frame.function, frame.file, frame.line] for frame in node.stack]) if node.stack else None,
+            json_text([list(frame) for frame in node.stack]) if node.stack else None,
             json_text(node.attributes),
         )
 

@@ -11,8 +11,7 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, replace
 
-from peeps_otel.diagnosis.frames import own_frame
-from peeps_otel.model import Finding, FindingKind, Level, NodeKind, finding_id
+from peeps_otel.model import Finding, FindingKind, Level, NodeKind, finding_id, own_line
 
 from ..decode.resource import ProcessInfo
 from ..decode.silence import SilenceRecord
@@ -104,7 +103,7 @@ class Silence:
 def _reported(key: str, process: Process, record: SilenceRecord) -> Finding:
     advice = _ADVICE.get(record.state, "").format(pid=process.info.pid)
     finding = _finding(key, record.title, record.since_ns, advice)
-    if not record.place:
+    if not record.stack:
         return _with_last_seen(finding, process)
     return replace(finding, look_at=record.place, stack=record.stack)
 
@@ -125,9 +124,15 @@ def _finding(key: str, title: str, since_ns: int, advice: str) -> Finding:
 def _with_last_seen(finding: Finding, process: Process) -> Finding:
     """Adds where the main thread was in the last snapshot."""
     for node in process.nodes.values():
-        frame = own_frame(node) if node.kind is NodeKind.THREAD and node.name == "MainThread" else None
-        if frame is not None:
-            place = frame.file if frame.line is None else f"{frame.file}:{frame.line}"
-            title = f"{finding.title}; last seen in {frame.function} at {place}"
-            return replace(finding, title=title, look_at=place, stack=node.stack)
+        if node.kind is not NodeKind.THREAD or node.name != "MainThread" or not node.stack:
+            continue
+        frame = own_line.innermost(node.stack)
+        place = own_line.place(node.stack)
+        seen = place if frame is None else f"in {frame.function} at {place}"
+        return replace(
+            finding,
+            title=f"{finding.title}; last seen {seen}",
+            look_at=own_line.line_of(place),
+            stack=node.stack,
+        )
     return finding

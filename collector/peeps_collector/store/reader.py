@@ -12,6 +12,9 @@ from typing import Any
 import duckdb
 import orjson
 
+from peeps_otel.model import Frame
+from peeps_otel.model.jsonable import frame_to_json
+
 from .arrow import Result, batches_of
 
 _HISTORY = 200
@@ -109,7 +112,7 @@ class Reader:
             "state": "gone",
             "providers": providers,
             "wait": None,
-            "stack": [{"function": function, "file": file, "line": line} for function, file, line in frames],
+            "stack": [frame_to_json(Frame(*frame)) for frame in frames],
             "steps": steps,
             "attributes": orjson.loads(attributes) if attributes else {},
         }

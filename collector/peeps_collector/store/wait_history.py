@@ -180,7 +180,7 @@ def _resource(operation: str, targets: list[str], names: dict[str, tuple[str, st
 def _frames(stack: str) -> tuple[str, ...]:
     return tuple(
         f"{function} ({file}:{line})" if line else f"{function} ({file})"
-        for function, file, line in orjson.loads(stack)
+        for function, file, line, *_ in orjson.loads(stack)
     )
 
 

@@ -83,7 +83,7 @@ def _facts(node: Node, now_ns: int, names: Mapping[str, str]) -> list[tuple[str,
     wait = node.get("wait")
     if wait:
         facts.append(("operation", wait["operation"]))
-        facts.append(("waits at", wait["source"]))
+        facts.append(("waits" if wait["source"].startswith("in ") else "waits at", wait["source"]))
         about = "" if wait.get("exact", True) else " at least"
         facts.append(("waiting for", f"{ages.span(now_ns - wait['since_ns'])}{about}"))
         deadline = wait.get("deadline_ns")

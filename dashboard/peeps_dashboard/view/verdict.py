@@ -58,7 +58,8 @@ def of_calm(answer: Findings) -> Headline:
     parts = [f"{words.count(calm['tasks'], 'task')}, {calm['waiting']:,} of them waiting, none found stuck"]
     if longest is not None:
         wait = longest["node"].get("wait")
-        what = f" ({wait['operation']} at {wait['source']})" if wait else ""
+        at = "" if wait and wait["source"].startswith("in ") else "at "
+        what = f" ({wait['operation']} {at}{wait['source']})" if wait else ""
         parts.append(f"the longest wait is {words.called(longest['node'])}, {ages.span(longest['age_ns'])}{what}")
     note = "No ring of waits, no exhausted semaphore, no full channel, no lock held for too long was found."
     return Headline("green", "Nothing is stuck", "; ".join(parts) + ".", note)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import semconv
-from ...model import EvidenceStep, Finding, FindingKind, Level, Node, NodeKind, finding_id
+from ...model import EvidenceStep, Finding, FindingKind, Level, Node, NodeKind, finding_id, own_line
 from .. import evidence, wording
 from ..frames import own_frame, place
 from .context import RuleContext, about
@@ -38,9 +38,9 @@ class LoopBlocked:
         culprit = next((t for t in tasks if semconv.TASK_STEP_SINCE in context.graph.nodes[t].attributes), None)
         core = [thread.id] if culprit is None else [thread.id, culprit]
         context.explained.update(core)
-        where, frame = place(thread), own_frame(thread)
+        where, what = place(thread), _call(thread)
+        returns = wording.short(where) if own_line.is_line(where) else "that call"
         does = "computes in" if thread.state in _COMPUTES else "is in a blocking call in"
-        what = f"{frame.function} ({wording.short(where)})" if frame is not None else wording.short(where)
         by = "" if culprit is None else f", in task {wording.label(context.graph.nodes[culprit])}"
         blocked = evidence.tail(context.graph, (task for task in tasks if task != culprit))
         wait = thread.wait
@@ -64,10 +64,20 @@ class LoopBlocked:
                     holder_doing="" if wait is None else wording.doing(context.graph, thread.id),
                 )
             ],
-            advice=f"No task of this loop runs before {wording.short(where)} returns. {self.advice}.",
+            advice=f"No task of this loop runs before {returns} returns. {self.advice}.",
             blocked_sites=evidence.sites(context.graph, blocked),
             look_at=where,
         )
+
+
+def _call(thread: Node) -> str:
+    """`work (app.py:7)`; of a thread that is in no own function, `feed (aiohttp)`."""
+    frame = own_frame(thread)
+    if frame is not None:
+        return f"{frame.function} ({wording.short(place(thread))})"
+    if thread.stack:
+        return f"{thread.stack[-1].function} ({own_line.library_of(thread.stack)})"
+    return wording.short(place(thread))
 
 
 class NeverYields:

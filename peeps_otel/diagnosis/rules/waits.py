@@ -5,9 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ...model import Finding, FindingKind, Level, Node, NodeKind, Providers, finding_id
+from ...model import Finding, FindingKind, Level, Node, NodeKind, Providers, finding_id, own_line
 from .. import evidence, wording
-from ..frames import is_library
 from .context import RuleContext
 
 _MEMBERS_MOST = 20
@@ -47,7 +46,11 @@ class OnlyLong:
         wait, memory, limits = context.graph.wait_of(waiter), context.memory, context.thresholds
         if not wait.source.rpartition(":")[2].isdigit():
             return False  # compiled code has no lines: its waits are not of one place
-        if wait.deadline_ns is not None or is_library(wait.source) or memory.ended(wait.source) < limits.long_seen:
+        if (
+            wait.deadline_ns is not None
+            or not own_line.is_line(wait.source)
+            or memory.ended(wait.source) < limits.long_seen
+        ):
             return False
         if thing.kind is NodeKind.EVENT and memory.has_waited(waiter, wait.source):
             return False

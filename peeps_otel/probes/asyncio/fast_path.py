@@ -13,6 +13,7 @@ from ..internals import anyio_core as anyio_internals
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import chain, entered, may_have_entered
 from ..library_registry import LibraryRegistry
+from ..source import own_code
 from . import tasks as asyncio_tasks
 from .line_budget import FIRST, LineBudget
 from .resources import Resources
@@ -106,11 +107,12 @@ class FastPathReader:
         record.matters = matters
         record.is_plain, record.is_settled, record.holds = True, False, ()
         record.puts_since_ns = record.since_ns if operation.name in PUTS else 0
-        wait = Wait(operation.name, since_ns, shape.source, 1, deadline_ns, recorded is not None)
+        source = shape.source if shape.is_own else own_code.place_of(shape.stack, record.source)
+        wait = Wait(operation.name, since_ns, source, 1, deadline_ns, recorded is not None)
         node = asyncio_tasks.node_of(record, "waiting", wait, shape.stack, self._attributes.of(task, record, now_ns))
         if not same or node != record.node:
             record.node = node
-            edges = () if target_id is None else (Edge(EdgeKind.NEEDS, record.id, target_id, since_ns, shape.source),)
+            edges = () if target_id is None else (Edge(EdgeKind.NEEDS, record.id, target_id, since_ns, source),)
             if edges != record.edges:
                 record.edges = edges
         return True

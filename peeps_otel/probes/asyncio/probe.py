@@ -314,7 +314,7 @@ class AsyncioProbe:
             asyncio_tasks.name_after(record, (link.code for link in links))
         stack = asyncio_tasks.frames(links, with_lines)
         deadline_ns = self._deadline(task, waiting, managers, future, now_ns, pause)
-        wait = asyncio_tasks.wait_of(waiting, links, stack, record.since_ns, deadline_ns)
+        wait = asyncio_tasks.wait_of(waiting, links, stack, record.source, record.since_ns, deadline_ns)
         before = record.node.wait
         if before is not None and same and before.deadline_ns is not None and wait.deadline_ns is not None:
             wait.deadline_ns = before.deadline_ns  # two clocks: the same timer must not seem to move

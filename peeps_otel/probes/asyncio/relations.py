@@ -10,7 +10,7 @@ from threading import Lock, RLock, Semaphore
 from typing import Any, NamedTuple
 from weakref import ref
 
-from ...model import Confidence, Edge, EdgeKind
+from ...model import Confidence, Edge, EdgeKind, own_line
 from ..context import ProbeContext, TaskHold
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import Entered, SuspendedFrame
@@ -104,7 +104,8 @@ class Relations:
             return
         edges: list[Edge] = []
         for target in one.waiting.targets:
-            target_id = self._target(target, one.waiting, wait.source, now_ns)
+            source = own_line.line_of(wait.source) or one.record.source
+            target_id = self._target(target, one.waiting, source, now_ns)
             if target_id is None:
                 edges = []  # one of those it waits for is not known (yet): nothing may be concluded from the others
                 one.record.is_plain = one.record.is_settled = False

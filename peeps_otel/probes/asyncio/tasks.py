@@ -17,7 +17,7 @@ from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wa
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import Entered, SuspendedFrame
 from ..patches.recorder import ORIGIN, SINCE, TaskOrigin
-from ..source import application, source_text
+from ..source import own_code, source_text
 from .creation_sites import CreationSites
 from .waits import Waiting
 
@@ -85,7 +85,7 @@ class TaskKinds:
         if known is not None:
             return known
         qualname = code.co_qualname if code is not None else type(coroutine).__name__
-        of_library = not (code is not None and application.is_application(code.co_filename))
+        of_library = not (code is not None and own_code.is_own(code.co_filename))
         attributes: dict[str, AttributeValue] = {semconv.TASK_COROUTINE: qualname, semconv.LOOP_ID: loop_number}
         kind = TaskKind(code, qualname, of_library, attributes)
         if code is not None:
@@ -154,7 +154,7 @@ def name_after(record: TaskRecord, codes: Iterable[CodeType]) -> None:
 
 def application_name(code: CodeType) -> str:
     """`shop.pay` for a function of the application, else empty."""
-    if not application.is_application(code.co_filename):
+    if not own_code.is_own(code.co_filename):
         return ""
     module = os.path.basename(code.co_filename).removesuffix(".py")
     return f"{module}.{code.co_qualname.rpartition('<locals>.')[2]}"
@@ -202,20 +202,25 @@ def _frame(code: CodeType, frame: FrameType | None) -> Frame:
         if len(_frames) >= _FRAMES_MOST:
             _frames.clear()
         line = None if frame is None else frame.f_lineno
-        known = _frames[key] = (code, Frame(code.co_qualname, code.co_filename, line))
+        known = _frames[key] = (code, own_code.frame(code, line))
     return known[1]
 
 
 def wait_of(
-    waiting: Waiting, links: list[SuspendedFrame], stack: tuple[Frame, ...], first_seen_ns: int, deadline_ns: int | None
+    waiting: Waiting,
+    links: list[SuspendedFrame],
+    stack: tuple[Frame, ...],
+    created: str,
+    first_seen_ns: int,
+    deadline_ns: int | None,
 ) -> Wait:
-    """The wait of a suspended task."""
+    """The wait of a suspended task. `created`: where that was created."""
     recorded = began(links[-1].referents) if links and SINCE in links[-1].code.co_varnames else None
     exact = recorded is not None
     return Wait(
         operation=waiting.operation.name,
         since_ns=first_seen_ns if recorded is None else recorded,
-        source=application.source(application.innermost(stack)),
+        source=own_code.place_of(stack, created),
         needs=waiting.needs,
         deadline_ns=deadline_ns,
         exact=exact,
@@ -269,7 +274,7 @@ def used_at(links: list[SuspendedFrame], is_own: Callable[[CodeType], bool]) -> 
     """Name and `path:line` of the expression by which a task waits: for things whose creation was not recorded."""
     entering = False
     for link in reversed(links):
-        if is_own(link.code) or not application.is_application(link.code.co_filename):
+        if is_own(link.code) or not own_code.is_own(link.code.co_filename):
             entering = link.code.co_name == "__aenter__"
             continue
         frame = link.frame

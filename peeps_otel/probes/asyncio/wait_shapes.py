@@ -11,10 +11,9 @@ import dis
 from types import CodeType, CoroutineType
 from typing import Any
 
-from ...model import Frame
+from ...model import Frame, own_line
 from ..internals.asyncio_operations import Operation
 from ..patches.recorder import SINCE
-from ..source import application
 from . import tasks as asyncio_tasks
 from .waits import Classifier
 
@@ -28,12 +27,12 @@ _ENTERING = frozenset(dis.opmap[name] for name in _NAMES if name in dis.opmap)
 
 
 class Shape:
-    """Of one chain of coroutine functions. `entering`: the places of those
-    that have a block, or iterate a generator. `recorded`: the
-    innermost writes down since when it waits. `source`: where they wait, without a line. `own`: the first function of
-    the application, as a task of a library is called after it; empty where there is none."""
+    """Of one chain of coroutine functions. `entering`: the places of those that have a block, or iterate a generator.
+    `recorded`: the innermost writes down since when it waits. `source`: where they wait, without a line; `is_own`:
+    whether that is in a function of the application. `own`: the first such function, as a task of a library is called
+    after it; empty where there is none."""
 
-    __slots__ = ("codes", "entering", "operation", "own", "recorded", "source", "stack")
+    __slots__ = ("codes", "entering", "is_own", "operation", "own", "recorded", "source", "stack")
 
     def __init__(self, codes: tuple[CodeType, ...], operation: Operation) -> None:
         self.codes = codes
@@ -41,7 +40,8 @@ class Shape:
         self.entering = tuple(place for place, code in enumerate(codes) if may_enter(code))
         self.recorded = SINCE in codes[-1].co_varnames
         self.stack: tuple[Frame, ...] = asyncio_tasks.frames_of(codes)
-        self.source = application.source(application.innermost(self.stack))
+        self.is_own = own_line.innermost(self.stack) is not None
+        self.source = own_line.place(self.stack)
         self.own = next((name for code in codes if (name := asyncio_tasks.application_name(code))), "")
 
 

@@ -16,9 +16,6 @@ from itertools import repeat
 from types import FrameType
 from typing import Any, NamedTuple, cast
 
-from ...model import Frame
-
-_STACK_MOST = 128
 _CPU_CLOCK = 6  # Linux: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED
 _LINUX = sys.platform == "linux"
 FUTEX = frozenset({202, 98, 422})
@@ -99,17 +96,6 @@ def cpu_clock_is_fine() -> bool:
         if cpu_ns(native_id) == before:
             return False
     return True
-
-
-def stack_of(frame: FrameType | None, most: int = _STACK_MOST) -> tuple[Frame, ...]:
-    """The stack that ends in `frame`, outermost first; the innermost `most` frames of it."""
-    found: list[Frame] = []
-    while frame is not None and len(found) < most:
-        code = frame.f_code
-        found.append(Frame(code.co_qualname, code.co_filename, frame.f_lineno))
-        frame = frame.f_back
-    found.reverse()
-    return tuple(found)
 
 
 def kernel_wait(native_id: int | None) -> str | None:

@@ -18,11 +18,11 @@ from types import CodeType, FunctionType, TracebackType
 from typing import Any, NamedTuple, cast
 
 from ... import semconv
-from ...model import AttributeValue, Confidence, Frame, Node, NodeKind
+from ...model import AttributeValue, Confidence, Node, NodeKind, own_line
 from ..context import ProbeContext
 from ..internals.await_chain import chain
 from ..probe import Observation, Yield
-from ..source import application, source_text
+from ..source import own_code, source_text
 from . import source_patch as rewrite
 from .recorder import ORIGIN
 
@@ -122,9 +122,9 @@ class LoopErrors:
                 observation.nodes[node.id] = node
 
     def _count(self, complaint: LoopError) -> None:
-        stack = tuple(Frame(code.co_qualname, code.co_filename, line) for code, line in complaint.stack)
-        frame = application.innermost(stack)
-        place = application.source(frame)
+        stack = tuple(own_code.frame(code, line) for code, line in complaint.stack)
+        frame = own_line.innermost(stack) or (stack[-1] if stack else None)
+        place = own_line.source(frame)
         if frame is not None and frame.line is None:  # its coroutine was collected before it
             place = source_text.defined_at(complaint.stack[stack.index(frame)][0])
         made = "" if complaint.made is None else source_text.source_of(*complaint.made)

@@ -20,7 +20,7 @@ from ..context import ProbeContext
 from ..internals import loop as loop_internals
 from ..internals.await_chain import chain
 from ..probe import Observation, Yield
-from ..source import source_text
+from ..source import own_code, source_text
 from . import source_patch as rewrite
 from .source_patch import Insert, calls
 
@@ -40,9 +40,7 @@ class Steps(NamedTuple):
     ended_in: tuple[_Place, ...]
 
     def stack(self) -> tuple[Frame, ...]:
-        return tuple(
-            Frame(code.co_qualname, code.co_filename, source_text.line_of(code, lasti)) for code, lasti in self.ended_in
-        )
+        return tuple(own_code.frame(code, source_text.line_of(code, lasti)) for code, lasti in self.ended_in)
 
 
 class StepTimer:

@@ -8,6 +8,7 @@ from types import CodeType, FrameType
 
 from ...model import Frame
 from ..internals.frame_memory import FrameReader
+from ..source import own_code
 
 _DEPTH = 128
 
@@ -44,7 +45,7 @@ class CallStack:
         """As a stack, outermost first."""
         return tuple(
             [
-                Frame(code.co_qualname, code.co_filename, frame.f_lineno if with_lines else None)
+                own_code.frame(code, frame.f_lineno if with_lines else None)
                 for frame, code in zip(reversed(self.frames), reversed(self.codes), strict=True)
             ]
         )

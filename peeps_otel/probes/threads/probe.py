@@ -12,12 +12,13 @@ import threading
 import time
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import chain
 from types import CodeType, FrameType
 from typing import Any
 from weakref import ref
 
 from ... import semconv
-from ...model import AttributeValue, Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Wait
+from ...model import AttributeValue, Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Wait, own_line
 from ..context import ProbeContext
 from ..internals import stdlib as stdlib_internals
 from ..internals import thread as thread_internals
@@ -25,7 +26,7 @@ from ..internals.frame_memory import reads
 from ..internals.thread import ThreadFacts
 from ..probe import Observation, Yield
 from ..resource_states import Held
-from ..source import application, source_text
+from ..source import own_code, source_text
 from . import holds, waits
 from .bytecode import analysis
 from .call_stack import CallStack
@@ -243,7 +244,7 @@ class ThreadProbe:
             )
             since_ns = before.wait.since_ns if stayed and before is not None and before.wait is not None else now_ns
             record.steps += not stayed
-            source = application.source(application.innermost(stack))
+            source = own_line.place(stack)
             deadline_ns = waits.deadline_ns(waiting, since_ns, now_ns)
             wait = Wait(waiting.operation, since_ns, source, waiting.needs, deadline_ns)
             edges = tuple(Edge(EdgeKind.NEEDS, record.id, target, since_ns, source) for target in found)
@@ -383,9 +384,12 @@ def _use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
         known.path_before(reader.lasti) if known.entering(reader.lasti) is not None else None
     )
     outer = range(waiting.used_at, len(calls))
-    asked = next((n for n in outer if application.is_application(calls.codes[n].co_filename)), waiting.used_at)
+    asked = next((n for n in outer if own_code.is_own(calls.codes[n].co_filename)), waiting.used_at)
     source = source_text.source_of(calls.codes[asked], calls.frames[asked].f_lasti)
     return "" if path is None else path.short, source
+
+
+_BOOTSTRAP = frozenset({"Thread._bootstrap", "Thread._bootstrap_inner"})
 
 
 def _enters_a_condition(code: CodeType) -> bool:
@@ -393,6 +397,8 @@ def _enters_a_condition(code: CodeType) -> bool:
 
 
 def _begins_at(stack: tuple[Frame, ...]) -> str:
-    """`path:line` of the thread's outermost function that is not `threading`'s own."""
-    first = next((frame for frame in stack if frame.file != threading.__file__), stack[0] if stack else None)
-    return application.source(first) or "unknown:0"
+    """`path:line` of the thread's outermost own function; else of the outermost that does not merely start threads."""
+    own = (frame for frame in stack if not frame.library)
+    working = (frame for frame in stack if frame.file != threading.__file__ and frame.file[:1] != "<")
+    begun = (frame for frame in stack if frame.function not in _BOOTSTRAP)
+    return own_line.source(next(chain(own, working, begun), None)) or "unknown:0"
