@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from peeps_otel import semconv
-from peeps_otel.model import Node, NodeKind
+from peeps_otel.model import Frame, Node, NodeKind
 from peeps_otel.probes.patches.loop_errors import LoopErrors
 from peeps_otel.probes.probe import Observation
 
@@ -60,7 +60,7 @@ def test_exceptions_are_counted_where_they_were_raised(complaints: LoopErrors) -
     assert node.attributes[semconv.PROBLEM_COUNT] == 2
     assert node.attributes[semconv.PROBLEM_EXCEPTION] == "builtins.KeyError"
     assert "secret" not in repr(node)  # values are never exported
-    assert node.stack[-1] == ("fail", __file__, fail.__code__.co_firstlineno + 1)
+    assert node.stack[-1] == Frame("fail", __file__, fail.__code__.co_firstlineno + 1, "")
     heard.clear()
     run(heard, 1)
     (again,) = look(complaints)

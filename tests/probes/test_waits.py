@@ -733,10 +733,10 @@ def test_the_stack_is_the_chain_of_awaits(probe: AsyncioProbe, loop_kind: str) -
         stack = program.settled("waiter").task("waiter").stack
     file, _, line = here("async_generator").rpartition(":")
     assert stack[:2] == (
-        Frame("async_generator.<locals>.waiter", file, int(line) + 4),
-        Frame("async_generator.<locals>.numbers", file, int(line)),
+        Frame("async_generator.<locals>.waiter", file, int(line) + 4, ""),
+        Frame("async_generator.<locals>.numbers", file, int(line), ""),
     )
-    assert stack[2][:2] == ("Event.wait", asyncio.locks.__file__)
+    assert stack[2]._replace(line=None) == Frame("Event.wait", asyncio.locks.__file__, None, "Python")
     assert len(stack) == 3
 
 

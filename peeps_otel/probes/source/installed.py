@@ -37,7 +37,7 @@ class Folder:
         """Of a file, by its path relative to this folder with `/` between the parts. The records that are likely to
         have it are read first, and no more than are needed."""
         parent, _, name = path.rpartition("/")
-        keys = (path, f"{parent}/") if parent else (path,)
+        keys = (path, f"{parent}/", f"{path.partition('/')[0]}/**") if parent else (path,)
         likely = normalised(path.partition("/")[0] if not path.startswith("..") else name).strip("-")
         for info in sorted(self._infos, key=lambda one: not normalised(one).startswith(likely.removesuffix("-py"))):
             for key in keys:
@@ -114,13 +114,14 @@ class Distribution:
         return self._is_local
 
     def holds(self) -> set[str]:
-        """The directories, with `/` at the end, in which it has modules; files themselves at the top or outside."""
+        """The directories, with `/` at the end, in which it has modules, or `/**` with all that is in them; files
+        themselves at the top or outside."""
         found: set[str] = set()
         record = self._folder.read(f"{self._info}/RECORD", _RECORD_MOST)
         if record is None:  # distributions of an operating system may have none
             tops = (self._folder.read(f"{self._info}/top_level.txt", _METADATA_MOST) or b"").decode("utf-8", "replace")
             for top in tops.split() or [self.name.replace("-", "_")]:
-                found |= {f"{top}/", f"{top}.py"}
+                found |= {f"{top}/**", f"{top}.py"}
             return found
         for line in record.decode("utf-8", "replace").splitlines():
             path = line[1:].partition('",')[0] if line.startswith('"') else line.partition(",")[0]

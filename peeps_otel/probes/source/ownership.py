@@ -95,7 +95,7 @@ class Ownership:
         if _matches(self._own, file, names):
             return ""
         if _matches(self._library, file, names):
-            return name or package or os.path.basename(file)
+            return name or package or os.path.basename(os.path.dirname(file))
         return name
 
     def _by_place(self, file: str) -> tuple[str, str]:
