@@ -103,7 +103,7 @@ class Silence:
 def _reported(key: str, process: Process, record: SilenceRecord) -> Finding:
     advice = _ADVICE.get(record.state, "").format(pid=process.info.pid)
     finding = _finding(key, record.title, record.since_ns, advice)
-    if not record.stack:
+    if not (record.place or record.stack):
         return _with_last_seen(finding, process)
     return replace(finding, look_at=record.place, stack=record.stack)
 
