@@ -280,5 +280,33 @@ def test_a_finding_whose_nodes_are_not_known() -> None:
     ]
 
 
+def test_frames_of_libraries_are_left_out_and_never_pointed_at() -> None:
+    own = {"function": "book", "file": "/srv/lib/python3/shop.py", "line": 9, "own": True}
+    library = {"function": "get", "file": "/v/aiohttp/connector.py", "line": 20, "own": False, "library": "aiohttp"}
+    finding: dict[str, Any] = {
+        "kind": "loop_blocked",
+        "level": "SUSPECT",
+        "title": "t",
+        "since_ns": 0,
+        "processes": [],
+        "evidence": [],
+        "nodes": {},
+        "blocked": [],
+        "blocked_count": 0,
+        "advice": "",
+    }
+
+    def lines(**more: Any) -> list[str]:
+        return report({"now_ns": 1, "findings": [finding | more], "not_answered": []}, {}, Style())[1:-2]
+
+    assert lines(look_at="/srv/lib/python3/shop.py:9", stack=[own, library]) == [
+        "Open: /srv/lib/python3/shop.py:9",
+        "    -> /srv/lib/python3/shop.py:9 in book",
+    ]
+    assert lines(stack=[library]) == ["       /v/aiohttp/connector.py:20 in get"]
+    untold = {"function": "main", "file": "app.py", "line": 1}
+    assert lines(stack=[untold, library]) == ["    -> app.py:1 in main"]
+
+
 def test_the_environment_of_tests_is_clean() -> None:
     assert not [key for key in environment() if key.startswith(("PEEPS_", "OTEL_"))]
