@@ -17,8 +17,8 @@ from .values import whole
 class SilenceRecord:
     """A program is silent, speaks again (`until_ns`), or ended without a goodbye (`state` is `defunct`).
 
-    `title`: one sentence in plain words. `place`: `path:line` of the innermost own frame of the thread to look at, empty
-    where it has none, and `stack` its frames, outermost first; empty where no stacks could be had. Times are the
+    `title`: one sentence in plain words. `place`: `path:line` of the innermost own frame of the thread to look at,
+    empty where it has none, and `stack` its frames, outermost first; empty where no stacks could be had. Times are the
     program's clock.
     """
 
