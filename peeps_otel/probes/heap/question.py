@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 
 from ..asyncio.waits import Classifier
 from ..internals.thread import current_frames
-from ..source.application import is_standard_library
+from ..source.ownership import is_standard_library
 from . import leaks
 from .actors import Actors, Key, ThreadFrames
 from .enders import Ender, Enders, Strength, Thing
