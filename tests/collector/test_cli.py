@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 from collector_support import Deadlock, Program, Running, environment, eventually, http, new_id, peeps
 
-from peeps_collector.api.words import duration
 from peeps_collector.cli.style import Style, printable, table
 from peeps_collector.cli.why import report
+from peeps_collector.wording import duration
 from peeps_otel.model import Node, NodeKind, Wait
 
 

@@ -12,9 +12,9 @@ from starlette.responses import Response
 from ..graph.findings import Entry, FindingBook
 from ..graph.live import LiveGraph, View
 from ..graph.process import Process, State
+from ..wording import calm_sentence, duration, stuck_sentence
 from .answers import answer
 from .selection import longest_wait, node_json
-from .words import calm_sentence, duration, stuck_sentence
 
 _BLOCKED_SHOWN = 50
 
@@ -71,7 +71,7 @@ def _verdict(
         return {
             "stuck": worst.finding.level.stuck,
             "level": worst.finding.level.value,
-            "sentence": stuck_sentence(worst, now_ns) + more,
+            "sentence": stuck_sentence(worst.finding, now_ns) + more,
         }
     if any(process.state in {State.LIVE, State.SILENT} for process in processes.values()):
         sentence = calm_sentence(tasks, longest, not_answered)

@@ -3,18 +3,39 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..api.words import duration
+from ..wording import duration
 from .client import Client
+from .command import add_json, add_process, span
 from .style import Style, table
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+NAME = "blame"
+HELP = "whose code made others wait"
 
 Json = dict[str, Any]
 
 FORMATS = ("table", "folded", "speedscope", "pprof")
 _HEADER = ("BLAME", "SHARE", "DIRECT", "WAITS", "FOR", "MOST BY", "WHERE THE TIME WENT")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--since", type=span, default=600, metavar="TIME", help="how far back: 90s, 10m (default), 2h")
+    parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="table, or a profile on standard output")
+    parser.add_argument("--all", action="store_true", help="also waits for what has merely not come yet")
+    add_process(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace, config: Config) -> int:
+    client = Client(str(config.api))
+    return blame(client, options.process, options.since, options.format, as_json=options.json, everything=options.all)
 
 
 def blame(client: Client, process: str | None, since_s: int, form: str, *, as_json: bool, everything: bool) -> int:

@@ -7,7 +7,7 @@ import time
 import urllib.parse
 from typing import Any
 
-from ..api.words import duration
+from ..wording import duration
 from .client import Client, ClientError
 from .style import printable
 

@@ -1,78 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`peeps progress`: two cuts, and who has moved between them."""
+"""`peeps progress`: what moves between two looks."""
 
 from __future__ import annotations
 
-import json
-import sys
-import time
-from typing import Any
+import argparse
+from typing import TYPE_CHECKING
 
-from peeps_otel.diagnosis.progress import Progress, progress, sentence
-from peeps_otel.diagnosis.wording import label
-from peeps_otel.model import Graph, Node, own_line
-from peeps_otel.model.jsonable import node_from_json
-
-from ..api.words import duration
 from .client import Client
-from .style import Style, printable
+from .command import add_json, add_process, seconds
 
-Json = dict[str, Any]
+if TYPE_CHECKING:
+    from ..config import Config
 
-_NODES_MOST = 20_000
-_STILL_SHOWN = 20
-
-
-def show_progress(client: Client, process: str | None, *, seconds: float, as_json: bool) -> int:
-    """Prints what advanced in `seconds`. 1 where there are tasks and none of them did, else 0. Raises ClientError."""
-    processes = client.process_ids(process)
-    before = _cut(client, processes)
-    time.sleep(seconds)
-    after = _cut(client, processes)
-    found = progress(_graph(before), _graph(after))
-    if as_json:
-        names = ("advanced", "still", "started", "ended", "changed")
-        json.dump({"seconds": seconds, **{name: getattr(found, name) for name in names}}, sys.stdout, indent=2)
-        print()
-    else:
-        print("\n".join(report(found, _graph(after), seconds, after, Style())))
-    return 1 if found.still and not found.advanced and not found.started and not found.ended else 0
+NAME = "progress"
+HELP = "what moves between two looks (exit code 1 if nothing)"
 
 
-def report(found: Progress, after: Graph, seconds: float, answer: Json, style: Style) -> list[str]:
-    """The text, line by line. `answer`: the later cut as the API gave it."""
-    nothing = bool(found.still) and not found.advanced
-    lines = [style("red" if nothing else "green", printable(sentence(found, seconds)))]
-    if found.still:
-        lines += ["", "Did not advance:"]
-    for node_id in found.still[:_STILL_SHOWN]:
-        lines.append(f"  {_line(after.nodes[node_id], answer['now_ns'])}")
-    if len(found.still) > _STILL_SHOWN:
-        lines.append(f"  and {len(found.still) - _STILL_SHOWN} more")
-    if found.changed:
-        lines += ["", "Changed:", *(f"  {printable(change)}" for change in found.changed)]
-    if answer["truncated"]:
-        lines += ["", style("yellow", f"Only {_NODES_MOST} of {answer['total_nodes']} nodes were compared.")]
-    if answer["not_answered"]:
-        lines += ["", style("yellow", f"Not answered, so not compared: {', '.join(answer['not_answered'])}")]
-    return lines
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("seconds", type=seconds, nargs="?", default=10.0, metavar="SECONDS", help="default 10")
+    add_process(parser)
+    add_json(parser)
 
 
-def _line(node: Node, now_ns: int) -> str:
-    name = printable(label(node))
-    if node.wait is None:
-        return f"{name}: {node.state or 'runs'}"
-    age = duration(now_ns - node.wait.since_ns)
-    at = "at " if own_line.is_line(node.wait.source) else ""
-    return f"{name}: {printable(node.wait.operation)} for {age} {at}{printable(node.wait.source)}"
+def run(options: argparse.Namespace, config: Config) -> int:
+    from .progress_report import show_progress  # the model and the diagnosis
 
-
-def _cut(client: Client, processes: list[str]) -> Json:
-    return client.get("/api/snapshot", process=processes, limit=str(_NODES_MOST))
-
-
-def _graph(answer: Json) -> Graph:
-    nodes = [node_from_json(node) for node in answer["nodes"]]
-    silent = set(answer["not_answered"])
-    owners = {node["id"]: node.get("process") for node in answer["nodes"]}
-    return Graph({node.id: node for node in nodes if owners[node.id] not in silent}, [])
+    return show_progress(Client(str(config.api)), options.process, seconds=options.seconds, as_json=options.json)

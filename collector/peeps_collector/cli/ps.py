@@ -3,18 +3,36 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from ..api.words import duration
+from ..wording import duration
 from .client import Client
+from .command import add_json, add_process
 from .labels import label
 from .style import Style, printable, table
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+NAME = "ps"
+HELP = "what every task waits for"
 
 Json = dict[str, Any]
 
 _HEADER = ("PROCESS", "NAME", "STATE", "WAITS FOR", "SINCE", "WHERE")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--all", action="store_true", help="also what is neither a task nor a thread")
+    add_process(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace, config: Config) -> int:
+    return ps(Client(str(config.api)), options.process, as_json=options.json, everything=options.all)
 
 
 def ps(client: Client, process: str | None, *, as_json: bool, everything: bool) -> int:

@@ -3,11 +3,29 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
+from typing import TYPE_CHECKING
 
 from .client import Client
+from .command import add_json
 from .style import table
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+NAME = "sql"
+HELP = "ask the database, see docs/schema.md"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("statement", metavar="STATEMENT", help='for example "SELECT * FROM finding"')
+    add_json(parser)
+
+
+def run(options: argparse.Namespace, config: Config) -> int:
+    return sql(Client(str(config.api)), options.statement, as_json=options.json)
 
 
 def sql(client: Client, statement: str, *, as_json: bool) -> int:

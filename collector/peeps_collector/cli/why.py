@@ -3,24 +3,48 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from peeps_otel.model.own_line import is_line
 
-from ..api.words import duration
+from ..wording import duration
 from .client import Client
+from .command import add_json, add_process, seconds
 from .labels import label, waits_for
+from .leaks import check
 from .style import Style, printable
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+NAME = "why"
+HELP = "what is stuck, and why (exit code 1 if something is)"
 
 Json = dict[str, Any]
 
 _POLL_SECONDS = 0.25
 _BLOCKED_NAMED = 5
 _SITES_NAMED = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--leaks", action="store_true", help="have the programs look for tasks that nothing can wake")
+    parser.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="ask until something is stuck")
+    add_process(parser)
+    add_json(parser)
+
+
+def run(options: argparse.Namespace, config: Config) -> int:
+    client = Client(str(config.api))
+    notes = check(client, options.process) if options.leaks else []
+    code = why(client, options.process, as_json=options.json, wait_seconds=options.wait)
+    print("".join(f"\n{note}" for note in notes), end="\n" if notes else "", file=sys.stderr)
+    return code
 
 
 def why(client: Client, process: str | None, *, as_json: bool, wait_seconds: float) -> int:

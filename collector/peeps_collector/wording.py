@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Durations and the verdict, in words."""
+"""Durations and the verdict, in words: for the server and for the commands, so it loads nothing of either."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from peeps_otel.model import own_line
 
-from ..graph.findings import Entry
+if TYPE_CHECKING:
+    from peeps_otel.model import Finding
 
 
 def duration(ns: int) -> str:
@@ -25,9 +26,8 @@ def duration(ns: int) -> str:
     raise AssertionError
 
 
-def stuck_sentence(entry: Entry, now_ns: int) -> str:
+def stuck_sentence(finding: Finding, now_ns: int) -> str:
     """`DEADLOCK, PROVEN, 43 s: worker-a waits for …`"""
-    finding = entry.finding
     kind = finding.kind.value.replace("_", " ").upper()
     return f"{kind}, {finding.level.value}, {duration(now_ns - finding.since_ns)}: {finding.title}"
 

@@ -1,0 +1,64 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a module must have to be a command of `peeps`, and the arguments that several commands share.
+
+A new command is a module of this shape, and its line in `COMMANDS` in `main`. All of them are imported for every
+command that is run, so what one needs beyond `client` it imports when it runs.
+"""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from ..config import Config
+
+
+class Command(Protocol):
+    """A module with these names at its top."""
+
+    @property
+    def NAME(self) -> str: ...
+
+    @property
+    def HELP(self) -> str:
+        """One line for `peeps --help`, lower case, without a full stop."""
+        ...
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, options: argparse.Namespace, config: Config) -> int:
+        """The exit code: 0 fine, 1 something is stuck, 2 it could not be done. May raise ClientError, ConfigError."""
+        ...
+
+
+def add_process(parser: argparse.ArgumentParser) -> None:
+    """`--process`, for `Client.process_ids`."""
+    parser.add_argument("--process", metavar="P", help="only this process: a pid, a service name or an id")
+
+
+def add_json(parser: argparse.ArgumentParser) -> None:
+    """`--json`: the answer of the API, or what stands in the table, as JSON."""
+    parser.add_argument("--json", action="store_true", help="for programs")
+
+
+def add_ready_file(parser: argparse.ArgumentParser) -> None:
+    """`--ready-file`, for the commands that listen."""
+    parser.add_argument("--ready-file", metavar="PATH", help="write the real addresses here (JSON) once listening")
+
+
+def seconds(text: str) -> float:
+    """An argument of 0 to 86400 seconds. Raises ValueError."""
+    number = float(text)
+    if not 0 <= number <= 86_400:
+        raise ValueError(text)
+    return number
+
+
+def span(text: str) -> int:
+    """`90s`, `10m`, `2h` or seconds, up to a week, in seconds. Raises ValueError."""
+    factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
+    number = int(text[:-1]) * factor if factor else int(text)
+    if not 0 < number <= 604_800:
+        raise ValueError(text)
+    return number

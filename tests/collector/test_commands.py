@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The commands are clients of the collector: what they load, what that takes, and how one is added."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import pkgutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from collector_support import Deadlock, Program, Running, environment
+
+import peeps_collector.cli
+from peeps_collector.cli.main import COMMANDS
+
+SERVERS = {"up", "collector"}
+CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS]
+ARGUMENTS = {"progress": ["0"], "sql": ["SELECT 1"]}
+
+# What of ours a command may load. `serve` is the way to the server; the model and the diagnosis are for `progress`.
+OURS = {"peeps_collector", "peeps_collector.config", "peeps_collector.version", "peeps_collector.wording"}
+COMMAND_LINE = "peeps_collector.cli"
+OF_PROGRESS = ("peeps_otel.model", "peeps_otel.diagnosis", "peeps_otel.semconv", "peeps_otel.version")
+
+LOADED = """
+import sys
+bare = set(sys.modules)
+{what}
+import json, pathlib
+status = pathlib.Path("/proc/self/status")
+lines = status.read_text().splitlines() if status.exists() else []
+resident = next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), None)
+print("\\n" + json.dumps({{"modules": sorted(set(sys.modules) - bare), "resident_kib": resident}}))
+"""
+
+
+def after(what: str, **variables: str) -> Any:
+    """What `what` has loaded in an interpreter of its own, and what that interpreter holds then."""
+    result = subprocess.run(
+        [sys.executable, "-c", LOADED.format(what=what)],
+        env=environment(**variables),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    return json.loads(result.stdout.splitlines()[-1])
+
+
+def foreign(modules: list[str]) -> set[str]:
+    """The packages among `modules` that are neither of the standard library nor ours."""
+    roots = {name.partition(".")[0] for name in modules} - {"peeps_collector", "peeps_otel"}
+    # `_sysconfigdata__linux_…`: the standard library's own, with the platform in its name.
+    return {root for root in roots - sys.stdlib_module_names if not root.startswith("_sysconfigdata_")}
+
+
+def of_the_server(modules: list[str]) -> set[str]:
+    return {
+        name
+        for name in modules
+        if name.partition(".")[0] in {"peeps_collector", "peeps_otel"}
+        and name not in OURS
+        and name != "peeps_otel"
+        and (not f"{name}.".startswith(f"{COMMAND_LINE}.") or name == f"{COMMAND_LINE}.serve")
+        and not name.startswith(OF_PROGRESS)
+    }
+
+
+@pytest.mark.parametrize("command", [command.NAME for command in COMMANDS])
+def test_the_import_of_a_command_loads_no_server(command: str) -> None:
+    modules = after(f"import peeps_collector.cli.{command}")["modules"]
+    assert f"peeps_collector.cli.{command}" in modules
+    assert (foreign(modules), of_the_server(modules)) == (set(), set())
+
+
+def test_the_server_would_be_seen() -> None:
+    modules = after("import peeps_collector.cli.serve")["modules"]
+    assert foreign(modules) >= {"numpy", "google", "grpc", "starlette", "duckdb"}
+    assert of_the_server(modules) >= {"peeps_collector.cli.serve", "peeps_collector.graph.live"}
+
+
+@pytest.mark.parametrize("command", CLIENTS)
+def test_a_command_that_has_run_has_loaded_no_server(command: str, collector: Running) -> None:
+    program, deadlock = Program(), Deadlock()
+    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
+    arguments = [command, *ARGUMENTS.get(command, [])]
+    seen = after(f"from peeps_collector.cli.main import main\nmain({arguments!r})", PEEPS_API=collector.api)
+    assert "peeps_collector.cli.style" in seen["modules"]
+    assert (foreign(seen["modules"]), of_the_server(seen["modules"])) == (set(), set())
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
+def test_a_command_takes_little_more_than_the_interpreter() -> None:
+    bare, why = after("pass"), after("import peeps_collector.cli.main")
+    assert (why["resident_kib"] - bare["resident_kib"]) / 1024 < 20, "the server alone adds 30 MB"
+
+
+def test_every_module_that_is_a_command_is_registered() -> None:
+    modules = [
+        importlib.import_module(f"{COMMAND_LINE}.{m.name}") for m in pkgutil.iter_modules(peeps_collector.cli.__path__)
+    ]
+    named = {module.__name__.rpartition(".")[2] for module in modules if hasattr(module, "NAME")}
+    assert named == {command.NAME for command in COMMANDS}, "a command's module has its name"
