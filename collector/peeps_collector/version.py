@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
-__version__ = "0.1.0"
+"""The four packages have one version."""
+
+from peeps_otel.version import __version__ as __version__

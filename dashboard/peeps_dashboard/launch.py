@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import argparse
 import ipaddress
 import os
 import signal
@@ -10,8 +11,11 @@ import socket
 import sys
 import threading
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+
+from .version import __version__
 
 DEFAULT_HTTP = "127.0.0.1:9120"
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1", "[::1]")
@@ -22,7 +26,9 @@ class StartError(Exception):
     """Why the explorer does not start, in one line."""
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Runs until it is ended. The settings are variables of the environment, for `peeps up` hands them on."""
+    _parser().parse_args(arguments)
     try:
         host, port = address(os.environ.get("PEEPS_HTTP") or DEFAULT_HTTP)
         check_host(host, insecure=os.environ.get("PEEPS_INSECURE") == "1")
@@ -37,6 +43,16 @@ def main() -> None:
     shown = f"[{host}]" if ":" in host else host
     print(f"peeps-dashboard: http://{shown}:{port}", flush=True)
     app.run(config=config(host, port))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="peeps-dashboard",
+        description="The explorer of peeps-otel: pages that show what a Python service waits for.",
+        epilog="PEEPS_HTTP: where the pages are served (127.0.0.1:9120). PEEPS_API: the collector (127.0.0.1:9130).",
+    )
+    parser.add_argument("--version", action="version", version=f"peeps-dashboard {__version__}")
+    return parser
 
 
 def address(text: str) -> tuple[str, int]:

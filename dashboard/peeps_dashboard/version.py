@@ -1,4 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The version of peeps-dashboard."""
+"""The version of peeps-dashboard: that of what is installed, for it imports nothing of the other packages."""
 
-__version__ = "0.1.0"
+from importlib.metadata import PackageNotFoundError, version
+
+try:
+    __version__ = version("peeps-dashboard")
+except PackageNotFoundError:  # run from its folder
+    __version__ = "unknown"

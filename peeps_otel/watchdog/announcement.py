@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.util.re import parse_env_headers
+from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from .. import semconv
 from ..probes.source.ownership import Ownership
@@ -52,9 +53,7 @@ def _encode(endpoint: str, resource: dict[str, Any], ownership: Ownership, envir
 
     certificate = setting("CERTIFICATE")
     if certificate is None and endpoint.startswith("https:"):
-        import certifi  # what `requests` trusts, with which the link speaks
-
-        certificate = certifi.where()
+        certificate = DEFAULT_CA_BUNDLE_PATH  # what the link to the collector trusts
     return json.dumps(
         {
             "endpoint": endpoint,

@@ -3,9 +3,10 @@
 
 from __future__ import annotations
 
+from peeps_otel.version import __version__
 from peeps_otel_distro.distro import set_defaults
 
-_ATTRIBUTES = "telemetry.distro.name=peeps-otel,telemetry.distro.version=0.1.0"
+_ATTRIBUTES = f"telemetry.distro.name=peeps-otel,telemetry.distro.version={__version__}"
 
 
 def test_an_empty_environment() -> None:

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -69,6 +70,12 @@ def test_the_announcement_has_what_the_link_uses() -> None:
     assert (said["certificate"], said["environment"]) == ("/ca.pem", {"no_proxy": "*"})
     assert (said["service"], said["resource"]["numbers"]) == ("s", [1, 2])
     assert "SECRET" not in str(said)
+
+
+def test_without_a_certificate_of_its_own_the_announcement_has_what_the_link_trusts() -> None:
+    secured = json.loads(announcement("https://h:1", {}, {}))["certificate"]
+    assert "BEGIN CERTIFICATE" in Path(secured).read_text()
+    assert json.loads(announcement("http://h:1", {}, {}))["certificate"] is None
 
 
 def test_a_large_resource_is_reduced_to_who_it_is() -> None:

@@ -10,8 +10,6 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 from weakref import ref
 
-import wrapt
-
 from ... import semconv
 from ...model import AttributeValue, Edge, NodeKind
 from ..context import ProbeContext
@@ -22,6 +20,7 @@ from ..internals import asyncio_core as internals
 from ..internals.await_chain import Entered, chain, entered
 from ..library_registry import LibraryRegistry
 from ..patches import asyncio_patch as asyncio_rewrites
+from ..patches import import_hook
 from ..patches import uvloop_patch as uvloop_front
 from ..patches.recorder import Recorder, TaskOrigin
 from ..probe import EndedTask, Observation, Yield
@@ -81,7 +80,7 @@ class AsyncioProbe:
         self._undo, refused = asyncio_rewrites.install(self.recorder)
         self._coverage += refused
         self._classifier.learn()
-        wrapt.register_post_import_hook(self._for_foreign_loops, "uvloop")
+        self._undo.append(import_hook.when_imported("uvloop", self._for_foreign_loops))
 
     def uninstall(self) -> None:
         """Leaves every function's code as it was."""
@@ -431,7 +430,7 @@ class AsyncioProbe:
                 EndedTask(record.name, record.source, record.sequence, record.created_ns, self._last_look_ns, now_ns)
             )
 
-    def _for_foreign_loops(self, _module: object) -> None:
+    def _for_foreign_loops(self) -> None:
         """uvloop was imported: its `create_task` is written in C."""
         if self._undo and not self._foreign_loops:
             self._foreign_loops = True

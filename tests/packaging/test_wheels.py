@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Each wheel works where only it and what it requires is installed. Needs a package index."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = {
+    "peeps-otel": "",
+    "peeps-otel-distro": "distro",
+    "peeps-collector": "collector",
+    "peeps-dashboard": "dashboard",
+}
+PACKAGES = {
+    "peeps-otel": "peeps_otel",
+    "peeps-otel-distro": "peeps_otel_distro",
+    "peeps-collector": "peeps_collector",
+    "peeps-dashboard": "peeps_dashboard",
+}
+COMMANDS = {
+    "peeps-collector": [["peeps", "--help"]]
+    + [["peeps", name, "--help"] for name in ("up", "collector", "why", "ps", "progress", "blame", "sql")],
+    "peeps-dashboard": [["peeps-dashboard", "--help"]],
+}
+HEAVY = {"duckdb", "streamlit", "pyarrow", "numpy", "grpcio", "uvicorn", "uvloop"}
+GRPC = "peeps_otel.export.otlp_grpc"
+
+IMPORT_ALL = """
+import importlib, pkgutil, sys
+package = importlib.import_module({package!r})
+for found in pkgutil.walk_packages(package.__path__, package.__name__ + "."):
+    if not found.name.endswith("__main__") and found.name not in {without!r}:
+        importlib.import_module(found.name)
+"""
+
+pytestmark = [pytest.mark.packaging, pytest.mark.timeout(600)]
+Install = Callable[[str], Path]
+
+
+def run(*command: str | Path, **options: Any) -> str:
+    result = subprocess.run(command, capture_output=True, text=True, timeout=240, **options)
+    assert result.returncode == 0, f"{' '.join(map(str, command))}\n{result.stdout}\n{result.stderr}"
+    return result.stdout
+
+
+@pytest.fixture(scope="session")
+def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with the four wheels."""
+    folder = tmp_path_factory.mktemp("wheels")
+    for project in FOLDERS.values():
+        run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT / project)
+    return folder
+
+
+@pytest.fixture
+def install(wheels: Path, tmp_path: Path) -> Install:
+    """Makes an environment with one of the wheels (`name` or `name[extra]`); gives its folder of programs."""
+
+    def begin(what: str) -> Path:
+        name, bracket, extra = what.partition("[")
+        (wheel,) = wheels.glob(f"{name.replace('-', '_')}-*.whl")
+        home = tmp_path / "environment"
+        programs = home / ("Scripts" if sys.platform == "win32" else "bin")
+        uv = shutil.which("uv")
+        wanted = f"{wheel}{bracket}{extra}"
+        if uv is not None:
+            run(uv, "venv", "--quiet", "--python", sys.executable, home)
+            run(uv, "pip", "install", "--quiet", "--python", programs / "python", "--find-links", wheels, wanted)
+        else:
+            run(sys.executable, "-m", "venv", home)
+            run(programs / "python", "-m", "pip", "install", "--quiet", "--find-links", wheels, wanted)
+        return programs
+
+    return begin
+
+
+def installed(programs: Path) -> set[str]:
+    listed = "import json, importlib.metadata as m; print(json.dumps([d.name for d in m.distributions()]))"
+    return {name.lower().replace("_", "-") for name in json.loads(run(programs / "python", "-I", "-c", listed))}
+
+
+@pytest.mark.parametrize("wheel", FOLDERS)
+def test_a_wheel_alone(wheel: str, install: Install, tmp_path: Path) -> None:
+    programs = install(wheel)
+    without = {GRPC} if wheel == "peeps-otel" else set[str]()
+    code = IMPORT_ALL.format(package=PACKAGES[wheel], without=without)
+    run(programs / "python", "-I", "-c", code, cwd=tmp_path)
+    for command, *arguments in COMMANDS.get(wheel, []):
+        assert "usage:" in run(programs / command, *arguments, cwd=tmp_path)
+    if wheel in {"peeps-otel", "peeps-otel-distro"}:
+        assert HEAVY & installed(programs) == set()
+
+
+def test_the_extra_for_grpc(install: Install, tmp_path: Path) -> None:
+    programs = install("peeps-otel[grpc]")
+    run(programs / "python", "-I", "-c", IMPORT_ALL.format(package="peeps_otel", without=set[str]()), cwd=tmp_path)
+    assert "grpcio" in installed(programs)
