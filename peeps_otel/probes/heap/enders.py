@@ -27,7 +27,7 @@ from typing import NamedTuple, cast
 
 from ..internals.heap import attribute
 from ..internals.loop_handles import code_of
-from .actors import Actors, Key, content
+from .actors import Actor, Actors, Key, content
 from .picture import Picture
 from .remaining_code import Place, RemainingCode
 
@@ -67,6 +67,11 @@ class Ender(NamedTuple):
     strength: Strength
     name: str
     via: str
+
+    @property
+    def is_from_outside(self) -> bool:
+        """Whether it may end the wait without anybody of this program going on first."""
+        return self.strength >= Strength.CODES and self.key.kind in _FROM_OUTSIDE
 
 
 class Thing(NamedTuple):
@@ -112,6 +117,10 @@ class Enders:
         self._into: dict[int, Counter[int]] = {}  # target -> sources, with how often
         self._weakly_into: dict[int, list[int]] = {}
         self._cut: set[int] = set()
+        self._alike: dict[tuple[Place, ...], list[Actor]] = {}  # those who stand at the same places
+        for actor in actors.by_key.values():
+            if actor.places:
+                self._alike.setdefault(tuple(actor.places), []).append(actor)
         self._close()
 
     def of(self, thing: Thing) -> list[Ender]:
@@ -325,13 +334,11 @@ class Enders:
             if key.kind in ("global", "class") and type(key.of) is str and not faint
         ]
         found: list[Ender] = []
-        for key, actor in self._actors.by_key.items():
-            if not names or key in walk.found:
-                continue
-            uses = (self._code.may_call(actor.places, walk.thing.wakers, name) for name in names)
+        for places, actors in self._alike.items() if names else ():
+            uses = (self._code.may_call(places, walk.thing.wakers, name) for name in names)
             use = next((one for one in uses if one), "")
             if use:
-                found.append(Ender(key, Strength.CODES, actor.name, use))
+                found += [Ender(one.key, Strength.CODES, one.name, use) for one in actors if one.key not in walk.found]
         return found
 
 
