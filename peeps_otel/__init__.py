@@ -21,9 +21,10 @@ def init(service_name: str | None = None) -> None:
     `PEEPS_DASHBOARD` set, ours are added. An SDK that is there is used as it is. Does nothing with
     `OTEL_SDK_DISABLED=true` or `PEEPS_ENABLED=false`, and in a subinterpreter. May be called more than once.
     """
+    from .config import read
     from .interpreter_internals import is_main
 
-    if not is_main():
+    if not is_main() or not read(os.environ).enabled:
         return
     from . import agent
     from .providers import set_up_missing

@@ -23,6 +23,7 @@ from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
+from .config import read
 from .interpreter_internals import is_main
 
 _DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
@@ -51,8 +52,8 @@ def post_instrument() -> None:
 
 
 def _start() -> None:
-    """Not in a subinterpreter: there even our imports would fail."""
-    if is_main():
+    """Not in a subinterpreter: there even our imports would fail. Where we are switched off, nothing is imported."""
+    if is_main() and read(os.environ).enabled:
         from . import agent
 
         agent.start()

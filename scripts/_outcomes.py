@@ -53,6 +53,11 @@ def watch() -> None:
     raise SystemExit("the watcher does not look")
 
 
+def _name(test: Any) -> str:
+    """Past the attributes of the test: some have an `id` of their own."""
+    return unittest.TestCase.id(test) if isinstance(test, unittest.TestCase) else test.id()
+
+
 class _Result(unittest.TestResult):
     def __init__(self, outcomes: Outcomes) -> None:
         super().__init__()
@@ -61,14 +66,14 @@ class _Result(unittest.TestResult):
 
     def startTest(self, test: unittest.TestCase) -> None:
         super().startTest(test)
-        self._outcomes.write(test.id(), "begun")
+        self._outcomes.write(_name(test), "begun")
 
     def stopTest(self, test: unittest.TestCase) -> None:
         super().stopTest(test)
-        self._outcomes.write(test.id(), self._outcome.pop(test.id(), "passed"))
+        self._outcomes.write(_name(test), self._outcome.pop(_name(test), "passed"))
 
     def _is(self, test: Any, outcome: str, error: Any = None) -> None:
-        name = test.id()
+        name = _name(test)
         self._outcome[name] = outcome
         if error is not None:
             print(f"{name}: {outcome}\n{self._exc_info_to_string(error, test)}", file=sys.stderr)  # type: ignore[attr-defined]

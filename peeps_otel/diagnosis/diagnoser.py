@@ -76,8 +76,9 @@ class Diagnoser:
         waits.settled = self._memory.settle(waits, now_ns, self._thresholds.settle_ns, changed)
         pause()
         known: set[str] = set()
-        findings = self._by_reduction(waits, now_ns, known, pause)
         context = RuleContext(waits, now_ns, self._thresholds, known, self._is_long(waits, now_ns), self._memory)
+        findings = self._rules.find_first(context, pause)
+        findings += self._by_reduction(waits, now_ns, known, pause)
         findings += self._rules.find(context, pause)
         for finding in findings:
             finding.look_at = own_line.line_of(finding.look_at)

@@ -1,17 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`PEEPS_DASHBOARD`: exporters of our own on the program's providers, beside whatever is there already."""
+"""`PEEPS_DASHBOARD`: exporters of our own on the program's providers, beside whatever is there already.
+
+Each makes its OTLP exporter at the first export, on the SDK's own thread: `requests` and `urllib3` must not be imported
+before a program has had its chance to patch them (`http_client`), and not at all where nothing is exported. In a forked
+child each makes another one: the connections of the parent are not ours. That is all that restarts there; the SDK's
+processors start their own threads again.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+from opentelemetry.sdk._logs.export import LogRecordExporter  # pyright: ignore[reportPrivateUsage]
+from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMetricReader
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
+from .http_client import wait_for_patches
 from .log_suppression import quiet
 from .otel_names import BatchLogRecordProcessor, LoggerProvider
 
@@ -21,22 +28,67 @@ _DELAY_MS = 500
 _METRICS_MS = 10_000
 
 
-class _Spans(OTLPSpanExporter):
-    def export(self, *args: Any, **kwargs: Any) -> Any:
+class _OfThisProcess:
+    """An exporter that is made when it is first needed, once in each process. On the SDK's exporting thread."""
+
+    def __init__(self, make: Callable[[], Any]) -> None:
+        self._make = make
+        self._made: Any = None
+        self._pid = 0
+
+    def export(self, batch: Any, options: Mapping[str, Any]) -> Any:
+        if self._pid != os.getpid():
+            wait_for_patches()
+            self._made, self._pid = self._make(), os.getpid()
         with quiet():
-            return super().export(*args, **kwargs)
+            return self._made.export(batch, **options)
+
+    def shutdown(self) -> None:
+        if self._pid == os.getpid():
+            self._made.shutdown()
 
 
-class _Logs(OTLPLogExporter):
-    def export(self, *args: Any, **kwargs: Any) -> Any:
-        with quiet():
-            return super().export(*args, **kwargs)
+class _Spans(SpanExporter):
+    def __init__(self, exporter: _OfThisProcess) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[Any]) -> Any:
+        return self._exporter.export(spans, {})
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return True
 
 
-class _Metrics(OTLPMetricExporter):
-    def export(self, *args: Any, **kwargs: Any) -> Any:
-        with quiet():
-            return super().export(*args, **kwargs)  # pyright: ignore[reportUnknownMemberType]
+class _Logs(LogRecordExporter):
+    def __init__(self, exporter: _OfThisProcess) -> None:
+        self._exporter = exporter
+
+    def export(self, batch: Sequence[Any]) -> Any:
+        return self._exporter.export(batch, {})
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: int = 30_000) -> bool:
+        return True
+
+
+class _Metrics(MetricExporter):
+    def __init__(self, exporter: _OfThisProcess) -> None:
+        super().__init__()  # cumulative, which is what our collector wants
+        self._exporter = exporter
+
+    def export(self, metrics_data: Any, timeout_millis: float = 10_000, **kwargs: Any) -> Any:
+        return self._exporter.export(metrics_data, {"timeout_millis": timeout_millis, **kwargs})
+
+    def shutdown(self, timeout_millis: float = 30_000, **kwargs: Any) -> None:
+        self._exporter.shutdown()
+
+    def force_flush(self, timeout_millis: float = 10_000) -> bool:
+        return True
 
 
 def add_exporters(
@@ -44,11 +96,29 @@ def add_exporters(
 ) -> None:
     """`endpoint`: `http://host:port`. Providers that are None are passed over."""
     if tracers is not None:
-        spans = _Spans(f"{endpoint}/v1/traces", timeout=_TIMEOUT_S)
+        spans = _Spans(_OfThisProcess(lambda: _otlp_spans(endpoint)))
         tracers.add_span_processor(BatchSpanProcessor(spans, schedule_delay_millis=_DELAY_MS))
     if loggers is not None:
-        logs = _Logs(f"{endpoint}/v1/logs", timeout=_TIMEOUT_S)
+        logs = _Logs(_OfThisProcess(lambda: _otlp_logs(endpoint)))
         loggers.add_log_record_processor(BatchLogRecordProcessor(logs, schedule_delay_millis=_DELAY_MS / 5))
     if meters is not None and with_metrics:
-        metrics = _Metrics(f"{endpoint}/v1/metrics", timeout=_TIMEOUT_S)
+        metrics = _Metrics(_OfThisProcess(lambda: _otlp_metrics(endpoint)))
         meters.add_metric_reader(PeriodicExportingMetricReader(metrics, export_interval_millis=_METRICS_MS))
+
+
+def _otlp_spans(endpoint: str) -> Any:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+
+    return OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=_TIMEOUT_S)
+
+
+def _otlp_logs(endpoint: str) -> Any:
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+
+    return OTLPLogExporter(f"{endpoint}/v1/logs", timeout=_TIMEOUT_S)
+
+
+def _otlp_metrics(endpoint: str) -> Any:
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+
+    return OTLPMetricExporter(f"{endpoint}/v1/metrics", timeout=_TIMEOUT_S)

@@ -44,11 +44,6 @@ class Events:
         self._waiting: dict[str, Node] = {}  # tasks that wait for something of this program
         self._encoder = Encoder() if snapshots else None
 
-    def forget(self) -> None:
-        self._told.clear()
-        self._waiting.clear()
-        self._encoder = None if self._encoder is None else Encoder()
-
     def take(self, look: CycleResult) -> None:
         snapshot = look.snapshot
         if self._encoder is not None:

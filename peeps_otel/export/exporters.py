@@ -11,7 +11,6 @@ from ..probes.heap.leaks import LeakReport
 from ..watcher.interfaces import CycleResult, ExporterUsage
 from .events import Events
 from .metrics import Metrics
-from .otel_names import Resource
 from .request import Request, leaks_record
 from .snapshot_exporter import SnapshotExporter
 from .spans import Spans
@@ -20,7 +19,7 @@ _logger = logging.getLogger("peeps_otel")
 
 
 class Exporters:
-    """A `watcher.sink.LookConsumer`. `resource`: gives the current resource, which changes in a forked child."""
+    """A `LookConsumer` of the watcher."""
 
     def __init__(
         self,
@@ -29,10 +28,8 @@ class Exporters:
         events: Events | None,
         spans: Spans | None,
         metrics: Metrics | None,
-        resource: Callable[[], Resource],
     ) -> None:
         self._link, self._events, self._spans, self._metrics = link, events, spans, metrics
-        self._resource = resource
         self._complained: set[str] = set()
 
     def start(self) -> None:
@@ -58,13 +55,6 @@ class Exporters:
         if self._link is not None:
             self._link.send(snapshot)
             self._link.close()
-
-    def after_fork_in_child(self) -> None:
-        if self._link is not None:
-            self._link.after_fork_in_child(self._resource())
-        for part in (self._events, self._spans, self._metrics):
-            if part is not None:
-                part.forget()
 
     def _guard(self, name: str, step: Callable[[], None]) -> None:
         try:

@@ -30,12 +30,11 @@ _Callback = Callable[[CallbackOptions], Iterable[Observation]]
 class Metrics:
     """`take` on the watcher thread; the callbacks run on the metric reader's.
 
-    `span_drops`: tasks and waits that did not become spans, by reason.
+    One per process and provider, which keeps an instrument for good: a forked child goes on with this one (`begin`).
     """
 
     def __init__(self, provider: Any, span_drops: Callable[[], Mapping[str, int]] = dict) -> None:
-        self._span_drops = span_drops
-        self.forget()
+        self.begin(span_drops)
         meter = provider.get_meter(semconv.SCOPE, __version__, schema_url=semconv.SCHEMA_URL)
 
         def observable(create: Any, name: str, callback: _Callback, unit: str, description: str) -> None:
@@ -99,8 +98,9 @@ class Metrics:
             explicit_bucket_boundaries_advisory=_BOUNDS,
         )
 
-    def forget(self) -> None:
-        """After a fork: the parent's counts are not ours."""
+    def begin(self, span_drops: Callable[[], Mapping[str, int]]) -> None:
+        """Counts from nothing. `span_drops`: tasks and waits that did not become spans, by reason."""
+        self._span_drops = span_drops
         self._count_anew()
         self._findings: Counter[tuple[str, str]] = Counter()
         self._lags: dict[str, int] = {}

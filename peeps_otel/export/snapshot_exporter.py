@@ -11,20 +11,16 @@ takes both on the same port.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-import requests
-from opentelemetry.exporter.otlp.proto.http import Compression
-from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-
-from .. import semconv
+from .. import native, semconv
 from ..model import Snapshot
 from ..model.wire import Encoder
 from ..version import __version__
+from .http_client import wait_for_patches
 from .log_suppression import quiet
 from .otel_names import (
     InstrumentationScope,
@@ -35,6 +31,10 @@ from .otel_names import (
     suppressed,
 )
 from .request import REQUEST_HEADER
+
+if TYPE_CHECKING:
+    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+    from requests import Response
 
 THREAD_NAME = "peeps-link"
 _QUEUE = 4  # snapshots; more would only be older
@@ -74,9 +74,6 @@ class SnapshotExporter:
         self._asked = asked
         self.cpu_ns = self.sent = 0
         """Since the process began: processor time of the link's thread, bytes of snapshots handed to the network."""
-        self._reset()
-
-    def _reset(self) -> None:
         self._open()
         self.dropped = 0
         self._complained = False
@@ -85,17 +82,12 @@ class SnapshotExporter:
         self._encoder = Encoder()
         self._queue: deque[Outgoing] = deque()
         self._answers: deque[LogRecord] = deque(maxlen=_ANSWERS)
-        self._wake = threading.Condition()
+        self._lock = native.Lock()
+        self._wake = native.Event()
         self._closing = False
-        self._thread: threading.Thread | None = None
+        self._thread: native.Thread | None = None
         self._cpu_before_ns = self.cpu_ns
         self._exporter: OTLPLogExporter | None = None
-
-    def after_fork_in_child(self, resource: Resource) -> None:
-        """Connections of the parent are not ours."""
-        self._resource = resource
-        self.cpu_ns = self.sent = 0
-        self._reset()
 
     def send(self, snapshot: Snapshot) -> None:
         """Encodes and queues. Never blocks on the network."""
@@ -105,12 +97,12 @@ class SnapshotExporter:
         if snapshot.key_frame:
             self._encoder = Encoder()
         outgoing = Outgoing(
-            self._encoder.encode(snapshot, lambda: time.sleep(0)),
+            self._encoder.encode(snapshot, lambda: native.sleep(0)),
             snapshot.time_ns,
             snapshot.sequence,
             snapshot.stream_id,
         )
-        with self._wake:
+        with self._lock:
             if snapshot.key_frame:
                 self.dropped += len(self._queue)  # a complete one makes the waiting ones worthless
                 self._queue.clear()
@@ -119,7 +111,7 @@ class SnapshotExporter:
                 self._request_key_frame()
                 return
             self._queue.append(outgoing)
-            self._wake.notify()
+        self._wake.set()
         self.start()
 
     def start(self) -> None:
@@ -127,7 +119,7 @@ class SnapshotExporter:
         threads, though others may go on for long."""
         if self._thread is not None:
             return
-        thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
+        thread = native.Thread(self._run, THREAD_NAME)
         try:
             thread.start()
         except RuntimeError:  # too late: what is queued waits for `close`
@@ -136,15 +128,14 @@ class SnapshotExporter:
 
     def answer(self, record: LogRecord) -> None:
         """Sends what a request has asked for, once. On any thread; nothing was asked before the first snapshot."""
-        with self._wake:
+        with self._lock:
             self._answers.append(record)
-            self._wake.notify()
+        self._wake.set()
 
     def close(self, timeout_s: float = 1.0) -> None:
         """Gives what is queued a last chance of `timeout_s`."""
-        with self._wake:
-            self._closing = True
-            self._wake.notify()
+        self._closing = True
+        self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout_s)
         if self._exporter is not None:
@@ -152,9 +143,10 @@ class SnapshotExporter:
 
     def _run(self) -> None:
         while True:
-            with self._wake:
-                while not self._queue and not self._answers and not self._closing:
-                    self._wake.wait()
+            self._wake.clear()
+            if not self._queue and not self._answers and not self._closing:
+                self._wake.wait()
+            with self._lock:
                 answers = list(self._answers)
                 self._answers.clear()
                 outgoing = self._queue.popleft() if self._queue else None
@@ -174,7 +166,7 @@ class SnapshotExporter:
             self._request_key_frame()
             if closing:
                 return
-            time.sleep(_RETRY_S)
+            native.sleep(_RETRY_S)
 
     def _deliver(self, outgoing: Outgoing) -> bool:
         record = LogRecord(
@@ -202,15 +194,7 @@ class SnapshotExporter:
 
     def _export(self, records: list[LogRecord]) -> bool:
         if self._exporter is None:
-            session = requests.Session()
-            session.hooks["response"].append(self._hear)
-            # Snapshots are small and mostly to loopback: inflating them costs the collector more than reading them.
-            self._exporter = OTLPLogExporter(
-                f"{self._endpoint}/v1/logs",
-                timeout=_TIMEOUT_S,
-                compression=Compression.NoCompression,
-                session=session,
-            )
+            self._exporter = self._connect()
         scope = InstrumentationScope(semconv.SCOPE, __version__, semconv.SCHEMA_URL)
         batch = [ReadableLogRecord(record, self._resource, scope) for record in records]
         try:
@@ -219,7 +203,23 @@ class SnapshotExporter:
         except Exception:
             return False
 
-    def _hear(self, response: requests.Response, *arguments: Any, **options: Any) -> None:
+    def _connect(self) -> OTLPLogExporter:
+        wait_for_patches()
+        from opentelemetry.exporter.otlp.proto.http import Compression
+        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
+        from requests import Session
+
+        session = Session()
+        session.hooks["response"].append(self._hear)
+        # Snapshots are small and mostly to loopback: inflating them costs the collector more than reading them.
+        return OTLPLogExporter(
+            f"{self._endpoint}/v1/logs",
+            timeout=_TIMEOUT_S,
+            compression=Compression.NoCompression,
+            session=session,
+        )
+
+    def _hear(self, response: Response, *arguments: Any, **options: Any) -> None:
         """The collector's answer to a snapshot may carry a request."""
         header = response.headers.get(REQUEST_HEADER)
         if header:

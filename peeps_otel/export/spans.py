@@ -38,10 +38,6 @@ class Spans:
         self._task_ns = task_ns
         self.dropped = {"short": 0, "too_many": 0}
 
-    def forget(self) -> None:
-        """After a fork: the parent's counts are not ours."""
-        self.dropped.update(dict.fromkeys(self.dropped, 0))
-
     def take(self, look: CycleResult) -> None:
         long_tasks = [t for t in look.ended if self._task_ns and t.last_seen_ns - t.created_ns >= self._task_ns]
         for task in long_tasks[:_MOST]:

@@ -52,6 +52,7 @@ class FindingKind(StrEnum):
     PROCESS_SILENT = "process_silent"
     LEAK = "leak"
     ORDER_RISK = "order_risk"
+    HELD_AT_FORK = "held_at_fork"
 
 
 @dataclass(slots=True)

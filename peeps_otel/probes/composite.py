@@ -4,9 +4,9 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Sequence
 
+from .. import native
 from .context import ProbeContext
 from .probe import Observation, Probe, Yield
 
@@ -17,13 +17,13 @@ class CompositeProbe:
     """Looks through one probe after the other; a later one sees what the earlier ones have found.
 
     A probe that fails costs its own part of one look, which then says so. `install`, `uninstall`: any thread; the rest
-    as in `Probe`.
+    as in `Probe`. `context`: what the probes share; they were made with it.
     """
 
-    def __init__(self, probes: Sequence[Probe]) -> None:
+    def __init__(self, probes: Sequence[Probe], context: ProbeContext) -> None:
         self._probes = probes
+        self.context = context
         self._complained: set[str] = set()
-        self.forget()
 
     def install(self) -> None:
         for probe in self._probes:
@@ -33,13 +33,7 @@ class CompositeProbe:
         for probe in reversed(self._probes):
             probe.uninstall()
 
-    def forget(self) -> None:
-        """Starts all over, with new node ids: after a fork."""
-        self.context = ProbeContext()
-        for probe in self._probes:
-            probe.forget(self.context)
-
-    def look(self, now_ns: int, pause: Yield = lambda: time.sleep(0)) -> Observation:
+    def look(self, now_ns: int, pause: Yield = lambda: native.sleep(0)) -> Observation:
         observation = Observation()
         for probe in self._probes:
             try:

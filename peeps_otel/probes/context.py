@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from ..model import NodeKind
 from .futures import Futures
 from .identity import NodeIds
+from .inherited import Inherited
 
 
 class TaskHold(NamedTuple):
@@ -26,9 +27,13 @@ def _no_task(_task: Any) -> None:
 
 
 class ProbeContext:
-    """For the watcher thread only. One per process; a forked child gets a new one."""
+    """For the watcher thread only. One per process; a forked child gets a new one.
 
-    def __init__(self) -> None:
+    `inherited`: in a forked child, what of its memory is the parent's.
+    """
+
+    def __init__(self, inherited: Inherited | None = None) -> None:
+        self.inherited = inherited
         self.ids = NodeIds()
         self.futures = Futures(self.ids)
         self.with_lines = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import sys
 
+from ..model.coverage import blind
 from .anyio.waits import AnyIO
 from .asyncio.resources import Resources
 from .asyncio.waits import Classifier
@@ -35,5 +36,5 @@ class LibraryRegistry:
         """What to say about libraries whose waits are not seen."""
         found = [self._refused] if self._refused else []
         if "trio" in sys.modules and anyio_internals.trio_runs():
-            found.append("trio runs: the tasks of its own loop are not seen")
+            found.append(blind("trio runs: the tasks of its own loop are not seen"))
         return found

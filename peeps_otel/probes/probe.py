@@ -5,12 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import NamedTuple, Protocol
 
 from ..model import Edge, Node
-
-if TYPE_CHECKING:
-    from .context import ProbeContext
 
 Yield = Callable[[], None]
 """Called now and then during a look so that the program's threads may run."""
@@ -41,8 +38,9 @@ class Observation:
 class Probe(Protocol):
     """Sees one runtime feature.
 
-    `install` and `uninstall` from any thread, both idempotent; `forget` from the fork hook; `observe` from one thread
-    at a time (the watcher's). Nothing of the program is kept alive between two looks.
+    `install` and `uninstall` from any thread, both idempotent; `observe` from one thread at a time (the watcher's).
+    Nothing of the program is kept alive between two looks. A forked child gets new ones, with a new context, round the
+    patches that are installed.
     """
 
     name: str
@@ -50,10 +48,6 @@ class Probe(Protocol):
     def install(self) -> None: ...
 
     def uninstall(self) -> None: ...
-
-    def forget(self, context: ProbeContext) -> None:
-        """Starts all over, with new node ids: after a fork."""
-        ...
 
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """Adds its nodes and edges to what the probes before it have seen."""

@@ -21,6 +21,8 @@ import threading
 import time
 from collections.abc import Callable
 
+from .. import native
+from ..probes.internals import thread as thread_internals
 from ..probes.probe import Observation, Yield
 from .launch import CannotLaunch, launch
 from .page import BYE, BYTES, DONE, NO_DUMP, Page
@@ -57,12 +59,17 @@ class Watchdog:
         if post is not None:
             post.stop()
 
-    def forget(self, context: object) -> None:
-        """After a fork: a child that lives for a while gets a sidecar of its own; the parent's is not asked."""
+    def abandon(self) -> bool:
+        """In a forked child, from the fork hook: nothing of the parent's is left open here, and its sidecar is not
+        asked. Returns whether this process was watched from outside."""
         post, self._post = self._post, None
         if post is not None:
             post.abandon()
-            self._begin(_AFTER_FORK_S)
+        return post is not None
+
+    def install_in_child(self) -> None:
+        """As `install`; but only a child that lives for a while gets a sidecar."""
+        self._begin(_AFTER_FORK_S)
 
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         observation.coverage += self.coverage
@@ -85,7 +92,7 @@ class _Post:
 
     def __init__(self, owner: Watchdog) -> None:
         self._owner = owner
-        self._stopping = threading.Event()
+        self._stopping = native.Event()
         self._page: Page | None = None
         self._page_fd = self._life_fd = _NONE
         self._signum = 0
@@ -93,8 +100,7 @@ class _Post:
         self._launched = False
 
     def start(self, delay_s: float) -> None:
-        thread = threading.Thread(target=self._run, args=(delay_s,), name=THREAD_NAME, daemon=True)
-        thread.start()
+        native.Thread(self._run, THREAD_NAME, delay_s).start()
 
     def stop(self) -> None:
         self._stopping.set()
@@ -173,8 +179,8 @@ class _Post:
         return False
 
     def _name_threads(self, page: Page) -> None:
-        threads = threading.enumerate()
-        idents = tuple(thread.ident or 0 for thread in threads)
+        threads = [thread_internals.facts(ident, one) for ident, one in thread_internals.known_threads().items()]
+        idents = tuple(thread.ident for thread in threads)
         if idents != self._idents:
             self._idents = idents
             lines = (
@@ -190,7 +196,7 @@ class _Post:
         page.raise_flag(BYE | NO_DUMP)
         end = time.monotonic() + _DONE_S
         while not page.has(DONE) and time.monotonic() < end:
-            time.sleep(0.1)
+            native.sleep(0.1)
         self._clear_up()
 
     def _clear_up(self) -> None:

@@ -9,14 +9,13 @@ observation as `could_end` edges, so that the process and the collector draw the
 from __future__ import annotations
 
 import logging
-import threading
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
-from .. import semconv
+from .. import native, semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Graph, Node, NodeKind, Providers
 from ..probes.heap import question
 from ..probes.heap.enders import Ender, Strength, Thing
@@ -84,9 +83,6 @@ class HeapQuestion:
         ask: Callable[[list[Thing], list[BlockedThread]], Answer] = question.ask,
     ) -> None:
         self._objects, self._ask = objects, ask
-        self.forget()
-
-    def forget(self) -> None:
         self._judged: dict[str, _Judged] = {}
         self._laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
         self._lost: dict[str, int | None] = {}
@@ -288,7 +284,7 @@ class HeapQuestion:
                 blocked.append(BlockedThread(ident, node.name))
         asked = _Asked(now_ns, kept, steps, threads, self._objects.task_nodes)
         self._busy = True
-        threading.Thread(target=self._run, args=(asked, things, blocked), name=THREAD_NAME, daemon=True).start()
+        native.Thread(self._run, THREAD_NAME, asked, things, blocked).start()
 
     def _run(self, asked: _Asked, things: list[Thing], blocked: list[BlockedThread]) -> None:
         try:

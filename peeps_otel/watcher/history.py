@@ -33,6 +33,10 @@ class TaskView(Protocol):
         """The event loops that tasks were met on."""
         ...
 
+    def is_alive(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """False for a loop that a forked child has from its parent and does not run."""
+        ...
+
     def node_id(self, task: Any) -> str | None: ...
 
     def due(self) -> list[Any]:
@@ -48,9 +52,6 @@ class History:
         self._sampler = sampler
         self._tasks = tasks
         self._exact = exact
-        self.forget()
-
-    def forget(self) -> None:
         self._overlay = Overlay()
         self._threads: dict[str, Node] = {}
 

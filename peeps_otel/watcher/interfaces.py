@@ -64,8 +64,6 @@ class LookConsumer(Protocol):
         """The process ends, or the watcher pauses. May block for a second at most; `take` may follow."""
         ...
 
-    def after_fork_in_child(self) -> None: ...
-
 
 class WatcherRule(Protocol):
     """Asked after each look, on the watcher thread."""
@@ -73,8 +71,4 @@ class WatcherRule(Protocol):
     def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
         """What else is open now. `graph`: who waits, and what for; the part of `observation` that was diagnosed.
         `findings`: what the diagnosis has found in it."""
-        ...
-
-    def forget(self) -> None:
-        """Starts all over: after a fork, in the child."""
         ...

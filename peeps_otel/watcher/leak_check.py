@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
 import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 from weakref import ref
 
+from .. import native
 from ..diagnosis import leaks
 from ..diagnosis.leaks import Loss
 from ..model import Finding, FindingKind, Graph, Level
@@ -22,6 +22,7 @@ from ..probes.probe import Observation
 
 THREAD_NAME = "peeps-leaks"
 _LOOK_S = 10.0
+_POLL_S = 0.01
 _logger = logging.getLogger("peeps_otel")
 
 
@@ -40,13 +41,10 @@ class LeakCheck:
     def __init__(self, node_id: Callable[[asyncio.Task[Any]], str | None], every_s: int = 0) -> None:
         self._node_id = node_id
         self._every_ns = every_s * 1_000_000_000
-        self.forget()
-
-    def forget(self) -> None:
         self._lost: list[_Lost] = []
         self._steps: dict[str, int | None] = {}
         self._due_ns = 0
-        self._changed = threading.Condition()
+        self._changed = native.Lock()
         self._looks = 0
         self._busy = False
         self.findings: list[Finding] = []
@@ -56,8 +54,10 @@ class LeakCheck:
         report = self.take(heap_leaks.check())
         with self._changed:
             after = self._looks + 1  # the one that may be under way now has begun before
-            self._changed.wait_for(lambda: self._looks > after, _LOOK_S)
-            return report, self.findings
+        end = time.monotonic() + _LOOK_S
+        while self._looks <= after and time.monotonic() < end:
+            native.sleep(_POLL_S)
+        return report, self.findings
 
     def take(self, report: LeakReport) -> LeakReport:
         """Remembers the lost tasks of a check that was just made."""
@@ -73,7 +73,7 @@ class LeakCheck:
             if self._busy:
                 return False
             self._busy = True
-        threading.Thread(target=self._run, args=(done,), name=THREAD_NAME, daemon=True).start()
+        native.Thread(self._run, THREAD_NAME, done).start()
         return True
 
     def _run(self, done: Callable[[LeakReport, list[Finding]], None]) -> None:
@@ -92,7 +92,6 @@ class LeakCheck:
             known = {n for f in findings if f.kind is FindingKind.DEADLOCK and f.level is Level.PROVEN for n in f.core}
             self.findings = self._still_lost(observation, known) if self._lost else []
             self._looks += 1
-            self._changed.notify_all()
             return self.findings
 
     def _on_the_clock(self, now_ns: int) -> None:

@@ -33,9 +33,6 @@ class OrderRule:
     ) -> None:
         self._suppressed = suppressed or []
         self._recorded = recorded
-        self.forget()
-
-    def forget(self) -> None:
         self.orders = LockOrders()
 
     def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, CoroutineType, FrameType
 from typing import Any
 
+from .. import native
 from ..probes.internals import loop as loop_internals
 from ..probes.internals import thread as thread_internals
+from ..probes.internals.current_frames import current_frames
 from .profile import Profile, Row, Stack
 from .stalls import LoopWatch, Seen, Stall
 from .steps import Steps
@@ -33,21 +35,23 @@ class _Thread:
     def __init__(self, facts: thread_internals.ThreadFacts) -> None:
         self.native_id = facts.native_id
         self.name = facts.name
-        self.own = facts.name.startswith(_OWN)
+        self.own = facts.name.startswith(_OWN) or facts.ident in native.own_idents
         self.cpu_ns: int | None = None
         self.row: Row | None = None
         self.seen: Seen | None = None
 
 
 class Sampler:
-    """For the watcher's thread only, but for `profile`. `loops`: the event loops that the probes have met."""
+    """For the watcher's thread only, but for `profile`. `loops`: the event loops that the probes have met; `is_alive`:
+    whether a loop is one of this process and not of the one it was forked from."""
 
-    def __init__(self, loops: Callable[[], Iterable[asyncio.AbstractEventLoop]]) -> None:
+    def __init__(
+        self,
+        loops: Callable[[], Iterable[asyncio.AbstractEventLoop]],
+        is_alive: Callable[[asyncio.AbstractEventLoop], bool] = lambda loop: True,
+    ) -> None:
         self._loops = loops
-        self.forget()
-
-    def forget(self) -> None:
-        """After a fork: other threads, other loops."""
+        self._is_alive = is_alive
         self.profile = Profile()
         self.steps = Steps()
         self.watches: dict[int, LoopWatch] = {}
@@ -63,7 +67,7 @@ class Sampler:
         elapsed_ns = now_ns - self._last_ns if self._last_ns else 0
         self._last_ns = now_ns
         self.samples += 1
-        running = loop_internals.running_tasks(self._living_loops())
+        running = [one for one in loop_internals.running_tasks(self._living_loops()) if self._is_alive(one[0])]
         if running:
             self._discover_tasks([loop for loop, _ in running])
         moved = self._clocks()
@@ -144,7 +148,10 @@ class Sampler:
         elapsed_ns: int,
     ) -> None:
         """Reads the stacks of the threads in `moved`, and of those that were never seen."""
-        frames = thread_internals.current_frames()
+        frames = current_frames()
+        if not frames:
+            self._read_nothing(moved)
+            return
         labels: dict[int, str] = {}
         for loop, task in running:
             watch = self.watches.get(id(loop))
@@ -168,6 +175,13 @@ class Sampler:
             thread.row = self.profile.add(thread.name, labels.get(ident, ""), stack, on_cpu, used_ns or 0)
             thread.seen = Seen(thread.native_id, thread.name, stack, True if used_ns else None)
         frames.clear()  # no frame outlives the sample
+
+    def _read_nothing(self, moved: Iterable[int]) -> None:
+        """The stacks cannot be read now, so nobody knows where the threads are that have run."""
+        for ident in moved:
+            thread = self._threads.get(ident)
+            if thread is not None:
+                thread.row = thread.seen = None
 
     def _stack(self, innermost: FrameType) -> Stack:
         numbers: list[int] = []

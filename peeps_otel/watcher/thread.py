@@ -8,9 +8,9 @@ it.
 from __future__ import annotations
 
 import logging
-import threading
 import time
 
+from .. import native
 from ..diagnosis import Diagnoser, Thresholds
 from ..model import Finding
 from ..probes.composite import CompositeProbe
@@ -33,7 +33,7 @@ _logger = logging.getLogger("peeps_otel")
 
 
 class Watcher:
-    """Owns the thread. `start` and `stop` from any thread and in turns, `after_fork_in_child` from the fork hook.
+    """Owns the thread. `start` and `stop` from any thread and in turns. A forked child makes a new one.
 
     `tasks`: what the samples are told of tasks, None: no samples. `exact_steps`: steps are timed. `sample_ns`: between
     two samples of the threads, 0: none. `cpu_percent`, `bytes_per_s`: the budgets, 0: no limit.
@@ -62,7 +62,7 @@ class Watcher:
         self._cpu_percent, self._bytes_per_s = cpu_percent, bytes_per_s
         self._thresholds = Thresholds(starved_ns=starved_ns)
         self._assembler = Assembler(key_frame_ns, self._pause)
-        self._sampler = Sampler(tasks.loops) if tasks is not None else None
+        self._sampler = Sampler(tasks.loops, tasks.is_alive) if tasks is not None else None
         self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
         self.rules: list[WatcherRule] = []
         """Diagnoses of their own, asked after each look. To be filled before `start`."""
@@ -74,9 +74,9 @@ class Watcher:
         self._reset()
 
     def _reset(self) -> None:
-        self._stopping = threading.Event()
-        self._wake = threading.Event()
-        self._thread: threading.Thread | None = None
+        self._stopping = native.Event()
+        self._wake = native.Event()
+        self._thread: native.Thread | None = None
         self._ledger = OpenFindings()
         self._diagnoser = Diagnoser(self._thresholds)
         self._waits = Waits()
@@ -114,10 +114,19 @@ class Watcher:
         """Begins to watch, under a new stream, also after `stop`."""
         if self._thread is not None:
             return
+        self._begin()
+        self._thread = native.Thread(self._run, THREAD_NAME)
+        self._thread.start()
+
+    def run(self, thread: native.Thread) -> None:
+        """Watches on the calling thread, which is this one, until `stop`."""
+        self._begin()
+        self._thread = thread
+        self._run()
+
+    def _begin(self) -> None:
         self._reset()
         self._assembler.restart()
-        self._thread = threading.Thread(target=self._run, name=THREAD_NAME, daemon=True)
-        self._thread.start()
 
     def stop(self, timeout_s: float = 1.0) -> None:
         """Ends the thread and says goodbye. Idempotent."""
@@ -132,20 +141,6 @@ class Watcher:
             self._sink.goodbye(self._assembler.goodbye(time.time_ns()))
         except Exception:
             self._complain()
-
-    def after_fork_in_child(self) -> None:
-        """The child has one thread and its own tasks: everything starts again, under new ids."""
-        running = self._thread is not None
-        self._thread = None
-        self.cpu_ns = self._cpu_before_ns = 0
-        self._probes.forget()
-        for part in (self._sampler, self._history, self.heap, *self.rules):
-            if part is not None:
-                part.forget()
-        self._recorder.long_waits.clear()
-        self._sink.after_fork_in_child()
-        if running:
-            self.start()
 
     def _run(self) -> None:
         stopping, wake = self._stopping, self._wake
@@ -194,7 +189,7 @@ class Watcher:
 
     def _pause(self) -> None:
         """Lets the other threads run, in the middle of a look; takes the sample that is due."""
-        time.sleep(0)
+        native.sleep(0)
         if self._sample_ns and time.monotonic_ns() >= self._sample_due_ns:
             self._sample()
 

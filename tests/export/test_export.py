@@ -28,6 +28,7 @@ from peeps_otel.model import Snapshot
 from peeps_otel.model.wire import Decoder
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.watcher.thread import Watcher
 
@@ -83,7 +84,6 @@ class _Backend:
             events=Events(self.loggers, "matter", snapshots),
             spans=Spans(self.tracers, 50_000_000),
             metrics=Metrics(self.meters, lambda: {"short": 3, "too_many": 0}),
-            resource=lambda: resource,
         )
 
     def events(self, name: str) -> list[Any]:
@@ -96,11 +96,12 @@ def backend() -> _Backend:
     backend = _Backend(snapshots=True)
     recorder = Recorder(20_000_000)
     recorder.span_context = current_span_context
-    probe = AsyncioProbe(recorder)
+    context = ProbeContext()
+    probe = AsyncioProbe(recorder, context=context)
     probe.install()
     second = 1_000_000_000
     watcher = Watcher(
-        CompositeProbe([probe]),
+        CompositeProbe([probe], context),
         recorder,
         backend.outlet,
         cpu_percent=0,

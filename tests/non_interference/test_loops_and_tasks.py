@@ -15,12 +15,14 @@ import pytest
 from peeps_otel.model import NodeKind
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 
 
 @pytest.fixture
 def probes() -> Iterator[CompositeProbe]:
-    one = CompositeProbe([AsyncioProbe(Recorder(10_000_000))])
+    context = ProbeContext()
+    one = CompositeProbe([AsyncioProbe(Recorder(10_000_000), context=context)], context)
     one.install()
     yield one
     one.uninstall()

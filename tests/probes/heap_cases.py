@@ -27,6 +27,7 @@ from typing import Any
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.heap.objects import NodeObjects
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.threads.probe import ThreadProbe
@@ -625,9 +626,9 @@ class Look:
     """The probes and the diagnosis, as the watcher drives them, with a clock that can be moved on."""
 
     def __init__(self) -> None:
-        recorder, tasks, threads = Recorder(1 << 62), None, ThreadProbe()
-        tasks = AsyncioProbe(recorder)
-        self.probes = CompositeProbe([tasks, threads])
+        context = ProbeContext()
+        tasks, threads = AsyncioProbe(Recorder(1 << 62), context=context), ThreadProbe(context)
+        self.probes = CompositeProbe([tasks, threads], context)
         self.heap = HeapQuestion(NodeObjects(self.probes, tasks, threads))
         self.assembler, self.waits, self.diagnoser = Assembler(30 * SECOND, lambda: None), Waits(), Diagnoser()
         self.assembler.restart()

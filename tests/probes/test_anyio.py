@@ -20,6 +20,7 @@ from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import EdgeKind, Graph
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.threads.probe import ThreadProbe
 
@@ -411,8 +412,9 @@ def test_a_deadlock(probe: AsyncioProbe, loop_kind: str, scope: str, expected: l
 def test_the_thread_that_works_for_a_task(loop_kind: str) -> None:
     """The future of `to_thread.run_sync` leads to AnyIO's worker, that of `asyncio.to_thread` to the pool's."""
     go_on = threading.Event()
-    probe = AsyncioProbe(Recorder(10_000_000))
-    both = CompositeProbe([probe, ThreadProbe()])
+    context = ProbeContext()
+    probe = AsyncioProbe(Recorder(10_000_000), context=context)
+    both = CompositeProbe([probe, ThreadProbe(context)], context)
 
     async def by_anyio() -> None:
         await anyio.to_thread.run_sync(go_on.wait)

@@ -32,15 +32,14 @@ def _let_go() -> Any:
 
 
 @pytest.fixture
-def shared() -> ProbeContext:
+def context() -> ProbeContext:
     return ProbeContext()
 
 
 @pytest.fixture
 def sharing(context: ProbeContext) -> Any:
     """A probe whose hand-over to the other probes can be looked at."""
-    one = AsyncioProbe(Recorder(10_000_000))
-    one.forget(shared)
+    one = AsyncioProbe(Recorder(10_000_000), context=context)
     one.install()
     yield one
     one.uninstall()
@@ -87,10 +86,10 @@ def test_a_blocking_lock_held_across_an_await(
 
     with running(sharing, main, loop_kind) as program:
         seen = program.settled("holder")
-        (hold,) = shared.held_by_tasks[id(lock)]
+        (hold,) = context.held_by_tasks[id(lock)]
         program.call(let_go[0].set)
         program.until(lambda seen: seen.operation("holder") is None)
-        assert shared.held_by_tasks == {}
+        assert context.held_by_tasks == {}
     wait = seen.task("holder").wait
     assert wait is not None
     assert (hold.task_id, hold.since_ns) == (seen.task("holder").id, wait.since_ns)
@@ -108,7 +107,7 @@ def test_the_thread_of_the_loop(sharing: AsyncioProbe, context: ProbeContext) ->
 
     with running(sharing, main) as program:
         seen = program.settled("harness")
-        assert seen.task("harness").attributes["peeps.task.thread"] == shared.thread(idents[0], 0)
+        assert seen.task("harness").attributes["peeps.task.thread"] == context.thread(idents[0], 0)
 
 
 def test_the_thread_of_uvloop_under_a_runner(sharing: AsyncioProbe, context: ProbeContext) -> None:
@@ -131,7 +130,7 @@ def test_the_thread_of_uvloop_under_a_runner(sharing: AsyncioProbe, context: Pro
     stop.set()
     thread.join(30)
     (node,) = (node for node in nodes if "main" in node.name)
-    assert node.attributes["peeps.task.thread"] == shared.thread(thread.ident or 0, 0)
+    assert node.attributes["peeps.task.thread"] == context.thread(thread.ident or 0, 0)
 
 
 # --- cancellation -----------------------------------------------------------------------------------------------------
@@ -332,7 +331,7 @@ def test_what_is_not_covered_is_said(probe: AsyncioProbe, monkeypatch: pytest.Mo
     thread.start()
     assert running.wait(30)
     try:
-        assert probe.look(2).coverage == ["trio runs: the tasks of its own loop are not seen"]
+        assert probe.look(2).coverage == ["blind: trio runs: the tasks of its own loop are not seen"]
     finally:
         stop.set()
         thread.join()

@@ -131,18 +131,6 @@ def test_an_ended_task_is_told_although_another_took_its_address(probe: AsyncioP
     assert told == ["first"] + ["next"] * 9
 
 
-def test_after_a_fork_everything_has_a_new_id(probe: AsyncioProbe) -> None:
-    async def main() -> None:
-        _kept.append(asyncio.create_task(_forever(), name="task"))
-
-    with running(probe, main) as program:
-        first = program.settled("task").task("task")
-        probe.forget()
-        second = program.settled("task").task("task")
-    assert first.id != second.id
-    assert (first.name, first.source, first.created_at) == (second.name, second.source, second.created_at)
-
-
 class _Pool:
     def __init__(self) -> None:
         self.lock = asyncio.Lock()  # <self.lock>

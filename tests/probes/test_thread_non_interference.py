@@ -12,6 +12,7 @@ _PROGRAM = """
 import contextlib, faulthandler, gc, os, queue, random, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor, wait
 from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.threads.probe import ThreadProbe
 
 faulthandler.enable()
@@ -68,7 +69,8 @@ def spawn():
 kinds = (threading.Event().wait, locks, locks, recursion, produce, consume, consume, pool, spawn)
 threads = [threading.Thread(target=kind, daemon=True) for kind in kinds]
 for thread in threads: thread.start()
-probes = CompositeProbe([ThreadProbe()])
+context = ProbeContext()
+probes = CompositeProbe([ThreadProbe(context)], context)
 end = time.monotonic() + SECONDS
 looks = waits = 0
 coverage = set()

@@ -7,7 +7,6 @@ import asyncio
 import concurrent.futures
 import contextlib
 import gc
-import os
 import sys
 import threading
 import time
@@ -410,26 +409,6 @@ def test_nothing_is_kept_alive_and_no_dictionary_is_left_behind() -> None:
         w.until(lambda seen: [node.name for node in seen.needed("worker")] == ["done"])
         gc.collect()
         assert things[0]() is None
-
-
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork")
-@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
-def test_after_a_fork_everything_starts_again() -> None:
-    with world() as w:
-        done = threading.Event()
-        w.start("other", done.wait)
-        w.cleaning.append(done.set)
-        w.settled("other")
-        reading, writing = os.pipe()
-        if os.fork() == 0:
-            w.probes.forget()
-            names = {node.name for node in w.look().nodes.values() if node.kind is NodeKind.THREAD}
-            os.write(writing, b"ok" if "other" not in names else b"no")
-            os._exit(0)
-        assert os.read(reading, 2) == b"ok"
-        os.wait()
-        os.close(reading)
-        os.close(writing)
 
 
 def test_two_hundred_threads_cost_little_when_nothing_happens() -> None:

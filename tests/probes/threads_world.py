@@ -13,6 +13,7 @@ from typing import Any
 from peeps_otel.model import Edge, EdgeKind, Node
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Observation
 from peeps_otel.probes.threads.probe import ThreadProbe
@@ -49,8 +50,9 @@ class World:
 
     def __init__(self) -> None:
         recorder = Recorder(10_000_000)
-        self.threads_probe = ThreadProbe()
-        self.probes = CompositeProbe([AsyncioProbe(recorder), self.threads_probe])
+        context = ProbeContext()
+        self.threads_probe = ThreadProbe(context)
+        self.probes = CompositeProbe([AsyncioProbe(recorder, context=context), self.threads_probe], context)
         self.cleaning: list[Callable[[], object]] = []
         self.threads: dict[str, threading.Thread] = {}
 

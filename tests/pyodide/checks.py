@@ -74,8 +74,7 @@ class Seen:
 
 def looked(main: Callable[[], Awaitable[Any]], shared: ProbeContext | None = None) -> Seen:
     """Runs `main`, lets its tasks come to rest, and looks."""
-    probe = AsyncioProbe(Recorder(10_000_000))
-    probe.forget(shared)
+    probe = AsyncioProbe(Recorder(10_000_000), context=shared)
     probe.install()
     loop = Loop()
 

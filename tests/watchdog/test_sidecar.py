@@ -168,7 +168,7 @@ def test_a_forked_child_has_a_sidecar_of_its_own(run: Run, receiver: Receiver) -
     program = run("""
         import re
         watched()
-        os.register_at_fork(after_in_child=lambda: watchdog.forget(None))
+        os.register_at_fork(after_in_child=lambda: watchdog.abandon() and watchdog.install_in_child())
         say("ready")
         child = os.fork()
         if not child:

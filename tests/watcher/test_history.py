@@ -15,6 +15,7 @@ from peeps_otel import semconv
 from peeps_otel.model import Finding, Node, NodeKind, Snapshot
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Probe
 from peeps_otel.probes.threads.probe import ThreadProbe
@@ -42,8 +43,6 @@ class Kept:
     def goodbye(self, snapshot: Snapshot) -> None:
         self.goodbyes.append(snapshot)
 
-    def after_fork_in_child(self) -> None: ...
-
     def opened(self) -> list[tuple[int, Finding]]:
         return [(at, finding) for at, look in list(self.looks) for finding in look.opened]
 
@@ -54,10 +53,11 @@ class Kept:
 @contextmanager
 def watching(with_threads: bool = True, interval_ns: int = _S) -> Iterator[tuple[Watcher, Kept]]:
     recorder, kept = Recorder(_S), Kept()
-    tasks = AsyncioProbe(recorder)
-    probes: list[Probe] = [tasks, ThreadProbe()] if with_threads else [tasks]
+    context = ProbeContext()
+    tasks = AsyncioProbe(recorder, context=context)
+    probes: list[Probe] = [tasks, ThreadProbe(context)] if with_threads else [tasks]
     watcher = Watcher(
-        CompositeProbe(probes),
+        CompositeProbe(probes, context),
         recorder,
         kept,
         interval_ns=interval_ns,

@@ -104,5 +104,3 @@ def test_unasked_on_the_clock(program: Loop) -> None:
         found = check.look(probe.look(now_ns), Graph({}, []), [], now_ns)
         time.sleep(0.05)
     assert any(f.title.startswith("lost ") for f in found)
-    check.forget()
-    assert check.look(probe.look(now_ns), Graph({}, []), [], now_ns) == []

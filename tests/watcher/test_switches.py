@@ -31,7 +31,7 @@ try:
     told["speedscope"] = json.loads(peeps_otel.profile("speedscope"))["exporter"]
 except RuntimeError as error:
     told["error"] = str(error)
-told["probes"] = [probe.name for probe in running.probes._probes]
+told["probes"] = [probe.name for probe in running.parts.probes._probes]
 told["rewritten"] = "_peeps_step" in asyncio.BaseEventLoop._run_once.__code__.co_names
 peeps_otel.pause()
 told["paused"] = running.watcher._thread is None

@@ -4,14 +4,13 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
-import time
 from collections.abc import Callable
 
 from peeps_otel.model import Finding, FindingKind, Level, Node, NodeKind, Snapshot
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Observation
 from peeps_otel.watcher.assembly import Assembler
@@ -100,14 +99,11 @@ class _Recording:
     def goodbye(self, snapshot: Snapshot) -> None:
         self.snapshots.append(snapshot)
 
-    def after_fork_in_child(self) -> None:
-        self.snapshots.clear()
-
 
 def _watcher(sink: _Recording) -> Watcher:
-    recorder = Recorder(10_000_000)
+    recorder, context = Recorder(10_000_000), ProbeContext()
     return Watcher(
-        CompositeProbe([AsyncioProbe(recorder)]),
+        CompositeProbe([AsyncioProbe(recorder, context=context)], context),
         recorder,
         sink,
         interval_ns=_S // 20,
@@ -169,29 +165,3 @@ def test_a_sink_that_raises_does_not_end_the_thread() -> None:
     watcher.start()
     assert sink.done.wait(30)
     watcher.stop()
-
-
-def test_a_forked_child_watches_itself_under_a_new_stream() -> None:
-    sink = _Recording(lambda look: True)
-    watcher = _watcher(sink)
-    watcher.start()
-    assert sink.done.wait(30)
-    parent_stream = sink.snapshots[0].stream_id
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            sink.done = threading.Event()
-            watcher.after_fork_in_child()
-            if sink.done.wait(20) and sink.snapshots[0].stream_id != parent_stream and sink.snapshots[0].sequence == 1:
-                status = 0
-        finally:
-            os._exit(status)
-    deadline = time.monotonic() + 30
-    status = None
-    while status is None and time.monotonic() < deadline:
-        pid, code = os.waitpid(child, os.WNOHANG)
-        status = code if pid else None
-        time.sleep(0.01)
-    watcher.stop()
-    assert status == 0

@@ -10,6 +10,7 @@ from ..thresholds import Thresholds
 from .channels import NotDrained
 from .context import Rule, RuleContext
 from .executors import ExecutorSaturated
+from .forks import HeldAtFork
 from .growth import TaskGrowth
 from .locks import HeldAcrossWait, LostWakeup
 from .loops import LoopBlocked, NeverYields
@@ -25,6 +26,8 @@ class Rules:
 
     def __init__(self, thresholds: Thresholds) -> None:
         self.thresholds = thresholds
+        self.first: list[Rule] = [HeldAtFork()]
+        """Those that know more than the reduction: asked before it."""
         self.all: list[Rule] = [
             LoopBlocked(),
             NeverYields(),
@@ -40,9 +43,13 @@ class Rules:
             OnlyLong(),
         ]
 
-    def find(self, context: RuleContext, pause: Callable[[], None]) -> list[Finding]:
-        """What they find at one look."""
+    def find_first(self, context: RuleContext, pause: Callable[[], None]) -> list[Finding]:
+        """What is known before the reduction. Reads the look."""
         context.read(pause)
+        return [finding for rule in self.first for finding in rule.find(context)]
+
+    def find(self, context: RuleContext, pause: Callable[[], None]) -> list[Finding]:
+        """What the others find at one look that `find_first` has read."""
         findings: list[Finding] = []
         for rule in self.all:
             findings += rule.find(context)

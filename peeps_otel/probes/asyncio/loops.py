@@ -8,6 +8,7 @@ from typing import Any
 from weakref import ref
 
 from ..identity import Identities
+from ..inherited import Inherited
 from ..internals import asyncio_core as internals
 from ..internals import loop as loop_internals
 from ..probe import Yield
@@ -17,9 +18,10 @@ _PAUSE_EVERY = 500
 
 
 class Loops:
-    """For the watcher thread only. Keeps no loop alive."""
+    """For the watcher thread only. Keeps no loop alive. `inherited`: in a forked child, what is the parent's."""
 
-    def __init__(self) -> None:
+    def __init__(self, inherited: Inherited | None = None) -> None:
+        self._inherited = inherited
         self._numbers: Identities[int] = Identities()
         self._count = 0
         self._threads: dict[int, int | None] = {}
@@ -30,6 +32,12 @@ class Loops:
         """A new look: what may have changed since the last one is read again."""
         self._threads.clear()
         self._timers.clear()
+        if self._inherited is not None:
+            self._inherited.begin()
+
+    def is_alive(self, loop: object) -> bool:
+        """False for a loop that is the parent's: in a forked child one counts from when it runs there."""
+        return self._inherited is None or self._inherited.is_alive(loop)
 
     def number(self, loop: asyncio.AbstractEventLoop) -> int:
         """In the order in which the loops were seen, from 1."""

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Any
 from weakref import ref
 
-from ... import semconv
+from ... import native, semconv
 from ...model import AttributeValue, Edge, NodeKind
 from ..context import ProbeContext
 from ..identity import Identities
@@ -19,9 +18,7 @@ from ..internals import asyncio_cancellation
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import Entered, chain, entered
 from ..library_registry import LibraryRegistry
-from ..patches import asyncio_patch as asyncio_rewrites
-from ..patches import import_hook
-from ..patches import uvloop_patch as uvloop_front
+from ..patches.asyncio_runtime import AsyncioPatch
 from ..patches.recorder import Recorder, TaskOrigin
 from ..probe import EndedTask, Observation, Yield
 from . import channel_users
@@ -55,51 +52,35 @@ KnownTask = tuple[ref[asyncio.Task[Any]], TaskRecord]
 class AsyncioProbe:
     """Sees every asyncio task of the process and what it waits for.
 
-    A `Probe`. `lines_most`: for how many tasks at a time source lines are resolved.
+    A `Probe`. `lines_most`: for how many tasks at a time source lines are resolved. `patch`: one that is installed
+    already, and outlives this probe.
     """
 
     name = "asyncio"
 
-    def __init__(self, recorder: Recorder, lines_most: int = 2000) -> None:
+    def __init__(
+        self,
+        recorder: Recorder,
+        lines_most: int = 2000,
+        *,
+        context: ProbeContext | None = None,
+        patch: AsyncioPatch | None = None,
+    ) -> None:
         self.recorder = recorder
+        self._patch = patch or AsyncioPatch(recorder)
         self._lines_most = lines_most
-        self._undo: list[Callable[[], None]] = []
-        self._coverage: list[str] = []
-        self._foreign_loops = False
         self._classifier = Classifier()
+        if self._patch.installed:
+            self._classifier.learn()
         self._libraries = LibraryRegistry()
         self._putting_since_ns = 0
-        self.forget()
-
-    def install(self) -> None:
-        """Rewrites asyncio in place. What cannot be rewritten is said in the coverage of each look."""
-        if self._undo:
-            return
-        note = internals.version_note()
-        self._coverage += [note] if note else []
-        self._undo, refused = asyncio_rewrites.install(self.recorder)
-        self._coverage += refused
-        self._classifier.learn()
-        self._undo.append(import_hook.when_imported("uvloop", self._for_foreign_loops))
-
-    def uninstall(self) -> None:
-        """Leaves every function's code as it was."""
-        for undo in reversed(self._undo):
-            undo()
-        self._undo, self._coverage, self._foreign_loops = [], [], False
-
-    def forget(self, context: ProbeContext | None = None) -> None:
-        """Starts all over, with new node ids: after a fork."""
         self._context = context or ProbeContext()
-        self._context.task_id = self._id_of
         self._ids = self._context.ids
         self._context.task_id = self._id_of
         self._tasks: Identities[TaskRecord] = Identities()
         self._resources = Resources(self._ids)
-        if self._libraries.anyio is not None:
-            self._resources.learn(self._libraries.anyio.species)
         self._relations = Relations(self._context, self._resources, self._classifier, self._libraries, self._id_of)
-        self._loops = Loops()
+        self._loops = Loops(self._context.inherited)
         self._by_sequence: dict[int, str] = {}
         self._sites = CreationSites()
         self._kinds = TaskKinds()
@@ -109,10 +90,19 @@ class AsyncioProbe:
             Shapes(self._classifier), self._resources, self._libraries, self._lines, self._attributes
         )
         self._due: list[ref[asyncio.Task[Any]]] = []
-        self._looks = 0
+        self._looks = self._left_out = 0
         self._last_look_ns = time.time_ns()
 
-    def look(self, now_ns: int, pause: Yield = lambda: time.sleep(0)) -> Observation:
+    def install(self) -> None:
+        """Rewrites asyncio in place. What cannot be rewritten is said in the coverage of each look."""
+        self._patch.install()
+        self._classifier.learn()
+
+    def uninstall(self) -> None:
+        """Leaves every function's code as it was."""
+        self._patch.uninstall()
+
+    def look(self, now_ns: int, pause: Yield = lambda: native.sleep(0)) -> Observation:
         """What this probe alone sees."""
         observation = Observation()
         self.observe(observation, now_ns, pause)
@@ -122,11 +112,13 @@ class AsyncioProbe:
         """All tasks and the resources between them."""
         self.recorder.refill(now_ns)
         self._libraries.meet(self._classifier, self._resources)
-        observation.coverage += self._coverage + self._libraries.not_seen()
+        observation.coverage += self._patch.coverage + self._libraries.not_seen()
         self._looks += 1
         self._loops.begin()
         failed = _Failures()
         met = self._discover_tasks(self._loops.tasks(), now_ns, pause, failed)
+        if self._left_out:
+            observation.coverage.append(f"{self._left_out} tasks of the process this was forked from are left out")
         seen, living, holding = self._look_at_all(met, observation, now_ns, pause, failed)
         observation.coverage += self._resources.look(
             self._relations.held(holding, self._last_look_ns), self._id_of, now_ns, pause
@@ -157,6 +149,7 @@ class AsyncioProbe:
         known = self._tasks.table
         found: list[KnownTask] = []
         new: list[tuple[ref[asyncio.Task[Any]], TaskOrigin | None]] = []
+        self._left_out = 0
         entry_of, add = known.get, found.append
         for start in range(0, len(references), _MET_AT_ONCE):
             pause()
@@ -166,6 +159,9 @@ class AsyncioProbe:
                 if entry is not None and (entry[0] is reference or entry[0]() is task):
                     add(entry)
                 elif task is not None and not task.done():
+                    if not self._loops.is_alive(internals.loop_of(task)):
+                        self._left_out += 1
+                        continue
                     try:
                         origin = asyncio_tasks.origin_of(task)
                         if origin is not None:  # before any of them asks for its like
@@ -407,6 +403,10 @@ class AsyncioProbe:
         """The event loops that tasks were met on. On the watcher's thread, as `due`."""
         return self._loops.living()
 
+    def is_alive(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """False for a loop that a forked child has from its parent and does not run."""
+        return self._loops.is_alive(loop)
+
     def due(self) -> list[asyncio.Task[Any]]:
         """The tasks that the last look found waiting for nothing; not all of them where there are many."""
         return [task for reference in self._due if (task := reference()) is not None]
@@ -429,14 +429,6 @@ class AsyncioProbe:
             observation.ended.append(
                 EndedTask(record.name, record.source, record.sequence, record.created_ns, self._last_look_ns, now_ns)
             )
-
-    def _for_foreign_loops(self) -> None:
-        """uvloop was imported: its `create_task` is written in C."""
-        if self._undo and not self._foreign_loops:
-            self._foreign_loops = True
-            undo, refused = uvloop_front.install(self.recorder)
-            self._undo += undo
-            self._coverage += refused
 
 
 class _Failures:

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from ..asyncio.waits import Classifier
-from ..internals.thread import current_frames
+from ..internals.current_frames import current_frames
 from ..source.ownership import is_standard_library
 from . import leaks
 from .actors import Actors, Key, ThreadFrames

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple, cast
 
 from . import asyncio_core as asyncio_internals
 from .asyncio_io import field
+from .current_frames import current_frames
 
 _BACKEND = "anyio._backends._asyncio"
 _PRIMITIVES = "anyio._core._synchronization"
@@ -71,7 +72,7 @@ def types() -> Types | None:
 
 def trio_runs() -> bool:
     """Whether a thread is in Trio's own loop. That it was imported says little: httpx does so where it can."""
-    for innermost in sys._current_frames().values():  # pyright: ignore[reportPrivateUsage]
+    for innermost in current_frames().values():
         frame: FrameType | None = innermost
         while frame is not None:
             if frame.f_globals.get("__name__") == "trio._core._run":

@@ -31,6 +31,7 @@ from typing import Any, cast
 from weakref import ref
 
 from .await_chain import SuspendedFrame
+from .current_frames import current_frames
 
 CHECKED_VERSIONS = ((3, 11), (3, 12), (3, 13))
 PARTLY_CHECKED_VERSIONS = ((3, 14),)  # without threads and sockets
@@ -74,20 +75,27 @@ def live_tasks() -> list[asyncio.Task[Any]]:
 def loops_on_stacks() -> list[tuple[int, asyncio.AbstractEventLoop]]:
     """The loops that threads are running now, by the ident of the thread: read off the frames of asyncio that run
     them."""
-    found: list[tuple[int, asyncio.AbstractEventLoop]] = []
-    for ident, innermost in sys._current_frames().items():  # pyright: ignore[reportPrivateUsage]
-        frame: FrameType | None = innermost
-        while frame is not None:
-            loop: object = None
-            if frame.f_code is _RUN_FOREVER:
-                loop = frame.f_locals.get("self")
-            elif frame.f_code is _RUNNER_RUN:
-                loop = getattr(frame.f_locals.get("self"), "_loop", None)
-            if issubclass(type(loop), asyncio.AbstractEventLoop):
-                found.append((ident, cast("asyncio.AbstractEventLoop", loop)))
-                break
-            frame = frame.f_back
-    return found
+    running = ((ident, next(loops_within(innermost), None)) for ident, innermost in current_frames().items())
+    return [(ident, loop) for ident, loop in running if loop is not None]
+
+
+def all_loops_on_stacks() -> list[tuple[int, asyncio.AbstractEventLoop]]:
+    """The same with those that are only on a stack: a callback of theirs runs another loop."""
+    return [(ident, loop) for ident, innermost in current_frames().items() for loop in loops_within(innermost)]
+
+
+def loops_within(innermost: FrameType) -> Iterator[asyncio.AbstractEventLoop]:
+    """The loops that the stack which ends in this frame runs, the innermost first; one may come twice."""
+    frame: FrameType | None = innermost
+    while frame is not None:
+        loop: object = None
+        if frame.f_code is _RUN_FOREVER:
+            loop = frame.f_locals.get("self")
+        elif frame.f_code is _RUNNER_RUN:
+            loop = getattr(frame.f_locals.get("self"), "_loop", None)
+        if issubclass(type(loop), asyncio.AbstractEventLoop):
+            yield cast("asyncio.AbstractEventLoop", loop)
+        frame = frame.f_back
 
 
 _RUN_FOREVER = base_events.BaseEventLoop.run_forever.__code__
@@ -355,9 +363,10 @@ def version_note() -> str:
     version = ".".join(map(str, sys.version_info[:2]))
     if VERSION_CHECKED:
         return ""
-    if sys.version_info[:2] in PARTLY_CHECKED_VERSIONS and sys.implementation.name == "cpython":
+    if VERSION_PARTLY_CHECKED:
         return f"this Python ({version}) was checked without threads and sockets only"
     return f"this Python ({version}) was not checked: holders and waits may be missing"
 
 
 VERSION_CHECKED = sys.version_info[:2] in CHECKED_VERSIONS and sys.implementation.name == "cpython"
+VERSION_PARTLY_CHECKED = sys.version_info[:2] in PARTLY_CHECKED_VERSIONS and sys.implementation.name == "cpython"

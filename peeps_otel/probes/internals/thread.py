@@ -13,7 +13,6 @@ import threading
 import time
 from collections.abc import Iterator
 from itertools import repeat
-from types import FrameType
 from typing import Any, NamedTuple, cast
 
 _CPU_CLOCK = 6  # Linux: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED
@@ -32,14 +31,6 @@ class ThreadFacts(NamedTuple):
     daemon: bool | None
 
 
-def current_frames() -> dict[int, FrameType]:
-    """The innermost frame of each thread that has one, by `threading.get_ident()`.
-
-    Let go of the frames at once: one that is kept keeps the locals of its function when that returns.
-    """
-    return sys._current_frames()  # pyright: ignore[reportPrivateUsage]
-
-
 def known_threads() -> dict[int, threading.Thread]:
     """The living threads that `threading` knows, by ident: one copy, without the lock that a thread may hold which was
     stopped while it started another."""
@@ -52,12 +43,26 @@ def facts(ident: int, thread: threading.Thread | None) -> ThreadFacts:
         return ThreadFacts(ident, f"Thread {ident:#x}", None, None)
     values: dict[str, Any] = object.__getattribute__(thread, "__dict__")
     name, native_id, daemon = values.get("_name"), values.get("_native_id"), values.get("_daemonic")
+    if _forking is not None and _forking[:2] == (ident, native_id):
+        native_id = _forking[2]
     return ThreadFacts(
         ident,
         name if type(name) is str else f"Thread {ident:#x}",
         native_id if type(native_id) is int else None,
         daemon if type(daemon) is bool else None,
     )
+
+
+def forked() -> None:
+    """From the fork hook, in the child: until 3.13 `Thread.native_id` of the thread that forked stays the parent's."""
+    global _forking
+    ident = threading.get_ident()
+    thread = known_threads().get(ident)
+    stale: object = None if thread is None else object.__getattribute__(thread, "__dict__").get("_native_id")
+    _forking = (ident, stale, threading.get_native_id())
+
+
+_forking: tuple[int, object, int] | None = None  # its ident, what `threading` says of its native id, and that id
 
 
 def cpu_ns(native_id: int | None) -> int | None:

@@ -55,18 +55,18 @@ class LoopError(NamedTuple):
     time_ns: int
 
 
-class LoopErrors:
-    """A `Probe`: one `custom` node for each problem and place, with a count, until ten minutes after the last time. At
-    most 256 places."""
-
-    name = "complaints"
+class LoopErrorPatch:
+    """The rewritten function. It outlives a fork. `heard`: what was told and not taken yet."""
 
     def __init__(self) -> None:
         self._original: CodeType | None = None
         self._installed: CodeType | None = None
-        self._coverage: list[str] = []
-        self._heard: deque[LoopError] = deque(maxlen=_WAITING_MOST)
-        self.forget(ProbeContext())
+        self.coverage: list[str] = []
+        self.heard: deque[LoopError] = deque(maxlen=_WAITING_MOST)
+
+    @property
+    def installed(self) -> bool:
+        return self._installed is not None
 
     def install(self) -> None:
         if self._installed is not None:
@@ -75,7 +75,7 @@ class LoopErrors:
         try:
             code = rewrite.rewritten(function, [rewrite.Insert(_asks_for_handler, f"{_NAME}(context)", 1, before=True)])
         except (rewrite.Mismatch, OSError, SyntaxError, StopIteration, AttributeError, TypeError) as reason:
-            self._coverage.append(f"destroyed tasks and unretrieved exceptions are not seen: {reason}")
+            self.coverage.append(f"destroyed tasks and unretrieved exceptions are not seen: {reason}")
             return
         setattr(base_events, _NAME, self.hear)  # stays: somebody may be in the rewritten function
         self._original, self._installed = function.__code__, code
@@ -86,13 +86,7 @@ class LoopErrors:
         if self._installed is not None and self._original is not None and function.__code__ is self._installed:
             function.__code__ = self._original
         self._original = self._installed = None
-        self._coverage = []
-
-    def forget(self, context: ProbeContext) -> None:
-        self._context = context
-        self._heard.clear()
-        self._nodes: dict[tuple[str, str, str], Node] = {}
-        self._beyond = 0
+        self.coverage = []
 
     def hear(self, context: object) -> None:
         """Called by the rewritten function, with what it was called with."""
@@ -103,16 +97,35 @@ class LoopErrors:
             message: object = facts.get("message")
             problem = _MESSAGES.get(message) if type(message) is str else None
             if problem is not None:
-                self._heard.append(_complaint(problem, cast("str", message), facts))
+                self.heard.append(_complaint(problem, cast("str", message), facts))
         except Exception:
             return
 
+
+class LoopErrors:
+    """A `Probe`: one `custom` node for each problem and place, with a count, until ten minutes after the last time. At
+    most 256 places."""
+
+    name = "complaints"
+
+    def __init__(self, context: ProbeContext | None = None, patch: LoopErrorPatch | None = None) -> None:
+        self._context = context or ProbeContext()
+        self._patch = patch or LoopErrorPatch()
+        self._nodes: dict[tuple[str, str, str], Node] = {}
+        self._beyond = 0
+
+    def install(self) -> None:
+        self._patch.install()
+
+    def uninstall(self) -> None:
+        self._patch.uninstall()
+
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
-        observation.coverage += self._coverage
-        if self._installed is not None and "uvloop" in sys.modules:
+        observation.coverage += self._patch.coverage
+        if self._patch.installed and "uvloop" in sys.modules:
             observation.coverage.append("uvloop: destroyed tasks and unretrieved exceptions are not seen")
-        while self._heard:
-            self._count(self._heard.popleft())
+        while self._patch.heard:
+            self._count(self._patch.heard.popleft())
         if self._beyond:
             observation.coverage.append(f"{self._beyond} destroyed tasks or exceptions at further places")
         for key, node in list(self._nodes.items()):

@@ -16,7 +16,6 @@ from types import BuiltinMethodType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
 from ...model import Frame
-from ..context import ProbeContext
 from ..internals import loop as loop_internals
 from ..internals.await_chain import chain
 from ..probe import Observation, Yield
@@ -82,9 +81,6 @@ class StepTimer:
         if self._undo is not None:
             self._undo()
             self._undo = None
-
-    def forget(self, context: ProbeContext) -> None:
-        """Nothing is known here: it is written on the tasks."""
 
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         if self._refused:

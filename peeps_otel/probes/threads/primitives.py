@@ -14,6 +14,7 @@ from typing import Any, cast
 from ... import semconv
 from ...model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
 from ..identity import Identities, NodeIds
+from ..inherited import Inherited
 from ..internals import stdlib as internals
 from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
 from ..probe import Observation
@@ -62,8 +63,9 @@ class Primitive:
 class Primitives:
     """Those that somebody has waited for or had. For the watcher thread only."""
 
-    def __init__(self, ids: NodeIds) -> None:
+    def __init__(self, ids: NodeIds, inherited: Inherited | None = None) -> None:
         self._ids = ids
+        self._inherited = inherited
         self._known: Identities[Primitive] = Identities()
 
     def record(self, thing: Any, name: str, source: str, now_ns: int) -> Primitive | None:
@@ -119,6 +121,11 @@ class Primitives:
         providers = state.providers
         if providers is Providers.CLOSED and not sure and not issubclass(type(thing), RLOCK):
             providers = Providers.ESTIMATED
+        if self._inherited is not None:
+            if state.holders:
+                self._inherited.let_go(thing)
+            else:
+                state.attributes |= self._inherited.of_lock(thing, thread_id)
         state.attributes[semconv.RESOURCE_TYPE] = record.type_name
         for kind, node_id in record.ids.items():
             self._keep(record, kind, node_id, providers, state)

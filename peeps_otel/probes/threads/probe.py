@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import threading
-import time
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
@@ -17,11 +16,15 @@ from types import CodeType, FrameType
 from typing import Any
 from weakref import ref
 
-from ... import semconv
+from ... import native, semconv
 from ...model import AttributeValue, Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Wait, own_line
+from ...model.coverage import blind
 from ..context import ProbeContext
+from ..inherited import ThreadHold
+from ..internals import green_threads
 from ..internals import stdlib as stdlib_internals
 from ..internals import thread as thread_internals
+from ..internals.current_frames import OTHER_INTERPRETER, can_be_read, current_frames
 from ..internals.frame_memory import reads
 from ..internals.thread import ThreadFacts
 from ..probe import Observation, Yield
@@ -68,11 +71,14 @@ class ThreadProbe:
 
     name = "threads"
 
-    def __init__(self) -> None:
+    def __init__(self, context: ProbeContext | None = None) -> None:
         self._classifier = Classifier()
         self._clock_is_fine: bool | None = None
         self._stacks_tell = reads()
-        self.forget(ProbeContext())
+        self._context = context or ProbeContext()
+        self._threads: dict[int, _Record] = {}
+        self._primitives = Primitives(self._context.ids, self._context.inherited)
+        self._pools = Pools(self._context.ids)
 
     def install(self) -> None:
         """Nothing is replaced: there is nothing to install."""
@@ -80,22 +86,22 @@ class ThreadProbe:
     def uninstall(self) -> None:
         """Nor to undo."""
 
-    def forget(self, context: ProbeContext) -> None:
-        """Starts all over, with new node ids: after a fork."""
-        self._context = context
-        self._threads: dict[int, _Record] = {}
-        self._primitives = Primitives(context.ids)
-        self._pools = Pools(context.ids)
-
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """All threads but ours, and what they wait for or have."""
+        hidden = _hidden()
+        if hidden:
+            observation.coverage.append(blind(hidden))
+            self._threads.clear()
+            return
         if self._clock_is_fine is None:
             self._clock_is_fine = thread_internals.cpu_clock_is_fine()
         if not self._stacks_tell:
             version = ".".join(map(str, sys.version_info[:2]))
-            observation.coverage.append(f"threads: holders and most waits are not read on this Python ({version})")
+            note = f"threads: holders and most waits are not read on this Python ({version})"
+            observation.coverage.append(blind(note))
         if not self._clock_is_fine or sys.getswitchinterval() > _SWITCH_MOST_S:
-            observation.coverage.append("threads: no fine CPU clock, or a long switch interval: waits are not read")
+            note = "threads: no fine CPU clock, or a long switch interval: waits are not read"
+            observation.coverage.append(blind(note))
         self._classifier.learn()
         self._primitives.forget_dead()
         self._look_at_all(now_ns, pause)
@@ -122,7 +128,7 @@ class ThreadProbe:
         clocks = {ident: thread_internals.cpu_ns(facts.native_id) for ident, facts in all_facts.items()}
         asleep = self._asleep(all_facts, clocks)
         # In this order: what a clock has not moved past its frames cannot have moved past either.
-        frames = thread_internals.current_frames()
+        frames = current_frames()
         for ident in frames.keys() - known.keys() - {own}:
             all_facts[ident] = thread_internals.facts(ident, None)
         self._forget_ended(all_facts)
@@ -146,7 +152,7 @@ class ThreadProbe:
         changed = [ident for ident, cpu_ns in clocks.items() if not self._stands(ident, cpu_ns)]
         if not changed or not self._clock_is_fine or interval_s > _SWITCH_MOST_S:
             return set()
-        time.sleep(max(_ASLEEP_S, 3 * interval_s))
+        native.sleep(max(_ASLEEP_S, 3 * interval_s))
         asleep: set[int] = set()
         for ident in changed:
             native_id, before_ns = all_facts[ident].native_id, clocks[ident]
@@ -366,6 +372,15 @@ class ThreadProbe:
             observation.nodes[node.id] = node
             observation.edges[node.id] = edges
 
+    def holds(self) -> list[ThreadHold]:
+        """The plain locks that threads were seen to have in a block, at the last look. From the fork hook."""
+        return [
+            ThreadHold(ident, record.facts.name, reference)
+            for ident, record in list(self._threads.items())
+            for reference, held in list(record.holds)
+            if held.by_block
+        ]
+
     def _thread_id(self, ident: int) -> str | None:
         record = self._threads.get(ident)
         return None if record is None else record.id
@@ -390,6 +405,14 @@ def _use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
 
 
 _BOOTSTRAP = frozenset({"Thread._bootstrap", "Thread._bootstrap_inner"})
+
+
+def _hidden() -> str:
+    """Why no thread can be read now; empty where they can."""
+    library = green_threads.patched_by()
+    if library:
+        return f"{library} has replaced threads and locks by its own: who waits there is not seen"
+    return "" if can_be_read() else OTHER_INTERPRETER
 
 
 def _enters_a_condition(code: CodeType) -> bool:

@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Threads, events, locks and sleep of the system, for our own threads, whatever the program has put in their place.
+
+gevent and eventlet replace those of `threading` and `time` by their own, which hand over to other greenlets of the same
+thread: a watcher made of them would run on the program's thread and see nothing while that is stuck. They may come
+before us or after, and eventlet also replaces the `RLock`s that exist by then. So everything here rests on `_thread`'s
+plain lock: what this module has found at its import, or a fresh copy of the built-in module where that was too late.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.machinery import BuiltinImporter
+from importlib.util import module_from_spec
+from typing import Any
+
+from .probes.internals.green_threads import patched_by
+
+
+def _pristine(name: str) -> Any:
+    """A built-in module as it is without patches."""
+    spec = BuiltinImporter.find_spec(name)
+    if spec is None or spec.loader is None:
+        raise ImportError(name)
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if patched_by():
+    _system = _pristine("_thread")
+    sleep: Callable[[float], None] = _pristine("time").sleep
+else:
+    import _thread as _system
+
+    sleep = time.sleep
+Lock: Callable[[], Any] = _system.allocate_lock
+"""A lock that is not reentrant, with `acquire`, `release` and `with`."""
+_start_new_thread: Callable[..., int] = _system.start_new_thread
+
+own_idents: set[int] = set()
+"""Of our threads that `threading` does not know."""
+
+
+class Event:
+    """As `threading.Event`. Any number of waiters; `clear` and `set` from any thread."""
+
+    def __init__(self) -> None:
+        self._flag = False
+        self._gate = Lock()
+        self._gate.acquire()
+
+    def is_set(self) -> bool:
+        return self._flag
+
+    def set(self) -> None:
+        self._flag = True
+        self._open()
+
+    def clear(self) -> None:
+        self._flag = False
+        self._gate.acquire(False)
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Whether it is set, at the end of the wait."""
+        end = None if timeout_s is None else time.monotonic() + timeout_s
+        while not self._flag:
+            left_s = -1 if end is None else max(0.0, end - time.monotonic())
+            if not self._gate.acquire(timeout=left_s):
+                break
+            if self._flag:
+                self._open()  # for the next who waits
+        return self._flag
+
+    def _open(self) -> None:
+        with suppress(RuntimeError):  # it is open
+            self._gate.release()
+
+
+class Thread:
+    """A daemon thread of ours. One of `threading` where that is the system's: the program sees whose it is."""
+
+    def __init__(self, target: Callable[..., None], name: str, *args: Any) -> None:
+        self._target, self._args = target, args
+        self._ended = Event()
+        self._thread = None if patched_by() else threading.Thread(target=self._run_known, name=name, daemon=True)
+
+    def start(self) -> None:
+        """RuntimeError where no thread can be started."""
+        if self._thread is not None:
+            self._thread.start()
+        else:
+            _start_new_thread(self._run, ())
+
+    def join(self, timeout_s: float) -> None:
+        if self._thread is not None:
+            self._thread.join(timeout_s)
+        else:
+            self._ended.wait(timeout_s)
+
+    def _run_known(self) -> None:
+        try:
+            self._target(*self._args)
+        finally:
+            if patched_by() and self._thread is not None:
+                # `threading` will look for this thread under an ident of the library that came after its start.
+                active: dict[int, threading.Thread] = getattr(threading, "_active", {})
+                active.pop(self._thread.ident or 0, None)
+                active[threading.get_ident()] = self._thread
+
+    def _run(self) -> None:
+        ident = _system.get_ident()
+        own_idents.add(ident)
+        try:
+            self._target(*self._args)
+        finally:
+            own_idents.discard(ident)
+            self._ended.set()

@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What watches one process, put together: probes, watcher, exports.
+
+Two kinds of parts. `Lasting`: what is in the program for good, once per process image: rewritten functions, the facts
+they write down, instruments that a provider keeps. `Parts`: everything that knows threads, tasks, connections; a forked
+child has others, so it makes all of them anew round the same `Lasting`.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Callable
+
+from . import semconv
+from .config import Config
+from .export import otel_names
+from .export.dashboard import add_exporters
+from .export.events import Events
+from .export.exporters import Exporters
+from .export.metrics import Metrics
+from .export.request import ATTENTION, LEAKS, Request
+from .export.snapshot_exporter import SnapshotExporter
+from .export.spans import Spans, current_span_context
+from .probes.asyncio.probe import AsyncioProbe
+from .probes.composite import CompositeProbe
+from .probes.context import ProbeContext
+from .probes.heap.objects import NodeObjects
+from .probes.inherited import Inherited, ThreadHold
+from .probes.patches.asyncio_runtime import AsyncioPatch
+from .probes.patches.lock_order import LockOrderRecorder
+from .probes.patches.loop_errors import LoopErrorPatch, LoopErrors
+from .probes.patches.recorder import Recorder
+from .probes.patches.step_timer import StepTimer
+from .probes.probe import Probe
+from .probes.source import own_code
+from .probes.source.ownership import Ownership
+from .probes.threads.probe import ThreadProbe
+from .watchdog.announcement import announcement
+from .watchdog.guard import Watchdog
+from .watcher.heap_question import HeapQuestion
+from .watcher.leak_check import LeakCheck
+from .watcher.order_rule import OrderRule, read_suppressions
+from .watcher.thread import Watcher
+
+_NEVER_NS = 1 << 62
+
+
+class Lasting:
+    """Made once, before the first `Parts`, whose probes install what is theirs. `uninstall` from any thread."""
+
+    def __init__(self, config: Config) -> None:
+        self.ownership = Ownership(own=config.own, library=config.library)
+        own_code.decide_by(self.ownership)
+        self.recorder = Recorder(config.span_wait_ms * 1_000_000 or _NEVER_NS)
+        self.asyncio = AsyncioPatch(self.recorder)
+        self.loop_errors = LoopErrorPatch()
+        self.step_timer = StepTimer()
+        self.lock_order = LockOrderRecorder() if config.lock_order else None
+        tracers, loggers = otel_names.tracer_provider(), otel_names.logger_provider()
+        meters = otel_names.meter_provider()
+        if config.dashboard is not None:
+            add_exporters(config.dashboard, tracers, loggers, meters, config.metrics)
+        if tracers is not None:
+            self.recorder.span_context = current_span_context
+        self.metrics = None if meters is None or not config.metrics else Metrics(meters)
+
+    def uninstall(self) -> None:
+        """Leaves every function of the standard library as it was."""
+        if self.lock_order is not None:
+            self.lock_order.uninstall()
+        for patch in (self.step_timer, self.loop_errors, self.asyncio):
+            patch.uninstall()
+
+    def after_fork_in_child(self) -> None:
+        """What the parent's tasks and loops have told is not ours to tell."""
+        self.recorder.long_waits.clear()
+        self.loop_errors.heard.clear()
+        if self.lock_order is not None:
+            self.lock_order.take()
+
+
+class Parts:
+    """Of one process. `inherited`: in a forked child, what of its memory is the parent's."""
+
+    def __init__(self, config: Config, lasting: Lasting, inherited: Inherited | None = None) -> None:
+        context = ProbeContext(inherited)
+        asyncio_probe = AsyncioProbe(lasting.recorder, context=context, patch=lasting.asyncio)
+        self._threads = ThreadProbe(context) if config.probe_threads else None
+        watched_from_outside = config.dashboard is not None and config.watchdog
+        self.watchdog = Watchdog(lambda: _announcement(config, lasting.ownership)) if watched_from_outside else None
+        probes: list[Probe] = [asyncio_probe, LoopErrors(context, lasting.loop_errors)] if config.probe_asyncio else []
+        probes += [lasting.step_timer] if config.diagnostics else []
+        probes += [one for one in (self._threads, self.watchdog) if one is not None]
+        self.probes = CompositeProbe(probes, context)
+        self.leaks = LeakCheck(asyncio_probe.node_id, config.leaks_every_s)
+        self.outlet = _exporters(config, lasting, lambda: self.watcher.request_key_frame(), self._asked)
+        self.watcher = Watcher(
+            self.probes,
+            lasting.recorder,
+            self.outlet,
+            interval_ns=config.interval_ms * 1_000_000,
+            key_frame_ns=config.key_frame_s * 1_000_000_000,
+            starved_ns=config.starved_ms * 1_000_000,
+            tasks=asyncio_probe,
+            sample_ns=1_000_000_000 // config.sample_hz if config.sample_hz else 0,
+            cpu_percent=config.cpu_budget_percent,
+            bytes_per_s=config.bytes_budget,
+            exact_steps=config.diagnostics,
+        )
+        recorded = (lambda: ()) if lasting.lock_order is None else lasting.lock_order.take
+        self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe, self._threads))
+        self.watcher.rules += [self.leaks, OrderRule(read_suppressions(config.suppress), recorded)]
+
+    def thread_holds(self) -> list[ThreadHold]:
+        """The plain locks that threads were seen to have at the last look. From the fork hook."""
+        return [] if self._threads is None else self._threads.holds()
+
+    def _asked(self, header: str) -> None:
+        """The collector has a request; it can only ask for a look."""
+        request = Request.parse(header)
+        if request is not None and request.kind == ATTENTION:
+            self.watcher.attention()
+        if request is not None and request.kind == LEAKS:
+            self.leaks.request(lambda report, findings: self.outlet.answer(request, report, findings))
+
+
+def _exporters(
+    config: Config, lasting: Lasting, request_key_frame: Callable[[], None], asked: Callable[[str], None]
+) -> Exporters:
+    tracers, loggers = otel_names.tracer_provider(), otel_names.logger_provider()
+    spans = None if tracers is None else Spans(tracers, config.span_task_ms * 1_000_000)
+    if lasting.metrics is not None:
+        lasting.metrics.begin(dict if spans is None else lambda: spans.dropped)
+    link = None
+    if config.dashboard is not None:
+        link = SnapshotExporter(config.dashboard, _resource(), request_key_frame, config.protocol_trace, asked)
+    events = None if loggers is None else Events(loggers, config.nodes, config.snapshots)
+    return Exporters(link=link, events=events, spans=spans, metrics=lasting.metrics)
+
+
+def _announcement(config: Config, ownership: Ownership) -> bytes:
+    """What the sidecar is told."""
+    assert config.dashboard is not None
+    return announcement(config.dashboard, dict(_resource().attributes), ownership)
+
+
+def _resource() -> otel_names.Resource:
+    """The program's resource, and which process of it this is: most set-ups detect no process attributes, and in a
+    forked child those that were detected are the parent's."""
+    providers = (otel_names.logger_provider(), otel_names.tracer_provider())
+    resource = next((p.resource for p in providers if p is not None), otel_names.Resource.get_empty())
+    unless_detected = otel_names.Resource(
+        {
+            semconv.PROCESS_RUNTIME_NAME: sys.implementation.name,
+            semconv.PROCESS_RUNTIME_VERSION: ".".join(map(str, sys.version_info[:3])),
+            semconv.HOST_NAME: socket.gethostname(),
+        }
+    )
+    return unless_detected.merge(resource).merge(otel_names.Resource({semconv.PROCESS_PID: os.getpid()}))
