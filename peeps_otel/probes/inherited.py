@@ -13,7 +13,7 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from weakref import ref
 
 from .. import semconv
@@ -71,7 +71,7 @@ class Inherited:
     def of_lock(self, lock: Any, thread_id: Callable[[int], str | None]) -> dict[str, AttributeValue]:
         """What to say of a lock that nobody here is seen to have: whose it was at the fork. `thread_id`: the node of a
         thread of this process, whose ident may have been another's in the parent."""
-        kind = type(lock)
+        kind = cast("type[object]", type(lock))
         if issubclass(kind, RLOCK):
             owner = stdlib.rlock_owner(lock)
             if owner is None or owner not in self.threads or thread_id(owner) is not None:

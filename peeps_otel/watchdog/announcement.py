@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from opentelemetry.util.re import parse_env_headers
-from requests.utils import DEFAULT_CA_BUNDLE_PATH
 
 from .. import semconv
 from ..probes.source.ownership import Ownership
@@ -53,6 +52,8 @@ def _encode(endpoint: str, resource: dict[str, Any], ownership: Ownership, envir
 
     certificate = setting("CERTIFICATE")
     if certificate is None and endpoint.startswith("https:"):
+        from requests.utils import DEFAULT_CA_BUNDLE_PATH  # not at start: see `export.http_client`
+
         certificate = DEFAULT_CA_BUNDLE_PATH  # what the link to the collector trusts
     return json.dumps(
         {

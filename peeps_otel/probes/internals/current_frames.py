@@ -28,7 +28,7 @@ from typing import cast
 Frames = dict[int, FrameType]
 
 OTHER_INTERPRETER = "a second interpreter runs in this process: threads are not read"
-_ask = cast("Callable[[], Frames]", sys._current_frames)  # pyright: ignore[reportPrivateUsage]
+_ask: Callable[[], Frames] = sys._current_frames  # pyright: ignore[reportPrivateUsage]
 
 
 def current_frames() -> Frames:
@@ -41,7 +41,7 @@ def current_frames() -> Frames:
         return {}
     found = next(_attempt())
     if type(found) is dict:
-        return found
+        return cast("Frames", found)
     _given_up = sys.version_info >= (3, 13)
     return {}
 
