@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One program run to its end in this process, with the engine looking at random moments.
+
+The process belongs to the program: it ends with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import linecache
+import os
+import threading
+import time
+from collections import Counter
+from random import Random
+from typing import Any
+
+from peeps_otel.diagnosis import Diagnoser, Thresholds
+from peeps_otel.model import Finding, Snapshot
+from peeps_otel.probes import asyncio_internals, heap_leaks
+from peeps_otel.probes.asyncio_probe import AsyncioProbe
+from peeps_otel.probes.ensemble import Ensemble
+from peeps_otel.probes.loop_complaints import LoopComplaints
+from peeps_otel.probes.recorder import Recorder
+from peeps_otel.probes.threads.probe import ThreadProbe
+from peeps_otel.watcher.leak_check import LeakCheck
+from peeps_otel.watcher.sink import Look, Spent
+from peeps_otel.watcher.thread import Watcher
+
+from . import stage as stages
+from .oracle import Oracle
+from .program import Program
+from .stage import stage
+
+_MS = 1_000_000
+_SLACK_MS = 120  # beyond the longest sleep or time limit of a program, before nobody is expected to move any more
+_RUN_MOST_MS = 8_000
+SCALED = Thresholds(
+    settle_ns=5 * _MS,
+    starved_ns=100 * _MS,
+    lost_wakeup_ns=150 * _MS,
+    held_ns=100 * _MS,
+    loop_blocked_ns=60 * _MS,
+    step_ns=60 * _MS,
+    cancel_slow_ns=200 * _MS,
+    cancel_ignored_ns=300 * _MS,
+    not_drained_ns=250 * _MS,
+    saturated_ns=150 * _MS,
+    long_ns=200 * _MS,
+)
+"""Programs live for half a second instead of minutes."""
+
+
+class Engine:
+    """The engine as an agent has it, without its thread and its exports. `install` once per process."""
+
+    def __init__(self) -> None:
+        self._recorder = Recorder(1 << 62)
+        self._asyncio = AsyncioProbe(self._recorder)
+        self._probes = Ensemble([self._asyncio, LoopComplaints(), ThreadProbe()])
+        self._leaks = LeakCheck(self._asyncio.node_id)
+        self._last: Look | None = None
+        self._watcher = Watcher(
+            self._probes, self._recorder, self, interval_ns=_MS, key_frame_ns=1 << 62, starved_ns=SCALED.starved_ns
+        )
+        self._watcher.rules.append(self._leaks)
+
+    def install(self) -> None:
+        self._probes.install()
+
+    def begin(self) -> None:
+        """In a forked child."""
+        self._watcher.after_fork_in_child()
+        self._watcher._reset()  # pyright: ignore[reportPrivateUsage]
+        self._watcher._diagnoser = Diagnoser(SCALED)  # pyright: ignore[reportPrivateUsage]
+
+    def look(self, with_heap: bool) -> Look:
+        if with_heap:
+            self._leaks.take(heap_leaks.check(5))
+        self._watcher.look()
+        assert self._last is not None
+        return self._last
+
+    def tasks(self) -> dict[str, asyncio.Task[Any]]:
+        found = ((self._asyncio.node_id(task), task) for task in asyncio_internals.live_tasks())
+        return {node_id: task for node_id, task in found if node_id is not None}
+
+    # --- a sink -------------------------------------------------------------------------------------------------------
+
+    def take(self, look: Look) -> None:
+        self._last = look
+
+    def spent(self) -> Spent:
+        return Spent(0, 0)
+
+    def goodbye(self, snapshot: Snapshot) -> None:
+        return
+
+    def after_fork_in_child(self) -> None:
+        return
+
+
+class Performance:
+    """A program, those who look at it, and what came of it, which is written to a file as one line of JSON."""
+
+    def __init__(self, program: Program, engine: Engine, out: int, heap_share: float) -> None:
+        self._program, self._engine, self._out = program, engine, out
+        self._heap_share = heap_share
+        self._generation = 0
+
+    def run(self) -> None:
+        """Never returns: the looker ends the process."""
+        stages.after_fork.append(self._again)
+        self._begin()
+        name = f"program_{self._program.seed}.py"
+        text = self._program.text
+        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        error = ""
+        try:
+            exec(compile(text, name, "exec"), {"__name__": "__main__", "__file__": name})
+        except BaseException as problem:
+            error = f"{type(problem).__name__}: {problem}"
+        self._error = error
+        stage.finished = True
+        while True:
+            time.sleep(60)
+
+    def _begin(self) -> None:
+        self._engine.begin()
+        self._rng = Random(f"{self._program.seed}/looks/{self._generation}")
+        self._oracle = Oracle()
+        self._began = time.monotonic_ns()
+        self._error = ""
+        self._said: Counter[str] = Counter()
+        stage.moved_ns = self._began
+        threading.Thread(target=self._look_on, name="peeps-refutation", daemon=True).start()
+
+    def _again(self) -> None:
+        self._generation += 1
+        self._begin()
+
+    def _ms(self) -> int:
+        return (time.monotonic_ns() - self._began) // _MS
+
+    def _look_on(self) -> None:
+        try:
+            result = self._watch()
+        except BaseException as problem:
+            import traceback
+
+            traceback.print_exc()
+            result = {"failed": f"{type(problem).__name__}: {problem}"}
+        result |= {"seed": self._program.seed, "kinds": self._program.kinds, "generation": self._generation}
+        result["cpu_ms"] = time.process_time_ns() // _MS
+        os.write(self._out, (json.dumps(result) + "\n").encode())
+        for pid in stages.children:
+            _await_end(pid)
+        os._exit(0)
+
+    def _watch(self) -> dict[str, Any]:
+        rng, quiet_ms = self._rng, self._program.longest_ms + _SLACK_MS
+        looks = 0
+        while self._ms() < _RUN_MOST_MS and not stage.finished:
+            if time.monotonic_ns() - stage.moved_ns > quiet_ms * _MS:
+                break
+            time.sleep(rng.choice([0.0, 0.002, 0.005, 0.01, 0.04]) * rng.random())
+            self._look(rng.random() < self._heap_share)
+            looks += 1
+        stuck = not stage.finished and self._ms() < _RUN_MOST_MS
+        said = [self._look(False) for _ in range(3)][-1]
+        asked = self._look(True) if stuck and not said and rng.random() < 4 * self._heap_share else None
+        self._oracle.check(self._ms())
+        return {
+            "refuted": [one.as_dict() for one in self._oracle.refuted],
+            "stuck": stuck,
+            "endless": not stage.finished and not stuck,
+            "said": dict(self._said),
+            "last": sorted({f.level.value for f in said}),
+            "with_heap": None if asked is None else sorted({f.level.value for f in asked}),
+            "looks": looks,
+            "ms": self._ms(),
+            "error": self._error,
+        }
+
+    def _look(self, with_heap: bool) -> list[Finding]:
+        look = self._engine.look(with_heap)
+        self._oracle.check(self._ms())
+        findings = list(look.findings)
+        if findings:
+            self._oracle.said(findings, look.observation.nodes, self._engine.tasks(), self._ms())
+        for finding in look.opened:
+            self._said[f"{finding.level.value} {finding.kind.value}"] += 1
+        return findings
+
+
+def _await_end(pid: int) -> None:
+    """Until a child of ours has ended; its parent thread may or may not reap it."""
+    for _ in range(300):
+        try:
+            with open(f"/proc/{pid}/stat", encoding="ascii") as file:
+                if file.read().rpartition(")")[2].split()[0] == "Z":
+                    return
+        except OSError:
+            return
+        time.sleep(0.02)
