@@ -22,9 +22,11 @@ def main() -> int:
     parser.add_argument("--only", default="", help="one kind of scene, such as ring")
     parser.add_argument("--show", action="store_true", help="print the program of the seed and what comes of it")
     parser.add_argument("--shrink", action="store_true", help="leave out of a refuted program what is not needed")
+    parser.add_argument("--json", action="store_true", help="the sums as one line of JSON at the end")
+    parser.add_argument("--credulous", action="store_true", help="take every wait for a deadlock: must be refuted")
     given = parser.parse_args()
     seed = random.SystemRandom().randrange(1 << 31) if given.seed is None else given.seed
-    house = House(given.at_once, given.heap, given.only, loud=given.show)
+    house = House(given.at_once, given.heap, given.only, given.show, given.credulous)
     if given.show:
         print(program(seed, given.only).text)
         for _, results in house.results([seed]):
@@ -47,6 +49,8 @@ def main() -> int:
         if tally.programs and tally.programs % 1000 == 0:
             print(_told(tally, time.monotonic() - began), flush=True)
     print(_told(tally, time.monotonic() - began))
+    if given.json:
+        print(_as_json(tally))
     return 1 if tally.at("PROVEN") or len(tally.at("LIKELY")) * 1000 > max(tally.programs, 1000) else 0
 
 
@@ -55,12 +59,28 @@ def _told(tally: Tally, seconds: float) -> str:
         f"{tally.programs} programs, {tally.looks} looks, {seconds:.0f} s, {tally.cpu_ms / 1000:.0f} s of CPU",
         f"refuted: {len(tally.at('PROVEN'))} programs PROVEN, {len(tally.at('LIKELY'))} LIKELY; "
         f"broken from outside: {dict(tally.broken)}; behind: {dict(tally.behind)}",
-        f"stuck: {tally.stuck}, of which nothing was said of {len(tally.unsaid)} {dict(tally.unsaid_kinds.most_common(8))}; "
+        f"stuck: {tally.stuck}, of which nothing was said of {len(tally.unsaid)}: "
+        f"{dict(tally.unsaid_kinds.most_common(8))}; "
         f"of {tally.asked} such the heap was asked too: nothing of {tally.unsaid_by_heap}; such as {tally.unsaid[:8]}",
         f"said: {dict(tally.said.most_common())}",
         f"hung: {tally.hung[:8]}, failed: {tally.failed[:8]}",
     ]
     return "\n".join(lines)
+
+
+def _as_json(tally: Tally) -> str:
+    return json.dumps(
+        {
+            "programs": tally.programs,
+            "refuted_proven": tally.at("PROVEN"),
+            "refuted_likely": tally.at("LIKELY"),
+            "stuck": tally.stuck,
+            "unsaid": tally.unsaid,
+            "said": dict(tally.said),
+            "hung": tally.hung,
+            "failed": tally.failed,
+        }
+    )
 
 
 def _shrunk(house: House, seed: int, only: str) -> frozenset[str]:

@@ -17,15 +17,16 @@ from random import Random
 from typing import Any
 
 from peeps_otel.diagnosis import Diagnoser, Thresholds
-from peeps_otel.model import Finding, Snapshot
-from peeps_otel.probes import asyncio_internals, heap_leaks
-from peeps_otel.probes.asyncio_probe import AsyncioProbe
-from peeps_otel.probes.ensemble import Ensemble
-from peeps_otel.probes.loop_complaints import LoopComplaints
-from peeps_otel.probes.recorder import Recorder
+from peeps_otel.model import Finding, FindingKind, Level, Snapshot
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.heap import leaks as heap_leaks
+from peeps_otel.probes.internals import asyncio_core
+from peeps_otel.probes.patches.loop_errors import LoopErrors
+from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.threads.probe import ThreadProbe
+from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
 from peeps_otel.watcher.leak_check import LeakCheck
-from peeps_otel.watcher.sink import Look, Spent
 from peeps_otel.watcher.thread import Watcher
 
 from . import stage as stages
@@ -55,14 +56,23 @@ SCALED = Thresholds(
 class Engine:
     """The engine as an agent has it, without its thread and its exports. `install` once per process."""
 
-    def __init__(self) -> None:
+    def __init__(self, credulous: bool = False) -> None:
+        """`credulous`: takes every wait for a proven deadlock, to see that the oracle sees."""
+        self._credulous = credulous
         self._recorder = Recorder(1 << 62)
         self._asyncio = AsyncioProbe(self._recorder)
-        self._probes = Ensemble([self._asyncio, LoopComplaints(), ThreadProbe()])
+        self._probes = CompositeProbe([self._asyncio, LoopErrors(), ThreadProbe()])
         self._leaks = LeakCheck(self._asyncio.node_id)
-        self._last: Look | None = None
+        self._last: CycleResult | None = None
         self._watcher = Watcher(
-            self._probes, self._recorder, self, interval_ns=_MS, key_frame_ns=1 << 62, starved_ns=SCALED.starved_ns
+            self._probes,
+            self._recorder,
+            self,
+            interval_ns=_MS,
+            key_frame_ns=1 << 62,
+            starved_ns=SCALED.starved_ns,
+            tasks=self._asyncio,
+            sample_ns=_MS,
         )
         self._watcher.rules.append(self._leaks)
 
@@ -75,24 +85,36 @@ class Engine:
         self._watcher._reset()  # pyright: ignore[reportPrivateUsage]
         self._watcher._diagnoser = Diagnoser(SCALED)  # pyright: ignore[reportPrivateUsage]
 
-    def look(self, with_heap: bool) -> Look:
+    def look(self, with_heap: bool) -> CycleResult:
         if with_heap:
             self._leaks.take(heap_leaks.check(5))
+        for _ in range(2):
+            self._watcher._sample()  # pyright: ignore[reportPrivateUsage]
         self._watcher.look()
         assert self._last is not None
         return self._last
 
+    def findings(self, look: CycleResult) -> list[Finding]:
+        found = list(look.findings)
+        if self._credulous:
+            waiting = [node for node in look.observation.nodes.values() if node.wait is not None]
+            found += [
+                Finding(f"credulous:{node.id}", FindingKind.DEADLOCK, Level.PROVEN, node.name, 0, [node.id])
+                for node in waiting
+            ]
+        return found
+
     def tasks(self) -> dict[str, asyncio.Task[Any]]:
-        found = ((self._asyncio.node_id(task), task) for task in asyncio_internals.live_tasks())
+        found = ((self._asyncio.node_id(task), task) for task in asyncio_core.live_tasks())
         return {node_id: task for node_id, task in found if node_id is not None}
 
     # --- a sink -------------------------------------------------------------------------------------------------------
 
-    def take(self, look: Look) -> None:
+    def take(self, look: CycleResult) -> None:
         self._last = look
 
-    def spent(self) -> Spent:
-        return Spent(0, 0)
+    def spent(self) -> ExporterUsage:
+        return ExporterUsage(0, 0)
 
     def goodbye(self, snapshot: Snapshot) -> None:
         return
@@ -115,7 +137,8 @@ class Performance:
         self._begin()
         name = f"program_{self._program.seed}.py"
         text = self._program.text
-        linecache.cache[name] = (len(text), None, text.splitlines(keepends=True), name)
+        lines = text.splitlines(keepends=True)
+        linecache.cache[name] = (len(text), None, lines, name)  # pyright: ignore[reportArgumentType]
         error = ""
         try:
             exec(compile(text, name, "exec"), {"__name__": "__main__", "__file__": name})
@@ -176,8 +199,10 @@ class Performance:
             "stuck": stuck,
             "endless": not stage.finished and not stuck,
             "said": dict(self._said),
-            "last": sorted({f.level.value for f in said}),
-            "with_heap": None if asked is None else sorted({f.level.value for f in asked}),
+            "last": sorted({f"{f.level.value} {f.kind.value}" for f in said if f.level.stuck}),
+            "with_heap": None
+            if asked is None
+            else sorted({f"{f.level.value} {f.kind.value}" for f in asked if f.level.stuck}),
             "looks": looks,
             "ms": self._ms(),
             "error": self._error,
@@ -186,7 +211,7 @@ class Performance:
     def _look(self, with_heap: bool) -> list[Finding]:
         look = self._engine.look(with_heap)
         self._oracle.check(self._ms())
-        findings = list(look.findings)
+        findings = self._engine.findings(look)
         if findings:
             self._oracle.said(findings, look.observation.nodes, self._engine.tasks(), self._ms())
         for finding in look.opened:

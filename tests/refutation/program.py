@@ -12,7 +12,8 @@ THREAD = -1
 """The host of an actor that is a thread; otherwise the number of the loop that its task runs on."""
 
 _PRELUDE = """\
-import asyncio, concurrent.futures, contextlib, contextvars, functools, os, queue, signal, threading, time, types, weakref
+import asyncio, concurrent.futures, contextlib, contextvars, functools, os, queue, signal
+import threading, time, types, weakref
 from tests.refutation.stage import Guard, failure, forked, moved, outside, stopping
 
 loops, tasks, threads, keep = {}, {}, {}, []
