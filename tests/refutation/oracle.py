@@ -52,6 +52,10 @@ class Oracle:
     def __init__(self) -> None:
         self._claims: dict[tuple[str, str, str], _Claim] = {}
         self.refuted: list[Refutation] = []
+        self._breaks = (0, 0)  # at the beginning of this look and of the one before: a break takes its time to work
+
+    def look_begins(self) -> None:
+        self._breaks = (self._breaks[1], stage.breaks)
 
     def said(
         self, findings: list[Finding], nodes: dict[str, Node], tasks: dict[str, asyncio.Task[Any]], ms: int
@@ -72,12 +76,12 @@ class Oracle:
             return
         if node.kind is NodeKind.THREAD:
             moves = stage.by_thread.get(_ident(node), 0)
-            self._claims[key] = _Claim(finding, node, behind, ms, stage.breaks, moves)
+            self._claims[key] = _Claim(finding, node, behind, ms, self._breaks[0], moves)
         elif task is not None:
             future = getattr(task, "_fut_waiter", None)
             moves = stage.by_task.get(task, 0)
             waits_for = None if future is None else ref(future)
-            self._claims[key] = _Claim(finding, node, behind, ms, stage.breaks, moves, ref(task), waits_for)
+            self._claims[key] = _Claim(finding, node, behind, ms, self._breaks[0], moves, ref(task), waits_for)
 
     def check(self, ms: int) -> None:
         """Looks whether any of them has gone on."""

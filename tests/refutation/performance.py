@@ -209,6 +209,7 @@ class Performance:
         }
 
     def _look(self, with_heap: bool) -> list[Finding]:
+        self._oracle.look_begins()
         look = self._engine.look(with_heap)
         self._oracle.check(self._ms())
         findings = self._engine.findings(look)
