@@ -13,6 +13,7 @@ import os
 import threading
 import time
 from collections import Counter
+from contextlib import suppress
 from random import Random
 from typing import Any
 
@@ -144,10 +145,11 @@ class Performance:
             exec(compile(text, name, "exec"), {"__name__": "__main__", "__file__": name})
         except BaseException as problem:
             error = f"{type(problem).__name__}: {problem}"
-        self._error = error
         stage.finished = True
+        self._error = error
         while True:
-            time.sleep(60)
+            with suppress(BaseException):  # of the program's signal handlers
+                time.sleep(60)
 
     def _begin(self) -> None:
         self._engine.begin()
