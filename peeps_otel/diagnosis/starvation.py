@@ -104,6 +104,10 @@ def _title(graph: WaitGraph, waiter: str, resource: str, holders: list[str], lin
         )
     if not holders:
         return f"{title}, but nobody who is alive is known to hold it"
+    if graph.is_taken_twice(resource) and waiter in holders:
+        held = graph.held_by(resource, waiter)
+        where = wording.at("at", "" if held is None else held.source or "")
+        return f"{title}, which it took itself{where}; only somebody else can release it"
     title += f", held by {wording.several([wording.label(graph.nodes[h]) for h in holders])}"
     if len(holders) == 1 and len(links) > 1:
         title += f", which {wording.waits_for(graph, links[1].waiter, links[1].resource)}"
@@ -116,6 +120,10 @@ def _advice(graph: WaitGraph, resource: str, holders: list[str]) -> str:
         return f"Somebody must take from {name}, or the producer must give up: put with a timeout, or drop."
     if not holders:
         return f"Whoever took {name} may have ended without giving it back: take it with a `with` block."
+    if graph.is_taken_twice(resource):
+        return (
+            f"If {name} is a signal or is handed over, find who should release it; if it guards something, take it once."
+        )
     where = place(graph.nodes[holders[0]])
     line = wording.short(where) if own_line.is_line(where) else f"its wait {wording.short(where)}"
     return f"{name} comes free when its holder gets past {line}; do not hold it across a wait that may not end."

@@ -75,6 +75,7 @@ class WaitGraph:
         users: dict[str, list[str]] = {}
         answers: dict[str, list[str]] = {}
         cancels: dict[str, list[str]] = {}
+        bare: dict[str, list[str]] = {}
         self.targets: Mapping[str, list[str]] = targets
         self.waiters: Mapping[str, Collection[str]] = waiters
         self.holders: Mapping[str, list[str]] = holders
@@ -87,6 +88,7 @@ class WaitGraph:
         self.reached: Mapping[str, list[str]] = reached
         """Who has such a thing beside those."""
         self._cancels = cancels
+        self._bare: Mapping[str, list[str]] = bare
         self._edges = graph.edges
         needs, held_by = EdgeKind.NEEDS, EdgeKind.HELD_BY
         for number, edge in enumerate(graph.edges):  # a quarter of a million of them at times
@@ -106,6 +108,8 @@ class WaitGraph:
                     cancels.setdefault(src, []).append(dst)
             elif kind is held_by:
                 holders.setdefault(src, []).append(dst)
+                if edge.bare:
+                    bare.setdefault(src, []).append(dst)
             elif kind is EdgeKind.TOUCHES:
                 users.setdefault(dst, []).append(src)
             elif kind is EdgeKind.COULD_END:
@@ -232,6 +236,8 @@ class WaitGraph:
                 return OfResource(Requirement(1, holders)) if holders or resource.kind is NodeKind.FUTURE else None
             if level is Level.SUSPECT and not holders and _is_taken(resource):
                 return OfResource(Requirement(1, ()), when_old=True)
+            if level is Level.LIKELY and self.is_taken_twice(resource.id):
+                return None
             if level is Level.PROVEN or (resource.providers is Providers.OPEN and resource.kind in _ANYBODY):
                 return None
             return OfResource(Requirement(1, holders)) if holders else None
@@ -298,6 +304,12 @@ class WaitGraph:
         """Whether the heap has proven of all who wait for it that nothing which can run reaches what they wait for."""
         waiting = [self.nodes[one] for one in self.waiters.get(resource, ()) if one in self.nodes]
         return bool(waiting) and all(one.attributes.get(semconv.WAIT_LOST) is True for one in waiting)
+
+    def is_taken_twice(self, resource: str) -> bool:
+        """Whether one who took it by a bare `acquire()` waits for it himself: then it is a signal, or handed over, or a
+        mistake, but no lock that comes free when its holder goes on."""
+        bare = self._bare.get(resource)
+        return bare is not None and not set(bare).isdisjoint(self.waiters.get(resource, ()))
 
     # --- all nodes ----------------------------------------------------------------------------------------------------
 

@@ -228,6 +228,8 @@ def _edge(edge: Edge) -> dict[str, Any]:
         found["confidence"] = edge.confidence.value
     if edge.cancels:
         found["cancels"] = True
+    if edge.bare:
+        found["bare"] = True
     return found
 
 

@@ -131,7 +131,8 @@ class Node:
 
 @dataclass(slots=True, frozen=True)
 class Edge:
-    """A relation. `cancels`: cancelling `src` also cancels `dst` (a task and the children it awaits)."""
+    """A relation. `cancels`: cancelling `src` also cancels `dst` (a task and the children it awaits). `bare`: of
+    HELD_BY, taken by an `acquire()` that no block gives back, so it may be a signal or be handed over."""
 
     kind: EdgeKind
     src: str
@@ -140,6 +141,7 @@ class Edge:
     source: str | None = None
     confidence: Confidence = Confidence.EXACT
     cancels: bool = False
+    bare: bool = False
 
 
 @dataclass(slots=True)

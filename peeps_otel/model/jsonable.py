@@ -71,6 +71,7 @@ def edge_to_json(edge: Edge) -> Json:
         "source": edge.source,
         "confidence": edge.confidence.value,
         "cancels": edge.cancels,
+        "bare": edge.bare,
     }
 
 
@@ -83,6 +84,7 @@ def edge_from_json(data: Json) -> Edge:
         source=data.get("source"),
         confidence=Confidence(data["confidence"]),
         cancels=bool(data.get("cancels", False)),
+        bare=bool(data.get("bare", False)),
     )
 
 

@@ -29,6 +29,7 @@ _INFERRED = 1
 _WAIT_EXACT = 2
 _CANCELS = 2
 _OWN = 1  # frames.owner: the program; beyond, a library
+_BARE = 4
 
 
 class WireError(ValueError):
@@ -172,7 +173,9 @@ class Encoder:
             table.since.append(edge.since_ns or 0)
             table.source.append(text(edge.source))
             table.flags.append(
-                (_INFERRED if edge.confidence is Confidence.INFERRED else 0) | (_CANCELS if edge.cancels else 0)
+                (_INFERRED if edge.confidence is Confidence.INFERRED else 0)
+                | (_CANCELS if edge.cancels else 0)
+                | (_BARE if edge.bare else 0)
             )
 
 
@@ -335,6 +338,7 @@ def _decode_edges(message: Message, strings: list[str], nodes: list[Node], ids: 
                 source=strings[sources[number]] or None,
                 confidence=Confidence.INFERRED if flags[number] & _INFERRED else Confidence.EXACT,
                 cancels=bool(flags[number] & _CANCELS),
+                bare=bool(flags[number] & _BARE),
             )
         )
     return edges

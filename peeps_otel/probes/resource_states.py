@@ -19,7 +19,8 @@ NOT_BEFORE = 1 << 63
 
 class Held(NamedTuple):
     """A lock or permit in the hands of a task. `by_block`: inside `async with`, which will give it back. `exact`:
-    `since_ns` was recorded; otherwise it is when the hold was first seen, which may have begun before, not after."""
+    `since_ns` was recorded; otherwise it is when the hold was first seen, which may have begun before, not after.
+    `bare`: by an `acquire()` of its own, which may be meant as a signal or for somebody else to release."""
 
     task_id: str
     since_ns: int
@@ -27,6 +28,7 @@ class Held(NamedTuple):
     by_block: bool
     confidence: Confidence
     exact: bool = False
+    bare: bool = False
 
 
 class Channel(NamedTuple):

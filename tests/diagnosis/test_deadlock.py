@@ -226,6 +226,42 @@ def test_a_shielded_child_is_not_bounded_by_its_parent() -> None:
     assert brief(diagnose(world)) == [("deadlock", "PROVEN", "a waits for Lock db, held by itself")]
 
 
+@pytest.mark.parametrize("kind", [NodeKind.LOCK, NodeKind.SEMAPHORE])
+def test_one_who_takes_twice_what_no_block_gives_back_may_be_waiting_for_a_signal(kind: NodeKind) -> None:
+    world = World()
+    db = world.resource(kind, "db", "task:a", providers=Providers.ESTIMATED, bare=True)
+    world.task("a", db)
+    world.task("b", db)
+    diagnoser = Diagnoser()
+    assert diagnose(world, diagnoser=diagnoser) == []
+    (finding,) = diagnoser.look(world.graph(), START + 3 * SECOND)
+    label = "Lock" if kind is NodeKind.LOCK else "Semaphore"
+    assert (finding.level, finding.title, finding.advice) == (
+        Level.SUSPECT,
+        f"a waits for {label} db, which it took itself at app/hold.py:2; only somebody else can release it",
+        f"If {label} db is a signal or is handed over, find who should release it; if it guards something, "
+        "take it once.",
+    )
+
+
+def test_a_ring_through_such_a_lock_is_none() -> None:
+    world = World()
+    signal = world.lock("signal", "task:a", providers=Providers.ESTIMATED, bare=True)
+    db = world.lock("db", "task:b")
+    world.task("a", signal, db, needs=1, operation="wait")
+    world.task("b", signal)
+    assert diagnose(world) == []
+
+
+def test_a_ring_of_locks_taken_without_a_block_is_likely() -> None:
+    world = World()
+    db = world.lock("db", "task:b", providers=Providers.ESTIMATED, bare=True)
+    cache = world.lock("cache", "task:a", providers=Providers.ESTIMATED, bare=True)
+    world.task("a", db)
+    world.task("b", cache)
+    assert [finding.level for finding in diagnose(world)] == [Level.LIKELY]
+
+
 def test_a_member_of_a_k_of_n_wait_that_is_not_enough() -> None:
     world = World()
     world.lock("db", "task:main")

@@ -97,6 +97,7 @@ class World:
         *holders: str,
         providers: Providers = Providers.CLOSED,
         unnamed: bool = False,
+        bare: bool = False,
         **attributes: AttributeValue,
     ) -> str:
         node_id = f"{kind}:{name}"
@@ -109,11 +110,12 @@ class World:
         for holder in holders:
             self._lines += 1
             taken = f"/srv/shop/app/hold.py:{self._lines}"
-            self.edges.append(Edge(EdgeKind.HELD_BY, node_id, holder, START - SECOND, taken))
+            self.edges.append(Edge(EdgeKind.HELD_BY, node_id, holder, START - SECOND, taken, bare=bare))
         return node_id
 
-    def lock(self, name: str, *holders: str, providers: Providers = Providers.CLOSED) -> str:
-        return self.resource(NodeKind.LOCK, name, *holders, providers=providers)
+    def lock(self, name: str, *holders: str, providers: Providers = Providers.CLOSED, bare: bool = False) -> str:
+        """`bare`: taken by `acquire()` and by no block."""
+        return self.resource(NodeKind.LOCK, name, *holders, providers=providers, bare=bare)
 
     def queue(self, name: str, length: int, capacity: int) -> str:
         return self.resource(

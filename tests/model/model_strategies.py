@@ -71,6 +71,7 @@ def edges(draw: st.DrawFn, sources: list[str], targets: list[str]) -> Edge:
         source=draw(st.none() | words),
         confidence=draw(st.sampled_from(list(Confidence))),
         cancels=draw(st.booleans()),
+        bare=draw(st.booleans()),
     )
 
 

@@ -86,6 +86,7 @@ def test_an_edge_and_a_finding_read_like_this() -> None:
         "source": None,
         "confidence": "exact",
         "cancels": False,
+        "bare": False,
     }
     link = EvidenceStep("task:1", "lock:1", None, 5, "a waits")
     assert finding_to_json(Finding("i", FindingKind.DEADLOCK, Level.PROVEN, "t", 5, ["task:1"], evidence=[link])) == {

@@ -184,6 +184,76 @@ def test_a_bare_acquire_is_inferred() -> None:
         assert edge.confidence is Confidence.INFERRED and edge.source == here("bare")
 
 
+def _tried(lock: Any, taken: threading.Event, done: threading.Event) -> None:
+    if lock.acquire(timeout=5):  # <tried>
+        taken.set()
+        done.wait()
+        lock.release()
+
+
+def _tried_again(lock: Any, taken: threading.Event, done: threading.Event) -> None:
+    while not lock.acquire(False):  # <tried_again>
+        time.sleep(0.01)
+    taken.set()
+    done.wait()
+    lock.release()
+
+
+@pytest.mark.parametrize("hold", [_tried, _tried_again], ids=["tried", "tried_again"])
+def test_who_is_past_an_acquire_that_had_to_succeed_has_it(hold: Callable[..., None]) -> None:
+    for make in (threading.Lock, threading.Semaphore):
+        lock: Any = make()
+        with world() as w:
+            _holder(w, lambda taken, done, lock=lock: hold(lock, taken, done))
+            _waiter(w, lock)
+            seen, node = _held(w)
+            assert seen.holders(node) == ["thread holder"] and node.providers is Providers.ESTIMATED
+            (edge,) = seen.edges(node, EdgeKind.HELD_BY)
+            assert edge.bare and edge.source == here(hold.__name__.removeprefix("_"))
+
+
+def _failed(lock: Any, taken: threading.Event, done: threading.Event) -> None:
+    lock.acquire(False)
+    taken.set()
+    done.wait()
+
+
+def _failed_in_time(lock: Any, taken: threading.Event, done: threading.Event) -> None:
+    got = lock.acquire(timeout=0.01)
+    taken.set()
+    done.wait()
+    if got:
+        lock.release()
+
+
+def _failed_and_goes_on(lock: Any, taken: threading.Event, done: threading.Event) -> None:
+    if not lock.acquire(blocking=False):
+        taken.set()
+        done.wait()
+    else:
+        lock.release()
+
+
+def _still_tries(lock: Any, taken: threading.Event, done: threading.Event) -> None:
+    while not lock.acquire(False):
+        taken.set()
+        done.wait()
+    lock.release()
+
+
+@pytest.mark.parametrize("hold", [_failed, _failed_in_time, _failed_and_goes_on, _still_tries])
+def test_who_only_tried_has_nothing(hold: Callable[..., None]) -> None:
+    for make in (threading.Lock, threading.Semaphore):
+        lock: Any = make()
+        lock.acquire()
+        with world() as w:
+            w.cleaning.append(lock.release)
+            _holder(w, lambda taken, done, lock=lock: hold(lock, taken, done))
+            _waiter(w, lock)
+            seen, node = _held(w)
+            assert seen.holders(node) == []
+
+
 def test_who_released_it_does_not_hold_it() -> None:
     lock = threading.Lock()
 

@@ -205,6 +205,7 @@ def _edges_of(attributes: Attributes, src: str) -> list[Edge]:
                     source=_optional_text(item, "source") or None,
                     confidence=_enum(item, "confidence", Confidence) or Confidence.EXACT,
                     cancels=item.get("cancels") is True,
+                    bare=item.get("bare") is True,
                 )
             )
         except Rejected as rejected:

@@ -41,9 +41,11 @@ class StandingWaits(WaitGraph):
         self._answered: dict[str, list[str]] = {}
         self._cancelled: dict[str, list[str]] = {}
         self._used: dict[str, list[str]] = {}
+        self._taken_bare: dict[str, list[str]] = {}
         self._waiters, self._users, self._holding = _Reverse(), _Reverse(), _Reverse()
         self.targets, self.holders, self.answers = self._targets, self._holders_of, self._answered
         self._cancels = self._cancelled
+        self._bare = self._taken_bare
         self.waiters, self.users = self._waiters.by, self._users.by
         self._tasks: dict[str, Node] = {}
         self._marked: dict[str, Node] = {}
@@ -114,6 +116,7 @@ class StandingWaits(WaitGraph):
         holders: list[str] = []
         used: list[str] = []
         answers: list[str] = []
+        bare: list[str] = []
         for edge in out:
             if edge.kind is EdgeKind.NEEDS:
                 targets.append(edge.dst)
@@ -121,6 +124,8 @@ class StandingWaits(WaitGraph):
                     cancelled.append(edge.dst)
             elif edge.kind is EdgeKind.HELD_BY:
                 holders.append(edge.dst)
+                if edge.bare:
+                    bare.append(edge.dst)
             elif edge.kind is EdgeKind.TOUCHES:
                 used.append(edge.dst)
             elif edge.kind in _ANSWERS:
@@ -128,6 +133,7 @@ class StandingWaits(WaitGraph):
         before = _set(self._targets, node_id, targets)
         self._dirty.update(self._waiters.replace(node_id, before, self._targets.get(node_id, ())))
         _set(self._cancelled, node_id, cancelled)
+        _set(self._taken_bare, node_id, bare)
         before = _set(self._holders_of, node_id, holders)
         self._holding.replace(node_id, before, self._holders_of.get(node_id, ()))
         before = _set(self._used, node_id, used)

@@ -214,7 +214,15 @@ def _describe(thing: Any, record: ResourceRecord, on_stacks: list[Held], tasks: 
     _keep_only_node(record, state)
     (node_id,) = record.ids.values()
     edges = tuple(
-        Edge(EdgeKind.HELD_BY, node_id, held.task_id, held.since_ns, held.source or None, held.confidence)
+        Edge(
+            EdgeKind.HELD_BY,
+            node_id,
+            held.task_id,
+            held.since_ns,
+            held.source or None,
+            held.confidence,
+            bare=held.bare,
+        )
         for held in _since_first_seen(record, state.holders, now_ns)
     )
     if record.edges.get(node_id) != edges:

@@ -73,7 +73,7 @@ def _recorded(primitive: Any, tasks: TaskId) -> list[Held]:
             exact = holding.code is not None
             source = "" if holding.code is None else source_text.source_of(holding.code, holding.lasti)
             since_ns = holding.time_ns if exact else NOT_BEFORE
-            found.append(Held(task_id, since_ns, source, False, Confidence.EXACT, exact))
+            found.append(Held(task_id, since_ns, source, False, Confidence.EXACT, exact, bare=True))
     return found
 
 

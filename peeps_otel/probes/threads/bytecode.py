@@ -219,10 +219,46 @@ class Code:
 
     def can_reach(self, start: int, end: int, around: frozenset[int]) -> bool:
         """Whether the instruction at `end` may be run after the one at `start` without passing one of `around`."""
+        _ = self.ops
+        first = self._index.get(start)
+        return first is not None and self._leads_to(first + 1, end, around)
+
+    def follows_success(self, call: int, end: int, around: frozenset[int]) -> bool:
+        """Whether the instruction at `end` is run only after the call at `call` has given something true, without
+        passing one of `around`. False where the result is not tested at once: it may be anything then."""
+        branches = self._branches(call)
+        if branches is None:
+            return False
+        true, false = branches
+        return self._leads_to(true, end, around) and not self._leads_to(false, end, around | {call})
+
+    def _branches(self, call: int) -> tuple[int, int] | None:
+        """The numbers of the instructions that follow a call whose result is tested at once, if true and if false."""
+        ops = self.ops
+        number = self._index.get(call)
+        negated = False
+        while number is not None and number + 1 < len(ops):
+            number += 1
+            name = ops[number].name
+            if name == "UNARY_NOT":
+                negated = not negated
+            elif name.startswith("POP_JUMP") and name.endswith(("IF_TRUE", "IF_FALSE")):
+                target = self.target(number)
+                if target is None:
+                    return None
+                jumps_if_true = name.endswith("IF_TRUE") is not negated
+                jumped, passed = self._index[target], number + 1
+                return (jumped, passed) if jumps_if_true else (passed, jumped)
+            elif name != "TO_BOOL":
+                return None
+        return None
+
+    def _leads_to(self, first: int, end: int, around: frozenset[int]) -> bool:
+        """Whether the instruction at `end` may be run after the one with number `first`, or is it."""
         ops, index = self.ops, self._index
         seen: set[int] = set()
-        first, last = index.get(start), index.get(end)
-        work = [] if first is None else [first + 1]
+        last = index.get(end)
+        work = [first]
         while work:
             number = work.pop()
             if number in seen or number >= len(ops):

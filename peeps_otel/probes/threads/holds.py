@@ -35,6 +35,7 @@ class Taken(NamedTuple):
     source: str
     by_block: bool
     confidence: Confidence
+    bare: bool = False
 
 
 def taken(stack: CallStack, given_up: list[Any]) -> list[Taken]:
@@ -123,12 +124,17 @@ def _bare(reader: FrameReader) -> Iterator[Taken]:
         if method != _ACQUIRE:
             continue
         released = frozenset(at for at, other, where in calls if other == _RELEASE and where == path)
-        if not known.can_reach(offset, reader.lasti, released):
+        site = known.call(offset)
+        if site is None or site.arguments:  # it need not have got it
+            held = known.follows_success(offset, reader.lasti, released)
+        else:
+            held = known.can_reach(offset, reader.lasti, released)
+        if not held:
             continue
         lock = _resolved(reader, path)
         if lock is not None:
             source = source_text.source_of(reader.code, offset)
-            yield Taken(lock, path.short, source, False, Confidence.INFERRED)
+            yield Taken(lock, path.short, source, False, Confidence.INFERRED, bare=True)
 
 
 def _resolved(reader: FrameReader, path: Path) -> Any:

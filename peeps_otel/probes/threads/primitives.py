@@ -142,7 +142,15 @@ class Primitives:
         else:
             holders = _since_first_seen(record, state.holders)
             edges = tuple(
-                Edge(EdgeKind.HELD_BY, node_id, one.task_id, one.since_ns, one.source or None, one.confidence)
+                Edge(
+                    EdgeKind.HELD_BY,
+                    node_id,
+                    one.task_id,
+                    one.since_ns,
+                    one.source or None,
+                    one.confidence,
+                    bare=one.bare,
+                )
                 for one in holders
             )
             if record.edges.get(node_id) != edges:

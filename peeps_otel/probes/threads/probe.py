@@ -342,7 +342,7 @@ class ThreadProbe:
             same = known is not None and known.source == one.source
             since_ns = known.since_ns if same and known is not None else now_ns
             if self._primitives.record(one.primitive, one.name, one.source, now_ns) is not None:
-                held = Held(record.id, since_ns, one.source, one.by_block, one.confidence)
+                held = Held(record.id, since_ns, one.source, one.by_block, one.confidence, bare=one.bare)
                 record.holds.append((ref(one.primitive), held))
 
     def _between(self, observation: Observation, now_ns: int) -> None:
