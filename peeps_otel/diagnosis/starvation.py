@@ -121,9 +121,7 @@ def _advice(graph: WaitGraph, resource: str, holders: list[str]) -> str:
     if not holders:
         return f"Whoever took {name} may have ended without giving it back: take it with a `with` block."
     if graph.is_taken_twice(resource):
-        return (
-            f"If {name} is a signal or is handed over, find who should release it; if it guards something, take it once."
-        )
+        return f"If {name} is a signal or is handed over, find who should release it; if it is a lock, take it once."
     where = place(graph.nodes[holders[0]])
     line = wording.short(where) if own_line.is_line(where) else f"its wait {wording.short(where)}"
     return f"{name} comes free when its holder gets past {line}; do not hold it across a wait that may not end."

@@ -239,8 +239,7 @@ def test_one_who_takes_twice_what_no_block_gives_back_may_be_waiting_for_a_signa
     assert (finding.level, finding.title, finding.advice) == (
         Level.SUSPECT,
         f"a waits for {label} db, which it took itself at app/hold.py:2; only somebody else can release it",
-        f"If {label} db is a signal or is handed over, find who should release it; if it guards something, "
-        "take it once.",
+        f"If {label} db is a signal or is handed over, find who should release it; if it is a lock, take it once.",
     )
 
 
