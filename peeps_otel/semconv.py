@@ -111,6 +111,7 @@ FINDING_EVIDENCE: Final = "peeps.finding.evidence"
 FINDING_BLOCKED_SITES: Final = "peeps.finding.blocked.sites"
 FINDING_BREAK_FIRST: Final = "peeps.finding.break_first"
 FINDING_LOOK_AT: Final = "peeps.finding.look_at"
+FINDING_REFUTED_BY: Final = "peeps.finding.refuted_by"
 
 # --- leak checks ----------------------------------------------------------------------------------------------------
 LEAKS_REQUEST: Final = "peeps.leaks.request"
@@ -132,6 +133,7 @@ PROBLEM_LAST: Final = "peeps.problem.last"
 
 FINDING_OPEN: Final = "open"
 FINDING_RESOLVED: Final = "resolved"
+FINDING_REFUTED: Final = "refuted"
 
 # --- OpenTelemetry's own names that we use ----------------------------------------------------------------------------
 STACK_LIBRARIES: Final = "peeps.stack.libraries"
@@ -159,6 +161,7 @@ SPAN_WAIT: Final = "peeps.wait"
 METRIC_TASK_COUNT: Final = "peeps.task.count"
 METRIC_WAITER_COUNT: Final = "peeps.waiter.count"
 METRIC_FINDING_COUNT: Final = "peeps.finding.count"
+METRIC_FINDING_REFUTED: Final = "peeps.finding.refuted"
 METRIC_WATCHER_CPU_TIME: Final = "peeps.watcher.cpu.time"
 METRIC_WATCHER_INTERVAL: Final = "peeps.watcher.interval"
 METRIC_WATCHER_SHED: Final = "peeps.watcher.shed"

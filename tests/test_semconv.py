@@ -88,7 +88,7 @@ def test_enums_have_the_members_of_the_model(key: str, enum: type[StrEnum]) -> N
 
 def test_the_states_of_a_finding() -> None:
     values = [member["value"] for member in ATTRIBUTES[semconv.FINDING_STATE]["type"]["members"]]
-    assert values == [semconv.FINDING_OPEN, semconv.FINDING_RESOLVED]
+    assert values == [semconv.FINDING_OPEN, semconv.FINDING_RESOLVED, semconv.FINDING_REFUTED]
 
 
 def test_only_these_are_enums() -> None:

@@ -52,6 +52,8 @@ class Events:
             self._finding(finding, semconv.FINDING_OPEN, snapshot.time_ns)
         for finding in look.resolved:
             self._finding(finding, semconv.FINDING_RESOLVED, snapshot.time_ns)
+        for refuted in look.refuted:
+            self._finding(refuted.finding, semconv.FINDING_REFUTED, snapshot.time_ns, refuted.member)
         for stall in look.stalls[:_STALLS_MOST]:
             self._stall(stall)
         self._keep_waiting(look)
@@ -105,7 +107,7 @@ class Events:
             attributes=attributes,
         )
 
-    def _finding(self, finding: Finding, state: str, time_ns: int) -> None:
+    def _finding(self, finding: Finding, state: str, time_ns: int, refuted_by: str = "") -> None:
         attributes: dict[str, Any] = {
             semconv.FINDING_ID: finding.id,
             semconv.FINDING_KIND: finding.kind.value,
@@ -142,10 +144,12 @@ class Events:
             attributes[semconv.FINDING_BREAK_FIRST] = finding.break_first
         if finding.look_at:
             attributes[semconv.FINDING_LOOK_AT] = finding.look_at
+        if refuted_by:
+            attributes[semconv.FINDING_REFUTED_BY] = refuted_by
         opened = state == semconv.FINDING_OPEN
         severity = _SEVERITY[finding.level] if opened else SeverityNumber.INFO
         kind = finding.kind.value.upper().replace("_", " ")
-        body = f"{kind}, {finding.level.value}: {finding.title}" if opened else f"resolved: {finding.title}"
+        body = f"{kind}, {finding.level.value}: {finding.title}" if opened else f"{state}: {finding.title}"
         self._emit(semconv.EVENT_FINDING, time_ns, severity, body, attributes)
 
     def _stall(self, stall: Stall) -> None:

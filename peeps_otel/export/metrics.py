@@ -51,6 +51,13 @@ class Metrics:
             up_down, semconv.METRIC_FINDING_COUNT, self._finding_count, "{finding}", "Open findings by kind and level."
         )
         observable(
+            counter,
+            semconv.METRIC_FINDING_REFUTED,
+            self._refuted_count,
+            "{finding}",
+            "Findings that were withdrawn because a member went on.",
+        )
+        observable(
             up_down,
             semconv.METRIC_CHANNEL_DEPTH,
             self._channel_depth,
@@ -103,6 +110,7 @@ class Metrics:
         self._span_drops = span_drops
         self._count_anew()
         self._findings: Counter[tuple[str, str]] = Counter()
+        self._refuted: Counter[tuple[str, str]] = Counter()
         self._lags: dict[str, int] = {}
         self._stalled_ns: Counter[str] = Counter()
         self._upkeep = WatcherStats()
@@ -127,6 +135,7 @@ class Metrics:
         for node in look.difference.gone:
             self._count(node, -1)
         self._findings = Counter((finding.kind.value, finding.level.value) for finding in look.findings)
+        self._refuted.update((one.finding.kind.value, one.finding.level.value) for one in look.refuted)
         for name, lag_ns in look.lags.items():
             self._lags[name] = max(self._lags.get(name, 0), lag_ns)
         for stall in look.stalls:
@@ -200,9 +209,16 @@ class Metrics:
         return _observations(self._waiters, semconv.WAIT_OPERATION)
 
     def _finding_count(self, _: CallbackOptions) -> Iterable[Observation]:
+        return self._by_kind_and_level(self._findings)
+
+    def _refuted_count(self, _: CallbackOptions) -> Iterable[Observation]:
+        return self._by_kind_and_level(self._refuted)
+
+    @staticmethod
+    def _by_kind_and_level(counts: Counter[tuple[str, str]]) -> Iterable[Observation]:
         return [
             Observation(count, {semconv.FINDING_KIND: kind, semconv.FINDING_LEVEL: level})
-            for (kind, level), count in self._findings.items()
+            for (kind, level), count in list(counts.items())
         ]
 
     def _channel_depth(self, _: CallbackOptions) -> Iterable[Observation]:

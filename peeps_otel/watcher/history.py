@@ -5,8 +5,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import Any, Protocol
+from weakref import ref
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Frame, Node, NodeKind, own_line
@@ -38,6 +39,10 @@ class TaskView(Protocol):
         ...
 
     def node_id(self, task: Any) -> str | None: ...
+
+    def references(self, node_ids: Set[str]) -> dict[str, ref[asyncio.Task[Any]]]:
+        """Weak references to tasks by their nodes."""
+        ...
 
     def due(self) -> list[Any]:
         """Tasks that the last look found waiting for nothing; not all where there are many."""

@@ -12,6 +12,7 @@ from ..model import Finding, Graph, Snapshot
 from ..probes.patches.recorder import LongWait
 from ..probes.probe import EndedTask, Observation
 from .assembly import Difference
+from .refutations import Refuted
 from .stalls import Stall
 
 
@@ -37,8 +38,8 @@ class WatcherStats:
 
 @dataclass(slots=True)
 class CycleResult:
-    """What one look brought. `lags`: the longest lag of late of each event loop, in nanoseconds, by the name of its
-    thread."""
+    """What one look brought. `refuted`: findings that were withdrawn because a member went on. `lags`: the longest lag
+    of late of each event loop, in nanoseconds, by the name of its thread."""
 
     observation: Observation
     snapshot: Snapshot
@@ -51,6 +52,7 @@ class CycleResult:
     stalls: Sequence[Stall] = ()
     lags: dict[str, int] = field(default_factory=dict[str, int])
     upkeep: WatcherStats = field(default_factory=WatcherStats)
+    refuted: Sequence[Refuted] = ()
 
 
 class LookConsumer(Protocol):

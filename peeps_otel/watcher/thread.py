@@ -22,6 +22,7 @@ from .history import History, TaskView, lags
 from .interfaces import CycleResult, LookConsumer, WatcherRule, WatcherStats
 from .open_findings import OpenFindings
 from .profile import Profile
+from .refutations import Refutations
 from .sampler import Sampler
 from .waits import Waits
 
@@ -63,6 +64,7 @@ class Watcher:
         self._thresholds = Thresholds(starved_ns=starved_ns)
         self._assembler = Assembler(key_frame_ns, self._pause)
         self._sampler = Sampler(tasks.loops, tasks.is_alive) if tasks is not None else None
+        self._refutations = Refutations(tasks)
         self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
         self.rules: list[WatcherRule] = []
         """Diagnoses of their own, asked after each look. To be filled before `start`."""
@@ -218,7 +220,9 @@ class Watcher:
             findings += rule.look(observation, graph, findings, now_ns)
         if self.heap is not None:
             self.heap.look(observation, graph, now_ns)
+        findings, refuted = self._refutations.judge(findings, observation)
         changes = self._ledger.update(findings)
+        withdrawn = {one.finding.id for one in refuted}
         snapshot.interval_ns = governor.interval_ns
         long_waits: list[LongWait] = []
         while self._recorder.long_waits and len(long_waits) < _LONG_WAITS_MOST:
@@ -233,13 +237,14 @@ class Watcher:
                 snapshot,
                 findings,
                 changes.opened,
-                changes.resolved,
+                [finding for finding in changes.resolved if finding.id not in withdrawn],
                 observation.ended,
                 long_waits,
                 difference,
                 stalls,
                 lags(watches),
                 self._upkeep(),
+                refuted,
             )
         )
         self._account(time.thread_time_ns() - cpu_ns, snapshot.key_frame)

@@ -208,6 +208,29 @@ def test_a_program_may_report_what_the_collector_cannot_see(collector: Running) 
     assert collector.get("/api/findings")["findings"] == []
 
 
+def test_a_refuted_finding_is_said_less_surely_from_then_on(collector: Running) -> None:
+    program, deadlock = Program(), Deadlock()
+    nodes, edges = deadlock.graph()
+    collector.send(program.snapshot(nodes, edges, key_frame=True))
+
+    def level() -> list[str]:
+        collector.send(program.snapshot([]))
+        return [finding["level"] for finding in collector.get("/api/findings")["findings"]]
+
+    eventually(lambda: level() == ["PROVEN"])
+    collector.send(program.request(finding_event(deadlock.finding(), "refuted", refuted_by=deadlock.a)))
+    assert ended_states(collector) == ["refuted"]
+    eventually(lambda: level() == ["LIKELY"])  # of the same shape at the same lines
+    eventually(lambda: ["refuted"] in collector.sql("SELECT change FROM finding_event"))
+
+
+def test_a_finding_that_had_ended_may_still_be_refuted(collector: Running) -> None:
+    program, deadlock = Program(), Deadlock()
+    for state in ("open", "resolved", "refuted"):
+        collector.send(program.request(finding_event(deadlock.finding(), state)))
+    assert ended_states(collector) == ["refuted"]
+
+
 def test_a_reported_finding_found_again_is_one_and_ends_with_its_wait(collector: Running) -> None:
     program, deadlock = Program(), Deadlock()
     nodes, edges = deadlock.graph()
@@ -275,7 +298,12 @@ def test_a_late_readable_node_does_not_undo_a_snapshot(collector: Running) -> No
     assert names(collector) == []
 
 
-def finding_event(finding: Finding, state: str, blocked: int = 0) -> LogRecord:
+def ended_states(collector: Running) -> list[str]:
+    findings = collector.get("/api/findings?history=1")["findings"]
+    return [finding["state"] for finding in findings if finding["state"] != "open"]
+
+
+def finding_event(finding: Finding, state: str, blocked: int = 0, refuted_by: str = "") -> LogRecord:
     attributes = {
         "peeps.finding.id": finding.id,
         "peeps.finding.kind": finding.kind.value,
@@ -291,4 +319,6 @@ def finding_event(finding: Finding, state: str, blocked: int = 0) -> LogRecord:
             {key: value for key, value in asdict(link).items() if value is not None} for link in finding.evidence
         ],
     }
+    if refuted_by:
+        attributes["peeps.finding.refuted_by"] = refuted_by
     return event("peeps.finding", attributes)

@@ -143,13 +143,13 @@ def position_of(attributes: Attributes) -> tuple[int | None, int | None]:
     return stream_id, _optional_whole(attributes, semconv.SEQUENCE)
 
 
-def finding_of(attributes: Attributes) -> tuple[Finding, int, bool]:
-    """The finding, how many are blocked behind it, and whether it is open. Raises Rejected."""
+def finding_of(attributes: Attributes) -> tuple[Finding, int, str, str]:
+    """The finding, how many are blocked behind it, its state and by whom it was refuted. Raises Rejected."""
     finding_id = _text(attributes, semconv.FINDING_ID, "set it to the finding's stable id")
     try:
-        state = _text(attributes, semconv.FINDING_STATE, "set it to open or resolved")
-        if state not in {semconv.FINDING_OPEN, semconv.FINDING_RESOLVED}:
-            raise Rejected(f"{semconv.FINDING_STATE}={state[:40]!r} is neither open nor resolved")
+        state = _text(attributes, semconv.FINDING_STATE, "set it to open, resolved or refuted")
+        if state not in {semconv.FINDING_OPEN, semconv.FINDING_RESOLVED, semconv.FINDING_REFUTED}:
+            raise Rejected(f"{semconv.FINDING_STATE}={state[:40]!r} is neither open nor resolved nor refuted")
         kind = _enum(attributes, semconv.FINDING_KIND, FindingKind)
         level = _enum(attributes, semconv.FINDING_LEVEL, Level)
         if kind is None or level is None:
@@ -169,7 +169,8 @@ def finding_of(attributes: Attributes) -> tuple[Finding, int, bool]:
             break_first=_optional_text(attributes, semconv.FINDING_BREAK_FIRST) or "",
             look_at=_optional_text(attributes, semconv.FINDING_LOOK_AT) or "",
         )
-        return finding, _optional_whole(attributes, semconv.FINDING_BLOCKED_COUNT) or 0, state == semconv.FINDING_OPEN
+        refuted_by = _optional_text(attributes, semconv.FINDING_REFUTED_BY) or ""
+        return finding, _optional_whole(attributes, semconv.FINDING_BLOCKED_COUNT) or 0, state, refuted_by
     except Rejected as rejected:
         raise Rejected(f"finding {finding_id[:80]}: {rejected}") from None
 

@@ -47,11 +47,12 @@ class GoneRecord:
 
 @dataclass(frozen=True, slots=True)
 class FindingRecord:
-    """A finding of the process's own diagnosis."""
+    """A finding of the process's own diagnosis. `state`: open, resolved or refuted, by the node `refuted_by`."""
 
     finding: Finding
     blocked_count: int
-    open: bool
+    state: str
+    refuted_by: str
     time_ns: int
 
 

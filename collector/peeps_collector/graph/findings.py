@@ -2,18 +2,20 @@
 """The book of findings: what the collector's own diagnosis and the processes report, one entry a finding.
 
 A finding is open as long as anybody reports it: the collector's last look, or a process that has not said `resolved`,
-has not gone, and whose own snapshots do not show that a member has stopped waiting.
+has not gone, and whose own snapshots do not show that a member has stopped waiting. Where a process has seen one
+refuted, the collector says the next one there a level lower, as the process itself does.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
 from peeps_otel import semconv
+from peeps_otel.diagnosis.refuted_sites import RefutedSites
 from peeps_otel.model import Finding, FindingKind, Level
 from peeps_otel.model.jsonable import finding_to_json
 
@@ -83,6 +85,8 @@ class FindingBook:
         self._lock = threading.RLock()
         self._open: dict[str, Entry] = {}
         self._ended: deque[dict[str, Any]] = deque(history, maxlen=_HISTORY)
+        self._refuted = RefutedSites()
+        self._closed: OrderedDict[str, Entry] = OrderedDict()  # of this run, as many as are shown
 
     def open(self) -> list[Entry]:
         """Worst first: level, then number blocked, then age.
@@ -115,19 +119,36 @@ class FindingBook:
             return next((ended for ended in self._ended if ended["id"] == finding_id), None)
 
     def reported(self, process: str, record: FindingRecord, now_ns: int) -> None:
-        """A process says that a finding is open or resolved."""
+        """A process says that a finding is open, resolved or refuted."""
         with self._lock:
-            if record.open:
+            if record.state == semconv.FINDING_OPEN:
                 self._report(process, record.finding, record.blocked_count, record.time_ns, now_ns)
+            elif record.state == semconv.FINDING_REFUTED:
+                self._refute(process, record, now_ns)
             else:
                 self._withdraw(record.finding.id, process, now_ns)
+
+    def _refute(self, process: str, record: FindingRecord, now_ns: int) -> None:
+        """The snapshot that shows it may have come before the word: then it counts as resolved until now."""
+        self._refuted.add(record.finding, record.refuted_by)
+        for reporter in (COLLECTOR, process):
+            self._withdraw(record.finding.id, reporter, now_ns, semconv.FINDING_REFUTED)
+        entry = self._closed.get(record.finding.id)
+        if entry is None or entry.state == semconv.FINDING_REFUTED or record.finding.id in self._open:
+            return
+        entry.state = semconv.FINDING_REFUTED
+        for number, ended in enumerate(self._ended):
+            if ended["id"] == record.finding.id:
+                self._ended[number] = entry.to_json()
+                break
+        self._record(entry, entry.state, now_ns)
 
     def looked(self, findings: list[Finding], undecided: Mapping[str, object], now_ns: int) -> None:
         """The result of one look of the collector's diagnosis. A finding that is not in it any more is withdrawn,
         unless a member belongs to a process that could not be judged now (`undecided`)."""
         with self._lock:
             seen = {finding.id for finding in findings}
-            for finding in findings:
+            for finding in map(self._refuted.lowered, findings):
                 self._report(COLLECTOR, finding, len(finding.blocked), now_ns, now_ns)
             for entry in list(self._open.values()):
                 if (
@@ -180,7 +201,7 @@ class FindingBook:
         if change:
             self._record(entry, change, now_ns)
 
-    def _withdraw(self, finding_id: str, reporter: str, now_ns: int) -> None:
+    def _withdraw(self, finding_id: str, reporter: str, now_ns: int, state: str = semconv.FINDING_RESOLVED) -> None:
         entry = self._open.get(finding_id)
         if entry is None or entry.reports.pop(reporter, None) is None:
             return
@@ -188,10 +209,14 @@ class FindingBook:
             self._choose(entry)
             return
         del self._open[finding_id]
-        entry.state = semconv.FINDING_RESOLVED
+        entry.state = state
         entry.last_seen_ns = now_ns
         self._ended.appendleft(entry.to_json())
-        self._record(entry, semconv.FINDING_RESOLVED, now_ns)
+        self._closed.pop(finding_id, None)
+        self._closed[finding_id] = entry
+        if len(self._closed) > _HISTORY:
+            self._closed.popitem(last=False)
+        self._record(entry, state, now_ns)
 
     def _choose(self, entry: Entry) -> None:
         """The surest report speaks; of equals the collector's, which sees all processes."""

@@ -58,9 +58,10 @@ def open_database(path: str, memory: str) -> duckdb.DuckDBPyConnection:
 def ended_findings(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """The newest findings of earlier runs as JSON objects, newest first."""
     rows = connection.execute(
-        "SELECT detail::VARCHAR FROM finding WHERE state = 'resolved' ORDER BY last_seen_ns DESC LIMIT ?", [_HISTORY]
+        "SELECT detail::VARCHAR, state FROM finding WHERE state <> 'open' ORDER BY last_seen_ns DESC LIMIT ?",
+        [_HISTORY],
     ).fetchall()
-    return [orjson.loads(detail) | {"state": "resolved"} for (detail,) in rows]
+    return [orjson.loads(detail) | {"state": state} for detail, state in rows]
 
 
 def _schema(connection: duckdb.DuckDBPyConnection, path: str, existed: bool) -> None:

@@ -399,6 +399,10 @@ class AsyncioProbe:
         """The node of a task that a look has met. On any thread."""
         return self._id_of(task)
 
+    def references(self, node_ids: AbstractSet[str]) -> dict[str, ref[asyncio.Task[Any]]]:
+        """Weak references to the tasks of these nodes. On the watcher's thread."""
+        return {record.id: task for task, record in self._tasks.records() if record.id in node_ids}
+
     def loops(self) -> list[asyncio.AbstractEventLoop]:
         """The event loops that tasks were met on. On the watcher's thread, as `due`."""
         return self._loops.living()
