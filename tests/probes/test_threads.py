@@ -22,6 +22,8 @@ from peeps_otel import semconv
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import Confidence, EdgeKind, Graph, Level, Node, NodeKind, Providers
 from peeps_otel.probes.internals import thread as thread_internals
+from peeps_otel.probes.probe import Observation
+from peeps_otel.probes.threads.probe import ThreadProbe
 
 
 def _waiter(w: World, lock: Any) -> None:
@@ -182,6 +184,34 @@ def test_a_bare_acquire_is_inferred() -> None:
         assert seen.holders(node) == ["thread holder"] and node.providers is Providers.ESTIMATED
         (edge,) = seen.edges(node, EdgeKind.HELD_BY)
         assert edge.confidence is Confidence.INFERRED and edge.source == here("bare")
+
+
+def test_one_who_gets_a_reentrant_lock_during_the_look_does_not_wait_for_himself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    lock, got, done = threading.RLock(), threading.Event(), threading.Event()
+    lock.acquire()
+
+    def wait() -> None:
+        with lock:
+            got.set()
+            done.wait()
+
+    with world() as w:
+        w.cleaning.append(done.set)
+        w.start("waiter", wait)
+        w.settled("waiter")
+
+        def hand_over(self: ThreadProbe, observation: Observation, now_ns: int) -> None:
+            lock.release()
+            assert got.wait(10)
+            between(self, observation, now_ns)
+
+        between = ThreadProbe._between  # pyright: ignore[reportPrivateUsage]
+        monkeypatch.setattr(ThreadProbe, "_between", hand_over)
+        seen = w.look()
+        monkeypatch.undo()
+        assert seen.thread("waiter").wait is None and seen.needed("waiter") == []
 
 
 def _tried(lock: Any, taken: threading.Event, done: threading.Event) -> None:

@@ -22,10 +22,13 @@ from peeps_otel.model import Finding, FindingKind, Level, Snapshot
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.heap import leaks as heap_leaks
+from peeps_otel.probes.heap.objects import NodeObjects
 from peeps_otel.probes.internals import asyncio_core
 from peeps_otel.probes.patches.loop_errors import LoopErrors
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.threads.probe import ThreadProbe
+from peeps_otel.watcher import heap_question
+from peeps_otel.watcher.heap_question import HeapQuestion
 from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
 from peeps_otel.watcher.leak_check import LeakCheck
 from peeps_otel.watcher.thread import Watcher
@@ -38,6 +41,7 @@ from .stage import stage
 _MS = 1_000_000
 _SLACK_MS = 120  # beyond the longest sleep or time limit of a program, before nobody is expected to move any more
 _RUN_MOST_MS = 8_000
+_NEVER_NS = 1 << 62
 SCALED = Thresholds(
     settle_ns=5 * _MS,
     starved_ns=100 * _MS,
@@ -62,7 +66,8 @@ class Engine:
         self._credulous = credulous
         self._recorder = Recorder(1 << 62)
         self._asyncio = AsyncioProbe(self._recorder)
-        self._probes = CompositeProbe([self._asyncio, LoopErrors(), ThreadProbe()])
+        threads = ThreadProbe()
+        self._probes = CompositeProbe([self._asyncio, LoopErrors(), threads])
         self._leaks = LeakCheck(self._asyncio.node_id)
         self._last: CycleResult | None = None
         self._watcher = Watcher(
@@ -76,8 +81,10 @@ class Engine:
             sample_ns=_MS,
         )
         self._watcher.rules.append(self._leaks)
+        self._heap = self._watcher.heap = HeapQuestion(NodeObjects(self._probes, self._asyncio, threads))
 
     def install(self) -> None:
+        heap_question._SETTLED_NS = 10 * _MS  # pyright: ignore[reportPrivateUsage]
         self._probes.install()
 
     def begin(self) -> None:
@@ -87,8 +94,14 @@ class Engine:
         self._watcher._diagnoser = Diagnoser(SCALED)  # pyright: ignore[reportPrivateUsage]
 
     def look(self, with_heap: bool) -> CycleResult:
+        """`with_heap`: it is asked for leaks and for who could end each wait, and the answer is there at the end."""
+        self._heap._next_ns = _NEVER_NS  # pyright: ignore[reportPrivateUsage]
         if with_heap:
             self._leaks.take(heap_leaks.check(5))
+            self._heap.request()
+            self._watcher.look()
+            while self._heap.is_busy:
+                time.sleep(0.005)
         for _ in range(2):
             self._watcher._sample()  # pyright: ignore[reportPrivateUsage]
         self._watcher.look()

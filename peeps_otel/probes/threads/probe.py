@@ -106,6 +106,7 @@ class ThreadProbe:
         self._primitives.forget_dead()
         self._look_at_all(now_ns, pause)
         self._between(observation, now_ns)
+        self._leave_out_who_went_on(now_ns)
         for record in self._threads.values():
             if record.node is not None:
                 observation.nodes[record.id] = record.node
@@ -380,6 +381,16 @@ class ThreadProbe:
             for reference, held in list(record.holds)
             if held.by_block
         ]
+
+    def _leave_out_who_went_on(self, now_ns: int) -> None:
+        """Who has what was read after who waits for it: one who has run since then may be its owner by now, and would
+        seem to wait for himself."""
+        for record in self._threads.values():
+            node = record.node
+            if node is None or node.wait is None or thread_internals.cpu_ns(record.facts.native_id) == record.cpu_ns:
+                continue
+            record.moment, record.targets = False, []
+            self._set(record, "running", None, node.stack, ())
 
     def _thread_id(self, ident: int) -> str | None:
         record = self._threads.get(ident)
