@@ -12,7 +12,7 @@ import asyncio
 from collections.abc import Set
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 from weakref import ref
 
 from ..diagnosis.refuted_sites import CLAIMS, RefutedSites
@@ -22,6 +22,7 @@ from ..probes.probe import Observation
 
 _MEMBERS_MOST = 200
 _CLAIMS_MOST = 500
+_TASK = cast("Any", asyncio.Task)  # its own functions, whatever a subclass makes of them
 
 
 class Refuted(NamedTuple):
@@ -129,10 +130,8 @@ def _of_task(member: _Member, observation: Observation) -> _Fate:
     task = None if member.task is None else member.task()
     if task is None:  # ended and gone, or destroyed while it waited
         return _Fate.STILL if _waits_as_before(member.node, observation) else _Fate.BROKEN
-    if not issubclass(type(task), asyncio.Task):
-        return _Fate.BROKEN
-    if asyncio.Task.done(task):
-        return _Fate.BROKEN if asyncio.Task.cancelled(task) else _Fate.MOVED
+    if _TASK.done(task):
+        return _Fate.BROKEN if _TASK.cancelled(task) else _Fate.MOVED
     if asyncio_cancellation.requests(task) > member.cancel_requests:
         return _Fate.BROKEN
     if member.future is None:

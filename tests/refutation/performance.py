@@ -15,7 +15,7 @@ import time
 from collections import Counter
 from contextlib import suppress
 from random import Random
-from typing import Any
+from typing import Any, cast
 
 from peeps_otel.diagnosis import Diagnoser, Thresholds
 from peeps_otel.model import Finding, FindingKind, Level, Snapshot
@@ -152,7 +152,7 @@ class Performance:
         name = f"program_{self._program.seed}.py"
         text = self._program.text
         lines = text.splitlines(keepends=True)
-        linecache.cache[name] = (len(text), None, lines, name)  # pyright: ignore[reportArgumentType]
+        cast("dict[str, Any]", linecache.cache)[name] = (len(text), None, lines, name)
         error = ""
         try:
             exec(compile(text, name, "exec"), {"__name__": "__main__", "__file__": name})
@@ -182,6 +182,7 @@ class Performance:
         return (time.monotonic_ns() - self._began) // _MS
 
     def _look_on(self) -> None:
+        result: dict[str, Any]
         try:
             result = self._watch()
         except BaseException as problem:

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PROGRAMS = 300
+PROGRAMS = 400
 CONTROL = 45
 
 

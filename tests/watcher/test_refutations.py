@@ -80,7 +80,7 @@ class Waiting:
 
         def run() -> None:
             function()
-            self.loop.call_soon(self.loop.call_soon, self.loop.call_soon, done.set)
+            self.loop.call_soon(lambda: self.loop.call_soon(lambda: self.loop.call_soon(done.set)))
 
         self.loop.call_soon_threadsafe(run)
         assert done.wait(10)
