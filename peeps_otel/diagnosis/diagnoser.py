@@ -112,6 +112,11 @@ class Diagnoser:
         waiters = [node for node in finding.core if waits.since_of(node) is not None]
         return all(is_long(one) and now_ns - waits.wait_of(one).since_ns >= old_ns for one in waiters)
 
+    @staticmethod
+    def _may_be_a_signal(waits: WaitGraph, finding: Finding) -> bool:
+        resource = finding.evidence[0].resource
+        return waits.is_taken_twice(resource) and not waits.asked_of_heap([resource])
+
     def _by_reduction(self, waits: WaitGraph, now_ns: int, known: set[str], pause: Callable[[], None]) -> list[Finding]:
         """Level by level; adds to `known` what a finding explains.
 
@@ -142,6 +147,8 @@ class Diagnoser:
                 found += never_ends.find(waits, conditions, stuck, level, known | _members(found))
             _explain(found, known)
             starved = starvation.find(waits, conditions, stuck, level, known, is_long)
+            # Whoever takes twice what no block gives back may wait for a signal: time for the heap to be asked of whom.
+            starved = [f for f in starved if not self._may_be_a_signal(waits, f) or self._is_old(waits, f, now_ns)]
             _explain(starved, known)
             found += starved
             findings += found

@@ -45,6 +45,7 @@ _NEVER_NS = 1 << 62
 SCALED = Thresholds(
     settle_ns=5 * _MS,
     starved_ns=100 * _MS,
+    could_end_ns=200 * _MS,
     lost_wakeup_ns=150 * _MS,
     held_ns=100 * _MS,
     loop_blocked_ns=60 * _MS,
