@@ -21,10 +21,14 @@ from peeps_otel.diagnosis import Diagnoser, Thresholds
 from peeps_otel.model import Finding, FindingKind, Level, Snapshot
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.heap import leaks as heap_leaks
 from peeps_otel.probes.heap.objects import NodeObjects
+from peeps_otel.probes.inherited import Inherited
 from peeps_otel.probes.internals import asyncio_core
-from peeps_otel.probes.patches.loop_errors import LoopErrors
+from peeps_otel.probes.internals import thread as thread_internals
+from peeps_otel.probes.patches.asyncio_runtime import AsyncioPatch
+from peeps_otel.probes.patches.loop_errors import LoopErrorPatch, LoopErrors
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.watcher import heap_question
@@ -66,9 +70,14 @@ class Engine:
         """`credulous`: takes every wait for a proven deadlock, to see that the oracle sees."""
         self._credulous = credulous
         self._recorder = Recorder(1 << 62)
-        self._asyncio = AsyncioProbe(self._recorder)
-        threads = ThreadProbe()
-        self._probes = CompositeProbe([self._asyncio, LoopErrors(), threads])
+        self._patch, self._errors = AsyncioPatch(self._recorder), LoopErrorPatch()
+        self._build(None)
+
+    def _build(self, inherited: Inherited | None) -> None:
+        context = ProbeContext(inherited)
+        self._asyncio = AsyncioProbe(self._recorder, context=context, patch=self._patch)
+        self._threads = ThreadProbe(context)
+        self._probes = CompositeProbe([self._asyncio, LoopErrors(context, self._errors), self._threads], context)
         self._leaks = LeakCheck(self._asyncio.node_id)
         self._last: CycleResult | None = None
         self._watcher = Watcher(
@@ -81,18 +90,24 @@ class Engine:
             tasks=self._asyncio,
             sample_ns=_MS,
         )
+        self._watcher._diagnoser = Diagnoser(SCALED)  # pyright: ignore[reportPrivateUsage]
         self._watcher.rules.append(self._leaks)
-        self._heap = self._watcher.heap = HeapQuestion(NodeObjects(self._probes, self._asyncio, threads))
+        self._heap = self._watcher.heap = HeapQuestion(NodeObjects(self._probes, self._asyncio, self._threads))
 
     def install(self) -> None:
         heap_question._SETTLED_NS = 10 * _MS  # pyright: ignore[reportPrivateUsage]
         self._probes.install()
 
-    def begin(self) -> None:
-        """In a forked child."""
-        self._watcher.after_fork_in_child()
-        self._watcher._reset()  # pyright: ignore[reportPrivateUsage]
-        self._watcher._diagnoser = Diagnoser(SCALED)  # pyright: ignore[reportPrivateUsage]
+    def before_fork(self) -> None:
+        """What the program's own fork leaves to its child."""
+        self._at_fork = os.getpid(), Inherited.threads_now(), self._threads.holds()
+
+    def begin(self, by_program: bool) -> None:
+        """In a forked child. `by_program`: not of this harness, but of the program itself."""
+        thread_internals.forked()
+        self._recorder.long_waits.clear()
+        self._errors.heard.clear()
+        self._build(Inherited(*self._at_fork) if by_program else None)
 
     def look(self, with_heap: bool) -> CycleResult:
         """`with_heap`: it is asked for leaks and for who could end each wait, and the answer is there at the end."""
@@ -134,9 +149,6 @@ class Engine:
     def goodbye(self, snapshot: Snapshot) -> None:
         return
 
-    def after_fork_in_child(self) -> None:
-        return
-
 
 class Performance:
     """A program, those who look at it, and what came of it, which is written to a file as one line of JSON."""
@@ -148,6 +160,7 @@ class Performance:
 
     def run(self) -> None:
         """Never returns: the looker ends the process."""
+        stages.before_fork.append(self._engine.before_fork)
         stages.after_fork.append(self._again)
         self._begin()
         name = f"program_{self._program.seed}.py"
@@ -166,7 +179,7 @@ class Performance:
                 time.sleep(60)
 
     def _begin(self) -> None:
-        self._engine.begin()
+        self._engine.begin(by_program=self._generation > 0)
         self._rng = Random(f"{self._program.seed}/looks/{self._generation}")
         self._oracle = Oracle()
         self._began = time.monotonic_ns()

@@ -79,11 +79,14 @@ def begin_anew() -> None:
 
 
 children: list[int] = []
+before_fork: list[Callable[[], None]] = []
 after_fork: list[Callable[[], None]] = []
 
 
 def forked() -> int:
     """`os.fork`; in the child the oracle begins anew."""
+    for call in before_fork:
+        call()
     pid = os.fork()
     if pid:
         children.append(pid)
