@@ -67,10 +67,6 @@ class Refutations:
 
     def __init__(self, tasks: TaskReferences | None) -> None:
         self._tasks = tasks
-        self.forget()
-
-    def forget(self) -> None:
-        """Starts all over: after a fork, in the child."""
         self._claims: dict[str, _Claim] = {}
         self.sites = RefutedSites()
 

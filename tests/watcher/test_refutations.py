@@ -14,6 +14,7 @@ from peeps_otel.diagnosis.refuted_sites import RefutedSites
 from peeps_otel.model import EvidenceStep, Finding, FindingKind, Level, NodeKind
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Observation
 from peeps_otel.probes.threads.probe import ThreadProbe
@@ -24,8 +25,9 @@ class Waiting:
     """An event loop in a thread, with two tasks that wait for a future each; the engine says that they never end."""
 
     def __init__(self) -> None:
-        self.asyncio = AsyncioProbe(Recorder(1 << 62))
-        self.probes = CompositeProbe([self.asyncio, ThreadProbe()])
+        context = ProbeContext()
+        self.asyncio = AsyncioProbe(Recorder(1 << 62), context=context)
+        self.probes = CompositeProbe([self.asyncio, ThreadProbe(context)], context)
         self.refutations = Refutations(self.asyncio)
         self.loop = asyncio.new_event_loop()
         self.thread = threading.Thread(target=self.loop.run_forever, daemon=True)
@@ -161,14 +163,6 @@ def test_the_next_one_at_the_line_is_said_a_level_lower_and_once_more(waiting: W
     assert lowest.level is Level.SUSPECT
 
 
-def test_it_is_forgotten_in_a_forked_child(waiting: Waiting) -> None:
-    waiting.on_loop(lambda: waiting.futures[0].set_result(None))
-    waiting.judge([])
-    waiting.refutations.forget()
-    found = waiting.finding("other")
-    assert waiting.judge([found]) == ([found], [])
-
-
 def test_no_task_is_kept_alive(waiting: Waiting) -> None:
     members = [m for claim in waiting.refutations._claims.values() for m in claim.members]  # pyright: ignore
     assert [m.task is not None and m.future is not None for m in members] == [True, True]
@@ -183,7 +177,8 @@ def test_no_task_is_kept_alive(waiting: Waiting) -> None:
 def test_a_thread_that_goes_on_refutes() -> None:
     lock = threading.Lock()
     lock.acquire()
-    probe = CompositeProbe([ThreadProbe()])
+    context = ProbeContext()
+    probe = CompositeProbe([ThreadProbe(context)], context)
     refutations = Refutations(None)
     done = threading.Event()
 
