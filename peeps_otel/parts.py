@@ -110,7 +110,7 @@ class Parts:
             exact_steps=config.diagnostics,
         )
         recorded = (lambda: ()) if lasting.lock_order is None else lasting.lock_order.take
-        self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe, self._threads))
+        self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe))
         self.watcher.rules += [self.leaks, OrderRule(read_suppressions(config.suppress), recorded)]
 
     def thread_holds(self) -> list[ThreadHold]:

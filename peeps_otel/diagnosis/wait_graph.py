@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
+from ..model.operations import operation
 from .reduction import Requirement
 
 WAITERS = frozenset({NodeKind.TASK, NodeKind.THREAD})
@@ -24,9 +25,6 @@ _HELD = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.FUTURE, NodeKind.
 
 # With open providers these are as good as live: anybody may complete a future, a pool may start another worker.
 _ANYBODY = frozenset({NodeKind.FUTURE, NodeKind.EXECUTOR})
-
-# These need all their children, but the exception of any one ends them at once: one live child is enough to doubt.
-_ENDED_EARLY = frozenset({"gather", "taskgroup"})
 
 _ANSWERS = frozenset({EdgeKind.RPC_LINK, EdgeKind.HANDLED_BY})
 _THREAD_PREFIX = f"{NodeKind.THREAD}:"
@@ -198,7 +196,7 @@ class WaitGraph:
             node = nodes.get(waiter)
             if node is None or node.wait is None or node.state == IDLE:
                 continue
-            early = proven and node.wait.operation in _ENDED_EARLY
+            early = proven and operation(node.wait.operation).ends_early  # one live child is enough to doubt
             found[waiter] = Requirement(1 if early else node.wait.needs, targets, thread_of.get(waiter))
             work = targets
             while work:

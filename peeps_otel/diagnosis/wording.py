@@ -7,6 +7,7 @@ import re
 
 from .. import semconv
 from ..model import Node, NodeKind, own_line
+from ..model.operations import operation
 from .frames import own_frame
 from .wait_graph import WAITERS, WaitGraph
 
@@ -19,7 +20,6 @@ _LABELS = {
     NodeKind.TX: "Queue",
     NodeKind.RX: "Queue",
 }
-_SLEEPS = frozenset({"sleep", "time.sleep"})
 
 
 def label(node: Node | None) -> str:
@@ -83,7 +83,7 @@ def waits_for(graph: WaitGraph, waiter: str, target: str) -> str:
         length, capacity = node.attributes.get(semconv.CHANNEL_LENGTH), node.attributes.get(semconv.CHANNEL_CAPACITY)
         return f"waits to put into {name} ({length}/{capacity})" if capacity else f"waits to put into {name}"
     wait = None if waiter not in graph.nodes else graph.nodes[waiter].wait
-    if node.kind is NodeKind.RX and wait is not None and wait.operation == "queue.join":
+    if node.kind is NodeKind.RX and wait is not None and operation(wait.operation).drains:
         return f"waits until everything put into {name} is done"
     if node.kind is NodeKind.RX:
         return f"waits for an item from {name}"
@@ -106,7 +106,7 @@ def doing(graph: WaitGraph, node_id: str) -> str:
         if frame is not None:
             return f"runs {frame.function}{at('at', own_line.source(frame))}"
         return f"runs{at('at', own_line.place(node.stack))}"
-    if wait.operation in _SLEEPS:
+    if operation(wait.operation).sleeps:
         return f"sleeps{at('at', wait.source)}"
     targets = graph.targets.get(node_id, [])
     if len(targets) > 1:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from .. import native
 from .context import ProbeContext
-from .probe import Observation, Probe, Yield
+from .probe import Confirming, Observation, Probe, Yield
 
 _logger = logging.getLogger("peeps_otel")
 
@@ -35,12 +35,16 @@ class CompositeProbe:
 
     def look(self, now_ns: int, pause: Yield = lambda: native.sleep(0)) -> Observation:
         observation = Observation()
-        for probe in self._probes:
+        resources = self.context.resources
+        resources.begin()
+        steps = [*((probe.name, probe.observe) for probe in self._probes), ("resources", resources.show)]
+        steps += [(probe.name, probe.confirm) for probe in self._probes if isinstance(probe, Confirming)]
+        for name, observe in steps:
             try:
-                probe.observe(observation, now_ns, pause)
+                observe(observation, now_ns, pause)
             except Exception as error:
-                observation.coverage.append(f"{probe.name}: not seen in this look: {type(error).__name__}")
-                if probe.name not in self._complained:
-                    self._complained.add(probe.name)
-                    _logger.warning("peeps: probe %s failed; the program is not affected", probe.name, exc_info=True)
+                observation.coverage.append(f"{name}: not seen in this look: {type(error).__name__}")
+                if name not in self._complained:
+                    self._complained.add(name)
+                    _logger.warning("peeps: probe %s failed; the program is not affected", name, exc_info=True)
         return observation

@@ -5,21 +5,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from typing import Any, NamedTuple
+from typing import Any
 
 from ..model import NodeKind
 from .futures import Futures
 from .identity import NodeIds
 from .inherited import Inherited
-
-
-class TaskHold(NamedTuple):
-    """A lock of `threading` in the hands of a suspended task: inside a `with` block that contains an `await`.
-    `since_ns`: it may have begun before, not after. `source`: `path:line` of the `with`."""
-
-    task_id: str
-    since_ns: int
-    source: str
+from .library_registry import LibraryRegistry
+from .resources import Resources
 
 
 def _no_task(_task: Any) -> None:
@@ -36,12 +29,11 @@ class ProbeContext:
         self.inherited = inherited
         self.ids = NodeIds()
         self.futures = Futures(self.ids)
+        self.libraries = LibraryRegistry()
+        self.resources = Resources(self.ids, self.libraries, inherited)
         self.with_lines = True
         """False: the watcher's budget is spent, and stacks are left without lines."""
         self._threads: dict[int, tuple[str, int]] = {}
-        self.held_by_tasks: dict[int, list[TaskHold]] = {}
-        """By `id(lock)`, for `Lock`, `RLock` and `Semaphore`; written anew by the asyncio probe at each look."""
-
         self.task_id: Callable[[Any], str | None] = _no_task
         """The node id of an asyncio task; set by the asyncio probe."""
 

@@ -1,40 +1,278 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which asynchronous libraries the program itself has imported. None is ever imported for it."""
+"""Which libraries are supported, and which of them the program itself has imported. None is ever imported for it."""
 
 from __future__ import annotations
 
-import sys
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache
+from importlib import metadata
+from typing import Any, cast
 
-from ..model.coverage import blind
-from .anyio.waits import AnyIO
-from .asyncio.resources import Resources
-from .asyncio.waits import Classifier
-from .internals import anyio_core as anyio_internals
+from ..model import NodeKind
+from . import library as shapes
+from .anyio.library import ANYIO
+from .asyncio.library import ASYNCIO
+from .identity import Identities
+from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
+from .resource_types import ResourceType
+from .threads.library import CONCURRENT, MULTIPROCESSING, SUBPROCESS, THREADING
+from .trio.library import TRIO
+
+LIBRARIES: tuple[Library, ...] = (
+    ASYNCIO,
+    THREADING,
+    CONCURRENT,
+    *MULTIPROCESSING,
+    SUBPROCESS,
+    ANYIO,
+    TRIO,
+)
+"""One line for each."""
+
+_logger = logging.getLogger("peeps_otel")
+_warned: set[str] = set()
+_Holds = Callable[[Any], object | None]
+
+
+def _nothing(_manager: Any) -> None:
+    return None
+
+
+_NOTHING: tuple[str, _Holds] = ("", _nothing)
 
 
 class LibraryRegistry:
-    """For the watcher thread only."""
+    """For the watcher thread only. `libraries`: for tests; otherwise ours and those of installed packages."""
 
-    def __init__(self) -> None:
-        self.anyio: AnyIO | None = None
-        self._refused = ""
+    def __init__(self, libraries: Sequence[Library] | None = None) -> None:
+        self._waiting = list((*LIBRARIES, *installed()) if libraries is None else libraries)
+        self._active: dict[str, tuple[Library, Support]] = {}
+        self._notes: dict[str, str] = {}
+        self.refused: list[str] = []
+        """What to say of libraries that the program uses and whose support does not fit."""
+        self._failed: dict[tuple[str, str], int] = {}
+        self.revision = 0
+        """Grows whenever more is known: what followed from less may be wrong."""
+        self.task_waits: list[tuple[str, TaskWait]] = []
+        """With the name of the library. Also those that were there before functions were rewritten."""
+        self.deadlines: list[tuple[str, Callable[[asyncio.Task[Any]], tuple[float | None, bool]]]] = []
+        self.scope_types: tuple[type[Any], ...] = ()
+        self.cancel_scopes: list[CancelScopes] = []
+        self._clear()
 
-    def meet(self, classifier: Classifier, resources: Resources) -> None:
-        """Teaches the probe AnyIO as soon as the program has imported it. Cheap to ask again."""
-        if self.anyio is not None or self._refused:
-            return
+    def _clear(self) -> None:
+        self._types: dict[int, ResourceType] = {}
+        self._managers: tuple[dict[int, tuple[str, _Holds]], ...] = ({}, {})  # in tasks, in threads
+        self._managers_met: tuple[Identities[tuple[str, _Holds]], ...] = (Identities(), Identities())
+
+    def activate_imported(self) -> None:
+        """Adds the libraries that the program has imported since. Cheap to ask again."""
+        for library in list(self._waiting):
+            name = str(getattr(library, "name", library))
+            try:
+                if library.is_imported():
+                    self._waiting.remove(library)
+                    self._activate(name, library)
+            except Exception as error:
+                if library in self._waiting:
+                    self._waiting.remove(library)
+                self._refuse(name, error)
+
+    def reload(self) -> None:
+        """Asks the active ones again: functions of theirs were rewritten."""
+        for name, (library, _) in list(self._active.items()):
+            try:
+                self._activate(name, library)
+            except Exception as error:
+                self._refuse(name, error)
+
+    def _refuse(self, name: str, error: Exception) -> None:
+        note = f"this {name} is not known, its waits are not seen: {type(error).__name__}: {error}"
+        self.refused.append(note)
+        if note not in _warned:  # once, not in each registry
+            _warned.add(note)
+            _logger.warning("peeps: %s", note)
+
+    def _activate(self, name: str, library: Library) -> None:
+        support = library.support()
+        _check(support)
+        if name not in self._active and (note := _version_note(library)):
+            self._notes[name] = note
+        self._active[name] = (library, support)
+        self.task_waits += [(name, row) for row in support.task_waits]
+        self._rebuild()
+
+    def _rebuild(self) -> None:
+        """Tables over all active libraries. What comes first, ours, goes before."""
+        self.revision += 1
+        self._clear()
+        self.deadlines, self.scope_types, self.cancel_scopes = [], (), []
+        for name, (_, support) in self._active.items():
+            for row in (*support.resource_types, *(pool.as_resource_type() for pool in support.pools)):
+                self._types.setdefault(id(row.cls), row)
+            for manager in (*support.managers, *support.thread_managers):
+                self._managers[0].setdefault(id(manager), (name, support.held_by_manager))
+            for manager in support.thread_managers:
+                self._managers[1].setdefault(id(manager), (name, support.held_by_manager))
+            if support.deadline is not None:
+                self.deadlines.append((name, support.deadline))
+            self.scope_types += support.scope_types
+            if support.cancel_scopes is not None:
+                self.cancel_scopes.append(support.cancel_scopes)
+
+    def supports(self) -> Iterator[Support]:
+        """Of the active libraries."""
+        return (support for _, support in self._active.values())
+
+    # --- what is asked of all of them ---------------------------------------------------------------------------------
+
+    def resource_type(self, kind: type[object]) -> ResourceType | None:
+        """The most special known type that a class is derived from; None: it is no resource."""
+        for base in cast("tuple[type[object], ...]", type.__dict__["__mro__"].__get__(kind)):
+            found = self._types.get(id(base))
+            if found is not None:
+                return found
+        for name, (_, support) in self._active.items():
+            if support.resource_type_of is not None:
+                try:
+                    found = support.resource_type_of(kind)
+                except Exception as error:
+                    self.failed(name, "resources", error)
+                    continue
+                if found is not None:
+                    return found
+        return None
+
+    def held_by_manager(self, manager: object, by_thread: bool = False) -> object | None:
+        """The lock or permit that being inside `with manager` or `async with manager` holds. `by_thread`: of those only
+        that a thread can hold."""
+        kind = type(manager)
+        met, known = self._managers_met[by_thread], self._managers[by_thread]
+        holds = met.get(kind)
+        if holds is None:
+            bases = cast("tuple[type[object], ...]", type.__dict__["__mro__"].__get__(kind))
+            holds = next((known[id(base)] for base in bases if id(base) in known), _NOTHING)
+            met.put(kind, holds)
         try:
-            types = anyio_internals.types()
-            if types is not None:
-                self.anyio = AnyIO(types)
-                classifier.learn_more(self.anyio.finders)
-                resources.learn(self.anyio.species)
-        except AttributeError as missing:
-            self._refused = f"this AnyIO is not known: {missing}"
+            return holds[1](manager)
+        except Exception as error:
+            self.failed(holds[0], "holders", error)
+            return None
 
-    def not_seen(self) -> list[str]:
-        """What to say about libraries whose waits are not seen."""
-        found = [self._refused] if self._refused else []
-        if "trio" in sys.modules and anyio_internals.trio_runs():
-            found.append(blind("trio runs: the tasks of its own loop are not seen"))
-        return found
+    def deadline(self, task: asyncio.Task[Any], now: Callable[[], float]) -> tuple[list[float], bool]:
+        """The loop times at which scopes of libraries end the wait of a task; and whether all could be told. `now`:
+        the loop's time."""
+        found: list[float] = []
+        told = True
+        for name, read in self.deadlines:
+            try:
+                deadline, cancelled = read(task)
+                found += [] if deadline is None else [float(deadline)]
+                found += [now()] if cancelled else []
+            except Exception as error:
+                self.failed(name, "deadlines", error)
+                told = False
+        return found, told
+
+    def cancelled_by(self, task: asyncio.Task[Any]) -> str | None:
+        """What of a library has asked a task to cancel."""
+        for name, (_, support) in self._active.items():
+            if support.cancelled_by is not None:
+                try:
+                    found = support.cancelled_by(task)
+                except Exception as error:
+                    self.failed(name, "who cancelled", error)
+                    continue
+                if found is not None:
+                    return found
+        return None
+
+    def living_pools(self) -> Iterator[object]:
+        """The pools that libraries know of by themselves."""
+        for name, (_, support) in self._active.items():
+            if support.find_pools is not None:
+                try:
+                    yield from list(support.find_pools())
+                except Exception as error:
+                    self.failed(name, "pools", error)
+
+    # --- what is said -------------------------------------------------------------------------------------------------
+
+    def failed(self, name: str, part: str, error: Exception) -> None:
+        """A function of a library's support raised."""
+        if (name, part) not in self._failed:
+            _logger.warning(
+                "peeps: support for %s failed (%s); the program is not affected", name, part, exc_info=error
+            )
+        self._failed[name, part] = self._failed.get((name, part), 0) + 1
+
+    def coverage_notes(self) -> list[str]:
+        """What to say in a look about libraries of which something is not seen."""
+        found = [*self._notes.values(), *self.refused]
+        for name, (_, support) in self._active.items():
+            if support.coverage is not None:
+                try:
+                    found += support.coverage()
+                except Exception as error:
+                    self.failed(name, "coverage", error)
+        return found + [
+            f"{name}: {part} could not be read ({count} times)" for (name, part), count in self._failed.items()
+        ]
+
+
+@cache
+def installed() -> tuple[Library, ...]:
+    """The libraries that installed packages bring. Reads the environment's metadata once; not on the watcher's way."""
+    found: list[Library] = []
+    for point in metadata.entry_points(group=ENTRY_POINTS):
+        try:
+            found.append(point.load())
+        except Exception:
+            _logger.warning("peeps: entry point %s of %s cannot be loaded", point.name, ENTRY_POINTS, exc_info=True)
+    return tuple(found)
+
+
+def _version_note(library: Library) -> str:
+    """What to say of a version that was not checked; empty for the others."""
+    if not library.distribution:
+        return ""
+    version = _version(library.distribution)
+    if any(version == known or version.startswith(f"{known}.") for known in library.checked):
+        return ""
+    return f"{library.name} {version or 'of an unknown version'} was not checked: holders and waits may be missing"
+
+
+@cache
+def _version(distribution: str) -> str:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return ""
+
+
+def _check(support: object) -> None:
+    """Raises TypeError for rows that are not what they must be."""
+    if type(support) is not Support:
+        raise TypeError(f"support() returns a Support, not {type(support).__name__}")
+    for found, wanted in (
+        (support.resource_types, ResourceType),
+        (support.pools, shapes.PoolType),
+        (support.task_waits, TaskWait),
+        (support.thread_waits, shapes.ThreadWait),
+        ((*support.managers, *support.thread_managers, *support.scope_types), type),
+    ):
+        for row in cast("tuple[object, ...]", found):
+            if not isinstance(row, wanted):
+                raise TypeError(f"{row!r} is no {wanted.__name__}")
+    for row in support.task_waits:
+        _check_row(row)
+    for row in support.resource_types:
+        if not row.kinds or any(type(kind) is not NodeKind for kind in row.kinds):
+            raise TypeError(f"{row.cls!r} has no kinds")
+
+
+def _check_row(row: TaskWait) -> None:
+    if type(row.code) is not shapes.CodeType or type(row.operation) is not shapes.Operation:
+        raise TypeError(f"{row!r} is no wait")

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from ..model import Edge, Node
 
@@ -51,4 +51,13 @@ class Probe(Protocol):
 
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """Adds its nodes and edges to what the probes before it have seen."""
+        ...
+
+
+@runtime_checkable
+class Confirming(Protocol):
+    """A probe that has a last word once everything has been read."""
+
+    def confirm(self, observation: Observation, now_ns: int, pause: Yield, /) -> None:
+        """Takes back what has gone on since it was read."""
         ...

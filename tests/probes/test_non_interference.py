@@ -354,7 +354,7 @@ def test_nothing_of_a_finished_program_is_left_in_the_probe(probe: AsyncioProbe)
     gc.collect()
     observation = probe.look(1)
     assert (observation.nodes, observation.edges) == ({}, {})
-    assert len(probe._tasks) == len(probe._resources.records()) == len(probe._by_sequence) == 0
+    assert len(probe._tasks) == len(probe._resources) == len(probe._by_sequence) == 0
 
 
 class _Hostile:

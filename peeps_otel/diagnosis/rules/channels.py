@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ... import semconv
 from ...model import Finding, FindingKind, Level, Node, NodeKind, finding_id
+from ...model.operations import operation
 from .. import evidence, wording
 from .context import RuleContext
 
@@ -36,7 +37,7 @@ class NotDrained:
             if not unfinished or length is None:
                 continue
             waiters = [w for w in context.graph.waiters.get(rx.id, ()) if w in context.graph.settled]
-            joins = [w for w in waiters if context.graph.wait_of(w).operation == "queue.join"]
+            joins = [w for w in waiters if operation(context.graph.wait_of(w).operation).drains]
             if not joins:
                 continue
             before = self._first_seen.get(rx.id)

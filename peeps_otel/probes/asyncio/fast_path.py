@@ -9,19 +9,17 @@ from typing import Any
 from weakref import ref
 
 from ...model import Edge, EdgeKind, Wait
-from ..internals import anyio_core as anyio_internals
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import chain, entered, may_have_entered
 from ..library_registry import LibraryRegistry
+from ..resources import Resources
 from ..source import own_code
 from . import tasks as asyncio_tasks
-from .line_budget import FIRST, LineBudget
-from .resources import Resources
-from .task_attributes import TaskAttributes
-from .tasks import TaskRecord
+from .line_budget import LineBudget
+from .tasks import TaskAttributes, TaskRecord
 from .wait_shapes import Shapes
 
-PUTS = frozenset({"queue.put", "channel.send"})
+_NO_DEADLINE = (None, False)
 
 
 class FastPathReader:
@@ -57,9 +55,9 @@ class FastPathReader:
         if found is None:
             return False
         shape, coroutines = found
-        operation = shape.operation
-        matters = operation.name in FIRST
-        if self._lines.grants(matters, False) and (same or operation.finds is not None):
+        operation, finds = shape.wait.operation, shape.wait.finds
+        matters = operation.lines_first
+        if self._lines.grants(matters, False) and (same or finds is not None):
             return False
         for place in shape.entering:
             following = coroutines[place + 1] if place + 1 < len(coroutines) else None
@@ -67,21 +65,24 @@ class FastPathReader:
                 if entered(chain(coroutine)):
                     return False
                 break
-        if self._libraries.anyio is not None and anyio_internals.scope_deadline(task) != (None, False):
-            return False
+        try:
+            for _, deadline_of in self._libraries.deadlines:
+                if deadline_of(task) != _NO_DEADLINE:
+                    return False
+        except Exception:
+            return False  # the other way says so
         referents = get_referents(coroutines[-1])
         target_id = None
         deadline_ns = None
-        if operation.finds is not None:
-            finds = operation.finds
+        if finds is not None:
             known = None
             for one in referents:
                 if issubclass(type(one), finds):
                     known = self._resources.known(one)
                     break
-            if known is None or not known.is_named or operation.kind is None:
+            if known is None or not known.is_named:
                 return False
-            target_id = known.ids.get(operation.kind)
+            target_id = known.node_of(operation.kind)
         else:
             timers = [one for one in referents if type(one) is asyncio.TimerHandle]
             deadline = internals.timer_deadline(timers[0]) if timers else None
@@ -106,7 +107,7 @@ class FastPathReader:
             self._lines.note(record, matters, False)
         record.matters = matters
         record.is_plain, record.is_settled, record.holds = True, False, ()
-        record.puts_since_ns = record.since_ns if operation.name in PUTS else 0
+        record.puts_since_ns = record.since_ns if operation.puts else 0
         source = shape.source if shape.is_own else own_code.place_of(shape.stack, record.source)
         wait = Wait(operation.name, since_ns, source, 1, deadline_ns, recorded is not None)
         node = asyncio_tasks.node_of(record, "waiting", wait, shape.stack, self._attributes.of(task, record, now_ns))

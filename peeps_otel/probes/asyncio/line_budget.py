@@ -10,14 +10,6 @@ from __future__ import annotations
 
 from typing import Protocol
 
-FIRST = frozenset(
-    {
-        *("lock.acquire", "semaphore.acquire", "limiter.acquire", "condition.wait", "barrier.wait", "queue.put"),
-        *("channel.send", "task", "gather", "taskgroup", "wait", "as_completed", "wait_for", "shield", "executor"),
-    }
-)
-"""Waits of which the lines are resolved before those of others: somebody of the program is to end them."""
-
 _RESERVE = 100  # a look, of tasks that matter, whatever the budget
 
 

@@ -13,37 +13,29 @@ from ... import native, semconv
 from ...model import AttributeValue, Edge, NodeKind
 from ..context import ProbeContext
 from ..identity import Identities
-from ..internals import anyio_core as anyio_internals
-from ..internals import asyncio_cancellation
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import Entered, chain, entered
-from ..library_registry import LibraryRegistry
+from ..library import Waiting
+from ..library_registry import installed
 from ..patches.asyncio_runtime import AsyncioPatch
 from ..patches.recorder import Recorder, TaskOrigin
 from ..probe import EndedTask, Observation, Yield
-from . import channel_users
+from . import cancellation, channel_users
 from . import tasks as asyncio_tasks
-from .creation_sites import CreationSites
-from .deadlines import earliest
-from .fast_path import PUTS, FastPathReader
-from .line_budget import FIRST, LineBudget
+from .fast_path import FastPathReader
+from .line_budget import LineBudget
 from .loops import Loops
 from .relations import ReadTask, Relations
-from .resources import Resources
-from .task_attributes import TaskAttributes
-from .tasks import TaskKinds, TaskRecord
+from .tasks import CreationSites, TaskAttributes, TaskKinds, TaskRecord
 from .wait_shapes import Shapes
-from .waits import Classifier, Waiting
+from .waits import Classifier
 
 _READ_AT_ONCE = 20  # tasks between two chances for the other threads to run
 _QUICK_AT_ONCE = 50
 _LONG_NS = 1_000_000_000
 _DUE_MOST = 256
-# Read with their lines from the first look on: what is usual at a line is learned from the short waits there.
-_OWN_RESOURCES = ("lock", "semaphore", "event", "condition", "queue", "barrier", "limiter", "channel", "future")
 _SHOWN_AT_ONCE = 500
 _MET_AT_ONCE = 200
-_SEVERAL = frozenset({"gather", "taskgroup", "wait", "as_completed"})
 
 
 KnownTask = tuple[ref[asyncio.Task[Any]], TaskRecord]
@@ -69,17 +61,17 @@ class AsyncioProbe:
         self.recorder = recorder
         self._patch = patch or AsyncioPatch(recorder)
         self._lines_most = lines_most
-        self._classifier = Classifier()
-        if self._patch.installed:
-            self._classifier.learn()
-        self._libraries = LibraryRegistry()
         self._putting_since_ns = 0
         self._context = context or ProbeContext()
+        self._libraries = self._context.libraries
+        self._libraries.activate_imported()
+        self._classifier = Classifier(self._libraries)
         self._ids = self._context.ids
         self._context.task_id = self._id_of
         self._tasks: Identities[TaskRecord] = Identities()
-        self._resources = Resources(self._ids)
-        self._relations = Relations(self._context, self._resources, self._classifier, self._libraries, self._id_of)
+        self._resources = self._context.resources
+        self._resources.task_id = self._id_of
+        self._relations = Relations(self._context, self._classifier, self._id_of)
         self._loops = Loops(self._context.inherited)
         self._by_sequence: dict[int, str] = {}
         self._sites = CreationSites()
@@ -95,8 +87,10 @@ class AsyncioProbe:
 
     def install(self) -> None:
         """Rewrites asyncio in place. What cannot be rewritten is said in the coverage of each look."""
+        installed()  # here, not in a look: it reads the environment's metadata
+        self._libraries.activate_imported()  # before and after: tasks stay in functions as they were
         self._patch.install()
-        self._classifier.learn()
+        self._libraries.reload()
 
     def uninstall(self) -> None:
         """Leaves every function's code as it was."""
@@ -105,14 +99,17 @@ class AsyncioProbe:
     def look(self, now_ns: int, pause: Yield = lambda: native.sleep(0)) -> Observation:
         """What this probe alone sees."""
         observation = Observation()
+        self._resources.begin()
         self.observe(observation, now_ns, pause)
+        self._resources.show(observation, now_ns, pause)
         return observation
 
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """All tasks and the resources between them."""
         self.recorder.refill(now_ns)
-        self._libraries.meet(self._classifier, self._resources)
-        observation.coverage += self._patch.coverage + self._libraries.not_seen()
+        self._libraries.activate_imported()
+        self._classifier.refresh()
+        observation.coverage += self._patch.coverage + self._libraries.coverage_notes()
         self._looks += 1
         self._loops.begin()
         failed = _Failures()
@@ -120,9 +117,7 @@ class AsyncioProbe:
         if self._left_out:
             observation.coverage.append(f"{self._left_out} tasks of the process this was forked from are left out")
         seen, living, holding = self._look_at_all(met, observation, now_ns, pause, failed)
-        observation.coverage += self._resources.look(
-            self._relations.held(holding, self._last_look_ns), self._id_of, now_ns, pause
-        )
+        self._relations.hold(holding, self._last_look_ns)
         while seen:
             if len(seen) % _READ_AT_ONCE == 0:
                 pause()
@@ -253,19 +248,13 @@ class AsyncioProbe:
                 record.shown = edges
             nodes[record.id] = record.node
             all_edges[record.id] = record.shown
-        for number, resource in enumerate(self._resources.records()):
-            if number % _SHOWN_AT_ONCE == 0:
-                pause()
-            for node in resource.nodes:
-                nodes[node.id] = node
-            all_edges.update(resource.edges)
 
     # --- one task -----------------------------------------------------------------------------------------------------
 
     def _look_at(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, pause: Yield) -> ReadTask | None:
         """Updates the task's record. Returns what its edges are to be made of, None where nothing has changed."""
         future = internals.awaited_future(task)
-        requests = asyncio_cancellation.requests(task)
+        requests = cancellation.requests(task)
         if future is None:
             if len(self._due) < _DUE_MOST:
                 self._due.append(ref(task))
@@ -293,18 +282,18 @@ class AsyncioProbe:
             )  # it ran on while it was being read: that wait is over
             return None
         record.holds = self._relations.register_wait_and_holds(links, managers, waiting, record.source, now_ns)
-        matters = waiting.operation.name in FIRST or bool(record.holds)
-        at_once = same or bool(record.holds) or waiting.operation.name.startswith(_OWN_RESOURCES)
+        matters = waiting.operation.lines_first or bool(record.holds)
+        at_once = same or bool(record.holds) or waiting.operation.lines_at_once
         with_lines = (same and record.has_lines) or (at_once and self._lines.grants(matters, bool(record.holds)))
         self._lines.note(record, matters, with_lines)
         record.is_plain = (
             record.future is not None
-            and waiting.operation.name not in _SEVERAL
+            and not waiting.operation.several
             and internals.is_plain(task)
             and internals.is_asyncio_future(future)
         )
         record.is_settled = record.is_plain and with_lines
-        record.puts_since_ns = record.since_ns if waiting.operation.name in PUTS else 0
+        record.puts_since_ns = record.since_ns if waiting.operation.puts else 0
         if record.given:
             asyncio_tasks.name_after(record, (link.code for link in links))
         stack = asyncio_tasks.frames(links, with_lines)
@@ -336,9 +325,7 @@ class AsyncioProbe:
         if record.cancel_requests > 0:
             more: dict[str, AttributeValue] = {}
             more[semconv.TASK_CANCEL_REQUESTS] = record.cancel_requests
-            asked_by = asyncio_cancellation.asked_by(task, managers, self._id_of)
-            if asked_by is None and self._libraries.anyio is not None and anyio_internals.is_cancelled(task):
-                asked_by = asyncio_cancellation.BY_SCOPE
+            asked_by = cancellation.asked_by(task, managers, self._id_of) or self._libraries.cancelled_by(task)
             if asked_by is not None:
                 more[semconv.TASK_CANCELLED_BY] = asked_by
             attributes = attributes | more
@@ -355,15 +342,13 @@ class AsyncioProbe:
     ) -> int | None:
         """When a timer ends the wait, whatever else happens."""
         loop = internals.loop_of(task)
-        scopes: tuple[type[object], ...] = ()
-        found: list[float | None] = [waiting.deadline]
-        if self._libraries.anyio is not None:
-            deadline, cancelled = anyio_internals.scope_deadline(task)
-            found += [deadline, loop.time() if cancelled else None]
-            scopes = (self._libraries.anyio.types.scope,)
-        found.append(earliest(managers, scopes))
-        if waiting.operation.name == "future":
+        scopes, told = self._libraries.deadline(task, loop.time)
+        found: list[float | None] = [waiting.deadline, *scopes]
+        found.append(cancellation.earliest(managers, self._libraries.scope_types))
+        if waiting.operation.asked_by_timer:
             found.append(self._loops.timer(loop, future, pause))
+        if not told:  # a timer that cannot be read may end it at any time
+            found.append(loop.time())
         first = min((one for one in found if one is not None), default=None)
         return None if first is None else now_ns + int((first - loop.time()) * 1e9)
 
@@ -385,10 +370,6 @@ class AsyncioProbe:
         if record.sequence:
             self._by_sequence[record.sequence] = record.id
         return self._tasks.put_reference(id(task), reference, record)
-
-    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
-        """The objects behind these resource nodes that live. Let go of them at once."""
-        return self._resources.things(wanted)
 
     def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
         """The node of each task that was met at one of these addresses and still lives."""

@@ -6,23 +6,19 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 from collections.abc import Callable
-from threading import Lock, RLock, Semaphore
 from typing import Any, NamedTuple
 from weakref import ref
 
 from ...model import Confidence, Edge, EdgeKind, own_line
-from ..context import ProbeContext, TaskHold
-from ..internals import asyncio_core as internals
+from ..context import ProbeContext
 from ..internals.await_chain import Entered, SuspendedFrame
-from ..library_registry import LibraryRegistry
-from ..resource_states import Held
+from ..library import Waiting
+from ..resource_types import Held
 from . import tasks as asyncio_tasks
-from .resources import Resources
 from .tasks import Holds, TaskRecord
-from .waits import Classifier, Waiting
+from .waits import Classifier
 
 _FUTURES = (asyncio.Future, concurrent.futures.Future)
-_BLOCKING = (type(Lock()), type(RLock()), Semaphore)
 
 
 class ReadTask(NamedTuple):
@@ -38,15 +34,13 @@ class Relations:
     def __init__(
         self,
         context: ProbeContext,
-        resources: Resources,
         classifier: Classifier,
-        libraries: LibraryRegistry,
         id_of: Callable[[asyncio.Task[Any]], str | None],
     ) -> None:
         self._context = context
-        self._resources = resources
+        self._resources = context.resources
         self._classifier = classifier
-        self._libraries = libraries
+        self._libraries = context.libraries
         self._id_of = id_of
 
     def register_wait_and_holds(
@@ -64,12 +58,7 @@ class Relations:
         given_up = {id(lock) for lock in self._classifier.locks_given_up(links)} if managers else set[int]()
         holds: list[Holds] = []
         for one in managers:
-            if issubclass(type(one.manager), _BLOCKING) and not one.by_generator:
-                holds.append(Holds(None, asyncio_tasks.entered_at(one)[1], id(one.manager)))
-                continue
-            lock: object = internals.held_by_manager(one.manager)
-            if lock is None and self._libraries.anyio is not None:
-                lock = self._libraries.anyio.held_by_manager(one.manager)
+            lock = self._libraries.held_by_manager(one.manager)
             if lock is None or id(lock) in given_up:
                 continue
             name, source = asyncio_tasks.entered_at(one)
@@ -78,24 +67,14 @@ class Relations:
                 holds.append(Holds(ref(lock), source, by_block=not one.by_generator))
         return holds
 
-    def held(self, holding: list[TaskRecord], last_look_ns: int) -> dict[int, list[Held]]:
-        """Who holds what by an `async with` block, by `id(primitive)`. Those of `threading` go to the thread probe."""
-        held: dict[int, list[Held]] = {}
-        blocking: dict[int, list[TaskHold]] = {}
+    def hold(self, holding: list[TaskRecord], last_look_ns: int) -> None:
+        """Tells the resources who holds what by a `with` or `async with` block."""
         for record in holding:
             wait = record.node.wait  # what is held now was held when the wait began
             since_ns = last_look_ns if wait is None else wait.since_ns
             for one in record.holds:
-                if one.primitive is None:
-                    blocking.setdefault(one.blocking, []).append(TaskHold(record.id, since_ns, one.source))
-                    continue
-                primitive = one.primitive()
-                if primitive is not None:
-                    confidence = Confidence.EXACT if one.by_block else Confidence.INFERRED
-                    holder = Held(record.id, since_ns, one.source, one.by_block, confidence)
-                    held.setdefault(id(primitive), []).append(holder)
-        self._context.held_by_tasks = blocking
-        return held
+                confidence = Confidence.EXACT if one.by_block else Confidence.INFERRED
+                self._resources.hold(one.primitive, Held(record.id, since_ns, one.source, one.by_block, confidence))
 
     def connect(self, one: ReadTask, now_ns: int) -> None:
         """The `needs` edges of a task, now that every target has a node."""
@@ -123,5 +102,4 @@ class Relations:
             worker = "" if waiting.thread is None else self._context.thread(waiting.thread, now_ns)
             return self._context.futures.wanted(target, now_ns, source, worker)
         record = self._resources.known(target)
-        kind = waiting.operation.kind
-        return None if record is None or kind is None else record.ids.get(kind)
+        return None if record is None else record.node_of(waiting.operation.kind)

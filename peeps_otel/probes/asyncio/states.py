@@ -1,39 +1,44 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The state of asyncio's own primitives."""
+"""What is read of asyncio's own primitives and connections: their state at each look, and what never changes."""
 
 from __future__ import annotations
 
-from asyncio import locks, queues
+from asyncio import locks, queues, subprocess
+from collections.abc import Callable
 from typing import Any
 
 from ... import semconv
 from ...model import AttributeValue, Confidence
 from ..internals import asyncio_core as internals
-from ..patches.recorder import HOLDERS, OWNER, Holding
-from ..resource_states import NOT_BEFORE, Channel, Held, State, TaskId, of_lock, of_permits
+from ..internals import asyncio_io as io_internals
+from ..internals.asyncio_io import Endpoint
+from ..library import NOT_BEFORE, Around, Channel, Held, Known, Making, State, of_lock, of_permits
+from ..patches.recorder import HOLDERS, ORIGIN, OWNER, Holding, Origin
 from ..source import source_text
 
+_TaskId = Callable[[Any], str | None]
 
-def of_a_lock(lock: locks.Lock, on_stacks: list[Held], tasks: TaskId, initial: int | None) -> State:
+
+def of_a_lock(lock: locks.Lock, around: Around) -> State:
     locked, waiting = internals.lock_state(lock)
-    holders = _once(on_stacks, _recorded(lock, tasks)) if locked else []
+    holders = _once(around.on_stacks, _recorded(lock, around.task_id)) if locked else []
     attributes: dict[str, AttributeValue] = {semconv.LOCK_LOCKED: locked, semconv.RESOURCE_WAITERS: waiting}
     return State(attributes, of_lock(holders), holders)
 
 
-def of_a_semaphore(semaphore: locks.Semaphore, on_stacks: list[Held], tasks: TaskId, initial: int | None) -> State:
+def of_a_semaphore(semaphore: locks.Semaphore, around: Around) -> State:
     available, waiting, bound = internals.semaphore_state(semaphore)
-    holders = _once(on_stacks, _recorded(semaphore, tasks))
+    holders = _once(around.on_stacks, _recorded(semaphore, around.task_id))
     attributes: dict[str, AttributeValue] = {semconv.RESOURCE_WAITERS: waiting}
     if available is not None:
         attributes[semconv.SEMAPHORE_AVAILABLE] = available
-    total = bound if bound is not None else initial
+    total = bound if bound is not None else around.initial
     if total is not None:
         attributes[semconv.SEMAPHORE_PERMITS] = total
     return State(attributes, of_permits(holders, available, total, bound is not None), holders)
 
 
-def of_an_event(event: locks.Event, on_stacks: list[Held], tasks: TaskId, initial: int | None) -> State:
+def of_an_event(event: locks.Event, around: Around) -> State:
     return State(
         {
             semconv.EVENT_IS_SET: internals.event_is_set(event),
@@ -42,16 +47,16 @@ def of_an_event(event: locks.Event, on_stacks: list[Held], tasks: TaskId, initia
     )
 
 
-def of_a_condition(condition: locks.Condition, on_stacks: list[Held], tasks: TaskId, initial: int | None) -> State:
+def of_a_condition(condition: locks.Condition, around: Around) -> State:
     """Its lock is a node of its own."""
     return State({semconv.RESOURCE_WAITERS: internals.waiter_count(condition)})
 
 
-def of_a_barrier(barrier: locks.Barrier, on_stacks: list[Held], tasks: TaskId, initial: int | None) -> State:
+def of_a_barrier(barrier: locks.Barrier, around: Around) -> State:
     return State({})
 
 
-def of_a_queue(queue: queues.Queue[Any], on_stacks: list[Held], tasks: TaskId, initial: int | None) -> State:
+def of_a_queue(queue: queues.Queue[Any], around: Around) -> State:
     length, capacity, putters, getters, unfinished = internals.queue_state(queue)
     attributes: dict[str, AttributeValue] = {}
     if length is not None:
@@ -61,26 +66,26 @@ def of_a_queue(queue: queues.Queue[Any], on_stacks: list[Held], tasks: TaskId, i
     return State(attributes, channel=Channel(putters, getters, {}, {semconv.CHANNEL_UNFINISHED: unfinished}))
 
 
-def _recorded(primitive: Any, tasks: TaskId) -> list[Held]:
+def _recorded(primitive: Any, task_id: _TaskId) -> list[Held]:
     """Holders by a bare `acquire()`."""
     owner = fact(primitive, OWNER)
     found: list[Held] = []
     for recorded in [owner] if owner is not None else fact(primitive, HOLDERS) or ():
         holding = Holding(*recorded) if type(recorded) is tuple else Holding(recorded)
         task = holding.task()
-        task_id = None if task is None else tasks(task)
-        if task_id is not None:
+        holder_id = None if task is None else task_id(task)
+        if holder_id is not None:
             exact = holding.code is not None
             source = "" if holding.code is None else source_text.source_of(holding.code, holding.lasti)
             since_ns = holding.time_ns if exact else NOT_BEFORE
-            found.append(Held(task_id, since_ns, source, False, Confidence.EXACT, exact, bare=True))
+            found.append(Held(holder_id, since_ns, source, False, Confidence.EXACT, exact, bare=True))
     return found
 
 
 def _once(on_stacks: list[Held], recorded: list[Held]) -> list[Held]:
     """`async with condition` takes its lock by a bare `acquire()`: the same hold is both on the stack and recorded."""
-    by_block = {held.task_id for held in on_stacks}
-    return on_stacks + [held for held in recorded if held.task_id not in by_block]
+    by_block = {held.holder_id for held in on_stacks}
+    return on_stacks + [held for held in recorded if held.holder_id not in by_block]
 
 
 def fact(primitive: Any, name: str) -> Any:
@@ -89,3 +94,46 @@ def fact(primitive: Any, name: str) -> Any:
         return object.__getattribute__(primitive, name)
     except AttributeError:
         return None
+
+
+def making(primitive: Any) -> Making | None:
+    """Where it was made, if that was recorded. Of a condition, where its lock was."""
+    target = internals.condition_lock(primitive) if issubclass(type(primitive), locks.Condition) else primitive
+    origin = fact(target, ORIGIN)
+    if type(origin) is not tuple:
+        return None
+    made = Origin(*origin)
+    name = source_text.assigned_name(made.code, made.lasti)
+    source = source_text.source_of(made.code, made.lasti)
+    return Making(name, source, made.time_ns, internals.whole(made.initial))
+
+
+def a_transport(thing: object) -> Known:
+    return _known(io_internals.transport_endpoint(thing))
+
+
+def a_socket(thing: Any) -> Known:
+    return _known(io_internals.socket_endpoint(thing))
+
+
+def a_command(process: subprocess.Process) -> Known:
+    pid = io_internals.process_id(process)
+    if pid is None:
+        return Known("", {})
+    return Known(f"pid {pid}", {semconv.COMMAND_PID: pid})
+
+
+def _known(endpoint: Endpoint) -> Known:
+    attributes: dict[str, AttributeValue] = {}
+    name = ""
+    if endpoint.fd is not None:
+        attributes[semconv.IO_FD] = endpoint.fd
+        name = f"fd {endpoint.fd}"
+    if endpoint.local is not None:
+        name = f"at {endpoint.local}"
+    if endpoint.peer is not None:
+        attributes[semconv.NETWORK_PEER_ADDRESS] = name = endpoint.peer
+        if endpoint.port is not None:
+            attributes[semconv.NETWORK_PEER_PORT] = endpoint.port
+            name = io_internals.joined(endpoint.peer, endpoint.port)
+    return Known(name, attributes)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, CoroutineType, FrameType, GeneratorType
 from typing import Any, NamedTuple
@@ -14,24 +14,24 @@ from weakref import ref
 
 from ... import semconv
 from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wait
+from ..context import ProbeContext
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import Entered, SuspendedFrame
+from ..library import Waiting
 from ..patches.recorder import ORIGIN, SINCE, TaskOrigin
 from ..source import own_code, source_text
-from .creation_sites import CreationSites
-from .waits import Waiting
+from .loops import Loops
 
 _EPOCH_2001_NS = 10**18
 _DEFAULT_NAME = re.compile(r"Task-\d+")
 
 
 class Holds(NamedTuple):
-    """A lock or permit that a task's stack shows, and where it was taken. `blocking`: of `threading`, by its address:
-    while it is held it cannot go. `by_block`: nobody but this task can leave the block."""
+    """A lock or permit that a task's stack shows, and where it was taken. `by_block`: nobody but this task can leave
+    the block."""
 
-    primitive: ref[Any] | None
+    primitive: ref[Any]
     source: str
-    blocking: int = 0
     by_block: bool = True
 
 
@@ -96,6 +96,33 @@ class TaskKinds:
 
 
 _KINDS_MOST = 4096
+_SITES_MOST = 4096
+
+
+class CreationSites:
+    """What the recorded creations tell about the others. For the watcher thread only.
+
+    A coroutine function that was always seen to be started at one place is taken to have been started there again;
+    one that was started at two is not guessed about.
+    """
+
+    def __init__(self) -> None:
+        self._sources: dict[int, tuple[CodeType, str | None]] = {}  # by `id(code)`; None: several places
+
+    def learn(self, code: CodeType, source: str) -> None:
+        known = self._sources.get(id(code))
+        if known is None:
+            if len(self._sources) < _SITES_MOST:
+                self._sources[id(code)] = (code, source)
+        elif known[1] is not None and known[1] != source:
+            self._sources[id(code)] = (code, None)
+
+    def of(self, code: CodeType) -> str | None:
+        """The only known `path:line`, or None."""
+        known = self._sources.get(id(code))
+        return None if known is None else known[1]
+
+
 _NOT_LOOKED_AT = Node("", NodeKind.TASK, "", 0, "")
 
 
@@ -292,3 +319,36 @@ def used_at(links: list[SuspendedFrame], is_own: Callable[[CodeType], bool]) -> 
 def state_of(task: asyncio.Task[Any], loop: asyncio.AbstractEventLoop) -> str:
     """`running` on its loop, or `runnable`: due for a step."""
     return "running" if internals.running_task(loop) is task else "runnable"
+
+
+_ATTRIBUTES_MOST = 4096
+_Attributes = dict[str, AttributeValue]
+
+
+class TaskAttributes:
+    """For the watcher thread only. `ids`: the nodes of tasks by their sequence numbers."""
+
+    def __init__(self, context: ProbeContext, loops: Loops, ids: Mapping[int, str]) -> None:
+        self._context = context
+        self._loops = loops
+        self._ids = ids
+        self._known: dict[tuple[int, str | None, str | None], tuple[_Attributes, _Attributes]] = {}
+
+    def of(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int) -> dict[str, AttributeValue]:
+        """Those of a task that nobody has asked to cancel: one dictionary for all tasks of a kind and a parent."""
+        parent = self._ids.get(record.parent) if record.parent else None
+        ident = self._loops.thread(internals.loop_of(task))
+        thread = None if ident is None else self._context.thread(ident, now_ns)
+        key = (id(record.attributes), parent, thread)
+        known = self._known.get(key)
+        if known is not None and known[0] is record.attributes:
+            return known[1]
+        if len(self._known) >= _ATTRIBUTES_MOST:
+            self._known.clear()
+        attributes = record.attributes
+        if parent is not None:
+            attributes = attributes | {semconv.TASK_PARENT: parent}
+        if thread is not None:
+            attributes = attributes | {semconv.TASK_THREAD: thread}
+        self._known[key] = (record.attributes, attributes)
+        return attributes

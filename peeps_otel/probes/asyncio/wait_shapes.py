@@ -12,7 +12,7 @@ from types import CodeType, CoroutineType
 from typing import Any
 
 from ...model import Frame, own_line
-from ..internals.asyncio_operations import Operation
+from ..library import TaskWait
 from ..patches.recorder import SINCE
 from . import tasks as asyncio_tasks
 from .waits import Classifier
@@ -20,7 +20,6 @@ from .waits import Classifier
 _SHAPES_MOST = 2000
 _DEPTH = 200
 _CODE_MOST = 20_000  # bytes of a function: more are not searched
-_SIMPLE = frozenset({"lock.acquire", "semaphore.acquire", "event.wait", "queue.get", "queue.put", "sleep"})
 _NAMES = ("BEFORE_WITH", "BEFORE_ASYNC_WITH", "LOAD_SPECIAL", "GET_AITER")
 _ENTERING = frozenset(dis.opmap[name] for name in _NAMES if name in dis.opmap)
 """Instructions of which something may stay on the value stack that holds a lock."""
@@ -32,11 +31,11 @@ class Shape:
     whether that is in a function of the application. `own`: the first such function, as a task of a library is called
     after it; empty where there is none."""
 
-    __slots__ = ("codes", "entering", "is_own", "operation", "own", "recorded", "source", "stack")
+    __slots__ = ("codes", "entering", "is_own", "own", "recorded", "source", "stack", "wait")
 
-    def __init__(self, codes: tuple[CodeType, ...], operation: Operation) -> None:
+    def __init__(self, codes: tuple[CodeType, ...], wait: TaskWait) -> None:
         self.codes = codes
-        self.operation = operation
+        self.wait = wait
         self.entering = tuple(place for place, code in enumerate(codes) if may_enter(code))
         self.recorded = SINCE in codes[-1].co_varnames
         self.stack: tuple[Frame, ...] = asyncio_tasks.frames_of(codes)
@@ -50,7 +49,7 @@ class Shapes:
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = classifier
-        self._learned = 0
+        self._revision = -1
         self._known: dict[tuple[int, ...], tuple[tuple[CodeType, ...], Shape | None]] = {}
 
     def of(self, coroutine: Any) -> tuple[Shape, list[Any]] | None:
@@ -66,18 +65,18 @@ class Shapes:
             return None
         key = tuple(map(id, codes))
         known = self._known.get(key)
-        if known is None or self._learned != self._classifier.learned:
+        if known is None or self._revision != self._classifier.revision:
             known = self._new(key, tuple(codes))
         shape = known[1]
         return None if shape is None else (shape, chain)
 
     def _new(self, key: tuple[int, ...], codes: tuple[CodeType, ...]) -> tuple[tuple[CodeType, ...], Shape | None]:
-        if self._learned != self._classifier.learned or len(self._known) >= _SHAPES_MOST:
+        if self._revision != self._classifier.revision or len(self._known) >= _SHAPES_MOST:
             self._known.clear()
-            self._learned = self._classifier.learned
-        operation = self._classifier.plain(codes)
-        simple = operation is not None and operation.name in _SIMPLE
-        known = self._known[key] = (codes, Shape(codes, operation) if operation is not None and simple else None)
+            self._revision = self._classifier.revision
+        wait = self._classifier.plain(codes)
+        simple = wait is not None and wait.operation.told_by_innermost
+        known = self._known[key] = (codes, Shape(codes, wait) if wait is not None and simple else None)
         return known
 
 

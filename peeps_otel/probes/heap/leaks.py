@@ -18,6 +18,8 @@ from typing import Any, NamedTuple, cast
 
 from ..asyncio.waits import Classifier
 from ..internals import asyncio_core as internals
+from ..library import CancelScopes
+from ..library_registry import LibraryRegistry
 from . import waits as heap_waits
 from .reach import CHECKED_VERSIONS, Reach, reach
 
@@ -50,25 +52,43 @@ class LeakReport(NamedTuple):
     not_run: str = ""
 
 
+class Known(NamedTuple):
+    """What libraries tell."""
+
+    classifier: Classifier
+    scopes: list[CancelScopes]
+    refused: str
+
+    @classmethod
+    def of_the_program(cls) -> Known:
+        """As the program has them. `refused`: why nothing may be proven of its tasks; empty where it may."""
+        libraries = LibraryRegistry()
+        libraries.activate_imported()
+        refused = f"what cancels tasks is not known: {libraries.refused[0]}" if libraries.refused else ""
+        return cls(Classifier(libraries), libraries.cancel_scopes, refused)
+
+
 def check(timeout_s: float = _TIMEOUT_S) -> LeakReport:
     """Blocks until it is done: several seconds for a million objects. On any thread. Never raises."""
     reason = unfit()
     if reason:
         return LeakReport([], not_run=reason)
     began = time.perf_counter_ns()
-    classifier = Classifier()
+    known = Known.of_the_program()
+    if known.refused:
+        return LeakReport([], not_run=known.refused)
     ours = our_types()
     try:
         if sys.platform == "linux":
             from . import fork as heap_fork
 
             try:
-                answer, pause_ns = heap_fork.on_a_copy(lambda _: _encoded(analyse(classifier, ours, _never)), timeout_s)
+                answer, pause_ns = heap_fork.on_a_copy(lambda _: _encoded(analyse(known, ours, _never)), timeout_s)
                 report = _decoded(answer)._replace(pause_ns=pause_ns)
             except heap_fork.CannotFork as reason:
-                report = _in_process(classifier, ours, timeout_s, str(reason))
+                report = _in_process(known, ours, timeout_s, str(reason))
         else:
-            report = _in_process(classifier, ours, timeout_s, f"no copies are made on {sys.platform}")
+            report = _in_process(known, ours, timeout_s, f"no copies are made on {sys.platform}")
     except Exception as error:
         report = LeakReport([], not_run=f"the check failed: {type(error).__name__}: {error}")
     return report._replace(duration_ns=time.perf_counter_ns() - began)
@@ -88,9 +108,9 @@ def _never() -> None:
     """On a copy nobody has to be let run."""
 
 
-def analyse(classifier: Classifier, ours: set[type[Any]], pause: Callable[[], None]) -> LeakReport:
+def analyse(known: Known, ours: set[type[Any]], pause: Callable[[], None]) -> LeakReport:
     """The proof itself, on a heap that stands still."""
-    waits = heap_waits.blocked_tasks(classifier, pause)
+    waits = heap_waits.blocked_tasks(known.classifier, known.scopes, pause)
     found: Reach = reach(waits.blocked, ours, pause)
     lost = [
         LostTask(task.task, task.future, task.task in found.lost and task.task not in waits.doubtful, dying)
@@ -100,7 +120,7 @@ def analyse(classifier: Classifier, ours: set[type[Any]], pause: Callable[[], No
     return LeakReport(lost, len(waits.blocked), found.objects)
 
 
-def _in_process(classifier: Classifier, ours: set[type[Any]], timeout_s: float, reason: str) -> LeakReport:
+def _in_process(known: Known, ours: set[type[Any]], timeout_s: float, reason: str) -> LeakReport:
     """Twice, and only what is lost in the same wait both times, for the heap changes while it is walked."""
     size = len(gc.get_objects())
     if size > _OBJECTS_MOST_IN_PROCESS:
@@ -115,8 +135,8 @@ def _in_process(classifier: Classifier, ours: set[type[Any]], timeout_s: float, 
     was_enabled = gc.isenabled()
     gc.disable()
     try:
-        first = analyse(classifier, ours, pause)
-        second = analyse(classifier, ours, pause) if first.lost else first
+        first = analyse(known, ours, pause)
+        second = analyse(known, ours, pause) if first.lost else first
     finally:
         if was_enabled:
             gc.enable()

@@ -9,19 +9,18 @@ from typing import Any
 
 from ..asyncio.probe import AsyncioProbe
 from ..composite import CompositeProbe
-from ..threads.probe import ThreadProbe
 
 
 class NodeObjects:
     """For the watcher thread only; a thread of ours may call `task_nodes`."""
 
-    def __init__(self, probes: CompositeProbe, tasks: AsyncioProbe, threads: ThreadProbe | None) -> None:
-        self._probes, self._tasks, self._threads = probes, tasks, threads
+    def __init__(self, probes: CompositeProbe, tasks: AsyncioProbe) -> None:
+        self._probes, self._tasks = probes, tasks
 
     def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
         """The object of each of these resource nodes that still lives. Let go of them at once."""
-        found = self._tasks.things(wanted) | self._probes.context.futures.things(wanted)
-        return found if self._threads is None else found | self._threads.things(wanted)
+        context = self._probes.context
+        return context.resources.things(wanted) | context.futures.things(wanted)
 
     def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
         """The node of each task that was met at one of these addresses and still lives."""

@@ -15,7 +15,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
-from ..asyncio.waits import Classifier
 from ..internals.current_frames import current_frames
 from ..source.ownership import is_standard_library
 from . import leaks
@@ -58,11 +57,13 @@ def ask(things: Sequence[Thing], threads: Sequence[BlockedThread], timeout_s: fl
         return _without(reason)
     from . import fork
 
-    classifier, ours = Classifier(), leaks.our_types()
+    known, ours = leaks.Known.of_the_program(), leaks.our_types()
+    if known.refused:
+        return _without(known.refused)
     names = {one.ident: one.name for one in threads}
     began_ns = time.perf_counter_ns()
     try:
-        forked = fork.on_a_copy(_answer(things, names, classifier, ours), timeout_s, current_frames)
+        forked = fork.on_a_copy(_answer(things, names, known, ours), timeout_s, current_frames)
     except Exception as error:
         text = str(error) if type(error) is fork.CannotFork else f"{type(error).__name__}: {error}"
         return _without(text)
@@ -76,7 +77,7 @@ def _without(reason: str) -> Answer:
 
 
 def _answer(
-    things: Sequence[Thing], names: dict[int, str], classifier: Classifier, ours: set[type[Any]]
+    things: Sequence[Thing], names: dict[int, str], known: leaks.Known, ours: set[type[Any]]
 ) -> Callable[[Any], bytes]:
     def of(frames: Any) -> bytes:
         began_ns = time.process_time_ns()
@@ -97,7 +98,7 @@ def _answer(
         report = LeakReport([])
         if any(not any(one.is_from_outside for one in found) for found in enders_of):
             del picture, actors, enders, threads  # what they hold would count as roots
-            report = leaks.analyse(classifier, ours, _never)
+            report = leaks.analyse(known, ours, _never)
         found = [[tuple(one) for one in of_thing] for of_thing in enders_of]
         cpu_ns = time.process_time_ns() - began_ns
         return json.dumps([found, report.lost, report.blocked, report.objects, acting, cpu_ns]).encode()

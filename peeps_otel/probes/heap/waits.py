@@ -16,11 +16,12 @@ from collections.abc import Callable
 from types import BuiltinMethodType, CellType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
-from ..asyncio.deadlines import earliest
+from ..asyncio.cancellation import earliest
 from ..asyncio.waits import Classifier
 from ..internals import asyncio_core as internals
 from ..internals import heap as scopes
 from ..internals.await_chain import chain, entered
+from ..library import CancelScopes
 from .reach import Blocked
 
 _CHUNK = 20_000
@@ -38,8 +39,8 @@ class Waits(NamedTuple):
     doubtful: set[int]
 
 
-def blocked_tasks(classifier: Classifier, pause: Callable[[], None]) -> Waits:
-    """Every task that is suspended on a future that is not done."""
+def blocked_tasks(classifier: Classifier, libraries: list[CancelScopes], pause: Callable[[], None]) -> Waits:
+    """Every task that is suspended on a future that is not done. `libraries`: what else cancels tasks."""
     found: dict[int, tuple[int, tuple[int, ...]]] = {}
     bounded: set[int] = set()
     below: dict[int, set[int]] = {}  # by task: the tasks that its cancellation cancels
@@ -58,10 +59,11 @@ def blocked_tasks(classifier: Classifier, pause: Callable[[], None]) -> Waits:
         for one in managers:
             if issubclass(type(one.manager), taskgroups.TaskGroup):
                 children.update(map(id, internals.group_tasks(one.manager)))
-            children.update(map(id, scopes.tasks_of(one.manager)))
+            for library in libraries:
+                children.update(map(id, library.tasks_of(one.manager)))
         below[id(task)] = children
         found[id(task)] = (id(future), tuple(id(link.suspended) for link in links))
-    timed, doubtful = _under_timers(pause)
+    timed, doubtful = _under_timers(libraries, pause)
     work = [*bounded, *timed]
     bounded |= timed
     while work:
@@ -73,11 +75,11 @@ def blocked_tasks(classifier: Classifier, pause: Callable[[], None]) -> Waits:
     return Waits(blocked, doubtful - bounded)
 
 
-def _under_timers(pause: Callable[[], None]) -> tuple[set[int], set[int]]:
+def _under_timers(libraries: list[CancelScopes], pause: Callable[[], None]) -> tuple[set[int], set[int]]:
     """Tasks that an armed timer will cancel, and those that its callback might."""
     surely: set[int] = set()
     perhaps: set[int] = set()
-    kinds = scopes.scope_types()
+    by_type = {id(kind): library for library in libraries for kind in library.types}
     objects: list[Any] = gc.get_objects()
     for begin in range(0, len(objects), _CHUNK):
         pause()
@@ -87,9 +89,10 @@ def _under_timers(pause: Callable[[], None]) -> tuple[set[int], set[int]]:
                 task = scopes.timed_task(thing)
                 if task is not None:
                     surely.add(id(task))
-            elif kind in kinds:
-                if scopes.is_armed(thing):
-                    surely.update(map(id, scopes.tasks_of(thing)))
+            elif id(kind) in by_type:
+                library = by_type[id(kind)]
+                if library.is_armed(thing):
+                    surely.update(map(id, library.tasks_of(thing)))
             elif scopes.is_timer_handle(kind) and internals.timer_deadline(thing) is not None:
                 _follow(thing, surely, perhaps)
     return surely, perhaps

@@ -13,17 +13,17 @@ import sys
 import threading
 from asyncio import locks
 from collections.abc import Iterator
-from types import CodeType, FrameType, ModuleType
+from types import ModuleType
 from typing import Any, NamedTuple, cast
 
 from . import asyncio_core as asyncio_internals
 from .asyncio_io import field
-from .current_frames import current_frames
 
-_BACKEND = "anyio._backends._asyncio"
+BACKEND = "anyio._backends._asyncio"
 _PRIMITIVES = "anyio._core._synchronization"
 _STREAMS = "anyio.streams.memory"
 _SCOPES_MOST = 100
+_SCOPES_OF_ALL_MOST = 10_000
 
 
 class Types(NamedTuple):
@@ -43,17 +43,16 @@ class Types(NamedTuple):
     backend: type[Any]
 
 
-def types() -> Types | None:
-    """None while the program has not imported AnyIO's asyncio backend, or is just importing it.
-
-    Raises AttributeError for an AnyIO that lacks one of the names.
-    """
-    backend, primitives, streams = (sys.modules.get(name) for name in (_BACKEND, _PRIMITIVES, _STREAMS))
+def is_imported() -> bool:
+    """Whether the program has imported AnyIO's asyncio backend, and is done with it."""
+    backend, primitives, streams = (sys.modules.get(name) for name in (BACKEND, _PRIMITIVES, _STREAMS))
     # The last statement of the backend's module; a memory stream that nobody has imported nobody can wait for.
-    if backend is None or primitives is None or not hasattr(backend, "backend_class"):
-        return None
-    if streams is None:
-        return None
+    return backend is not None and primitives is not None and streams is not None and hasattr(backend, "backend_class")
+
+
+def types() -> Types:
+    """Once it is imported. Raises AttributeError for an AnyIO that lacks one of the names."""
+    backend, primitives, streams = (sys.modules[name] for name in (BACKEND, _PRIMITIVES, _STREAMS))
     return Types(
         lock=_type(backend, "Lock"),
         semaphore=_type(backend, "Semaphore"),
@@ -70,17 +69,6 @@ def types() -> Types | None:
     )
 
 
-def trio_runs() -> bool:
-    """Whether a thread is in Trio's own loop. That it was imported says little: httpx does so where it can."""
-    for innermost in current_frames().values():
-        frame: FrameType | None = innermost
-        while frame is not None:
-            if frame.f_globals.get("__name__") == "trio._core._run":
-                return True
-            frame = frame.f_back
-    return False
-
-
 def _type(module: ModuleType, name: str) -> type[Any]:
     found: object = vars(module).get(name)
     if not isinstance(found, type):
@@ -88,13 +76,11 @@ def _type(module: ModuleType, name: str) -> type[Any]:
     return cast("type[Any]", found)
 
 
-def code_of(owner: type[Any], name: str) -> CodeType:
-    """The code of a coroutine function that `owner` defines. Raises AttributeError where there is none."""
-    function: Any = vars(owner).get(name)
-    code: object = getattr(getattr(function, "__func__", function), "__code__", None)
-    if type(code) is not CodeType:
-        raise AttributeError(f"{owner.__module__}.{owner.__qualname__}.{name}")
-    return code
+def adapters() -> tuple[type[Any], ...]:
+    """What stands for a primitive that was made before there was a loop."""
+    primitives = vars(sys.modules[_PRIMITIVES])
+    names = ("LockAdapter", "SemaphoreAdapter", "CapacityLimiterAdapter")
+    return tuple(cast("type[Any]", primitives[name]) for name in names if isinstance(primitives.get(name), type))
 
 
 def own_lock(manager: object, known: Types) -> object | None:
@@ -193,7 +179,7 @@ def is_cancelled(task: asyncio.Task[Any]) -> bool:
 
 def _scopes(task: asyncio.Task[Any]) -> Iterator[object]:
     """The cancel scopes around a task's code, innermost first."""
-    backend = sys.modules.get(_BACKEND)
+    backend = sys.modules.get(BACKEND)
     states: Any = None if backend is None else vars(backend).get("_task_states")
     if states is None or type(task).__hash__ is not object.__hash__:
         return
@@ -203,3 +189,42 @@ def _scopes(task: asyncio.Task[Any]) -> Iterator[object]:
             return
         yield scope
         scope = field(scope, "_parent_scope")
+
+
+# --- for the leak proof: a name that is not there counts as a timer that is armed -------------------------------------
+
+
+def is_armed(scope: object) -> bool:
+    """Whether a timer will cancel a scope of AnyIO."""
+    try:
+        return object.__getattribute__(scope, "_timeout_handle") is not None
+    except AttributeError:
+        return True
+
+
+def tasks_of(manager: object) -> list[asyncio.Task[Any]]:
+    """The tasks that cancelling a scope or task group of AnyIO cancels, those of inner scopes included, shielded ones
+    too: a shield may come off. Nothing for any other object."""
+    kind = _named("CancelScope")
+    if kind is None:
+        return []
+    found: list[asyncio.Task[Any]] = []
+    work: list[object] = [field(manager, "cancel_scope") if type(manager) is _named("TaskGroup") else manager]
+    seen: set[int] = set()
+    while work and len(seen) < _SCOPES_OF_ALL_MOST:
+        scope = work.pop()
+        if type(scope) is not kind or id(scope) in seen:
+            continue
+        seen.add(id(scope))
+        members: object = field(scope, "_tasks")
+        if type(members) is set:
+            found += cast("set[asyncio.Task[Any]]", members.copy())
+        inner: object = field(scope, "_child_scopes")
+        if type(inner) is set:
+            work += cast("set[object]", inner.copy())
+    return found
+
+
+def _named(name: str) -> Any:
+    backend = sys.modules.get(BACKEND)
+    return None if backend is None else vars(backend).get(name)

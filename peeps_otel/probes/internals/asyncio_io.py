@@ -48,11 +48,18 @@ def transport_of(thing: object) -> object | None:
 
 
 def is_transport(thing: object) -> bool:
-    return issubclass(type(thing), transports.BaseTransport) or _is_uvloop(thing)
+    return is_transport_type(type(thing))
+
+
+def is_transport_type(kind: type[object]) -> bool:
+    return issubclass(kind, transports.BaseTransport) or _is_uvloop_type(kind)
 
 
 def _is_uvloop(thing: object) -> bool:
-    kind = type(thing)
+    return _is_uvloop_type(type(thing))
+
+
+def _is_uvloop_type(kind: type[object]) -> bool:
     return kind.__module__ == "uvloop.loop" and kind.__name__.endswith("Transport")
 
 

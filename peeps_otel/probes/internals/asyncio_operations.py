@@ -22,80 +22,78 @@ from asyncio import (
 from types import CodeType
 from typing import Any, NamedTuple, TypeGuard
 
-from ...model import NodeKind
 
+class Function(NamedTuple):
+    """A coroutine function of asyncio by which one waits. `finds`: the type of the local that is waited for, or leads
+    to it."""
 
-class Operation(NamedTuple):
-    """What a suspended coroutine does. `finds`: the type of the local that is waited for, or leads to it."""
-
-    name: str
-    kind: NodeKind | None
+    code: CodeType
+    operation: str
     finds: type[Any] | None
 
 
-_SEMAPHORE = Operation("semaphore.acquire", NodeKind.SEMAPHORE, locks.Semaphore)
-_BARRIER = Operation("barrier.wait", NodeKind.BARRIER, locks.Barrier)
-_GROUP = Operation("taskgroup", None, taskgroups.TaskGroup)
-_PROCESS = Operation("subprocess.wait", NodeKind.COMMAND, subprocess.Process)
-_FIRST_OF = Operation("as_completed", None, None)
+_FIRST_OF = "as_completed"
 _SOCKET_CALLS = ("recv", "recv_into", "recvfrom", "recvfrom_into", "sendall", "sendto", "accept", "connect")
+_Row = tuple[object, str, str, type[Any] | None]
 
 
-def operations() -> list[tuple[CodeType, Operation]]:
-    """The code objects of asyncio's own coroutines, as they are now. Names that this Python lacks are left out."""
-    lock = Operation("lock.acquire", NodeKind.LOCK, locks.Lock)
-    known: list[tuple[object, str, Operation]] = [
-        (locks.Lock, "acquire", lock),
-        (locks.Lock, "__aenter__", lock),
-        (locks.Semaphore, "acquire", _SEMAPHORE),
-        (locks.Semaphore, "__aenter__", _SEMAPHORE),
-        (locks.Event, "wait", Operation("event.wait", NodeKind.EVENT, locks.Event)),
-        (locks.Condition, "wait", Operation("condition.wait", NodeKind.CONDITION, locks.Condition)),
-        (queues.Queue, "get", Operation("queue.get", NodeKind.RX, queues.Queue)),
-        (queues.Queue, "put", Operation("queue.put", NodeKind.TX, queues.Queue)),
-        (tasks, "sleep", Operation("sleep", None, None)),
-        (tasks, "_wait", Operation("wait", None, None)),
-        (tasks, "wait_for", Operation("wait_for", None, None)),
-        (tasks, "_cancel_and_wait", Operation("wait_for.cancel", None, None)),
-        (taskgroups.TaskGroup, "__aexit__", _GROUP),
-        (taskgroups.TaskGroup, "_aexit", _GROUP),
-        (streams.StreamReader, "_wait_for_data", Operation("stream.read", NodeKind.IO, streams.StreamReader)),
-        (streams.FlowControlMixin, "_drain_helper", Operation("stream.drain", NodeKind.IO, streams.FlowControlMixin)),
-        (streams.StreamWriter, "wait_closed", Operation("stream.close", NodeKind.IO, streams.StreamWriter)),
-        (base_events.Server, "serve_forever", Operation("server.serve", None, None)),
-        (base_events.Server, "wait_closed", Operation("server.close", None, None)),
-        (
-            base_events.BaseEventLoop,
-            "_create_connection_transport",
-            Operation("stream.connect", NodeKind.IO, transports.BaseTransport),
-        ),
+def innermost() -> list[Function]:
+    """Those that tell by themselves what is waited for, as they are now. Names that this Python lacks are left out."""
+    known: list[_Row] = [
+        (locks.Lock, "acquire", "lock.acquire", locks.Lock),
+        (locks.Lock, "__aenter__", "lock.acquire", locks.Lock),
+        (locks.Semaphore, "acquire", "semaphore.acquire", locks.Semaphore),
+        (locks.Semaphore, "__aenter__", "semaphore.acquire", locks.Semaphore),
+        (locks.Event, "wait", "event.wait", locks.Event),
+        (locks.Condition, "wait", "condition.wait", locks.Condition),
+        (queues.Queue, "get", "queue.get", queues.Queue),
+        (queues.Queue, "put", "queue.put", queues.Queue),
+        (tasks, "sleep", "sleep", None),
+        (tasks, "_wait", "wait", None),
+        (tasks, "wait_for", "wait_for", None),
+        (tasks, "_cancel_and_wait", "wait_for.cancel", None),
+        (taskgroups.TaskGroup, "__aexit__", "taskgroup", taskgroups.TaskGroup),
+        (taskgroups.TaskGroup, "_aexit", "taskgroup", taskgroups.TaskGroup),
+        (streams.StreamReader, "_wait_for_data", "stream.read", streams.StreamReader),
+        (streams.FlowControlMixin, "_drain_helper", "stream.drain", streams.FlowControlMixin),
+        (streams.StreamWriter, "wait_closed", "stream.close", streams.StreamWriter),
+        (base_events.Server, "serve_forever", "server.serve", None),
+        (base_events.Server, "wait_closed", "server.close", None),
+        (base_events.BaseEventLoop, "_create_connection_transport", "stream.connect", transports.BaseTransport),
         # On uvloop these are the innermost that can be seen; asyncio's own step into `_wait` of the transport.
-        (base_subprocess.BaseSubprocessTransport, "_wait", _PROCESS),
-        (subprocess.Process, "wait", _PROCESS),
-        (subprocess.Process, "communicate", _PROCESS._replace(name="subprocess.communicate")),
+        (base_subprocess.BaseSubprocessTransport, "_wait", "subprocess.wait", subprocess.Process),
+        (subprocess.Process, "wait", "subprocess.wait", subprocess.Process),
+        (subprocess.Process, "communicate", "subprocess.communicate", subprocess.Process),
     ]
     for name in _SOCKET_CALLS:
-        operation = Operation(f"socket.{name}", NodeKind.IO, socket.socket)
-        known.append((selector_events.BaseSelectorEventLoop, f"sock_{name}", operation))
-    return [(code, operation) for owner, name, operation in known if (code := _code(owner, name)) is not None]
+        known.append((selector_events.BaseSelectorEventLoop, f"sock_{name}", f"socket.{name}", socket.socket))
+    return _functions(known)
 
 
-def outer_operations() -> list[tuple[CodeType, Operation]]:
-    """Coroutines that wait by means of another primitive and are what a person would name."""
-    known: list[tuple[object, str, Operation]] = [
-        (queues.Queue, "join", Operation("queue.join", NodeKind.RX, queues.Queue)),
-        (locks.Barrier, "_wait", _BARRIER),
-        (locks.Barrier, "_block", _BARRIER),
-        (subprocess.Process, "communicate", _PROCESS._replace(name="subprocess.communicate")),
-        (subprocess.Process, "wait", _PROCESS),
-        (getattr(tasks, "_AsCompletedIterator", object), "_wait_for_one", _FIRST_OF),  # since 3.13
-    ]
-    found = [(code, operation) for owner, name, operation in known if (code := _code(owner, name)) is not None]
-    if sys.version_info < (3, 13):
-        found += [
-            (code, _FIRST_OF) for code in tasks.as_completed.__code__.co_consts if _is_code(code, "_wait_for_one")
+def around() -> list[Function]:
+    """Those that wait by means of another primitive and are what a person would name."""
+    found = _functions(
+        [
+            (queues.Queue, "join", "queue.join", queues.Queue),
+            (locks.Barrier, "_wait", "barrier.wait", locks.Barrier),
+            (locks.Barrier, "_block", "barrier.wait", locks.Barrier),
+            (subprocess.Process, "communicate", "subprocess.communicate", subprocess.Process),
+            (subprocess.Process, "wait", "subprocess.wait", subprocess.Process),
+            (getattr(tasks, "_AsCompletedIterator", object), "_wait_for_one", _FIRST_OF, None),  # since 3.13
         ]
+    )
+    if sys.version_info < (3, 13):
+        inner = [code for code in tasks.as_completed.__code__.co_consts if _is_code(code, "_wait_for_one")]
+        found += [Function(code, _FIRST_OF, None) for code in inner]
     return found
+
+
+def _functions(rows: list[_Row]) -> list[Function]:
+    return [
+        Function(code, operation, finds)
+        for owner, name, operation, finds in rows
+        if (code := _code(owner, name)) is not None
+    ]
 
 
 def _is_code(constant: object, name: str) -> TypeGuard[CodeType]:

@@ -9,12 +9,13 @@ Nothing in here takes a lock or runs code of the watched program. An attribute i
 from __future__ import annotations
 
 import _thread
+import os
 import queue
 import re
 import sys
 import threading
 from collections import deque
-from types import BuiltinFunctionType, CodeType, GetSetDescriptorType, MemberDescriptorType, ModuleType
+from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple, cast
 
 from .asyncio_core import whole
@@ -25,7 +26,7 @@ SIMPLE_QUEUE: type[Any] = queue.SimpleQueue
 BUILTIN = BuiltinFunctionType
 METHOD_DESCRIPTOR = type(str.join)
 
-_MODULES = (
+MODULES = (
     "threading",
     "queue",
     "concurrent.futures._base",
@@ -48,88 +49,81 @@ _MODULES = (
     "asyncio.events",
     "asyncio.runners",
     "importlib._bootstrap",
-    "anyio._backends._asyncio",
 )
+"""Those whose frames stand between a caller and the call that sleeps."""
 
 _OWNER = re.compile(r"owner=(\d+) count=(\d+)")
 
 
-class Operation(NamedTuple):
-    """What a function of the standard library waits for. `finds`: the local that holds it. `idle`: its thread has
-    nothing to do."""
+class Function(NamedTuple):
+    """A function of the standard library in which threads wait. `finds`: the local that holds what is waited for."""
 
+    module: str
     name: str
+    operation: str
     finds: str | None = None
-    idle: bool = False
 
 
-_JOIN = Operation("thread.join", "self")
-_IDLE = Operation("idle", None, True)
-_RESULT = Operation("future.result", "self")
-_PROCESS = Operation("process.wait", "self")
-_RECEIVE = Operation("connection.recv")
-_BARRIER = Operation("barrier.wait", "self")
-_OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
-    ("threading", "Condition.wait", Operation("condition.wait", "self")),
-    ("threading", "Condition.wait_for", Operation("condition.wait", "self")),
-    ("threading", "Event.wait", Operation("event.wait", "self")),
-    ("threading", "Semaphore.acquire", Operation("semaphore.acquire", "self")),
-    ("threading", "Barrier.wait", _BARRIER),
-    ("threading", "Barrier._wait", _BARRIER),
-    ("threading", "Barrier._enter", _BARRIER),
-    ("threading", "Thread.join", _JOIN),
-    ("threading", "Thread._wait_for_tstate_lock", _JOIN),
-    ("threading", "_shutdown", Operation("interpreter.shutdown")),
-    ("queue", "Queue.get", Operation("queue.get", "self")),
-    ("queue", "Queue.put", Operation("queue.put", "self")),
-    ("queue", "Queue.join", Operation("queue.join", "self")),
-    ("concurrent.futures._base", "Future.result", _RESULT),
-    ("concurrent.futures._base", "Future.exception", _RESULT),
-    ("concurrent.futures._base", "wait", Operation("futures.wait", "not_done")),
-    ("concurrent.futures._base", "as_completed", Operation("futures.as_completed", "pending")),
-    ("concurrent.futures.thread", "_worker", _IDLE),
-    ("concurrent.futures.process", "_ExecutorManagerThread.run", _IDLE),
-    ("concurrent.futures.process", "_ExecutorManagerThread.wait_result_broken_or_wakeup", _RECEIVE),
-    ("multiprocessing.process", "BaseProcess.join", Operation("process.join", "self")),
-    ("multiprocessing.queues", "Queue.get", Operation("queue.get", "self")),
-    ("multiprocessing.queues", "Queue.put", Operation("queue.put", "self")),
-    ("multiprocessing.queues", "JoinableQueue.put", Operation("queue.put", "self")),
-    ("multiprocessing.queues", "JoinableQueue.join", Operation("queue.join", "self")),
-    ("multiprocessing.queues", "SimpleQueue.get", Operation("queue.get", "self")),
-    ("multiprocessing.queues", "Queue._feed", _IDLE),
-    ("multiprocessing.connection", "_ConnectionBase.recv", _RECEIVE),
-    ("multiprocessing.connection", "_ConnectionBase.recv_bytes", _RECEIVE),
-    ("multiprocessing.connection", "_ConnectionBase.poll", Operation("connection.poll")),
-    ("multiprocessing.connection", "_ConnectionBase.send", Operation("connection.send")),
-    ("multiprocessing.connection", "Listener.accept", Operation("connection.accept")),
-    ("multiprocessing.connection", "wait", Operation("connection.wait")),
-    ("multiprocessing.pool", "ApplyResult.wait", Operation("pool.result", "self")),
-    ("multiprocessing.pool", "ApplyResult.get", Operation("pool.result", "self")),
-    ("multiprocessing.pool", "IMapIterator.next", Operation("pool.result", "self")),
-    ("multiprocessing.pool", "Pool._wait_for_updates", _RECEIVE),
-    ("multiprocessing.pool", "Pool._handle_workers", _IDLE),
-    ("multiprocessing.pool", "Pool._handle_tasks", _IDLE),
-    ("multiprocessing.pool", "Pool._handle_results", _IDLE),
-    ("multiprocessing.pool", "worker", _IDLE),
-    ("multiprocessing.synchronize", "SemLock.__enter__", Operation("lock.acquire", "self")),
-    ("multiprocessing.synchronize", "Condition.wait", Operation("condition.wait", "self")),
-    ("multiprocessing.synchronize", "Event.wait", Operation("event.wait", "self")),
-    ("subprocess", "Popen.wait", _PROCESS),
-    ("subprocess", "Popen._wait", _PROCESS),
-    ("subprocess", "Popen.communicate", _PROCESS),
-    ("subprocess", "Popen._communicate", _PROCESS),
-    ("asyncio.base_events", "BaseEventLoop._run_once", _IDLE),
-    ("anyio._backends._asyncio", "WorkerThread.run", _IDLE),
+WAITS: tuple[Function, ...] = (
+    Function("threading", "Condition.wait", "condition.wait", "self"),
+    Function("threading", "Condition.wait_for", "condition.wait", "self"),
+    Function("threading", "Event.wait", "event.wait", "self"),
+    Function("threading", "Semaphore.acquire", "semaphore.acquire", "self"),
+    Function("threading", "Barrier.wait", "barrier.wait", "self"),
+    Function("threading", "Barrier._wait", "barrier.wait", "self"),
+    Function("threading", "Barrier._enter", "barrier.wait", "self"),
+    Function("threading", "Thread.join", "thread.join", "self"),
+    Function("threading", "Thread._wait_for_tstate_lock", "thread.join", "self"),
+    Function("threading", "_shutdown", "interpreter.shutdown"),
+    Function("queue", "Queue.get", "queue.get", "self"),
+    Function("queue", "Queue.put", "queue.put", "self"),
+    Function("queue", "Queue.join", "queue.join", "self"),
+    Function("concurrent.futures._base", "Future.result", "future.result", "self"),
+    Function("concurrent.futures._base", "Future.exception", "future.result", "self"),
+    Function("concurrent.futures._base", "wait", "futures.wait", "not_done"),
+    Function("concurrent.futures._base", "as_completed", "futures.as_completed", "pending"),
+    Function("concurrent.futures.thread", "_worker", "idle"),
+    Function("concurrent.futures.process", "_ExecutorManagerThread.run", "idle"),
+    Function("concurrent.futures.process", "_ExecutorManagerThread.wait_result_broken_or_wakeup", "connection.recv"),
+    Function("multiprocessing.process", "BaseProcess.join", "process.join", "self"),
+    Function("multiprocessing.queues", "Queue.get", "queue.get", "self"),
+    Function("multiprocessing.queues", "Queue.put", "queue.put", "self"),
+    Function("multiprocessing.queues", "JoinableQueue.put", "queue.put", "self"),
+    Function("multiprocessing.queues", "JoinableQueue.join", "queue.join", "self"),
+    Function("multiprocessing.queues", "SimpleQueue.get", "queue.get", "self"),
+    Function("multiprocessing.queues", "Queue._feed", "idle"),
+    Function("multiprocessing.connection", "_ConnectionBase.recv", "connection.recv"),
+    Function("multiprocessing.connection", "_ConnectionBase.recv_bytes", "connection.recv"),
+    Function("multiprocessing.connection", "_ConnectionBase.poll", "connection.poll"),
+    Function("multiprocessing.connection", "_ConnectionBase.send", "connection.send"),
+    Function("multiprocessing.connection", "Listener.accept", "connection.accept"),
+    Function("multiprocessing.connection", "wait", "connection.wait"),
+    Function("multiprocessing.pool", "ApplyResult.wait", "pool.result", "self"),
+    Function("multiprocessing.pool", "ApplyResult.get", "pool.result", "self"),
+    Function("multiprocessing.pool", "IMapIterator.next", "pool.result", "self"),
+    Function("multiprocessing.pool", "Pool._wait_for_updates", "connection.recv"),
+    Function("multiprocessing.pool", "Pool._handle_workers", "idle"),
+    Function("multiprocessing.pool", "Pool._handle_tasks", "idle"),
+    Function("multiprocessing.pool", "Pool._handle_results", "idle"),
+    Function("multiprocessing.pool", "worker", "idle"),
+    Function("multiprocessing.synchronize", "SemLock.__enter__", "lock.acquire", "self"),
+    Function("multiprocessing.synchronize", "Condition.wait", "condition.wait", "self"),
+    Function("multiprocessing.synchronize", "Event.wait", "event.wait", "self"),
+    Function("subprocess", "Popen.wait", "process.wait", "self"),
+    Function("subprocess", "Popen._wait", "process.wait", "self"),
+    Function("subprocess", "Popen.communicate", "process.wait", "self"),
+    Function("subprocess", "Popen._communicate", "process.wait", "self"),
+    Function("asyncio.base_events", "BaseEventLoop._run_once", "idle"),
 )
 # Where the library hands over to the program: beyond these nothing belongs to the same wait.
-_HANDS_OVER: tuple[tuple[str, str], ...] = (
+HANDS_OVER: tuple[tuple[str, str], ...] = (
     ("asyncio.events", "Handle._run"),
     ("threading", "Thread.run"),
     ("threading", "Timer.run"),
     ("concurrent.futures.thread", "_WorkItem.run"),
     ("multiprocessing.process", "BaseProcess.run"),
 )
-_NAMED: tuple[tuple[str, str, str], ...] = (
+NAMED: tuple[tuple[str, str, str], ...] = (
     ("threading", "Condition.wait", "condition_wait"),
     ("concurrent.futures.thread", "_worker", "worker"),
     ("concurrent.futures.thread", "_WorkItem.run", "work_item"),
@@ -162,63 +156,6 @@ _WAITING_CALLS: tuple[tuple[str, str, str], ...] = (
 CALLS = {(owner, name): operation for owner, operation, names in _WAITING_CALLS for name in names.split()}
 LOOP_RUNS = frozenset({"run_until_complete", "run_forever"})
 """By these a program runs an event loop that has no Python frames of its own."""
-
-
-class Functions:
-    """The standard library's waiting functions by code object: those of the modules that are loaded."""
-
-    def __init__(self) -> None:
-        self._operations: dict[int, Operation] = {}
-        self._hand_over: set[int] = set()
-        self._globals: set[int] = set()
-        self._learned: set[str] = set()
-        self._codes: list[CodeType] = []  # keeps the identities valid
-        self.condition_wait = self.worker = self.work_item = self.manager = self.run_once = 0
-        self.learn()
-
-    def learn(self) -> None:
-        """Adds the modules that have been imported since."""
-        for name in _MODULES:
-            if name in self._learned:
-                continue
-            module = sys.modules.get(name)
-            if type(module) is not ModuleType:
-                continue
-            self._learned.add(name)
-            self._globals.add(id(vars(module)))
-            for owner, path, operation in _OPERATIONS:
-                if owner == name and (code := self._code(module, path)) is not None:
-                    self._operations[id(code)] = operation
-            for owner, path in _HANDS_OVER:
-                if owner == name and (code := self._code(module, path)) is not None:
-                    self._hand_over.add(id(code))
-            for owner, path, name_here in _NAMED:
-                if owner == name:
-                    setattr(self, name_here, id(self._code(module, path)))
-
-    def operation(self, code: CodeType) -> Operation | None:
-        return self._operations.get(id(code))
-
-    def hands_over(self, code: CodeType) -> bool:
-        return id(code) in self._hand_over
-
-    def is_own(self, module_globals: dict[str, Any]) -> bool:
-        """Whether these are the globals of a module whose frames stand between a caller and what he asked for."""
-        return id(module_globals) in self._globals
-
-    def _code(self, module: ModuleType, path: str) -> CodeType | None:
-        holder: Any = module
-        *owners, name = path.split(".")
-        for owner in owners:
-            holder = vars(holder).get(owner)
-            if not isinstance(holder, type):
-                return None
-        function = vars(holder).get(name)
-        function = getattr(function, "__func__", function)  # a class method
-        code = getattr(function, "__code__", None)
-        if code is not None:
-            self._codes.append(code)
-        return code
 
 
 def attribute(thing: object, name: str) -> Any:
@@ -307,16 +244,73 @@ def class_attribute(kind: type[object], name: str) -> Any:
 
 def held_by_manager(manager: object) -> Any:
     """The lock or semaphore that being inside `with manager` holds."""
-    kind = type(manager)
-    if issubclass(kind, (LOCK, RLOCK, threading.Semaphore)):
-        return manager
-    if issubclass(kind, threading.Condition):
-        return condition_lock(manager)
-    shared = process_class("multiprocessing.synchronize", "SemLock")
-    return manager if shared is not None and issubclass(kind, shared) else None
+    return condition_lock(manager) if issubclass(type(manager), threading.Condition) else manager
 
 
 def stacked(stack: object) -> list[Any]:
     """The callbacks of an `ExitStack`, outermost first."""
     callbacks = attribute(stack, "_exit_callbacks")
     return [entry[1] for entry in list(cast("deque[Any]", callbacks))] if type(callbacks) is deque else []
+
+
+# --- the state of the primitives: a missing name is None --------------------------------------------------------------
+
+
+def semaphore_state(semaphore: object) -> tuple[int | None, int | None]:
+    """Permits left, and the bound of a BoundedSemaphore."""
+    return number(semaphore, "_value"), number(semaphore, "_initial_value")
+
+
+def event_state(event: object) -> tuple[bool, int | None]:
+    """Whether it is set, and how many wait."""
+    return attribute(event, "_flag") is True, length(attribute(event, "_cond"), "_waiters")
+
+
+def condition_waiters(condition: object) -> int | None:
+    return length(condition, "_waiters")
+
+
+def barrier_waiters(barrier: object) -> int | None:
+    return number(barrier, "_count")
+
+
+class QueueState(NamedTuple):
+    """`capacity`: None where it is unbounded."""
+
+    length: int | None
+    capacity: int | None
+    putters: int | None
+    getters: int | None
+    unfinished: int | None
+
+
+def queue_state(thing: object) -> QueueState:
+    capacity = number(thing, "maxsize")
+    return QueueState(
+        length(thing, "queue"),
+        capacity if capacity is not None and capacity > 0 else None,
+        length(attribute(thing, "not_full"), "_waiters"),
+        length(attribute(thing, "not_empty"), "_waiters"),
+        number(thing, "unfinished_tasks"),
+    )
+
+
+def pid(process: object) -> int | None:
+    """Of a `subprocess.Popen` or a `multiprocessing.Process`."""
+    found = number(process, "pid")
+    return found if found is not None else number(attribute(process, "_popen"), "pid")
+
+
+def process_name(process: object) -> str:
+    """The program of a subprocess, without its arguments; the name of a `multiprocessing.Process`."""
+    arguments = attribute(process, "args")
+    if type(arguments) in (list, tuple) and arguments:
+        arguments = arguments[0]
+    elif type(arguments) is str:
+        arguments = arguments.split(maxsplit=1)[0] if arguments.strip() else ""
+    if type(arguments) is bytes:
+        arguments = os.fsdecode(arguments)
+    if type(arguments) is str:
+        return os.path.basename(arguments)
+    name = attribute(process, "_name")
+    return name if type(name) is str else ""

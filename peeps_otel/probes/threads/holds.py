@@ -10,7 +10,7 @@ passing a `release()` of the same reference. An `RLock` tells its owner itself.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, _GeneratorContextManager  # pyright: ignore[reportPrivateUsage]
 from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
 from typing import Any, NamedTuple, cast
@@ -38,7 +38,11 @@ class Taken(NamedTuple):
     bare: bool = False
 
 
-def taken(stack: CallStack, given_up: list[Any]) -> list[Taken]:
+HeldBy = Callable[[Any], object | None]
+"""What being inside `with manager` holds, for a type of which some library knows that."""
+
+
+def taken(stack: CallStack, given_up: list[Any], held_by: HeldBy) -> list[Taken]:
     """What a thread with these frames has. `given_up`: locks that it has not although it is in their
     block: `Condition.wait` releases its lock."""
     found: list[Taken] = []
@@ -51,11 +55,11 @@ def taken(stack: CallStack, given_up: list[Any]) -> list[Taken]:
                 if manager is None:
                     continue
                 name, source = _entered_by(reader, block.entered_at)
-                for thing, confidence in _held_by(manager, 0):
+                for thing, confidence in _held_by(manager, 0, held_by):
                     by_block = confidence is Confidence.EXACT
                     found.append(Taken(thing, name, source, by_block, confidence))
         if _ACQUIRE in code.co_names and code.co_filename != threading.__file__:
-            found += _bare(stack.reader(number))
+            found += _bare(stack.reader(number), held_by)
     unique: dict[int, Taken] = {}
     for one in found:
         if id(one.primitive) not in absent and (id(one.primitive) not in unique or one.by_block):
@@ -78,10 +82,10 @@ def _entered_by(reader: FrameReader, entered_at: int | None) -> tuple[str, str]:
     return "" if path is None else path.short, source_text.source_of(reader.code, entered_at)
 
 
-def _held_by(manager: Any, depth: int) -> Iterator[tuple[Any, Confidence]]:
+def _held_by(manager: Any, depth: int, held_by: HeldBy) -> Iterator[tuple[Any, Confidence]]:
     """What being inside `with manager` holds."""
     kind = cast("type[object]", type(manager))
-    lock = internals.held_by_manager(manager)
+    lock = held_by(manager)
     if lock is not None:
         yield lock, Confidence.EXACT
     elif depth > 3:
@@ -90,17 +94,17 @@ def _held_by(manager: Any, depth: int) -> Iterator[tuple[Any, Confidence]]:
         generator = internals.attribute(manager, "gen")
         if type(generator) is GeneratorType:
             for inner in entered(chain(cast("object", generator))):
-                yield from _held_by(inner.manager, depth + 1)
+                yield from _held_by(inner.manager, depth + 1, held_by)
     elif issubclass(kind, ExitStack):
         for callback in internals.stacked(manager):
             if type(callback) is MethodType:
-                yield from _held_by(callback.__self__, depth + 1)
+                yield from _held_by(callback.__self__, depth + 1, held_by)
     else:
-        for lock in _acquired_on_entry(manager, kind):
+        for lock in _acquired_on_entry(manager, kind, held_by):
             yield lock, Confidence.INFERRED
 
 
-def _acquired_on_entry(manager: object, kind: type[object]) -> Iterator[Any]:
+def _acquired_on_entry(manager: object, kind: type[object], held_by: HeldBy) -> Iterator[Any]:
     """Locks that a context manager of the program's own takes in its `__enter__` and does not release there."""
     enter = internals.class_attribute(kind, "__enter__")
     if type(enter) is not FunctionType:
@@ -111,12 +115,12 @@ def _acquired_on_entry(manager: object, kind: type[object]) -> Iterator[Any]:
     for _, method, path in analysis(code).calls_of(_TAKING):
         if method == _ACQUIRE and path.local == 0:
             released = (call[2].text == path.text for call in analysis(code).calls_of(_TAKING) if call[1] == _RELEASE)
-            lock = None if any(released) else _follow(manager, path)
+            lock = None if any(released) else _follow(manager, path, held_by)
             if lock is not None:
                 yield lock
 
 
-def _bare(reader: FrameReader) -> Iterator[Taken]:
+def _bare(reader: FrameReader, held_by: HeldBy) -> Iterator[Taken]:
     """Locks that a function may have taken by `acquire()`."""
     known = analysis(reader.code)
     calls = known.calls_of(_TAKING)
@@ -131,25 +135,25 @@ def _bare(reader: FrameReader) -> Iterator[Taken]:
             held = known.can_reach(offset, reader.lasti, released)
         if not held:
             continue
-        lock = _resolved(reader, path)
+        lock = _resolved(reader, path, held_by)
         if lock is not None:
             source = source_text.source_of(reader.code, offset)
             yield Taken(lock, path.short, source, False, Confidence.INFERRED, bare=True)
 
 
-def _resolved(reader: FrameReader, path: Path) -> Any:
+def _resolved(reader: FrameReader, path: Path, held_by: HeldBy) -> Any:
     """The lock or semaphore that a reference stands for in a frame."""
     start = reader.global_named(path.name) if path.local is None else reader.local(path.local)
-    return None if start is None else _follow(start, path)
+    return None if start is None else _follow(start, path, held_by)
 
 
-def _follow(start: object, path: Path) -> Any:
+def _follow(start: object, path: Path, held_by: HeldBy) -> Any:
     found: Any = start
     for step in path.steps:
         found = internals.attribute(found, step) if isinstance(step, str) else _item(found, step[0])
         if found is None:
             return None
-    return internals.held_by_manager(found)
+    return held_by(found)
 
 
 def _item(container: object, index: object) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from itertools import chain
 from types import CodeType, FrameType
@@ -27,14 +26,14 @@ from ..internals import thread as thread_internals
 from ..internals.current_frames import OTHER_INTERPRETER, can_be_read, current_frames
 from ..internals.frame_memory import reads
 from ..internals.thread import ThreadFacts
+from ..library import operation
 from ..probe import Observation, Yield
-from ..resource_states import Held
+from ..resource_types import Held
 from ..source import own_code, source_text
 from . import holds, waits
 from .bytecode import analysis
 from .call_stack import CallStack
 from .pools import NO_WORK, Pools, Work, work_of
-from .primitives import Primitives
 from .waits import Classifier, Waiting
 
 _YIELD_EVERY = 20  # threads between two chances for the others to run
@@ -44,6 +43,7 @@ _ASLEEP_S = 0.015
 _SWITCH_MOST_S = 0.02  # a program that lets the GIL change hands more seldom has its threads' waits not read
 _GIL_SHOWS_NS = 50_000_000  # a thread that waits for the GIL for so long has used a little CPU time
 _OURS = "peeps-"
+_SHUTDOWN = operation("interpreter.shutdown")
 
 
 @dataclass(slots=True)
@@ -72,12 +72,13 @@ class ThreadProbe:
     name = "threads"
 
     def __init__(self, context: ProbeContext | None = None) -> None:
-        self._classifier = Classifier()
         self._clock_is_fine: bool | None = None
         self._stacks_tell = reads()
         self._context = context or ProbeContext()
         self._threads: dict[int, _Record] = {}
-        self._primitives = Primitives(self._context.ids, self._context.inherited)
+        self._classifier = Classifier(self._context.libraries)
+        self._resources = self._context.resources
+        self._resources.thread_id = self._thread_id
         self._pools = Pools(self._context.ids)
 
     def install(self) -> None:
@@ -102,19 +103,26 @@ class ThreadProbe:
         if not self._clock_is_fine or sys.getswitchinterval() > _SWITCH_MOST_S:
             note = "threads: no fine CPU clock, or a long switch interval: waits are not read"
             observation.coverage.append(blind(note))
-        self._classifier.learn()
-        self._primitives.forget_dead()
+        self._context.libraries.activate_imported()
+        self._classifier.refresh()
+        self._resources.sure = self._clock_is_fine is True
         self._look_at_all(now_ns, pause)
         self._between(observation, now_ns)
-        self._leave_out_who_went_on(now_ns)
         for record in self._threads.values():
             if record.node is not None:
                 observation.nodes[record.id] = record.node
                 observation.edges[record.id] = record.edges
 
-    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
-        """The objects behind these resource nodes that live. Let go of them at once."""
-        return self._primitives.things(wanted)
+    def confirm(self, observation: Observation, _now_ns: int, _pause: Yield) -> None:
+        """Who has what was read after who waits for it: one who has run since then may be its owner by now, and would
+        seem to wait for himself. So he is said to run."""
+        for record in self._threads.values():
+            node = record.node
+            if node is None or node.wait is None or thread_internals.cpu_ns(record.facts.native_id) == record.cpu_ns:
+                continue
+            record.moment, record.targets = False, []
+            self._set(record, "running", None, node.stack, ())
+            observation.nodes[record.id], observation.edges[record.id] = record.node, record.edges
 
     # --- the threads --------------------------------------------------------------------------------------------------
 
@@ -222,7 +230,7 @@ class ThreadProbe:
         waiting, taken = None, list[holds.Taken]()
         if asleep:
             waiting = self._classifier.classify(calls)
-            taken = holds.taken(calls, holds.given_up(calls, self._classifier.functions.condition_wait))
+            taken = holds.taken(calls, holds.given_up(calls, self._classifier.functions.condition_wait), self._held_by)
             record.work = work_of(calls, self._classifier)  # else what it had in hand before, until that is done
         use = _use(waiting, calls)
         stack = calls.named(self._context.with_lines)
@@ -239,23 +247,23 @@ class ThreadProbe:
         before = record.node
         wait, edges = None, ()
         if waiting is not None and waiting.state != "idle":
-            if waiting.operation == "interpreter.shutdown":
+            if waiting.operation is _SHUTDOWN:
                 targets = tuple(stdlib_internals.shutdown_waits_for(known))
                 waiting = waiting._replace(targets=targets, needs=len(targets), state="waiting")
             found = self._found(waiting, use, now_ns)
             stayed = (
                 before is not None
                 and before.wait is not None
-                and before.wait.operation == waiting.operation
+                and before.wait.operation == waiting.operation.name
                 and cpu_ns == record.cpu_ns
             )
             since_ns = before.wait.since_ns if stayed and before is not None and before.wait is not None else now_ns
             record.steps += not stayed
             source = own_line.place(stack)
             deadline_ns = waits.deadline_ns(waiting, since_ns, now_ns)
-            wait = Wait(waiting.operation, since_ns, source, waiting.needs, deadline_ns)
+            wait = Wait(waiting.operation.name, since_ns, source, waiting.needs, deadline_ns)
             edges = tuple(Edge(EdgeKind.NEEDS, record.id, target, since_ns, source) for target in found)
-            record.targets = [ref(target) for target in waiting.targets if self._primitives.known(target) is not None]
+            record.targets = [ref(target) for target in waiting.targets if self._resources.known(target) is not None]
         else:
             record.targets = []
         record.cpu_ns, record.read_ns = cpu_ns, now_ns
@@ -326,13 +334,10 @@ class ThreadProbe:
         if issubclass(type(target), threading.Thread):
             ident = stdlib_internals.thread_ident(target)
             return None if ident is None else self._context.thread(ident, now_ns)
-        if waiting.operation.startswith(("future", "pool.")):
+        if waiting.operation.kind is NodeKind.FUTURE:
             return self._context.futures.wanted(target, now_ns, use[1])
-        record = self._primitives.record(target, *use, now_ns)
-        if record is None:
-            return None
-        kind = NodeKind.TX if waiting.operation == "queue.put" else NodeKind.RX
-        return record.ids.get(kind) or next(iter(record.ids.values()))
+        record = self._resources.record(target, now_ns, lambda: use)
+        return None if record is None else record.node_of(waiting.operation.kind)
 
     def _hold(self, record: _Record, taken: list[holds.Taken], now_ns: int) -> None:
         before = {id(thing): held for reference, held in record.holds if (thing := reference()) is not None}
@@ -342,30 +347,18 @@ class ThreadProbe:
             # What the thread has not let go of meanwhile: the same block, entered at the same place.
             same = known is not None and known.source == one.source
             since_ns = known.since_ns if same and known is not None else now_ns
-            if self._primitives.record(one.primitive, one.name, one.source, now_ns) is not None:
+            use = (one.name, one.source)
+            if self._resources.record(one.primitive, now_ns, lambda use=use: use) is not None:
                 held = Held(record.id, since_ns, one.source, one.by_block, one.confidence, bare=one.bare)
                 record.holds.append((ref(one.primitive), held))
 
     def _between(self, observation: Observation, now_ns: int) -> None:
-        """The primitives that somebody waits for or has, the futures and the executors."""
-        held: dict[int, list[Held]] = {}
-        shown: dict[int, Any] = {}
+        """What the threads wait for and have, the futures and the executors."""
         for record in self._threads.values():
             for reference in record.targets:
-                thing = reference()
-                if thing is not None:
-                    shown[id(thing)] = thing
+                self._resources.use(reference)
             for reference, one in record.holds:
-                thing = reference()
-                if thing is not None:
-                    shown[id(thing)] = thing
-                    held.setdefault(id(thing), []).append(one)
-        for address, thing in shown.items():
-            holders = held.get(address, [])
-            for by_task in self._context.held_by_tasks.get(address, ()):
-                one = Held(by_task.task_id, by_task.since_ns, by_task.source, True, Confidence.EXACT)
-                holders = [one, *holders]
-            self._primitives.show(thing, holders, self._thread_id, self._clock_is_fine is True, observation, now_ns)
+                self._resources.hold(reference, one)
         wanted = self._context.futures.pending()
         working = [(record.id, record.work) for record in self._threads.values()]
         worked = self._pools.look(working, wanted, self._context.task_id, observation, now_ns)
@@ -382,15 +375,8 @@ class ThreadProbe:
             if held.by_block
         ]
 
-    def _leave_out_who_went_on(self, now_ns: int) -> None:
-        """Who has what was read after who waits for it: one who has run since then may be its owner by now, and would
-        seem to wait for himself."""
-        for record in self._threads.values():
-            node = record.node
-            if node is None or node.wait is None or thread_internals.cpu_ns(record.facts.native_id) == record.cpu_ns:
-                continue
-            record.moment, record.targets = False, []
-            self._set(record, "running", None, node.stack, ())
+    def _held_by(self, manager: Any) -> object | None:
+        return self._context.libraries.held_by_manager(manager, by_thread=True)
 
     def _thread_id(self, ident: int) -> str | None:
         record = self._threads.get(ident)

@@ -15,9 +15,12 @@ from typing import Any, NamedTuple, cast
 
 from ..internals import stdlib as internals
 from ..internals.frame_memory import FrameReader
-from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE, Functions, Operation
+from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
+from ..library import Operation, ThreadWait, operation
+from ..library_registry import LibraryRegistry
 from .bytecode import analysis
 from .call_stack import CallStack
+from .functions import Functions
 
 _OUTWARD_MOST = 24
 _NUMBERS = frozenset({id(int), id(float), id(bool), id(type(None))})
@@ -27,6 +30,8 @@ _ACQUIRES = frozenset({"acquire", "acquire_lock", "__enter__"})
 _BY_THREAD = frozenset({"join", "_shutdown"})  # C functions that wait for threads (since 3.13)
 _WITH_NUMBERS = _ACQUIRES | {"get", "sleep"}
 _UNREADABLE = object()
+_IDLE, _LOCK, _GET, _SLEEP = (operation(name) for name in ("idle", "lock.acquire", "queue.get", "sleep"))
+_JOIN, _FUTURES = operation("thread.join"), operation("futures.wait")
 
 
 class Waiting(NamedTuple):
@@ -37,7 +42,7 @@ class Waiting(NamedTuple):
     that made the call, innermost first.
     """
 
-    operation: str
+    operation: Operation
     state: str
     targets: tuple[Any, ...] = ()
     needs: int = 1
@@ -59,14 +64,14 @@ class Callee(NamedTuple):
 class Classifier:
     """For the watcher thread only."""
 
-    def __init__(self) -> None:
-        self.functions = Functions()
+    def __init__(self, libraries: LibraryRegistry) -> None:
+        self.functions = Functions(libraries)
         self._receivers: frozenset[int] = frozenset()
-        self.learn()
+        self.refresh()
 
-    def learn(self) -> None:
-        """Takes note of modules that have been imported since."""
-        self.functions.learn()
+    def refresh(self) -> None:
+        """Takes note of libraries and modules that have been imported since."""
+        self.functions.refresh()
         types: set[type[Any] | None] = {LOCK, RLOCK, SIMPLE_QUEUE, internals.sem_lock_type()}
         self._receivers = frozenset(id(one) for one in types if one is not None)
 
@@ -77,56 +82,63 @@ class Classifier:
         top = stack.reader(0)
         entered = self._entered(top)
         if entered is not None:
-            return Waiting("lock.acquire", "waiting", (entered,))
+            return self._by_lock(stack) or Waiting(_LOCK, "waiting", (entered,))
         callee = self._callee(top)
         if callee is None:
             return self._without_callee(top, stack)
         if id(top.code) == self.functions.condition_wait:
             if callee.name == "_acquire_restore":
                 lock = internals.condition_lock(top.local_named("self"))
-                return Waiting("lock.acquire", "waiting", () if lock is None else (lock,))
+                return Waiting(_LOCK, "waiting", () if lock is None else (lock,))
             return self._outward(stack)
         if callee.name in _ACQUIRES and type(callee.receiver) in (LOCK, RLOCK):
             if self.functions.operation(top.code) is not None:
                 return self._outward(stack)  # Thread.join and the interpreter's end wait by a lock too
-            return _acquiring(callee)
+            return self._by_lock(stack) or _acquiring(callee)
         if callee.name == "get" and type(callee.receiver) is SIMPLE_QUEUE:
             if id(top.code) == self.functions.worker:
-                return Waiting("idle", "idle")
+                return Waiting(_IDLE, "idle")
             outer = self._outward(stack)
             return outer or _getting(callee)
-        operation = internals.CALLS.get((callee.owner, callee.name))
+        call = internals.CALLS.get((callee.owner, callee.name))
         by_process = callee.name in _ACQUIRES and type(callee.receiver) is internals.sem_lock_type()
-        if operation is not None or by_process or callee.name in _BY_THREAD:
+        if call is not None or by_process or callee.name in _BY_THREAD:
             outer = self._outward(stack)
             if outer is not None:
                 return outer
-        if operation == "sleep":
+        if call == "sleep":
             seconds = _number(callee.arguments[0] if callee.arguments else None, None)
-            return Waiting("sleep", "waiting", timeout_s=seconds)
-        if operation is not None:
-            return Waiting(operation, "blocked")
+            return Waiting(_SLEEP, "waiting", timeout_s=seconds)
+        if call is not None:
+            return Waiting(operation(call), "blocked")
         if by_process:
-            return Waiting("lock.acquire", "waiting")  # its Python object is not in sight
+            return Waiting(_LOCK, "waiting")  # its Python object is not in sight
         return None
 
     # --- from the innermost function outwards -------------------------------------------------------------------------
 
+    def _by_lock(self, stack: CallStack) -> Waiting | None:
+        """A wait of a library that comes down to a lock within it, in a module of its own."""
+        if not self.functions.is_foreign(stack.frames[0].f_globals):
+            return None
+        found = self._outward(stack)
+        return found if found is not None and found.targets else None
+
     def _outward(self, stack: CallStack) -> Waiting | None:
         """The outermost known function that is part of the same wait."""
         functions = self.functions
-        found: tuple[int, Operation] | None = None
+        found: tuple[int, ThreadWait] | None = None
         ends: list[float] = []
         timeout: float | None = None
         for number, code in enumerate(stack.codes[:_OUTWARD_MOST]):
             if not functions.is_own(stack.frames[number].f_globals) or functions.hands_over(code):
                 break
-            operation = functions.operation(code)
-            if operation is None:
+            row = functions.wait(code)
+            if row is None:
                 continue
-            if operation.idle and not self._is_idle(number, stack):
+            if row.operation.idle and not self._is_idle(number, stack):
                 break
-            found = number, operation
+            found = number, row
             reader = stack.reader(number)
             timeout = _number(reader.local_named("timeout"), timeout)
             for name in ("endtime", "end_time"):
@@ -135,13 +147,13 @@ class Classifier:
                     ends.append(end)
         if found is None:
             return None
-        number, operation = found
-        if operation.idle:
-            return Waiting("idle", "idle", used_at=number)
-        targets, needs = self._targets(stack.reader(number), operation)
+        number, row = found
+        if row.operation.idle:
+            return Waiting(_IDLE, "idle", used_at=number)
+        targets, needs = self._targets(stack.reader(number), row)
         return Waiting(
-            operation.name,
-            "waiting" if operation.finds is not None or targets else "blocked",
+            row.operation,
+            "waiting" if row.finds is not None or targets else "blocked",
             targets,
             needs,
             timeout,
@@ -159,26 +171,24 @@ class Classifier:
 
     def _without_callee(self, top: FrameReader, stack: CallStack) -> Waiting | None:
         """A C function that is not called by name: an iterator, or a function of a type that is not read."""
-        operation = self.functions.operation(top.code)
-        if operation is not None and operation.idle and id(top.code) != self.functions.run_once:
-            return Waiting("idle", "idle")
+        known = self.functions.operation(top.code)
+        if known is not None and known.idle and id(top.code) != self.functions.run_once:
+            return Waiting(_IDLE, "idle")
         _, method = analysis(top.code).receiver(top.lasti)
         if method in internals.LOOP_RUNS:
-            return Waiting("idle", "idle")
-        if operation is not None and operation.name == "thread.join" and method == "join":
+            return Waiting(_IDLE, "idle")
+        if known is _JOIN and method == "join":
             return self._outward(stack)  # of a type that has no name here (since 3.13)
         return None
 
-    def _targets(self, reader: FrameReader, operation: Operation) -> tuple[tuple[Any, ...], int]:
-        if operation.finds is None:
-            return (), 1
-        found = reader.local_named(operation.finds)
+    def _targets(self, reader: FrameReader, row: ThreadWait) -> tuple[tuple[Any, ...], int]:
+        found = None if row.finds is None else reader.local_named(row.finds)
         if found is None:
             return (), 1
-        if operation.finds == "self":
+        if not row.operation.several:
             return (found,), 1
         pending = tuple(cast("set[Any]", found).copy()) if type(found) is set else ()
-        everything = operation.name == "futures.wait" and reader.local_named("return_when") == "ALL_COMPLETED"
+        everything = row.operation is _FUTURES and reader.local_named("return_when") == "ALL_COMPLETED"
         return pending, len(pending) if everything else 1
 
     # --- the innermost instruction ------------------------------------------------------------------------------------
@@ -234,18 +244,18 @@ def _acquiring(callee: Callee) -> Waiting | None:
     """`lock.acquire(blocking, timeout)`."""
     blocking, timeout = _named(callee, ("blocking", "timeout"), (True, -1))
     if _UNREADABLE in (blocking, timeout):
-        return Waiting("lock.acquire", "waiting")  # it may have a timeout: nothing is concluded
+        return Waiting(_LOCK, "waiting")  # it may have a timeout: nothing is concluded
     if not blocking:
         return None
-    return Waiting("lock.acquire", "waiting", (callee.receiver,), timeout_s=_number(timeout, None))
+    return Waiting(_LOCK, "waiting", (callee.receiver,), timeout_s=_number(timeout, None))
 
 
 def _getting(callee: Callee) -> Waiting:
     """`simple_queue.get(block, timeout)`."""
     _, timeout = _named(callee, ("block", "timeout"), (True, None))
     if timeout is _UNREADABLE:
-        return Waiting("queue.get", "waiting")
-    return Waiting("queue.get", "waiting", (callee.receiver,), timeout_s=_number(timeout, None))
+        return Waiting(_GET, "waiting")
+    return Waiting(_GET, "waiting", (callee.receiver,), timeout_s=_number(timeout, None))
 
 
 def _named(callee: Callee, parameters: tuple[str, ...], defaults: tuple[Any, ...]) -> list[Any]:

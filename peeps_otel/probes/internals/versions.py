@@ -1,0 +1,20 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The versions of everything whose private names are relied on here: one table.
+
+A new version is checked by running the tests on it, and then named here. A version that is not named still works as
+far as its names are found; the coverage of each look says that it was not checked.
+"""
+
+from __future__ import annotations
+
+CPYTHON = ("3.11.7", "3.12.1", "3.13.0")
+CPYTHON_PARTLY = ("3.14.2",)
+"""Without threads and sockets."""
+UVLOOP = ("0.23",)
+ANYIO = ("4.16",)
+OPENTELEMETRY = ("1.45.2",)
+
+
+def minor(versions: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    """`(3, 11)` of `3.11.7`: what decides how an interpreter is built."""
+    return tuple((int(major), int(second)) for major, second, *_ in (version.split(".") for version in versions))

@@ -1,0 +1,227 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What support for one library or runtime is: one folder with a `Library` in it, and one line in `library_registry`.
+
+A package of its own can bring one too, by an entry point of the group `peeps_otel.probes` that names a `Library`
+object. Everything that such a package needs is importable from here. `docs/adding-a-library.md` walks through one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from gc import get_referents
+from types import CellType, CodeType
+from typing import Any, NamedTuple, Protocol
+
+from ..model import Confidence, NodeKind, Providers
+from ..model.operations import Operation, operation
+from .internals.await_chain import SuspendedFrame
+from .internals.stdlib import attribute
+from .resource_types import (
+    CHANNEL,
+    NOT_BEFORE,
+    Around,
+    Channel,
+    Held,
+    Known,
+    Making,
+    PoolHolder,
+    PoolState,
+    PoolType,
+    ResourceType,
+    State,
+    of_lock,
+    of_permits,
+    whole_numbers,
+)
+
+__all__ = [
+    "CHANNEL",
+    "ENTRY_POINTS",
+    "NOT_BEFORE",
+    "Around",
+    "CancelScopes",
+    "Channel",
+    "Confidence",
+    "Held",
+    "Known",
+    "Library",
+    "Making",
+    "NodeKind",
+    "Operation",
+    "Place",
+    "PoolHolder",
+    "PoolState",
+    "PoolType",
+    "Providers",
+    "ResourceType",
+    "State",
+    "Support",
+    "SuspendedFrame",
+    "TaskWait",
+    "ThreadWait",
+    "Waiting",
+    "attribute",
+    "code_of",
+    "first_of",
+    "of_lock",
+    "of_permits",
+    "operation",
+    "whole_numbers",
+]
+ENTRY_POINTS = "peeps_otel.probes"
+
+
+class Waiting(NamedTuple):
+    """What a suspended task waits for. `targets`: tasks, futures, one primitive or one connection; none where they
+    are not known, and nothing is concluded then. `needs`: how many of them. `cancels`: whether cancelling the waiter
+    cancels them. `deadline`: loop time at which a timer ends this wait. `thread`: the ident of the thread that works
+    for the target, where it is known from here."""
+
+    operation: Operation
+    targets: tuple[Any, ...]
+    needs: int = 1
+    cancels: bool = False
+    deadline: float | None = None
+    thread: int | None = None
+
+
+TaskFinder = Callable[[list[SuspendedFrame], SuspendedFrame, Any], Waiting | None]
+"""Reads a wait off a chain of awaits: the chain, outermost first; its function that was recognised; the future that the
+task is suspended on. None: it is no wait of its own after all."""
+
+
+class Place(Enum):
+    """Where in a chain of awaits a function must stand to tell the wait."""
+
+    ANYWHERE = "one of the innermost five, and before what it uses inside: right for all libraries above asyncio"
+    INNERMOST = "the innermost"
+    AROUND = "around an innermost one of asyncio's, by means of which it waits"
+
+
+class TaskWait(NamedTuple):
+    """A coroutine function by which tasks wait. `finds`: the type of the local that is waited for; `find`: reads it,
+    where it takes more than that."""
+
+    code: CodeType
+    operation: Operation
+    finds: type[Any] | None = None
+    find: TaskFinder | None = None
+    place: Place = Place.ANYWHERE
+
+    def read(self, links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+        """What is waited for; `link`: this function in the chain."""
+        if self.find is not None:
+            return self.find(links, link, future)
+        thing = None if self.finds is None else first_of(link, self.finds)
+        return Waiting(self.operation, () if thing is None else (thing,))
+
+
+class ThreadWait(NamedTuple):
+    """A function in which threads wait, by the names of its module and its own (`Lock.acquire`): nothing need be
+    imported to name it. `finds`: the local that holds what is waited for, often `self`. With `operation("idle")` it is
+    where a thread of the library stands that has nothing to do."""
+
+    module: str
+    function: str
+    operation: Operation
+    finds: str | None = None
+
+
+class CancelScopes(NamedTuple):
+    """What cancels tasks that do not ask for it themselves, for the leak proof. `is_armed`: whether a timer will cancel
+    one; when in doubt it is. `tasks_of`: the tasks that a scope, or a manager that has one, will cancel; of any other
+    object none."""
+
+    types: tuple[type[Any], ...]
+    is_armed: Callable[[object], bool]
+    tasks_of: Callable[[object], list[asyncio.Task[Any]]]
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Support:
+    """What is known of a library that the program has imported. Everything is optional.
+
+    All functions are called on the watcher's thread while the program runs. They read stored values only: no property,
+    no `repr`, no lock, and nothing of the program is kept. One that raises costs its own part of that look.
+    """
+
+    resource_types: tuple[ResourceType, ...] = ()
+    resource_type_of: Callable[[type[object]], ResourceType | None] | None = None
+    """For types that cannot be named beforehand."""
+    pools: tuple[PoolType, ...] = ()
+    find_pools: Callable[[], Iterable[object]] | None = None
+    """The living pools, where the library itself keeps them; otherwise one is known from its first waiter on."""
+    task_waits: tuple[TaskWait, ...] = ()
+    thread_waits: tuple[ThreadWait, ...] = ()
+    thread_modules: tuple[str, ...] = ()
+    """Further modules whose frames stand between a function of `thread_waits` and the call that sleeps."""
+    hands_over: tuple[tuple[str, str], ...] = ()
+    """Module and function in which a thread of the library calls the program: beyond it, no wait is the library's."""
+    managers: tuple[type[Any], ...] = ()
+    """Types of context managers inside whose `async with` something is held; `held_by_manager` is asked for these
+    alone."""
+    thread_managers: tuple[type[Any], ...] = ()
+    """The same for `with`, in threads and in tasks."""
+    held_by_manager: Callable[[Any], object | None] = lambda manager: manager
+    """What being inside `with manager` or `async with manager` holds."""
+    deadline: Callable[[asyncio.Task[Any]], tuple[float | None, bool]] | None = None
+    """The loop time at which a scope round a task's code ends its wait; and whether one was cancelled already."""
+    scope_types: tuple[type[Any], ...] = ()
+    """Context managers whose timers `deadline` tells."""
+    cancelled_by: Callable[[asyncio.Task[Any]], str | None] | None = None
+    """What has asked a task to cancel, in words."""
+    cancel_scopes: CancelScopes | None = None
+    coverage: Callable[[], list[str]] | None = None
+    """What to say, in each look, of what is not seen."""
+
+
+class Library(Protocol):
+    """A library or runtime whose waits are seen.
+
+    `name`: of the import package. `distribution`: whose version counts, empty for the standard library. `checked`: the
+    versions it was checked on, as `4.16` for all of 4.16; another one is said in the coverage.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def distribution(self) -> str: ...
+
+    @property
+    def checked(self) -> tuple[str, ...]: ...
+
+    def is_imported(self) -> bool:
+        """Whether the program itself has imported all that `support` reads. Imports nothing; asked at each look."""
+        ...
+
+    def support(self) -> Support:
+        """Once imported, and again after its functions were rewritten. Raises AttributeError where a name is missing:
+        the library is then not seen, and the coverage says so."""
+        ...
+
+
+def code_of(owner: object, name: str) -> CodeType:
+    """The code of a function that a class or module itself defines. Raises AttributeError where there is none."""
+    function: Any = vars(owner).get(name)
+    code: object = getattr(getattr(function, "__func__", function), "__code__", None)
+    if type(code) is not CodeType:
+        raise AttributeError(f"{getattr(owner, '__module__', '')}.{getattr(owner, '__qualname__', owner)}.{name}")
+    return code
+
+
+def first_of(link: SuspendedFrame, wanted: type[Any]) -> Any:
+    """The first local of a suspended function that is of a type; `self` comes first. Then those that an inner function
+    shares."""
+    for referent in link.referents:
+        if issubclass(type(referent), wanted):
+            return referent
+    for cell in link.referents:
+        if type(cell) is CellType:
+            for content in get_referents(cell):
+                if issubclass(type(content), wanted):
+                    return content
+    return None

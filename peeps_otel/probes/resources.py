@@ -1,0 +1,345 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The things that tasks and threads wait for and hold, as nodes: locks, semaphores, events, queues, connections, pools.
+
+One registry for both: a lock that a task holds and a thread waits for is one node.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any, cast
+from weakref import ref
+
+from .. import semconv
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
+from .identity import Identities, NodeIds
+from .inherited import Inherited
+from .library_registry import LibraryRegistry
+from .probe import Observation, Yield
+from .resource_types import Around, Channel, Held, ResourceType, State
+
+_YIELD_EVERY = 50
+_TOLD_APART = frozenset(
+    {NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.TX}
+)  # an event is often one of very many, made for one request
+_USES_READ = 3
+_NAMES_MOST = 200  # characters
+
+
+@dataclass(slots=True)
+class ResourceRecord:
+    """What is known of one thing. A queue has two nodes, the others one."""
+
+    type: ResourceType
+    ids: dict[NodeKind, str]
+    name: str
+    source: str
+    created_ns: int
+    confidence: Confidence
+    initial: int | None
+    attributes: dict[str, AttributeValue]
+    nodes: list[Node] = field(default_factory=list[Node])
+    edges: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
+    seen_held: dict[str, int] = field(default_factory=dict[str, int])
+    uses_read: int = 0
+    number: int = 0  # among those of the same name; 0: the name need not tell it from others
+
+    @property
+    def is_named(self) -> bool:
+        """Whether no further use needs to be read for its name."""
+        return bool(self.name) or self.uses_read >= _USES_READ
+
+    def node_of(self, kind: NodeKind | None) -> str:
+        """The node that is waited for: of a thing with two, the one of this kind."""
+        found = None if kind is None else self.ids.get(kind)
+        return found or self.ids.get(NodeKind.RX) or next(iter(self.ids.values()))
+
+
+def _nobody(_who: Any) -> str | None:
+    return None
+
+
+class Resources:
+    """The things that somebody waits for or holds, or did. For the watcher thread only.
+
+    `task_id`, `thread_id`: the node of a task, of a living thread by its ident; set by the probes that know. `sure`:
+    set by the thread probe, see `Around`.
+    """
+
+    def __init__(self, ids: NodeIds, libraries: LibraryRegistry, inherited: Inherited | None = None) -> None:
+        self._ids = ids
+        self._inherited = inherited
+        self._libraries = libraries
+        self._known: Identities[ResourceRecord] = Identities()
+        self._names = UniqueNames()
+        self.task_id: Callable[[Any], str | None] = _nobody
+        self.thread_id: Callable[[int], str | None] = _nobody
+        self.sure = True
+        self._held: dict[int, list[Held]] = {}
+        self._used: dict[int, ref[Any]] = {}
+
+    def begin(self) -> None:
+        """A new look: who holds and waits for what is told anew."""
+        self._held = {}
+        self._used = {}
+
+    def hold(self, reference: ref[Any], held: Held) -> None:
+        """Somebody has a thing whose record was made."""
+        thing = reference()
+        if thing is not None:
+            self._held.setdefault(id(thing), []).append(held)
+            self._used[id(thing)] = reference
+
+    def use(self, reference: ref[Any]) -> None:
+        """Somebody waits for a thing whose record was made."""
+        thing = reference()
+        if thing is not None:
+            self._used[id(thing)] = reference
+
+    def record(self, thing: Any, now_ns: int, guess: Callable[[], tuple[str, str]]) -> ResourceRecord | None:
+        """The record of a thing, made at first sight; None for a type that is not a resource.
+
+        `guess` gives name and `path:line` from the place of use, for one whose creation was not recorded.
+        """
+        known = self._known.get(thing)
+        if known is not None:
+            if not known.is_named:  # another use may tell what it is called
+                known.uses_read += 1
+                self._name(known, guess()[0])
+            return known
+        kind = cast("type[object]", type(thing))
+        found = self._libraries.resource_type(kind)
+        if found is None:
+            return None
+        attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: _type_name(found, kind)}
+        name, source = "", ""
+        if found.static_attributes is not None:
+            name, more = found.static_attributes(thing)
+            attributes |= more
+        made = None if found.made is None else found.made(thing)
+        if made is not None:
+            name, source = made.name, made.source
+        if not name or not source:
+            guessed = guess()
+            name, source = name or guessed[0], source or guessed[1]
+        created = now_ns if made is None else made.time_ns
+        record = ResourceRecord(
+            type=found,
+            ids={kind: self._ids.new(kind, created) for kind in found.kinds},
+            name="",
+            source=source or "unknown:0",
+            created_ns=created,
+            confidence=Confidence.INFERRED if made is None else Confidence.EXACT,
+            initial=None if made is None else made.initial,
+            attributes=attributes,
+        )
+        if not self._known.put(thing, record):
+            return None
+        self._name(record, name[:_NAMES_MOST])
+        return record
+
+    def _name(self, record: ResourceRecord, name: str) -> None:
+        kind = next(iter(record.ids))
+        # Of what comes and goes as it is used, a number would come and go too.
+        if kind in _TOLD_APART and record.type.static_attributes is None and not record.type.while_used:
+            record.name, record.number = self._names.take(kind, name)
+        else:
+            record.name = name
+
+    def known(self, thing: Any) -> ResourceRecord | None:
+        return self._known.get(thing)
+
+    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
+        """The objects behind these nodes that live. Let go of them at once."""
+        return {
+            node_id: thing
+            for thing, record in self._known.alive()
+            for node_id in record.ids.values()
+            if node_id in wanted
+        }
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+    def full_channels(self) -> dict[int, str]:
+        """The `tx` node of each channel that somebody waits to put into, by the address of the channel."""
+        found: dict[int, str] = {}
+        for reference, record in self._known.records():
+            tx, thing = record.ids.get(NodeKind.TX), reference()
+            if tx is None or thing is None or record.type.read_state is None:
+                continue
+            try:
+                channel = record.type.read_state(thing, self._around(thing, record)).channel
+            except Exception:  # `show` says it
+                continue
+            if channel is not None and channel.putters:
+                found[id(thing)] = tx
+        return found
+
+    def show(self, observation: Observation, now_ns: int, pause: Yield) -> None:
+        """Brings the nodes and edges of the resources up to date and adds them, after all probes have told who holds
+        and waits for what. What could not be read is said in the coverage."""
+        for gone in self._known.forget_dead():
+            self._names.give_back(next(iter(gone.ids)), gone.name, gone.number)
+        for pool in self._libraries.living_pools():
+            self.record(pool, now_ns, lambda: ("", ""))
+        failed: dict[str, int] = {}
+        for number, (reference, record) in enumerate(self._known.records()):
+            if number % _YIELD_EVERY == 0:
+                pause()
+            thing = reference()
+            if thing is None or (record.type.while_used and id(thing) not in self._used):
+                continue
+            try:
+                self._describe(thing, record, now_ns)
+            except Exception as error:
+                failed[type(error).__name__] = failed.get(type(error).__name__, 0) + 1
+            for node in record.nodes:
+                observation.nodes[node.id] = node
+                observation.edges[node.id] = record.edges.get(node.id, ())
+        observation.coverage += [f"{count} resources could not be read: {name}" for name, count in failed.items()]
+
+    def _describe(self, thing: Any, record: ResourceRecord, now_ns: int) -> None:
+        if record.type.read_state is None:
+            if not record.nodes:
+                _keep_only_node(record, State({}))
+            return
+        state = record.type.read_state(thing, self._around(thing, record))
+        if self._inherited is not None:
+            if state.holders:
+                self._inherited.let_go(thing)
+            else:
+                state.attributes |= self._inherited.of_lock(thing, self.thread_id)
+        if state.channel is not None:
+            _keep_channel(record, state, state.channel)
+            return
+        _keep_only_node(record, state)
+        (node_id,) = record.ids.values()
+        edges = tuple(
+            Edge(
+                EdgeKind.HELD_BY,
+                node_id,
+                held.holder_id,
+                held.since_ns,
+                held.source or None,
+                held.confidence,
+                bare=held.bare,
+            )
+            for held in _since_first_seen(record, state.holders, now_ns)
+        )
+        if record.edges.get(node_id) != edges:
+            record.edges[node_id] = edges
+
+    def _around(self, thing: Any, record: ResourceRecord) -> Around:
+        on_stacks = self._held.get(id(thing), [])
+        return Around(on_stacks, self.task_id, self.thread_id, record.initial, self.sure)
+
+
+def _since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:
+    """A hold that was not recorded: since the first look that saw it, or since its holder began to wait, whichever was
+    earlier. It may have begun before that, not after."""
+    seen: dict[str, int] = {}
+    result: list[Held] = []
+    for held in holders:
+        if not held.exact:
+            known = min(record.seen_held.get(held.holder_id, now_ns), held.since_ns)
+            seen[held.holder_id] = known
+            held = held._replace(since_ns=known)
+        result.append(held)
+    record.seen_held = seen
+    return result
+
+
+def _keep_channel(record: ResourceRecord, state: State, channel: Channel) -> None:
+    common = state.attributes | {semconv.CHANNEL_TYPE: record.attributes[semconv.RESOURCE_TYPE]}
+    tx, rx = record.ids[NodeKind.TX], record.ids[NodeKind.RX]
+    of_tx = common | _waiters(channel.putters) | channel.of_tx
+    of_rx = common | _waiters(channel.getters) | channel.of_rx
+    _keep(record, 0, _node(record, NodeKind.TX, tx, Providers.OPEN, of_tx))
+    _keep(record, 1, _node(record, NodeKind.RX, rx, Providers.OPEN, of_rx))
+    if tx not in record.edges:
+        record.edges[tx] = (Edge(EdgeKind.CHANNEL_LINK, tx, rx),)
+
+
+def _waiters(count: int | None) -> dict[str, AttributeValue]:
+    return {} if count is None else {semconv.CHANNEL_WAITERS: count}
+
+
+def _keep_only_node(record: ResourceRecord, state: State) -> None:
+    ((kind, node_id),) = record.ids.items()
+    _keep(record, 0, _node(record, kind, node_id, state.providers, state.attributes))
+
+
+def _node(
+    record: ResourceRecord, kind: NodeKind, node_id: str, providers: Providers, attributes: dict[str, AttributeValue]
+) -> Node:
+    return Node(
+        id=node_id,
+        kind=kind,
+        name=record.name,
+        created_at=record.created_ns,
+        source=record.source,
+        confidence=record.confidence,
+        providers=providers,
+        attributes=record.attributes | attributes,
+    )
+
+
+def _keep(record: ResourceRecord, place: int, node: Node) -> None:
+    """Keeps the object of an unchanged node: the snapshot tells changes by identity."""
+    if place == len(record.nodes):
+        record.nodes.append(node)
+    elif record.nodes[place] != node:
+        record.nodes[place] = node
+
+
+def _type_name(known: ResourceType, kind: type[object]) -> str:
+    """`asyncio.Lock` for `asyncio.locks.Lock`: packages show at the top what they hold within."""
+    if callable(known.type_name):
+        return known.type_name(kind)
+    module = str(type.__dict__["__module__"].__get__(kind))
+    return known.type_name or f"{module.partition('.')[0]}.{kind.__name__}"
+
+
+_Key = tuple[NodeKind, str]
+
+
+@dataclass(slots=True)
+class _Numbers:
+    """Of one name: the highest number given so far, and those below it that are free again (a heap)."""
+
+    highest: int = 0
+    free: list[int] = field(default_factory=list[int])
+
+
+class UniqueNames:
+    """`db`, then `db #2` for another lock called `db`, as long as both live. For the watcher thread only."""
+
+    def __init__(self) -> None:
+        self._numbers: dict[_Key, _Numbers] = {}
+
+    def take(self, kind: NodeKind, name: str) -> tuple[str, int]:
+        """The name to show, and the number to give back. No name stays none."""
+        if not name:
+            return "", 0
+        numbers = self._numbers.setdefault((kind, name), _Numbers())
+        if numbers.free:
+            number = heapq.heappop(numbers.free)
+        else:
+            number = numbers.highest = numbers.highest + 1
+        return (name if number == 1 else f"{name} #{number}"), number
+
+    def give_back(self, kind: NodeKind, shown: str, number: int) -> None:
+        """The thing is gone. `shown`, `number`: as they were taken."""
+        if not number:
+            return
+        name = shown if number == 1 else shown.removesuffix(f" #{number}")
+        numbers = self._numbers.get((kind, name))
+        if numbers is None:
+            return
+        heapq.heappush(numbers.free, number)
+        if len(numbers.free) == numbers.highest:
+            del self._numbers[kind, name]

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is read of the blocking primitives of the standard library, and of its child processes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ... import semconv
+from ...model import AttributeValue, Providers
+from ..internals import stdlib as internals
+from ..internals.stdlib import SIMPLE_QUEUE
+from ..library import Around, Channel, Held, Known, State, of_lock, of_permits, whole_numbers
+
+
+def of_a_lock(lock: Any, around: Around) -> State:
+    locked = internals.is_locked(lock)
+    holders = _by_block_first(around.on_stacks) if locked else []
+    return State({semconv.LOCK_LOCKED: locked}, of_lock(holders, around.sure), holders)
+
+
+def of_an_rlock(lock: Any, around: Around) -> State:
+    """It knows its owner, and nobody else can release it."""
+    owner = internals.rlock_owner(lock)
+    attributes: dict[str, AttributeValue] = {semconv.LOCK_LOCKED: owner is not None}
+    holders = [] if owner is None else around.owned_by(around.thread_id(owner))
+    if not holders:
+        return State(attributes, Providers.OPEN)
+    return State(attributes, Providers.CLOSED, holders)
+
+
+def of_a_semaphore(semaphore: Any, around: Around) -> State:
+    available, total = internals.semaphore_state(semaphore)
+    attributes = whole_numbers({semconv.SEMAPHORE_AVAILABLE: available, semconv.SEMAPHORE_PERMITS: total})
+    holders = around.on_stacks
+    return State(attributes, of_permits(holders, available, total, total is not None, around.sure), holders)
+
+
+def of_an_event(event: Any, around: Around) -> State:
+    is_set, waiters = internals.event_state(event)
+    return State({semconv.EVENT_IS_SET: is_set} | whole_numbers({semconv.RESOURCE_WAITERS: waiters}))
+
+
+def of_a_condition(condition: Any, around: Around) -> State:
+    """Its lock is a node of its own."""
+    return State(whole_numbers({semconv.RESOURCE_WAITERS: internals.condition_waiters(condition)}))
+
+
+def of_a_barrier(barrier: Any, around: Around) -> State:
+    return State(whole_numbers({semconv.RESOURCE_WAITERS: internals.barrier_waiters(barrier)}))
+
+
+def of_a_simple_queue(thing: Any, around: Around) -> State:
+    return State({semconv.CHANNEL_LENGTH: SIMPLE_QUEUE.qsize(thing)}, channel=Channel(None, None))
+
+
+def of_a_queue(thing: Any, around: Around) -> State:
+    state = internals.queue_state(thing)
+    attributes = whole_numbers({semconv.CHANNEL_LENGTH: state.length, semconv.CHANNEL_CAPACITY: state.capacity})
+    of_rx = whole_numbers({semconv.CHANNEL_UNFINISHED: state.unfinished})
+    return State(attributes, channel=Channel(state.putters, state.getters, {}, of_rx))
+
+
+def of_a_shared_lock(lock: Any, around: Around) -> State:
+    """Of `multiprocessing`: another process may have it, but not while ours has."""
+    holders = _by_block_first(around.on_stacks)
+    return State({}, of_lock(holders, around.sure), holders)
+
+
+def of_a_shared_thing(thing: Any, around: Around) -> State:
+    """Of `multiprocessing`: what it is in is not to be seen from here."""
+    return State({})
+
+
+def of_a_shared_queue(thing: Any, around: Around) -> State:
+    return State({}, channel=Channel(None, None))
+
+
+def of_a_process(process: Any, around: Around) -> State:
+    return State(whole_numbers({semconv.COMMAND_PID: internals.pid(process)}))
+
+
+def called(process: Any) -> Known:
+    return Known(internals.process_name(process), {})
+
+
+def _by_block_first(held: list[Held]) -> list[Held]:
+    """Of a lock, which only one can have: those in its block, if any; a bare `acquire()` was only inferred."""
+    return [one for one in held if one.by_block] or held
