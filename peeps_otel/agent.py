@@ -15,11 +15,29 @@ from weakref import WeakMethod
 from . import native
 from .config import Config, read
 from .export import otel_names
+from .model.change import Change
 from .parts import Lasting, Parts
 from .probes.inherited import Inherited
 from .probes.internals import thread as thread_internals
 from .watcher.leak_check import LeakCheck
 from .watcher.thread import THREAD_NAME, Watcher
+
+CHANGES = (
+    Change(
+        "`atexit`",
+        "a function that stops everything of ours",
+        "at the start",
+        "unregistered by `peeps_otel.agent.stop`",
+        "`PEEPS_ENABLED`",
+    ),
+    Change(
+        "`os.register_at_fork`",
+        "a function that makes everything of ours anew in a forked child",
+        "at the start",
+        "it stays (Python has no way back) and does nothing once we have ended",
+        "`PEEPS_ENABLED`",
+    ),
+)
 
 _HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
 _BUILT_S = 2.0

@@ -18,9 +18,20 @@ from opentelemetry.sdk.metrics.export import MetricExporter, PeriodicExportingMe
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
+from ..model.change import Change
 from .http_client import wait_for_patches
 from .log_suppression import quiet
 from .otel_names import BatchLogRecordProcessor, LoggerProvider
+
+CHANGES = (
+    Change(
+        "the program's tracer, logger and meter providers",
+        "a span processor, a log record processor and a metric reader of ours, beside those that are there",
+        "at the start",
+        "shut down with the providers",
+        "`PEEPS_DASHBOARD`; `PEEPS_METRICS` for the reader",
+    ),
+)
 
 # Shutting down waits for the export in progress, and that is the user's Ctrl-C: one second, not the default ten.
 _TIMEOUT_S = 1.0

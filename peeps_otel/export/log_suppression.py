@@ -9,6 +9,18 @@ import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 
+from ..model.change import Change
+
+CHANGES = (
+    Change(
+        "the loggers of the OTLP exporters and of `urllib3.connectionpool`",
+        "a filter that drops what a thread logs while it exports for us",
+        "at the first export of ours",
+        "it stays, and lets everything of the program through",
+        "`PEEPS_DASHBOARD`",
+    ),
+)
+
 _LOGGERS = (
     "opentelemetry.exporter.otlp.proto.http._log_exporter",
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",

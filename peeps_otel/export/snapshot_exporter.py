@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import native, semconv
 from ..model import Snapshot
+from ..model.change import Change
 from ..model.wire import Encoder
 from ..version import __version__
 from .http_client import wait_for_patches
@@ -35,6 +36,16 @@ from .request import REQUEST_HEADER
 if TYPE_CHECKING:
     from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
     from requests import Response
+
+CHANGES = (
+    Change(
+        "a daemon thread `peeps-link`",
+        "pushes snapshots to our collector",
+        "at the start",
+        "ends with the program",
+        "`PEEPS_DASHBOARD`",
+    ),
+)
 
 THREAD_NAME = "peeps-link"
 _QUEUE = 4  # snapshots; more would only be older

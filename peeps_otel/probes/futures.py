@@ -13,8 +13,7 @@ from typing import Any, NamedTuple, cast
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
 from .identity import Identities, NodeIds
-
-_DONE = ("FINISHED", "CANCELLED", "CANCELLED_AND_NOTIFIED")
+from .internals import pool as internals
 
 
 class Worked(NamedTuple):
@@ -82,10 +81,7 @@ def is_done(future: object) -> bool:
     """Whether a future has its result. Asks no type of the program's own."""
     kind = type(future)
     if issubclass(kind, concurrent.futures.Future):
-        try:
-            return object.__getattribute__(future, "_state") in _DONE
-        except AttributeError:
-            return False
+        return internals.is_done(future)
     return issubclass(kind, asyncio.Future) and cast("Any", asyncio.Future).done(future)
 
 

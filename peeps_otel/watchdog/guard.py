@@ -22,11 +22,36 @@ import time
 from collections.abc import Callable
 
 from .. import native
+from ..model.change import Change
 from ..probes.internals import thread as thread_internals
 from ..probes.probe import Observation, Yield
 from .launch import CannotLaunch, launch
 from .page import BYE, BYTES, DONE, NO_DUMP, Page
 from .proc import used_signals
+
+CHANGES = (
+    Change(
+        "a child process",
+        "the sidecar that reports when no Python of the program can run; it has none of the program's files",
+        "some seconds after the start",
+        "it ends with the program",
+        "`PEEPS_WATCHDOG`, and only with a collector",
+    ),
+    Change(
+        "one free real-time signal",
+        "`faulthandler` writes all stacks to a file in memory; unblocked on our own thread",
+        "with the sidecar",
+        "unregistered when the sidecar has ended",
+        "`PEEPS_WATCHDOG`",
+    ),
+    Change(
+        "a daemon thread `peeps-watchdog`, a file in memory, a pipe",
+        "counts once a second",
+        "with the sidecar",
+        "closed at the end",
+        "`PEEPS_WATCHDOG`",
+    ),
+)
 
 THREAD_NAME = "peeps-watchdog"
 _BEAT_S = 1.0

@@ -14,11 +14,22 @@ from .. import native
 from ..diagnosis import leaks
 from ..diagnosis.leaks import Loss
 from ..model import Finding, FindingKind, Graph, Level
+from ..model.change import Change
 from ..probes.asyncio.probe import AsyncioProbe
 from ..probes.heap import leaks as heap_leaks
 from ..probes.heap.leaks import LeakReport, LostTask
 from ..probes.patches.recorder import Recorder
 from ..probes.probe import Observation
+
+CHANGES = (
+    Change(
+        "a daemon thread `peeps-leaks`",
+        "makes one leak proof",
+        "when one is asked for, or every `PEEPS_LEAKS_EVERY_S`",
+        "ends with it",
+        "`PEEPS_LEAKS_EVERY_S` (0 by default: on request alone)",
+    ),
+)
 
 THREAD_NAME = "peeps-leaks"
 _LOOK_S = 10.0

@@ -11,8 +11,19 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from ..model import Frame
+from ..model.change import Change
 from ..probes.internals import loop as internals
 from .profile import Stack
+
+CHANGES = (
+    Change(
+        "each running event loop of asyncio's or uvloop's own kind",
+        "a callback of ours by `call_soon_threadsafe`, which notes the time",
+        "at most one at a time, at each sample",
+        "it runs once",
+        "`PEEPS_SAMPLE_HZ`",
+    ),
+)
 
 STALL_NS = 100_000_000
 _ENDED_MOST = 200

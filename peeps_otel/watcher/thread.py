@@ -13,6 +13,7 @@ import time
 from .. import native
 from ..diagnosis import Diagnoser, Thresholds
 from ..model import Finding
+from ..model.change import Change
 from ..probes.composite import CompositeProbe
 from ..probes.patches.recorder import LongWait, Recorder
 from .assembly import Assembler
@@ -25,6 +26,16 @@ from .profile import Profile
 from .refutations import Refutations
 from .sampler import Sampler
 from .waits import Waits
+
+CHANGES = (
+    Change(
+        "a daemon thread `peeps-watcher`",
+        "looks at the program, within `PEEPS_CPU_BUDGET_PERCENT` of a processor; it takes no lock of the program",
+        "at the start",
+        "stopped at the end",
+        "`PEEPS_ENABLED`",
+    ),
+)
 
 THREAD_NAME = "peeps-watcher"
 _LONG_WAITS_MOST = 1000  # per look

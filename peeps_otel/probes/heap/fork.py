@@ -25,6 +25,25 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
+from ...model.change import Change
+
+CHANGES = (
+    Change(
+        "the process",
+        "a copy by `fork`, for one leak proof; it runs nothing of the program and is killed",
+        "when a leak proof is asked for",
+        "it is gone when the proof is there",
+        "`PEEPS_LEAKS_EVERY_S`, `peeps leaks`",
+    ),
+    Change(
+        "`gc.disable`, `sys.setswitchinterval`, the signal mask of our thread",
+        "while the copy is made, for milliseconds",
+        "when a leak proof is asked for",
+        "as they were, at once",
+        "`PEEPS_LEAKS_EVERY_S`, `peeps leaks`",
+    ),
+)
+
 _STARTED, _ANSWER, _FAILURE = b"s", b"a", b"f"
 _START_S = 5.0
 _TRIES = 2
@@ -170,7 +189,7 @@ def _live(libc: Any, writing: int, work: Callable[[], bytes]) -> NoReturn:
         text = f"{type(error).__name__}: {error}".encode()
         _write(libc, writing, _FAILURE + len(text).to_bytes(8, "little") + text)
     finally:
-        libc._exit(0)
+        libc._exit(0)  # the name of a C function
     raise AssertionError
 
 

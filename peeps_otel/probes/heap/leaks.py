@@ -16,12 +16,23 @@ from collections.abc import Callable
 from types import ModuleType
 from typing import Any, NamedTuple, cast
 
+from ...model.change import Change
 from ..asyncio.waits import Classifier
 from ..internals import asyncio_core as internals
 from ..library import CancelScopes
 from ..library_registry import LibraryRegistry
 from . import waits as heap_waits
 from .reach import CHECKED_VERSIONS, Reach, reach
+
+CHANGES = (
+    Change(
+        "`gc.disable`",
+        "while the heap is walked in the process itself",
+        "when a leak proof is asked for and no copy can be made",
+        "as it was, at once",
+        "`PEEPS_LEAKS_EVERY_S`, `peeps leaks`",
+    ),
+)
 
 _PACKAGE = "peeps_otel"
 _OBJECTS_MOST_IN_PROCESS = 200_000  # the longest single call holds the interpreter for about 20 ms then

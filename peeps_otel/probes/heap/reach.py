@@ -14,7 +14,7 @@ Where there is doubt, an object counts as reached:
 - what hangs on a task as an attribute can be used by whoever has the task;
 - a suspended generator or an object with `__del__` that is garbage may do anything when it is collected.
 
-Checked on CPython 3.11.7, 3.12.1 and 3.13.0. From 3.14 on frames borrow references from the stack, and counts alone
+From 3.14 on frames borrow references from the stack, and counts alone
 do not tell roots any more.
 """
 
@@ -31,7 +31,10 @@ from itertools import chain
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple, cast
 
-CHECKED_VERSIONS = ((3, 11), (3, 12), (3, 13))
+from ..internals import versions
+
+CHECKED_ON = versions.on("CPython")
+CHECKED_VERSIONS = versions.minor(versions.CPYTHON)
 
 _CHUNK = 2000  # objects between two calls of `pause`
 _SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)

@@ -86,7 +86,7 @@ def _under_timers(libraries: list[CancelScopes], pause: Callable[[], None]) -> t
         for thing in objects[begin : begin + _CHUNK]:
             kind = cast("type[Any]", type(thing))
             if kind is timeouts.Timeout:
-                task = scopes.timed_task(thing)
+                task = internals.timed_task(thing)
                 if task is not None:
                     surely.add(id(task))
             elif id(kind) in by_type:

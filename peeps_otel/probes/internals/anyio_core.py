@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every private name of AnyIO that the probes rely on, on its asyncio backend. Checked on AnyIO 4.16.
+"""Every private name of AnyIO that the probes rely on, on its asyncio backend.
 
 Never imports AnyIO: it is seen only once the program has imported it. Everything is a read of stored attributes, as in
 `asyncio_core`.
@@ -17,7 +17,10 @@ from types import ModuleType
 from typing import Any, NamedTuple, cast
 
 from . import asyncio_core as asyncio_internals
+from . import versions
 from .asyncio_io import field
+
+CHECKED_ON = versions.on("AnyIO")
 
 BACKEND = "anyio._backends._asyncio"
 _PRIMITIVES = "anyio._core._synchronization"

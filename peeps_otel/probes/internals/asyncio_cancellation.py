@@ -9,6 +9,10 @@ from collections.abc import Callable
 from types import BuiltinMethodType, MethodType
 from typing import Any, cast
 
+from . import versions
+
+CHECKED_ON = versions.on("CPython", "CPython, partly")
+
 _requests = cast("Callable[[object], int]", vars(asyncio.Task)["cancelling"])
 
 

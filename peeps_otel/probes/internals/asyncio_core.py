@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every private name of asyncio that the probes rely on. Checked on CPython 3.11.7, 3.12.1, 3.13.0, uvloop 0.23, and
-without threads and sockets on 3.14.2.
+"""Every private name of asyncio that the probes rely on.
 
 Nothing in here takes a lock, calls a coroutine or runs code of the watched program. All of it may be called from any
 thread while loops run: each read is one bytecode or one C call, atomic under the GIL; the picture it gives may be torn
@@ -30,11 +29,13 @@ from types import BuiltinMethodType, CellType, CodeType, FrameType, FunctionType
 from typing import Any, cast
 from weakref import ref
 
+from . import versions
 from .await_chain import SuspendedFrame
 from .current_frames import current_frames
+from .heap import attribute
 
-CHECKED_VERSIONS = ((3, 11), (3, 12), (3, 13))
-PARTLY_CHECKED_VERSIONS = ((3, 14),)  # without threads and sockets
+CHECKED_ON = versions.on("CPython", "CPython, partly", "uvloop")
+
 TASKS_BY_LOOP = hasattr(asyncio, "future_add_to_awaited_by")
 """Since 3.14 the tasks of asyncio's own type can only be asked for loop by loop."""
 
@@ -315,13 +316,16 @@ _CREATING = (tasks, taskgroups, runners)
 """Modules that create tasks on behalf of a caller."""
 
 
+getframe: Callable[[int], FrameType] = sys._getframe  # pyright: ignore[reportPrivateUsage]
+"""The frame so many calls above; one function call less than any wrapper of it."""
+
+
 def caller_of_creation() -> Callable[[], FrameType]:
     """A function that finds the frame which asked for a task, called two frames below a loop's `create_task`.
 
     A frame object, once made, stays with its function until that ends, so none is made of asyncio's own frames where
     this Python (3.12) can tell a frame's module without one.
     """
-    getframe = sys._getframe  # pyright: ignore[reportPrivateUsage]
     module_name: Callable[[int], str | None] | None = getattr(sys, "_getframemodulename", None)
     names = frozenset(module.__name__ for module in _CREATING)
     (one, other, third) = (vars(module) for module in _CREATING)
@@ -368,5 +372,31 @@ def version_note() -> str:
     return f"this Python ({version}) was not checked: holders and waits may be missing"
 
 
-VERSION_CHECKED = sys.version_info[:2] in CHECKED_VERSIONS and sys.implementation.name == "cpython"
-VERSION_PARTLY_CHECKED = sys.version_info[:2] in PARTLY_CHECKED_VERSIONS and sys.implementation.name == "cpython"
+VERSION_CHECKED = sys.version_info[:2] in versions.minor(versions.CPYTHON) and sys.implementation.name == "cpython"
+VERSION_PARTLY_CHECKED = (
+    sys.version_info[:2] in versions.minor(versions.CPYTHON_PARTLY) and sys.implementation.name == "cpython"
+)
+
+
+step_of: Callable[[Any], Any] = attrgetter("_callback")
+"""The callback of a loop's handle: a step of a task, or anything else."""
+
+
+TASK_TYPES: tuple[type, ...] = (asyncio.Task, tasks._PyTask)  # type: ignore[attr-defined]  # pyright: ignore
+"""asyncio's own tasks: in C, and in Python."""
+
+
+def will_be_cancelled_by_timer(task: asyncio.Task[Any]) -> bool:
+    """Whether an `asyncio.timeout` will cancel the task, by the timers of its loop."""
+    scheduled: object = getattr(task.get_loop(), "_scheduled", ())
+    for handle in list(cast("list[Any]", scheduled)) if type(scheduled) is list else ():
+        owner: object = getattr(getattr(handle, "_callback", None), "__self__", None)
+        if type(owner) is asyncio.Timeout and timed_task(owner) is task:
+            return True
+    return False
+
+
+def timed_task(timeout: timeouts.Timeout) -> asyncio.Task[Any] | None:
+    """The task that an entered `asyncio.timeout` with a deadline will cancel."""
+    handler: object = attribute(timeout, "_timeout_handler")
+    return cast("asyncio.Task[Any] | None", attribute(timeout, "_task")) if handler is not None else None

@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Sockets, pipes and child processes behind asyncio's streams: private names of transports. Checked on CPython 3.11.7,
-3.12.1 and 3.13.0, and uvloop 0.23.
+"""Sockets, pipes and child processes behind asyncio's streams: private names of transports.
 
 Addresses are those that asyncio itself has read when the connection was made, or the kernel's; no code of the program
 runs. From any thread.
@@ -13,6 +12,10 @@ from asyncio import subprocess, transports
 from gc import get_referents
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, NamedTuple, cast
+
+from . import versions
+
+CHECKED_ON = versions.on("CPython", "uvloop")
 
 _PLAIN = (GetSetDescriptorType, MemberDescriptorType)
 _ABSENT = object()

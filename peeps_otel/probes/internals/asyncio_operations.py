@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The coroutines of asyncio by which one waits: their private names, and what each of them waits for. Checked on
-CPython 3.11.7, 3.12.1, 3.13.0 and 3.14.2.
-"""
+"""The coroutines of asyncio by which one waits: their private names, and what each of them waits for."""
 
 from __future__ import annotations
 
@@ -21,6 +19,10 @@ from asyncio import (
 )
 from types import CodeType
 from typing import Any, NamedTuple, TypeGuard
+
+from . import versions
+
+CHECKED_ON = versions.on("CPython", "CPython, partly")
 
 
 class Function(NamedTuple):

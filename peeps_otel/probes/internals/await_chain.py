@@ -34,6 +34,10 @@ from types import (
 )
 from typing import Any, NamedTuple, cast
 
+from . import versions
+
+CHECKED_ON = versions.on("CPython", "CPython, partly")
+
 _DEPTH = 200
 _STEPPERS = frozenset({"async_generator_asend", "async_generator_athrow", "coroutine_wrapper", "anext_awaitable"})
 _EXITS = frozenset({"__aexit__", "__exit__"})

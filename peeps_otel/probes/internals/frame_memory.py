@@ -31,13 +31,17 @@ from collections.abc import Iterator
 from types import CellType, CodeType, FrameType, MethodType
 from typing import Any, cast
 
+from . import versions
+
+CHECKED_ON = versions.on("CPython")
+
 try:
     import ctypes
 except ImportError:  # a Python built without it
     ctypes = None
 
 _CHECKED = {(3, 11): 120, (3, 12): 120, (3, 13): 136}
-"""Size of a frame object by version. Checked on 3.11.7, 3.12.1 and 3.13.0."""
+"""Size of a frame object by version."""
 _WORD = 8
 _F_FRAME = 3  # words from the beginning of a frame object
 _IP, _LOCALS = 7, 9  # words from the beginning of an interpreter frame

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Private names of timeouts and scopes that the leak proof relies on.
+"""Private names of timers that the leak proof relies on.
 
-Checked on CPython 3.11.7, 3.12.1, 3.13.0, uvloop 0.23 and AnyIO 4.16. A name that is not there counts as a timer that
+A name that is not there counts as a timer that
 is armed: a task too many is taken for live, never one too few.
 """
 
@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from asyncio import timeouts
 from types import FrameType, ModuleType
-from typing import Any, cast
+from typing import Any
+
+from . import versions
+
+CHECKED_ON = versions.on("CPython", "uvloop")
 
 _EVERYWHERE = (asyncio.AbstractEventLoop, ModuleType, type, FrameType, contextvars.Context)
-
-
-def timed_task(timeout: timeouts.Timeout) -> asyncio.Task[Any] | None:
-    """The task that an entered `asyncio.timeout` with a deadline will cancel."""
-    handler: object = attribute(timeout, "_timeout_handler")
-    return cast("asyncio.Task[Any] | None", attribute(timeout, "_task")) if handler is not None else None
 
 
 def is_timer_handle(kind: type[Any]) -> bool:

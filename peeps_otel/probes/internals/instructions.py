@@ -1,12 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A function's instructions and the regions of its exception handlers, decoded. Checked on CPython 3.11.7, 3.12.1 and
-3.13.0: a test walks the standard library and finds the same depth of the value stack on every way to an instruction."""
+"""A function's instructions and the regions of its exception handlers, decoded.
+
+A test walks the standard library and finds the same depth of the value stack on every way to an instruction.
+"""
 
 from __future__ import annotations
 
 import dis
 import sys
 from typing import NamedTuple
+
+from . import versions
+
+CHECKED_ON = versions.on("CPython")
 
 _V311 = sys.version_info < (3, 12)
 _EXTENDED, _CACHE = dis.opmap["EXTENDED_ARG"], dis.opmap["CACHE"]

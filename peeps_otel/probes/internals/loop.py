@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What an event loop does at this moment, seen from another thread. Checked on CPython 3.11.7, 3.12.1 and 3.13.0, and
-uvloop 0.23.
+"""What an event loop does at this moment, seen from another thread.
 
 Everything here is a read; `send` alone puts a callback of ours into a loop, and only where the loop's own
 `call_soon_threadsafe` is asyncio's or uvloop's.
@@ -14,6 +13,10 @@ from asyncio import base_events, events, tasks
 from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, CoroutineType, FrameType, FunctionType
 from typing import Any, cast
+
+from . import versions
+
+CHECKED_ON = versions.on("CPython", "uvloop")
 
 _RUNS = frozenset({"run_until_complete", "run_forever"})
 _FOREIGN = ("uvloop",)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The callbacks that an event loop of asyncio will run: those that are due, on timers, on file descriptors and on
-signals. uvloop keeps its own in C, where nothing of them can be seen. Checked on CPython 3.11.7, 3.12.1 and 3.13.0.
+signals. uvloop keeps its own in C, where nothing of them can be seen.
 
 Only what a loop still has counts: a handle that the program keeps after it has run goes on referring to its arguments.
 """
@@ -14,6 +14,9 @@ from functools import partial
 from types import BuiltinMethodType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
+from . import versions
+
+CHECKED_ON = versions.on("CPython")
 _MOST = 100_000
 
 

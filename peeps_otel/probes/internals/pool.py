@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The private names of `concurrent.futures`, and of asyncio where it hands work from one thread to another. Checked on
-CPython 3.11.7, 3.12.1 and 3.13.0. Nothing in here runs code of the watched program."""
+"""The private names of `concurrent.futures`, and of asyncio where it hands work from one thread to another.
+
+Nothing in here runs code of the watched program.
+"""
 
 from __future__ import annotations
 
@@ -17,12 +19,26 @@ from types import CoroutineType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
 from . import stdlib as stdlib_internals
+from . import versions
 from .stdlib import SIMPLE_QUEUE, attribute, number
+
+CHECKED_ON = versions.on("CPython")
 
 _MOST = 10_000
 _FUNC: Callable[[object], object] = vars(partial)["func"].__get__
 _ARGS: Callable[[object], tuple[object, ...]] = vars(partial)["args"].__get__
 _WORK_ITEM: type[Any] = vars(thread)["_WorkItem"]
+
+
+_DONE = ("FINISHED", "CANCELLED", "CANCELLED_AND_NOTIFIED")
+
+
+def is_done(future: object) -> bool:
+    """Whether a future of `concurrent.futures` has its result."""
+    try:
+        return object.__getattribute__(future, "_state") in _DONE
+    except AttributeError:
+        return False
 
 
 class Item(NamedTuple):

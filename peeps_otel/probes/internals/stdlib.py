@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Every private name of the standard library's blocking parts that the thread probe relies on: which functions wait,
-and in which attribute a primitive keeps its state. Checked on CPython 3.11.7, 3.12.1 and 3.13.0.
+and in which attribute a primitive keeps its state.
 
 Nothing in here takes a lock or runs code of the watched program. An attribute is read past any subclass's own
 `__getattr__` and properties; one that is missing is None.
@@ -15,15 +15,20 @@ import re
 import sys
 import threading
 from collections import deque
+from contextlib import _GeneratorContextManager  # pyright: ignore[reportPrivateUsage]
 from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple, cast
 
+from . import versions
 from .asyncio_core import whole
+
+CHECKED_ON = versions.on("CPython")
 
 LOCK: type[Any] = _thread.LockType
 RLOCK: type[Any] = type(threading.RLock())
 SIMPLE_QUEUE: type[Any] = queue.SimpleQueue
 BUILTIN = BuiltinFunctionType
+GENERATOR_MANAGER: type[Any] = _GeneratorContextManager
 METHOD_DESCRIPTOR = type(str.join)
 
 MODULES = (
@@ -154,6 +159,10 @@ _WAITING_CALLS: tuple[tuple[str, str, str], ...] = (
     ("_socket", "name.lookup", "getaddrinfo gethostbyname getnameinfo"),
 )
 CALLS = {(owner, name): operation for owner, operation, names in _WAITING_CALLS for name in names.split()}
+WAITS_FOR_THREADS = frozenset({"join", "_shutdown"})
+"""C functions that wait for threads (since 3.13)."""
+REACQUIRE = "_acquire_restore"
+"""By which `Condition.wait` takes its lock again."""
 LOOP_RUNS = frozenset({"run_until_complete", "run_forever"})
 """By these a program runs an event loop that has no Python frames of its own."""
 

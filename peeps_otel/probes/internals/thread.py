@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What can be told of a thread from outside: CPU time, stack, kernel state, and CPython's own record of it.
 
-Checked on CPython 3.11.7, 3.12.1 and 3.13.0 on Linux. Nothing in here takes a lock (`threading.enumerate` would) or
+Checked on Linux alone. Nothing in here takes a lock (`threading.enumerate` would) or
 runs code of the watched program. Any thread may call all of it.
 """
 
@@ -14,6 +14,10 @@ import time
 from collections.abc import Iterator
 from itertools import repeat
 from typing import Any, NamedTuple, cast
+
+from . import versions
+
+CHECKED_ON = versions.on("CPython")
 
 _CPU_CLOCK = 6  # Linux: CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED
 _LINUX = sys.platform == "linux"

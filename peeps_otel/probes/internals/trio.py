@@ -7,6 +7,8 @@ from types import FrameType
 
 from .current_frames import current_frames
 
+CHECKED_ON: dict[str, tuple[str, ...]] = {}  # that it runs is all that is asked
+
 
 def trio_runs() -> bool:
     """Whether a thread is in Trio's own loop. That it was imported says little: httpx does so where it can."""

@@ -10,9 +10,15 @@ from __future__ import annotations
 CPYTHON = ("3.11.7", "3.12.1", "3.13.0")
 CPYTHON_PARTLY = ("3.14.2",)
 """Without threads and sockets."""
-UVLOOP = ("0.23",)
+UVLOOP = ("0.21", "0.22", "0.23")
 ANYIO = ("4.16",)
-OPENTELEMETRY = ("1.45.2",)
+
+TABLE = {"CPython": CPYTHON, "CPython, partly": CPYTHON_PARTLY, "uvloop": UVLOOP, "AnyIO": ANYIO}
+
+
+def on(*names: str) -> dict[str, tuple[str, ...]]:
+    """What an adapter was checked on, as its `CHECKED_ON`."""
+    return {name: TABLE[name] for name in names}
 
 
 def minor(versions: tuple[str, ...]) -> tuple[tuple[int, int], ...]:

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import sys
 import time
 from asyncio import base_events, locks, queues
 from collections.abc import Callable
@@ -19,11 +18,67 @@ from types import CodeType, FunctionType, ModuleType
 from typing import Any
 from weakref import ref
 
+from ...model.change import Change
 from ..internals import asyncio_core as internals
 from . import source_patch as rewrite
 from .recorder import Recorder
 from .source_patch import Insert, adds_to, assigns, awaits, is_last, returns, sets_result_of
 
+_SWITCH = "`PEEPS_RECORD`, `PEEPS_PROBE_ASYNCIO`"
+_UNDONE = "the code object of before is put back when recording ends"
+CHANGES = (
+    Change(
+        "`BaseEventLoop.create_task`",
+        "rewritten: where, when and by whom a task was made, as an attribute `_peeps_origin` of the task",
+        "at the start, for a limited number of tasks a second",
+        _UNDONE,
+        _SWITCH,
+    ),
+    Change(
+        "`Lock.__init__`, `Semaphore.__init__`, `Queue.__init__` of asyncio",
+        "rewritten: where and when it was made, as an attribute `_peeps_origin`",
+        "at the start, for a limited number a second",
+        _UNDONE,
+        _SWITCH,
+    ),
+    Change(
+        "`Lock.acquire`, `Lock.release`, `Semaphore.acquire`, `Semaphore.release` of asyncio",
+        "rewritten: who has it by a bare `acquire()`, as an attribute `_peeps_owner` or `_peeps_holders` (weak "
+        "references); since when a task waits, in a local variable",
+        "at the start",
+        _UNDONE,
+        _SWITCH,
+    ),
+    Change(
+        "`Lock.__aenter__`, `Semaphore.__aenter__` of asyncio",
+        "added: the body of `acquire` without recording, one frame less; an overridden `acquire` is called as before",
+        "at the start",
+        "removed when recording ends",
+        _SWITCH,
+    ),
+    Change(
+        "`Event.wait`, `Condition.wait`, `Queue.get`, `Queue.put` of asyncio",
+        "rewritten: since when a task waits, in a local variable; a wait over `PEEPS_SPAN_WAIT_MS` is written down",
+        "at the start",
+        _UNDONE,
+        _SWITCH,
+    ),
+    Change(
+        "`Event.set`, `Lock._wake_up_first`, `Semaphore._wake_up_next`/`_wake_next`, `Condition._notify`/`notify`, "
+        "`Queue._wakeup_next` of asyncio",
+        "rewritten: who ended a wait, as an attribute `_peeps_waker`",
+        "at the start, for a limited number a second",
+        _UNDONE,
+        _SWITCH,
+    ),
+    Change(
+        "the modules `asyncio.base_events`, `asyncio.locks`, `asyncio.queues` and their classes",
+        "names that begin with `_peeps` added, for the statements above",
+        "at the start",
+        "they stay: a coroutine may be suspended in rewritten code",
+        _SWITCH,
+    ),
+)
 _Undo = Callable[[], None]
 
 
@@ -98,7 +153,7 @@ def _give_names(module: ModuleType, recorder: Recorder) -> None:
     names = {
         "_peeps": recorder,
         "_peeps_now": time.time_ns,
-        "_peeps_frame": sys._getframe,  # pyright: ignore[reportPrivateUsage]
+        "_peeps_frame": internals.getframe,
         "_peeps_ref": ref,
         "_peeps_task": asyncio.current_task,
         "_peeps_running": internals.current_tasks(),

@@ -10,24 +10,32 @@ from __future__ import annotations
 
 import asyncio
 import functools
-import sys
 import time
 from asyncio import locks
 from collections import deque
 from collections.abc import Callable
 from types import CodeType, FrameType
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, NamedTuple, TypeAlias
 from weakref import ref
 
+from ...model.change import Change
 from ..internals import asyncio_core as internals
-from ..internals import heap as timers
 from ..source import source_text
 
+CHANGES = (
+    Change(
+        "`Lock.acquire`, `Lock.__aenter__`, `Lock.release` of asyncio",
+        "replaced by wrappers that note which locks a task holds when it asks for another",
+        "at the start, around what is rewritten",
+        "the functions of before are put back at the end",
+        "`PEEPS_LOCK_ORDER`",
+    ),
+)
 _WAITING_MOST = 1000
 _CHAINS_MOST = 10_000
 _SEEN_MOST = 3
 _STACK_MOST = 30
-_getframe = sys._getframe  # pyright: ignore[reportPrivateUsage]
+_getframe = internals.getframe
 _METHODS = ("acquire", "__aenter__", "release")
 
 
@@ -147,7 +155,7 @@ class LockOrderRecorder:
     def _ask(self, lock: Any) -> tuple[_Mine, _Place] | None:
         """Called where a lock is asked for; None where its class is not known."""
         try:
-            made = lock._peeps_origin
+            made = lock._peeps_origin  # ours
             if made is None:
                 return None
             frame = _getframe(2)
@@ -171,7 +179,7 @@ class LockOrderRecorder:
         if times >= _SEEN_MOST or last == id(task) or (not times and len(self._chains) >= _CHAINS_MOST):
             return
         self._chains[key] = (times + 1, id(task))
-        if _gives_up(task):
+        if internals.will_be_cancelled_by_timer(task):
             return
         places = tuple(place for lock, place in held if lock() is not None)
         stack: list[tuple[CodeType, int | None]] = []
@@ -180,16 +188,6 @@ class LockOrderRecorder:
             stack.append((step.f_code, step.f_lineno))
             step = step.f_back
         self._asked.append(_Raw(places, wanted, id(task), task.get_name(), tuple(reversed(stack)), time.time_ns()))
-
-
-def _gives_up(task: asyncio.Task[Any]) -> bool:
-    """Whether a timer will cancel the task: its request makes no order, for it does not wait for ever."""
-    scheduled: object = getattr(task.get_loop(), "_scheduled", ())
-    for handle in list(cast("list[Any]", scheduled)) if type(scheduled) is list else ():
-        owner: object = getattr(getattr(handle, "_callback", None), "__self__", None)
-        if type(owner) is asyncio.Timeout and timers.timed_task(owner) is task:
-            return True
-    return False
 
 
 def _in_words(place: _Place) -> Place:

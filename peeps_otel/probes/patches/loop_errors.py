@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, cast
 
 from ... import semconv
 from ...model import AttributeValue, Confidence, Node, NodeKind, own_line
+from ...model.change import Change
 from ..context import ProbeContext
 from ..internals.await_chain import chain
 from ..probe import Observation, Yield
@@ -26,6 +27,15 @@ from ..source import own_code, source_text
 from . import source_patch as rewrite
 from .recorder import ORIGIN
 
+CHANGES = (
+    Change(
+        "`BaseEventLoop.call_exception_handler`",
+        "rewritten: copies out what it was told before the program's own handler runs",
+        "at the start",
+        "the code object of before is put back when recording ends; one name in `asyncio.base_events` stays",
+        "`PEEPS_RECORD`, `PEEPS_PROBE_ASYNCIO`",
+    ),
+)
 DESTROYED = "destroyed_pending"
 UNRETRIEVED = "exception_never_retrieved"
 _MESSAGES = {

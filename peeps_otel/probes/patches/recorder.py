@@ -14,7 +14,6 @@ thousand of them, and the rest is inferred.
 from __future__ import annotations
 
 import asyncio
-import sys
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -23,6 +22,7 @@ from types import CodeType, FrameType
 from typing import Any, NamedTuple, cast
 from weakref import ref
 
+from ...model.change import Change
 from ..internals import asyncio_core as internals
 
 ORIGIN = "_peeps_origin"
@@ -30,7 +30,16 @@ OWNER = "_peeps_owner"
 HOLDERS = "_peeps_holders"
 SINCE = "_peeps_since"  # a local variable of a suspended function, not an attribute
 
-_getframe = sys._getframe  # pyright: ignore[reportPrivateUsage]
+CHANGES = (
+    Change(
+        "tasks, locks, semaphores, conditions, events and queues of asyncio",
+        "attributes that begin with `_peeps`: code objects, instruction numbers, times and weak references",
+        "when the rewritten functions run, within an allowance a second",
+        "they go with the object",
+        "`PEEPS_RECORD`, `PEEPS_PROBE_ASYNCIO`",
+    ),
+)
+_getframe = internals.getframe
 _now = time.time_ns
 
 

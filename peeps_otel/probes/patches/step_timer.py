@@ -16,6 +16,8 @@ from types import BuiltinMethodType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
 from ...model import Frame
+from ...model.change import Change
+from ..internals import asyncio_core as internals
 from ..internals import loop as loop_internals
 from ..internals.await_chain import chain
 from ..probe import Observation, Yield
@@ -23,6 +25,15 @@ from ..source import own_code, source_text
 from . import source_patch as rewrite
 from .source_patch import Insert, calls
 
+CHANGES = (
+    Change(
+        "`BaseEventLoop._run_once`",
+        "rewritten: a clock before and after each callback; counts and times in `_peeps_steps` of the task",
+        "at the start",
+        "the code object of before is put back when recording ends; two names in `asyncio.base_events` stay",
+        "`PEEPS_DIAGNOSTICS` (off by default)",
+    ),
+)
 STEPS = "_peeps_steps"
 _STACK_NS = 1_000_000  # a step shorter than this is not worth a stack
 _clock = time.perf_counter_ns
@@ -99,7 +110,7 @@ def _step(handle: Any, began_ns: int) -> None:
     """After each callback, on the loop's thread. Adds it to its task, if it was a step of one."""
     took_ns = _clock() - began_ns
     try:
-        callback = handle._callback
+        callback = internals.step_of(handle)
         kind = cast("type[object]", type(callback))
         if kind not in _STEPPERS:
             if kind.__name__ not in _OF_C or kind.__module__ not in ("_asyncio", "builtins"):
@@ -131,4 +142,4 @@ def _ended_in(task: Any) -> tuple[_Place, ...]:
 _STEPPERS: set[type] = {BuiltinMethodType, MethodType}
 _OF_C = ("TaskStepMethWrapper", "TaskWakeupMethWrapper")
 _TASK = asyncio.Task
-_TASKS: tuple[type, ...] = (asyncio.Task, asyncio.tasks._PyTask)  # type: ignore[attr-defined]  # pyright: ignore
+_TASKS = internals.TASK_TYPES

@@ -2,7 +2,7 @@
 """Where tasks of uvloop are created. Its `create_task` is C and cannot be rewritten, so a function stands in front of
 it, but only while there is something left of the allowance: a sustained rate of creations pays nothing.
 
-Checked with uvloop 0.21 to 0.23: `uvloop.Loop` is a Python class over the C one.
+`uvloop.Loop` is a Python class over the C one.
 """
 
 from __future__ import annotations
@@ -11,7 +11,21 @@ import sys
 from collections.abc import Callable
 from typing import Any, cast
 
+from ...model.change import Change
+from ..internals import versions
 from .recorder import Recorder
+
+CHECKED_ON = versions.on("uvloop")
+
+CHANGES = (
+    Change(
+        "`uvloop.Loop.create_task`",
+        "a method in front of the one in C: where, when and by whom a task was made",
+        "when the program imports uvloop, while there is something left of the allowance",
+        "deleted when the allowance is used up, and when recording ends",
+        "`PEEPS_RECORD`, `PEEPS_PROBE_ASYNCIO`",
+    ),
+)
 
 
 def install(recorder: Recorder) -> tuple[list[Callable[[], None]], list[str]]:

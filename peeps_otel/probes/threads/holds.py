@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, _GeneratorContextManager  # pyright: ignore[reportPrivateUsage]
+from contextlib import ExitStack
 from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
 from typing import Any, NamedTuple, cast
 
@@ -90,7 +90,7 @@ def _held_by(manager: Any, depth: int, held_by: HeldBy) -> Iterator[tuple[Any, C
         yield lock, Confidence.EXACT
     elif depth > 3:
         return
-    elif issubclass(kind, _GeneratorContextManager):
+    elif issubclass(kind, internals.GENERATOR_MANAGER):
         generator = internals.attribute(manager, "gen")
         if type(generator) is GeneratorType:
             for inner in entered(chain(cast("object", generator))):

@@ -27,7 +27,6 @@ _NUMBERS = frozenset({id(int), id(float), id(bool), id(type(None))})
 _CALLABLES = frozenset({id(internals.BUILTIN), id(internals.METHOD_DESCRIPTOR)})
 _V313 = sys.version_info >= (3, 13)
 _ACQUIRES = frozenset({"acquire", "acquire_lock", "__enter__"})
-_BY_THREAD = frozenset({"join", "_shutdown"})  # C functions that wait for threads (since 3.13)
 _WITH_NUMBERS = _ACQUIRES | {"get", "sleep"}
 _UNREADABLE = object()
 _IDLE, _LOCK, _GET, _SLEEP = (operation(name) for name in ("idle", "lock.acquire", "queue.get", "sleep"))
@@ -87,7 +86,7 @@ class Classifier:
         if callee is None:
             return self._without_callee(top, stack)
         if id(top.code) == self.functions.condition_wait:
-            if callee.name == "_acquire_restore":
+            if callee.name == internals.REACQUIRE:
                 lock = internals.condition_lock(top.local_named("self"))
                 return Waiting(_LOCK, "waiting", () if lock is None else (lock,))
             return self._outward(stack)
@@ -102,7 +101,7 @@ class Classifier:
             return outer or _getting(callee)
         call = internals.CALLS.get((callee.owner, callee.name))
         by_process = callee.name in _ACQUIRES and type(callee.receiver) is internals.sem_lock_type()
-        if call is not None or by_process or callee.name in _BY_THREAD:
+        if call is not None or by_process or callee.name in internals.WAITS_FOR_THREADS:
             outer = self._outward(stack)
             if outer is not None:
                 return outer

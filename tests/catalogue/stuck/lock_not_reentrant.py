@@ -4,7 +4,7 @@
 import asyncio
 
 
-class OpenFindings:
+class Ledger:
     def __init__(self) -> None:
         self.guard = asyncio.Lock()
         self.entries: list[str] = []
@@ -20,7 +20,7 @@ class OpenFindings:
 
 
 async def main() -> None:
-    ledger = OpenFindings()
+    ledger = Ledger()
     await asyncio.create_task(ledger.append_all(["opening", "closing"]), name="bookkeeper")
 
 
