@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..model import Confidence, NodeKind, Providers
 from ..model.operations import Operation, operation
+from .internals.asyncio_core import timer_deadline
 from .internals.await_chain import SuspendedFrame
 from .internals.stdlib import attribute
 from .resource_types import (
@@ -69,6 +70,7 @@ __all__ = [
     "of_lock",
     "of_permits",
     "operation",
+    "timer_within",
     "whole_numbers",
 ]
 ENTRY_POINTS = "peeps_otel.probes"
@@ -116,7 +118,8 @@ class TaskWait(NamedTuple):
         if self.find is not None:
             return self.find(links, link, future)
         thing = None if self.finds is None else first_of(link, self.finds)
-        return Waiting(self.operation, () if thing is None else (thing,))
+        deadline = timer_within(links, link) if self.place is Place.ANYWHERE else None
+        return Waiting(self.operation, () if thing is None else (thing,), deadline=deadline)
 
 
 class ThreadWait(NamedTuple):
@@ -211,6 +214,14 @@ def code_of(owner: object, name: str) -> CodeType:
     if type(code) is not CodeType:
         raise AttributeError(f"{getattr(owner, '__module__', '')}.{getattr(owner, '__qualname__', owner)}.{name}")
     return code
+
+
+def timer_within(links: list[SuspendedFrame], link: SuspendedFrame) -> float | None:
+    """The loop time of the first timer that a function of the chain, from `link` inwards, refers to: it ends the wait,
+    so that this is never a deadlock."""
+    inward = links[next((place for place, one in enumerate(links) if one is link), 0) :]
+    found = [timer_deadline(referent) for one in inward for referent in one.referents]
+    return min((one for one in found if one is not None), default=None)
 
 
 def first_of(link: SuspendedFrame, wanted: type[Any]) -> Any:

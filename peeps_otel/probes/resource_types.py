@@ -51,12 +51,14 @@ class Around(NamedTuple):
     """What is known round a thing when its state is read.
 
     `on_stacks`: who holds it as the stacks of tasks and threads show. `sure`: the threads' stacks are known to be of
-    one moment each. `initial`: the permits it began with, where its making was recorded. `task_id`, `thread_id`: the
-    node of a task, of a thread by its ident; None for one that is not known.
+    one moment each. `initial`: the permits it began with, where its making was recorded. `task_id`, `task_at`,
+    `thread_id`: the node of a task, of the task at an address, of a thread by its ident; None for one that is not
+    known.
     """
 
     on_stacks: list[Held]
     task_id: Callable[[Any], str | None]
+    task_at: Callable[[int], str | None]
     thread_id: Callable[[int], str | None]
     initial: int | None
     sure: bool

@@ -65,8 +65,7 @@ def _nobody(_who: Any) -> str | None:
 class Resources:
     """The things that somebody waits for or holds, or did. For the watcher thread only.
 
-    `task_id`, `thread_id`: the node of a task, of a living thread by its ident; set by the probes that know. `sure`:
-    set by the thread probe, see `Around`.
+    `task_id`, `task_at`, `thread_id`, `sure`: as in `Around`; set by the probes that know.
     """
 
     def __init__(self, ids: NodeIds, libraries: LibraryRegistry, inherited: Inherited | None = None) -> None:
@@ -76,6 +75,7 @@ class Resources:
         self._known: Identities[ResourceRecord] = Identities()
         self._names = UniqueNames()
         self.task_id: Callable[[Any], str | None] = _nobody
+        self.task_at: Callable[[int], str | None] = _nobody
         self.thread_id: Callable[[int], str | None] = _nobody
         self.sure = True
         self._held: dict[int, list[Held]] = {}
@@ -235,7 +235,7 @@ class Resources:
 
     def _around(self, thing: Any, record: ResourceRecord) -> Around:
         on_stacks = self._held.get(id(thing), [])
-        return Around(on_stacks, self.task_id, self.thread_id, record.initial, self.sure)
+        return Around(on_stacks, self.task_id, self.task_at, self.thread_id, record.initial, self.sure)
 
 
 def _since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:

@@ -81,7 +81,7 @@ class AsyncioProbe:
         self._context.task_id = self._id_of
         self._tasks: Identities[TaskRecord] = Identities()
         self._resources = self._context.resources
-        self._resources.task_id = self._id_of
+        self._resources.task_id, self._resources.task_at = self._id_of, self._id_at
         self._relations = Relations(self._context, self._classifier, self._id_of)
         self._loops = Loops(self._context.inherited)
         self._by_sequence: dict[int, str] = {}
@@ -410,6 +410,10 @@ class AsyncioProbe:
     def _id_of(self, task: asyncio.Task[Any]) -> str | None:
         record = self._tasks.get(task)
         return None if record is None else record.id
+
+    def _id_at(self, address: int) -> str | None:
+        entry = self._tasks.table.get(address)
+        return None if entry is None or entry[0]() is None else entry[1].id
 
     def _touched(self, met: list[KnownTask], now_ns: int, pause: Yield) -> dict[str, tuple[Edge, ...]]:
         """Who has a channel in his hands that somebody has been waiting to put into."""
