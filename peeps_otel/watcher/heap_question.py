@@ -17,11 +17,22 @@ from typing import Any, Protocol
 
 from .. import native, semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Graph, Node, NodeKind, Providers
+from ..model.change import Change
 from ..probes.heap import question
 from ..probes.heap.enders import Ender, Strength, Thing
 from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import WAKERS, wakers_of
 from ..probes.probe import Observation
+
+CHANGES = (
+    Change(
+        "a daemon thread `peeps-heap`",
+        "asks a copy of the process, as in a leak proof, who could end a wait",
+        "when a wait has settled that nothing known will end, within a budget",
+        "ends with the answer",
+        "`PEEPS_ENABLED`",
+    ),
+)
 
 THREAD_NAME = "peeps-heap"
 _SECOND = 1_000_000_000

@@ -629,7 +629,7 @@ class Look:
         context = ProbeContext()
         tasks, threads = AsyncioProbe(Recorder(1 << 62), context=context), ThreadProbe(context)
         self.probes = CompositeProbe([tasks, threads], context)
-        self.heap = HeapQuestion(NodeObjects(self.probes, tasks, threads))
+        self.heap = HeapQuestion(NodeObjects(self.probes, tasks))
         self.assembler, self.waits, self.diagnoser = Assembler(30 * SECOND, lambda: None), Waits(), Diagnoser()
         self.assembler.restart()
 

@@ -30,17 +30,17 @@ from ...model.change import Change
 CHANGES = (
     Change(
         "the process",
-        "a copy by `fork`, for one leak proof; it runs nothing of the program and is killed",
-        "when a leak proof is asked for",
-        "it is gone when the proof is there",
-        "`PEEPS_LEAKS_EVERY_S`, `peeps leaks`",
+        "a copy by `fork`, for one leak proof or question; it runs nothing of the program and is killed",
+        "when a leak proof, or who could end a wait, is asked for",
+        "it is gone when the answer is there",
+        "`PEEPS_LEAKS_EVERY_S`, `peeps leaks`; by itself for settled waits",
     ),
     Change(
         "`gc.disable`, `sys.setswitchinterval`, the signal mask of our thread",
         "while the copy is made, for milliseconds",
-        "when a leak proof is asked for",
+        "when a leak proof, or who could end a wait, is asked for",
         "as they were, at once",
-        "`PEEPS_LEAKS_EVERY_S`, `peeps leaks`",
+        "`PEEPS_LEAKS_EVERY_S`, `peeps leaks`; by itself for settled waits",
     ),
 )
 
