@@ -32,7 +32,7 @@ CHANGES = (
     ),
     Change(
         "`os.register_at_fork`",
-        "a function that makes everything of ours anew in a forked child",
+        "functions that note who has what before a fork and make everything of ours anew in the child",
         "at the start",
         "it stays (Python has no way back) and does nothing once we have ended",
         "`PEEPS_ENABLED`",

@@ -10,7 +10,6 @@ when it is seen running in this process.
 
 from __future__ import annotations
 
-import sys
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
@@ -40,7 +39,7 @@ class Inherited:
         own = threading.get_ident()
         self.parent = parent
         self.threads = {ident: name for ident, name in threads.items() if ident != own}
-        self._within = [_reference(loop) for loop in asyncio_core.loops_within(sys._getframe())]  # pyright: ignore[reportPrivateUsage]
+        self._within = [_reference(loop) for loop in asyncio_core.loops_within(asyncio_core.getframe(0))]
         self._started: dict[int, ref[Any] | None] = {}
         self._held = {id(lock): one for one in holds if one.ident != own and (lock := _locked(one.lock)) is not None}
 

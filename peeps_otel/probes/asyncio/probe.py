@@ -11,7 +11,6 @@ from weakref import ref
 
 from ... import native, semconv
 from ...model import AttributeValue, Edge, NodeKind
-from ...model.change import Change
 from ..context import ProbeContext
 from ..identity import Identities
 from ..internals import asyncio_core as internals
@@ -30,16 +29,6 @@ from .relations import ReadTask, Relations
 from .tasks import CreationSites, TaskAttributes, TaskKinds, TaskRecord
 from .wait_shapes import Shapes
 from .waits import Classifier
-
-CHANGES = (
-    Change(
-        "`import uvloop`",
-        "a function of ours is called after it",
-        "when the program imports uvloop",
-        "it stays, and does nothing once we have ended",
-        "`PEEPS_RECORD`, `PEEPS_PROBE_ASYNCIO`",
-    ),
-)
 
 _READ_AT_ONCE = 20  # tasks between two chances for the other threads to run
 _QUICK_AT_ONCE = 50

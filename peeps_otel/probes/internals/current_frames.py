@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The innermost frame of each thread, where asking for it harms nobody. Checked on CPython 3.11.7, 3.12.1 and 3.13.0.
+"""The innermost frame of each thread, where asking for it harms nobody.
 
 `sys._current_frames()` walks the threads of *all* interpreters of the process and makes frame objects for them. Since
 3.12 another interpreter may run under a lock of its own, so it runs and allocates meanwhile: the memory of both is
@@ -24,6 +24,10 @@ from collections.abc import Callable, Iterator
 from itertools import chain, repeat, starmap
 from types import FrameType
 from typing import cast
+
+from . import versions
+
+CHECKED_ON = versions.on("CPython")
 
 Frames = dict[int, FrameType]
 

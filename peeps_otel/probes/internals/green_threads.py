@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Whether gevent or eventlet have put themselves in the place of `threading`. Checked on gevent 26.9, eventlet 0.41.
+"""Whether gevent or eventlet have put themselves in the place of `threading`.
 
 Their threads are greenlets: `sys._current_frames` shows the one that runs, and what a lock of theirs waits for is
 nowhere in a thread's state. Nothing of either is ever imported or called.
@@ -9,6 +9,10 @@ from __future__ import annotations
 
 import sys
 from typing import Any, cast
+
+from . import versions
+
+CHECKED_ON = versions.on("gevent", "eventlet")
 
 _GEVENT = ("gevent.monkey._state", "gevent.monkey")  # newer, older
 _EVENTLET = "eventlet.patcher"

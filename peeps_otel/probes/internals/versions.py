@@ -12,8 +12,17 @@ CPYTHON_PARTLY = ("3.14.2",)
 """Without threads and sockets."""
 UVLOOP = ("0.21", "0.22", "0.23")
 ANYIO = ("4.16",)
+GEVENT = ("26.9",)
+EVENTLET = ("0.41",)
 
-TABLE = {"CPython": CPYTHON, "CPython, partly": CPYTHON_PARTLY, "uvloop": UVLOOP, "AnyIO": ANYIO}
+TABLE = {
+    "CPython": CPYTHON,
+    "CPython, partly": CPYTHON_PARTLY,
+    "uvloop": UVLOOP,
+    "AnyIO": ANYIO,
+    "gevent": GEVENT,
+    "eventlet": EVENTLET,
+}
 
 
 def on(*names: str) -> dict[str, tuple[str, ...]]:

@@ -15,6 +15,18 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any, cast
 
+from ...model.change import Change
+
+CHANGES = (
+    Change(
+        "`sys.meta_path`",
+        "one finder in front, which answers for uvloop alone and lets the others find it",
+        "at the start",
+        "it stays, and answers for nothing once recording has ended",
+        "`PEEPS_RECORD`, `PEEPS_PROBE_ASYNCIO`",
+    ),
+)
+
 Told = Callable[[], None]
 
 
