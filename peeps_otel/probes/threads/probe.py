@@ -122,7 +122,8 @@ class ThreadProbe:
                 continue
             record.moment, record.targets = False, []
             self._set(record, "running", None, node.stack, ())
-            observation.nodes[record.id], observation.edges[record.id] = record.node, record.edges
+            if record.node is not None:
+                observation.nodes[record.id], observation.edges[record.id] = record.node, record.edges
 
     # --- the threads --------------------------------------------------------------------------------------------------
 
