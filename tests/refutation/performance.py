@@ -92,7 +92,7 @@ class Engine:
         )
         self._watcher._diagnoser = Diagnoser(SCALED)  # pyright: ignore[reportPrivateUsage]
         self._watcher.rules.append(self._leaks)
-        self._heap = self._watcher.heap = HeapQuestion(NodeObjects(self._probes, self._asyncio, self._threads))
+        self._heap = self._watcher.heap = HeapQuestion(NodeObjects(self._probes, self._asyncio))
 
     def install(self) -> None:
         heap_question._SETTLED_NS = 10 * _MS  # pyright: ignore[reportPrivateUsage]
