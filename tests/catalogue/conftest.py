@@ -3,15 +3,12 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e")]
-
-from running import Catalogue
+from tests.catalogue.running import Catalogue
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

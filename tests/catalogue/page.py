@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The catalogue's page in the docs, from what was really said.
 
-`python tests/catalogue/page.py` runs every stuck program, `… page.py NAME…` only these and keeps the rest of the page.
+`python -m tests.catalogue.page` runs every stuck program, with `NAME …` only these and keeps the rest of the page.
 
 A picture is the finding's evidence, one line for each step, with an arrow where the last leads back to the first.
 """
@@ -15,11 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-if __name__ == "__main__":
-    sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1] / "e2e")]
-
-from expectation import Entry, entries
-from running import Catalogue, Verdict, differences, name_of, pythons
+from tests.catalogue.expectation import Entry, entries
+from tests.catalogue.running import Catalogue, Verdict, differences, name_of, pythons
 
 PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
 _PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
@@ -35,7 +32,7 @@ verdict: kind, level, members and lines. They are plain Python without a line of
 [tests/catalogue](../tests/catalogue), each with its expected findings beside it. The re-creations rebuild the mechanism
 of a reported deadlock, not its code.
 
-This page is written by `python tests/catalogue/page.py` from the findings of a run on asyncio; a test holds the two
+This page is written by `python -m tests.catalogue.page` from the findings of a run on asyncio; a test holds the two
 together.
 """
 

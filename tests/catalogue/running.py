@@ -7,9 +7,7 @@ A run is `opentelemetry-instrument python program.py`, nothing else; it is ended
 from __future__ import annotations
 
 import contextlib
-import json
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -21,8 +19,9 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from e2e_support import Collector, environment
-from expectation import HERE, Entry, Expected
+from tests.catalogue.expectation import HERE, Entry, Expected
+from tests.support.collector import Collector
+from tests.support.program import Program
 
 AT_ONCE = 6
 PATIENCE_S = 30.0
@@ -101,7 +100,7 @@ class Catalogue:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
-        self._collector = Collector(directory, {})
+        self._collector = Collector(directory)
         self._workers = ThreadPoolExecutor(AT_ONCE, "catalogue")
         self._runs: dict[tuple[Entry, str, Python], Future[Verdict]] = {}
         self._open: dict[str, list[dict[str, Any]]] = {}
@@ -125,12 +124,11 @@ class Catalogue:
         self._stop.set()
         self._workers.shutdown(cancel_futures=True)
         self._asking.join()
-        self._collector.process.terminate()
-        self._collector.process.wait(60)
+        self._collector.end()
 
     def _ask(self) -> None:
         while not self._stop.wait(_POLL_S):
-            with contextlib.suppress(OSError, json.JSONDecodeError):
+            with contextlib.suppress(OSError, ValueError, AssertionError):
                 services = {p["id"]: p["service"] for p in self._collector.get("/api/processes")["processes"]}
                 answer = self._collector.get("/api/findings")
                 now: dict[str, list[dict[str, Any]]] = {}
@@ -146,19 +144,8 @@ class Catalogue:
         folder = self._directory / service
         folder.mkdir()
         program = [str(entry.path)] if loop == "asyncio" else [str(HERE / "on_uvloop.py"), str(entry.path)]
-        variables = {f"OTEL_{signals}_EXPORTER": "none" for signals in ("TRACES", "METRICS", "LOGS")}
-        variables |= {"PYTHONUNBUFFERED": "1", "PEEPS_DASHBOARD": self._collector.otlp}
-        instrument = Path(python.executable).with_name("opentelemetry-instrument")
-        with (folder / "output.txt").open("wb") as output:
-            process = subprocess.Popen(
-                [instrument, "--service_name", service, python.executable, *program],
-                env=environment(**variables),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                cwd=folder,
-                start_new_session=True,
-            )
+        running = Program(service, program, folder, python.executable, PEEPS_DASHBOARD=self._collector.otlp)
+        process = running.process
         verdict = Verdict(stretch=_stretch())
         try:
             self._until_it_reports(service, process)
@@ -168,10 +155,8 @@ class Catalogue:
                 self._until_it_stands(service, entry, process, verdict)
             verdict.exit_code = process.poll()
         finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
-        verdict.output = (folder / "output.txt").read_text(errors="replace")
+            running.kill()
+        verdict.output = running.output()
         return verdict
 
     def _note(self, service: str, verdict: Verdict) -> None:

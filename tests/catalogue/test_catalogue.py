@@ -6,9 +6,10 @@ from __future__ import annotations
 import sys
 
 import pytest
-from expectation import Entry, entries
-from page import PAGE, section
-from running import Catalogue, Python, describe, differences, pythons
+
+from tests.catalogue.expectation import Entry, entries
+from tests.catalogue.page import PAGE, section
+from tests.catalogue.running import Catalogue, Python, describe, differences, pythons
 
 ENTRIES = entries()
 RUNS = [(entry, loop, python) for python in pythons() for entry in ENTRIES for loop in entry.loops]

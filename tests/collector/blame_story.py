@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import time
 
-from collector_support import Program, Running, event, eventually, new_id
-
 from peeps_otel.model import Edge, EdgeKind, Frame, Node, NodeKind, Snapshot, Wait
+from tests.collector.collector_support import Program, Running, event, new_id
+from tests.support.waiting import eventually
 
 SECOND = 1_000_000_000
 

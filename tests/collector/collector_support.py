@@ -3,17 +3,8 @@
 
 from __future__ import annotations
 
-import json
-import os
-import signal
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from google.protobuf.message import Message
@@ -39,8 +30,9 @@ from peeps_otel.model import (
 )
 from peeps_otel.model.ulid import UlidSource, ulid_text
 from peeps_otel.model.wire import Encoder
+from tests.support.collector import Collector
+from tests.support.network import http
 
-START_SECONDS = 30.0
 _ULIDS = UlidSource()
 
 
@@ -199,88 +191,13 @@ class Deadlock:
         )
 
 
-@dataclass
-class Answer:
-    status: int
-    headers: dict[str, str]
-    body: bytes
-
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-def http(
-    url: str, body: bytes | None = None, headers: dict[str, str] | None = None, method: str | None = None
-) -> Answer:
-    """One request; an error status is an answer like any other."""
-    request = urllib.request.Request(url, body, headers or {}, method=method)
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    try:
-        with opener.open(request, timeout=30) as response:
-            return Answer(response.status, {k.lower(): v for k, v in response.headers.items()}, response.read())
-    except urllib.error.HTTPError as error:
-        return Answer(error.code, {k.lower(): v for k, v in error.headers.items()}, error.read())
-
-
-def eventually(check: Callable[[], Any], seconds: float = 20.0) -> Any:
-    """The first true value of `check`."""
-    deadline = time.monotonic() + seconds
-    while not (value := check()):
-        assert time.monotonic() < deadline, f"never true: {check}"
-        time.sleep(0.02)
-    return value
-
-
-@dataclass
-class Running:
-    """A collector that runs."""
-
-    process: subprocess.Popen[str]
-    listen: str
-    api: str
-    database: Path
-    ready: dict[str, Any]
-
-    def get(self, path: str) -> Any:
-        answer = http(f"http://{self.api}{path}")
-        assert answer.status == 200, answer.body
-        return answer.json()
-
-    def sql(self, statement: str, *parameters: Any) -> list[list[Any]]:
-        body = json.dumps({"sql": statement, "parameters": list(parameters)}).encode()
-        answer = http(f"http://{self.api}/api/sql", body)
-        assert answer.status == 200, answer.body
-        return answer.json()["rows"]
+class Running(Collector):
+    """A collector that runs, and what is sent to it."""
 
     def send(self, message: Message) -> ExportLogsServiceResponse:
         """Sends logs by HTTP; the decoded answer."""
         answer = http(
-            f"http://{self.listen}/v1/logs", message.SerializeToString(), {"content-type": "application/x-protobuf"}
+            f"http://{self.otlp}/v1/logs", message.SerializeToString(), {"content-type": "application/x-protobuf"}
         )
         assert answer.status == 200, answer.body
         return ExportLogsServiceResponse.FromString(answer.body)
-
-    def peeps(self, *arguments: str) -> subprocess.CompletedProcess[str]:
-        """The `peeps` command as a client of this collector."""
-        return peeps(*arguments, PEEPS_API=self.api)
-
-    def stop(self) -> str:
-        """Ends it with SIGTERM; what it wrote on stderr."""
-        self.process.send_signal(signal.SIGTERM)
-        _, errors = self.process.communicate(timeout=30)
-        return errors
-
-
-def environment(**variables: str) -> dict[str, str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith(("PEEPS_", "OTEL_"))}
-    return kept | variables
-
-
-def peeps(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "peeps_collector", *arguments],
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=60,
-    )

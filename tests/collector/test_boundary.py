@@ -7,7 +7,6 @@ import time
 from typing import Any
 
 import pytest
-from collector_support import Program, Running, event, eventually, logs_request, new_id, resource
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -18,6 +17,8 @@ from peeps_collector.pipeline import shortened
 from peeps_otel import semconv
 from peeps_otel.model import NodeKind
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
+from tests.collector.collector_support import Program, Running, event, logs_request, new_id, resource
+from tests.support.waiting import eventually
 
 TASK = new_id(NodeKind.TASK)
 GOOD: dict[str, Any] = {

@@ -11,12 +11,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from collector_support import Deadlock, Program, Running, environment, eventually, http, new_id, peeps
 
 from peeps_collector.cli.style import Style, printable, table
 from peeps_collector.cli.why import report
 from peeps_collector.wording import duration
 from peeps_otel.model import Node, NodeKind, Wait
+from tests.collector.collector_support import Deadlock, Program, Running, new_id
+from tests.support.network import http
+from tests.support.processes import environment, peeps
+from tests.support.waiting import eventually
 
 
 def stuck(collector: Running) -> Deadlock:
@@ -147,7 +150,7 @@ def test_an_optional_port_that_is_taken(taken: str, start: Any) -> None:
     collector: Running = start(PEEPS_OTLP_GRPC=taken, PEEPS_OTLP_HTTP="127.0.0.1:0")
     health = collector.get("/health")
     assert health["warnings"] == [f"{taken} is taken by another program: OTLP/gRPC is not received there"]
-    assert health["listen"]["grpc"] == [collector.listen]
+    assert health["listen"]["grpc"] == [collector.otlp]
     other = health["listen"]["http"][1]
     assert http(f"http://{other}/v1/logs", b"{}", {"content-type": "application/json"}).status == 200
     assert f"warning: {taken} is taken" in collector.stop()
@@ -158,10 +161,10 @@ def test_up_without_the_explorer(start: Any) -> None:
     assert set(collector.ready) == {"grpc", "http", "api", "pid", "database"}
     assert collector.ready["pid"] == collector.process.pid
     collector.process.send_signal(signal.SIGINT)
-    output, errors = collector.process.communicate(timeout=30)
-    assert (collector.process.returncode, errors) == (0, "")
-    assert f"OTLP on {collector.listen} (gRPC and HTTP)" in output
-    assert f"PEEPS_DASHBOARD={collector.listen} opentelemetry-instrument python app.py" in output
+    assert (collector.process.wait(30), collector.errors()) == (0, "")
+    output = collector.output()
+    assert f"OTLP on {collector.otlp} (gRPC and HTTP)" in output
+    assert f"PEEPS_DASHBOARD={collector.otlp} opentelemetry-instrument python app.py" in output
 
 
 def test_bad_settings() -> None:

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from collector_support import Running, eventually
+
+from tests.collector.collector_support import Running
+from tests.support.waiting import eventually
 
 EXPLORER = """
 import json, os, pathlib, time

@@ -7,16 +7,17 @@ import json
 from typing import Any
 
 import pytest
-from blame_story import tell
-from collector_support import Answer, Program, Running, event, http
 
 from peeps_collector.asking import Asking
 from peeps_otel import semconv
+from tests.collector.blame_story import tell
+from tests.collector.collector_support import Program, Running, event
+from tests.support.network import Answer, http
 
 
 def send(collector: Running, request: Any) -> Answer:
     headers = {"content-type": "application/x-protobuf"}
-    return http(f"http://{collector.listen}/v1/logs", request.SerializeToString(), headers)
+    return http(f"http://{collector.otlp}/v1/logs", request.SerializeToString(), headers)
 
 
 def ask(collector: Running, query: str = "") -> Any:

@@ -8,10 +8,12 @@ from dataclasses import asdict
 from typing import Any
 
 import pytest
-from collector_support import Deadlock, Program, Running, event, eventually, http, logs_request, new_id
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from peeps_otel.model import Edge, EdgeKind, Finding, Node, NodeKind
+from tests.collector.collector_support import Deadlock, Program, Running, event, logs_request, new_id
+from tests.support.network import http
+from tests.support.waiting import eventually
 
 
 def node(name: str, kind: NodeKind = NodeKind.TASK) -> Node:

@@ -8,7 +8,6 @@ from typing import Any
 
 import grpc
 import pytest
-from collector_support import Program, Running, event, eventually, logs_request, new_id
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcSpanExporter
 from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter as HttpSpanExporter
@@ -20,13 +19,15 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor, SpanExporter
 
 from peeps_otel.model import Node, NodeKind
+from tests.collector.collector_support import Program, Running, event, logs_request, new_id
+from tests.support.waiting import eventually
 
 LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
 
 @pytest.fixture
 def channel(collector: Running) -> Iterator[grpc.Channel]:
-    with grpc.insecure_channel(collector.listen) as channel:
+    with grpc.insecure_channel(collector.otlp) as channel:
         yield channel
 
 
@@ -63,7 +64,7 @@ def test_too_large(start: Any, compression: grpc.Compression) -> None:
     collector = start(PEEPS_MAX_REQUEST_BYTES="100000")
     request = logs_request(event("big", body="x" * 200_000)).SerializeToString()
     with (
-        grpc.insecure_channel(collector.listen, compression=compression) as channel,
+        grpc.insecure_channel(collector.otlp, compression=compression) as channel,
         pytest.raises(grpc.RpcError) as caught,
     ):
         channel.unary_unary(LOGS)(request, timeout=20)
@@ -73,9 +74,9 @@ def test_too_large(start: Any, compression: grpc.Compression) -> None:
 @pytest.mark.parametrize("transport", ["grpc", "http"])
 def test_stock_exporters_are_foreign_but_welcome(collector: Running, transport: str) -> None:
     exporter: SpanExporter = (
-        GrpcSpanExporter(endpoint=f"http://{collector.listen}", insecure=True)
+        GrpcSpanExporter(endpoint=f"http://{collector.otlp}", insecure=True)
         if transport == "grpc"
-        else HttpSpanExporter(endpoint=f"http://{collector.listen}/v1/traces")
+        else HttpSpanExporter(endpoint=f"http://{collector.otlp}/v1/traces")
     )
     provider = TracerProvider(resource=Resource({"service.name": "foreign"}))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
@@ -91,7 +92,7 @@ def test_stock_exporters_are_foreign_but_welcome(collector: Running, transport: 
 
 
 def test_stock_metrics(collector: Running) -> None:
-    reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=f"http://{collector.listen}/v1/metrics"))
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=f"http://{collector.otlp}/v1/metrics"))
     provider = MeterProvider(metric_readers=[reader], resource=Resource({"service.name": "foreign"}))
     provider.get_meter("t").create_counter("requests", unit="{request}").add(3, {"route": "/"})
     provider.shutdown()

@@ -10,12 +10,15 @@ import zlib
 from typing import Any
 
 import pytest
-from collector_support import Answer, Running, event, eventually, http, logs_request
 from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
+
+from tests.collector.collector_support import Running, event, logs_request
+from tests.support.network import Answer, http
+from tests.support.waiting import eventually
 
 PROTOBUF, JSON = "application/x-protobuf", "application/json"
 TRACE, SPAN = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
@@ -23,7 +26,7 @@ TRACE, SPAN = "5b8efff798038103d269b633813fc60c", "eee19b7ec3c1b174"
 
 def post(collector: Running, path: str, body: bytes, media_type: str = PROTOBUF, **headers: str) -> Answer:
     sent = {"content-type": media_type} | {key.replace("_", "-"): value for key, value in headers.items()}
-    return http(f"http://{collector.listen}{path}", body, sent)
+    return http(f"http://{collector.otlp}{path}", body, sent)
 
 
 def traces() -> bytes:
@@ -67,7 +70,7 @@ def test_a_charset_in_the_content_type_is_ignored(collector: Running) -> None:
 def test_errors_are_a_status_in_protobuf(
     collector: Running, status: int, path: str, method: str, media_type: str, body: bytes | None
 ) -> None:
-    answer = http(f"http://{collector.listen}{path}", body, {"content-type": media_type}, method)
+    answer = http(f"http://{collector.otlp}{path}", body, {"content-type": media_type}, method)
     assert answer.status == status
     assert Status.FromString(answer.body).message
 
@@ -124,7 +127,7 @@ def test_too_large(start: Any) -> None:
 
 def test_a_length_over_the_limit_is_refused_before_the_body_is_read(start: Any) -> None:
     collector = start(PEEPS_MAX_REQUEST_BYTES="1000")
-    host, port = collector.listen.split(":")
+    host, port = collector.otlp.split(":")
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(
             b"POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 99999\r\n\r\n"
@@ -189,7 +192,7 @@ def test_times_out_of_range_cost_only_themselves(collector: Running) -> None:
 
 
 def test_keep_alive_and_pipelining(collector: Running) -> None:
-    host, port = collector.listen.split(":")
+    host, port = collector.otlp.split(":")
     request = b"POST /v1/logs HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}"
     with socket.create_connection((host, int(port)), timeout=20) as connection:
         connection.sendall(request * 3)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import pytest
-from collector_support import Program, logs_request, new_id, resource
 
 from peeps_collector.config import Address, Config, ConfigError
 from peeps_collector.decode.resource import process_of
@@ -14,6 +13,7 @@ from peeps_collector.graph.live import LiveGraph
 from peeps_collector.receive.queue import ByteQueue, Encoding, Request, Signal
 from peeps_collector.store.buffer import RowBuffer
 from peeps_otel.model import Finding, FindingKind, Graph, Level, Node, NodeKind
+from tests.collector.collector_support import Program, logs_request, new_id, resource
 
 SECOND = 1_000_000_000
 

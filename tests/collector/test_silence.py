@@ -13,7 +13,6 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from collector_support import Program, event, logs_request, resource
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
@@ -27,6 +26,7 @@ from peeps_collector.graph.process import State
 from peeps_collector.graph.silence import Silence
 from peeps_collector.store.buffer import RowBuffer
 from peeps_otel.model import Finding, FindingKind, Level
+from tests.collector.collector_support import Program, event, logs_request, resource
 
 SECOND = 1_000_000_000
 BEGIN = 1_800_000_000 * SECOND

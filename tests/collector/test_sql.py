@@ -9,10 +9,12 @@ from typing import Any
 
 import pyarrow as pa
 import pytest
-from collector_support import Answer, Running, event, eventually, http, logs_request
 
 from peeps_collector.store.file import open_database
 from peeps_collector.store.reader import QueryTimeout, Reader
+from tests.collector.collector_support import Running, event, logs_request
+from tests.support.network import Answer, http
+from tests.support.waiting import eventually
 
 
 @pytest.fixture(scope="module")

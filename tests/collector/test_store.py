@@ -10,12 +10,14 @@ from typing import Any
 
 import duckdb
 import pytest
-from collector_support import Deadlock, Program, Running, event, eventually, logs_request, peeps
 
 from peeps_collector.store.buffer import RowBuffer
 from peeps_collector.store.file import StoreError, open_database
 from peeps_collector.store.schema import LOG, NODE_CHANGE, TABLES
 from peeps_collector.store.writer import Writer
+from tests.collector.collector_support import Deadlock, Program, Running, event, logs_request
+from tests.support.processes import peeps
+from tests.support.waiting import eventually
 
 HOUR = 3_600_000_000_000
 
@@ -30,7 +32,7 @@ def test_kill_9_loses_at_most_the_last_tick(start: Any) -> None:
     for number in range(20):  # in the middle of work
         collector.send(logs_request(event("note", body=f"later {number}")))
     collector.process.kill()
-    collector.process.communicate(timeout=20)
+    collector.process.wait(20)
 
     again: Running = start(database=collector.database)
     kept = [body for (body,) in again.sql("SELECT body FROM log ORDER BY time_ns")]

@@ -11,8 +11,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import scenarios
-from scenarios import S, World
+from tests.dashboard import scenarios
+from tests.dashboard.scenarios import S, World
 
 
 class FakeApi:

@@ -9,9 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import scenarios
-from conftest import PATIENCE_S, explorer_process, free_port
-from fake_api import FakeApi
+
+from tests.dashboard import scenarios
+from tests.dashboard.fake_api import FakeApi
+from tests.support.explorer import running_explorer
+from tests.support.network import free_port
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.browser
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
@@ -225,7 +228,7 @@ def test_the_first_program_is_noticed(explorer: str, shared_api: FakeApi, visit:
 
 def test_it_keeps_trying_an_unreachable_collector(visit: Any) -> None:
     port, api_port = free_port(), free_port()
-    with explorer_process(port, PEEPS_API=f"127.0.0.1:{api_port}"):
+    with running_explorer(f"127.0.0.1:{api_port}", port):
         seen = visit()
         seen.page.goto(f"http://127.0.0.1:{port}")
         seen.page.locator(".pp-verdict h1", has_text=f"nothing listens at 127.0.0.1:{api_port}").wait_for()

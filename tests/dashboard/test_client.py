@@ -8,10 +8,10 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
-from conftest import free_port
-from fake_api import FakeApi
 
 from peeps_dashboard.client import Collector, CollectorError
+from tests.dashboard.fake_api import FakeApi
+from tests.support.network import free_port
 
 
 def test_every_question_is_answered(api: FakeApi) -> None:

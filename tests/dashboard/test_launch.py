@@ -11,9 +11,11 @@ import sys
 
 import pytest
 import streamlit.config
-from conftest import eventually, explorer_process, free_port
 
 from peeps_dashboard import launch
+from tests.support.explorer import running_explorer
+from tests.support.network import free_address, free_port
+from tests.support.waiting import eventually
 
 
 @pytest.mark.parametrize(
@@ -87,8 +89,7 @@ def test_refusals_are_one_line_and_exit_code_2() -> None:
 @pytest.mark.skipif(os.name != "posix", reason="asks the kernel for a process that ended")
 def test_it_ends_with_its_parent() -> None:
     parent = subprocess.Popen(["sleep", "600"])
-    port = free_port()
-    with explorer_process(port, PEEPS_PARENT_PID=str(parent.pid)) as process:
+    with running_explorer(free_address(), PEEPS_PARENT_PID=str(parent.pid)) as (_, process):
         assert process.poll() is None
         parent.send_signal(signal.SIGKILL)
         parent.wait()

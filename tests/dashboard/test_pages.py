@@ -9,10 +9,11 @@ import re
 from typing import Any
 
 import pytest
-import scenarios
-from conftest import free_port
-from fake_api import FakeApi
 from streamlit.testing.v1 import AppTest
+
+from tests.dashboard import scenarios
+from tests.dashboard.fake_api import FakeApi
+from tests.support.network import free_port
 
 DEADLOCK, CHANNEL = "deadlock:0000000000000001", "channel_full:0000000000000002"
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
-import fake_api
 import pytest
-import scenarios
 
 from peeps_dashboard.view import details, focus, literal, processes, ring, tasks
+from tests.dashboard import fake_api, scenarios
 
 NOW = scenarios.FROZEN_NOW
 

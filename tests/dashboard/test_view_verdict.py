@@ -6,14 +6,12 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any
 
-import fake_api
-import scenarios
-
 from peeps_dashboard.view import ages, connect, processes, sides, stacks, suspects, verdict
 from peeps_dashboard.view.sides import Side
 from peeps_dashboard.view.stacks import Line, Stack
 from peeps_dashboard.view.suspects import Suspect
 from peeps_dashboard.view.verdict import Headline
+from tests.dashboard import fake_api, scenarios
 
 NOW = scenarios.FROZEN_NOW
 S = scenarios.S

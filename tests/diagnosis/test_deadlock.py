@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from world import SECOND, START, World, brief, diagnose
 
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import Edge, EdgeKind, EvidenceStep, FindingKind, Level, NodeKind, Providers, finding_id
+from tests.diagnosis.world import SECOND, START, World, brief, diagnose
 
 
 def _two_locks(providers: Providers = Providers.CLOSED) -> World:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
-from world import SECOND, START, World
-
 from peeps_otel.diagnosis import leaks
 from peeps_otel.diagnosis.leaks import Loss
 from peeps_otel.model import Finding, FindingKind, Graph, Level, Wait
+from tests.diagnosis.world import SECOND, START, World
 
 SURE = Loss(True, False)
 

@@ -3,10 +3,9 @@
 
 from __future__ import annotations
 
-from world import SECOND, START, World
-
 from peeps_otel.diagnosis.progress import progress, sentence
 from peeps_otel.model import Graph, NodeKind
+from tests.diagnosis.world import SECOND, START, World
 
 
 def _cut(*, steps: int = 1, queue: int = 1, late: bool = False) -> Graph:

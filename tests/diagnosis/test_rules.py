@@ -7,11 +7,11 @@ import re
 from pathlib import Path
 
 import pytest
-from world import SECOND, START, World, brief
 
 from peeps_otel.diagnosis import Diagnoser, Thresholds
 from peeps_otel.diagnosis.rules import Rules
 from peeps_otel.model import Finding, Frame, Level, NodeKind, Providers
+from tests.diagnosis.world import SECOND, START, World, brief
 
 _DOC = Path(__file__).resolve().parents[2] / "docs" / "findings.md"
 

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import pytest
-from world import SECOND, START, World, brief, diagnose
 
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import Frame, Level, NodeKind, Providers
+from tests.diagnosis.world import SECOND, START, World, brief, diagnose
 
 
 def _loop_waits_for_its_own_task(**task: object) -> World:

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import pytest
-from world import START, World
 
 from peeps_otel.diagnosis import evidence, wording
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import Edge, EdgeKind, NodeKind, Providers, Wait
+from tests.diagnosis.world import START, World
 
 
 def _graph(world: World) -> WaitGraph:

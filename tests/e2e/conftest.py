@@ -3,19 +3,15 @@
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-# Test modules are imported one by one (--import-mode=importlib); what they share must be found by name. At the end:
-# other folders have a conftest too, and find it by that name.
-sys.path.append(str(Path(__file__).parent))
-
-from e2e_support import EXAMPLES, Collector, Program, end, start_program
+from tests.e2e.e2e_support import EXAMPLES, Collector
+from tests.support.explorer import chromium
+from tests.support.program import Program
 
 Start = Callable[..., Collector]
 Watch = Callable[..., Program]
@@ -33,12 +29,12 @@ def start(tmp_path: Path) -> Iterator[Start]:
     started: list[Collector] = []
 
     def begin(**settings: str) -> Collector:
-        started.append(Collector(tmp_path, settings))
+        started.append(Collector(tmp_path, **settings))
         return started[-1]
 
     yield begin
     for collector in started:
-        end(collector.process)
+        collector.end()
 
 
 @pytest.fixture
@@ -53,12 +49,13 @@ def run(tmp_path: Path) -> Iterator[Watch]:
 
     def begin(what: str | Path, *arguments: str, **settings: str) -> Program:
         path = what if isinstance(what, Path) else EXAMPLES / f"{what}.py"
-        started.append(start_program(path, tmp_path, settings, *arguments))
+        started.append(Program(path.stem, [str(path), *arguments], tmp_path, **settings))
+        started[-1].until_it_speaks()
         return started[-1]
 
     yield begin
     for program in started:
-        end(program.process)
+        program.end()
 
 
 @pytest.fixture
@@ -73,16 +70,5 @@ def watch(run: Watch, collector: Collector) -> Watch:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    chromium = os.environ.get("PEEPS_CHROMIUM", "/usr/bin/chromium")
-    if not Path(chromium).exists():
-        message = f"no Chromium at {chromium}; set PEEPS_CHROMIUM"
-        if os.environ.get("CI") == "true":
-            pytest.fail(message)
-        pytest.skip(message)
-    from playwright.sync_api import sync_playwright
-
-    arguments = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update"]
-    with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=chromium, args=arguments)
+    with chromium() as made:
         yield made
-        made.close()

@@ -8,7 +8,10 @@ import re
 import time
 from collections.abc import Callable
 
-from e2e_support import PATIENCE_S, Collector, Program, eventually, peeps
+from tests.e2e.e2e_support import Collector
+from tests.support.processes import peeps
+from tests.support.program import Program
+from tests.support.waiting import PATIENCE_S, eventually
 
 Watch = Callable[..., Program]
 
@@ -107,7 +110,7 @@ def test_a_busy_server_is_not_stuck(collector: Collector, watch: Watch) -> None:
     assert said.returncode == 0, said.stdout + said.stderr
     assert said.stdout.startswith("Nothing is stuck: ")
     assert program.process.wait(30) == 0
-    assert "requests answered, none left behind" in program.output.read_text()
+    assert "requests answered, none left behind" in program.output()
     assert not collector.get("/api/findings?history=1")["findings"]
 
 

@@ -8,7 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_support import ARTIFACTS, PATIENCE_S, Collector, Program, explorer
+
+from tests.e2e.e2e_support import ARTIFACTS, Collector
+from tests.support.explorer import running_explorer
+from tests.support.program import Program
+from tests.support.waiting import PATIENCE_S
 
 pytestmark = pytest.mark.browser
 
@@ -25,7 +29,7 @@ def test_the_verdict_is_the_first_thing_on_the_page(
     collector: Collector, watch: Callable[..., Program], browser: Any, tmp_path: Path, example: str, words: list[str]
 ) -> None:
     collector.verdict_on(watch(example))
-    with (tmp_path / "explorer.txt").open("wb") as log, explorer(collector.api, log) as address:
+    with (tmp_path / "explorer.txt").open("wb") as log, running_explorer(collector.api, log=log) as (address, _):
         context = browser.new_context(viewport={"width": 1400, "height": 1000})
         try:
             context.set_default_timeout(PATIENCE_S * 1000)

@@ -7,7 +7,9 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
-from e2e_support import Collector, Program, eventually, source_line
+from tests.e2e.e2e_support import Collector
+from tests.support.program import Program, source_line
+from tests.support.waiting import eventually
 
 Watch = Callable[..., Program]
 

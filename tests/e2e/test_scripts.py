@@ -15,7 +15,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from e2e_support import PATIENCE_S, ROOT, environment, eventually, free_address
+
+from tests.e2e.e2e_support import ROOT
+from tests.support.network import free_address
+from tests.support.processes import environment
+from tests.support.waiting import PATIENCE_S, eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks for processes in /proc")
 

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from e2e_support import Collector, Program, eventually
+
+from tests.e2e.e2e_support import Collector
+from tests.support.program import Program
+from tests.support.waiting import eventually
 
 Watch = Callable[..., Program]
 _BUSY = os.getloadavg()[0] > 2 * (os.cpu_count() or 1)

@@ -10,7 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from e2e_support import EXAMPLES, Collector, Program, eventually, free_address
+
+from tests.e2e.e2e_support import EXAMPLES, Collector
+from tests.support.network import free_address
+from tests.support.program import Program
+from tests.support.waiting import eventually
 
 Start = Callable[..., Collector]
 Watch = Callable[..., Program]
@@ -28,7 +32,7 @@ def test_the_collector_is_started_after_the_program(start: Start, run: Watch) ->
     assert program.process.poll() is None
     collector = start(PEEPS_LISTEN=address)
     eventually(lambda: is_deadlock(collector), "the verdict", COMES_BACK_S)
-    assert "Traceback" not in program.output.read_text()
+    assert "Traceback" not in program.output()
 
 
 def test_the_collector_is_restarted(start: Start, run: Watch) -> None:
@@ -42,7 +46,7 @@ def test_the_collector_is_restarted(start: Start, run: Watch) -> None:
     (again,) = second.get("/api/findings")["findings"]
     assert again["id"] == before.answer["id"], "the same finding, not a new one"
     assert program.process.poll() is None
-    assert "Traceback" not in program.output.read_text()
+    assert "Traceback" not in program.output()
 
 
 @pytest.mark.parametrize("distro", ["opentelemetry-distro", "peeps-otel-distro"])

@@ -7,7 +7,6 @@ import json
 
 from hypothesis import given
 from hypothesis import strategies as st
-from model_strategies import edges, findings, ids, nodes
 
 from peeps_otel.model import (
     Edge,
@@ -30,6 +29,7 @@ from peeps_otel.model.jsonable import (
     node_from_json,
     node_to_json,
 )
+from tests.model.model_strategies import edges, findings, ids, nodes
 
 
 @given(nodes())

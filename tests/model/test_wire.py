@@ -8,12 +8,12 @@ import copy
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from model_strategies import streams
 
 from peeps_otel.model import Edge, EdgeKind, Frame, Node, NodeKind, Snapshot, Wait
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.ulid import ulid_text
 from peeps_otel.model.wire import Decoder, Encoder, WireError
+from tests.model.model_strategies import streams
 
 _A = f"task:{ulid_text(bytes(15) + b'a')}"
 _B = f"lock:{ulid_text(bytes(15) + b'b')}"

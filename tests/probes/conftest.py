@@ -2,17 +2,19 @@
 from __future__ import annotations
 
 import importlib.util
-import sys
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-# Test modules are imported one by one (--import-mode=importlib); what they share must be found by name.
-sys.path.insert(0, str(Path(__file__).parent))
-
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.patches.recorder import Recorder
+from tests.probes.program import kept
+
+
+@pytest.fixture(autouse=True)
+def _let_go() -> Iterator[None]:
+    yield
+    kept.clear()
 
 
 @pytest.fixture

@@ -7,9 +7,10 @@ import asyncio
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from peeps_otel.model import Edge, EdgeKind, Node
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
@@ -17,6 +18,8 @@ from peeps_otel.probes.probe import Observation
 
 TRIES = 400
 SECOND = 1_000_000_000
+kept: list[Any] = []
+"""What the running test keeps alive; let go of when it ends."""
 
 
 class Seen:
@@ -148,6 +151,13 @@ def running(
         loop.call_soon_threadsafe(stop[0].set)
         thread.join(30)
         assert not thread.is_alive()
+
+
+def started(coroutine: Coroutine[Any, Any, Any], name: str | None = "waiter") -> asyncio.Task[Any]:
+    """A task that is `kept`."""
+    task = asyncio.create_task(coroutine, name=name)
+    kept.append(task)
+    return task
 
 
 def here(marker: str, depth: int = 1) -> str:

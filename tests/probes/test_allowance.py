@@ -7,17 +7,12 @@ import asyncio
 from typing import Any
 
 import pytest
-from program import SECOND, here, running
 
 from peeps_otel.model import Confidence, EdgeKind
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.patches.recorder import TokenBucket
-
-_kept: list[asyncio.Task[Any]] = []
-
-
-async def _forever() -> None:
-    await asyncio.get_running_loop().create_future()
+from tests.probes.program import SECOND, here, kept, running
+from tests.support.waiting import forever
 
 
 def test_an_allowance_is_spent_and_refilled_by_time() -> None:
@@ -43,14 +38,14 @@ def test_where_tasks_beyond_the_allowance_were_created(probe: AsyncioProbe, plac
     """Taken from their like where those have one place; the line of the function itself where they have several."""
 
     async def worker() -> None:
-        await _forever()
+        await forever()
 
     async def main() -> None:
         probe.recorder.tasks.left[places:] = []
         if places == 2:
-            _kept.append(asyncio.create_task(worker(), name="elsewhere"))
+            kept.append(asyncio.create_task(worker(), name="elsewhere"))
         for number in range(3):
-            _kept.append(asyncio.create_task(worker(), name=f"worker-{number}"))  # <started>
+            kept.append(asyncio.create_task(worker(), name=f"worker-{number}"))  # <started>
 
     with running(probe, main) as program:
         seen = program.settled("worker-0", "worker-1", "worker-2")
@@ -66,7 +61,7 @@ def test_who_holds_a_lock_is_known_beyond_the_allowance(probe: AsyncioProbe) -> 
 
     async def holder() -> None:
         await locks[0].acquire()
-        await _forever()
+        await forever()
 
     async def waiter() -> None:
         await locks[0].acquire()
@@ -74,8 +69,8 @@ def test_who_holds_a_lock_is_known_beyond_the_allowance(probe: AsyncioProbe) -> 
     async def main() -> None:
         probe.recorder.holders.left.clear()
         locks.append(asyncio.Lock())
-        _kept.append(asyncio.create_task(holder(), name="holder"))
-        _kept.append(asyncio.create_task(waiter(), name="waiter"))
+        kept.append(asyncio.create_task(holder(), name="holder"))
+        kept.append(asyncio.create_task(waiter(), name="waiter"))
         await asyncio.sleep(0)  # both have run before the first look refills the allowance
 
     with running(probe, main) as program:
@@ -148,9 +143,9 @@ def test_beyond_the_allowance_nothing_stands_in_front_of_uvloop(probe: AsyncioPr
         assert uvloop.Loop.create_task is not untouched
         probe.recorder.tasks.left[1:] = []
         loop = asyncio.get_running_loop()
-        _kept.append(loop.create_task(_forever(), name="recorded"))  # <direct>
+        kept.append(loop.create_task(forever(), name="recorded"))  # <direct>
         assert uvloop.Loop.create_task is untouched
-        _kept.append(loop.create_task(_forever(), name="beyond"))
+        kept.append(loop.create_task(forever(), name="beyond"))
 
     with running(probe, main, "uvloop") as program:
         seen = program.settled("recorded", "beyond")

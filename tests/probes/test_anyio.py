@@ -14,7 +14,6 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 import pytest
-from program import SECOND, Seen, here, running
 
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import EdgeKind, Graph
@@ -23,25 +22,10 @@ from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.threads.probe import ThreadProbe
+from tests.probes.program import SECOND, Seen, here, kept, running, started
+from tests.support.waiting import forever
 
-_kept: list[Any] = []
 """What a case must keep until it ends, and functions to call then."""
-
-
-@pytest.fixture(autouse=True)
-def _let_go() -> Any:
-    yield
-    _kept.clear()
-
-
-def _task(coroutine: Any, name: str = "waiter") -> asyncio.Task[Any]:
-    task = asyncio.create_task(coroutine, name=name)
-    _kept.append(task)
-    return task
-
-
-async def _forever() -> None:
-    await asyncio.get_running_loop().create_future()
 
 
 async def lock() -> None:
@@ -49,15 +33,15 @@ async def lock() -> None:
 
     async def holder() -> None:
         async with lock:
-            await _forever()
+            await forever()
 
     async def waiter() -> None:
         async with lock:  # <lock>
             pass
 
-    _task(holder(), "holder")
+    started(holder(), "holder")
     await asyncio.sleep(0.01)
-    _task(waiter())
+    started(waiter())
 
 
 async def lock_acquired() -> None:
@@ -65,14 +49,14 @@ async def lock_acquired() -> None:
 
     async def holder() -> None:
         await lock.acquire()
-        await _forever()
+        await forever()
 
     async def waiter() -> None:
         await lock.acquire()  # <lock_acquired>
 
-    _task(holder(), "holder")
+    started(holder(), "holder")
     await asyncio.sleep(0.01)
-    _task(waiter())
+    started(waiter())
 
 
 _before_the_loop = anyio.Lock()
@@ -81,15 +65,15 @@ _before_the_loop = anyio.Lock()
 async def lock_of_before() -> None:
     async def holder() -> None:
         async with _before_the_loop:
-            await _forever()
+            await forever()
 
     async def waiter() -> None:
         async with _before_the_loop:  # <lock_of_before>
             pass
 
-    _task(holder(), "holder")
+    started(holder(), "holder")
     await asyncio.sleep(0.01)
-    _task(waiter())
+    started(waiter())
 
 
 async def semaphore() -> None:
@@ -97,15 +81,15 @@ async def semaphore() -> None:
 
     async def holder() -> None:
         async with permits:
-            await _forever()
+            await forever()
 
     async def waiter() -> None:
         async with permits:  # <semaphore>
             pass
 
-    _task(holder(), "holder")
+    started(holder(), "holder")
     await asyncio.sleep(0.01)
-    _task(waiter())
+    started(waiter())
 
 
 async def limiter() -> None:
@@ -113,15 +97,15 @@ async def limiter() -> None:
 
     async def holder() -> None:
         await slots.acquire()
-        await _forever()
+        await forever()
 
     async def waiter() -> None:
         async with slots:  # <limiter>
             pass
 
-    _task(holder(), "holder")
+    started(holder(), "holder")
     await asyncio.sleep(0.01)
-    _task(waiter())
+    started(waiter())
 
 
 async def condition_lock() -> None:
@@ -129,15 +113,15 @@ async def condition_lock() -> None:
 
     async def holder() -> None:
         async with changed:
-            await _forever()
+            await forever()
 
     async def waiter() -> None:
         async with changed:  # <condition_lock>
             pass
 
-    _task(holder(), "holder")
+    started(holder(), "holder")
     await asyncio.sleep(0.01)
-    _task(waiter())
+    started(waiter())
 
 
 async def condition() -> None:
@@ -147,7 +131,7 @@ async def condition() -> None:
         async with changed:
             await changed.wait()  # <condition>
 
-    _task(waiter())
+    started(waiter())
 
 
 async def event() -> None:
@@ -156,76 +140,76 @@ async def event() -> None:
     async def waiter() -> None:
         await ready.wait()  # <event>
 
-    _task(waiter())
+    started(waiter())
 
 
 async def receive() -> None:
     send, receive = anyio.create_memory_object_stream[int](1)
-    _kept.extend([send, receive])
+    kept.extend([send, receive])
 
     async def waiter() -> None:
         await receive.clone().receive()  # <receive>
 
-    _task(waiter())
+    started(waiter())
 
 
 async def receive_each() -> None:
     send, receive = anyio.create_memory_object_stream[int](1)
-    _kept.extend([send, receive])
+    kept.extend([send, receive])
 
     async def waiter() -> None:
         async for _ in receive:  # <receive_each>
             pass
 
-    _task(waiter())
+    started(waiter())
 
 
 async def send() -> None:
     send, receive = anyio.create_memory_object_stream[int](1)
-    _kept.extend([send, receive])
+    kept.extend([send, receive])
     send.send_nowait(1)
 
     async def waiter() -> None:
         await send.send(2)  # <send>
 
-    _task(waiter())
+    started(waiter())
 
 
 async def group() -> None:
     async def waiter() -> None:
         async with anyio.create_task_group() as group:  # <group>
-            group.start_soon(_forever, name="one")
-            group.start_soon(_forever, name="two")
+            group.start_soon(forever, name="one")
+            group.start_soon(forever, name="two")
 
-    _task(waiter())
+    started(waiter())
 
 
 async def group_start() -> None:
     async def never_started(*, task_status: Any) -> None:
-        await _forever()
+        await forever()
 
     async def waiter() -> None:
         async with anyio.create_task_group() as group:
             await group.start(never_started, name="one")  # <group_start>
 
-    _task(waiter())
+    started(waiter())
 
 
 async def in_thread() -> None:
     go_on = threading.Event()
-    _kept.append(go_on.set)
+    kept.append(go_on.set)
 
     async def waiter() -> None:
         await anyio.to_thread.run_sync(go_on.wait)  # <in_thread>
 
-    _task(waiter())
+    started(waiter())
 
 
 async def sleep() -> None:
     async def waiter() -> None:
         await anyio.sleep(60)  # <sleep>
 
-    _task(waiter())
+    started(waiter())
 
 
 async def fail_after() -> None:
@@ -235,7 +219,7 @@ async def fail_after() -> None:
         with anyio.fail_after(60):
             await ready.wait()  # <fail_after>
 
-    _task(waiter())
+    started(waiter())
 
 
 async def move_on_after_in_parent() -> None:
@@ -250,7 +234,7 @@ async def move_on_after_in_parent() -> None:
             async with anyio.create_task_group() as group:
                 group.start_soon(child, name="waiter")
 
-    _task(parent(), "parent")
+    started(parent(), "parent")
 
 
 async def shielded() -> None:
@@ -261,18 +245,18 @@ async def shielded() -> None:
         with anyio.move_on_after(60), anyio.CancelScope(shield=True):
             await ready.wait()  # <shielded>
 
-    _task(waiter())
+    started(waiter())
 
 
 async def socket_read() -> None:
     listener = socket.create_server(("127.0.0.1", 0))
-    _kept.append(listener)
+    kept.append(listener)
 
     async def waiter() -> None:
         async with await anyio.connect_tcp("127.0.0.1", listener.getsockname()[1]) as stream:
             await stream.receive()  # <socket_read>
 
-    _task(waiter())
+    started(waiter())
 
 
 class Expected(NamedTuple):
@@ -317,7 +301,7 @@ def test_a_primitive(
     with running(probe, case, loop_kind) as program:
         seen = program.until(lambda seen: seen.operation("waiter") == expected.operation)
         seen = program.settled("waiter")
-        for function in (one for one in _kept if type(one).__name__ == "method"):
+        for function in (one for one in kept if type(one).__name__ == "method"):
             program.call(function)
     wait = seen.task("waiter").wait
     assert wait is not None
@@ -373,7 +357,7 @@ def test_a_cancelled_scope_tells_who_asked(probe: AsyncioProbe, loop_kind: str) 
                         with anyio.CancelScope(shield=True):
                             await let_go[0].wait()
 
-        _kept.append(asyncio.create_task(stubborn(), name="waiter"))
+        kept.append(asyncio.create_task(stubborn(), name="waiter"))
 
     with running(probe, main, loop_kind) as program:
         seen = program.settled("waiter")
@@ -396,8 +380,8 @@ def test_a_deadlock(probe: AsyncioProbe, loop_kind: str, scope: str, expected: l
                     pass
 
     async def main() -> None:
-        _task(take(one, two), "a")
-        _task(take(two, one), "b")
+        started(take(one, two), "a")
+        started(take(two, one), "b")
 
     diagnoser = Diagnoser()
     with running(probe, main, loop_kind) as program:
@@ -423,8 +407,8 @@ def test_the_thread_that_works_for_a_task(loop_kind: str) -> None:
         await asyncio.to_thread(go_on.wait)
 
     async def main() -> None:
-        _task(by_anyio(), "by anyio")
-        _task(by_asyncio(), "by asyncio")
+        started(by_anyio(), "by anyio")
+        started(by_asyncio(), "by asyncio")
 
     both.install()
     try:

@@ -10,35 +10,24 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
-from program import Program, Seen, here, running
 
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import EdgeKind, Graph, Providers
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.patches.recorder import Recorder
-
-_kept: list[Any] = []
-
-
-@pytest.fixture(autouse=True)
-def _let_go() -> Any:
-    yield
-    _kept.clear()
-
-
-async def _forever() -> None:
-    await asyncio.get_running_loop().create_future()
+from tests.probes.program import Program, Seen, here, kept, running
+from tests.support.waiting import forever
 
 
 async def with_block(lock: asyncio.Lock) -> None:
     async with lock:  # <with_block>
-        await _forever()
+        await forever()
 
 
 async def nested_call(lock: asyncio.Lock) -> None:
     async def deeper() -> None:
         async with lock:  # <nested_call>
-            await _forever()
+            await forever()
 
     await deeper()
 
@@ -46,7 +35,7 @@ async def nested_call(lock: asyncio.Lock) -> None:
 async def exit_stack(lock: asyncio.Lock) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(lock)
-        await _forever()  # <exit_stack>
+        await forever()  # <exit_stack>
 
 
 @asynccontextmanager
@@ -57,13 +46,13 @@ async def _locked(lock: asyncio.Lock) -> AsyncGenerator[None, None]:
 
 async def generator_manager(lock: asyncio.Lock) -> None:
     async with _locked(lock):
-        await _forever()
+        await forever()
 
 
 async def generator_manager_in_exit_stack(lock: asyncio.Lock) -> None:
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(_locked(lock))
-        await _forever()
+        await forever()
 
 
 async def two_items(lock: asyncio.Lock) -> None:
@@ -72,13 +61,13 @@ async def two_items(lock: asyncio.Lock) -> None:
         other,
         lock,  # <two_items>
     ):
-        await _forever()
+        await forever()
 
 
 async def bare(lock: asyncio.Lock) -> None:
     await lock.acquire()  # <bare>
     try:
-        await _forever()
+        await forever()
     finally:
         lock.release()
 
@@ -88,7 +77,7 @@ async def bare_and_returned(lock: asyncio.Lock) -> None:
         await lock.acquire()  # <bare_and_returned>
 
     await take()
-    await _forever()
+    await forever()
 
 
 Holder = Callable[[asyncio.Lock], Coroutine[Any, Any, None]]
@@ -108,10 +97,10 @@ async def _wait_for(lock: asyncio.Lock) -> None:
 def _held_by(holder: Holder) -> Callable[[], Coroutine[Any, Any, None]]:
     async def main() -> None:
         lock = asyncio.Lock()
-        _kept.append(asyncio.create_task(holder(lock), name="holder"))
+        kept.append(asyncio.create_task(holder(lock), name="holder"))
         for _ in range(3):
             await asyncio.sleep(0)
-        _kept.append(asyncio.create_task(_wait_for(lock), name="waiter"))
+        kept.append(asyncio.create_task(_wait_for(lock), name="waiter"))
 
     return main
 
@@ -171,7 +160,7 @@ def test_a_wait_on_a_condition_holds_nothing(probe: AsyncioProbe, loop_kind: str
 
     async def main() -> None:
         changed = asyncio.Condition()
-        _kept.append(asyncio.create_task(waiting(changed), name="waiting"))
+        kept.append(asyncio.create_task(waiting(changed), name="waiting"))
 
     with running(probe, main, loop_kind) as program:
         seen = program.settled("waiting")
@@ -182,7 +171,7 @@ def test_a_wait_on_a_condition_holds_nothing(probe: AsyncioProbe, loop_kind: str
 def test_inside_the_block_of_a_condition_its_lock_is_held_once(probe: AsyncioProbe) -> None:
     async def holder(changed: asyncio.Condition) -> None:
         async with changed:
-            await _forever()
+            await forever()
 
     async def waiter(changed: asyncio.Condition) -> None:
         async with changed:
@@ -190,8 +179,8 @@ def test_inside_the_block_of_a_condition_its_lock_is_held_once(probe: AsyncioPro
 
     async def main() -> None:
         changed = asyncio.Condition()
-        _kept.append(asyncio.create_task(holder(changed), name="holder"))
-        _kept.append(asyncio.create_task(waiter(changed), name="waiter"))
+        kept.append(asyncio.create_task(holder(changed), name="holder"))
+        kept.append(asyncio.create_task(waiter(changed), name="waiter"))
 
     with running(probe, main) as program:
         seen = program.settled("holder", "waiter")
@@ -207,12 +196,12 @@ def test_a_woken_waiter_of_a_condition_waits_for_its_lock(probe: AsyncioProbe) -
     async def notifier(changed: asyncio.Condition) -> None:
         async with changed:
             changed.notify_all()
-            await _forever()
+            await forever()
 
     async def main() -> None:
         changed = asyncio.Condition()
-        _kept.append(asyncio.create_task(waiting(changed), name="waiting"))
-        _kept.append(asyncio.create_task(notifier(changed), name="notifier"))
+        kept.append(asyncio.create_task(waiting(changed), name="waiting"))
+        kept.append(asyncio.create_task(notifier(changed), name="notifier"))
 
     with running(probe, main) as program:
         program.until(lambda seen: seen.operation("waiting") == "lock.acquire")
@@ -226,16 +215,16 @@ def test_bare_permits_come_and_go(probe: AsyncioProbe) -> None:
 
     async def holder() -> None:
         await permits[0].acquire()  # <permit>
-        await _forever()
+        await forever()
 
     async def waiter() -> None:
         async with permits[0]:
-            await _forever()
+            await forever()
 
     async def main() -> None:
         permits.append(asyncio.Semaphore(2))
-        _kept.extend(asyncio.create_task(holder(), name=f"holder {n}") for n in range(2))
-        _kept.append(asyncio.create_task(waiter(), name="waiter"))
+        kept.extend(asyncio.create_task(holder(), name=f"holder {n}") for n in range(2))
+        kept.append(asyncio.create_task(waiter(), name="waiter"))
 
     with running(probe, main) as program:
         seen = program.settled("holder 0", "holder 1", "waiter")
@@ -256,17 +245,17 @@ def test_a_released_lock_is_held_by_nobody(probe: AsyncioProbe) -> None:
         locks[0].release()
         async with locks[0]:
             pass
-        await _forever()
+        await forever()
 
     async def waiter() -> None:
         async with locks[0]:
-            await _forever()
+            await forever()
 
     async def main() -> None:
         lock = asyncio.Lock()
         locks.append(lock)
-        _kept.append(asyncio.create_task(taker(), name="taker"))
-        _kept.append(asyncio.create_task(waiter(), name="waiter"))
+        kept.append(asyncio.create_task(taker(), name="taker"))
+        kept.append(asyncio.create_task(waiter(), name="waiter"))
 
     with running(probe, main) as program:
         program.until(lambda seen: seen.operation("taker") == "future")
@@ -300,8 +289,8 @@ def test_from_the_program_to_the_verdict(probe: AsyncioProbe, loop_kind: str, ba
     async def main() -> None:
         db = asyncio.Lock()
         cache = asyncio.Lock()
-        _kept.append(asyncio.create_task(take(db, cache), name="a"))
-        _kept.append(asyncio.create_task(take(cache, db), name="b"))
+        kept.append(asyncio.create_task(take(db, cache), name="a"))
+        kept.append(asyncio.create_task(take(cache, db), name="b"))
 
     with running(probe, main, loop_kind) as program:
         ((kind, level, title),) = _verdict(program, "a", "b")
@@ -321,8 +310,8 @@ def test_a_deadlock_with_a_timeout_is_none(probe: AsyncioProbe, loop_kind: str) 
 
     async def main() -> None:
         one, two = asyncio.Lock(), asyncio.Lock()
-        _kept.append(asyncio.create_task(take(one, two, None), name="a"))
-        _kept.append(asyncio.create_task(take(two, one, 60), name="b"))
+        kept.append(asyncio.create_task(take(one, two, None), name="a"))
+        kept.append(asyncio.create_task(take(two, one, 60), name="b"))
 
     with running(probe, main, loop_kind) as program:
         assert _verdict(program, "a", "b") == []
@@ -338,12 +327,12 @@ def test_a_child_not_met_yet_is_no_proof(probe: AsyncioProbe) -> None:
     async def parent() -> None:
         lock = asyncio.Lock()
         async with lock:
-            tasks = [asyncio.create_task(child(lock), name="stuck"), asyncio.create_task(_forever(), name="live")]
-            _kept.extend(tasks)
+            tasks = [asyncio.create_task(child(lock), name="stuck"), asyncio.create_task(forever(), name="live")]
+            kept.extend(tasks)
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
 
     async def main() -> None:
-        _kept.append(asyncio.create_task(parent(), name="parent"))
+        kept.append(asyncio.create_task(parent(), name="parent"))
 
     with running(probe, main) as program:
         assert _verdict(program, "parent", "stuck", "live") == []
@@ -351,7 +340,7 @@ def test_a_child_not_met_yet_is_no_proof(probe: AsyncioProbe) -> None:
 
 async def iterates(lock: asyncio.Lock) -> None:
     async for _ in _numbers(lock):
-        await _forever()
+        await forever()
 
 
 async def _numbers(lock: asyncio.Lock) -> AsyncIterator[int]:
@@ -365,7 +354,7 @@ async def iterates_deeper(lock: asyncio.Lock) -> None:
             yield number
 
     async for _ in passed_on():
-        await _forever()
+        await forever()
 
 
 @pytest.mark.parametrize("holds", [iterates, iterates_deeper])
@@ -374,8 +363,8 @@ def test_a_lock_held_by_a_generator_that_a_task_iterates(probe: AsyncioProbe, ho
 
     async def main() -> None:
         db = asyncio.Lock()
-        _kept.append(asyncio.create_task(holds(db), name="holder"))
-        _kept.append(asyncio.create_task(with_block(db), name="waiter"))
+        kept.append(asyncio.create_task(holds(db), name="holder"))
+        kept.append(asyncio.create_task(with_block(db), name="waiter"))
 
     with running(probe, main) as program:
         seen = program.settled("holder", "waiter")
@@ -390,8 +379,8 @@ def test_two_locks_of_one_name_are_told_apart(probe: AsyncioProbe) -> None:
         for number in range(2):
             db = asyncio.Lock()
             await db.acquire()
-            _kept.append(asyncio.create_task(with_block(db), name=f"waiter {number}"))
-            _kept.append(db)
+            kept.append(asyncio.create_task(with_block(db), name=f"waiter {number}"))
+            kept.append(db)
 
     with running(probe, main) as program:
         seen = program.settled("waiter 0", "waiter 1")

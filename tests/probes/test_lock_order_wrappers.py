@@ -113,7 +113,7 @@ def test_uninstall_leaves_everything_as_it_was(probe: AsyncioProbe) -> None:
 
 
 def test_holders_are_still_read_off_the_stack(recorder: LockOrderRecorder, probe: AsyncioProbe) -> None:
-    from program import running
+    from tests.probes.program import running
 
     async def main() -> None:
         db = asyncio.Lock()

@@ -9,15 +9,13 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from program import Seen, running
 
 from peeps_otel.model import Node
 from peeps_otel.model.ulid import UlidSource, ulid_bytes
 from peeps_otel.probes.asyncio.fast_path import FastPathReader
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.patches.recorder import Recorder
-
-_kept: list[object] = []
+from tests.probes.program import Seen, kept, running
 
 
 async def _waits(what: Callable[[], Awaitable[object]]) -> None:
@@ -53,7 +51,7 @@ async def _program() -> None:
             "sleep": lambda: asyncio.sleep(1000),
             "holds": holds,
         }
-        _kept.extend(asyncio.create_task(_waits(way), name=f"{name} {turn}") for name, way in ways.items())
+        kept.extend(asyncio.create_task(_waits(way), name=f"{name} {turn}") for name, way in ways.items())
 
 
 def _told(seen: Seen) -> dict[str, tuple[object, ...]]:
@@ -80,7 +78,7 @@ def _seen(lines_most: int) -> dict[str, tuple[object, ...]]:
             return _told(program.look())
     finally:
         probe.uninstall()
-        _kept.clear()
+        kept.clear()
 
 
 def test_the_quick_way_says_what_the_full_one_says(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,9 +118,9 @@ def test_who_waits_for_a_lock_gets_lines_before_the_others() -> None:
                 async with second:
                     pass
 
-        _kept.extend(asyncio.create_task(_waits(event.wait), name=f"waits {n}") for n in range(300))
-        _kept.append(asyncio.create_task(takes(one, other), name="left"))
-        _kept.append(asyncio.create_task(takes(other, one), name="right"))
+        kept.extend(asyncio.create_task(_waits(event.wait), name=f"waits {n}") for n in range(300))
+        kept.append(asyncio.create_task(takes(one, other), name="left"))
+        kept.append(asyncio.create_task(takes(other, one), name="right"))
 
     try:
         with running(probe, main) as program:
@@ -130,7 +128,7 @@ def test_who_waits_for_a_lock_gets_lines_before_the_others() -> None:
             seen = program.settled("left", "right", "waits 299")
     finally:
         probe.uninstall()
-        _kept.clear()
+        kept.clear()
     lined = {n.name for n in seen.nodes.values() if n.wait is not None and ":" in n.wait.source.rpartition("/")[2]}
     assert lined == {"left", "right"}
 
@@ -141,14 +139,14 @@ def test_tasks_of_a_kind_share_their_attributes_and_stack() -> None:
 
     async def main() -> None:
         event = asyncio.Event()
-        _kept.extend(asyncio.create_task(_waits(event.wait), name=f"waits {n}") for n in range(50))
+        kept.extend(asyncio.create_task(_waits(event.wait), name=f"waits {n}") for n in range(50))
 
     try:
         with running(probe, main) as program:
             seen = program.settled("waits 49")
     finally:
         probe.uninstall()
-        _kept.clear()
+        kept.clear()
     nodes = [node for node in seen.nodes.values() if node.name.startswith("waits")]
     assert len(nodes) == 50
     assert len({id(node.attributes) for node in nodes}) == 1

@@ -15,20 +15,13 @@ from typing import Any
 from weakref import ref
 
 import pytest
-from program import SECOND, running
 
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.patches import source_patch as rewrite
 from peeps_otel.probes.patches.recorder import Recorder
+from tests.probes.program import SECOND, kept, running
 
 _MODULES = (base_events, locks, queues, taskgroups, tasks)
-_kept: list[Any] = []
-
-
-@pytest.fixture(autouse=True)
-def _let_go() -> Any:
-    yield
-    _kept.clear()
 
 
 def _codes() -> dict[str, CodeType]:
@@ -321,7 +314,7 @@ def test_nothing_is_kept_alive(probe: AsyncioProbe, loop_kind: str) -> None:
             asyncio.create_task(waiter(lock, event), name="waiter"),
             asyncio.create_task(on_future(future), name="on future"),
         ]
-        _kept.extend(tasks)
+        kept.extend(tasks)
         references.extend(map(ref, [lock, permits, jobs, event, future, thing, *tasks]))
         references.extend(ref(task.get_coro()) for task in tasks)
 
@@ -329,10 +322,10 @@ def test_nothing_is_kept_alive(probe: AsyncioProbe, loop_kind: str) -> None:
         program.settled("holder", "waiter", "on future")
         program.look(ahead_ns=60 * SECOND)
         assert all(reference() is not None for reference in references)
-        for task in list(_kept):
+        for task in list(kept):
             program.call(task.cancel)
         del task
-        program.call(_kept.clear)
+        program.call(kept.clear)
         gc.collect()
         alive = [r() for r in references if r() is not None]
         assert alive == []
@@ -346,11 +339,11 @@ def test_nothing_of_a_finished_program_is_left_in_the_probe(probe: AsyncioProbe)
             await asyncio.get_running_loop().create_future()
 
     async def main() -> None:
-        _kept.append(asyncio.create_task(holder(asyncio.Lock()), name="holder"))
+        kept.append(asyncio.create_task(holder(asyncio.Lock()), name="holder"))
 
     with running(probe, main) as program:
         program.settled("holder")
-    _kept.clear()
+    kept.clear()
     gc.collect()
     observation = probe.look(1)
     assert (observation.nodes, observation.edges) == ({}, {})
@@ -544,7 +537,7 @@ def test_no_code_of_the_program_is_run(probe: AsyncioProbe) -> None:
             ("callback", with_callback()),
             ("own future", on_own_future()),
         ):
-            _kept.append(asyncio.create_task(coroutine, name=name))
+            kept.append(asyncio.create_task(coroutine, name=name))
 
     with running(probe, main) as program:
         program.until(lambda s: all(s.operation(n) is not None for n in ("locals", "lock", "put", "callback")))

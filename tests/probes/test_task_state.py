@@ -15,21 +15,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from program import Seen, running
 
 from peeps_otel.model import EdgeKind
 from peeps_otel.probes.asyncio import probe as asyncio_probe
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
-
-_kept: list[Any] = []
-
-
-@pytest.fixture(autouse=True)
-def _let_go() -> Any:
-    yield
-    _kept.clear()
+from tests.probes.program import Seen, kept, running, started
 
 
 @pytest.fixture
@@ -44,12 +36,6 @@ def sharing(context: ProbeContext) -> Any:
     one.install()
     yield one
     one.uninstall()
-
-
-def _task(coroutine: Any, name: str | None = "waiter") -> asyncio.Task[Any]:
-    task = asyncio.create_task(coroutine, name=name)
-    _kept.append(task)
-    return task
 
 
 async def _stubborn(let_go: asyncio.Event) -> None:
@@ -81,7 +67,7 @@ def test_a_blocking_lock_held_across_an_await(probe: AsyncioProbe, loop_kind: st
 
     async def main() -> None:
         let_go.append(asyncio.Event())
-        _task(holder(), "holder")
+        started(holder(), "holder")
 
     with running(probe, main, loop_kind) as program:
         seen = program.settled("holder")
@@ -152,11 +138,11 @@ def test_cancelled_and_still_waiting(probe: AsyncioProbe, loop_kind: str) -> Non
 
     async def main() -> None:
         let_go.append(asyncio.Event())
-        _task(_stubborn(let_go[0]))
+        started(_stubborn(let_go[0]))
 
     with running(probe, main, loop_kind) as program:
         program.settled("waiter")
-        program.call(_kept[0].cancel)
+        program.call(kept[0].cancel)
         seen = program.until(_cancelled)
         program.call(let_go[0].set)
     attributes = seen.task("waiter").attributes
@@ -173,13 +159,13 @@ def test_cancelled_by_the_task_group(probe: AsyncioProbe, loop_kind: str) -> Non
     async def parent() -> None:
         with contextlib.suppress(BaseExceptionGroup):
             async with asyncio.TaskGroup() as group:
-                _kept.append(group.create_task(_stubborn(let_go[0]), name="waiter"))
+                kept.append(group.create_task(_stubborn(let_go[0]), name="waiter"))
                 await asyncio.sleep(0)
                 group.create_task(fails())
 
     async def main() -> None:
         let_go.append(asyncio.Event())
-        _task(parent(), "parent")
+        started(parent(), "parent")
 
     with running(probe, main, loop_kind) as program:
         seen = program.until(_cancelled)
@@ -197,7 +183,7 @@ def test_cancelled_by_a_timeout(probe: AsyncioProbe, loop_kind: str) -> None:
 
     async def main() -> None:
         let_go.append(asyncio.Event())
-        _task(waiter())
+        started(waiter())
 
     with running(probe, main, loop_kind) as program:
         seen = program.until(_cancelled)
@@ -209,15 +195,15 @@ def test_cancelled_with_the_task_that_awaits_it(probe: AsyncioProbe, loop_kind: 
     let_go: list[asyncio.Event] = []
 
     async def parent() -> None:
-        await _task(_stubborn(let_go[0]), "waiter")
+        await started(_stubborn(let_go[0]), "waiter")
 
     async def main() -> None:
         let_go.append(asyncio.Event())
-        _task(parent(), "parent")
+        started(parent(), "parent")
 
     with running(probe, main, loop_kind) as program:
         program.settled("waiter", "parent")
-        program.call(next(task for task in _kept if task.get_name() == "parent").cancel)
+        program.call(next(task for task in kept if task.get_name() == "parent").cancel)
         seen = program.until(_cancelled)
         program.call(let_go[0].set)
     assert seen.task("waiter").attributes["peeps.task.cancelled_by"] == seen.task("parent").id
@@ -260,11 +246,11 @@ def test_a_task_of_a_framework_is_named_after_the_handler(
 
     async def main() -> None:
         events.extend([asyncio.Event(), asyncio.Event()])
-        _task(library.handle(pay, *events), None)
-        _task(library.handle(pay, *events), "given")
+        started(library.handle(pay, *events), None)
+        started(library.handle(pay, *events), "given")
 
     with running(probe, main, loop_kind) as program:
-        given = _kept[0].get_name()
+        given = kept[0].get_name()
         name = f"test_task_state.pay ({given})"
         first = program.until(lambda seen: seen.operation(name) == "event.wait")
         assert first.task(name).attributes["peeps.task.coroutine"] == "handle"
@@ -275,10 +261,10 @@ def test_a_task_of_a_framework_is_named_after_the_handler(
 
 def test_the_name_waits_for_a_function_of_the_application(probe: AsyncioProbe, library: ModuleType) -> None:
     async def main() -> None:
-        _task(library.handle(asyncio.sleep, 60), None)
+        started(library.handle(asyncio.sleep, 60), None)
 
     with running(probe, main) as program:
-        name = f"handle ({_kept[0].get_name()})"
+        name = f"handle ({kept[0].get_name()})"
         assert program.settled(name).operation(name) == "sleep"
 
 
@@ -301,10 +287,10 @@ def test_a_task_that_cannot_be_read_costs_itself_alone(
 
     async def main() -> None:
         ready = asyncio.Event()
-        _kept.append(ready)
+        kept.append(ready)
         for name in ("one", "two", "three"):
-            _task(_waits(ready), name)
-        broken.append(next(task for task in _kept[1:] if task.get_name() == "two").get_coro())
+            started(_waits(ready), name)
+        broken.append(next(task for task in kept[1:] if task.get_name() == "two").get_coro())
 
     with running(probe, main, loop_kind) as program:
         seen = program.settled("one", "three")

@@ -10,23 +10,12 @@ import os
 from typing import Any
 
 import pytest
-from program import SECOND, Seen, here, running
 
 from peeps_otel.model import Confidence, EdgeKind
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.patches.recorder import Recorder
-
-_kept: list[Any] = []
-
-
-@pytest.fixture(autouse=True)
-def _let_go() -> Any:
-    yield
-    _kept.clear()
-
-
-async def _forever() -> None:
-    await asyncio.get_running_loop().create_future()
+from tests.probes.program import SECOND, Seen, here, kept, running
+from tests.support.waiting import forever
 
 
 def _named(seen: Seen, prefix: str) -> Any:
@@ -36,16 +25,16 @@ def _named(seen: Seen, prefix: str) -> Any:
 
 def test_where_a_task_was_created_and_by_whom(probe: AsyncioProbe, loop_kind: str) -> None:
     async def grandchild() -> None:
-        await _forever()
+        await forever()
 
     async def child() -> None:
-        _kept.append(asyncio.create_task(grandchild(), name="grandchild"))  # <grandchild>
+        kept.append(asyncio.create_task(grandchild(), name="grandchild"))  # <grandchild>
         async with asyncio.TaskGroup() as group:
-            group.create_task(_forever(), name="grouped")  # <grouped>
+            group.create_task(forever(), name="grouped")  # <grouped>
 
     async def main() -> None:
-        _kept.append(asyncio.get_running_loop().create_task(child(), name="child"))  # <child>
-        _kept.append(asyncio.ensure_future(_forever()))  # <ensured>
+        kept.append(asyncio.get_running_loop().create_task(child(), name="child"))  # <child>
+        kept.append(asyncio.ensure_future(forever()))  # <ensured>
         for _ in range(5):
             await asyncio.sleep(0)
 
@@ -65,26 +54,26 @@ def test_where_a_task_was_created_and_by_whom(probe: AsyncioProbe, loop_kind: st
         "grouped": (exact, seen.task("child").id),
     }
     assert seen.task("child").source == here("child")
-    assert _named(seen, "_forever (Task-").source == here("ensured")
+    assert _named(seen, "forever (Task-").source == here("ensured")
 
 
 def test_a_task_is_called_by_its_coroutine_where_nobody_named_it(probe: AsyncioProbe) -> None:
     async def main() -> None:
-        _kept.append(asyncio.create_task(_forever()))
-        _kept.append(asyncio.create_task(_forever(), name="mine"))
+        kept.append(asyncio.create_task(forever()))
+        kept.append(asyncio.create_task(forever(), name="mine"))
 
     with running(probe, main) as program:
         seen = program.settled("mine")
-    node = _named(seen, "_forever (Task-")
-    assert (node.attributes["peeps.task.coroutine"], node.attributes["peeps.loop.id"]) == ("_forever", 1)
-    assert seen.task("mine").attributes["peeps.task.coroutine"] == "_forever"
+    node = _named(seen, "forever (Task-")
+    assert (node.attributes["peeps.task.coroutine"], node.attributes["peeps.loop.id"]) == ("forever", 1)
+    assert seen.task("mine").attributes["peeps.task.coroutine"] == "forever"
 
 
 def test_tasks_older_than_the_probe() -> None:
     probe = AsyncioProbe(Recorder(10_000_000))
 
     async def main() -> None:
-        _kept.append(asyncio.create_task(_forever(), name="old"))
+        kept.append(asyncio.create_task(forever(), name="old"))
 
     with running(probe, main) as program:
         probe.install()
@@ -92,18 +81,18 @@ def test_tasks_older_than_the_probe() -> None:
             node = program.settled("old").task("old")
         finally:
             probe.uninstall()
-    code = _forever.__code__
+    code = forever.__code__
     assert (node.confidence, node.source) == (Confidence.INFERRED, f"{code.co_filename}:{code.co_firstlineno}")
 
 
 def test_an_ended_task_is_told_once(probe: AsyncioProbe) -> None:
     async def main() -> None:
-        _kept.append(asyncio.create_task(_forever(), name="short"))
+        kept.append(asyncio.create_task(forever(), name="short"))
 
     with running(probe, main) as program:
         node = program.settled("short").task("short")
-        program.call(_kept[0].cancel)
-        program.call(_kept.clear)
+        program.call(kept[0].cancel)
+        program.call(kept.clear)
         gc.collect()
         seen = program.look()
         ended = [(one.name, one.source, one.created_ns) for one in seen.observation.ended]
@@ -114,17 +103,17 @@ def test_an_ended_task_is_told_once(probe: AsyncioProbe) -> None:
 
 def test_an_ended_task_is_told_although_another_took_its_address(probe: AsyncioProbe) -> None:
     async def main() -> None:
-        _kept.append(asyncio.create_task(_forever(), name="first"))
+        kept.append(asyncio.create_task(forever(), name="first"))
 
     def replace() -> None:
-        _kept.append(asyncio.create_task(_forever(), name="next"))
+        kept.append(asyncio.create_task(forever(), name="next"))
 
     told: list[str] = []
     with running(probe, main) as program:
         program.settled("first")
         for _ in range(10):
-            program.call(_kept[0].cancel)
-            program.call(_kept.clear)
+            program.call(kept[0].cancel)
+            program.call(kept.clear)
             gc.collect()
             program.call(replace)
             told += [one.name for one in program.until(lambda s: s.operation("next") is not None).observation.ended]
@@ -146,7 +135,7 @@ def test_where_a_resource_was_made_and_what_it_is_called(probe: AsyncioProbe, lo
 
     async def main() -> None:
         pool.append(_Pool())
-        _kept.append(asyncio.create_task(holder(), name="holder"))
+        kept.append(asyncio.create_task(holder(), name="holder"))
 
     with running(probe, main, loop_kind) as program:
         seen = program.settled("holder")
@@ -173,7 +162,7 @@ def test_where_a_resource_was_made_and_what_it_is_called(probe: AsyncioProbe, lo
 def test_the_permits_of_a_semaphore(probe: AsyncioProbe, bounded: bool) -> None:
     async def holder(permits: asyncio.Semaphore) -> None:
         async with permits:
-            await _forever()
+            await forever()
 
     async def waiter(permits: asyncio.Semaphore) -> None:
         async with permits:
@@ -181,8 +170,8 @@ def test_the_permits_of_a_semaphore(probe: AsyncioProbe, bounded: bool) -> None:
 
     async def main() -> None:
         permits = asyncio.BoundedSemaphore(2) if bounded else asyncio.Semaphore(2)
-        _kept.extend(asyncio.create_task(holder(permits), name=f"holder {n}") for n in range(2))
-        _kept.append(asyncio.create_task(waiter(permits), name="waiter"))
+        kept.extend(asyncio.create_task(holder(permits), name=f"holder {n}") for n in range(2))
+        kept.append(asyncio.create_task(waiter(permits), name="waiter"))
 
     with running(probe, main) as program:
         seen = program.settled("waiter", "holder 0", "holder 1")
@@ -205,7 +194,7 @@ def test_sizes_that_fit_into_no_attribute(probe: AsyncioProbe, size: Any) -> Non
 
     async def main() -> None:
         permits, jobs = asyncio.Semaphore(size), asyncio.Queue[int](size)
-        _kept.append(asyncio.create_task(holder(permits, jobs), name="holder"))
+        kept.append(asyncio.create_task(holder(permits, jobs), name="holder"))
 
     with running(probe, main) as program:
         seen = program.settled("holder")
@@ -228,13 +217,13 @@ def test_who_has_a_full_queue_in_his_hands(probe: AsyncioProbe) -> None:
             self.jobs = jobs
 
         async def run(self) -> None:
-            await _forever()
+            await forever()
 
     async def by_local(jobs: asyncio.Queue[int]) -> None:
-        await _forever()
+        await forever()
 
     async def stranger() -> None:
-        await _forever()
+        await forever()
 
     async def producer(jobs: asyncio.Queue[int]) -> None:
         await jobs.put(1)
@@ -244,7 +233,7 @@ def test_who_has_a_full_queue_in_his_hands(probe: AsyncioProbe) -> None:
         jobs.put_nowait(0)
 
         async def by_closure() -> None:
-            await _forever()
+            await forever()
             jobs.get_nowait()
 
         for name, coroutine in (
@@ -254,7 +243,7 @@ def test_who_has_a_full_queue_in_his_hands(probe: AsyncioProbe) -> None:
             ("stranger", stranger()),
             ("producer", producer(jobs)),
         ):
-            _kept.append(asyncio.create_task(coroutine, name=name))
+            kept.append(asyncio.create_task(coroutine, name=name))
 
     with running(probe, main) as program:
         assert not [edge for edge in program.settled("producer").edges if edge.kind is EdgeKind.TOUCHES]
@@ -269,11 +258,11 @@ def test_a_long_wait_that_ended_is_recorded(probe: AsyncioProbe) -> None:
 
     async def waiter() -> None:
         await events[0].wait()  # <long wait>
-        await _forever()
+        await forever()
 
     async def main() -> None:
         events.append(asyncio.Event())
-        _kept.append(asyncio.create_task(waiter(), name="waiter"))
+        kept.append(asyncio.create_task(waiter(), name="waiter"))
 
     with running(probe, main) as program:
         program.settled("waiter")
@@ -298,7 +287,7 @@ def test_looks_while_the_loop_is_busy(probe: AsyncioProbe, loop_kind: str) -> No
     async def main() -> None:
         lock.append(asyncio.Lock())
         jobs: asyncio.Queue[int] = asyncio.Queue(3)
-        _kept.extend(asyncio.create_task(worker(jobs), name=f"worker {n}") for n in range(20))
+        kept.extend(asyncio.create_task(worker(jobs), name=f"worker {n}") for n in range(20))
 
     with running(probe, main, loop_kind) as program:
         steps: dict[str, int] = {}
@@ -307,8 +296,8 @@ def test_looks_while_the_loop_is_busy(probe: AsyncioProbe, loop_kind: str) -> No
                 if node.steps is not None:
                     assert steps.get(node.id, 0) <= node.steps
                     steps[node.id] = node.steps
-        assert all(task.exception() is None for task in _kept if task.done())
-        assert not any(task.done() for task in _kept)
+        assert all(task.exception() is None for task in kept if task.done())
+        assert not any(task.done() for task in kept)
 
 
 def test_source_lines_are_shed_over_the_budget() -> None:
@@ -316,7 +305,7 @@ def test_source_lines_are_shed_over_the_budget() -> None:
     probe.install()
 
     async def main() -> None:
-        _kept.extend(asyncio.create_task(_forever(), name=f"task {n}") for n in range(10))
+        kept.extend(asyncio.create_task(forever(), name=f"task {n}") for n in range(10))
 
     try:
         with running(probe, main) as program:

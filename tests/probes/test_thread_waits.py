@@ -17,8 +17,9 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import pytest
-from program import here
-from threads_world import World, world
+
+from tests.probes.program import here
+from tests.probes.threads_world import World, world
 
 SECOND = 1_000_000_000
 

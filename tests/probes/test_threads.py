@@ -15,8 +15,6 @@ from collections.abc import Callable, Generator
 from typing import Any
 
 import pytest
-from program import here
-from threads_world import Seen, World, release, world
 
 from peeps_otel import semconv
 from peeps_otel.diagnosis import Diagnoser
@@ -24,6 +22,8 @@ from peeps_otel.model import Confidence, EdgeKind, Graph, Level, Node, NodeKind,
 from peeps_otel.probes.internals import thread as thread_internals
 from peeps_otel.probes.probe import Observation
 from peeps_otel.probes.threads.probe import ThreadProbe
+from tests.probes.program import here
+from tests.probes.threads_world import Seen, World, release, world
 
 
 def _waiter(w: World, lock: Any) -> None:

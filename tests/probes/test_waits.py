@@ -13,27 +13,17 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import pytest
-from program import SECOND, here, running
 
 from peeps_otel.model import EdgeKind, Frame
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from tests.probes.program import SECOND, here, kept, running, started
+from tests.support.waiting import forever
 
-_kept: list[Any] = []
 """What a case must keep until it ends, and functions to call then."""
 
 
-def _waiter(coroutine: Any, name: str = "waiter") -> asyncio.Task[Any]:
-    task = asyncio.create_task(coroutine, name=name)
-    _kept.append(task)
-    return task
-
-
-async def _forever() -> None:
-    await asyncio.get_running_loop().create_future()
-
-
 def _child(name: str) -> asyncio.Task[Any]:
-    return _waiter(_forever(), name)
+    return started(forever(), name)
 
 
 async def lock_with() -> None:
@@ -44,7 +34,7 @@ async def lock_with() -> None:
         async with lock:  # <lock_with>
             pass
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def lock_acquire() -> None:
@@ -54,7 +44,7 @@ async def lock_acquire() -> None:
     async def waiter() -> None:
         await lock.acquire()  # <lock_acquire>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def semaphore_with() -> None:
@@ -65,7 +55,7 @@ async def semaphore_with() -> None:
         async with permits:  # <semaphore_with>
             pass
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def bounded_semaphore() -> None:
@@ -75,7 +65,7 @@ async def bounded_semaphore() -> None:
     async def waiter() -> None:
         await permits.acquire()  # <bounded_semaphore>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def event() -> None:
@@ -84,7 +74,7 @@ async def event() -> None:
     async def waiter() -> None:
         await ready.wait()  # <event>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def condition() -> None:
@@ -94,7 +84,7 @@ async def condition() -> None:
         async with changed:
             await changed.wait()  # <condition>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def condition_wait_for() -> None:
@@ -104,7 +94,7 @@ async def condition_wait_for() -> None:
         async with changed:
             await changed.wait_for(lambda: False)  # <condition_wait_for>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def condition_lock() -> None:
@@ -115,7 +105,7 @@ async def condition_lock() -> None:
         async with changed:  # <condition_lock>
             pass
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def barrier() -> None:
@@ -124,7 +114,7 @@ async def barrier() -> None:
     async def waiter() -> None:
         await meeting.wait()  # <barrier>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def queue_get() -> None:
@@ -133,7 +123,7 @@ async def queue_get() -> None:
     async def waiter() -> None:
         await jobs.get()  # <queue_get>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def queue_put() -> None:
@@ -143,7 +133,7 @@ async def queue_put() -> None:
     async def waiter() -> None:
         await jobs.put(2)  # <queue_put>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def queue_join() -> None:
@@ -153,7 +143,7 @@ async def queue_join() -> None:
     async def waiter() -> None:
         await jobs.join()  # <queue_join>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def lifo_queue() -> None:
@@ -162,7 +152,7 @@ async def lifo_queue() -> None:
     async def waiter() -> None:
         await jobs.get()  # <lifo_queue>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def priority_queue() -> None:
@@ -172,14 +162,14 @@ async def priority_queue() -> None:
     async def waiter() -> None:
         await jobs.put(0)  # <priority_queue>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def sleep() -> None:
     async def waiter() -> None:
         await asyncio.sleep(60)  # <sleep>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def await_task() -> None:
@@ -188,7 +178,7 @@ async def await_task() -> None:
     async def waiter() -> None:
         await child  # <await_task>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def gather() -> None:
@@ -197,16 +187,16 @@ async def gather() -> None:
     async def waiter() -> None:
         await asyncio.gather(one, two)  # <gather>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def task_group() -> None:
     async def waiter() -> None:
         async with asyncio.TaskGroup() as group:  # <task_group>
-            group.create_task(_forever(), name="one")
-            group.create_task(_forever(), name="two")
+            group.create_task(forever(), name="one")
+            group.create_task(forever(), name="two")
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def wait_first() -> None:
@@ -215,7 +205,7 @@ async def wait_first() -> None:
     async def waiter() -> None:
         await asyncio.wait(children, return_when=asyncio.FIRST_COMPLETED)  # <wait_first>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def wait_first_exception() -> None:
@@ -224,7 +214,7 @@ async def wait_first_exception() -> None:
     async def waiter() -> None:
         await asyncio.wait(children, return_when=asyncio.FIRST_EXCEPTION)  # <wait_first_exception>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def wait_all() -> None:
@@ -233,7 +223,7 @@ async def wait_all() -> None:
     async def waiter() -> None:
         await asyncio.wait(children)  # <wait_all>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def wait_all_timeout() -> None:
@@ -242,7 +232,7 @@ async def wait_all_timeout() -> None:
     async def waiter() -> None:
         await asyncio.wait(children, timeout=60)  # <wait_all_timeout>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def shield() -> None:
@@ -251,7 +241,7 @@ async def shield() -> None:
     async def waiter() -> None:
         await asyncio.shield(child)  # <shield>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def wait_for() -> None:
@@ -260,14 +250,14 @@ async def wait_for() -> None:
     async def waiter() -> None:
         await asyncio.wait_for(ready.wait(), 60)  # <wait_for>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def wait_for_anonymous() -> None:
     async def waiter() -> None:
         await asyncio.wait_for(asyncio.Event().wait(), 60)  # <wait_for_anonymous>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def wait_for_task() -> None:
@@ -276,7 +266,7 @@ async def wait_for_task() -> None:
     async def waiter() -> None:
         await asyncio.wait_for(child, 60)  # <wait_for_task>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def timeout() -> None:
@@ -286,7 +276,7 @@ async def timeout() -> None:
         async with asyncio.timeout(60):
             await ready.wait()  # <timeout>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def timeout_none() -> None:
@@ -296,35 +286,35 @@ async def timeout_none() -> None:
         async with asyncio.timeout(None):
             await ready.wait()  # <timeout_none>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def future() -> None:
     async def waiter() -> None:
         await asyncio.get_running_loop().create_future()  # <future>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def executor() -> None:
     go_on = threading.Event()
-    _kept.append(go_on.set)
+    kept.append(go_on.set)
 
     async def waiter() -> None:
         await asyncio.to_thread(go_on.wait)  # <executor>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def stream_read() -> None:
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)
-    _kept.extend([theirs, writer, writer.close, theirs.close])
+    kept.extend([theirs, writer, writer.close, theirs.close])
 
     async def waiter() -> None:
         await reader.readline()  # <stream_read>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def async_generator() -> None:
@@ -338,7 +328,7 @@ async def async_generator() -> None:
         async for _ in numbers():
             pass
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def future_with_callback() -> None:
@@ -350,7 +340,7 @@ async def future_with_callback() -> None:
         future.add_done_callback(lambda _: child.cancel())
         await future  # <future_with_callback>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def future_later() -> None:
@@ -360,14 +350,14 @@ async def future_later() -> None:
         loop.call_later(60, future.set_result, None)
         await future  # <future_later>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def shield_future() -> None:
     async def waiter() -> None:
         await asyncio.shield(asyncio.get_running_loop().create_future())  # <shield_future>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def gather_nested() -> None:
@@ -377,7 +367,7 @@ async def gather_nested() -> None:
         other = asyncio.get_running_loop().create_future()
         await asyncio.gather(one, asyncio.gather(asyncio.shield(two), other))  # <gather_nested>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def wait_future() -> None:
@@ -386,7 +376,7 @@ async def wait_future() -> None:
     async def waiter() -> None:
         await asyncio.wait([child, asyncio.get_running_loop().create_future()])  # <wait_future>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def as_completed_for() -> None:
@@ -396,7 +386,7 @@ async def as_completed_for() -> None:
         for first in asyncio.as_completed(children):
             await first  # <as_completed_for>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def as_completed_timeout() -> None:
@@ -406,7 +396,7 @@ async def as_completed_timeout() -> None:
         for first in asyncio.as_completed(children, timeout=60):
             await first  # <as_completed_timeout>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def as_completed_taken_out() -> None:
@@ -416,14 +406,14 @@ async def as_completed_taken_out() -> None:
         for first in list(asyncio.as_completed(children)):
             await first  # <as_completed_taken_out>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def wait_for_future() -> None:
     async def waiter() -> None:
         await asyncio.wait_for(asyncio.get_running_loop().create_future(), 60)  # <wait_for_future>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 _may_end: list[bool] = []
@@ -436,53 +426,53 @@ async def wait_for_cancelling() -> None:
     async def stubborn() -> None:
         while True:
             try:
-                await _forever()
+                await forever()
             except asyncio.CancelledError:
                 if _may_end:
                     raise
 
-    child = _waiter(stubborn(), "one")
+    child = started(stubborn(), "one")
 
     async def waiter() -> None:
         await asyncio.wait_for(child, 0.01)  # <wait_for_cancelling>
 
-    _waiter(waiter())
+    started(waiter())
     await asyncio.sleep(0.1)
     _may_end.append(True)
 
 
 async def executor_wrapped() -> None:
     go_on = threading.Event()
-    _kept.append(go_on.set)
+    kept.append(go_on.set)
     pool = ThreadPoolExecutor(1)
 
     async def waiter() -> None:
         await asyncio.wrap_future(pool.submit(go_on.wait))  # <executor_wrapped>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def stream_drain() -> None:
     ours, theirs = socket.socketpair()
     _, writer = await asyncio.open_connection(sock=ours)
-    _kept.extend([theirs, writer, writer.transport.abort, theirs.close])
+    kept.extend([theirs, writer, writer.transport.abort, theirs.close])
     writer.write(b"x" * 10_000_000)
 
     async def waiter() -> None:
         await writer.drain()  # <stream_drain>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def socket_recv() -> None:
     ours, theirs = socket.socketpair()
     ours.setblocking(False)
-    _kept.extend([ours, theirs])
+    kept.extend([ours, theirs])
 
     async def waiter() -> None:
         await asyncio.get_running_loop().sock_recv(ours, 1)  # <socket_recv>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def socket_accept() -> None:
@@ -490,32 +480,32 @@ async def socket_accept() -> None:
     listener.setblocking(False)
     listener.bind(("127.0.0.1", 0))
     listener.listen()
-    _kept.append(listener)
+    kept.append(listener)
 
     async def waiter() -> None:
         await asyncio.get_running_loop().sock_accept(listener)  # <socket_accept>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def process_wait() -> None:
     process = await asyncio.create_subprocess_exec("sleep", "60")
-    _kept.append(process.kill)
+    kept.append(process.kill)
 
     async def waiter() -> None:
         await process.wait()  # <process_wait>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def process_communicate() -> None:
     process = await asyncio.create_subprocess_exec("sleep", "60", stdout=asyncio.subprocess.PIPE)
-    _kept.append(process.kill)
+    kept.append(process.kill)
 
     async def waiter() -> None:
         await process.communicate()  # <process_communicate>
 
-    _waiter(waiter())
+    started(waiter())
 
 
 async def next_of_generator() -> None:
@@ -528,7 +518,7 @@ async def next_of_generator() -> None:
     async def waiter() -> None:
         await anext(numbers(), None)
 
-    _waiter(waiter())
+    started(waiter())
 
 
 class Expected(NamedTuple):
@@ -587,12 +577,6 @@ _CASES: list[tuple[Callable[[], Awaitable[None]], Expected]] = [
 ]
 
 
-@pytest.fixture(autouse=True)
-def _let_go() -> Any:
-    yield
-    _kept.clear()
-
-
 @pytest.mark.parametrize(("case", "expected"), _CASES, ids=[case.__name__ for case, _ in _CASES])
 def test_a_primitive(
     probe: AsyncioProbe, loop_kind: str, case: Callable[[], Awaitable[None]], expected: Expected
@@ -602,7 +586,7 @@ def test_a_primitive(
         seen = program.until(lambda seen: seen.operation("waiter") == expected.operation)
         seen = program.settled("waiter")
         after = time.time_ns()
-        for function in (one for one in _kept if isinstance(one, type(print)) or type(one).__name__ == "method"):
+        for function in (one for one in kept if isinstance(one, type(print)) or type(one).__name__ == "method"):
             program.call(function)
     node = seen.task("waiter")
     wait = node.wait
@@ -637,7 +621,7 @@ def test_a_socket_by_itself(
     operation = "socket" if loop_kind == "uvloop" else operation
     with running(probe, case, loop_kind) as program:
         seen = program.settled("waiter")
-        connection = next(thing for thing in _kept if isinstance(thing, socket.socket))
+        connection = next(thing for thing in kept if isinstance(thing, socket.socket))
         assert seen.operation("waiter") == operation
         (edge,) = seen.edges_of(EdgeKind.NEEDS, "task waiter")
         node = seen.nodes[edge.dst]
@@ -654,7 +638,7 @@ def test_a_child_process(probe: AsyncioProbe, loop_kind: str, case: Callable[[],
         assert seen.operation("waiter") == expected
         (edge,) = seen.edges_of(EdgeKind.NEEDS, "task waiter")
         node = seen.nodes[edge.dst]
-        kill: Any = next(thing for thing in _kept if getattr(thing, "__name__", "") == "kill")
+        kill: Any = next(thing for thing in kept if getattr(thing, "__name__", "") == "kill")
         assert (node.kind, node.name) == ("command", f"pid {kill.__self__.pid}")
         assert node.attributes["peeps.command.pid"] == kill.__self__.pid
         assert node.providers == "open"
@@ -667,21 +651,21 @@ def test_a_connection_shows_its_peer(probe: AsyncioProbe, loop_kind: str) -> Non
     ports: list[int] = []
 
     async def main() -> None:
-        server = await asyncio.start_server(lambda reader, writer: _kept.append(writer), "127.0.0.1", 0)
+        server = await asyncio.start_server(lambda reader, writer: kept.append(writer), "127.0.0.1", 0)
         ports.append(server.sockets[0].getsockname()[1])
         reader, writer = await asyncio.open_connection("127.0.0.1", ports[0])
-        _kept.extend([server, writer])
+        kept.extend([server, writer])
 
         async def waiter() -> None:
             await reader.readline()
 
-        _waiter(waiter())
+        started(waiter())
 
     with running(probe, main, loop_kind) as program:
         seen = program.settled("waiter")
         (edge,) = seen.edges_of(EdgeKind.NEEDS, "task waiter")
         node = seen.nodes[edge.dst]
-        program.call(lambda: [thing.close() for thing in _kept if hasattr(thing, "close")])
+        program.call(lambda: [thing.close() for thing in kept if hasattr(thing, "close")])
     assert node.name == f"127.0.0.1:{ports[0]}"
     assert node.attributes["network.peer.address"] == "127.0.0.1"
     assert node.attributes["network.peer.port"] == ports[0]
@@ -748,8 +732,8 @@ def test_a_running_task_waits_for_nothing(probe: AsyncioProbe, loop_kind: str) -
         leave.wait(30)
 
     async def main() -> None:
-        _waiter(blocking(), "blocking")
-        _waiter(_forever(), "never begun")
+        started(blocking(), "blocking")
+        started(forever(), "never begun")
 
     with running(probe, main, loop_kind) as program:
         assert entered.wait(30)
@@ -773,7 +757,7 @@ def test_a_woken_task_is_runnable_before_the_loop_comes_to_it(probe: AsyncioProb
         leave.wait(30)
 
     async def main() -> None:
-        _waiter(waiting())
+        started(waiting())
 
     with running(probe, main, loop_kind) as program:
         assert program.settled("waiter").task("waiter").state == "waiting"
@@ -794,8 +778,8 @@ def test_steps_move_with_progress_and_not_without(probe: AsyncioProbe, loop_kind
 
     async def main() -> None:
         go_on.append(asyncio.Event())
-        _waiter(stepping())
-        _waiter(_forever(), "idle")
+        started(stepping())
+        started(forever(), "idle")
 
     with running(probe, main, loop_kind) as program:
         first = program.settled("waiter", "idle")

@@ -9,10 +9,7 @@ from pathlib import Path
 
 import pytest
 
-# Test modules are imported one by one (--import-mode=importlib); what they share must be found by name.
-sys.path.append(str(Path(__file__).parent))
-
-from watchdog_support import Program, Receiver
+from tests.watchdog.watchdog_support import Program, Receiver
 
 Run = Callable[..., Program]
 

@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from watchdog_support import eventually
 
 from peeps_otel.watchdog import evidence
 from peeps_otel.watchdog.evidence import Evidence
+from tests.support.waiting import eventually
 
 _PROLOGUE = """\
 import ctypes, re, sys, threading, time

@@ -10,12 +10,12 @@ import time
 from collections.abc import Callable
 
 import pytest
-from watchdog_support import eventually
 
 from peeps_otel.probes.probe import Observation
 from peeps_otel.watchdog import guard
 from peeps_otel.watchdog.guard import Watchdog
 from peeps_otel.watchdog.page import ANNOUNCEMENT_MOST
+from tests.support.waiting import eventually
 
 
 def _coverage(announcement: Callable[[], bytes]) -> list[str]:

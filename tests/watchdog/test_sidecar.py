@@ -9,7 +9,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from watchdog_support import Program, Receiver, eventually, sidecars
+from tests.support.waiting import eventually
+from tests.watchdog.watchdog_support import Program, Receiver, sidecars
 
 Run = Callable[..., Program]
 IN_TIME_S = 40.0 if os.getloadavg()[0] > 2 * (os.cpu_count() or 1) else 10.0

@@ -11,13 +11,12 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-T = TypeVar("T")
-PATIENCE_S = 40.0
+from tests.support.waiting import PATIENCE_S, eventually
+
 _PROLOGUE = """\
 import os, sys, threading, time
 from peeps_otel.probes.source.ownership import Ownership
@@ -159,14 +158,6 @@ def sidecars(pid: int) -> list[int]:
             if comm == "peeps-sidecar" and str(pid).encode() in words:
                 found.append(int(name))
     return found
-
-
-def eventually(check: Callable[[], T], what: str, seconds: float = PATIENCE_S) -> T:
-    end = time.monotonic() + seconds
-    while not (value := check()):
-        assert time.monotonic() < end, f"did not happen: {what}"
-        time.sleep(0.05)
-    return value
 
 
 def _records(content: dict[str, Any]) -> list[Said]:

@@ -21,8 +21,8 @@ from peeps_otel.probes.probe import Probe
 from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
 from peeps_otel.watcher.thread import Watcher
-
-from .loops import new_loop, spin
+from tests.support.waiting import eventually
+from tests.watcher.loops import new_loop, spin
 
 _S = 1_000_000_000
 
@@ -85,13 +85,6 @@ def _run(main: object, kind: str = "asyncio") -> threading.Thread:
     return thread
 
 
-def _until(condition: object, seconds: float = 30) -> None:
-    end = time.monotonic() + seconds
-    while not condition():  # type: ignore[operator]  # pyright: ignore
-        assert time.monotonic() < end, "never seen"
-        time.sleep(0.01)
-
-
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("how", [time.sleep, spin], ids=["blocking", "computing"])
 @pytest.mark.parametrize("with_threads", [True, False], ids=["threads", "no threads"])
@@ -108,14 +101,14 @@ def test_a_stalled_loop_is_a_finding_while_it_is_stalled(kind: str, how: object,
         await task
 
     with watching(with_threads) as (_, kept):
-        _until(lambda: kept.looks)
+        eventually(lambda: kept.looks)
         thread = _run(main, kind)
-        _until(kept.opened)
+        eventually(kept.opened)
         at_ns, finding = kept.opened()[0]
         (stalled, *_) = kept.told(semconv.LOOP_STALLED_SINCE)
         (stepping, *_) = kept.told(semconv.TASK_STEP_SINCE)
         thread.join(30)
-        _until(lambda: [stall for _, look in kept.looks for stall in look.stalls])
+        eventually(lambda: [stall for _, look in kept.looks for stall in look.stalls])
         stalls = [stall for _, look in kept.looks for stall in look.stalls]
     assert finding.kind.value == "loop_blocked"
     assert "orders" in finding.title
@@ -137,9 +130,9 @@ def test_while_nothing_changes_a_stalled_node_is_sent_once() -> None:
 
     with watching(interval_ns=_S // 10) as (_, kept):
         thread = _run(main)
-        _until(kept.opened)
+        eventually(kept.opened)
         looks = len(kept.looks)
-        _until(lambda: len(kept.looks) > looks + 5)
+        eventually(lambda: len(kept.looks) > looks + 5)
         leave.set()
         thread.join(30)
         stalled = [node for node in kept.told(semconv.LOOP_STALLED_SINCE) if node.name == "web"]
@@ -158,7 +151,7 @@ def test_a_task_that_wakes_itself_is_told() -> None:
 
     with watching(interval_ns=_S // 4) as (_, kept):
         thread = _run(main)
-        _until(lambda: kept.told(semconv.TASK_SELF_WAKES))
+        eventually(lambda: kept.told(semconv.TASK_SELF_WAKES))
         stop.set()
         thread.join(30)
     assert {node.name for node in kept.told(semconv.TASK_SELF_WAKES)} == {"spinning"}
@@ -171,7 +164,7 @@ def test_a_long_step_is_told_when_it_is_over() -> None:
 
     with watching(interval_ns=_S // 10) as (_, kept):
         thread = _run(main)
-        _until(lambda: kept.told(semconv.TASK_STEP_LONGEST))
+        eventually(lambda: kept.told(semconv.TASK_STEP_LONGEST))
         thread.join(30)
     longest = int(kept.told(semconv.TASK_STEP_LONGEST)[-1].attributes[semconv.TASK_STEP_LONGEST])
     assert 100_000_000 < longest < 600_000_000
@@ -179,13 +172,13 @@ def test_a_long_step_is_told_when_it_is_over() -> None:
 
 def test_attention_brings_a_look_at_once() -> None:
     with watching(interval_ns=60 * _S) as (watcher, kept):
-        _until(lambda: kept.looks)
+        eventually(lambda: kept.looks)
         watcher.governor._eager_until_ns = 0  # the first seconds are over
         time.sleep(0.3)
         looks = len(kept.looks)
         asked_ns = time.time_ns()
         watcher.attention()
-        _until(lambda: len(kept.looks) > looks + 3, 10)
+        eventually(lambda: len(kept.looks) > looks + 3, seconds=10)
     after = [at for at, _ in kept.looks[looks:]]
     assert after[0] - asked_ns < _S
     assert after[2] - after[0] < 2 * _S
@@ -193,14 +186,14 @@ def test_attention_brings_a_look_at_once() -> None:
 
 def test_a_paused_watcher_says_goodbye_and_goes_on_under_a_new_stream() -> None:
     with watching() as (watcher, kept):
-        _until(lambda: kept.looks)
+        eventually(lambda: kept.looks)
         watcher.stop()
         looks = len(kept.looks)
         time.sleep(0.5)
         assert len(kept.looks) == looks
         assert [snapshot.interval_ns for snapshot in kept.goodbyes] == [0]
         watcher.start()
-        _until(lambda: len(kept.looks) > looks)
+        eventually(lambda: len(kept.looks) > looks)
     before, after = kept.looks[looks - 1][1].snapshot, kept.looks[looks][1].snapshot
     assert after.stream_id != before.stream_id
     assert (after.sequence, after.key_frame) == (1, True)

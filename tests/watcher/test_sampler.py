@@ -13,8 +13,7 @@ from weakref import ref
 from peeps_otel.probes.internals import asyncio_core as asyncio_internals
 from peeps_otel.watcher.profile import Profile
 from peeps_otel.watcher.sampler import Sampler
-
-from .loops import PERIOD_S, Sampled, sampled, spin
+from tests.watcher.loops import PERIOD_S, Sampled, sampled, spin
 
 
 def _sample_for(sampler: Sampler, seconds: float) -> None:

@@ -12,8 +12,7 @@ from weakref import ref
 import pytest
 
 from peeps_otel.watcher.stalls import Stall
-
-from .loops import Sampled, new_loop, sampled, spin
+from tests.watcher.loops import Sampled, new_loop, sampled, spin
 
 LOOPS = pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 MS = 1_000_000

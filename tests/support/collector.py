@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A collector as a real process, on ports of its own, with a database file of its own."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from .network import http
+from .processes import end, environment, peeps
+from .waiting import PATIENCE_S, eventually
+
+_NUMBERS = itertools.count(1)
+
+
+class Collector:
+    """It answers from the moment it is made. What it writes is kept in `directory`.
+
+    `settings`: PEEPS_ variables, before those of our own. `command`: `collector` or `up`. `database`: one that is there
+    already, or is to be kept; by default `directory`/peeps.duckdb, which several after each other share. `before_exec`:
+    runs in the new process. AssertionError, with what it wrote, where it does not get ready.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        command: str = "collector",
+        database: Path | None = None,
+        before_exec: Callable[[], None] | None = None,
+        **settings: str,
+    ) -> None:
+        stem = f"collector-{next(_NUMBERS)}"
+        ready = directory / f"{stem}.json"
+        self._output, self._errors = directory / f"{stem}.out.txt", directory / f"{stem}.err.txt"
+        self.database = database or directory / "peeps.duckdb"
+        defaults = {
+            "PEEPS_LISTEN": "127.0.0.1:0",
+            "PEEPS_OTLP_GRPC": "off",
+            "PEEPS_OTLP_HTTP": "off",
+            "PEEPS_API": "127.0.0.1:0",
+            "PEEPS_DB": str(self.database),
+        }
+        with self._output.open("wb") as output, self._errors.open("wb") as errors:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "peeps_collector", command, "--ready-file", str(ready)],
+                env=environment(**(defaults | settings)),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=errors,
+                preexec_fn=before_exec,
+            )
+
+        def is_ready() -> bool:
+            assert self.process.poll() is None, self.output() + self.errors()
+            return ready.exists()
+
+        try:
+            eventually(is_ready, "the collector is ready")
+        except BaseException:
+            end(self.process)
+            raise
+        self.ready: dict[str, Any] = json.loads(ready.read_text())
+        self.api: str = self.ready["api"]
+        self.otlp: str = self.ready["grpc"][0]
+
+    def output(self) -> str:
+        """What it has written so far."""
+        return self._output.read_text()
+
+    def errors(self) -> str:
+        return self._errors.read_text()
+
+    def get(self, path: str) -> Any:
+        """An answer of its query API. AssertionError where that is an error."""
+        answer = http(f"http://{self.api}{path}")
+        assert answer.status == 200, answer.body
+        return answer.json()
+
+    def sql(self, statement: str, *parameters: Any) -> list[list[Any]]:
+        """Rows of its tables, through the API."""
+        body = json.dumps({"sql": statement, "parameters": list(parameters)}).encode()
+        answer = http(f"http://{self.api}/api/sql", body)
+        assert answer.status == 200, answer.body
+        return answer.json()["rows"]
+
+    def peeps(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """The `peeps` command as a client of this collector."""
+        return peeps(*arguments, PEEPS_API=self.api)
+
+    def stop(self) -> str:
+        """Ends it as an operator would, with SIGTERM; what it wrote on stderr."""
+        self.process.terminate()
+        assert self.process.wait(PATIENCE_S) == 0, self.errors()
+        return self.errors()
+
+    def end(self) -> None:
+        """Ends it whatever its state."""
+        end(self.process)
