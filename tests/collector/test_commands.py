@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from collector_support import Deadlock, Program, Running, environment
 
 import peeps_collector.cli
 from peeps_collector.cli.main import COMMANDS
+from tests.collector.collector_support import Deadlock, Program, Running
+from tests.support.processes import environment
 
 SERVERS = {"up", "collector"}
 CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS]

@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from world import SECOND, START, World
-
 from peeps_otel.diagnosis import Diagnoser, evidence, wording
 from peeps_otel.diagnosis.frames import place, site
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import Finding, Frame, NodeKind, Providers, Wait
+from tests.diagnosis.world import SECOND, START, World
 
 _STARTED = "in aiohttp, started at /srv/shop/app/main.py:12"
 _PUT = Frame("Connector.put", "/v/aiohttp/connector.py", 300, "aiohttp")

@@ -14,14 +14,14 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from program import here, running
-from threads_world import World, world
 
 from peeps_otel.diagnosis.frames import place
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.diagnosis.wording import doing
 from peeps_otel.model import Graph
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from tests.probes.program import here, running
+from tests.probes.threads_world import World, world
 
 _LIBRARY = """
 import asyncio, queue, threading

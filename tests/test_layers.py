@@ -1,0 +1,184 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The rules of the house: who may import whom, who may rely on private names, who may change the program.
+
+An exception has a line in a table with its reason. One that is no longer needed fails too, so the tables stay true.
+"""
+
+from __future__ import annotations
+
+from tests.source_facts import PACKAGES, sources
+
+# Who may import what of ours, by the first two parts of the name. Beside it everybody may have the version.
+_MODEL = {"peeps_otel.semconv", "peeps_otel.model"}
+_DIAGNOSIS = _MODEL | {"peeps_otel.diagnosis"}
+_NATIVE = {"peeps_otel.native"}
+_PROBES = _MODEL | _NATIVE | {"peeps_otel.probes"}
+_WATCHER = _DIAGNOSIS | _PROBES | {"peeps_otel.watcher"}
+_EXPORT = _WATCHER | {"peeps_otel.export"}
+_AGENT = _EXPORT | {"peeps_otel.watchdog", "peeps_otel.config", "peeps_otel.parts", "peeps_otel.agent"}
+_DOORS = _AGENT | {"peeps_otel.interpreter_internals"}
+MAY_IMPORT: dict[str, set[str]] = {
+    "peeps_otel.version": set(),
+    "peeps_otel.semconv": set(),
+    "peeps_otel.config": set(),
+    "peeps_otel.interpreter_internals": set(),
+    "peeps_otel.native": {"peeps_otel.probes.internals"},  # whether gevent or eventlet have replaced what it needs
+    "peeps_otel.model": _MODEL,
+    "peeps_otel.diagnosis": _DIAGNOSIS,
+    "peeps_otel.probes": _PROBES,
+    "peeps_otel.watcher": _WATCHER,
+    "peeps_otel.watchdog": _PROBES | {"peeps_otel.watchdog"},
+    "peeps_otel.export": _EXPORT,
+    "peeps_otel.providers": _EXPORT,
+    "peeps_otel.parts": _AGENT - {"peeps_otel.agent"},
+    "peeps_otel.agent": _AGENT,
+    "peeps_otel.instrumentor": _DOORS,
+    "peeps_otel": _DOORS | {"peeps_otel.providers"},
+    "peeps_otel_distro": {"peeps_otel", "peeps_otel_distro"},
+    "peeps_collector": _DIAGNOSIS | {"peeps_collector"},
+    "peeps_dashboard": {"peeps_dashboard"},
+}
+
+# Private names of others are relied on in `probes/internals/`, where their versions are checked; those of the functions
+# that are rewritten also in `probes/patches/`. Here is what else has some, and why.
+_OTEL = "OpenTelemetry keeps its logs API and its exporters in modules whose names begin so"
+_GIL = "asked with a default, so that it may be missing"
+_TO_GO = "to go: belongs into probes/internals/"
+PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
+    "peeps_otel/export/dashboard.py": ({"_log_exporter", "_logs"}, _OTEL),
+    "peeps_otel/export/http_client.py": (
+        {"_initializing"},
+        "whether the program is just importing the client; importlib says it nowhere else",
+    ),
+    "peeps_otel/export/otel_names.py": ({"_logs"}, _OTEL),
+    "peeps_otel/export/snapshot_exporter.py": ({"_log_exporter"}, _OTEL),
+    "peeps_otel/interpreter_internals.py": (
+        {"_interpreters", "_xxsubinterpreters"},
+        "asked before anything of the probes may be loaded",
+    ),
+    "peeps_otel/native.py": ({"_active"}, "to go: belongs into probes/internals/, which it may import"),
+    "peeps_otel/probes/futures.py": ({"_asyncio", "_state"}, _TO_GO),
+    "peeps_otel/probes/heap/actors.py": ({"_args", "_kwargs", "_target"}, _TO_GO),
+    "peeps_otel/probes/heap/picture.py": ({"_asyncio"}, _TO_GO),
+    "peeps_otel/probes/inherited.py": ({"_getframe"}, _TO_GO),
+    "peeps_otel/probes/heap/leaks.py": ({"_is_gil_enabled"}, _GIL),
+    "peeps_otel/probes/heap/reach.py": ({"_asyncio"}, _TO_GO),
+    "peeps_otel/probes/threads/holds.py": ({"_GeneratorContextManager"}, _TO_GO),
+    "peeps_otel/probes/threads/primitives.py": (
+        {"_cond", "_count", "_flag", "_initial_value", "_name", "_popen", "_value", "_waiters"},
+        _TO_GO,
+    ),
+    "peeps_otel/probes/threads/waits.py": ({"_acquire_restore", "_shutdown"}, _TO_GO),
+    "peeps_otel/watchdog/guard.py": ({"_is_gil_enabled"}, _GIL),
+    "peeps_otel/watchdog/stacks.py": (
+        {"_recv", "_try_wait", "_wait_for_tstate_lock", "_worker"},
+        "only compared with names in a dump of stacks: a wrong one costs a word of the sentence",
+    ),
+    "peeps_otel_distro/distro.py": ({"_configuration", "_OTelSDKConfigurator"}, _OTEL),
+}
+
+# What is changed for the whole process is changed in `probes/patches/`. Here is what else does so, and why.
+_OWN_PROCESS = "a process of our own"
+CHANGES: dict[str, tuple[set[str], str]] = {
+    "peeps_otel/agent.py": ({"os.register_at_fork", "atexit.register", "atexit.unregister"}, "its beginning and end"),
+    "peeps_otel/export/log_suppression.py": (
+        {"logging.getLogger(name).addFilter"},
+        "what exporters log of our own exports would be the program's",
+    ),
+    "peeps_otel/probes/heap/fork.py": (
+        {"gc.disable", "gc.enable", "signal.pthread_sigmask", "sys.setswitchinterval"},
+        "for the moment of a fork, and as before after it",
+    ),
+    "peeps_otel/probes/heap/leaks.py": ({"gc.disable", "gc.enable"}, "in the copy, or for one check"),
+    "peeps_otel/probes/heap/question.py": ({"gc.unfreeze"}, "in the copy"),
+    "peeps_otel/watchdog/guard.py": (
+        {"faulthandler.register", "faulthandler.unregister", "signal.pthread_sigmask"},
+        "a real-time signal that nobody uses, on a thread of our own",
+    ),
+    "peeps_otel/watchdog/sidecar.py": (
+        {"os.chdir", "signal.alarm", "signal.signal", "signal.pthread_sigmask"},
+        _OWN_PROCESS,
+    ),
+}
+
+# Names of events and attributes are written once, in `semconv.py`. Here is what writes some by hand, and why.
+WRITTEN_NAMES: dict[str, tuple[set[str], str]] = {
+    "peeps_otel/watchdog/report.py": (
+        {"peeps.silent.since", "peeps.silent.until"},
+        "runs without the package, in a process that must be small",
+    ),
+    "peeps_collector/config.py": ({"peeps.duckdb"}, "the name of a file"),
+    "peeps_collector/cli/labels.py": ({"peeps.resource.type"}, "to go: the API says it in words"),
+    "peeps_collector/cli/why.py": ({"peeps.task.thread"}, "to go: the API says it in words"),
+    "peeps_dashboard/view/details.py": (
+        {"peeps.node.id", "peeps.created_at", "peeps.source", "peeps.task.steps"},
+        "the explorer knows the API alone, and shows these names",
+    ),
+}
+_RUNS_IN_THE_PROGRAM = ("peeps_otel", "peeps_otel_distro")
+
+
+def test_dependencies_point_down() -> None:
+    wrong: list[str] = []
+    for package in PACKAGES:
+        for source in sources(package):
+            parts = source.name.removesuffix(".py").removesuffix("/__init__").split("/")
+            here = ".".join(parts[:2]) if package == "peeps_otel" else package
+            for imported in source.imports:
+                if imported.partition(".")[0] in PACKAGES and not _allowed(imported, MAY_IMPORT[here] | {here}):
+                    wrong.append(f"{source.name} imports {imported}")
+    assert wrong == []
+
+
+def _allowed(imported: str, allowed: set[str]) -> bool:
+    if imported in ("peeps_otel.version.__version__", "peeps_otel.__version__"):
+        return True
+    return any(imported == one or imported.startswith(f"{one}.") for one in allowed if one != "peeps_otel") or (
+        "peeps_otel" in allowed and imported.partition(".")[0] == "peeps_otel"
+    )
+
+
+def test_everything_has_its_layer() -> None:
+    names = {f"peeps_otel.{path.stem}" for path in PACKAGES["peeps_otel"].iterdir() if path.suffix in (".py", "")}
+    names = {name for name in names if not name.rpartition(".")[2].startswith("__")}
+    assert names | {"peeps_otel", "peeps_otel_distro", "peeps_collector", "peeps_dashboard"} == set(MAY_IMPORT)
+
+
+def test_private_names_are_relied_on_in_internals() -> None:
+    found = {
+        source.name: source.private_names
+        for package in PACKAGES
+        for source in sources(package)
+        if source.private_names and "/probes/internals/" not in source.name and "/probes/patches/" not in source.name
+    }
+    assert found == {name: names for name, (names, _) in PRIVATE_NAMES.items()}
+
+
+def test_the_process_is_changed_by_patches() -> None:
+    found = {
+        source.name: source.changes
+        for package in _RUNS_IN_THE_PROGRAM
+        for source in sources(package)
+        if source.changes and "/probes/patches/" not in source.name
+    }
+    assert found == {name: changes for name, (changes, _) in CHANGES.items()}
+
+
+def test_patches_are_seen() -> None:
+    """The rule sees what it is to forbid elsewhere."""
+    patches = {
+        source.name.rpartition("/")[2]: source.changes
+        for source in sources("peeps_otel")
+        if "/probes/patches/" in source.name and source.changes
+    }
+    assert any("__code__" in changes for changes in patches.values()), patches
+
+
+def test_names_are_written_in_semconv() -> None:
+    found = {
+        source.name: source.written_names
+        for package in PACKAGES
+        for source in sources(package)
+        if source.written_names and source.name != "peeps_otel/semconv.py"
+    }
+    assert found == {name: names for name, (names, _) in WRITTEN_NAMES.items()}
