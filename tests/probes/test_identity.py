@@ -1,17 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which object is which node, when addresses come back; and which code is the application's own."""
+"""Which object is which node, when addresses come back."""
 
 from __future__ import annotations
 
-import asyncio
-import os
-
-import pytest
-
-from peeps_otel.model import Frame, NodeKind
+from peeps_otel.model import NodeKind
 from peeps_otel.model.ulid import ulid_bytes
 from peeps_otel.probes.identity import Identities, NodeIds
-from peeps_otel.probes.source import application
 
 
 class _Thing:
@@ -51,28 +45,3 @@ def test_node_ids_carry_kind_and_time() -> None:
     assert made == sorted(set(made))
     kind, _, ulid = made[0].partition(":")
     assert (kind, ulid_bytes(ulid)[:6]) == ("task", (5).to_bytes(6, "big"))
-
-
-@pytest.mark.parametrize(
-    ("file", "expected"),
-    [
-        ("/srv/shop/app.py", True),
-        (__file__, True),
-        (asyncio.__file__, False),
-        (application.__file__, False),
-        ("/srv/venv/lib/python3.11/site-packages/aiohttp/web.py", False),
-        ("<string>", False),
-    ],
-)
-def test_what_is_the_application(file: str, expected: bool) -> None:
-    assert application.is_application(file) is expected
-
-
-def test_the_innermost_frame_of_the_application() -> None:
-    own, library = Frame("f", "/srv/app.py", 3), Frame("Lock.acquire", os.path.realpath(asyncio.locks.__file__), 9)
-    assert application.innermost([own, library]) is own
-    assert application.innermost([library]) is library
-    assert application.innermost([]) is None
-    assert application.source(own) == "/srv/app.py:3"
-    assert application.source(Frame("f", "/srv/app.py", None)) == "/srv/app.py"
-    assert application.source(None) == ""
