@@ -31,10 +31,10 @@ from dataclasses import replace
 from typing import Any
 
 from peeps_collector.diagnose import Engine
+from peeps_collector.graph.incremental import Delta, Entry, IncrementalGraph
 from peeps_collector.graph.reduction import residue_of_many
-from peeps_collector.graph.standing import Delta, Entry, StandingGraph
 from peeps_otel.diagnosis import Diagnoser
-from peeps_otel.diagnosis.reduction import Condition, cores, residue
+from peeps_otel.diagnosis.reduction import Requirement, cores, residue
 from peeps_otel.model import Edge, EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
 
 SECOND = 1_000_000_000
@@ -52,15 +52,15 @@ def milliseconds(what: Callable[[], object], rounds: int) -> float:
     return min(taken)
 
 
-def at_random(size: int) -> dict[str, Condition]:
+def at_random(size: int) -> dict[str, Requirement]:
     """Conditions over `size` nodes: 97 % wait, for 1 to 4 others, some for all of them and some for one."""
     chance = random.Random(size)
     names = [f"task:{number:026d}" for number in range(size)]
-    found: dict[str, Condition] = {}
+    found: dict[str, Requirement] = {}
     for name in names:
         if chance.random() < 0.97:
             count = chance.randint(1, 4)
-            found[name] = Condition(chance.randint(1, count), [chance.choice(names) for _ in range(count)])
+            found[name] = Requirement(chance.randint(1, count), [chance.choice(names) for _ in range(count)])
     return found
 
 
@@ -123,7 +123,7 @@ def kept_ms(graph: Graph, rounds: int) -> tuple[float, float]:
     for edge in graph.edges:
         out.setdefault(edge.src, []).append(edge)
     entries: dict[str, Entry | None] = {n: (node, tuple(out.get(n, ()))) for n, node in graph.nodes.items()}
-    standing, engine, now_ns = StandingGraph(), Engine(), START + SECOND
+    standing, engine, now_ns = IncrementalGraph(), Engine(), START + SECOND
     standing.apply({"process": Delta(True, entries)})
     for _ in range(2):
         now_ns += SECOND
@@ -153,7 +153,7 @@ def kept_ms(graph: Graph, rounds: int) -> tuple[float, float]:
     return min(looks), min(reductions)
 
 
-def others_ms(conditions: dict[str, Condition], rounds: int) -> list[str]:
+def others_ms(conditions: dict[str, Requirement], rounds: int) -> list[str]:
     """SciPy and rustworkx on the whole graph; `-` where they are not installed."""
     index = {name: number for number, name in enumerate(conditions)}
     pairs = [(index[n], index[p]) for n, c in conditions.items() for p in c.providers if p in index]
@@ -178,7 +178,7 @@ def others_ms(conditions: dict[str, Condition], rounds: int) -> list[str]:
     return columns
 
 
-def row(name: str, size: int, conditions: dict[str, Condition], graph: Graph | None, rounds: int) -> str:
+def row(name: str, size: int, conditions: dict[str, Requirement], graph: Graph | None, rounds: int) -> str:
     left = residue(conditions)
     assert residue_of_many(conditions) == left
     kept = None if graph is None else kept_ms(graph, rounds)
@@ -212,7 +212,7 @@ def main() -> None:
         print(row("random", size, at_random(size), None, options.rounds), flush=True)
 
 
-def conditions_of(graph: Graph) -> dict[str, Condition]:
+def conditions_of(graph: Graph) -> dict[str, Requirement]:
     """As the engine makes them for its least sure level."""
     from peeps_otel.diagnosis.wait_graph import WaitGraph
 

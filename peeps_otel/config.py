@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple, cast
 
+from .diagnosis.rules.settings import BadRules, RuleSettings, parse
+
 
 class Variable(NamedTuple):
     """`field`: the field of `Config`; `default` as it would be written; `meaning` for the documentation."""
@@ -81,6 +83,13 @@ def _address(text: str) -> str | None:
     return f"http://{text}"
 
 
+def _rules(text: str) -> RuleSettings:
+    try:
+        return parse(text)
+    except BadRules as bad:
+        raise BadValue(f"is wrong: {bad}") from None
+
+
 VARIABLES: tuple[Variable, ...] = (
     Variable("PEEPS_ENABLED", "enabled", "true", _boolean, "false: do nothing at all"),
     Variable(
@@ -114,6 +123,14 @@ VARIABLES: tuple[Variable, ...] = (
         "PEEPS_SPAN_WAIT_MS", "span_wait_ms", "100", _number(0, 3_600_000), "waits this long become spans; 0: none"
     ),
     Variable("PEEPS_STARVED_MS", "starved_ms", "2000", _number(100, 3_600_000), "a shorter wait is no starvation"),
+    Variable(
+        "PEEPS_RULES",
+        "rules",
+        "",
+        _rules,
+        "which findings are looked for, and from when on: `-order_risk,loop_blocked:2s` switches one off and sets the "
+        "threshold of another, see docs/findings.md",
+    ),
     Variable("PEEPS_RECORD", "record", "true", _boolean, "false: no function of the standard library is rewritten"),
     Variable(
         "PEEPS_LEAKS_EVERY_S",
@@ -209,6 +226,7 @@ class Config:
     span_task_ms: int
     span_wait_ms: int
     starved_ms: int
+    rules: RuleSettings
     record: bool
     leaks_every_s: int
     lock_order: bool

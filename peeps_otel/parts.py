@@ -23,6 +23,7 @@ from .export.metrics import Metrics
 from .export.request import ATTENTION, LEAKS, Request
 from .export.snapshot_exporter import SnapshotExporter
 from .export.spans import Spans, current_span_context
+from .model import FindingKind
 from .probes.asyncio.probe import AsyncioProbe
 from .probes.composite import CompositeProbe
 from .probes.context import ProbeContext
@@ -94,7 +95,7 @@ class Parts:
         probes += [lasting.step_timer] if config.diagnostics else []
         probes += [one for one in (self._threads, self.watchdog) if one is not None]
         self.probes = CompositeProbe(probes, context)
-        self.leaks = LeakCheck(asyncio_probe.node_id, config.leaks_every_s)
+        self.leaks = LeakCheck(asyncio_probe.node_id, config.leaks_every_s, lambda: self.watcher.deadlocked)
         self.outlet = _exporters(config, lasting, lambda: self.watcher.request_key_frame(), self._asked)
         self.watcher = Watcher(
             self.probes,
@@ -102,7 +103,7 @@ class Parts:
             self.outlet,
             interval_ns=config.interval_ms * 1_000_000,
             key_frame_ns=config.key_frame_s * 1_000_000_000,
-            starved_ns=config.starved_ms * 1_000_000,
+            settings=config.rules.starved_after(config.starved_ms * 1_000_000),
             tasks=asyncio_probe,
             sample_ns=1_000_000_000 // config.sample_hz if config.sample_hz else 0,
             cpu_percent=config.cpu_budget_percent,
@@ -111,7 +112,9 @@ class Parts:
         )
         recorded = (lambda: ()) if lasting.lock_order is None else lasting.lock_order.take
         self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe))
-        self.watcher.rules += [self.leaks, OrderRule(read_suppressions(config.suppress), recorded)]
+        self.watcher.rules.append(self.leaks)
+        if config.rules.says(FindingKind.ORDER_RISK):
+            self.watcher.rules.append(OrderRule(read_suppressions(config.suppress), recorded))
 
     def thread_holds(self) -> list[ThreadHold]:
         """The plain locks that threads were seen to have at the last look. From the fork hook."""

@@ -54,7 +54,7 @@ class _Server(uvicorn.Server):
 class Collector:
     """All methods on one event loop. After `start`, `listen`, `otlp` and `api` are the real addresses."""
 
-    def __init__(self, config: Config, looker: Callable[[], Looker] = default_looker) -> None:
+    def __init__(self, config: Config, looker: Callable[[], Looker] | None = None) -> None:
         """Opens the database. Raises StoreError."""
         self.config = config
         self.warnings: list[str] = []
@@ -66,7 +66,8 @@ class Collector:
         self._rows = RowBuffer(config.store_rows)
         self._live = LiveGraph(self._rows)
         self._book = FindingBook(self._live, self._rows, ended_findings(self._connection))
-        self._diagnosis = Diagnosis(self._live, self._book, looker())
+        looks = default_looker(config.rules) if looker is None else looker()
+        self._diagnosis = Diagnosis(self._live, self._book, looks, settings=config.rules)
         self._queue = ByteQueue(config.queue_bytes)
         self._asking = Asking()
         self._pipeline = Pipeline(

@@ -15,6 +15,7 @@
 | `PEEPS_QUEUE_BYTES` | `134217728` | received but not yet decoded; beyond it senders are told to retry |
 | `PEEPS_STORE_ROWS` | `1000000` | decoded but not yet stored rows; beyond it rows are dropped and counted |
 | `PEEPS_RETENTION_HOURS` | `24` | history older than this is deleted |
+| `PEEPS_RULES` | empty | which findings the collector looks for, and from when on: see docs/findings.md |
 | `PEEPS_PROTOCOL_TRACE` | `0` | `1`: every receipt on stderr, with size and preview |
 | `PEEPS_INSECURE` | `0` | `1`: allow an address that is not loopback; there is no authentication yet |
 
@@ -26,6 +27,10 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from peeps_otel.diagnosis import RuleSettings
 
 
 class ConfigError(ValueError):
@@ -69,6 +74,7 @@ class Config:
     store_rows: int = 1_000_000
     retention_hours: float = 24.0
     protocol_trace: bool = False
+    rules: RuleSettings | None = None
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Config:
@@ -96,6 +102,7 @@ class Config:
             store_rows=_positive(environment, "PEEPS_STORE_ROWS", 1_000_000),
             retention_hours=_hours(environment),
             protocol_trace=_switch(environment, "PEEPS_PROTOCOL_TRACE"),
+            rules=_rules(environment),
         )
 
 
@@ -120,6 +127,18 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     if text in {"1", "true", "on", "yes"}:
         return True
     raise ConfigError(f"{name}={text!r} is neither 0 nor 1")
+
+
+def _rules(environment: Mapping[str, str]) -> RuleSettings | None:
+    text = environment.get("PEEPS_RULES", "").strip()
+    if not text:
+        return None
+    from peeps_otel.diagnosis.rules.settings import BadRules, parse  # not for who only asks a collector
+
+    try:
+        return parse(text)
+    except BadRules as bad:
+        raise ConfigError(f"PEEPS_RULES={text!r} is wrong: {bad}") from None
 
 
 def _positive(environment: Mapping[str, str], name: str, default: int) -> int:

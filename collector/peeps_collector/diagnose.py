@@ -14,15 +14,15 @@ import time
 from collections.abc import Callable, Mapping, Set
 from typing import Protocol
 
-from peeps_otel.diagnosis import Diagnoser
-from peeps_otel.diagnosis.wait_graph import WaitGraph
-from peeps_otel.model import Finding, Graph, Level
+from peeps_otel.diagnosis import Diagnoser, RuleSettings
+from peeps_otel.diagnosis.wait_index import WaitIndex
+from peeps_otel.model import Finding, FindingKind, Graph, Level
 
 from .graph.findings import FindingBook
+from .graph.incremental import Delta, IncrementalGraph, IncrementalWaitGraph
 from .graph.live import LiveGraph
 from .graph.reduction import residue_of_many
 from .graph.silence import Silence
-from .graph.standing import Delta, StandingGraph, StandingWaits
 
 _SPACING_SECONDS = 0.2
 _CLOCK_SECONDS = 0.5
@@ -35,26 +35,35 @@ class Looker(Protocol):
     def look(self, graph: Graph, now_ns: int) -> list[Finding]: ...
 
 
-def default_looker() -> Looker:
+def default_looker(settings: RuleSettings | None = None) -> Looker:
     """The engine of peeps-otel."""
-    return Engine()
+    return Engine(settings)
 
 
 class Engine:
     """`peeps_otel.diagnosis.Diagnoser` on a graph that keeps its indexes. Not thread-safe."""
 
-    def __init__(self) -> None:
-        self._diagnoser = Diagnoser(residue=residue_of_many, suspects=_suspects)
+    def __init__(self, settings: RuleSettings | None = None) -> None:
+        self._owner: Mapping[str, str] = {}
+        self._diagnoser = Diagnoser(
+            settings, residue=residue_of_many, suspects=_suspects, owner=lambda node: self._owner.get(node, "")
+        )
+
+    @property
+    def untold(self) -> int:
+        """How many findings there are beside those of the last look."""
+        return self._diagnoser.untold
 
     def look(self, graph: Graph, now_ns: int) -> list[Finding]:
-        """Of a StandingGraph only what has changed is read; the same one must come each time, or a new one."""
-        if isinstance(graph, StandingGraph):
+        """Of a IncrementalGraph only what has changed is read; the same one must come each time, or a new one."""
+        if isinstance(graph, IncrementalGraph):
+            self._owner = graph.owner
             return self._diagnoser.look_at(graph.waits, graph.waits.take_changed(), now_ns)
         return self._diagnoser.look(graph, now_ns)
 
 
-def _suspects(waits: WaitGraph, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:
-    if isinstance(waits, StandingWaits):
+def _suspects(waits: WaitIndex, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:
+    if isinstance(waits, IncrementalWaitGraph):
         return waits.suspects(turned, now_ns, old_ns)
     return residue_of_many(waits.conditions(Level.SUSPECT, now_ns, old_ns))
 
@@ -89,16 +98,22 @@ class Diagnosis:
     """The thread that looks. `wake` and the counters may be used from any thread."""
 
     def __init__(
-        self, live: LiveGraph, book: FindingBook, looker: Looker, clock: Callable[[], int] = time.time_ns
+        self,
+        live: LiveGraph,
+        book: FindingBook,
+        looker: Looker,
+        clock: Callable[[], int] = time.time_ns,
+        settings: RuleSettings | None = None,
     ) -> None:
         self._live = live
         self._book = book
         self._looker = looker
         self._clock = clock
+        self._tells_silence = (settings or RuleSettings()).says(FindingKind.PROCESS_SILENT)
         self._confirmation = Confirmation()
         self.silence = Silence(live)
         self._updates: dict[str, int] = {}
-        self._graph = StandingGraph()
+        self._graph = IncrementalGraph()
         self._wake = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="peeps-diagnose", daemon=True)
@@ -127,16 +142,18 @@ class Diagnosis:
         if is_new:
             findings = self._confirmation.filter(found, self._graph.owner, updates)
             undecided = {key: None for key, p in self._live.processes().items() if p.needs_key_frame}
-            self._book.looked(findings, undecided, now_ns)
+            untold = self._looker.untold if isinstance(self._looker, Engine) else 0
+            self._book.looked(findings, undecided, now_ns, untold)
         self._book.check_reports(now_ns)
-        self._book.silent(self.silence.step(now_ns), now_ns)
+        silent = self.silence.step(now_ns)
+        self._book.silent(silent if self._tells_silence else {}, now_ns)
 
     def _look(self, deltas: Mapping[str, Delta], now_ns: int, is_new: bool) -> list[Finding]:
         try:
             self._graph.apply(deltas)
             return self._looker.look(self._graph, now_ns) if is_new else []
         except BaseException:
-            self._graph = StandingGraph()  # half brought up to date: the next look begins with everything
+            self._graph = IncrementalGraph()  # half brought up to date: the next look begins with everything
             raise
 
     def _run(self) -> None:

@@ -29,7 +29,13 @@ def duration(ns: int) -> str:
 def stuck_sentence(finding: Finding, now_ns: int) -> str:
     """`DEADLOCK, PROVEN, 43 s: worker-a waits for …`"""
     kind = finding.kind.value.replace("_", " ").upper()
-    return f"{kind}, {finding.level.value}, {duration(now_ns - finding.since_ns)}: {finding.title}"
+    title = f"{finding.title}{alike(finding.count)}"
+    return f"{kind}, {finding.level.value}, {duration(now_ns - finding.since_ns)}: {title}"
+
+
+def alike(count: int) -> str:
+    """What follows the title of a finding that stands for `count` of its kind: ` (and 999 alike)`."""
+    return f" (and {count - 1} alike)" if count > 1 else ""
 
 
 def calm_sentence(tasks: int, longest: tuple[dict[str, Any], int] | None, not_answered: int) -> str:

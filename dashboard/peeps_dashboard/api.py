@@ -100,6 +100,7 @@ class Finding(TypedDict):
     advice: str
     evidence: list[Link]
     nodes: dict[str, Node]
+    count: NotRequired[int]
 
 
 class Verdict(TypedDict):

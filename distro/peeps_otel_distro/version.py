@@ -1,4 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The four packages have one version."""
 
-from peeps_otel.version import __version__ as __version__
+from peeps_otel.version import __version__
+
+__all__ = ["__version__"]

@@ -2,6 +2,6 @@
 """What is stuck, and how sure is that: pure functions over a graph, used in the process and in the collector."""
 
 from .diagnoser import Diagnoser
-from .thresholds import Thresholds
+from .rules.settings import BadRules, RuleSettings
 
-__all__ = ["Diagnoser", "Thresholds"]
+__all__ = ["BadRules", "Diagnoser", "RuleSettings"]

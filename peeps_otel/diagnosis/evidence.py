@@ -8,10 +8,10 @@ from collections.abc import Iterable
 
 from ..model import EvidenceStep, NodeKind, Site
 from . import wording
-from .wait_graph import WAITERS, WaitGraph
+from .wait_index import WAITERS, WaitIndex
 
 
-def link(graph: WaitGraph, waiter: str, resource: str, holder: str | None) -> EvidenceStep:
+def link(graph: WaitIndex, waiter: str, resource: str, holder: str | None) -> EvidenceStep:
     """One step of the evidence with its sentence."""
     node = graph.nodes[waiter]
     wait, target = node.wait, graph.nodes.get(resource)
@@ -50,13 +50,13 @@ def link(graph: WaitGraph, waiter: str, resource: str, holder: str | None) -> Ev
     )
 
 
-def tail(graph: WaitGraph, members: Iterable[str]) -> list[str]:
+def tail(graph: WaitIndex, members: Iterable[str]) -> list[str]:
     """The tasks and threads among `members`, those that have waited longest first, then those that do not wait."""
     waiters = [member for member in members if graph.nodes[member].kind in WAITERS]
     return sorted(waiters, key=lambda task: (graph.since_of(task) or 1 << 63, task))
 
 
-def sites(graph: WaitGraph, tasks: Iterable[str]) -> list[Site]:
+def sites(graph: WaitIndex, tasks: Iterable[str]) -> list[Site]:
     """Where the tasks were made, most first."""
     counts: Counter[str] = Counter()
     example: dict[str, str] = {}

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..model import EvidenceStep, Finding, FindingKind, Graph, Level, finding_id, own_line
 from . import wording
+from .reduction import Requirement, components, reach
 from .wait_graph import WaitGraph
 
 _EVIDENCE_MOST = 8
@@ -32,14 +33,21 @@ def find(graph: Graph, lost: Mapping[str, Loss], known: Set[str] = frozenset()) 
     waits = WaitGraph(graph, lost.keys())
     alone = {task for task in lost if (node := graph.nodes.get(task)) is not None and node.wait is not None}
     behind = {task: _lost_providers(waits, task, alone) for task in alone}
+    in_ring = _in_rings(behind)
+    dependents: dict[str, list[str]] = {}
+    for task, providers in behind.items():
+        for provider in providers:
+            dependents.setdefault(provider, []).append(task)
     groups: dict[tuple[str, str, bool, bool], list[str]] = {}
     for task in alone - known:
         # A ring of tasks that wait for each other has no first one: each of them is named.
-        if not behind[task] or _in_ring(task, behind):
+        if not behind[task] or task in in_ring:
             wait = waits.wait_of(task)
             loss = lost[task]
             groups.setdefault((wait.source, wait.operation, loss.sure, loss.dying), []).append(task)
-    findings = [_finding(waits, sorted(tasks, key=lambda t: _age(waits, t)), lost, behind) for tasks in groups.values()]
+    findings = [
+        _finding(waits, sorted(tasks, key=lambda t: _age(waits, t)), lost, dependents) for tasks in groups.values()
+    ]
     return sorted(findings, key=lambda f: (list(Level).index(f.level), -len(f.core), f.since_ns, f.id))
 
 
@@ -51,24 +59,20 @@ def _lost_providers(waits: WaitGraph, task: str, lost: Set[str]) -> set[str]:
     return found
 
 
-def _in_ring(task: str, behind: Mapping[str, set[str]]) -> bool:
-    seen: set[str] = set()
-    work = list(behind[task])
-    while work:
-        one = work.pop()
-        if one == task:
-            return True
-        if one not in seen:
-            seen.add(one)
-            work.extend(behind[one])
-    return False
+def _in_rings(behind: Mapping[str, set[str]]) -> set[str]:
+    """Those that wait for each other, or for themselves."""
+    conditions = {task: Requirement(1, sorted(providers)) for task, providers in behind.items()}
+    rings = (one for one in components(set(behind), conditions) if len(one) > 1 or one[0] in behind[one[0]])
+    return {task for ring in rings for task in ring}
 
 
 def _age(waits: WaitGraph, task: str) -> tuple[int, str]:
     return waits.wait_of(task).since_ns, task
 
 
-def _finding(waits: WaitGraph, tasks: list[str], lost: Mapping[str, Loss], behind: Mapping[str, set[str]]) -> Finding:
+def _finding(
+    waits: WaitGraph, tasks: list[str], lost: Mapping[str, Loss], dependents: Mapping[str, list[str]]
+) -> Finding:
     sure, dying = lost[tasks[0]]
     resources = list(dict.fromkeys(r for task in tasks for r in waits.targets.get(task, ()) if r not in lost))
     return Finding(
@@ -78,21 +82,11 @@ def _finding(waits: WaitGraph, tasks: list[str], lost: Mapping[str, Loss], behin
         title=_title(waits, tasks, dying),
         since_ns=waits.wait_of(tasks[0]).since_ns,
         core=[*tasks, *resources],
-        blocked=sorted(_waiting_behind(set(tasks), behind), key=lambda t: _age(waits, t)),
+        blocked=sorted(reach(tasks, dependents), key=lambda t: _age(waits, t)),
         evidence=[_link(waits, task) for task in tasks[:_EVIDENCE_MOST]],
         advice=_advice(waits, tasks[0], dying),
         look_at=own_line.line_of(waits.wait_of(tasks[0]).source),
     )
-
-
-def _waiting_behind(tasks: set[str], behind: Mapping[str, set[str]]) -> set[str]:
-    found: set[str] = set()
-    grown = True
-    while grown:
-        more = {t for t, providers in behind.items() if t not in tasks | found and providers & (tasks | found)}
-        grown = bool(more)
-        found |= more
-    return found
 
 
 def _what(waits: WaitGraph, task: str) -> str:

@@ -9,7 +9,7 @@ becomes live when k of its providers are, and what is left when nothing changes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 _SWEEP_WHILE_LEFT = 0.7
@@ -180,18 +180,23 @@ def shortest_cycle(core: Sequence[str], conditions: Mapping[str, Requirement]) -
     return best
 
 
-def behind(core: set[str], nodes: set[str], conditions: Mapping[str, Requirement]) -> set[str]:
-    """The members of the residue `nodes` outside `core` whose waits lead into it."""
+def dependents_of(nodes: Set[str], conditions: Mapping[str, Requirement]) -> dict[str, list[str]]:
+    """By node: the members of the residue `nodes` that wait for it."""
     dependents: dict[str, list[str]] = {}
     for node in nodes:
         for provider in conditions[node].leads_to():
             if provider in nodes:
                 dependents.setdefault(provider, []).append(node)
-    reached = set(core)
-    work = list(core)
+    return dependents
+
+
+def reach(core: Iterable[str], dependents: Mapping[str, Sequence[str]]) -> set[str]:
+    """All outside `core` whose waits lead into it."""
+    members = set(core)
+    reached, work = set(members), list(members)
     while work:
         for dependent in dependents.get(work.pop(), ()):
             if dependent not in reached:
                 reached.add(dependent)
                 work.append(dependent)
-    return reached - core
+    return reached - members

@@ -1,70 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From nodes and edges to conditions: who waits for how many of whom, at a given strictness."""
+"""The indexes over one graph, made anew."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
-from dataclasses import dataclass, field
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Mapping, Set
 
 from .. import semconv
-from ..model import Edge, EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
-from ..model.operations import operation
-from .reduction import Requirement
+from ..model import Edge, EdgeKind, Graph, Node, NodeKind
+from .wait_index import ANSWERS, Sorted, WaitIndex, no_pause
 
-WAITERS = frozenset({NodeKind.TASK, NodeKind.THREAD})
-BOUNDED = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.TX})
-"""Resources that can run out: somebody who waits for one waits because others have it."""
-
-# What only the program itself ends. Everything else (sockets, timers, commands) may be ended from outside at any moment
-# and counts as live however long it takes.
-_OWN = frozenset({NodeKind.EVENT, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.RX})
-
-# One of their holders must come live before somebody who waits for them can go on.
-_HELD = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.FUTURE, NodeKind.EXECUTOR})
-
-# With open providers these are as good as live: anybody may complete a future, a pool may start another worker.
-_ANYBODY = frozenset({NodeKind.FUTURE, NodeKind.EXECUTOR})
-
-_ANSWERS = frozenset({EdgeKind.RPC_LINK, EdgeKind.HANDLED_BY})
-_THREAD_PREFIX = f"{NodeKind.THREAD}:"
-IDLE = "idle"
 _PAUSE_EVERY = 5000
-_MARKS = frozenset({semconv.TASK_STEP_SINCE, semconv.TASK_SELF_WAKES, semconv.TASK_CANCEL_REQUESTS})
 
 
-def is_marked(task: Node) -> bool:
-    """Whether a task carries an attribute that a rule speaks of."""
-    return not _MARKS.isdisjoint(task.attributes)
+class WaitGraph(WaitIndex):
+    """`pause` is called now and then while a large graph is read, so that other threads may run. `marks`: the
+    attributes of tasks that some rule speaks of."""
 
-
-@dataclass(slots=True)
-class Sorted:
-    """The nodes of a graph by kind: `others` are all but tasks, `marked` the tasks of `is_marked`."""
-
-    tasks: Collection[Node] = field(default_factory=list[Node])
-    marked: Collection[Node] = field(default_factory=list[Node])
-    others: Mapping[NodeKind, Collection[Node]] = field(default_factory=dict[NodeKind, Collection[Node]])
-
-
-def no_pause() -> None:
-    """For a caller that has the processor to itself."""
-
-
-class OfResource(NamedTuple):
-    """The condition of a resource. `when_old`: only once its oldest wait is old; younger, it is live."""
-
-    condition: Requirement
-    when_old: bool = False
-
-
-class WaitGraph:
-    """Indexes over one graph. `settled`: the waiters that have not advanced since the look before.
-
-    `pause` is called now and then while a large graph is read, so that other threads may run.
-    """
-
-    def __init__(self, graph: Graph, settled: Set[str], pause: Callable[[], None] = no_pause) -> None:
+    def __init__(
+        self,
+        graph: Graph,
+        settled: Set[str],
+        pause: Callable[[], None] = no_pause,
+        marks: Set[str] = frozenset(),
+    ) -> None:
+        super().__init__()
         self.nodes = graph.nodes
         self.settled = settled
         targets: dict[str, list[str]] = {}
@@ -74,19 +33,17 @@ class WaitGraph:
         answers: dict[str, list[str]] = {}
         cancels: dict[str, list[str]] = {}
         bare: dict[str, list[str]] = {}
+        enders: dict[str, list[str]] = {}
+        reached: dict[str, list[str]] = {}
         self.targets: Mapping[str, list[str]] = targets
         self.waiters: Mapping[str, Collection[str]] = waiters
         self.holders: Mapping[str, list[str]] = holders
         self.users: Mapping[str, Collection[str]] = users
         self.answers: Mapping[str, list[str]] = answers
-        enders: dict[str, list[str]] = {}
-        reached: dict[str, list[str]] = {}
         self.enders: Mapping[str, list[str]] = enders
-        """Who may end a wait for a thing, where the heap was asked."""
         self.reached: Mapping[str, list[str]] = reached
-        """Who has such a thing beside those."""
+        self.bare: Mapping[str, list[str]] = bare
         self._cancels = cancels
-        self._bare: Mapping[str, list[str]] = bare
         self._edges = graph.edges
         needs, held_by = EdgeKind.NEEDS, EdgeKind.HELD_BY
         for number, edge in enumerate(graph.edges):  # a quarter of a million of them at times
@@ -114,12 +71,13 @@ class WaitGraph:
                 enders.setdefault(src, []).append(dst)
             elif kind is EdgeKind.REACHED_BY:
                 reached.setdefault(src, []).append(dst)
-            elif kind in _ANSWERS:
+            elif kind in ANSWERS:
                 answers.setdefault(src, []).append(dst)
         self.bounded: Set[str] = self._with_deadline()
         self._loops: dict[str, list[str]] | None = None
-        self._holds: Mapping[str, Collection[str]] | None = None
-        self._held: dict[tuple[str, str], Edge] | None = None
+        self._marks = marks
+        self._held_of: dict[str, list[str]] | None = None
+        self._holds: dict[str, dict[str, Edge]] | None = None
 
     def _with_deadline(self) -> set[str]:
         """Waiters that a timer ends, directly or by cancelling a parent that takes its children with it."""
@@ -138,13 +96,9 @@ class WaitGraph:
         return bounded
 
     def cancelled_by(self, waiter: str) -> Collection[str]:
-        """The children that end with it when it is cancelled."""
         return self._cancels.get(waiter, ())
 
-    # --- loops and their threads --------------------------------------------------------------------------------------
-
     def tasks_of(self, thread: str) -> Collection[str]:
-        """The tasks whose event loop runs in this thread."""
         if self._loops is None:
             self._loops = {}
             for node in self.nodes.values():
@@ -154,165 +108,23 @@ class WaitGraph:
                         self._loops.setdefault(home, []).append(node.id)
         return self._loops.get(thread, [])
 
-    def stuck_threads(self) -> Iterable[str]:
-        """All threads of `is_stuck_thread` that wait for something known."""
-        return [w for w in self.targets if w.startswith(_THREAD_PREFIX) and self.is_stuck_thread(w)]
+    def held_of(self, holder: str) -> Collection[str]:
+        if self._held_of is None:
+            self._held_of = {}
+            for resource, holders in self.holders.items():
+                for one in holders:
+                    self._held_of.setdefault(one, []).append(resource)
+        return self._held_of.get(holder, ())
 
-    def is_stuck_thread(self, node_id: str) -> bool:
-        """A thread in a wait that has settled and that no timer ends: no loop of it makes a step meanwhile."""
-        node = self.nodes.get(node_id)
-        return (
-            node is not None
-            and node.kind is NodeKind.THREAD
-            and node.wait is not None
-            and node.state != IDLE
-            and node_id in self.settled
-            and node_id not in self.bounded
-        )
-
-    # --- conditions ---------------------------------------------------------------------------------------------------
-
-    def conditions(
-        self, level: Level, now_ns: int, old_ns: int, within: Set[str] | None = None
-    ) -> dict[str, Requirement]:
-        """The nodes that are not live by themselves, as seen at `level`.
-
-        PROVEN: only closed sets of providers can be exhausted. LIKELY: estimated ones too, and a full channel once all
-        who have it in their hands are stuck. SUSPECT: also what only this program can end and has not for `old_ns`.
-        A node that is not in the graph, a waiter that has advanced, and a wait with a deadline are live, but for the
-        tasks of a loop whose thread is stuck: no timer of theirs fires before it comes back. `within`: all others are
-        live.
-        """
-        found: dict[str, Requirement] = {}
-        thread_of: dict[str, str] = {}
-        for thread in self.stuck_threads():
-            thread_of.update(dict.fromkeys(self.tasks_of(thread), thread))
-        nodes, settled, bounded, all_targets = self.nodes, self.settled, self.bounded, self.targets
-        proven = level is Level.PROVEN
-        for waiter in settled if within is None else within:
-            targets = all_targets.get(waiter)
-            if targets is None or waiter in bounded or waiter not in settled:
-                continue
-            node = nodes.get(waiter)
-            if node is None or node.wait is None or node.state == IDLE:
-                continue
-            early = proven and operation(node.wait.operation).ends_early  # one live child is enough to doubt
-            found[waiter] = Requirement(1 if early else node.wait.needs, targets, thread_of.get(waiter))
-            work = targets
-            while work:
-                further: list[str] = []
-                for target in work:
-                    resource = None if target in found else nodes.get(target)
-                    if resource is None or resource.kind in WAITERS or (within is not None and target not in within):
-                        continue
-                    condition = self._resource(resource, level, now_ns, old_ns)
-                    if condition is not None:
-                        found[target] = condition
-                        further += condition.providers
-                work = further
-        for task, thread in thread_of.items():
-            if task not in found and (within is None or task in within):
-                found[task] = Requirement(0, (), thread)
-        return found
-
-    def _resource(self, resource: Node, level: Level, now_ns: int, old_ns: int) -> Requirement | None:
-        found = self.of_resource(resource, level)
-        if found is None or (found.when_old and now_ns - self.oldest_wait(resource.id) < old_ns):
-            return None
-        return found.condition
-
-    def of_resource(self, resource: Node, level: Level) -> OfResource | None:
-        """The condition of what is waited for, whatever the time; None where it is live."""
-        closed = resource.providers is Providers.CLOSED
-        if not closed and semconv.COULD_END_ASKED in resource.attributes:
-            return self._by_heap(resource, level)
-        if resource.kind in _HELD:
-            holders = self.holders.get(resource.id, [])
-            if closed:
-                # Closed and nobody there: the reference is gone, nobody can end it any more. A lock without a holder
-                # is free.
-                return OfResource(Requirement(1, holders)) if holders or resource.kind is NodeKind.FUTURE else None
-            if level is Level.SUSPECT and not holders and _is_taken(resource):
-                return OfResource(Requirement(1, ()), when_old=True)
-            if level is Level.LIKELY and self.is_taken_twice(resource.id):
-                return None
-            if level is Level.PROVEN or (resource.providers is Providers.OPEN and resource.kind in _ANYBODY):
-                return None
-            return OfResource(Requirement(1, holders)) if holders else None
-        if resource.kind in (NodeKind.REQUEST, NodeKind.RESPONSE):
-            answers = self.answers.get(resource.id, [])
-            sure = closed or level is not Level.PROVEN
-            return OfResource(Requirement(1, answers)) if answers and sure else None
-        if resource.kind in _OWN and closed:
-            return OfResource(Requirement(1, self.holders.get(resource.id, [])))
-        if level is Level.PROVEN:
-            return None
-        if resource.kind is NodeKind.TX:
-            if _has_room(resource):
-                return None
-            waiting = set(self.waiters.get(resource.id, ()))
-            takers = [user for user in self.users.get(resource.id, ()) if user not in waiting]
-            return OfResource(Requirement(1, takers)) if takers or level is Level.SUSPECT else None
-        if level is Level.SUSPECT and resource.kind in _OWN:
-            return OfResource(Requirement(1, ()), when_old=True)
-        return None
-
-    def _by_heap(self, resource: Node, level: Level) -> OfResource | None:
-        """Where the heap was asked who could end a wait for it.
-
-        PROVEN: only where nothing that can run reaches what any of its waiters waits for. LIKELY: all who have it are
-        counted, whatever their code does. SUSPECT: those whose remaining code may end the wait, once it is old.
-        """
-        about = resource.attributes
-        if semconv.COULD_END_OUTSIDE in about:
-            return None
-        if level is Level.PROVEN and not self._is_lost(resource.id):
-            return None
-        waiting = set(self.waiters.get(resource.id, ()))
-        able = [*self.holders.get(resource.id, ()), *self.enders.get(resource.id, ())]
-        if level is Level.SUSPECT:
-            return OfResource(Requirement(1, [one for one in able if one not in waiting]), when_old=True)
-        if level is Level.LIKELY and semconv.COULD_END_OPEN in about:
-            return None
-        able += [*self.reached.get(resource.id, ()), *self.users.get(resource.id, ())]
-        return OfResource(Requirement(1, list(dict.fromkeys(one for one in able if one not in waiting))))
-
-    def as_told(self, conditions: dict[str, Requirement], stuck: Set[str]) -> dict[str, Requirement]:
-        """The same, with only those as providers of a thing who by the heap would have to end a wait for it: that the
-        others who have it are stuck as well has been seen, and is no part of the story."""
-        told = dict(conditions)
-        for resource in self.asked_of_heap(stuck):
-            waiting = set(self.waiters.get(resource, ()))
-            able = [*self.holders.get(resource, ()), *self.enders.get(resource, ())]
-            told[resource] = Requirement(1, list(dict.fromkeys(one for one in able if one not in waiting)))
-        return told
-
-    def asked_of_heap(self, members: Iterable[str]) -> set[str]:
-        """The things among them of which the heap was asked who could end a wait for them."""
-        found: set[str] = set()
-        for one in members:
-            node = self.nodes.get(one)
-            if node is None or node.providers is Providers.CLOSED:
-                continue
-            if semconv.COULD_END_ASKED in node.attributes:
-                found.add(one)
-        return found
-
-    def _is_lost(self, resource: str) -> bool:
-        """Whether the heap has proven of all who wait for it that nothing which can run reaches what they wait for."""
-        waiting = [self.nodes[one] for one in self.waiters.get(resource, ()) if one in self.nodes]
-        return bool(waiting) and all(one.attributes.get(semconv.WAIT_LOST) is True for one in waiting)
-
-    def is_taken_twice(self, resource: str) -> bool:
-        """Whether one who took it by a bare `acquire()` waits for it himself: then it is a signal, or handed over, or a
-        mistake, but no lock that comes free when its holder goes on."""
-        bare = self._bare.get(resource)
-        return bare is not None and not set(bare).isdisjoint(self.waiters.get(resource, ()))
-
-    # --- all nodes ----------------------------------------------------------------------------------------------------
+    def holds(self, resource: str) -> Mapping[str, Edge]:
+        if self._holds is None:
+            self._holds = {}
+            for edge in self._edges:
+                if edge.kind is EdgeKind.HELD_BY:
+                    self._holds.setdefault(edge.src, {})[edge.dst] = edge
+        return self._holds.get(resource, {})
 
     def sort(self, pause: Callable[[], None]) -> Sorted:
-        """Sorts the nodes: once a look."""
         tasks: list[Node] = []
         marked: list[Node] = []
         others: dict[NodeKind, list[Node]] = {}
@@ -321,79 +133,8 @@ class WaitGraph:
                 pause()
             if node.kind is NodeKind.TASK:
                 tasks.append(node)
-                if is_marked(node):
+                if not self._marks.isdisjoint(node.attributes):
                     marked.append(node)
             else:
                 others.setdefault(node.kind, []).append(node)
         return Sorted(tasks, marked, others)
-
-    # --- single nodes -------------------------------------------------------------------------------------------------
-
-    def wait_of(self, waiter: str) -> Wait:
-        """The wait of a node known to wait."""
-        wait = self.nodes[waiter].wait
-        assert wait is not None
-        return wait
-
-    def since_of(self, node_id: str) -> int | None:
-        """When the wait of a node began; None for one that does not wait."""
-        node = self.nodes.get(node_id)
-        return None if node is None or node.wait is None else node.wait.since_ns
-
-    def thread_of(self, task: str) -> str | None:
-        """The node id of the thread that runs the loop of a task."""
-        node = self.nodes.get(task)
-        home = None if node is None else node.attributes.get(semconv.TASK_THREAD)
-        return home if isinstance(home, str) else None
-
-    def behind(self, members: Set[str]) -> set[str]:
-        """Everybody whose waits lead to one of `members`, whatever else could end them; without the members."""
-        reached, work = set(members), list(members)
-        while work:
-            node = work.pop()
-            onward = list(self.waiters.get(node, ()))
-            if node.partition(":")[0] in WAITERS:
-                onward += self._held_of().get(node, ())
-            for other in onward:
-                if other not in reached:
-                    reached.add(other)
-                    work.append(other)
-        return {node for node in reached if node in self.nodes} - members
-
-    def _held_of(self) -> Mapping[str, Collection[str]]:
-        if self._holds is None:
-            holds: dict[str, list[str]] = {}
-            for resource, holders in self.holders.items():
-                for holder in holders:
-                    holds.setdefault(holder, []).append(resource)
-            self._holds = holds
-        return self._holds
-
-    def held_by(self, resource: str, holder: str) -> Edge | None:
-        """The edge that says since when and where the holder has it."""
-        if self._held is None:
-            self._held = {(e.src, e.dst): e for e in self._edges if e.kind is EdgeKind.HELD_BY}
-        return self._held.get((resource, holder))
-
-    def oldest_waiter(self, resource: str) -> str | None:
-        """Who has waited longest for it among those in the graph."""
-        known = [w for w in self.waiters.get(resource, ()) if w in self.nodes and self.nodes[w].wait is not None]
-        return min(known, key=lambda w: (self.wait_of(w).since_ns, w), default=None)
-
-    def oldest_wait(self, resource: str) -> int:
-        """When the oldest wait for it began; a time far ahead where nobody waits."""
-        waiter = self.oldest_waiter(resource)
-        return 1 << 63 if waiter is None else self.wait_of(waiter).since_ns
-
-
-def _is_taken(resource: Node) -> bool:
-    """Whether somebody has it although nobody is known to: who took it may have ended without giving it back."""
-    if resource.kind is NodeKind.LOCK:
-        return resource.attributes.get(semconv.LOCK_LOCKED) is True
-    return resource.kind is NodeKind.SEMAPHORE and resource.attributes.get(semconv.SEMAPHORE_AVAILABLE) == 0
-
-
-def _has_room(channel: Node) -> bool:
-    length = channel.attributes.get(semconv.CHANNEL_LENGTH)
-    capacity = channel.attributes.get(semconv.CHANNEL_CAPACITY)
-    return type(length) is int and type(capacity) is int and length < capacity

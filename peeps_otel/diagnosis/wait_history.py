@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ..model import Node, Wait
 from .frames import site
-from .wait_graph import WaitGraph
+from .wait_index import WaitIndex
 
 _SITES = 4096
 _WAITERS = 64
@@ -43,9 +43,9 @@ class WaitHistory:
         self._ends: dict[str, _Ended] = {}  # by wait site
 
     @property
-    def waiters(self) -> set[str]:
+    def waiters(self) -> Set[str]:
         """Those that waited at the last look."""
-        return set(self._waits)
+        return self._waits.keys()
 
     def longest(self, source: str) -> int:
         """The longest wait that has ended at a site; 0 where none has been seen to."""
@@ -62,7 +62,7 @@ class WaitHistory:
         ended = self._ends.get(source)
         return ended is not None and waiter in ended.waiters
 
-    def settle(self, graph: WaitGraph, now_ns: int, settle_ns: int, changed: Set[str] | None = None) -> set[str]:
+    def settle(self, graph: WaitIndex, now_ns: int, settle_ns: int, changed: Set[str] | None = None) -> set[str]:
         """The waiters that are in the same wait as at the look before, and old enough; remembers this look.
 
         `changed`: the nodes that are not as they were at the look before, themselves or in what they wait for, where

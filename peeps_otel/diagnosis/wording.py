@@ -9,7 +9,7 @@ from .. import semconv
 from ..model import Node, NodeKind, own_line
 from ..model.operations import operation
 from .frames import own_frame
-from .wait_graph import WAITERS, WaitGraph
+from .wait_index import WAITERS, WaitIndex
 
 _LABELS = {
     NodeKind.LOCK: "Lock",
@@ -71,7 +71,7 @@ def count(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
-def waits_for(graph: WaitGraph, waiter: str, target: str) -> str:
+def waits_for(graph: WaitIndex, waiter: str, target: str) -> str:
     """`waits for Lock db`, `waits to put into Queue work (16/16)`, `waits for the end of worker-b`."""
     node = graph.nodes.get(target)
     name = label(node)
@@ -90,7 +90,7 @@ def waits_for(graph: WaitGraph, waiter: str, target: str) -> str:
     return f"waits for {name}"
 
 
-def doing(graph: WaitGraph, node_id: str) -> str:
+def doing(graph: WaitIndex, node_id: str) -> str:
     """What a task or thread does now, as a clause that follows its name; empty where that is not known."""
     node = graph.nodes.get(node_id)
     if node is None or node.kind not in WAITERS:

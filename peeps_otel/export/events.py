@@ -146,6 +146,9 @@ class Events:
             attributes[semconv.FINDING_LOOK_AT] = finding.look_at
         if refuted_by:
             attributes[semconv.FINDING_REFUTED_BY] = refuted_by
+        if finding.count > 1:
+            attributes[semconv.FINDING_ALIKE_COUNT] = finding.count
+            attributes[semconv.FINDING_ALIKE_EXAMPLES] = finding.examples
         opened = state == semconv.FINDING_OPEN
         severity = _SEVERITY[finding.level] if opened else SeverityNumber.INFO
         kind = finding.kind.value.upper().replace("_", " ")

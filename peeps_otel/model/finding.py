@@ -92,7 +92,8 @@ class Finding:
     `blocked`: tasks that merely wait behind the core; `blocked_sites`: where those were made, most first. `evidence`:
     the links, in ring order. `advice`: what would release it. `break_first`: which member to stop first and why, where
     there is a choice. `look_at`: the line to open first, `path:line`. `stack`: where it is, outermost
-    frame first, for a finding that is about no node.
+    frame first, for a finding that is about no node. `count`: how many alike there are with this one, of the same kind,
+    level and sites; `examples`: a member of each of some of the others.
     """
 
     id: str
@@ -109,6 +110,8 @@ class Finding:
     break_first: str = ""
     look_at: str = ""
     stack: tuple[Frame, ...] = ()
+    count: int = 1
+    examples: list[str] = field(default_factory=list[str])
 
 
 def finding_id(kind: FindingKind, core: Iterable[str]) -> str:

@@ -104,6 +104,8 @@ def finding_to_json(finding: Finding) -> Json:
         "break_first": finding.break_first,
         "look_at": finding.look_at,
         "stack": [frame_to_json(frame) for frame in finding.stack],
+        "count": finding.count,
+        "examples": list(finding.examples),
     }
 
 
@@ -123,4 +125,6 @@ def finding_from_json(data: Json) -> Finding:
         break_first=data.get("break_first", ""),
         look_at=data.get("look_at", ""),
         stack=tuple(_frame_from_json(frame) for frame in data.get("stack", ())),
+        count=data.get("count", 1),
+        examples=list(data.get("examples", ())),
     )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -45,12 +45,19 @@ class _Lost(NamedTuple):
 class LeakCheck:
     """A `WatcherRule`: tells of the tasks that the last check found lost, as long as they stay in the same wait.
 
-    `node_id`: the node of a task. `every_s`: how often to check unasked, 0: never. `check` and `request` from any
+    `node_id`: the node of a task. `every_s`: how often to check unasked, 0: never. `deadlocked`: the members
+    of all proven deadlocks of the look, also of those that are not told one by one. `check` and `request` from any
     thread, the rest on the watcher's.
     """
 
-    def __init__(self, node_id: Callable[[asyncio.Task[Any]], str | None], every_s: int = 0) -> None:
+    def __init__(
+        self,
+        node_id: Callable[[asyncio.Task[Any]], str | None],
+        every_s: int = 0,
+        deadlocked: Callable[[], Set[str]] = frozenset,
+    ) -> None:
         self._node_id = node_id
+        self._deadlocked = deadlocked
         self._every_ns = every_s * 1_000_000_000
         self._lost: list[_Lost] = []
         self._steps: dict[str, int | None] = {}
@@ -101,6 +108,7 @@ class LeakCheck:
             self._on_the_clock(time.monotonic_ns())
         with self._changed:
             known = {n for f in findings if f.kind is FindingKind.DEADLOCK and f.level is Level.PROVEN for n in f.core}
+            known |= self._deadlocked()
             self.findings = self._still_lost(observation, known) if self._lost else []
             self._looks += 1
             return self.findings

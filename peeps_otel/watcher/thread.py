@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Set
 
 from .. import native
-from ..diagnosis import Diagnoser, Thresholds
+from ..diagnosis import Diagnoser, RuleSettings
+from ..diagnosis.rules.loop_blocked import LoopBlocked
 from ..model import Finding
 from ..model.change import Change
 from ..probes.composite import CompositeProbe
@@ -48,7 +50,8 @@ class Watcher:
     """Owns the thread. `start` and `stop` from any thread and in turns. A forked child makes a new one.
 
     `tasks`: what the samples are told of tasks, None: no samples. `exact_steps`: steps are timed. `sample_ns`: between
-    two samples of the threads, 0: none. `cpu_percent`, `bytes_per_s`: the budgets, 0: no limit.
+    two samples of the threads, 0: none. `cpu_percent`, `bytes_per_s`: the budgets, 0: no limit. `settings`: which
+    rules are on, and their thresholds.
     """
 
     def __init__(
@@ -59,7 +62,7 @@ class Watcher:
         *,
         interval_ns: int,
         key_frame_ns: int,
-        starved_ns: int,
+        settings: RuleSettings | None = None,
         tasks: TaskView | None = None,
         sample_ns: int = 50_000_000,
         cpu_percent: float = 1.0,
@@ -72,7 +75,8 @@ class Watcher:
         self._interval_ns, self._key_frame_ns = interval_ns, key_frame_ns
         self._sample_ns = sample_ns if tasks is not None else 0
         self._cpu_percent, self._bytes_per_s = cpu_percent, bytes_per_s
-        self._thresholds = Thresholds(starved_ns=starved_ns)
+        self._settings = settings or RuleSettings()
+        self._stalled_ns = self._settings.make(LoopBlocked).stalled
         self._assembler = Assembler(key_frame_ns, self._pause)
         self._sampler = Sampler(tasks.loops, tasks.is_alive) if tasks is not None else None
         self._refutations = Refutations(tasks)
@@ -91,7 +95,7 @@ class Watcher:
         self._wake = native.Event()
         self._thread: native.Thread | None = None
         self._ledger = OpenFindings()
-        self._diagnoser = Diagnoser(self._thresholds)
+        self._diagnoser = Diagnoser(self._settings)
         self._waits = Waits()
         self.governor = Governor(
             interval_ns=self._interval_ns,
@@ -114,6 +118,11 @@ class Watcher:
     def profile(self) -> Profile | None:
         """The stacks that were sampled; None where none are."""
         return None if self._sampler is None or not self._sample_ns else self._sampler.profile
+
+    @property
+    def deadlocked(self) -> Set[str]:
+        """The members of all deadlocks that the last look has proven."""
+        return self._diagnoser.deadlocked
 
     def request_key_frame(self) -> None:
         self._assembler.request_key_frame()
@@ -193,7 +202,7 @@ class Watcher:
     def _new_stall(self) -> bool:
         """Whether a loop has been stalled for long enough to be worth a look that has not been taken."""
         now_ns = time.monotonic_ns()
-        least_ns = self._thresholds.loop_blocked_ns + _CLOCKS_NS
+        least_ns = self._stalled_ns + _CLOCKS_NS
         assert self._sampler is not None
         stalled = {watch.since_ns for watch in self._sampler.watches.values() if watch.stalled_for(now_ns) >= least_ns}
         new = bool(stalled - self._told_stalls)
@@ -228,7 +237,10 @@ class Watcher:
         graph = self._waits.update(difference, observation)
         findings = self._diagnoser.look(graph, now_ns, self._pause)
         for rule in self.rules:
-            findings += rule.look(observation, graph, findings, now_ns)
+            said = rule.look(observation, graph, findings, now_ns)
+            findings += [finding for finding in said if self._settings.says(finding.kind)]
+        if self._diagnoser.untold:
+            observation.coverage.append(f"{self._diagnoser.untold} more findings are not told")
         if self.heap is not None:
             self.heap.look(observation, graph, now_ns)
         findings, refuted = self._refutations.judge(findings, observation)

@@ -152,3 +152,14 @@ def test_a_process_falls_silent_and_goes() -> None:
     live.expire(5000 * SECOND)
     assert live.processes() == {}
     assert logs_request().resource_logs
+
+
+def test_the_collector_reads_its_own_rules() -> None:
+    config = Config.from_environment({"PEEPS_RULES": "-held_across_wait,loop_blocked:3s"})
+    assert config.rules is not None
+    assert (config.rules.off, config.rules.values) == ({"held_across_wait"}, {"loop_blocked": {"stalled": 3 * SECOND}})
+    assert Config.from_environment({}).rules is None
+    with pytest.raises(ConfigError) as raised:
+        Config.from_environment({"PEEPS_RULES": "-deadlok"})
+    said = "PEEPS_RULES='-deadlok' is wrong: '-deadlok': rule 'deadlok' is not known; did you mean deadlock?"
+    assert str(raised.value) == said

@@ -8,7 +8,7 @@ from itertools import product
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peeps_otel.diagnosis.reduction import Requirement, behind, components, cores, residue, shortest_cycle
+from peeps_otel.diagnosis.reduction import Requirement, components, cores, dependents_of, reach, residue, shortest_cycle
 
 Conditions = dict[str, Requirement]
 
@@ -115,7 +115,7 @@ def test_the_tail_is_everything_that_leads_into_the_core(conditions: Conditions)
     nodes = residue(conditions)
     for core in cores(nodes, conditions):
         expected = {n for n in nodes if _reachable(n, nodes, conditions) & set(core)} - set(core)
-        assert behind(set(core), nodes, conditions) == expected
+        assert reach(core, dependents_of(nodes, conditions)) == expected
 
 
 def _all(*providers: str) -> Requirement:
@@ -135,7 +135,7 @@ def test_a_lasso_has_its_loop_as_core() -> None:
     stuck = residue(conditions)
     assert stuck == {"x", "y", "a", "b"}
     assert [sorted(core) for core in cores(stuck, conditions)] == [["a", "b"]]
-    assert behind({"a", "b"}, stuck, conditions) == {"x", "y"}
+    assert reach({"a", "b"}, dependents_of(stuck, conditions)) == {"x", "y"}
 
 
 def test_more_than_there_are_is_never() -> None:

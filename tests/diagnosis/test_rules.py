@@ -3,17 +3,11 @@
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
-
 import pytest
 
-from peeps_otel.diagnosis import Diagnoser, Thresholds
-from peeps_otel.diagnosis.rules import Rules
+from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import Finding, Frame, Level, NodeKind, Providers
 from tests.diagnosis.world import SECOND, START, World, brief
-
-_DOC = Path(__file__).resolve().parents[2] / "docs" / "findings.md"
 
 
 def _looks(world: World, *seconds: float) -> list[Finding]:
@@ -270,30 +264,3 @@ def test_a_lock_that_nobody_is_left_to_give_back() -> None:
     assert brief(_looks(world, 1, 2)) == [
         ("lock_starved", "SUSPECT", "waiter waits for Lock db, but nobody who is alive is known to hold it")
     ]
-
-
-# --- the page ---------------------------------------------------------------------------------------------------------
-
-
-def test_the_page_says_what_the_rules_say() -> None:
-    rows = {
-        (cells[0].strip("`"), cells[1].partition(" ")[0]): cells
-        for line in _DOC.read_text().splitlines()
-        if line.startswith("| `") and len(cells := [c.strip() for c in line.strip("|").split("|")]) == 4
-    }
-    for rule in Rules(Thresholds()).all:
-        _, _, when, advice = rows[rule.kind.value, rule.level.value]
-        assert (when, advice) == (rule.when, rule.advice)
-
-
-def test_the_page_has_a_row_for_every_kind() -> None:
-    from peeps_otel.model import FindingKind
-
-    kinds = re.findall(r"^\| `(\w+)` \| [A-Z]", _DOC.read_text(), re.M)
-    assert set(kinds) == {kind.value for kind in FindingKind}
-
-
-def test_the_page_names_every_threshold() -> None:
-    text = _DOC.read_text()
-    for name in Thresholds.__dataclass_fields__:
-        assert f"`{name}`" in text, name

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from peeps_otel.diagnosis import Diagnoser, Thresholds
+from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import FindingKind, Level, NodeKind, Providers, finding_id
 from tests.diagnosis.world import SECOND, START, World, brief, diagnose
 
@@ -64,7 +64,7 @@ def test_not_while_the_wait_is_short(kind: NodeKind) -> None:
 
 
 def test_not_where_such_waits_are_known_to_end() -> None:
-    diagnoser = Diagnoser(Thresholds())
+    diagnoser = Diagnoser()
     busy = World()
     busy.task("earlier", "lock:db", since=START - 100 * SECOND)
     busy.nodes["task:earlier"].wait.source = "/srv/shop/app/work.py:5"  # type: ignore[union-attr]

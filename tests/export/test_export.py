@@ -108,7 +108,6 @@ def backend() -> _Backend:
         tasks=probe,
         interval_ns=second // 20,
         key_frame_ns=30 * second,
-        starved_ns=2 * second,
     )
     finish = threading.Event()
     tracer = backend.tracers.get_tracer("shop")

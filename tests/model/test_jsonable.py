@@ -116,6 +116,8 @@ def test_an_edge_and_a_finding_read_like_this() -> None:
         "break_first": "",
         "look_at": "",
         "stack": [],
+        "count": 1,
+        "examples": [],
     }
 
 

@@ -44,7 +44,7 @@ def _add(scene: Scene, way: str, function: str, call: str, delay: str, loop: int
             scene.actor("setter", THREAD, [f"threading.Timer({delay}, lambda: {call}).start()"])
         case "signal":
             scene.main += [
-                f"signal.signal(signal.SIGALRM, lambda *_: {call})",
+                f"signal.signal(signal.SIGALRM, lambda *_: interrupting(lambda: {call}))",
                 f"signal.setitimer(signal.ITIMER_REAL, {delay})",
             ]
         case "guard":

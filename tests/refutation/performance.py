@@ -17,7 +17,7 @@ from contextlib import suppress
 from random import Random
 from typing import Any, cast
 
-from peeps_otel.diagnosis import Diagnoser, Thresholds
+from peeps_otel.diagnosis.rules.settings import parse
 from peeps_otel.model import Finding, FindingKind, Level, Snapshot
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
@@ -46,19 +46,10 @@ _MS = 1_000_000
 _SLACK_MS = 120  # beyond the longest sleep or time limit of a program, before nobody is expected to move any more
 _RUN_MOST_MS = 8_000
 _NEVER_NS = 1 << 62
-SCALED = Thresholds(
-    settle_ns=5 * _MS,
-    starved_ns=100 * _MS,
-    could_end_ns=200 * _MS,
-    lost_wakeup_ns=150 * _MS,
-    held_ns=100 * _MS,
-    loop_blocked_ns=60 * _MS,
-    step_ns=60 * _MS,
-    cancel_slow_ns=200 * _MS,
-    cancel_ignored_ns=300 * _MS,
-    not_drained_ns=250 * _MS,
-    saturated_ns=150 * _MS,
-    long_ns=200 * _MS,
+SCALED = parse(
+    "long_wait:settle=5ms:waited=100ms:could_end=200ms, lock_starved:waited=100ms, semaphore_starved:waited=100ms,"
+    "channel_full:waited=100ms, lost_wakeup:150ms, held_across_wait:100ms, loop_blocked:60ms, never_yields:60ms,"
+    "cancel_ignored:stuck=300ms:slow=200ms, channel_not_drained:250ms, executor_saturated:150ms, unusually_long:200ms"
 )
 """Programs live for half a second instead of minutes."""
 
@@ -86,11 +77,10 @@ class Engine:
             self,
             interval_ns=_MS,
             key_frame_ns=1 << 62,
-            starved_ns=SCALED.starved_ns,
+            settings=SCALED,
             tasks=self._asyncio,
             sample_ns=_MS,
         )
-        self._watcher._diagnoser = Diagnoser(SCALED)  # pyright: ignore[reportPrivateUsage]
         self._watcher.rules.append(self._leaks)
         self._heap = self._watcher.heap = HeapQuestion(NodeObjects(self._probes, self._asyncio))
 

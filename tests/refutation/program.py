@@ -14,7 +14,7 @@ THREAD = -1
 _PRELUDE = """\
 import asyncio, concurrent.futures, contextlib, contextvars, functools, os, queue, signal
 import threading, time, types, weakref
-from tests.refutation.stage import Guard, failure, forked, moved, outside, stopping
+from tests.refutation.stage import Guard, failure, forked, interrupting, moved, outside, stopping
 
 loops, tasks, threads, keep = {}, {}, {}, []
 

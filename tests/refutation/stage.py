@@ -27,6 +27,8 @@ class Stage:
         self.breaks = 0  # cancellations from outside, raised errors, loops that stop: legal ends of any wait
         self.over = False
         self.finished = False
+        self.interrupted: set[int] = set()
+        """Threads that run a signal handler in the middle of a wait, which goes on afterwards."""
 
 
 stage = Stage()
@@ -35,6 +37,8 @@ stage = Stage()
 def moved() -> None:
     """The calling task and thread have made a step of the program."""
     ident = threading.get_ident()
+    if ident in stage.interrupted:
+        return
     stage.by_thread[ident] = stage.by_thread.get(ident, 0) + 1
     stage.moved_ns = time.monotonic_ns()
     try:
@@ -43,6 +47,16 @@ def moved() -> None:
         return
     if task is not None:
         stage.by_task[task] = stage.by_task.get(task, 0) + 1
+
+
+def interrupting(function: Callable[[], object]) -> None:
+    """Runs a signal handler: whatever the thread was waiting for, it does not go on by that."""
+    ident = threading.get_ident()
+    stage.interrupted.add(ident)
+    try:
+        function()
+    finally:
+        stage.interrupted.discard(ident)
 
 
 def outside(task: asyncio.Task[Any] | None) -> None:

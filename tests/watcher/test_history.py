@@ -62,7 +62,6 @@ def watching(with_threads: bool = True, interval_ns: int = _S) -> Iterator[tuple
         kept,
         interval_ns=interval_ns,
         key_frame_ns=30 * _S,
-        starved_ns=2 * _S,
         tasks=tasks,
         cpu_percent=0,
     )

@@ -108,7 +108,6 @@ def _watcher(sink: _Recording) -> Watcher:
         sink,
         interval_ns=_S // 20,
         key_frame_ns=30 * _S,
-        starved_ns=2 * _S,
     )
 
 

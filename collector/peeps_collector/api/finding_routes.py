@@ -52,6 +52,7 @@ class FindingRoutes:
                     "waiting": len(waiting),
                 },
                 "findings": [finding | {"nodes": _named(finding, view)} for finding in shown],
+                "untold": self._book.untold,
                 "not_answered": not_answered,
             }
         )
@@ -93,4 +94,5 @@ def _named(finding: dict[str, Any], view: View) -> dict[str, Any]:
     for link in finding["evidence"]:
         ids |= dict.fromkeys(node for node in (link["waiter"], link["resource"], link["holder"]) if node)
     ids |= dict.fromkeys(finding["blocked"][:_BLOCKED_SHOWN])
+    ids |= dict.fromkeys(finding.get("examples", ()))
     return {node: node_json(view.nodes[node], view) for node in ids if node in view.nodes}

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from peeps_otel.model.own_line import is_line
 
-from ..wording import duration
+from ..wording import alike, duration
 from .client import Client
 from .command import add_json, add_process, seconds
 from .labels import label, waits_for
@@ -74,6 +74,8 @@ def report(answer: Json, processes: dict[str, Json], style: Style) -> list[str]:
             if number
             else [*_finding(finding, answer["now_ns"], processes, style)]
         )
+    if answer.get("untold"):
+        lines += ["", f"and {answer['untold']} more findings, which are not told one by one."]
     if not findings:
         lines.append(style("green", printable(answer["verdict"]["sentence"])))
     if answer["not_answered"]:
@@ -88,7 +90,9 @@ def _finding(finding: Json, now_ns: int, processes: dict[str, Json], style: Styl
     kind = finding["kind"].replace("_", " ").upper()
     colour = "red" if level in {"PROVEN", "LIKELY"} else "yellow"
     where = ", ".join(_process(processes.get(p), p) for p in finding["processes"])
-    lines = [style(colour, f"{kind}, {level}, {age}") + f": {printable(finding['title'])}"]
+    lines = [
+        style(colour, f"{kind}, {level}, {age}") + f": {printable(finding['title'])}{alike(finding.get('count', 1))}"
+    ]
     if where:
         lines.append(style("dim", f"in {where}"))
     if finding.get("look_at"):
@@ -105,8 +109,19 @@ def _finding(finding: Json, now_ns: int, processes: dict[str, Json], style: Styl
         lines.append(f"{style('bold', 'What would release it:')} {printable(finding['advice'])}")
     if finding.get("break_first"):
         lines.append(f"{style('bold', 'Stop first:')} {printable(finding['break_first'])}")
+    lines += _alike(finding)
     lines += _behind(finding)
     return lines
+
+
+def _alike(finding: Json) -> list[str]:
+    """Who else is in the same trouble at the same lines."""
+    count: int = finding.get("count", 1)
+    if count < 2:
+        return []
+    named = [label(node, finding["nodes"]) for node in finding.get("examples", ())]
+    rest = count - 1 - len(named)
+    return [f"The same at the same lines: {', '.join(named)}{f' and {rest} more' if rest else ''}."]
 
 
 def _seen_once(link: Json, style: Style) -> list[str]:

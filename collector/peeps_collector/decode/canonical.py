@@ -168,6 +168,8 @@ def finding_of(attributes: Attributes) -> tuple[Finding, int, str, str]:
             blocked_sites=_sites(attributes),
             break_first=_optional_text(attributes, semconv.FINDING_BREAK_FIRST) or "",
             look_at=_optional_text(attributes, semconv.FINDING_LOOK_AT) or "",
+            count=max(_optional_whole(attributes, semconv.FINDING_ALIKE_COUNT) or 1, 1),
+            examples=_strings(attributes, semconv.FINDING_ALIKE_EXAMPLES),
         )
         refuted_by = _optional_text(attributes, semconv.FINDING_REFUTED_BY) or ""
         return finding, _optional_whole(attributes, semconv.FINDING_BLOCKED_COUNT) or 0, state, refuted_by

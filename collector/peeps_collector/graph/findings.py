@@ -84,9 +84,15 @@ class FindingBook:
         self._rows = rows
         self._lock = threading.RLock()
         self._open: dict[str, Entry] = {}
+        self._untold = 0
         self._ended: deque[dict[str, Any]] = deque(history, maxlen=_HISTORY)
         self._refuted = RefutedSites()
         self._closed: OrderedDict[str, Entry] = OrderedDict()  # of this run, as many as are shown
+
+    @property
+    def untold(self) -> int:
+        """How many findings the collector's last look has beside those that are in here."""
+        return self._untold
 
     def open(self) -> list[Entry]:
         """Worst first: level, then number blocked, then age.
@@ -143,10 +149,11 @@ class FindingBook:
                 break
         self._record(entry, entry.state, now_ns)
 
-    def looked(self, findings: list[Finding], undecided: Mapping[str, object], now_ns: int) -> None:
+    def looked(self, findings: list[Finding], undecided: Mapping[str, object], now_ns: int, untold: int = 0) -> None:
         """The result of one look of the collector's diagnosis. A finding that is not in it any more is withdrawn,
         unless a member belongs to a process that could not be judged now (`undecided`)."""
         with self._lock:
+            self._untold = untold
             seen = {finding.id for finding in findings}
             for finding in map(self._refuted.lowered, findings):
                 self._report(COLLECTOR, finding, len(finding.blocked), now_ns, now_ns)

@@ -23,9 +23,9 @@ from ..decode.values import json_text
 from ..store.buffer import RowBuffer
 from ..store.schema import PROCESS, SNAPSHOT
 from .changes import Changes
+from .incremental import Delta
 from .liveness import is_alive
 from .process import FORGET_NS, Process, State
-from .standing import Delta
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,7 +42,9 @@ def principal(finding: Finding) -> str | None:
 def of_finding(finding: Finding, now_ns: int) -> Headline:
     level = finding["level"]
     lead = f"{words.finding_word(finding['kind'])}, {level}, {ages.span(now_ns - finding['since_ns'])}"
-    rest = finding["title"].rstrip(". ") + "."
+    count = finding.get("count", 1)
+    alike = f" (and {count - 1} alike)" if count > 1 else ""
+    rest = f"{finding['title'].rstrip('. ')}{alike}."
     behind = finding["blocked_count"]
     if behind:
         rest += f" {behind:,} more {'task waits' if behind == 1 else 'tasks wait'} behind it."

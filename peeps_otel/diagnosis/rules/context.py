@@ -1,30 +1,30 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a rule is, and what it gets to see."""
+"""What a rule gets to see."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
 
-from ...model import Finding, FindingKind, Level, Node, NodeKind, finding_id
-from .. import wording
-from ..thresholds import Thresholds
-from ..wait_graph import Sorted, WaitGraph
+from ...model import FindingKind, Level, Node, NodeKind
+from ..frames import site
+from ..reduction import Requirement, dependents_of, reach
 from ..wait_history import WaitHistory
+from ..wait_index import Sorted, WaitIndex
+from .tunable import LongWait
 
 
 @dataclass(slots=True)
 class RuleContext:
-    """One look. `explained`: nodes that a finding already explains. `is_long`: whether a waiter has waited longer than
-    its site is known to."""
+    """One look. `explained`: nodes that a finding already explains; only the engine adds to it. `says`: whether
+    findings of a kind are wanted."""
 
-    graph: WaitGraph
+    graph: WaitIndex
     now_ns: int
-    thresholds: Thresholds
-    explained: set[str]
-    is_long: Callable[[str], bool]
+    shared: LongWait
     memory: WaitHistory
+    says: Callable[[FindingKind], bool]
+    explained: set[str] = field(default_factory=set[str])
     nodes: Sorted = field(default_factory=Sorted)
 
     def read(self, pause: Callable[[], None]) -> None:
@@ -49,30 +49,34 @@ class RuleContext:
         value = node.attributes.get(name)
         return value if type(value) is int else None
 
+    def is_old(self, members: Iterable[str]) -> bool:
+        """Whether the youngest wait among them is older than a verdict needs that rests on what code may do, and than
+        its site is known to be."""
+        waiters = [node for node in members if self.graph.since_of(node) is not None]
+        return all(self.is_long(one, max(self.shared.could_end, self.shared.waited)) for one in waiters)
 
-class Rule(Protocol):
-    """Finds one kind of trouble. May remember things between looks; one caller.
-
-    `level`: the surest that it says. `when`, `advice`: plain words, for docs/findings.md.
-    """
-
-    kind: FindingKind
-    level: Level
-    when: str
-    advice: str
-
-    def find(self, context: RuleContext) -> Iterable[Finding]: ...
+    def is_long(self, waiter: str, waited_ns: int | None = None) -> bool:
+        """Whether a waiter has waited longer than its site is known to, and for `waited_ns` at least (None: as for all
+        waits)."""
+        wait = self.graph.wait_of(waiter)
+        least_ns = self.shared.waited if waited_ns is None else waited_ns
+        usual_ns = self.memory.longest(site(self.graph.nodes[waiter], wait)) * self.shared.factor
+        return self.now_ns - wait.since_ns >= max(least_ns, usual_ns)
 
 
-def about(rule: Rule, node: Node, title: str, since_ns: int, where: str) -> Finding:
-    """A finding about one node, which nothing waits behind. `title`: without the place, which is `where`."""
-    return Finding(
-        id=finding_id(rule.kind, [node.id]),
-        kind=rule.kind,
-        level=rule.level,
-        title=f"{title}{wording.at('at', where)}",
-        since_ns=since_ns,
-        core=[node.id],
-        advice=f"{rule.advice}.",
-        look_at=where,
-    )
+class Residue:
+    """What the reduction leaves at one level: `stuck`, the nodes that can never become live, and why."""
+
+    def __init__(self, level: Level, conditions: Mapping[str, Requirement], stuck: set[str]) -> None:
+        self.level = level
+        self.conditions = conditions
+        self.stuck = stuck
+        self.notes: dict[str, object] = {}
+        """What rules have worked out of it, for the others of its level."""
+        self._dependents: dict[str, list[str]] | None = None
+
+    def behind(self, core: Iterable[str]) -> set[str]:
+        """The stuck ones outside `core` whose waits lead into it."""
+        if self._dependents is None:
+            self._dependents = dependents_of(self.stuck, self.conditions)
+        return reach(core, self._dependents)

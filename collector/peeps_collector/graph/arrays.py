@@ -2,7 +2,7 @@
 """The conditions of a graph as arrays that stay from look to look: what did not change is not read again.
 
 A node has a row for as long as it is there or is named by another one. Row 0 is nobody: always live. What makes up a
-condition comes from `WaitGraph.of_resource`, once for each node that changed; what depends on the time and on who has
+condition comes from `WaitIndex.of_resource`, once for each node that changed; what depends on the time and on who has
 settled is put together at each look, for all rows at once.
 """
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peeps_otel import semconv
-from peeps_otel.diagnosis.wait_graph import BOUNDED, IDLE, WAITERS, OfResource, WaitGraph
+from peeps_otel.diagnosis.wait_index import BOUNDED, IDLE, WAITERS, OfResource, WaitIndex
 from peeps_otel.model import Level, Node, NodeKind
 
 from .reduction import Mask, Whole, stuck_rows
@@ -26,7 +26,7 @@ _SURE, _SUSPECT, _WHEN_OLD = 1, 2, 3  # a condition at LIKELY too; at SUSPECT on
 _NONE = (False, 0, _FAR_NS, False, 0, False, False, 0)
 
 
-class Columns:
+class ConditionArrays:
     """Not thread-safe. Rows and places of edges that come free are used again; the arrays do not shrink."""
 
     def __init__(self) -> None:
@@ -42,7 +42,7 @@ class Columns:
         self._since: Whole = np.full(1, _FAR_NS, np.int64)
         self._deadline: Mask = np.zeros(1, np.bool_)
         self._resource: NDArray[np.int8] = np.zeros(1, np.int8)
-        self._runs_out: Mask = np.zeros(1, np.bool_)
+        self._is_root: Mask = np.zeros(1, np.bool_)
         self._is_thread: Mask = np.zeros(1, np.bool_)
         self._home: Whole = np.zeros(1, np.int64)
         self._settled: Mask = np.zeros(1, np.bool_)
@@ -51,7 +51,7 @@ class Columns:
         self._last: tuple[set[str], set[str]] | None = None
         self._stuck: Mask = np.zeros(1, np.bool_)
 
-    def update(self, graph: WaitGraph, dirty: Iterable[str], turned: Iterable[str], settled: Set[str]) -> None:
+    def update(self, graph: WaitIndex, dirty: Iterable[str], turned: Iterable[str], settled: Set[str]) -> None:
         """Reads `dirty` again: nodes that changed, came or went, or whose waiters did. `turned`: the waiters that may
         not be in `settled` any more, or are now."""
         for node_id in dirty:
@@ -76,7 +76,8 @@ class Columns:
 
     def suspects(self, now_ns: int, old_ns: int) -> tuple[set[str], set[str]]:
         """Of those who can never become live as seen at SUSPECT: who is stuck at LIKELY too, and what leads to or from
-        a lock, a semaphore or a channel; and of all those and of the threads which ones a timer ends.
+        a lock, a semaphore, a channel or a thing of which the heap was asked; and of all those and of the threads which
+        ones a timer ends.
 
         Nothing is computed where nothing has changed since the last time and nothing has become old.
         """
@@ -99,7 +100,7 @@ class Columns:
         provider, waiter = np.concatenate((provider, gate[gated])), np.concatenate((waiter, gated))
         inside = stuck[waiter] & stuck[provider]
         provider, waiter = provider[inside], waiter[inside]
-        first = stuck & self._runs_out
+        first = stuck & self._is_root
         named = likely | _closure(first, waiter, provider) | _closure(first, provider, waiter)
         # Also who asked for it, but is only kept by the thread of its loop.
         asks = self._needs.waiter[first[self._needs.provider]]
@@ -151,7 +152,7 @@ class Columns:
 
     # --- one node -----------------------------------------------------------------------------------------------------
 
-    def _read(self, graph: WaitGraph, node: Node) -> None:
+    def _read(self, graph: WaitIndex, node: Node) -> None:
         if node.id not in self._here:
             self._here.add(node.id)
             self._use(node.id)
@@ -172,12 +173,12 @@ class Columns:
             _FAR_NS if wait is None else wait.since_ns,
             bool(targets) and wait is not None and wait.deadline_ns is not None,
             self._how_sure(graph, node, found),
-            node.kind in BOUNDED,
+            node.kind in BOUNDED or bool(graph.asked_of_heap((node.id,))),
             node.kind is NodeKind.THREAD,
             self._home_of.get(row, 0),
         )
 
-    def _how_sure(self, graph: WaitGraph, node: Node, found: OfResource | None) -> int:
+    def _how_sure(self, graph: WaitIndex, node: Node, found: OfResource | None) -> int:
         if found is None:
             return 0
         if found.when_old:
@@ -236,7 +237,7 @@ class Columns:
         if size > len(self._k):
             size += size // 2
             self._waits, self._deadline = _grown(self._waits, size), _grown(self._deadline, size)
-            self._runs_out = _grown(self._runs_out, size)
+            self._is_root = _grown(self._is_root, size)
             self._is_thread, self._settled = _grown(self._is_thread, size), _grown(self._settled, size)
             self._k, self._home = _grown(self._k, size), _grown(self._home, size)
             self._resource, self._since = _grown(self._resource, size), _grown(self._since, size, _FAR_NS)
@@ -245,7 +246,7 @@ class Columns:
         rows = np.fromiter(self._written, np.int64, len(self._written))
         columns = list(zip(*self._written.values(), strict=True))
         arrays: list[NDArray[Any]] = [
-            self._waits, self._k, self._since, self._deadline, self._resource, self._runs_out, self._is_thread,
+            self._waits, self._k, self._since, self._deadline, self._resource, self._is_root, self._is_thread,
             self._home,
         ]  # fmt: skip
         for array, values in zip(arrays, columns, strict=True):

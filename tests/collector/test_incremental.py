@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from peeps_collector.diagnose import Engine
 from peeps_collector.graph import reduction
-from peeps_collector.graph.standing import Delta, Entry, StandingGraph
+from peeps_collector.graph.incremental import Delta, Entry, IncrementalGraph
 from peeps_otel import semconv
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.diagnosis.reduction import residue
@@ -30,7 +30,9 @@ RESOURCES = [
 
 
 class Story:
-    """A small program of two processes whose nodes change at random. The second may name a node of the first."""
+    """A small program of two processes whose nodes change at random. The second may name a node of the first.
+
+    No two things are made at one line: what is alike would be told once."""
 
     def __init__(self, seed: int, size: int = 12) -> None:
         self.chance = random.Random(seed)
@@ -56,7 +58,7 @@ class Story:
             if chance.random() < 0.1:
                 attributes[semconv.TASK_CANCEL_REQUESTS] = 1
             state = chance.choice(["waiting", "waiting", "waiting", "idle"]) if kind is NodeKind.THREAD else "waiting"
-            node = Node(node_id, kind, node_id, START, "app.py:9", state=state, steps=1, attributes=attributes)
+            node = Node(node_id, kind, node_id, START, f"{node_id}.py:9", state=state, steps=1, attributes=attributes)
             node.wait = wait if targets or chance.random() < 0.3 else None
             edges = [Edge(EdgeKind.NEEDS, node_id, t, since_ns, cancels=chance.random() < 0.2) for t in targets]
             if chance.random() < 0.3:
@@ -68,11 +70,16 @@ class Story:
             semconv.CHANNEL_CAPACITY: 1,
             semconv.CHANNEL_LENGTH: chance.randint(0, 1),
         }
-        node = Node(node_id, kind, node_id, START, "app.py:5", attributes=attributes)
+        node = Node(node_id, kind, node_id, START, f"{node_id}.py:5", attributes=attributes)
         node.providers = chance.choice([Providers.CLOSED, Providers.CLOSED, Providers.ESTIMATED, Providers.OPEN])
         relation = EdgeKind.HANDLED_BY if kind is NodeKind.RESPONSE else EdgeKind.HELD_BY
         holders = chance.sample([*self.waiters, *self.things], chance.choice([0, 1, 1, 2]))
-        return node, tuple(Edge(relation, node_id, holder, START) for holder in holders)
+        edges = [Edge(relation, node_id, holder, START) for holder in holders]
+        if node.providers is not Providers.CLOSED and chance.random() < 0.3:
+            node.attributes[semconv.COULD_END_ASKED] = True
+            for relation in (EdgeKind.COULD_END, EdgeKind.REACHED_BY):
+                edges += [Edge(relation, node_id, one) for one in chance.sample(self.waiters, chance.choice([0, 1, 2]))]
+        return node, tuple(edges)
 
     def move(self) -> dict[str, Delta]:
         """Some time passes and some nodes change; what changed."""
@@ -116,23 +123,23 @@ class Story:
 @settings(max_examples=150, deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_the_same_suspects_and_verdicts(seed: int) -> None:
-    story, standing = Story(seed), StandingGraph()
+    story, kept = Story(seed), IncrementalGraph()
     engine, plain = Engine(), Diagnoser()
     deltas = {process: Delta(True, dict(nodes)) for process, nodes in story.processes.items()}
     for _ in range(8):
-        standing.apply(deltas)
+        kept.apply(deltas)
         graph = story.graph()
-        assert standing.nodes == graph.nodes
-        assert sorted(map(repr, standing.edges)) == sorted(map(repr, graph.edges))
-        found, expected = engine.look(standing, story.now_ns), plain.look(graph, story.now_ns)
-        anew = WaitGraph(graph, set(standing.waits.settled))
+        assert kept.nodes == graph.nodes
+        assert sorted(map(repr, kept.edges)) == sorted(map(repr, graph.edges))
+        found, expected = engine.look(kept, story.now_ns), plain.look(graph, story.now_ns)
+        anew = WaitGraph(graph, set(kept.waits.settled))
         stuck = residue(anew.conditions(Level.SUSPECT, story.now_ns, OLD_NS))
-        assert standing.waits.stuck() == stuck
-        assert standing.waits.suspects((), story.now_ns, OLD_NS) <= stuck
-        for name in ("waiters", "users", "targets", "holders", "answers"):
-            kept, made = getattr(standing.waits, name), getattr(anew, name)
-            assert {key: set(kept[key]) for key in kept} == {key: set(made[key]) for key in made}, name
-        assert all(standing.waits.is_stuck_thread(t) == anew.is_stuck_thread(t) for t in ("thread:a", "thread:b"))
+        assert kept.waits.stuck() == stuck
+        assert kept.waits.suspects((), story.now_ns, OLD_NS) <= stuck
+        for name in ("waiters", "users", "targets", "holders", "answers", "enders", "reached"):
+            ours, made = getattr(kept.waits, name), getattr(anew, name)
+            assert {key: set(ours[key]) for key in ours} == {key: set(made[key]) for key in made}, name
+        assert all(kept.waits.is_stuck_thread(t) == anew.is_stuck_thread(t) for t in ("thread:a", "thread:b"))
         assert _brief(found) == _brief(expected)
         deltas = story.move()
 
@@ -146,11 +153,11 @@ def test_the_stories_have_all_levels() -> None:
     """Else the test above would compare nothing."""
     levels: set[tuple[str, Level]] = set()
     for seed in range(120):
-        story, standing, engine = Story(seed), StandingGraph(), Engine()
+        story, kept, engine = Story(seed), IncrementalGraph(), Engine()
         deltas = {process: Delta(True, dict(nodes)) for process, nodes in story.processes.items()}
         for _ in range(8):
-            standing.apply(deltas)
-            levels |= {(f.kind.value, f.level) for f in engine.look(standing, story.now_ns)}
+            kept.apply(deltas)
+            levels |= {(f.kind.value, f.level) for f in engine.look(kept, story.now_ns)}
             deltas = story.move()
     assert {Level.PROVEN, Level.LIKELY} <= {level for kind, level in levels if kind == "deadlock"}
     assert {"lock_starved", "semaphore_starved", "never_ends", "channel_full"} <= {kind for kind, _ in levels}
@@ -158,7 +165,7 @@ def test_the_stories_have_all_levels() -> None:
 
 def test_rows_are_used_again() -> None:
     """A process whose tasks come and go for ever keeps no more than it has at one time."""
-    standing, engine = StandingGraph(), Engine()
+    kept, engine = IncrementalGraph(), Engine()
     lock = Node("lock:l", NodeKind.LOCK, "l", START, "app.py:1", providers=Providers.CLOSED)
     for number in range(300):
         wait = Wait("lock.acquire", START, "app.py:2")
@@ -169,13 +176,13 @@ def test_rows_are_used_again() -> None:
             task.id: (task, (Edge(EdgeKind.NEEDS, task.id, "lock:l", START, cancels=True),)),
             f"task:{number - 1}": None,
         }
-        standing.apply({"p": Delta(number == 0, entries)})
-        engine.look(standing, START + number * SECOND)
-    assert standing.waits.rows < 12
-    standing.apply({})
-    engine.look(standing, START + 999 * SECOND)
-    assert (standing.waits.rows, standing.edges, dict(standing.nodes), standing.owner) == (1, [], {}, {})
-    assert not any((standing.waits.targets, standing.waits.waiters, standing.waits.holders, standing.waits.users))
+        kept.apply({"p": Delta(number == 0, entries)})
+        engine.look(kept, START + number * SECOND)
+    assert kept.waits.rows < 12
+    kept.apply({})
+    engine.look(kept, START + 999 * SECOND)
+    assert (kept.waits.rows, kept.edges, dict(kept.nodes), kept.owner) == (1, [], {}, {})
+    assert not any((kept.waits.targets, kept.waits.waiters, kept.waits.holders, kept.waits.users))
 
 
 def test_nothing_new_is_not_reduced_again(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,21 +194,21 @@ def test_nothing_new_is_not_reduced_again(monkeypatch: pytest.MonkeyPatch) -> No
         calls += 1
         return whole(*columns)  # type: ignore[arg-type]
 
-    monkeypatch.setattr("peeps_collector.graph.columns.stuck_rows", counted)
-    standing, engine = StandingGraph(), Engine()
+    monkeypatch.setattr("peeps_collector.graph.arrays.stuck_rows", counted)
+    kept, engine = IncrementalGraph(), Engine()
     event = Node("event:e", NodeKind.EVENT, "e", START, "app.py:1", providers=Providers.OPEN)
     task = Node("task:t", NodeKind.TASK, "t", START, "app.py:2", wait=Wait("event.wait", START, "app.py:2"), steps=1)
     edges = (Edge(EdgeKind.NEEDS, "task:t", "event:e", START),)
-    standing.apply({"p": Delta(True, {"event:e": (event, ()), "task:t": (task, edges)})})
+    kept.apply({"p": Delta(True, {"event:e": (event, ()), "task:t": (task, edges)})})
     for tenth in range(1, 31):
-        engine.look(standing, START + tenth * SECOND // 10)
-        standing.apply({"p": Delta(False, {"task:t": (replace(task), edges)})})  # said again, but not changed
+        engine.look(kept, START + tenth * SECOND // 10)
+        kept.apply({"p": Delta(False, {"task:t": (replace(task), edges)})})  # said again, but not changed
     # The first look, the second, in which the task has settled, and the one in which its wait is old; each reduces
     # once for SUSPECT and once for LIKELY.
     assert calls == 2 * 3
-    assert standing.waits.stuck() == {"task:t", "event:e"}
+    assert kept.waits.stuck() == {"task:t", "event:e"}
     moved = replace(task, steps=2)
-    standing.apply({"p": Delta(False, {"task:t": (moved, edges)})})
-    engine.look(standing, START + 3 * SECOND)
+    kept.apply({"p": Delta(False, {"task:t": (moved, edges)})})
+    engine.look(kept, START + 3 * SECOND)
     assert calls == 2 * 4
-    assert standing.waits.stuck() == set()
+    assert kept.waits.stuck() == set()

@@ -1,16 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deadlocks: the cores of the residue, as findings."""
+"""A ring of waits in words: who waits for what that whom has, what would break it, and whom to stop first."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Set
 from typing import NamedTuple
 
-from ..model import EvidenceStep, Finding, FindingKind, Level, NodeKind, finding_id, own_line
+from ..model import EvidenceStep, FindingKind, NodeKind, own_line
 from . import evidence, wording
 from .frames import place
-from .reduction import Requirement, behind, cores, shortest_cycle
-from .wait_graph import WAITERS, WaitGraph
+from .wait_index import WAITERS, WaitIndex
 
 _BESIDE_MOST = 20
 _LOCKS = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE})
@@ -23,73 +22,39 @@ class Break(NamedTuple):
     look_at: str
 
 
-def find(
-    graph: WaitGraph, conditions: Mapping[str, Requirement], stuck: set[str], level: Level, known: set[str]
-) -> list[Finding]:
-    """The rings within `stuck` that touch nothing in `known` (nodes a surer level has already explained).
+class Part(NamedTuple):
+    """One task or thread of a ring, what it waits for, and the next one, who has that."""
 
-    A ring that closes only because somebody has a full channel in his hands is named after the channel, unless two of
-    its tasks wait for each other's channels.
-    """
-    findings: list[Finding] = []
-    for core in cores(stuck, conditions):
-        waiters = [member for member in core if graph.nodes[member].kind in WAITERS]
-        if not waiters or known.intersection(core):
-            continue
-        cycle = shortest_cycle(sorted(core, key=lambda node: _rank(graph, node)), conditions)
-        if not any(graph.nodes[member].kind in WAITERS for member in cycle):
-            continue  # things that hold each other: nobody waits in that ring, it is bad input
-        links = ring_links(graph, cycle)
-        beside = _beside(graph, core, cycle)
-        blocked = evidence.tail(graph, behind(set(core), stuck, conditions))
-        on_resources = {step.resource for step in links if step.resource != step.holder}
-        full = [r for r in on_resources if graph.nodes[r].kind is NodeKind.TX]
-        kind = FindingKind.CHANNEL_FULL if full and len(on_resources) == 1 else FindingKind.DEADLOCK
-        first = _break_first(graph, links)
-        findings.append(
-            Finding(
-                id=finding_id(kind, core),
-                kind=kind,
-                level=level,
-                title=title(graph, links, beside),
-                since_ns=max(graph.since_of(waiter) or 0 for waiter in waiters),
-                core=sorted(core),
-                cycle=cycle,
-                blocked=blocked,
-                evidence=links + beside,
-                advice=_advice(graph, links, kind),
-                blocked_sites=evidence.sites(graph, blocked),
-                break_first=first.text,
-                look_at=first.look_at,
-            )
-        )
-    return findings
+    waiter: str
+    resource: str
+    holder: str
 
 
-def _rank(graph: WaitGraph, node: str) -> tuple[int, str, str]:
+def rank(graph: WaitIndex, node: str) -> tuple[int, str, str]:
     """Things first, then who has waited longest: the same ring is told in the same way by every observer."""
     since_ns = graph.since_of(node)
     return (0 if since_ns is None else since_ns, graph.nodes[node].name, node)
 
 
-def _beside(graph: WaitGraph, core: list[str], cycle: list[str]) -> list[EvidenceStep]:
+def beside(graph: WaitIndex, core: list[str], cycle: list[str]) -> list[EvidenceStep]:
     """Those who hold something of the ring beside the one who is told in it: all of them would have to fail."""
     found: list[EvidenceStep] = []
+    members, told = set(core), set(cycle)
     for resource in cycle:
-        others = [h for h in graph.holders.get(resource, ()) if h in core and h not in cycle]
-        for holder in sorted(others, key=lambda node: _rank(graph, node))[: _BESIDE_MOST - len(found)]:
-            target = next((t for t in graph.targets.get(holder, ()) if t in core), None)
+        others = [h for h in graph.holders.get(resource, ()) if h in members and h not in told]
+        for holder in sorted(others, key=lambda node: rank(graph, node))[: _BESIDE_MOST - len(found)]:
+            target = next((t for t in graph.targets.get(holder, ()) if t in members), None)
             if target is not None and all(link.waiter != holder for link in found):
-                found.append(evidence.link(graph, holder, target, _somebody(graph, target, core)))
+                found.append(evidence.link(graph, holder, target, _somebody(graph, target, members)))
     return found
 
 
-def _somebody(graph: WaitGraph, resource: str, core: list[str]) -> str | None:
+def _somebody(graph: WaitIndex, resource: str, core: Set[str]) -> str | None:
     return next((h for h in graph.holders.get(resource, ()) if h in core and graph.nodes[h].kind in WAITERS), None)
 
 
-def ring_links(graph: WaitGraph, cycle: list[str]) -> list[EvidenceStep]:
-    """One link per task or thread of the ring: it, what it waits for, who has that.
+def parts(graph: WaitIndex, cycle: list[str]) -> list[Part]:
+    """One for each task or thread of the ring.
 
     Begins with the one that has waited longest for a resource, which tells more than who awaits whom.
     """
@@ -97,17 +62,23 @@ def ring_links(graph: WaitGraph, cycle: list[str]) -> list[EvidenceStep]:
     for_resources = [i for i in waiters if graph.nodes[cycle[(i + 1) % len(cycle)]].kind not in WAITERS]
     first = min(for_resources or waiters, key=lambda i: (graph.since_of(cycle[i]) or 0, graph.nodes[cycle[i]].name))
     ring = cycle[first:] + cycle[:first]
-    links: list[EvidenceStep] = []
-    for position, node in enumerate(ring):
-        if graph.nodes[node].kind not in WAITERS:
-            continue
-        onward = ring[position + 1 :] + ring[: position + 1]
-        holder = next(member for member in onward if graph.nodes[member].kind in WAITERS)
-        links.append(evidence.link(graph, node, onward[0], holder))
-    return links
+    found: list[Part] = []
+    holder = ring[0]
+    for position in range(len(ring) - 1, -1, -1):  # backwards: the next waiter is the one that was just met
+        node = ring[position]
+        if graph.nodes[node].kind in WAITERS:
+            found.append(Part(node, ring[(position + 1) % len(ring)], holder))
+            holder = node
+    found.reverse()
+    return found
 
 
-def title(graph: WaitGraph, ring: list[EvidenceStep], beside: list[EvidenceStep]) -> str:
+def links(graph: WaitIndex, cycle: list[str]) -> list[EvidenceStep]:
+    """The same with their sentences."""
+    return [evidence.link(graph, *part) for part in parts(graph, cycle)]
+
+
+def title(graph: WaitIndex, ring: list[EvidenceStep], beside: list[EvidenceStep]) -> str:
     """`a waits for Lock x, held by b, which waits for Lock y, held by a`. `beside`: who else holds these."""
     if len(ring) == 1 and beside and ring[0].holder is not None:
         step = ring[0]
@@ -132,7 +103,7 @@ def title(graph: WaitGraph, ring: list[EvidenceStep], beside: list[EvidenceStep]
     return ", ".join(parts)
 
 
-def _had(graph: WaitGraph, resource: str, holder: str, owner: str) -> str:
+def _had(graph: WaitIndex, resource: str, holder: str, owner: str) -> str:
     if _is_ender(graph, resource, holder):
         return f"which only {owner} could {wording.ends(graph.nodes[resource]).removesuffix(' it')}"
     match graph.nodes[resource].kind:
@@ -146,12 +117,12 @@ def _had(graph: WaitGraph, resource: str, holder: str, owner: str) -> str:
             return f"held by {owner}"
 
 
-def _is_ender(graph: WaitGraph, resource: str, holder: str) -> bool:
+def _is_ender(graph: WaitIndex, resource: str, holder: str) -> bool:
     """Whether it does not hold the thing, but by the heap would have to end the wait for it."""
     return holder in graph.enders.get(resource, ()) and holder not in graph.holders.get(resource, ())
 
 
-def _break_first(graph: WaitGraph, links: list[EvidenceStep]) -> Break:
+def break_first(graph: WaitIndex, links: list[EvidenceStep]) -> Break:
     """The member that has held its part of the ring for the shortest time: the least work is lost. Of equals a task: a
     thread cannot be cancelled."""
     held = [step for step in links if step.hold_since_ns is not None and graph.nodes[step.resource].kind in _LOCKS]
@@ -176,7 +147,7 @@ def _break_first(graph: WaitGraph, links: list[EvidenceStep]) -> Break:
     return Break(text, opened.wait_source or place(graph.nodes[opened.waiter]))
 
 
-def _advice(graph: WaitGraph, links: list[EvidenceStep], kind: FindingKind) -> str:
+def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> str:
     if kind is FindingKind.CHANNEL_FULL:
         return "Take from the channel in a task of its own, or await the producer only after draining it."
     threads = [step for step in links if graph.nodes[step.waiter].kind is NodeKind.THREAD]
@@ -210,7 +181,7 @@ def _advice(graph: WaitGraph, links: list[EvidenceStep], kind: FindingKind) -> s
     return "Only cancelling one of these tasks can release the ring."
 
 
-def _is_queued(graph: WaitGraph, step: EvidenceStep) -> bool:
+def _is_queued(graph: WaitIndex, step: EvidenceStep) -> bool:
     return (
         graph.nodes[step.resource].kind is NodeKind.FUTURE
         and step.holder is not None
@@ -218,5 +189,5 @@ def _is_queued(graph: WaitGraph, step: EvidenceStep) -> bool:
     )
 
 
-def _pool(graph: WaitGraph, future: str) -> str:
+def _pool(graph: WaitIndex, future: str) -> str:
     return next((h for h in graph.holders.get(future, ()) if h in graph.nodes), future)

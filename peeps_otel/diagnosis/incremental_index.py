@@ -1,40 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The graph that is diagnosed, with its indexes, kept from look to look and brought up to date by what has changed.
-
-`peeps_otel.diagnosis.WaitGraph` says what the indexes mean and is what a program uses for itself: it makes them anew at
-each look. Here a look costs what has changed since the one before.
-"""
+"""The indexes of one graph that changes, kept from look to look: a look costs what has changed since the one before."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 
-from peeps_otel import semconv
-from peeps_otel.diagnosis.wait_graph import Sorted, WaitGraph, is_marked
-from peeps_otel.model import Edge, EdgeKind, Graph, Node, NodeKind
-
-from .columns import Columns
-
-_ANSWERS = (EdgeKind.RPC_LINK, EdgeKind.HANDLED_BY)
-Entry = tuple[Node, tuple[Edge, ...]]
+from .. import semconv
+from ..model import Edge, EdgeKind, Node, NodeKind
+from .wait_index import ANSWERS, Sorted, WaitIndex
 
 
-@dataclass(slots=True)
-class Delta:
-    """What has changed in one process: nodes with their outgoing edges, None for one that is gone. `whole`: these are
-    all nodes that there are."""
+class IncrementalIndex(WaitIndex):
+    """Not thread-safe: belongs to the thread that looks. `marks`: the attributes of tasks that some rule speaks of."""
 
-    whole: bool
-    entries: dict[str, Entry | None]
-
-
-class StandingWaits(WaitGraph):
-    """The indexes of one graph that changes. Not thread-safe: belongs to the thread that looks."""
-
-    def __init__(self) -> None:
+    def __init__(self, marks: Set[str] = frozenset()) -> None:
+        super().__init__()
+        self._marks = marks
         self._all: dict[str, Node] = {}
-        super().__init__(Graph(self._all, []), frozenset())
+        self.nodes = self._all
+        self.settled = frozenset()
+        self.bounded = frozenset()
         self.out: dict[str, tuple[Edge, ...]] = {}
         self._targets: dict[str, list[str]] = {}
         self._holders_of: dict[str, list[str]] = {}
@@ -42,19 +27,21 @@ class StandingWaits(WaitGraph):
         self._cancelled: dict[str, list[str]] = {}
         self._used: dict[str, list[str]] = {}
         self._taken_bare: dict[str, list[str]] = {}
+        self._enders_of: dict[str, list[str]] = {}
+        self._reached_by: dict[str, list[str]] = {}
         self._waiters, self._users, self._holding = _Reverse(), _Reverse(), _Reverse()
         self.targets, self.holders, self.answers = self._targets, self._holders_of, self._answered
-        self._cancels = self._cancelled
-        self._bare = self._taken_bare
         self.waiters, self.users = self._waiters.by, self._users.by
+        self.enders, self.reached, self.bare = self._enders_of, self._reached_by, self._taken_bare
         self._tasks: dict[str, Node] = {}
         self._marked: dict[str, Node] = {}
         self._others: dict[NodeKind, dict[str, Node]] = {}
         self._sorted = Sorted(self._tasks.values(), self._marked.values(), {})
         self._loop_tasks = _Reverse()
-        self._columns = Columns()
+        self._held: dict[str, dict[str, Edge]] = {}
+        self._with_deadline: set[str] = set()
+        self._bounded_is_stale = False
         self._changed: set[str] | None = None
-        self._dirty: set[str] = set()
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -72,10 +59,33 @@ class StandingWaits(WaitGraph):
             self._all[node_id] = node
             self._sort(before, node)
         if out != out_before:
+            self._age(out_before)
             self._link(node_id, out)
-        self._dirty.add(node_id)
+            self._held.pop(node_id, None)
+        self._age(out)
+        self._note_deadline(node_id, node)
+        self._note_dirty((node_id,))
         if self._changed is not None:
             self._changed.add(node_id)
+
+    def _note_deadline(self, node_id: str, node: Node | None) -> None:
+        waits = node is not None and node.wait is not None and node_id in self._targets
+        if waits and node is not None and node.wait is not None and node.wait.deadline_ns is not None:
+            if node_id not in self._with_deadline:
+                self._with_deadline.add(node_id)
+                self._bounded_is_stale = True
+        elif node_id in self._with_deadline:
+            self._with_deadline.discard(node_id)
+            self._bounded_is_stale = True
+
+    def _note_dirty(self, node_ids: Iterable[str]) -> None:
+        """These have changed, or who waits for them or has them in his hands."""
+
+    def _age(self, out: tuple[Edge, ...]) -> None:
+        """Who has waited longest for what it waits for may be another one now."""
+        for edge in out:
+            if edge.kind is EdgeKind.NEEDS:
+                self._oldest.pop(edge.dst, None)
 
     def take_changed(self) -> set[str] | None:
         """The nodes that have changed since the last call; None where that may be any."""
@@ -90,7 +100,7 @@ class StandingWaits(WaitGraph):
             self._others[node.kind][node.id] = node
             return
         self._tasks[node.id] = node
-        if is_marked(node):
+        if not self._marks.isdisjoint(node.attributes):
             self._marked[node.id] = node
         else:
             self._marked.pop(node.id, None)
@@ -117,6 +127,8 @@ class StandingWaits(WaitGraph):
         used: list[str] = []
         answers: list[str] = []
         bare: list[str] = []
+        enders: list[str] = []
+        reached: list[str] = []
         for edge in out:
             if edge.kind is EdgeKind.NEEDS:
                 targets.append(edge.dst)
@@ -128,40 +140,41 @@ class StandingWaits(WaitGraph):
                     bare.append(edge.dst)
             elif edge.kind is EdgeKind.TOUCHES:
                 used.append(edge.dst)
-            elif edge.kind in _ANSWERS:
+            elif edge.kind is EdgeKind.COULD_END:
+                enders.append(edge.dst)
+            elif edge.kind is EdgeKind.REACHED_BY:
+                reached.append(edge.dst)
+            elif edge.kind in ANSWERS:
                 answers.append(edge.dst)
         before = _set(self._targets, node_id, targets)
-        self._dirty.update(self._waiters.replace(node_id, before, self._targets.get(node_id, ())))
-        _set(self._cancelled, node_id, cancelled)
+        self._note_dirty(self._waiters.replace(node_id, before, self._targets.get(node_id, ())))
+        if list(_set(self._cancelled, node_id, cancelled)) != cancelled:
+            self._bounded_is_stale = True
         _set(self._taken_bare, node_id, bare)
         before = _set(self._holders_of, node_id, holders)
         self._holding.replace(node_id, before, self._holders_of.get(node_id, ()))
         before = _set(self._used, node_id, used)
-        self._dirty.update(self._users.replace(node_id, before, self._used.get(node_id, ())))
+        self._note_dirty(self._users.replace(node_id, before, self._used.get(node_id, ())))
         _set(self._answered, node_id, answers)
+        _set(self._enders_of, node_id, enders)
+        _set(self._reached_by, node_id, reached)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def suspects(self, turned: Iterable[str], now_ns: int, old_ns: int) -> set[str]:
-        """See `peeps_otel.diagnosis.diagnoser.Suspects`."""
-        self._columns.update(self, self._dirty, turned, self.settled)
-        self._dirty.clear()
-        found, self.bounded = self._columns.suspects(now_ns, old_ns)
-        return found
+    def refresh(self) -> None:
+        if not self._bounded_is_stale:
+            return
+        self._bounded_is_stale = False
+        bounded, work = set(self._with_deadline), list(self._with_deadline)
+        while work:
+            for child in self._cancelled.get(work.pop(), ()):
+                if child not in bounded:
+                    bounded.add(child)
+                    work.append(child)
+        self.bounded = bounded
 
-    def reduce(self, now_ns: int, old_ns: int) -> None:
-        """Computes the suspects again although nothing has changed: to see what that costs."""
-        self._columns.invalidate()
-        self._columns.suspects(now_ns, old_ns)
-
-    def stuck(self) -> set[str]:
-        """All of the residue at SUSPECT, as it was when `suspects` was last asked."""
-        return self._columns.stuck()
-
-    @property
-    def rows(self) -> int:
-        """How many rows its arrays use, with the one of nobody."""
-        return self._columns.rows
+    def cancelled_by(self, waiter: str) -> Collection[str]:
+        return self._cancelled.get(waiter, ())
 
     def stuck_threads(self) -> Iterable[str]:
         threads = self._others.get(NodeKind.THREAD, {})
@@ -173,80 +186,16 @@ class StandingWaits(WaitGraph):
     def sort(self, pause: Callable[[], None]) -> Sorted:
         return self._sorted
 
-    def held_by(self, resource: str, holder: str) -> Edge | None:
-        held = (e for e in reversed(self.out.get(resource, ())) if e.kind is EdgeKind.HELD_BY and e.dst == holder)
-        return next(held, None)
+    def held_of(self, holder: str) -> Collection[str]:
+        return self._holding.by.get(holder, ())
 
-    def _held_of(self) -> Mapping[str, Collection[str]]:
-        return self._holding.by
-
-
-class StandingGraph(Graph):
-    """The graphs of several processes as one. Not thread-safe: belongs to the thread that looks.
-
-    `owner`: the process of each node. Where several name the same node, the last of them has it, with the edges of all.
-    """
-
-    def __init__(self) -> None:
-        self.waits = StandingWaits()
-        self.nodes = self.waits.nodes
-        self.owner: dict[str, str] = {}
-        self._of: dict[str, dict[str, Entry]] = {}
-        self._shared: set[str] = set()
-        self._order: list[str] = []
-
-    @property
-    def edges(self) -> list[Edge]:  # pyright: ignore[reportIncompatibleVariableOverride]: made on demand
-        return [edge for out in self.waits.out.values() for edge in out]
-
-    @property
-    def processes(self) -> Collection[str]:
-        """The processes that are in it."""
-        return self._of.keys()
-
-    def apply(self, deltas: Mapping[str, Delta]) -> None:
-        """Brings it up to date. A process without a delta is no part of it any more."""
-        for process in [key for key in self._of if key not in deltas]:
-            self._apply(process, Delta(True, {}))
-            del self._of[process]
-        self._order = list(deltas)
-        for process, delta in deltas.items():
-            self._apply(process, delta)
-
-    def _apply(self, process: str, delta: Delta) -> None:
-        own = self._of.setdefault(process, {})
-        if delta.whole:
-            for node_id in own.keys() - delta.entries.keys():
-                self._put(process, own, node_id, None)
-        for node_id, entry in delta.entries.items():
-            self._put(process, own, node_id, entry)
-
-    def _put(self, process: str, own: dict[str, Entry], node_id: str, entry: Entry | None) -> None:
-        if entry is None:
-            own.pop(node_id, None)
-        else:
-            own[node_id] = entry
-        if node_id in self._shared or self.owner.get(node_id, process) != process:
-            self._put_shared(node_id)
-        elif entry is None:
-            self.owner.pop(node_id, None)
-            self.waits.put(node_id, None, ())
-        else:
-            self.owner[node_id] = process
-            self.waits.put(node_id, *entry)
-
-    def _put_shared(self, node_id: str) -> None:
-        named = {key: self._of[key][node_id] for key in self._order if node_id in self._of.get(key, ())}
-        if len(named) > 1:
-            self._shared.add(node_id)
-        else:
-            self._shared.discard(node_id)
-        if not named:
-            self.owner.pop(node_id, None)
-            self.waits.put(node_id, None, ())
-            return
-        self.owner[node_id] = last = list(named)[-1]
-        self.waits.put(node_id, named[last][0], tuple(edge for _, out in named.values() for edge in out))
+    def holds(self, resource: str) -> Mapping[str, Edge]:
+        held = self._held.get(resource)
+        if held is None:
+            held = {e.dst: e for e in self.out.get(resource, ()) if e.kind is EdgeKind.HELD_BY}
+            if held:
+                self._held[resource] = held
+        return held
 
 
 class _Reverse:

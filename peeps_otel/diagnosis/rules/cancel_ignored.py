@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Tasks that do not die."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ... import semconv
+from ...model import FindingKind, Level, Node
+from .. import evidence, wording
+from ..frames import place
+from .context import RuleContext
+from .rule import Account, Candidate, LookRule
+from .tunable import seconds
+
+
+class CancelIgnored(LookRule):
+    """A cancelled task that is still waiting: in its clean-up, or because it swallowed the cancellation.
+
+    One that only waits for other cancelled tasks is not named: they are.
+    """
+
+    name = "cancel_ignored"
+    kind = FindingKind.CANCEL_IGNORED
+    levels = (Level.SUSPECT, Level.SLOW)
+    when = "A task was asked to cancel and is still in one wait {slow} later (SLOW), {stuck} later (SUSPECT)"
+    advice = "Let `CancelledError` through: catch it only to raise it again, and put a timeout on what `finally` awaits"
+    marks = frozenset({semconv.TASK_CANCEL_REQUESTS})
+
+    slow = seconds(5, "how long a cancelled task may clean up")
+    stuck = seconds(30, "how long until its clean-up counts as stuck")
+
+    def __init__(self, values: dict[str, int] | None = None) -> None:
+        super().__init__(values)
+        self._first_seen: dict[str, tuple[int, int]] = {}  # by task: how often asked, and when that was first seen
+
+    def find(self, context: RuleContext) -> Iterable[Candidate]:
+        asked: dict[str, tuple[int, int]] = {}
+        for task in context.marked:
+            requests = context.number(task, semconv.TASK_CANCEL_REQUESTS)
+            if not requests:
+                continue
+            before = self._first_seen.get(task.id)
+            asked[task.id] = before if before is not None and before[0] == requests else (requests, context.now_ns)
+        self._first_seen = asked
+        for task in context.marked:
+            if task.id not in asked or task.id in context.explained or task.wait is None:
+                continue
+            since_ns = max(asked[task.id][1], task.wait.since_ns)
+            age_ns = context.now_ns - since_ns
+            if age_ns < self.slow or any(target in asked for target in context.graph.targets.get(task.id, ())):
+                continue
+            yield Candidate(
+                kind=self.kind,
+                level=Level.SUSPECT if age_ns >= self.stuck else Level.SLOW,
+                since_ns=since_ns,
+                core=[task.id],
+                about=[task.id],
+                tell=lambda task=task: self._tell(context, task),
+            )
+
+    def _tell(self, context: RuleContext, task: Node) -> Account:
+        targets = context.graph.targets.get(task.id, ())
+        return Account(
+            title=f"{wording.label(task)} was cancelled{self._who(context, task)}, "
+            f"but still {wording.doing(context.graph, task.id)}",
+            advice=f"{self.advice}.",
+            look_at=place(task),
+            evidence=[evidence.link(context.graph, task.id, target, None) for target in targets[:1]],
+        )
+
+    def _who(self, context: RuleContext, task: Node) -> str:
+        by = task.attributes.get(semconv.TASK_CANCELLED_BY)
+        if not isinstance(by, str) or not by:
+            return ""
+        known = context.graph.nodes.get(by)
+        return f" by {wording.label(known) if known is not None else by}"

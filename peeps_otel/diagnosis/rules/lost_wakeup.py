@@ -1,0 +1,110 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Things that are free, and that nobody is woken for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ... import semconv
+from ...model import FindingKind, Level, Node, NodeKind
+from .. import evidence, wording
+from ..frames import place
+from .context import RuleContext
+from .rule import Account, Candidate, LookRule
+from .tunable import seconds
+
+_STATES = {
+    NodeKind.LOCK: "nobody holds it",
+    NodeKind.SEMAPHORE: "a permit is free",
+    NodeKind.EVENT: "it is set",
+    NodeKind.RX: "there is an item in it",
+    NodeKind.TX: "there is room in it",
+}
+
+
+class LostWakeup(LookRule):
+    """What is waited for is there, at two looks, and the one who has waited longest is still the same.
+
+    Its wake-up was lost: a known failure of primitives whose waiters are cancelled in an unlucky moment.
+    """
+
+    name = "lost_wakeup"
+    kind = FindingKind.LOST_WAKEUP
+    levels = (Level.LIKELY,)
+    when = (
+        "A lock is free, a permit or an item is there, or an event is set, and for {free} the same task waits for it "
+        "on a loop that comes round"
+    )
+    advice = "The waker forgot this waiter: look for a cancellation in `acquire()` or a hand-made release"
+    explains = True
+
+    free = seconds(2, "how long a thing must have been free while somebody waits for it")
+
+    def __init__(self, values: dict[str, int] | None = None) -> None:
+        super().__init__(values)
+        self._first_seen: dict[str, tuple[str, int]] = {}
+
+    def find(self, context: RuleContext) -> Iterable[Candidate]:
+        graph = context.graph
+        seen: dict[str, tuple[str, int]] = {}
+        for kind in _STATES:
+            for resource in context.of(kind):
+                waiter = graph.oldest_waiter(resource.id) if _is_there(context, resource) else None
+                if waiter is None or waiter not in graph.settled or _loop_is_busy(context, waiter):
+                    continue
+                if graph.nodes[waiter].kind is not NodeKind.TASK:
+                    continue  # a thread is woken by the system, but may find the lock taken again each time
+                before = self._first_seen.get(resource.id)
+                seen[resource.id] = before if before is not None and before[0] == waiter else (waiter, context.now_ns)
+                if context.now_ns - seen[resource.id][1] < self.free or {resource.id, waiter} & context.explained:
+                    continue
+                waiting = [w for w in graph.waiters.get(resource.id, ()) if w != waiter and w in graph.nodes]
+                yield Candidate(
+                    kind=self.kind,
+                    level=self.level,
+                    since_ns=graph.wait_of(waiter).since_ns,
+                    core=[waiter, resource.id],
+                    about=[resource.id],
+                    tell=lambda r=resource, w=waiter, others=waiting: self._tell(context, r, w, others),
+                    explains=graph.waiting(waiting),
+                )
+        self._first_seen = seen
+
+    def _tell(self, context: RuleContext, resource: Node, waiter: str, waiting: list[str]) -> Account:
+        graph = context.graph
+        return Account(
+            title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource.id)}, "
+            f"although {_STATES[resource.kind]}",
+            advice=f"{self.advice}.",
+            look_at=place(graph.nodes[waiter]),
+            evidence=[evidence.link(graph, waiter, resource.id, None)],
+            blocked=evidence.tail(graph, waiting),
+        )
+
+
+def _is_there(context: RuleContext, resource: Node) -> bool:
+    match resource.kind:
+        case NodeKind.LOCK:
+            return resource.attributes.get(semconv.LOCK_LOCKED) is False
+        case NodeKind.SEMAPHORE:
+            return (context.number(resource, semconv.SEMAPHORE_AVAILABLE) or 0) > 0
+        case NodeKind.EVENT:
+            return resource.attributes.get(semconv.EVENT_IS_SET) is True
+        case NodeKind.RX:
+            length = context.number(resource, semconv.CHANNEL_LENGTH)
+            return bool(length) and _operation(context, resource) == "queue.get"
+        case _:
+            length = context.number(resource, semconv.CHANNEL_LENGTH)
+            capacity = context.number(resource, semconv.CHANNEL_CAPACITY)
+            putting = _operation(context, resource) == "queue.put"
+            return capacity is not None and length is not None and length < capacity and putting
+
+
+def _operation(context: RuleContext, resource: Node) -> str:
+    waiter = context.graph.oldest_waiter(resource.id)
+    return "" if waiter is None else context.graph.wait_of(waiter).operation
+
+
+def _loop_is_busy(context: RuleContext, waiter: str) -> bool:
+    node = context.graph.nodes.get(context.graph.thread_of(waiter) or "")
+    return node is not None and (node.wait is not None or semconv.LOOP_STALLED_SINCE in node.attributes)

@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waits for something that nobody is left to end: the roots of a residue that depend on nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ... import semconv
+from ...model import FindingKind, Level, NodeKind
+from .. import evidence, wording
+from ..wait_index import BOUNDED, WAITERS, WaitIndex
+from .context import Residue, RuleContext
+from .rule import Account, Candidate, ReductionRule
+
+_GONE = "Whoever should have ended it is gone or has lost it. Only cancelling the task ends this wait."
+_NOBODY = {
+    Level.PROVEN: "nobody is left who could end that wait",
+    Level.LIKELY: "nobody is left who could end that wait",
+    Level.SUSPECT: "nobody who runs seems to be about to end that wait",
+}
+_NAMED_MOST = 3
+
+
+class NeverEnds(ReductionRule):
+    """One finding per thing of a closed set of providers that has none, or of which the heap says so.
+
+    At SUSPECT the conditions also take what is merely old for such a thing: only those of which the heap was asked are
+    told then. Locks, semaphores and full channels of which the heap was asked are left to `Starvation`.
+    """
+
+    name = "never_ends"
+    kind = FindingKind.NEVER_ENDS
+    levels = (Level.PROVEN, Level.LIKELY, Level.SUSPECT)
+    when = (
+        "Nobody is left who could end a wait: a thing with a closed set of providers that has none, or by the heap. "
+        "SUSPECT where the heap says so of code that is still to run, after {long_wait.could_end}"
+    )
+    advice = "Cancel the task; find who lost the other end"
+    explains = True
+
+    def find(self, context: RuleContext, residue: Residue) -> Iterable[Candidate]:
+        graph = context.graph
+        for root in sorted(residue.stuck):
+            kind = graph.nodes[root].kind
+            if kind in WAITERS or kind is NodeKind.TX or residue.conditions[root].providers:
+                continue
+            by_heap = bool(graph.asked_of_heap([root]))
+            if kind in BOUNDED if by_heap else residue.level is Level.SUSPECT:
+                continue
+            waiter = None if root in context.explained else graph.oldest_waiter(root)
+            if waiter is None or waiter not in residue.stuck:
+                continue
+            if residue.level is Level.SUSPECT and not context.is_old([waiter, root]):
+                continue
+            yield Candidate(
+                kind=self.kind,
+                level=residue.level,
+                since_ns=graph.wait_of(waiter).since_ns,
+                core=[waiter, root],
+                about=[root],
+                tell=lambda waiter=waiter, root=root: self._tell(context, residue, waiter, root),
+            )
+
+    def roots(self, candidate: Candidate) -> Iterable[str]:
+        return candidate.about
+
+    def _tell(self, context: RuleContext, residue: Residue, waiter: str, root: str) -> Account:
+        graph = context.graph
+        return Account(
+            title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, root)}, "
+            f"but {_nobody(graph, root, residue.level)}",
+            advice=_advice(graph, root) if graph.asked_of_heap([root]) else _GONE,
+            look_at=graph.wait_of(waiter).source,
+            evidence=[evidence.link(graph, waiter, root, None)],
+            blocked=evidence.tail(graph, residue.behind({root}) - {waiter}),
+        )
+
+
+def _nobody(graph: WaitIndex, root: str, level: Level) -> str:
+    """Who is not there to end the wait; those who could, but wait for the same thing, by name."""
+    waiting = set(graph.waiters.get(root, ()))
+    able = [one for one in graph.enders.get(root, ()) if one in waiting and one in graph.nodes]
+    if len(able) < 2:  # one alone could only do it after its own wait
+        return _NOBODY[level]
+    names = wording.several([wording.label(graph.nodes[one]) for one in able], _NAMED_MOST)
+    return f"only {names} could {wording.ends(graph.nodes[root])}, and they all wait for it too"
+
+
+def _advice(graph: WaitIndex, root: str) -> str:
+    """What the heap said of those who have it, and of code that could end the wait if it were called."""
+    node = graph.nodes[root]
+    ends, waiting = wording.ends(node), graph.waiters.get(root, ())
+    open_to = node.attributes.get(semconv.COULD_END_OPEN)
+    have = [wording.label(graph.nodes[one]) for one in graph.reached.get(root, ()) if one in graph.nodes]
+    others = ""
+    if have:
+        verb = "has" if len(have) == 1 else "have"
+        others = (
+            f" {wording.several(have, _NAMED_MOST)} {verb} it too, but nothing in the code still to run would {ends}."
+        )
+    if isinstance(open_to, str):
+        return f"{open_to}, which could end it, but nobody who runs is about to call that.{others}"
+    if sum(one in waiting for one in graph.enders.get(root, ())) > 1:
+        return (
+            f"Give back what was taken before taking more of the same, or put an end to that wait by a timeout.{others}"
+        )
+    return f"Whoever should {ends} is gone, or has lost it.{others} Only cancelling the waiter ends this wait."

@@ -1,0 +1,55 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All rules, in one tuple."""
+
+from __future__ import annotations
+
+from .cancel_ignored import CancelIgnored
+from .channel_full import ChannelFull
+from .channel_not_drained import ChannelNotDrained
+from .deadlock import Deadlock
+from .exception_never_retrieved import ExceptionNeverRetrieved
+from .executor_saturated import ExecutorSaturated
+from .held_across_wait import HeldAcrossWait
+from .held_at_fork import HeldAtFork
+from .leak import Leak
+from .lock_starved import LockStarved
+from .loop_blocked import LoopBlocked
+from .lost_wakeup import LostWakeup
+from .never_ends import NeverEnds
+from .never_yields import NeverYields
+from .order_risk import OrderRisk
+from .process_silent import ProcessSilent
+from .rule import Rule
+from .self_waking import SelfWaking
+from .semaphore_starved import SemaphoreStarved
+from .task_destroyed import TaskDestroyed
+from .task_growth import TaskGrowth
+from .unusually_long import UnusuallyLong
+
+RULES: tuple[type[Rule], ...] = (
+    HeldAtFork,
+    Deadlock,
+    NeverEnds,
+    LockStarved,
+    SemaphoreStarved,
+    ChannelFull,
+    LoopBlocked,
+    NeverYields,
+    LostWakeup,
+    CancelIgnored,
+    ChannelNotDrained,
+    HeldAcrossWait,
+    ExecutorSaturated,
+    SelfWaking,
+    TaskDestroyed,
+    ExceptionNeverRetrieved,
+    TaskGrowth,
+    UnusuallyLong,
+    ProcessSilent,
+    Leak,
+    OrderRisk,
+)
+"""In the order in which they are asked: what one that `explains` names, those after it leave out."""
+
+MARKS: frozenset[str] = frozenset(mark for rule in RULES for mark in rule.marks)
+"""The attributes of tasks that some rule speaks of."""

@@ -1,0 +1,139 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Starvation: somebody waits long for a lock, a permit or room in a channel, and whoever has it does not go on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import ClassVar, cast
+
+from ...model import EvidenceStep, Level, NodeKind, own_line
+from .. import evidence, wording
+from ..frames import place
+from ..wait_index import BOUNDED, WaitIndex
+from .context import Residue, RuleContext
+from .rule import Account, Candidate, ReductionRule
+from .tunable import seconds
+
+_ENOUGH = 2
+
+
+class Starvation(ReductionRule):
+    """One finding per resource of `of` at the root of a chain of waits: one whose holders wait for another stuck
+    bounded resource is not named, what it waits for is."""
+
+    of: ClassVar[NodeKind]
+    levels = (Level.PROVEN, Level.LIKELY, Level.SUSPECT)
+    explains = True
+
+    waited = seconds(2, "a shorter wait is no starvation")
+
+    def find(self, context: RuleContext, residue: Residue) -> Iterable[Candidate]:
+        graph, stuck = context.graph, residue.stuck
+        for resource in sorted(node for node in stuck if graph.nodes[node].kind is self.of):
+            if residue.level is Level.PROVEN and not graph.asked_of_heap([resource]):
+                continue  # a ring, or a holder in one, has been told already
+            waiter = None if resource in context.explained else graph.oldest_waiter(resource)
+            if waiter is None or waiter not in stuck or not context.is_long(waiter, self.waited):
+                continue
+            if graph.is_taken_twice(resource) and not self._signal_is_due(context, resource, waiter):
+                continue
+            holders = [holder for holder in residue.conditions[resource].providers if holder in stuck]
+            if _leads_on(graph, residue, resource, holders):
+                continue
+            onward = (target for holder in holders for target in graph.targets.get(holder, ())[:1])
+            yield Candidate(
+                kind=self.kind,
+                level=residue.level,
+                since_ns=graph.wait_of(waiter).since_ns,
+                core=[waiter, *dict.fromkeys((resource, *holders, *onward))],
+                about=[resource],
+                tell=lambda r=resource, w=waiter, h=holders: self._tell(context, residue, r, w, h),
+            )
+
+    @staticmethod
+    def _signal_is_due(context: RuleContext, resource: str, waiter: str) -> bool:
+        """Whoever takes twice what no block gives back may wait for a signal: time for the heap to be asked of whom."""
+        return bool(context.graph.asked_of_heap([resource])) or context.is_old([waiter])
+
+    def roots(self, candidate: Candidate) -> Iterable[str]:
+        return candidate.about
+
+    def _tell(self, context: RuleContext, residue: Residue, resource: str, waiter: str, holders: list[str]) -> Account:
+        graph = context.graph
+        links = [evidence.link(graph, waiter, resource, holders[0] if holders else None)]
+        for holder in holders:
+            links.extend(evidence.link(graph, holder, target, None) for target in graph.targets.get(holder, ())[:1])
+        return Account(
+            title=_title(graph, waiter, resource, holders, links),
+            advice=_advice(graph, resource, holders),
+            look_at=place(graph.nodes[holders[0] if holders else waiter]),
+            evidence=links,
+            blocked=evidence.tail(graph, residue.behind({resource})),
+        )
+
+
+def _leads_on(graph: WaitIndex, residue: Residue, resource: str, holders: list[str]) -> bool:
+    """Whether the chain of waits from the holders reaches another stuck bounded resource."""
+    nearest = cast("dict[str, tuple[str, ...]] | None", residue.notes.get(__name__))
+    if nearest is None:
+        residue.notes[__name__] = nearest = _nearest_bounded(graph, residue)
+    for holder in holders:
+        onward = (holder,) if graph.nodes[holder].kind in BOUNDED else nearest.get(holder, ())
+        if any(one != resource for one in onward):
+            return True
+    return False
+
+
+def _nearest_bounded(graph: WaitIndex, residue: Residue) -> dict[str, tuple[str, ...]]:
+    """By stuck node: two of the bounded resources that its waits reach without passing another one. Two are enough to
+    tell whether there is another one than a given one, and keep this linear."""
+    dependents: dict[str, list[str]] = {}
+    for node in residue.stuck:
+        for provider in residue.conditions[node].providers:
+            if provider in residue.stuck:
+                dependents.setdefault(provider, []).append(node)
+    nearest: dict[str, tuple[str, ...]] = {}
+    work = [(node, node) for node in residue.stuck if graph.nodes[node].kind in BOUNDED]
+    while work:
+        node, bounded = work.pop()
+        for dependent in dependents.get(node, ()):
+            if graph.nodes[dependent].kind in BOUNDED:
+                continue
+            known = nearest.get(dependent, ())
+            if len(known) < _ENOUGH and bounded not in known:
+                nearest[dependent] = (*known, bounded)
+                work.append((dependent, bounded))
+    return nearest
+
+
+def _title(graph: WaitIndex, waiter: str, resource: str, holders: list[str], links: list[EvidenceStep]) -> str:
+    title = f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource)}"
+    if graph.nodes[resource].kind is NodeKind.TX:
+        if not holders:
+            return f"{title}; nobody is seen who would take from it"
+        return (
+            f"{title}; {wording.several([wording.label(graph.nodes[h]) for h in holders])} could, but is stuck itself"
+        )
+    if not holders:
+        return f"{title}, but nobody who is alive is known to hold it"
+    if graph.is_taken_twice(resource) and waiter in holders:
+        held = graph.held_by(resource, waiter)
+        where = wording.at("at", "" if held is None else held.source or "")
+        return f"{title}, which it took itself{where}; only somebody else can release it"
+    title += f", held by {wording.several([wording.label(graph.nodes[h]) for h in holders])}"
+    if len(holders) == 1 and len(links) > 1:
+        title += f", which {wording.waits_for(graph, links[1].waiter, links[1].resource)}"
+    return title
+
+
+def _advice(graph: WaitIndex, resource: str, holders: list[str]) -> str:
+    name = wording.label(graph.nodes[resource])
+    if graph.nodes[resource].kind is NodeKind.TX:
+        return f"Somebody must take from {name}, or the producer must give up: put with a timeout, or drop."
+    if not holders:
+        return f"Whoever took {name} may have ended without giving it back: take it with a `with` block."
+    if graph.is_taken_twice(resource):
+        return f"If {name} is a signal or is handed over, find who should release it; if it is a lock, take it once."
+    where = place(graph.nodes[holders[0]])
+    line = wording.short(where) if own_line.is_line(where) else f"its wait {wording.short(where)}"
+    return f"{name} comes free when its holder gets past {line}; do not hold it across a wait that may not end."

@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+"""From candidates to findings: those that are alike are one finding with a count, and of many only the worst are told.
+
+Words are made last: a thousand locks that are each held across a sleep cost a thousand comparisons and one text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence, Set
+from typing import NamedTuple
+
+from ..model import Finding, FindingKind, Level, finding_id, own_line
+from . import evidence
+from .rules.rule import Candidate
+from .wait_index import WAITERS, WaitIndex
+
+TOLD_MOST = 50
+EXAMPLES_MOST = 5
+_RANK = {level: number for number, level in enumerate(Level)}
+
+
+class Told(NamedTuple):
+    """`findings`: the worst first. `untold`: how many further ones there are, of how many alike each."""
+
+    findings: list[Finding]
+    untold: int
+
+
+def tell(
+    graph: WaitIndex, candidates: Sequence[Candidate], before: Set[str], owner: Callable[[str], str] = lambda node: ""
+) -> Told:
+    """Groups and tells. `before`: the ids of the findings that were told at the last look, which stay where there are
+    too many. `owner`: findings are alike only if they are of one process."""
+    groups: dict[object, list[Candidate]] = {}
+    for candidate in candidates:
+        groups.setdefault(_sites(graph, candidate, owner), []).append(candidate)
+    chosen = [_Group(group) for group in groups.values()]
+    untold = max(0, len(chosen) - TOLD_MOST)
+    if untold:
+        chosen.sort(key=lambda g: (_RANK[g.first.level], g.id not in before, g.first.since_ns, g.id))
+        del chosen[TOLD_MOST:]
+    findings = [group.finding(graph) for group in chosen]
+    return Told(sorted(findings, key=lambda f: (_RANK[f.level], -len(f.blocked), f.since_ns, f.id)), untold)
+
+
+class _Group:
+    """Alike candidates. `first`: the oldest, which is told for all of them."""
+
+    def __init__(self, members: list[Candidate]) -> None:
+        since_ns = min(candidate.since_ns for candidate in members)
+        oldest = [candidate for candidate in members if candidate.since_ns == since_ns]
+        self.id, self.first = min(((finding_id(one.kind, one.about), one) for one in oldest), key=lambda pair: pair[0])
+        self._members = members
+
+    def finding(self, graph: WaitIndex) -> Finding:
+        first = self.first
+        account = first.tell()
+        members = set(first.core)
+        blocked = [node for node in dict.fromkeys(account.blocked) if node not in members]
+        return Finding(
+            id=self.id,
+            kind=first.kind,
+            level=first.level,
+            title=account.title,
+            since_ns=first.since_ns,
+            core=first.core,
+            cycle=account.cycle,
+            blocked=blocked,
+            evidence=account.evidence,
+            advice=account.advice,
+            blocked_sites=evidence.sites(graph, blocked),
+            break_first=account.break_first,
+            look_at=own_line.line_of(account.look_at),
+            count=len(self._members),
+            examples=self._examples(graph),
+        )
+
+    def _examples(self, graph: WaitIndex) -> list[str]:
+        if len(self._members) == 1:
+            return []
+        others = sorted((one.since_ns, _one_of(graph, one)) for one in self._members if one is not self.first)
+        return [node for _, node in others[:EXAMPLES_MOST]]
+
+
+def _one_of(graph: WaitIndex, candidate: Candidate) -> str:
+    """A member to look at: a task or thread where there is one."""
+    nodes = graph.nodes
+    return next((n for n in candidate.core if n in nodes and nodes[n].kind in WAITERS), candidate.core[0])
+
+
+def _sites(
+    graph: WaitIndex, candidate: Candidate, owner: Callable[[str], str]
+) -> tuple[FindingKind, Level, str, frozenset[tuple[str, str, str]]]:
+    """Of what kind, and where: what makes two of them alike."""
+    places: set[tuple[str, str, str]] = set()
+    for member in candidate.core:
+        node = graph.nodes.get(member)
+        if node is not None:
+            places.add((node.kind, node.source, "" if node.wait is None else node.wait.source))
+    return candidate.kind, candidate.level, owner(candidate.core[0]), frozenset(places)

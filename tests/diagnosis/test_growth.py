@@ -1,0 +1,216 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The worst case of each rule, grown: a look costs what there is, and not its square.
+
+Counted are the lines that a look executes, so that a busy machine makes no difference.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Any
+
+import pytest
+
+from peeps_otel.diagnosis import Diagnoser
+from peeps_otel.model import FindingKind, NodeKind, Providers
+from tests.diagnosis.world import SECOND, START, World
+
+SMALL, LARGE, LINEAR = 1_000, 30_000, 1.2
+LATE = START + 100 * SECOND
+
+
+def rings(world: World, size: int) -> None:
+    for n in range(size // 2):
+        world.lock(f"a{n}", f"task:one{n}")
+        world.lock(f"b{n}", f"task:two{n}")
+        world.task(f"one{n}", f"lock:b{n}")
+        world.task(f"two{n}", f"lock:a{n}")
+
+
+def one_ring(world: World, size: int) -> None:
+    for n in range(size):
+        world.lock(f"l{n}", f"task:t{n}")
+        world.task(f"t{n}", f"lock:l{(n + 1) % size}")
+
+
+def behind_one_ring(world: World, size: int) -> None:
+    rings(world, 2)
+    for n in range(size):
+        world.task(f"tail{n}", "lock:a0" if n == 0 else f"task:tail{n - 1}", operation="task.wait")
+
+
+def nobody_left(world: World, size: int) -> None:
+    for n in range(size):
+        world.resource(NodeKind.FUTURE, f"f{n}")
+        world.task(f"t{n}", f"future:f{n}", operation="future")
+
+
+def starved(kind: NodeKind) -> Callable[[World, int], None]:
+    """A chain of things, each held by who waits for the next, whose last holder waits for what does not come."""
+
+    def chain(world: World, size: int) -> None:
+        world.resource(NodeKind.EVENT, "never", providers=Providers.OPEN)
+        for n in range(size):
+            world.resource(kind, f"x{n}", f"task:t{n}", providers=Providers.ESTIMATED)
+            onward = f"{kind}:x{n + 1}" if n + 1 < size else "event:never"
+            world.task(f"t{n}", onward)
+
+    return chain
+
+
+def starved_apart(kind: NodeKind) -> Callable[[World, int], None]:
+    """Each with a waiter of its own, all of whose holders wait for one chain of tasks."""
+
+    def apart(world: World, size: int) -> None:
+        world.resource(NodeKind.EVENT, "never", providers=Providers.OPEN)
+        for n in range(size // 2):
+            world.task(f"chain{n}", "event:never" if n == 0 else f"task:chain{n - 1}", operation="task.wait")
+        for n in range(size // 2):
+            world.resource(kind, f"x{n}", f"task:h{n}", providers=Providers.ESTIMATED)
+            world.task(f"h{n}", f"task:chain{size // 2 - 1}", operation="task.wait")
+            world.task(f"w{n}", f"{kind}:x{n}")
+
+    return apart
+
+
+def full_queues(world: World, size: int) -> None:
+    for n in range(size):
+        world.queue(f"q{n}", 1, 1)
+        world.task(f"t{n}", f"tx:q{n}", operation="queue.put")
+
+
+def one_full_queue(world: World, size: int) -> None:
+    world.queue("q", 1, 1)
+    for n in range(size):
+        world.task(f"t{n}", "tx:q", operation="queue.put")
+        world.touches(f"task:t{n}", "tx:q")
+
+
+def young_event(world: World, size: int) -> None:
+    world.resource(NodeKind.EVENT, "go", providers=Providers.OPEN)
+    for n in range(size):
+        world.task(f"t{n}", "event:go", operation="event.wait", since=LATE - SECOND)
+
+
+def blocked_loop(world: World, size: int) -> None:
+    world.thread("main", peeps__loop__stalled_since=START)
+    for n in range(size):
+        world.task(f"t{n}", thread="main")
+
+
+def marked(**attributes: int) -> Callable[[World, int], None]:
+    def tasks(world: World, size: int) -> None:
+        world.resource(NodeKind.EVENT, "drained", providers=Providers.OPEN)
+        for n in range(size):
+            world.task(f"t{n}", "event:drained", operation="event.wait", **attributes)
+
+    return tasks
+
+
+def lost_wakeups(world: World, size: int) -> None:
+    for n in range(size):
+        world.resource(NodeKind.LOCK, f"l{n}", peeps__lock__locked=False)
+        world.task(f"t{n}", f"lock:l{n}")
+
+
+def not_drained(world: World, size: int) -> None:
+    for n in range(size // 2):
+        world.resource(
+            NodeKind.RX, f"q{n}", providers=Providers.OPEN, peeps__channel__unfinished=1, peeps__channel__length=0
+        )
+        world.task(f"t{n}", f"rx:q{n}", operation="queue.join")
+        world.task(f"c{n}", f"rx:q{n}", operation="queue.get")
+
+
+def held_across_waits(world: World, size: int) -> None:
+    for n in range(size // 2):
+        world.lock(f"l{n}", f"task:h{n}")
+        world.task(f"h{n}", operation="sleep", deadline=LATE + 999 * SECOND)
+        world.task(f"w{n}", f"lock:l{n}")
+
+
+def held_by_many(world: World, size: int) -> None:
+    world.resource(NodeKind.SEMAPHORE, "s", *(f"task:h{n}" for n in range(size)))
+    for n in range(size):
+        world.task(f"h{n}", operation="sleep", deadline=LATE + 999 * SECOND)
+    world.task("w", "semaphore:s")
+
+
+def saturated(world: World, size: int) -> None:
+    for n in range(size // 2):
+        world.resource(NodeKind.EXECUTOR, f"p{n}", f"thread:w{n}", providers=Providers.OPEN)
+        world.thread(f"w{n}", state="running")
+        world.resource(NodeKind.FUTURE, f"f{n}", f"executor:p{n}", providers=Providers.OPEN)
+        world.task(f"t{n}", f"future:f{n}", operation="future")
+
+
+def complaints(problem: str) -> Callable[[World, int], None]:
+    def nodes(world: World, size: int) -> None:
+        for n in range(size):
+            world.resource(NodeKind.CUSTOM, f"c{n}", peeps__problem__kind=problem)
+
+    return nodes
+
+
+KIND = FindingKind
+CASES: list[tuple[str, Callable[[World, int], None], set[FindingKind]]] = [
+    ("deadlock", rings, {KIND.DEADLOCK}),
+    ("deadlock, one ring", one_ring, {KIND.DEADLOCK}),
+    ("deadlock, a chain behind it", behind_one_ring, {KIND.DEADLOCK}),
+    ("never_ends", nobody_left, {KIND.NEVER_ENDS}),
+    ("lock_starved, a chain", starved(NodeKind.LOCK), {KIND.LOCK_STARVED}),
+    ("lock_starved, one chain below all", starved_apart(NodeKind.LOCK), {KIND.LOCK_STARVED}),
+    ("semaphore_starved", starved_apart(NodeKind.SEMAPHORE), {KIND.SEMAPHORE_STARVED}),
+    ("channel_full", full_queues, {KIND.CHANNEL_FULL}),
+    ("channel_full, one", one_full_queue, {KIND.CHANNEL_FULL}),
+    ("a young event", young_event, set()),
+    ("loop_blocked", blocked_loop, {KIND.LOOP_BLOCKED}),
+    ("never_yields", marked(peeps__task__step_since=START), {KIND.NEVER_YIELDS}),
+    ("self_waking", marked(peeps__task__self_wakes=90), {KIND.SELF_WAKING}),
+    ("cancel_ignored", marked(peeps__task__cancel_requests=1), {KIND.CANCEL_IGNORED}),
+    ("lost_wakeup", lost_wakeups, {KIND.LOST_WAKEUP}),
+    ("channel_not_drained", not_drained, {KIND.CHANNEL_NOT_DRAINED}),
+    ("held_across_wait", held_across_waits, {KIND.HELD_ACROSS_WAIT}),
+    ("held_across_wait, many holders", held_by_many, {KIND.HELD_ACROSS_WAIT}),
+    ("executor_saturated", saturated, {KIND.EXECUTOR_SATURATED}),
+    ("task_destroyed", complaints("destroyed_pending"), {KIND.TASK_DESTROYED}),
+    ("exception_never_retrieved", complaints("exception_never_retrieved"), {KIND.EXCEPTION_NEVER_RETRIEVED}),
+]
+
+
+def lines_of(what: Callable[[], object]) -> int:
+    """How many lines of Python it executes."""
+    count = 0
+
+    def traced(frame: FrameType, event: str, argument: Any) -> Any:
+        nonlocal count
+        count += 1
+        return traced
+
+    before = sys.gettrace()
+    sys.settrace(traced)
+    try:
+        what()
+    finally:
+        sys.settrace(before)
+    return count
+
+
+def cost(build: Callable[[World, int], None], size: int, expected: set[FindingKind]) -> float:
+    """Lines per thing of a look with everything settled and old."""
+    world = World()
+    build(world, size)
+    graph, diagnoser = world.graph(), Diagnoser()
+    for second in (0, 40):  # settled; and old enough for what a rule must have seen for long
+        diagnoser.look(graph, LATE + second * SECOND)
+    found: list[Any] = []
+    lines = lines_of(lambda: found.extend(diagnoser.look(graph, LATE + 80 * SECOND)))
+    assert expected <= {finding.kind for finding in found}
+    return lines / size
+
+
+@pytest.mark.parametrize(("build", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
+def test_a_look_is_linear(build: Callable[[World, int], None], expected: set[FindingKind]) -> None:
+    assert cost(build, LARGE, expected) <= LINEAR * cost(build, SMALL, expected)
