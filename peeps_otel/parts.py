@@ -15,6 +15,7 @@ from collections.abc import Callable
 
 from . import semconv
 from .config import Config
+from .diagnosis.rules.nothing_moves import NothingMoves
 from .export import otel_names
 from .export.dashboard import add_exporters
 from .export.events import Events
@@ -43,6 +44,7 @@ from .watchdog.guard import Watchdog
 from .watcher.heap_question import HeapQuestion
 from .watcher.leak_check import LeakCheck
 from .watcher.order_rule import OrderRule, read_suppressions
+from .watcher.standstill import Standstill
 from .watcher.thread import Watcher
 
 _NEVER_NS = 1 << 62
@@ -113,6 +115,9 @@ class Parts:
         recorded = (lambda: ()) if lasting.lock_order is None else lasting.lock_order.take
         self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe))
         self.watcher.rules.append(self.leaks)
+        if config.rules.says(FindingKind.NOTHING_MOVES):
+            still_ns = config.rules.make(NothingMoves).still
+            self.watcher.rules.append(Standstill(self.watcher.difference, asyncio_probe.loops, still_ns))
         if config.rules.says(FindingKind.ORDER_RISK):
             self.watcher.rules.append(OrderRule(read_suppressions(config.suppress), recorded))
 

@@ -53,6 +53,7 @@ class FindingKind(StrEnum):
     LEAK = "leak"
     ORDER_RISK = "order_risk"
     HELD_AT_FORK = "held_at_fork"
+    NOTHING_MOVES = "nothing_moves"
 
 
 @dataclass(slots=True)

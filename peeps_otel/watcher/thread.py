@@ -18,7 +18,7 @@ from ..model import Finding
 from ..model.change import Change
 from ..probes.composite import CompositeProbe
 from ..probes.patches.recorder import LongWait, Recorder
-from .assembly import Assembler
+from .assembly import Assembler, Difference
 from .governor import Detail, Governor
 from .heap_question import HeapQuestion
 from .history import History, TaskView, lags
@@ -110,6 +110,10 @@ class Watcher:
         self._samples = 0
         self._told_stalls: set[int] = set()
 
+    def difference(self) -> Difference:
+        """What the look at hand, or the last one, found changed. For the rules, on the watcher's thread."""
+        return self._assembler.difference
+
     @property
     def open_findings(self) -> list[Finding]:
         return list(self._ledger.open.values())
@@ -129,6 +133,8 @@ class Watcher:
 
     def attention(self) -> None:
         """Somebody is looking: for a quarter of a minute, looks come often, the first at once. From any thread."""
+        if self.heap is not None:
+            self.heap.request()
         self.governor.attention(time.monotonic_ns())
         self._wake.set()
 

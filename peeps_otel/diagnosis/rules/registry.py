@@ -17,6 +17,7 @@ from .loop_blocked import LoopBlocked
 from .lost_wakeup import LostWakeup
 from .never_ends import NeverEnds
 from .never_yields import NeverYields
+from .nothing_moves import NothingMoves
 from .order_risk import OrderRisk
 from .process_silent import ProcessSilent
 from .rule import Rule
@@ -48,6 +49,7 @@ RULES: tuple[type[Rule], ...] = (
     ProcessSilent,
     Leak,
     OrderRisk,
+    NothingMoves,
 )
 """In the order in which they are asked: what one that `explains` names, those after it leave out."""
 

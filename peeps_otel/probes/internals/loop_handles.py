@@ -31,6 +31,11 @@ class Callback(NamedTuple):
     own_wakeup: bool = False
 
 
+def tells_its_callbacks(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether `callbacks` can say anything of it."""
+    return issubclass(type(loop), base_events.BaseEventLoop)
+
+
 def callbacks(loop: asyncio.AbstractEventLoop) -> Iterator[Callback]:
     """Of a loop that stands still. Nothing for a loop that is not asyncio's own."""
     if not issubclass(type(loop), base_events.BaseEventLoop):

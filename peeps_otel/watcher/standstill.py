@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing moves any more: no task and no thread of the program has gone on for a while, and nothing is in sight that
+would make one go on.
+
+That is no proof: somebody outside may still act. So it is a suspicion, said only where nothing better is known. What
+polls (a timed wait that begins anew at one line, under one unchanged stack) does not move.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import Callable, Iterable
+
+from .. import semconv
+from ..diagnosis import evidence, wording
+from ..diagnosis.wait_graph import WaitGraph
+from ..model import EvidenceStep, Finding, FindingKind, Graph, Level, Node, NodeKind, finding_id, own_line
+from ..probes.internals.listening import listens
+from ..probes.internals.loop_handles import callbacks, tells_its_callbacks
+from ..probes.probe import Observation
+from .assembly import Difference
+
+_WAITERS = (NodeKind.TASK, NodeKind.THREAD)
+_OUTSIDE = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.TIMER, NodeKind.CONNECTION, NodeKind.REQUEST})
+_MOVES = frozenset({"running", "runnable", "gil", "blocked", "unknown"})
+_SLEEPS = frozenset({"sleep", "time.sleep"})
+_STEPS_MOST = 20
+_NAMED_MOST = 3
+
+
+class Standstill:
+    """A `WatcherRule`. `difference`: what the look at hand found changed; `loops`: the event loops of the program."""
+
+    def __init__(
+        self,
+        difference: Callable[[], Difference],
+        loops: Callable[[], Iterable[asyncio.AbstractEventLoop]],
+        after_ns: int,
+    ) -> None:
+        self._difference, self._loops, self._after_ns = difference, loops, after_ns
+        self._since_ns = 0
+
+    def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
+        difference = self._difference()
+        ended = any(_is_waiter(node) for node in difference.gone)
+        if not self._since_ns or ended or any(_has_moved(before, node) for before, node in difference.changed):
+            self._since_ns = now_ns
+        if now_ns - self._since_ns < self._after_ns or any(one.level.stuck for one in findings):
+            return []
+        nodes = list(observation.nodes.values())
+        waiting = [node for node in nodes if _is_own(node) and node.wait is not None]
+        if not waiting or any(self._may_go_on(node, observation) for node in nodes if _may_call_own(node)):
+            return []
+        if self._loops_may() or signal.getitimer(signal.ITIMER_REAL)[0] > 0 or listens():
+            return []
+        return [_finding(observation, waiting, self._since_ns)]
+
+    def _may_go_on(self, node: Node, observation: Observation) -> bool:
+        """Whether something is in sight that makes it go on: a timer, somebody outside, its own turn."""
+        wait = node.wait
+        if wait is None:
+            return node.state in _MOVES
+        if node.state in _MOVES or wait.operation in _SLEEPS:
+            return True
+        edges = [edge for edge in observation.edges.get(node.id, ()) if edge.kind.value == "needs"]
+        if wait.deadline_ns is not None:
+            # What has not moved all the time, though its waits end by themselves, polls.
+            return wait.since_ns <= self._since_ns
+        targets = [observation.nodes.get(edge.dst) for edge in edges]
+        return any(
+            target is not None and (target.kind in _OUTSIDE or semconv.COULD_END_OUTSIDE in target.attributes)
+            for target in targets
+        )
+
+    def _loops_may(self) -> bool:
+        """Whether a loop has a callback that may come, or does not tell."""
+        return any(
+            not tells_its_callbacks(loop) or any(not one.own_wakeup for one in callbacks(loop))
+            for loop in self._loops()
+        )
+
+
+def _is_waiter(node: Node) -> bool:
+    return node.kind in _WAITERS
+
+
+def _is_own(node: Node) -> bool:
+    """Whether it runs code of the program: a task, or a thread with an own frame."""
+    if node.kind is NodeKind.TASK:
+        return True
+    return node.kind is NodeKind.THREAD and own_line.innermost(node.stack) is not None
+
+
+def _may_call_own(node: Node) -> bool:
+    """Whether what it does next may be code of the program: also a thread that is in the standard library alone, as
+    that of a `threading.Timer` before it fires."""
+    return _is_waiter(node) and all(_is_own(node) or frame.library in (None, own_line.PYTHON) for frame in node.stack)
+
+
+def _has_moved(before: Node | None, node: Node) -> bool:
+    if not _is_waiter(node) or not _is_own(node):
+        return False
+    if before is None or before.state != node.state:
+        return True
+    if before.wait is None or node.wait is None:
+        return before.steps != node.steps or before.wait is not node.wait
+    if before.steps == node.steps and before.wait.since_ns == node.wait.since_ns:
+        return False
+    return not _polls(before, node)
+
+
+def _polls(before: Node, node: Node) -> bool:
+    """Whether a new wait is the old one again: timed, at the same line, under the same stack."""
+    assert before.wait is not None and node.wait is not None
+    return (
+        before.wait.deadline_ns is not None
+        and node.wait.deadline_ns is not None
+        and before.wait.operation == node.wait.operation
+        and before.wait.source == node.wait.source
+        and before.stack[:-1] == node.stack[:-1]
+    )
+
+
+def _finding(observation: Observation, waiting: list[Node], since_ns: int) -> Finding:
+    """About what the wait nearest to the beginning of the program comes to."""
+    edges = [edge for node in waiting for edge in observation.edges.get(node.id, ())]
+    graph = WaitGraph(Graph(observation.nodes, edges), frozenset())
+    first = min(waiting, key=lambda n: (n.name != "MainThread", bool(graph.waiters.get(n.id)), n.created_at, n.id))
+    path = _to_the_end(graph, first)
+    last = path[-1]
+    target = next((one for one in graph.targets.get(last.id, ()) if one in graph.nodes), None)
+    wait = graph.wait_of(last.id)
+    said = f"waits in {wait.operation}" if target is None else wording.waits_for(graph, last.id, target)
+    title = f"nothing moves any more: {wording.label(first)} "
+    title += f"leads to {wording.label(last)}, which {said}" if last is not first else said
+    title += wording.at("at", wait.source)
+    others = [node for node in waiting if node not in path]
+    if others:
+        names = wording.several(
+            [wording.label(node) for node in sorted(others, key=lambda n: n.created_at)], _NAMED_MOST
+        )
+        title += f"; {names} {'waits' if len(others) == 1 else 'wait'} too"
+    return Finding(
+        id=finding_id(FindingKind.NOTHING_MOVES, [last.id]),
+        kind=FindingKind.NOTHING_MOVES,
+        level=Level.SUSPECT,
+        title=title,
+        since_ns=since_ns,
+        core=[node.id for node in path],
+        blocked=[node.id for node in others],
+        evidence=[_step(graph, node) for node in path],
+        advice="Somebody outside could still act, but no timer, socket, signal or running code is in sight that would",
+        look_at=own_line.line_of(wait.source),
+    )
+
+
+def _to_the_end(graph: WaitGraph, first: Node) -> list[Node]:
+    path = [first]
+    while len(path) < _STEPS_MOST:
+        onward = [graph.nodes.get(one) for one in graph.targets.get(path[-1].id, ())]
+        following = next((one for one in onward if one is not None and _is_waiter(one) and one.wait is not None), None)
+        if following is None or following in path:
+            return path
+        path.append(following)
+    return path
+
+
+def _step(graph: WaitGraph, node: Node) -> EvidenceStep:
+    target = next((one for one in graph.targets.get(node.id, ()) if one in graph.nodes), node.id)
+    return evidence.link(graph, node.id, target, None)

@@ -1,0 +1,154 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nothing moves any more, said of real programs in processes of their own; the clock is ours."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import textwrap
+from typing import Any
+
+LOOKER = """
+import asyncio, json, os, queue, signal, socket, sys, threading, time
+from peeps_otel.model import Graph
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
+from peeps_otel.probes.patches.recorder import Recorder
+from peeps_otel.probes.threads.probe import ThreadProbe
+from peeps_otel.watcher.assembly import Assembler
+from peeps_otel.watcher.standstill import Standstill
+
+def watch():
+    context = ProbeContext()
+    tasks = AsyncioProbe(Recorder(1 << 62), context=context)
+    probes = CompositeProbe([tasks, ThreadProbe(context)], context)
+    assembler = Assembler(1 << 62)
+    assembler.restart()
+    rule = Standstill(lambda: assembler.difference, tasks.loops, 15_000_000_000)
+    found = []
+    time.sleep(0.7)
+    for ahead_s in (0, 1, 2, 10, 16, 17, 18):
+        time.sleep(0.15)
+        now_ns = time.time_ns() + ahead_s * 1_000_000_000
+        observation = probes.look(now_ns, lambda: None)
+        assembler.assemble(observation, now_ns)
+        found = rule.look(observation, Graph({}, []), [], now_ns)
+    told = [{"title": f.title, "level": f.level, "look_at": f.look_at.rpartition("/")[2]} for f in found]
+    print(json.dumps(told), flush=True)
+    os._exit(0)
+
+threading.Thread(target=watch, name="peeps-looker", daemon=True).start()
+"""
+
+
+def said(program: str) -> list[dict[str, Any]]:
+    command = [sys.executable, "-c", LOOKER + textwrap.dedent(program)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.stdout, done.stderr
+    found: list[dict[str, Any]] = json.loads(done.stdout)
+    return found
+
+
+def test_threads_that_wait_for_each_other_s_events() -> None:
+    found = said("""
+        gate = threading.Event()
+        other = threading.Thread(target=gate.wait, name="worker")
+        other.start()
+        other.join()
+        """)
+    assert [one["level"] for one in found] == ["SUSPECT"]
+    assert found[0]["title"].startswith("nothing moves any more: MainThread")
+
+
+def test_a_task_that_waits_for_one_that_waits_for_ever() -> None:
+    found = said("""
+        async def inner():
+            await asyncio.Event().wait()
+        async def main():
+            await asyncio.create_task(inner(), name="inner")
+        asyncio.run(main())
+        """)
+    assert len(found) == 1
+    assert "leads to inner, which waits for Event" in found[0]["title"]
+
+
+def test_a_poll_is_no_move() -> None:
+    found = said("""
+        gate = threading.Event()
+        while not gate.wait(0.6):
+            pass
+        """)
+    assert [one["title"].startswith("nothing moves any more: MainThread waits for Event gate") for one in found] == [
+        True
+    ]
+
+
+def test_a_sleeper_may_go_on() -> None:
+    assert (
+        said("""
+        def late():
+            time.sleep(60)
+        threading.Thread(target=late).start()
+        threading.Event().wait()
+        """)
+        == []
+    )
+
+
+def test_a_timer_may_go_on() -> None:
+    assert (
+        said("""
+        threading.Timer(60, print).start()
+        threading.Event().wait()
+        """)
+        == []
+    )
+
+
+def test_a_listening_socket_may_bring_somebody() -> None:
+    assert (
+        said("""
+        server = socket.create_server(("127.0.0.1", 0))
+        threading.Event().wait()
+        """)
+        == []
+    )
+
+
+def test_a_loop_with_a_connection_may_go_on() -> None:
+    assert (
+        said("""
+        async def main():
+            ours, theirs = socket.socketpair()
+            reader, writer = await asyncio.open_connection(sock=ours)
+            await asyncio.gather(reader.read(1), asyncio.Event().wait())
+        asyncio.run(main())
+        """)
+        == []
+    )
+
+
+def test_an_alarm_may_go_on() -> None:
+    assert (
+        said("""
+        signal.signal(signal.SIGALRM, lambda *_: None)
+        signal.setitimer(signal.ITIMER_REAL, 60)
+        threading.Event().wait()
+        """)
+        == []
+    )
+
+
+def test_who_computes_moves() -> None:
+    assert (
+        said("""
+        def work():
+            while True:
+                sum(range(1000))
+        threading.Thread(target=work, daemon=True).start()
+        threading.Event().wait()
+        """)
+        == []
+    )
