@@ -9,6 +9,7 @@ import errno
 import os
 import shutil
 import socket
+import sys
 import tempfile
 from collections.abc import Callable, Generator
 from dataclasses import asdict
@@ -24,11 +25,16 @@ from .config import Address, Config
 from .diagnose import Diagnosis, Looker, default_looker
 from .graph.findings import FindingBook
 from .graph.live import LiveGraph
+from .names import LOOPBACK_NAMES
 from .pipeline import Pipeline
+from .receive.durable import Durable
 from .receive.grpc_server import GrpcServer
+from .receive.http_protocol import Limits, limited, sweep
 from .receive.http_server import HttpReceiver
 from .receive.port_sharing import Endpoint, SharedPort
-from .receive.queue import ByteQueue
+from .receive.queue import Budget
+from .receive.turns import Turns
+from .replay import journal_of, replay
 from .store.buffer import RowBuffer
 from .store.file import ended_findings, open_database
 from .store.reader import Reader
@@ -36,7 +42,9 @@ from .store.writer import Writer
 from .version import __version__
 
 # The longest path a Unix socket may have is 108 bytes on Linux and 104 elsewhere.
-_SOCKET_PATH_BYTES = 100
+_SOCKET_PATH_BYTES = 90  # and the number of a connection
+_SWEEP_SECONDS = 1.0
+_SWITCH_SECONDS = 0.0005
 
 
 class AddressTaken(RuntimeError):
@@ -62,50 +70,67 @@ class Collector:
         self.otlp_grpc = ""
         self.otlp_http = ""
         self.api = ""
-        self._connection = open_database(config.database, config.database_memory)
+        self._connection = open_database(config.database, config.database_memory, self.warnings)
         self._rows = RowBuffer(config.store_rows)
+        self._journal = journal_of(config.database, config.journal_bytes)
+        self._writer = Writer(self._connection, self._rows, config.retention_hours, committed=self._journal.committed)
+        self.warnings += replay(self._connection, self._journal, self._rows, self._writer)
         self._live = LiveGraph(self._rows)
         self._book = FindingBook(self._live, self._rows, ended_findings(self._connection))
         looks = default_looker(config.rules) if looker is None else looker()
         self._diagnosis = Diagnosis(self._live, self._book, looks, settings=config.rules)
-        self._queue = ByteQueue(config.queue_bytes)
+        self._budget = Budget(config.queue_bytes)
         self._asking = Asking()
+        turns = Turns()
+        self._durable = Durable(self._journal, turns, self._budget)
         self._pipeline = Pipeline(
-            self._queue,
+            self._budget,
             self._live,
             self._book,
             self._diagnosis,
             self._rows,
+            self._durable,
+            turns,
             trace=config.protocol_trace,
             asking=self._asking,
+            unready=self._unready,
         )
-        self._writer = Writer(self._connection, self._rows, config.retention_hours)
         self._directory = Path(tempfile.mkdtemp(prefix="peeps-"))  # mode 700
-        self._grpc = GrpcServer(self._pipeline, config.max_request_bytes)
+        self._grpc = GrpcServer(self._pipeline, config.max_request_bytes, self._received_by_grpc)
         self._servers: list[tuple[_Server, Any]] = []
         self._port: SharedPort | None = None
+        self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Listens on everything. Raises AddressTaken; `stop` must be called in any case."""
+        # Each request passes through three threads: it waits this long for each of them while another one computes.
+        sys.setswitchinterval(_SWITCH_SECONDS)
         listen = _bind(self.config.listen, "PEEPS_LISTEN")
         api = _bind(self.config.api, "PEEPS_API")
         self.listen, self.api = _name(listen), _name(api)
         self._writer.start()
+        self._durable.start()
         self._pipeline.start()
         self._diagnosis.start()
         grpc_endpoint = await self._start_grpc()
-        receiver = HttpReceiver(self._pipeline, self.config.max_request_bytes)
-        http_endpoint = await self._start_internal_http(receiver)
-        self._port = SharedPort(grpc_endpoint, http_endpoint)
+        # Whoever is let in from outside calls us by names that we do not know.
+        names = {*LOOPBACK_NAMES, *self.config.api_hosts} if self.config.listen.loopback else None
+        receiver = HttpReceiver(self._pipeline, self.config.max_request_bytes, names)
+        files = _descriptors()
+        http = await self._serve(receiver, [], files // 2)
+        self._port = SharedPort(grpc_endpoint, http, self._budget, files // 10)
         await self._port.listen(listen)
         self.otlp_grpc = await self._listen_if_free(self.config.otlp_grpc, "gRPC")
         self.otlp_http = await self._listen_if_free(self.config.otlp_http, "HTTP")
         hosts = (*self.config.api_hosts, self.config.api.host)
         app = create_app(self._live, self._book, Reader(self._connection), self.health, hosts, asking=self._asking)
-        await self._serve(app, api)
+        await self._serve(app, [api], files // 10)
+        self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
     async def stop(self) -> None:
         """Stops taking in, decodes and stores what was taken in, closes the file."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
         if self._port is not None:
             await self._port.stop()
         await self._grpc.stop()
@@ -113,10 +138,12 @@ class Collector:
             server.should_exit = True
             await task
         if self.listen:
+            self._durable.stop()
             self._pipeline.stop()
             self._diagnosis.stop()
             self._live.store_processes()
             self._writer.stop()
+            self._journal.close(self._writer.position.low)
         self._connection.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
@@ -133,7 +160,7 @@ class Collector:
     def health(self) -> dict[str, Any]:
         counts = asdict(self._pipeline.counts)
         rejected = counts.pop("rejected")
-        failures = [text for text in (self._writer.failure, self._diagnosis.failure) if text]
+        failures = [t for t in (self._writer.failure, self._durable.failure, self._diagnosis.failure) if t]
         addresses = self.addresses()
         return {
             "status": "degraded" if failures else "ok",
@@ -141,13 +168,21 @@ class Collector:
             "database": self.config.database,
             "listen": {"grpc": addresses["grpc"], "http": addresses["http"]},
             "processes": len(self._live.processes()),
-            "queue_bytes": self._queue.bytes,
+            "queue_bytes": self._budget.bytes,
+            "journal_bytes": self._journal.bytes,
             "received": counts,
             "rejected": {"records": rejected},
-            "dropped": {"requests": self._queue.refused, "rows": self._rows.dropped},
+            "dropped": {"requests": 0, "rows": self._rows.dropped},
+            "refused": {"requests": self._pipeline.refused + self._budget.refused},
             "warnings": [*self.warnings, *failures],
             "committed": self._writer.ticks,
         }
+
+    def _unready(self) -> str:
+        """Why nothing more can be taken now."""
+        if not self._rows.full:
+            return ""
+        return f"{self._writer.failure or 'the database does not keep up'}; retry later"
 
     async def _listen_if_free(self, address: Address | None, protocol: str) -> str:
         if address is None or self._port is None:
@@ -168,39 +203,59 @@ class Collector:
             return path
         return "127.0.0.1", await self._grpc.start("127.0.0.1:0")
 
-    async def _start_internal_http(self, app: Any) -> Endpoint:
-        path = str(self._directory / "http")
-        if _unix(path):
-            sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-            sock.bind(path)
-            await self._serve(app, sock)
-            return path
-        sock = _bind(Address("127.0.0.1", 0), "")
-        port: int = sock.getsockname()[1]
-        await self._serve(app, sock)
-        return "127.0.0.1", port
+    def _received_by_grpc(self, peer: str, size: int) -> None:
+        if self._port is not None:
+            self._port.received(peer, size)
 
-    async def _serve(self, app: ASGIApp, sock: socket.socket) -> None:
-        server = _Server(
-            uvicorn.Config(
-                app,
-                log_config=None,
-                log_level="warning",
-                access_log=False,
-                lifespan="off",
-                server_header=False,
-                proxy_headers=False,
-                ws="none",
-                timeout_graceful_shutdown=2,
-            )
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(_SWEEP_SECONDS)
+            now_s = asyncio.get_running_loop().time()
+            for server, _ in self._servers:
+                sweep(server.server_state.connections, now_s)
+            if self._port is not None:
+                self._port.sweep(now_s)
+
+    async def _serve(self, app: ASGIApp, sockets: list[socket.socket], most: int) -> Callable[[], asyncio.Protocol]:
+        """Returns what makes the protocol of a further connection. `most`: connections."""
+        limits = Limits(connections=most)
+        config = uvicorn.Config(
+            app,
+            http=limited(limits),
+            log_config=None,
+            log_level="warning",
+            access_log=False,
+            lifespan="off",
+            server_header=False,
+            proxy_headers=False,
+            ws="none",
+            timeout_keep_alive=int(limits.idle_s),
+            timeout_graceful_shutdown=2,
         )
-        task = asyncio.get_running_loop().create_task(server.serve(sockets=[sock]))
+        server = _Server(config)
+        task = asyncio.get_running_loop().create_task(server.serve(sockets=sockets))
         self._servers.append((server, task))
         while not server.started:
             if task.done():
                 task.result()
                 raise RuntimeError("an HTTP server ended while it was starting")
             await asyncio.sleep(0.005)
+        return lambda: limited(limits)(config=config, server_state=server.server_state, app_state={})
+
+
+def _descriptors() -> int:
+    """How many files this process may have open; as many as it may ask for, up to 16384."""
+    if sys.platform == "win32":
+        return 2000
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = 16_384 if hard == resource.RLIM_INFINITY else min(hard, 16_384)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+    return 16_384 if soft == resource.RLIM_INFINITY else soft
 
 
 def _bind(address: Address, variable: str) -> socket.socket:

@@ -12,8 +12,9 @@
 | `PEEPS_DB_MEMORY` | `1GB` | what DuckDB may use before it spills to disk |
 | `PEEPS_API_HOSTS` | empty | further names, comma separated, under which the query API may be addressed |
 | `PEEPS_MAX_REQUEST_BYTES` | `67108864` | largest OTLP request, also after decompression |
-| `PEEPS_QUEUE_BYTES` | `134217728` | received but not yet decoded; beyond it senders are told to retry |
-| `PEEPS_STORE_ROWS` | `1000000` | decoded but not yet stored rows; beyond it rows are dropped and counted |
+| `PEEPS_QUEUE_BYTES` | `134217728` | being received or not yet decoded; beyond it senders are told to retry |
+| `PEEPS_JOURNAL_BYTES` | `1073741824` | acknowledged but not yet stored; beyond it senders are told to retry |
+| `PEEPS_STORE_ROWS` | `1000000` | decoded but not yet stored rows; beyond it senders are told to retry |
 | `PEEPS_RETENTION_HOURS` | `24` | history older than this is deleted |
 | `PEEPS_RULES` | empty | which findings the collector looks for, and from when on: see docs/findings.md |
 | `PEEPS_PROTOCOL_TRACE` | `0` | `1`: every receipt on stderr, with size and preview |
@@ -71,6 +72,7 @@ class Config:
     api_hosts: tuple[str, ...] = ()
     max_request_bytes: int = 64 << 20
     queue_bytes: int = 128 << 20
+    journal_bytes: int = 1 << 30
     store_rows: int = 1_000_000
     retention_hours: float = 24.0
     protocol_trace: bool = False
@@ -99,6 +101,7 @@ class Config:
             api_hosts=tuple(name.strip() for name in environment.get("PEEPS_API_HOSTS", "").split(",") if name.strip()),
             max_request_bytes=_positive(environment, "PEEPS_MAX_REQUEST_BYTES", 64 << 20),
             queue_bytes=_positive(environment, "PEEPS_QUEUE_BYTES", 128 << 20),
+            journal_bytes=_positive(environment, "PEEPS_JOURNAL_BYTES", 1 << 30),
             store_rows=_positive(environment, "PEEPS_STORE_ROWS", 1_000_000),
             retention_hours=_hours(environment),
             protocol_trace=_switch(environment, "PEEPS_PROTOCOL_TRACE"),

@@ -26,6 +26,7 @@ from .graph.silence import Silence
 
 _SPACING_SECONDS = 0.2
 _CLOCK_SECONDS = 0.5
+_JUMP_NS = 2_000_000_000
 _log = logging.getLogger(__name__)
 
 
@@ -116,6 +117,7 @@ class Diagnosis:
         self._graph = IncrementalGraph()
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self._ahead_ns = clock() - time.monotonic_ns()
         self._thread = threading.Thread(target=self._run, name="peeps-diagnose", daemon=True)
         self.failure = ""
         """The last failure of the engine, in one line; empty where there was none."""
@@ -156,11 +158,19 @@ class Diagnosis:
             self._graph = IncrementalGraph()  # half brought up to date: the next look begins with everything
             raise
 
+    def _mind_the_clock(self) -> None:
+        """Ages are differences of wall clock times; when that is set, or the machine slept, nobody has aged."""
+        ahead_ns = self._clock() - time.monotonic_ns()
+        if abs(ahead_ns - self._ahead_ns) > _JUMP_NS:
+            self._live.clock_jumped(ahead_ns - self._ahead_ns)
+        self._ahead_ns = ahead_ns
+
     def _run(self) -> None:
         while not self._stop.is_set():
             self._wake.wait(_CLOCK_SECONDS)
             self._wake.clear()
             try:
+                self._mind_the_clock()
                 self.step()
             except Exception as error:  # an engine that fails must not silence the collector
                 if not self.failure:

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The thread between the network and the graph: takes bytes off the queue, decodes, applies, answers.
+"""The thread between the network and the graph: decodes what is durable, applies it, answers.
 
-A sender gets its answer after its records were decoded and applied to the live graph, so that `partial_success` can
-say what was rejected; it does not wait for the database.
+A sender gets its answer after its request is in the journal and its records were decoded and applied to the live graph,
+so that `partial_success` can say what was rejected; it does not wait for the database. Requests are worked off in
+slices, the senders in turn.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import logging
 import sys
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from itertools import count
 from typing import cast
 
-from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -23,6 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from peeps_otel.model.wire import WireError
 
 from .asking import Asking
+from .decode.canonical import Rejected
 from .decode.logs import (
     DecodedLogs,
     FindingRecord,
@@ -35,18 +38,26 @@ from .decode.logs import (
 )
 from .decode.metrics import decode_metrics
 from .decode.resource import ProcessInfo
+from .decode.rows import Decoded
 from .decode.silence import SilenceRecord
+from .decode.slices import slices
 from .decode.traces import decode_traces
 from .diagnose import Diagnosis
 from .graph.findings import FindingBook
 from .graph.live import LiveGraph
+from .receive.durable import Durable
 from .receive.encoding import Undecodable, decode_request
-from .receive.queue import ByteQueue, Encoding, Outcome, Request, Signal
-from .store.buffer import RowBuffer
-from .store.schema import LOG, METRIC, SPAN
+from .receive.journal import Entry
+from .receive.queue import Budget, Encoding, Outcome, Request, Signal
+from .receive.turns import Turns
+from .store.buffer import RowBuffer, Rows
+from .store.schema import LOG, METRIC, RESOURCE, SPAN
 
 _MESSAGE_BYTES = 4000
 _PREVIEW_BYTES = 120
+_TURN_SECONDS = 0.005
+_RESOURCES_KNOWN = 10_000
+Steps = Generator[None, None, Outcome]
 _log = logging.getLogger(__name__)
 
 
@@ -63,39 +74,61 @@ class Counts:
     rejected: int = 0
 
 
+@dataclass(slots=True)
+class _Found:
+    """What one request has yielded so far."""
+
+    rows: Rows = field(default_factory=dict[str, "list[tuple[object, ...]]"])
+    reasons: list[str] = field(default_factory=list[str])
+    watched: set[str] = field(default_factory=set[str])
+
+
 class Pipeline:
-    """`submit` on the event loop, everything else on a thread of its own."""
+    """`submit` on the event loop; decoding on a thread of its own, see `start`. `ready`: why no request can be taken
+    now, in words for the sender; empty where one can."""
 
     def __init__(
         self,
-        queue: ByteQueue,
+        budget: Budget,
         live: LiveGraph,
         book: FindingBook,
         diagnosis: Diagnosis,
         rows: RowBuffer,
+        durable: Durable | None = None,
+        turns: Turns | None = None,
         trace: bool = False,
         asking: Asking | None = None,
+        unready: Callable[[], str] = lambda: "",
     ) -> None:
-        self._queue = queue
+        self.budget = budget
         self._live = live
         self._book = book
         self._diagnosis = diagnosis
         self._rows = rows
+        self._durable = durable
+        self._turns = turns or Turns()
         self._trace = trace
         self._asking = asking or Asking()
+        self._unready = unready
+        self._work: dict[int, Steps] = {}
+        self._resources: set[str] = set()
         self.counts = Counts()
+        self.refused = 0
+        """Requests that were told to come again."""
         self._thread = threading.Thread(target=self._run, name="peeps-decode", daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
-    def stop(self) -> None:
-        """Decodes what is queued, then ends."""
-        self._queue.close()
-        self._thread.join(30)
+    def stop(self, seconds: float = 30.0) -> None:
+        """Decodes what is durable, then ends; what it has no time for stays in the journal."""
+        self._turns.close()
+        self._thread.join(seconds)
+        self._turns.abandon()
+        self._thread.join(1)
 
-    def submit(self, signal: Signal, encoding: Encoding, body: bytes) -> asyncio.Future[Outcome] | None:
-        """The answer to come, or None where the queue is full."""
+    def submit(self, signal: Signal, encoding: Encoding, body: bytes, sender: str = "") -> asyncio.Future[Outcome]:
+        """The answer to come. The bytes of `body` are of the budget; they are given back with the answer."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Outcome] = loop.create_future()
 
@@ -104,73 +137,133 @@ class Pipeline:
                 future.set_result(outcome)
 
         def answer(outcome: Outcome) -> None:
+            self.refused += outcome.retry
             if not loop.is_closed():
                 loop.call_soon_threadsafe(settle, outcome)
 
-        return future if self._queue.put(Request(signal, encoding, body, answer)) else None
-
-    def handle(self, signal: Signal, encoding: Encoding, body: bytes) -> Outcome:
-        """Decodes and applies one request. Never raises."""
         if self._trace:
             preview = body[:_PREVIEW_BYTES]
             print(f"received {signal.value} {encoding.name.lower()} {len(body)} bytes {preview!r}", file=sys.stderr)
+        reason = self._unready()
+        request = Request(signal, encoding, body, answer, sender, time.time_ns())
+        if not reason and self._durable is None:
+            self._turns.put(request)
+        elif reason or self._durable is None or not self._durable.offer(request):
+            self.budget.give(len(body))
+            answer(Outcome(retry=True, message=reason or "the collector is being stopped; retry later"))
+        return future
+
+    def replay(self, entry: Entry) -> Outcome:
+        """Applies what an earlier run has acknowledged and not stored. Before `start`."""
+        steps = self.steps(entry.signal, entry.encoding, entry.body, entry.received_ns, entry.number)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return done.value
+
+    def handle(self, signal: Signal, encoding: Encoding, body: bytes) -> Outcome:
+        """Decodes and applies one request at once. Never raises."""
+        return self.replay(Entry(0, time.time_ns(), signal, encoding, body))
+
+    def steps(self, signal: Signal, encoding: Encoding, body: bytes, now_ns: int, number: int = 0) -> Steps:
+        """Decodes and applies one request, a slice at a time. Never raises."""
+        found = _Found()
         try:
-            return self._apply(signal, decode_request(signal, encoding, body))
+            # All of it is looked at before any of it is applied: a request is taken as a whole, or not.
+            parts: list[bytes] = []
+            for part in slices(signal, encoding, body):
+                if part is not None:
+                    parts.append(part)
+                yield
+            for part in parts:
+                yield from self._apply(signal, part, found, now_ns)
         except Undecodable as error:
-            self.counts.rejected += 1
-            return Outcome(undecodable=True, message=str(error)[:_MESSAGE_BYTES])
+            outcome = Outcome(undecodable=True, message=str(error)[:_MESSAGE_BYTES])
         except Exception as error:  # one request must not stop the collector
             _log.exception("a request could not be handled")
-            self.counts.rejected += 1
-            return Outcome(
-                undecodable=True, message=f"the collector failed on this request: {error!r}"[:_MESSAGE_BYTES]
-            )
+            message = f"the collector failed on this request: {error!r}"[:_MESSAGE_BYTES]
+            outcome = Outcome(undecodable=True, message=message)
+        else:
+            ask = self._asking.header_for(found.watched) if found.watched else ""
+            outcome = Outcome(len(found.reasons), shortened(found.reasons), ask=ask)
+        self.counts.rejected += 1 if outcome.undecodable else outcome.rejected
+        self._rows.add_request({} if outcome.undecodable else found.rows, number)
+        if signal is Signal.LOGS:
+            self._diagnosis.wake()
+        return outcome
 
     def _run(self) -> None:
-        while (request := self._queue.get()) is not None:
-            request.answer(self.handle(request.signal, request.encoding, request.body))
+        while (request := self._turns.next()) is not None:
+            self._turn(request)
 
-    def _apply(self, signal: Signal, message: Message) -> Outcome:
-        now_ns = time.time_ns()
+    def _turn(self, request: Request) -> None:
+        """Works on one request for a while, or until it is done."""
+        key = id(request)
+        steps = self._work.get(key)
+        if steps is None:
+            steps = self.steps(request.signal, request.encoding, request.body, request.received_ns, request.number)
+            self._work[key] = steps
+        until = time.monotonic() + _TURN_SECONDS
+        try:
+            for number in count():
+                next(steps)
+                if number and time.monotonic() > until:
+                    return
+        except StopIteration as done:
+            del self._work[key]
+            self._turns.over(request)
+            self.budget.give(len(request.body))
+            request.answer(done.value)
+
+    def _apply(self, signal: Signal, part: bytes, found: _Found, now_ns: int) -> Iterator[None]:
+        message = decode_request(signal, Encoding.PROTOBUF, part)
         if signal is Signal.LOGS:
-            return self._apply_logs(decode_logs(cast("ExportLogsServiceRequest", message), now_ns), now_ns)
-        if signal is Signal.TRACES:
-            for process, rows in decode_traces(cast("ExportTraceServiceRequest", message), now_ns):
-                self._live.seen(process, now_ns)
-                self._rows.add(SPAN.name, rows)
-                self.counts.spans += len(rows)
+            for block in decode_logs(cast("ExportLogsServiceRequest", message), now_ns):
+                self._note(block, LOG.name, found, now_ns)
+                yield from self._apply_records(block, found, now_ns)
+                self.counts.logs += len(block.rows)
+                yield
+        elif signal is Signal.TRACES:
+            for decoded in decode_traces(cast("ExportTraceServiceRequest", message), now_ns):
+                self._note(decoded, SPAN.name, found, now_ns)
+                self.counts.spans += len(decoded.rows)
+                yield
         else:
-            for process, rows in decode_metrics(cast("ExportMetricsServiceRequest", message), now_ns):
-                self._live.seen(process, now_ns)
-                self._rows.add(METRIC.name, rows)
-                self.counts.metrics += len(rows)
-        return Outcome()
+            for decoded in decode_metrics(cast("ExportMetricsServiceRequest", message), now_ns):
+                self._note(decoded, METRIC.name, found, now_ns)
+                self.counts.metrics += len(decoded.rows)
+                yield
 
-    def _apply_logs(self, blocks: list[DecodedLogs], now_ns: int) -> Outcome:
-        reasons: list[str] = []
-        for block in blocks:
-            self._live.seen(block.process, now_ns)
-            reasons += block.rejected
-            for record in block.records:
-                try:
+    def _note(self, decoded: Decoded, table: str, found: _Found, now_ns: int) -> None:
+        process = decoded.process
+        self._live.seen(process, now_ns)
+        if process.key not in self._resources:
+            if len(self._resources) >= _RESOURCES_KNOWN:
+                self._resources.clear()
+            self._resources.add(process.key)
+            found.rows.setdefault(RESOURCE.name, []).append(process.row)
+        found.rows.setdefault(table, []).extend(decoded.rows)
+        found.reasons += decoded.rejected
+
+    def _apply_records(self, block: DecodedLogs, found: _Found, now_ns: int) -> Iterator[None]:
+        for record in block.records:
+            try:
+                if isinstance(record, SnapshotBody):
+                    found.watched.add(block.process.id)
+                    self.counts.snapshots += 1
+                    reasons = yield from self._live.snapshot_steps(block.process, record.body, now_ns)
+                    found.reasons += [f"process {block.process}: {reason}" for reason in reasons]
+                else:
                     self._apply_record(block.process, record, now_ns)
-                except WireError as error:
-                    reasons.append(f"process {block.process}: {error}")
-                except Exception as error:  # a record no test thought of: reject it, keep the others
-                    _log.exception("a record could not be applied")
-                    reasons.append(f"process {block.process}: {type(error).__name__}: {error}")
-            self._rows.add(LOG.name, block.rows)
-            self.counts.logs += len(block.rows)
-        self._diagnosis.wake()
-        self.counts.rejected += len(reasons)
-        watched = [block.process.id for block in blocks if any(isinstance(r, SnapshotBody) for r in block.records)]
-        return Outcome(len(reasons), shortened(reasons), ask=self._asking.header_for(watched))
+            except (WireError, Rejected) as error:
+                found.reasons.append(f"process {block.process}: {error}")
+            except Exception as error:  # a record no test thought of: reject it, keep the others
+                _log.exception("a record could not be applied")
+                found.reasons.append(f"process {block.process}: {type(error).__name__}: {error}")
 
     def _apply_record(self, process: ProcessInfo, record: Record, now_ns: int) -> None:
-        if isinstance(record, SnapshotBody):
-            self._live.apply_snapshot(process, record.body, now_ns)
-            self.counts.snapshots += 1
-        elif isinstance(record, NodeRecord):
+        if isinstance(record, NodeRecord):
             self._live.apply_node(process, record, now_ns)
             self.counts.nodes += 1
         elif isinstance(record, GoneRecord):

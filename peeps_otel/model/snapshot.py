@@ -14,7 +14,8 @@ class Snapshot:
 
     `nodes`: new and changed nodes, or all of them in a key frame; each replaces the node of the same id together with
     its outgoing edges. `edges`: the outgoing edges of exactly these nodes. `gone`: ids of nodes that ended.
-    `cpu_ns`, `duration_ns`: what the look cost. `dropped`: snapshots that never left the process.
+    `cpu_ns`, `duration_ns`: what the look cost. `dropped`: snapshots that never left the process. `secret`: 64 random
+    bits that every snapshot of the stream carries, by which a receiver knows the sender of the first again; 0: none.
     """
 
     stream_id: int
@@ -30,3 +31,4 @@ class Snapshot:
     interval_ns: int = 0
     coverage: list[str] = field(default_factory=list[str])
     shed: list[str] = field(default_factory=list[str])
+    secret: int = 0

@@ -6,7 +6,7 @@ from typing import ClassVar as _ClassVar, Iterable as _Iterable, Mapping as _Map
 DESCRIPTOR: _descriptor.FileDescriptor
 
 class Snapshot(_message.Message):
-    __slots__ = ("stream_id", "sequence", "time_unix_nano", "key_frame", "strings", "nodes", "gone", "edges", "frames", "stacks", "cost", "coverage", "shed")
+    __slots__ = ("stream_id", "sequence", "time_unix_nano", "key_frame", "strings", "nodes", "gone", "edges", "frames", "stacks", "cost", "coverage", "shed", "secret")
     STREAM_ID_FIELD_NUMBER: _ClassVar[int]
     SEQUENCE_FIELD_NUMBER: _ClassVar[int]
     TIME_UNIX_NANO_FIELD_NUMBER: _ClassVar[int]
@@ -20,6 +20,7 @@ class Snapshot(_message.Message):
     COST_FIELD_NUMBER: _ClassVar[int]
     COVERAGE_FIELD_NUMBER: _ClassVar[int]
     SHED_FIELD_NUMBER: _ClassVar[int]
+    SECRET_FIELD_NUMBER: _ClassVar[int]
     stream_id: int
     sequence: int
     time_unix_nano: int
@@ -33,7 +34,8 @@ class Snapshot(_message.Message):
     cost: Cost
     coverage: _containers.RepeatedScalarFieldContainer[str]
     shed: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, stream_id: _Optional[int] = ..., sequence: _Optional[int] = ..., time_unix_nano: _Optional[int] = ..., key_frame: bool = ..., strings: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., gone: _Optional[_Iterable[int]] = ..., edges: _Optional[_Union[Edges, _Mapping]] = ..., frames: _Optional[_Union[Frames, _Mapping]] = ..., stacks: _Optional[_Union[Stacks, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., coverage: _Optional[_Iterable[str]] = ..., shed: _Optional[_Iterable[str]] = ...) -> None: ...
+    secret: int
+    def __init__(self, stream_id: _Optional[int] = ..., sequence: _Optional[int] = ..., time_unix_nano: _Optional[int] = ..., key_frame: bool = ..., strings: _Optional[_Iterable[str]] = ..., nodes: _Optional[_Union[Nodes, _Mapping]] = ..., gone: _Optional[_Iterable[int]] = ..., edges: _Optional[_Union[Edges, _Mapping]] = ..., frames: _Optional[_Union[Frames, _Mapping]] = ..., stacks: _Optional[_Union[Stacks, _Mapping]] = ..., cost: _Optional[_Union[Cost, _Mapping]] = ..., coverage: _Optional[_Iterable[str]] = ..., shed: _Optional[_Iterable[str]] = ..., secret: _Optional[int] = ...) -> None: ...
 
 class Nodes(_message.Message):
     __slots__ = ("local", "ulid", "kind", "name", "created_at", "source", "flags", "state", "providers", "steps", "stack", "wait_operation", "wait_since", "wait_needs", "wait_deadline", "wait_source", "attribute_row", "attribute_key", "attribute_type", "attribute_value")

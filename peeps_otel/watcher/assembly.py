@@ -39,6 +39,7 @@ class Assembler:
     def restart(self) -> None:
         """Begins a new stream."""
         self.stream_id = int.from_bytes(os.urandom(8), "big") | 1
+        self._secret = int.from_bytes(os.urandom(8), "big") | 1
         self._sequence = 0
         self._nodes: dict[str, Node] = {}
         self._edges: dict[str, tuple[Edge, ...]] = {}
@@ -57,7 +58,7 @@ class Assembler:
             self._key_frame_wanted = False
             self._key_frame_at_ns = now_ns
         self._sequence += 1
-        snapshot = Snapshot(self.stream_id, self._sequence, now_ns, key_frame)
+        snapshot = Snapshot(self.stream_id, self._sequence, now_ns, key_frame, secret=self._secret)
         self.difference = self._compare(observation)
         nodes = list(observation.nodes.values()) if key_frame else [node for _, node in self.difference.changed]
         edges_of = observation.edges.get
@@ -101,4 +102,4 @@ class Assembler:
     def goodbye(self, now_ns: int) -> Snapshot:
         """The last snapshot: nothing is left, and none will follow (`interval_ns` is 0)."""
         self._sequence += 1
-        return Snapshot(self.stream_id, self._sequence, now_ns, key_frame=True)
+        return Snapshot(self.stream_id, self._sequence, now_ns, key_frame=True, secret=self._secret)

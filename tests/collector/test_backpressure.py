@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 
 from peeps_collector.receive.grpc_server import GrpcServer
 from peeps_collector.receive.http_server import HttpReceiver
-from peeps_collector.receive.queue import Encoding, Outcome, Signal
+from peeps_collector.receive.queue import Budget, Encoding, Outcome, Signal
 
 LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
@@ -21,8 +21,12 @@ LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 class Full:
     """An intake whose queue is full."""
 
-    def submit(self, signal: Signal, encoding: Encoding, body: bytes) -> asyncio.Future[Outcome] | None:
-        return None
+    def __init__(self) -> None:
+        self.budget = Budget(1000)
+
+    async def submit(self, signal: Signal, encoding: Encoding, body: bytes, sender: str) -> Outcome:
+        self.budget.give(len(body))
+        return Outcome(retry=True, message="the collector's queue is full; retry later")
 
 
 def test_http_says_503_and_when_to_retry() -> None:

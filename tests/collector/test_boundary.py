@@ -137,7 +137,7 @@ _QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthC
 @_QUICK
 @given(st.binary(max_size=200))
 def test_no_body_of_a_snapshot_breaks_the_decoder(body: bytes) -> None:
-    decode_logs(logs_request(event("peeps.snapshot", body=body)), time.time_ns())
+    list(decode_logs(logs_request(event("peeps.snapshot", body=body)), time.time_ns()))
 
 
 _VALUES = st.recursive(

@@ -10,7 +10,8 @@ from peeps_collector.decode.resource import process_of
 from peeps_collector.diagnose import Confirmation, Diagnosis
 from peeps_collector.graph.findings import FindingBook
 from peeps_collector.graph.live import LiveGraph
-from peeps_collector.receive.queue import ByteQueue, Encoding, Request, Signal
+from peeps_collector.receive.queue import Budget, Encoding, Request, Signal
+from peeps_collector.receive.turns import Turns
 from peeps_collector.store.buffer import RowBuffer
 from peeps_otel.model import Finding, FindingKind, Graph, Level, Node, NodeKind
 from tests.collector.collector_support import Program, logs_request, new_id, resource
@@ -64,22 +65,34 @@ def test_settings_that_cannot_be_used(variable: str, text: str, words: str) -> N
     assert variable in str(caught.value)
 
 
-def request(size: int) -> Request:
-    return Request(Signal.LOGS, Encoding.PROTOBUF, bytes(size), lambda outcome: None)
+def test_the_budget_is_of_bytes_and_one_request_always_fits() -> None:
+    budget = Budget(10)
+    assert budget.take(50), "one request always fits"
+    assert budget.take(25, already=50), "also while it grows"
+    assert not budget.take(1)
+    assert budget.refused == 1
+    budget.give(75)
+    assert budget.take(10)
+    assert budget.bytes == 10
 
 
-def test_the_queue_is_bounded_in_bytes_and_hands_out_what_it_took() -> None:
-    queue = ByteQueue(10)
-    assert queue.put(request(50)), "one request always fits"
-    assert not queue.put(request(1))
-    assert queue.refused == 1
-    queue.close()
-    assert not queue.put(request(1))
-    taken = queue.get()
-    assert taken is not None
-    assert len(taken.body) == 50
-    assert queue.get() is None
-    assert queue.bytes == 0
+def request(sender: str, body: bytes) -> Request:
+    return Request(Signal.LOGS, Encoding.PROTOBUF, body, lambda outcome: None, sender)
+
+
+def test_senders_are_served_in_turn_and_each_in_its_own_order() -> None:
+    turns = Turns()
+    for sender, body in (("a", b"1"), ("a", b"2"), ("b", b"3"), ("c", b"4")):
+        turns.put(request(sender, body))
+    served: list[bytes] = []
+    turns.close()
+    lengths = {b"1": 3, b"2": 1, b"3": 1, b"4": 2}
+    while (one := turns.next()) is not None:
+        served.append(one.body)
+        lengths[one.body] -= 1
+        if not lengths[one.body]:
+            turns.over(one)
+    assert served == [b"1", b"3", b"4", b"1", b"4", b"1", b"2"]
 
 
 def finding(core: list[str], level: Level = Level.PROVEN) -> Finding:
@@ -148,7 +161,7 @@ def test_a_process_falls_silent_and_goes() -> None:
     assert [state_after(s) for s in (0, 5, 6, 60, 61)] == ["live", "live", "silent", "silent", "gone"]
     assert live.view().nodes == {}
     assert live.not_answered() == []
-    assert [row[3] for row in rows.take()["node_change"]] == ["upsert", "gone"]
+    assert [row[3] for row in rows.take()[0]["node_change"]] == ["upsert", "gone"]
     live.expire(5000 * SECOND)
     assert live.processes() == {}
     assert logs_request().resource_logs

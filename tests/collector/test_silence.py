@@ -201,6 +201,8 @@ def test_an_end_without_a_goodbye(world: World) -> None:
     assert world.state(info) is State.LIVE, "a forked copy of it ended"
     world.silence.reported(info, _record(state="defunct", title="it ended without a goodbye"), world.now_ns)
     assert world.pass_time(0.5) == {}
+    assert world.state(info) is State.LIVE, "it spoke just now, and anybody may say that it ended"
+    world.pass_time(7)
     assert world.state(info) is State.GONE
     assert world.live.processes()[info.id].farewell == "it ended without a goodbye"
     world.snapshot(replace(_program(7), stream_id=99), "elsewhere")

@@ -147,3 +147,42 @@ def test_reading_does_not_stop_writing(api: Running) -> None:
         ask(api, "SELECT 1")
     api.send(logs_request(event("note", body="written after reading")))
     eventually(lambda: api.sql("SELECT count(*) FROM log WHERE body = 'written after reading'") == [[1]])
+
+
+@pytest.mark.parametrize(
+    ("statement", "words"),
+    [
+        ("SELECT repeat('x', 4000000000)", "repeat() is allowed with a size"),
+        ("SELECT length('x'.repeat(4000000000))", "repeat() is allowed with a size"),
+        ("SELECT repeat(repeat(repeat('x', 1000), 1000), 1000)", "together"),
+        ("SELECT repeat('x', (SELECT 4000000000))", "written as a number"),
+        ("SELECT list_sum(range(3000000000))", "range() is allowed with a size"),
+        ("SELECT len(generate_series(1, 3000000000))", "generate_series() is allowed"),
+        ("SELECT lpad('x', 2000000000, 'y')", "lpad() is allowed with a size"),
+        ("WITH a AS (SELECT rpad('x', 2000000000, 'y') AS s) SELECT length(s) FROM a", "rpad() is allowed"),
+        ("SELECT printf('%2000000000d', 1)", "printf() is not allowed"),
+        ("EXPLAIN ANALYZE CREATE TABLE x (a INT)", "EXPLAIN"),
+        ("EXPLAIN ANALYZE SELECT repeat('x', 4000000000)", "EXPLAIN"),
+        ("EXPLAIN SELECT repeat('x', 4000000000)", "repeat() is allowed with a size"),
+        ("SELECT * FROM checkpoint()", "checkpoint() is not allowed: it writes"),
+        ("SELECT write_log('x')", "write_log() is not allowed: it writes"),
+        ("SELECT * FROM query('SELECT repeat(''x'', 4000000000)')", "query() is not allowed"),
+    ],
+)
+def test_what_could_not_be_interrupted_or_writes_is_not_run(api: Running, statement: str, words: str) -> None:
+    answer = http(f"http://{api.api}/api/sql", json.dumps({"sql": statement}).encode())
+    assert answer.status == 400
+    assert words in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    ("statement", "rows"),
+    [
+        ("SELECT repeat('ab', 3)", [["ababab"]]),
+        ("SELECT lpad('7', 3, '0')", [["007"]]),
+        ("SELECT sum(x) FROM range(1000000) t(x)", [[499999500000]]),
+        ("SELECT [x * 2 FOR x IN range(3)]", [[[0, 2, 4]]]),
+    ],
+)
+def test_what_is_small_is_run(api: Running, statement: str, rows: list[list[Any]]) -> None:
+    assert api.sql(statement) == rows

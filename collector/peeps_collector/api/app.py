@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from typing import Any
-from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -21,6 +20,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..asking import Asking
 from ..graph.findings import FindingBook
 from ..graph.live import LiveGraph
+from ..names import LOOPBACK_NAMES, refusal_of
 from ..store.reader import Reader
 from .answers import ApiError, answer, error_answer
 from .blame_route import BlameRoute
@@ -28,8 +28,6 @@ from .finding_routes import FindingRoutes
 from .graph_routes import GraphRoutes
 from .leak_routes import LeakRoutes
 from .sql_route import SqlRoute
-
-_LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def create_app(
@@ -64,37 +62,21 @@ def create_app(
         ],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _failure},
     )
-    return _OwnNamesOnly(app, _LOOPBACK_NAMES | {host.lower() for host in hosts})
+    return _OwnNamesOnly(app, LOOPBACK_NAMES | {host.lower() for host in hosts})
 
 
 class _OwnNamesOnly:
-    """Refuses requests under another name (Host), and from another site's page (Origin)."""
+    """Refuses requests that another site's page may be behind: see names.py."""
 
     def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
         self._app = app
         self._names = names
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            headers: dict[bytes, bytes] = dict(scope["headers"])
-            host = headers.get(b"host", b"").decode("latin-1")
-            origin = headers.get(b"origin")
-            refusal = ""
-            if _name(f"//{host}") not in self._names:
-                refusal = f"Host {host[:80]!r} is not a name of this collector; use 127.0.0.1, or set PEEPS_API_HOSTS"
-            elif origin is not None and _name(origin.decode("latin-1")) not in self._names:
-                refusal = "a page of another site may not use the query API"
-            if refusal:
-                await error_answer(403, "host", refusal)(scope, receive, send)
-                return
+        if scope["type"] == "http" and (refusal := refusal_of(dict(scope["headers"]), self._names)):
+            await error_answer(403, "host", refusal)(scope, receive, send)
+            return
         await self._app(scope, receive, send)
-
-
-def _name(url: str) -> str:
-    try:
-        return (urlsplit(url).hostname or "").lower()
-    except ValueError:
-        return ""
 
 
 async def _api_error(request: Request, error: Exception) -> Response:

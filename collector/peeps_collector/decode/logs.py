@@ -3,10 +3,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
 from peeps_otel import semconv
@@ -14,9 +16,10 @@ from peeps_otel.model import Edge, Finding, Node
 
 from ..store.schema import Row
 from .canonical import Rejected, finding_of, leaks_of, node_id_of, node_of, position_of
-from .resource import ProcessInfo, process_of
+from .resource import ProcessInfo, Scope, process_of, scope_of
+from .rows import AT_ONCE, Decoded
 from .silence import SilenceRecord, silence_of
-from .values import attributes_of, json_text, nanoseconds, value_of
+from .values import attributes_of, json_text, nanoseconds, too_many_values, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,31 +71,34 @@ Record = SilenceRecord | LeaksRecord | SnapshotBody | NodeRecord | GoneRecord | 
 
 
 @dataclass(slots=True)
-class DecodedLogs:
-    """The log records of one resource: our own in order of arrival, others as rows, and why some were rejected."""
+class DecodedLogs(Decoded):
+    """The log records of one resource, at most 200: our own in order of arrival, others as rows."""
 
-    process: ProcessInfo
     records: list[Record] = field(default_factory=list[Record])
-    rows: list[Row] = field(default_factory=list[Row])
-    rejected: list[str] = field(default_factory=list[str])
+
+    @property
+    def full(self) -> bool:
+        return len(self.rows) + len(self.records) + len(self.rejected) >= AT_ONCE
 
 
-def decode_logs(request: ExportLogsServiceRequest, now_ns: int) -> list[DecodedLogs]:
-    """Never fails as a whole: a bad record is rejected, the others are kept."""
-    found: list[DecodedLogs] = []
+def decode_logs(request: ExportLogsServiceRequest, now_ns: int) -> Iterator[DecodedLogs]:
+    """In pieces. Never fails as a whole: a bad record is rejected, the others are kept."""
     for block in request.resource_logs:
-        decoded = DecodedLogs(process_of(block.resource))
+        decoded = DecodedLogs(process := process_of(block.resource, block.schema_url))
         for part in block.scope_logs:
+            scope = scope_of(part.scope, part.schema_url)
             for record in part.log_records:
                 try:
-                    _take(record, part.scope.name, decoded, now_ns)
+                    _take(record, scope, decoded, now_ns)
                 except Rejected as rejected:
-                    decoded.rejected.append(f"process {decoded.process}: {record.event_name}: {rejected}")
-        found.append(decoded)
-    return found
+                    decoded.rejected.append(f"process {process}: {record.event_name}: {rejected}")
+                if decoded.full:
+                    yield decoded
+                    decoded = DecodedLogs(process)
+        yield decoded
 
 
-def _take(record: LogRecord, scope: str, decoded: DecodedLogs, now_ns: int) -> None:
+def _take(record: LogRecord, scope: Scope, decoded: DecodedLogs, now_ns: int) -> None:
     time_ns = nanoseconds(record.time_unix_nano) or nanoseconds(record.observed_time_unix_nano) or now_ns
     name = record.event_name
     if name == semconv.EVENT_SNAPSHOT:
@@ -100,6 +106,8 @@ def _take(record: LogRecord, scope: str, decoded: DecodedLogs, now_ns: int) -> N
             raise Rejected("the body is not bytes; it must be the bytes of a peeps.v1.Snapshot")
         decoded.records.append(SnapshotBody(record.body.bytes_value))
         return  # a row of its own in the table `snapshot`
+    if why := too_many_values(record.ByteSize(), record.attributes, [KeyValue(value=record.body)]):
+        raise Rejected(f"the record is not stored: {why}")
     attributes = attributes_of(record.attributes)
     if name == semconv.EVENT_NODE:
         node, edges = node_of(attributes)
@@ -116,7 +124,7 @@ def _take(record: LogRecord, scope: str, decoded: DecodedLogs, now_ns: int) -> N
 
 
 def _row(
-    record: LogRecord, attributes: dict[str, Any], scope: str, process: ProcessInfo, time_ns: int, now_ns: int
+    record: LogRecord, attributes: dict[str, Any], scope: Scope, process: ProcessInfo, time_ns: int, now_ns: int
 ) -> Row:
     body = value_of(record.body)
     return (
@@ -129,7 +137,12 @@ def _row(
         body if isinstance(body, str) else None if body is None else json_text(body),
         record.trace_id.hex() or None,
         record.span_id.hex() or None,
-        scope,
+        scope.row[0],
         json_text(attributes),
         now_ns,
+        nanoseconds(record.observed_time_unix_nano),
+        record.flags,
+        record.dropped_attributes_count,
+        *scope.row[1:],
+        process.key,
     )

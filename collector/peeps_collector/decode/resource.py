@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which process a message comes from: the resource of OTLP."""
+"""Who a message comes from: the resource and the instrumentation scope of OTLP."""
 
 from __future__ import annotations
 
@@ -7,16 +7,19 @@ import hashlib
 from dataclasses import dataclass, field
 from typing import Any
 
+from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
 from peeps_otel import semconv
 
-from .values import attributes_of, whole
+from ..store.schema import Row
+from .values import attributes_of, json_text, whole
 
 
 @dataclass(frozen=True, slots=True)
 class ProcessInfo:
-    """A process by its resource. `id`: service.instance.id, or derived from service name, host and pid."""
+    """A process by its resource. `id`: service.instance.id, or derived from the whole resource. `key`: names exactly
+    this resource, in the table `resource`; two senders that call themselves the same have two."""
 
     id: str
     service: str
@@ -24,12 +27,27 @@ class ProcessInfo:
     host: str
     runtime: str
     resource: dict[str, Any] = field(default_factory=dict[str, Any], compare=False)
+    key: str = field(default="", compare=False)
+    schema_url: str = field(default="", compare=False)
+    dropped: int = field(default=0, compare=False)
 
     def __str__(self) -> str:
         return f"{self.service} (pid {'unknown' if self.pid is None else self.pid})"
 
+    @property
+    def row(self) -> Row:
+        """Of the table `resource`."""
+        return (self.key, self.id, self.service, json_text(self.resource), self.dropped, self.schema_url or None)
 
-def process_of(resource: Resource) -> ProcessInfo:
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a record says of where it was made. `row`: the columns of it that span, log and metric share."""
+
+    row: tuple[str, str | None, str | None, str | None]
+
+
+def process_of(resource: Resource, schema_url: str = "") -> ProcessInfo:
     """Never fails: what is missing is empty."""
     attributes = attributes_of(resource.attributes)
 
@@ -40,11 +58,21 @@ def process_of(resource: Resource) -> ProcessInfo:
     service = text(semconv.SERVICE_NAME) or "unknown_service"
     host = text("host.name")
     pid = whole(attributes.get(semconv.PROCESS_PID))
+    whole_text = json_text(dict(sorted(attributes.items())))
+    key = hashlib.sha256(f"{schema_url}\n{resource.dropped_attributes_count}\n{whole_text}".encode()).hexdigest()[:24]
     instance = text(semconv.SERVICE_INSTANCE_ID)
     if not instance:
-        key = "\n".join((text("service.namespace"), service, host, str(pid)))
-        instance = "derived-" + hashlib.sha256(key.encode()).hexdigest()[:24]
+        # Of everything that is known: two pods of one service on one host have perhaps nothing else apart.
+        instance = "derived-" + hashlib.sha256(whole_text.encode()).hexdigest()[:24]
     name = text("process.runtime.name")
     name = {"cpython": "CPython", "pypy": "PyPy"}.get(name, name)
     runtime = f"{name} {text('process.runtime.version')}".strip()
-    return ProcessInfo(instance, service, pid, host, runtime, attributes)
+    dropped = resource.dropped_attributes_count
+    return ProcessInfo(instance, service, pid, host, runtime, attributes, key, schema_url, dropped)
+
+
+def scope_of(scope: InstrumentationScope, schema_url: str) -> Scope:
+    attributes = attributes_of(scope.attributes)
+    if scope.dropped_attributes_count:
+        attributes["dropped_attributes_count"] = scope.dropped_attributes_count
+    return Scope((scope.name, scope.version or None, json_text(attributes) if attributes else None, schema_url or None))

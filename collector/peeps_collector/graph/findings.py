@@ -19,6 +19,7 @@ from peeps_otel.diagnosis.refuted_sites import RefutedSites
 from peeps_otel.model import Finding, FindingKind, Level
 from peeps_otel.model.jsonable import finding_to_json
 
+from ..decode.canonical import Rejected
 from ..decode.logs import FindingRecord
 from ..decode.values import json_text
 from ..store.buffer import RowBuffer
@@ -62,6 +63,7 @@ class Entry:
             "state": self.state,
             "blocked_count": self.blocked_count,
             "processes": self.processes,
+            "reported_by": sorted(reporter or "collector" for reporter in self.reports),
             "first_seen_ns": self.first_seen_ns,
             "last_seen_ns": self.last_seen_ns,
         }
@@ -125,9 +127,11 @@ class FindingBook:
             return next((ended for ended in self._ended if ended["id"] == finding_id), None)
 
     def reported(self, process: str, record: FindingRecord, now_ns: int) -> None:
-        """A process says that a finding is open, resolved or refuted."""
+        """A process says that a finding is open, resolved or refuted. Raises Rejected where its members are of another
+        one."""
         with self._lock:
             if record.state == semconv.FINDING_OPEN:
+                _check_members(process, record.finding, self._live)
                 self._report(process, record.finding, record.blocked_count, record.time_ns, now_ns)
             elif record.state == semconv.FINDING_REFUTED:
                 self._refute(process, record, now_ns)
@@ -261,6 +265,13 @@ class FindingBook:
                 )
             ],
         )
+
+
+def _check_members(reporter: str, finding: Finding, live: LiveGraph) -> None:
+    """Of other processes the collector speaks, which sees them. A forked copy of the reporter is no other."""
+    for node, (owner, _) in live.find(finding.core).items():
+        if owner != reporter and not owner.startswith(f"{reporter}/"):
+            raise Rejected(f"finding {finding.id[:80]}: its member {node} is of another process")
 
 
 def _still_waiting(finding: Finding, live: LiveGraph) -> bool:

@@ -9,23 +9,29 @@ process out of the diagnosis until its next key frame: a task whose progress was
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Container
+from collections.abc import Collection, Container, Generator
 from dataclasses import dataclass, replace
 
 from peeps_otel import semconv
 from peeps_otel.model import Edge, EdgeKind, Node, Snapshot
-from peeps_otel.model.snapshot_pb2 import Snapshot as SnapshotMessage
-from peeps_otel.model.wire import Decoder, WireError
+from peeps_otel.model.wire_decoder import Decoder, Head, WireError, head_of, parsed
 
+from ..decode.canonical import Rejected
 from ..decode.logs import GoneRecord, NodeRecord
 from ..decode.resource import ProcessInfo
 from ..decode.values import json_text
 from ..store.buffer import RowBuffer
 from ..store.schema import PROCESS, SNAPSHOT
+from .applying import Picture, picture_steps
 from .changes import Changes
+from .identity import adopted
 from .incremental import Delta
 from .liveness import is_alive
 from .process import FORGET_NS, Process, State
+
+_JUMP_MOST = 1_000_000  # snapshots: eleven days of one a second
+_PROCESSES_MOST = 10_000
+_INTERVAL_MOST_NS = 86_400_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +51,7 @@ class LiveGraph:
         self._rows = rows
         self._lock = threading.RLock()
         self._processes: dict[str, Process] = {}
+        self._owner: dict[str, str] = {}  # of every node
         self._version = 1
         self._view: View | None = None
         self.last_change_ns = 0
@@ -56,6 +63,7 @@ class LiveGraph:
         with self._lock:
             process = self._processes.get(info.id)
             if process is None:
+                self._make_room()
                 process = self._processes[info.id] = Process(info, now_ns, now_ns)
                 self._store_process(process)
             elif process.info != info:
@@ -64,37 +72,42 @@ class LiveGraph:
             process.last_seen_ns = now_ns
 
     def apply_snapshot(self, info: ProcessInfo, body: bytes, now_ns: int) -> bool:
-        """Applies one `peeps.snapshot`. False where it was old (a repetition).
+        """`snapshot_steps`, all of them at once. False where it was old (a repetition)."""
+        before = sum(process.updates for process in self.processes().values())
+        for _ in self.snapshot_steps(info, body, now_ns):
+            pass
+        return sum(process.updates for process in self.processes().values()) != before
+
+    def snapshot_steps(self, info: ProcessInfo, body: bytes, now_ns: int) -> Generator[None, None, list[str]]:
+        """Applies one `peeps.snapshot` in slices; an old one (a repetition) changes nothing. The lock is held for the
+        last step only, which makes it visible as a whole. Returns why some rows were left out.
 
         Raises WireError; what is known stays.
         """
-        with self._lock:
-            self.seen(info, now_ns)
-            process = self._processes[info.id]
-            stream_id, sequence, time_ns = _head(body)
-            same = process.stream_id == stream_id
-            if same and sequence <= process.sequence:
-                return False
-            if not same and process.sequence and time_ns < process.stream_began_ns:
-                return False  # a late one of the stream before
-            if not same and stream_id in process.past_streams:
-                # Replaced, but still speaking: a forked copy under the same identity. Two programs, two graphs.
-                return self.apply_snapshot(replace(info, id=f"{info.id}/{stream_id:016x}"), body, now_ns)
-            decoder = process.decoder if same else Decoder()
-            snapshot = decoder.decode(body)
-            if not same:
-                if process.sequence and process.stream_id is not None:
-                    process.past_streams.add(process.stream_id)
-                    self._end_all(process, time_ns)
-                process.forget_stream()
-                process.stream_id, process.decoder, process.stream_began_ns = stream_id, decoder, time_ns
-            self._follow(process, snapshot)
-            changes = self._replace(process, snapshot)
-            self._rows.add(SNAPSHOT.name, [_snapshot_row(process, snapshot, len(body), now_ns)])
-            self._commit(process, changes, now_ns)
-            if snapshot.key_frame and not snapshot.nodes and not snapshot.interval_ns:
-                self._end(process, snapshot.time_ns)  # nothing is alive and no further snapshot: goodbye
-            return True
+        message = parsed(body)
+        head = head_of(message)
+        yield
+        while True:
+            with self._lock:
+                self.seen(info, now_ns)
+                process = self._process_of(info, head, now_ns)
+                if process is None:
+                    return []
+                if not process.busy:
+                    process.busy = True
+                    break
+            yield
+        try:
+            same = process.stream_id == head.stream_id
+            key, owner = process.info.id, self._owner
+            decoder = process.decoder if same else Decoder(lambda node: adopted(node, key, owner))
+            snapshot, reasons = yield from decoder.steps(message)
+            picture = yield from picture_steps(process, snapshot, same)
+            with self._lock:
+                self._take(process, decoder, snapshot, picture, same, now_ns, len(body))
+        finally:
+            process.busy = False
+        return reasons
 
     def apply_node(self, info: ProcessInfo, record: NodeRecord, now_ns: int) -> bool:
         """Applies one `peeps.node`. False where the stream or a later record already said more."""
@@ -104,10 +117,13 @@ class LiveGraph:
             node = record.node
             if not self._newer(process, node.id, record.stream_id, record.sequence):
                 return False
+            if self._owner.get(node.id, info.id) != info.id:
+                raise Rejected(f"node {node.id}: this id is of another process; give each node a ULID of its own")
             changes = Changes(info.id, record.time_ns)
             edges = tuple(record.edges)
             changes.upsert(process.nodes.get(node.id), node, process.out.get(node.id, ()), edges)
             process.nodes[node.id], process.out[node.id] = node, edges
+            self._owner[node.id] = info.id
             if record.sequence is not None:
                 process.node_sequence[node.id] = record.sequence
             self._commit(process, changes, now_ns)
@@ -124,6 +140,7 @@ class LiveGraph:
             changes = Changes(info.id, record.time_ns)
             changes.gone(node, process.out.pop(node.id, ()))
             del process.nodes[node.id]
+            self._owner.pop(node.id, None)
             process.node_sequence.pop(node.id, None)
             self._commit(process, changes, now_ns)
             return True
@@ -132,9 +149,13 @@ class LiveGraph:
         """Moves processes to SILENT and GONE by the clock, and forgets those that ended long ago."""
         with self._lock:
             for process in list(self._processes.values()):
+                if process.busy:
+                    continue
                 state = process.state_at(now_ns)
                 if state in {State.SILENT, State.GONE} and process.state is not State.GONE:
                     state = _by_its_pid(process, state)
+                if state is State.SILENT and process.claim:
+                    process.farewell, state = process.claim, State.GONE
                 if state is State.GONE and process.state is not State.GONE:
                     self._end(process, process.time_ns or process.last_seen_ns)
                 elif state is not process.state:
@@ -145,12 +166,25 @@ class LiveGraph:
                     del self._processes[process.info.id]
 
     def ended(self, key: str, pid: int | None, farewell: str) -> None:
-        """A process ended without a goodbye, by the word of its sidecar."""
+        """A process ended without a goodbye, by the word of its sidecar. Where it is not of this machine, that is
+        believed once it is silent: anybody may say so."""
         with self._lock:
             process = self._processes.get(key)
-            if process is not None and process.state is not State.GONE and process.info.pid == pid:
+            if process is None or process.state is State.GONE or process.info.pid != pid:
+                return
+            alive = is_alive(process.info, process.first_seen_ns)
+            if alive is None and process.state is not State.SILENT:
+                process.claim = farewell
+            elif not alive:
                 process.farewell = farewell
                 self._end(process, process.time_ns or process.last_seen_ns)
+
+    def clock_jumped(self, by_ns: int) -> None:
+        """The clock was set, or the machine slept: nobody is older or younger for that."""
+        with self._lock:
+            for process in self._processes.values():
+                process.last_seen_ns += by_ns
+                process.pulse_ns += by_ns if process.pulse_ns else 0
 
     def touch(self) -> None:
         """A new version without a change of the graph: a finding came or went."""
@@ -243,28 +277,84 @@ class LiveGraph:
             process.missed += snapshot.sequence - expected
         process.sequence = snapshot.sequence
         process.time_ns = snapshot.time_ns
-        process.interval_ns = snapshot.interval_ns
+        process.interval_ns = min(snapshot.interval_ns, _INTERVAL_MOST_NS)
         process.cpu_ns = snapshot.cpu_ns
         process.dropped = snapshot.dropped
         process.coverage, process.shed = snapshot.coverage, snapshot.shed
 
-    def _replace(self, process: Process, snapshot: Snapshot) -> Changes:
-        changes = Changes(process.info.id, snapshot.time_ns)
-        outgoing: dict[str, list[Edge]] = {node.id: [] for node in snapshot.nodes}
-        for edge in snapshot.edges:
-            if edge.src in outgoing:
-                outgoing[edge.src].append(edge)
-        ended = [node for node in process.nodes if node not in outgoing] if snapshot.key_frame else snapshot.gone
-        for node_id in ended:
-            node = process.nodes.pop(node_id, None)
-            if node is not None:
-                changes.gone(node, process.out.pop(node_id, ()))
-        for node in snapshot.nodes:
-            edges = tuple(outgoing[node.id])
-            changes.upsert(process.nodes.get(node.id), node, process.out.get(node.id, ()), edges)
-            process.nodes[node.id], process.out[node.id] = node, edges
+    def _process_of(self, info: ProcessInfo, head: Head, now_ns: int) -> Process | None:
+        """The process a snapshot is of; None where it is old. A stream is bound to its first sender by its secret: who
+        has another is another process, as long as the first one is there. Raises WireError."""
+        process = self._processes[info.id]
+        same = process.stream_id == head.stream_id
+        if process.stream_id is not None and process.secret and process.secret != head.secret:
+            if process.state is not State.GONE:
+                return self._apart(info, head, now_ns)
+        elif same and head.sequence <= process.sequence:
+            return None
+        elif same and head.sequence > process.sequence + _JUMP_MOST:
+            raise WireError(
+                f"peeps.snapshot: sequence={head.sequence} is too far ahead of {process.sequence}; begin a new stream"
+            )
+        elif not same and process.sequence and head.time_ns < process.stream_began_ns:
+            return None  # a late one of the stream before
+        elif not same and head.stream_id in process.past_streams:
+            # Replaced, but still speaking: a forked copy under the same identity. Two programs, two graphs.
+            return self._apart(info, head, now_ns)
+        return process
+
+    def _apart(self, info: ProcessInfo, head: Head, now_ns: int) -> Process | None:
+        if info.id.endswith(f"/{head.stream_id:016x}"):
+            raise WireError("peeps.snapshot: this stream belongs to another sender, which told its secret first")
+        other = replace(info, id=f"{info.id}/{head.stream_id:016x}")
+        self.seen(other, now_ns)
+        return self._process_of(other, head, now_ns)
+
+    def _take(
+        self,
+        process: Process,
+        decoder: Decoder,
+        snapshot: Snapshot,
+        picture: Picture,
+        same: bool,
+        now_ns: int,
+        size: int,
+    ) -> None:
+        if not same:
+            if process.sequence and process.stream_id is not None:
+                process.past_streams.add(process.stream_id)
+            self._disown(process)
+            process.forget_stream()
+            process.stream_id, process.decoder = snapshot.stream_id, decoder
+            process.stream_began_ns, process.secret = snapshot.time_ns, snapshot.secret
+        self._follow(process, snapshot)
+        if snapshot.key_frame:
+            self._disown(process)
+            process.nodes, process.out = picture.nodes, picture.out
+        else:
+            for node_id in picture.ended:
+                process.out.pop(node_id, None)
+                if process.nodes.pop(node_id, None) is not None:
+                    self._owner.pop(node_id, None)
+            process.nodes.update(picture.nodes)
+            process.out.update(picture.out)
+        self._owner.update(dict.fromkeys(picture.nodes, process.info.id))
         process.node_sequence = {n: s for n, s in process.node_sequence.items() if s > snapshot.sequence}
-        return changes
+        self._rows.add(SNAPSHOT.name, [_snapshot_row(process, snapshot, size, now_ns)])
+        self._commit(process, picture.changes, now_ns)
+        if snapshot.key_frame and not snapshot.nodes and not snapshot.interval_ns:
+            self._end(process, snapshot.time_ns)  # nothing is alive and no further snapshot: goodbye
+
+    def _disown(self, process: Process) -> None:
+        for node_id in process.nodes:
+            self._owner.pop(node_id, None)
+
+    def _make_room(self) -> None:
+        """Forgets who has been silent for longest, where senders invent processes. Who has a graph stays."""
+        if len(self._processes) >= _PROCESSES_MOST:
+            old = [p for p in self._processes.values() if p.state in {State.FOREIGN, State.GONE} and not p.busy]
+            for process in sorted(old, key=lambda p: p.last_seen_ns)[: max(_PROCESSES_MOST // 10, 1)]:
+                del self._processes[process.info.id]
 
     def _commit(self, process: Process, changes: Changes, now_ns: int) -> None:
         process.updates += 1
@@ -272,7 +362,7 @@ class LiveGraph:
         process.pulse_ns = now_ns
         if process.state is not State.LIVE:
             process.state = State.LIVE
-            process.farewell = ""
+            process.farewell = process.claim = ""
             self._store_process(process)
             self._touch()
         for table, rows in changes.rows.items():
@@ -291,6 +381,7 @@ class LiveGraph:
 
     def _end(self, process: Process, time_ns: int) -> None:
         self._end_all(process, time_ns)
+        self._disown(process)
         process.forget_stream()
         process.updates += 1
         process.state = State.GONE
@@ -323,15 +414,6 @@ def _by_its_pid(process: Process, state: State) -> State:
     """A process that says nothing is gone when it does not exist any more, and silent as long as it does."""
     alive = is_alive(process.info, process.first_seen_ns)
     return state if alive is None else State.SILENT if alive else State.GONE
-
-
-def _head(body: bytes) -> tuple[int, int, int]:
-    """Stream id, sequence and time. The decoder may only see what will be applied: it keeps the stream's state."""
-    try:
-        message = SnapshotMessage.FromString(body)
-    except Exception as error:  # the protobuf runtimes differ in what they raise
-        raise WireError(f"peeps.snapshot body is not a peeps.v1.Snapshot: {error}") from None
-    return message.stream_id, message.sequence, message.time_unix_nano
 
 
 def _snapshot_row(process: Process, snapshot: Snapshot, size: int, now_ns: int) -> tuple[object, ...]:

@@ -36,7 +36,8 @@ class Process:
     `updates`: grows with each applied snapshot or node record; `node_sequence`: the last snapshot sequence that a
     readable node record of this stream named, by node; `past_streams`: streams that were replaced by a newer one.
     `changed`: the nodes that have changed since the diagnosis last took them; None where it must take all.
-    `farewell`: what its sidecar said of its end; empty where it said goodbye itself, or nothing.
+    `farewell`: what its sidecar said of its end; empty where it said goodbye itself, or nothing; `claim`: the same as
+    long as it is not believed. `secret`: of its stream, 0 where it has none. `busy`: a snapshot is being applied.
     Times are the collector's clock but for `time_ns`, which is the process's own, of its last snapshot.
     """
 
@@ -64,6 +65,9 @@ class Process:
     node_sequence: dict[str, int] = field(default_factory=dict[str, int])
     decoder: Decoder = field(default_factory=Decoder)
     farewell: str = ""
+    claim: str = ""
+    secret: int = 0
+    busy: bool = False
 
     def state_at(self, now_ns: int) -> State:
         """The state by the clock; GONE stays until the process sends again."""
@@ -82,6 +86,7 @@ class Process:
     def forget_stream(self) -> None:
         """Back to knowing nothing of the process's graph; the caller has recorded its nodes as gone."""
         self.stream_id = None
+        self.secret = 0
         self.sequence = 0
         self.stream_began_ns = 0
         self.needs_key_frame = False

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import zlib
+from collections.abc import Iterator
 from typing import Any, cast
 
 import orjson
@@ -35,6 +36,9 @@ _REQUESTS: dict[Signal, type[Message]] = {
     Signal.LOGS: ExportLogsServiceRequest,
 }
 _IDS = {"traceId": 16, "spanId": 8, "parentSpanId": 8, "trace_id": 16, "span_id": 8, "parent_span_id": 8}
+
+
+_AT_ONCE = 1 << 20
 
 
 class Undecodable(ValueError):
@@ -141,15 +145,23 @@ class Inflater:
         self._size = 0
         self._pieces: list[bytes] = []
 
-    def feed(self, piece: bytes) -> None:
-        """Raises TooLarge, Undecodable."""
+    def feed(self, piece: bytes) -> Iterator[int]:
+        """Takes a piece in steps; yields what each has added, decompressed, at most a megabyte. Raises TooLarge,
+        Undecodable."""
         if self._inflate is None:
-            self._take(piece)
+            yield self._take(piece)
             return
         try:
-            while piece:
-                self._take(self._inflate.decompress(piece, self._limit - self._size + 1))
-                piece = self._inflate.unconsumed_tail
+            full = False
+            # Zeros after the end are padding.
+            while full or (piece.strip(b"\0") if self._inflate.eof else piece):
+                if self._inflate.eof:  # a gzip body may have several members
+                    self._inflate = zlib.decompressobj(32 + 15)
+                most = min(self._limit - self._size + 1, _AT_ONCE)
+                taken = self._take(self._inflate.decompress(piece, most))
+                piece = self._inflate.unused_data if self._inflate.eof else self._inflate.unconsumed_tail
+                full = taken == most and not self._inflate.eof  # it may hold back more than it was given
+                yield taken
         except zlib.error as error:
             raise Undecodable(f"the body cannot be decompressed: {error}") from None
 
@@ -159,8 +171,9 @@ class Inflater:
             raise Undecodable("the compressed body ends too early")
         return b"".join(self._pieces)
 
-    def _take(self, piece: bytes) -> None:
+    def _take(self, piece: bytes) -> int:
         self._size += len(piece)
         if self._size > self._limit:
             raise TooLarge(f"the request is larger than {self._limit} bytes; send smaller batches")
         self._pieces.append(piece)
+        return len(piece)

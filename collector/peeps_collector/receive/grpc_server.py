@@ -5,34 +5,44 @@
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Any, Protocol
 
 import grpc
+from google.protobuf.any_pb2 import Any as AnyMessage
+from google.protobuf.duration_pb2 import Duration
+from google.rpc.error_details_pb2 import RetryInfo
+from google.rpc.status_pb2 import Status
 from grpc import aio
 
 from .encoding import encode_response
-from .queue import Encoding, Outcome, Signal
+from .queue import RETRY_AFTER_S, Budget, Encoding, Outcome, Signal
 
 _METHODS = {
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export": Signal.TRACES,
     "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": Signal.METRICS,
     "/opentelemetry.proto.collector.logs.v1.LogsService/Export": Signal.LOGS,
 }
+_STREAMS_MOST = 32
 
 
 class Intake(Protocol):
-    """Where received requests go."""
+    """Where received requests go. `budget`: of the bytes that are received and not answered."""
 
-    def submit(self, signal: Signal, encoding: Encoding, body: bytes) -> asyncio.Future[Outcome] | None:
-        """None where the queue is full. Called on the event loop."""
+    @property
+    def budget(self) -> Budget: ...
+
+    def submit(self, signal: Signal, encoding: Encoding, body: bytes, sender: str) -> Awaitable[Outcome]:
+        """The answer to come. Called on the event loop; the bytes of `body` have been taken from the budget, and are
+        given back by who answers. `sender`: the connection, whose requests are kept in order."""
         ...
 
 
 class _Handlers(grpc.GenericRpcHandler):
-    def __init__(self, intake: Intake, limit: int) -> None:
+    def __init__(self, intake: Intake, limit: int, received: Callable[[str, int], None]) -> None:
         self._intake = intake
         self._limit = limit
+        self._received = received
 
     def service(self, handler_call_details: Any) -> Any:
         signal = _METHODS.get(handler_call_details.method)
@@ -40,17 +50,21 @@ class _Handlers(grpc.GenericRpcHandler):
             return None  # gRPC answers UNIMPLEMENTED
 
         async def export(body: bytes, context: Any) -> bytes:
+            sender: str = context.peer()
+            self._received(sender, len(body))
             # Not every version of the library looks again after decompression.
             if len(body) > self._limit:
                 await context.abort(
                     grpc.StatusCode.RESOURCE_EXHAUSTED,
                     f"the request is larger than {self._limit} bytes; send smaller batches",
                 )
-            answer = self._intake.submit(signal, Encoding.PROTOBUF, body)
-            if answer is None:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "the collector's queue is full; retry later")
-                raise AssertionError  # abort raises; this is for the type checker
-            outcome = await answer
+            if self._intake.budget.take(len(body)):
+                outcome = await self._intake.submit(signal, Encoding.PROTOBUF, body, f"grpc {sender}")
+            else:
+                outcome = Outcome(retry=True, message="too many requests are being received; retry later")
+            if outcome.retry:
+                metadata = (("grpc-status-details-bin", _retry_info(outcome.message)),)
+                await context.abort(grpc.StatusCode.UNAVAILABLE, outcome.message, metadata)
             if outcome.undecodable:
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
             return encode_response(signal, Encoding.PROTOBUF, outcome)
@@ -58,19 +72,38 @@ class _Handlers(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(export)
 
 
-class GrpcServer:
-    """An OTLP/gRPC server on an internal endpoint. All methods on the event loop."""
+def _retry_info(message: str) -> bytes:
+    """What makes a sender come again, and when."""
+    details = AnyMessage()
+    details.Pack(RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
+    code: int = grpc.StatusCode.UNAVAILABLE.value[0]
+    return Status(code=code, message=message, details=[details]).SerializeToString()
 
-    def __init__(self, intake: Intake, limit: int) -> None:
+
+class GrpcServer:
+    """An OTLP/gRPC server on an internal endpoint. All methods on the event loop. `received` is told of each message,
+    with the peer's name."""
+
+    def __init__(
+        self, intake: Intake, limit: int, received: Callable[[str, int], None] = lambda peer, size: None
+    ) -> None:
         self._intake = intake
         self._limit = limit
+        self._received = received
         self._server: Any = None
 
     async def start(self, target: str) -> int:
         """`target`: `unix:/path` or `host:port`. Returns the port, 1 for a Unix socket."""
         # Not before: the library takes the event loop that runs when the object is made.
-        self._server = aio.server(options=[("grpc.max_receive_message_length", self._limit), ("grpc.so_reuseport", 0)])
-        self._server.add_generic_rpc_handlers((_Handlers(self._intake, self._limit),))
+        self._server = aio.server(
+            options=[
+                ("grpc.max_receive_message_length", self._limit),
+                ("grpc.so_reuseport", 0),
+                ("grpc.max_concurrent_streams", _STREAMS_MOST),
+                ("grpc.max_metadata_size", 16 << 10),
+            ]
+        )
+        self._server.add_generic_rpc_handlers((_Handlers(self._intake, self._limit, self._received),))
         port: int = self._server.add_insecure_port(target)
         await self._server.start()
         return port

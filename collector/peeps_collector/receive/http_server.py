@@ -6,20 +6,25 @@ Every error is a `google.rpc.Status` in the encoding of the request, as the OTLP
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, MutableMapping
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
 from ..asking import HEADER
+from ..names import refusal_of
 from .encoding import Inflater, TooLarge, Undecodable, UnknownCompression, encode_response, encode_status
 from .grpc_server import Intake
-from .queue import Encoding, Outcome, Signal
+from .queue import RETRY_AFTER_S, Encoding, Outcome, Signal
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _PATHS = {f"/v1/{signal.value}": signal for signal in Signal}
-_INVALID_ARGUMENT, _NOT_FOUND, _RESOURCE_EXHAUSTED, _UNIMPLEMENTED, _UNAVAILABLE = 3, 5, 8, 12, 14
+_INVALID_ARGUMENT, _NOT_FOUND, _DENIED, _RESOURCE_EXHAUSTED, _UNIMPLEMENTED, _UNAVAILABLE = 3, 5, 7, 8, 12, 14
+_RETRY = (b"retry-after", str(RETRY_AFTER_S).encode())
+_LINGER_SECONDS = 10.0
+_LINGER_BYTES = 256 << 20
 
 
 class _Refusal(Exception):
@@ -31,11 +36,13 @@ class _Refusal(Exception):
 
 
 class HttpReceiver:
-    """The ASGI application. `limit`: bytes of a request, before and after decompression."""
+    """The ASGI application. `limit`: bytes of a request, before and after decompression. `hosts`: the names under which
+    a page may not be tricked into sending (see names.py); None: any."""
 
-    def __init__(self, intake: Intake, limit: int) -> None:
+    def __init__(self, intake: Intake, limit: int, hosts: Collection[str] | None = None) -> None:
         self._intake = intake
         self._limit = limit
+        self._hosts = hosts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,7 +54,8 @@ class HttpReceiver:
             outcome, body = await self._export(scope, media_type, encoding, headers, receive)
         except _Refusal as refusal:
             answer = encode_status(encoding, refusal.code, refusal.message)
-            await _respond(send, refusal.status, encoding, answer, refusal.headers)
+            close = (b"connection", b"close") in refusal.headers
+            await _respond(send, refusal.status, encoding, answer, refusal.headers, receive if close else None)
         else:
             await _respond(send, 200, encoding, body, ((HEADER, outcome.ask.encode()),) if outcome.ask else ())
 
@@ -55,6 +63,8 @@ class HttpReceiver:
         self, scope: Scope, media_type: str, encoding: Encoding, headers: dict[bytes, bytes], receive: Receive
     ) -> tuple[Outcome, bytes]:
         signal = _PATHS.get(scope["path"])
+        if self._hosts is not None and (reason := refusal_of(headers, self._hosts, plain=True)):
+            raise _Refusal(403, _DENIED, reason, (b"connection", b"close"))
         if signal is None:
             raise _Refusal(404, _NOT_FOUND, f"no such path; OTLP goes to {', '.join(_PATHS)}")
         if scope["method"] != "POST":
@@ -63,15 +73,19 @@ class HttpReceiver:
             expected = " or ".join(known.value for known in Encoding)
             raise _Refusal(415, _INVALID_ARGUMENT, f"Content-Type {media_type!r} is not supported: use {expected}")
         body = await self._body(headers, receive)
-        answer = self._intake.submit(signal, encoding, body)
-        if answer is None:
-            raise _Refusal(503, _UNAVAILABLE, "the collector's queue is full; retry later", (b"retry-after", b"1"))
-        outcome = await answer
+        client = scope.get("client")
+        sender = f"http {client[0]}:{client[1]}" if client else "http"
+        outcome = await self._intake.submit(signal, encoding, body, sender)
+        if outcome.retry:
+            raise _Refusal(503, _UNAVAILABLE, outcome.message, _RETRY)
         if outcome.undecodable:
             raise _Refusal(400, _INVALID_ARGUMENT, outcome.message)
         return outcome, encode_response(signal, encoding, outcome)
 
     async def _body(self, headers: dict[bytes, bytes], receive: Receive) -> bytes:
+        """The whole body, decompressed; its bytes are taken from the budget."""
+        budget = self._intake.budget
+        taken = 0
         try:
             length = headers.get(b"content-length", b"0")
             if length.isdigit() and int(length) > self._limit:
@@ -81,20 +95,35 @@ class HttpReceiver:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise Undecodable("the sender went away before the end of the body")
-                inflater.feed(message.get("body", b""))
+                for size in inflater.feed(message.get("body", b"")):
+                    if not budget.take(size, taken):
+                        what = "too many requests are being received; retry later"
+                        raise _Refusal(503, _UNAVAILABLE, what, _RETRY, (b"connection", b"close"))
+                    taken += size
+                    await asyncio.sleep(0)  # a small body can become a large one: others have their turn
                 if not message.get("more_body", False):
-                    return inflater.finish()
+                    body, taken = inflater.finish(), 0
+                    return body
         except UnknownCompression as error:
             raise _Refusal(415, _UNIMPLEMENTED, str(error)) from None
         except TooLarge as error:
             raise _Refusal(413, _RESOURCE_EXHAUSTED, str(error), (b"connection", b"close")) from None
         except Undecodable as error:
-            raise _Refusal(400, _INVALID_ARGUMENT, str(error)) from None
+            raise _Refusal(400, _INVALID_ARGUMENT, str(error), (b"connection", b"close")) from None
+        finally:
+            budget.give(taken)
 
 
 async def _respond(
-    send: Send, status: int, encoding: Encoding, body: bytes, headers: tuple[tuple[bytes, bytes], ...]
+    send: Send,
+    status: int,
+    encoding: Encoding,
+    body: bytes,
+    headers: tuple[tuple[bytes, bytes], ...],
+    linger: Receive | None = None,
 ) -> None:
+    """`linger`: what the sender is still sending is thrown away before the connection is closed. A connection that is
+    closed on unread bytes is reset, and the answer with it."""
     await send(
         {
             "type": "http.response.start",
@@ -106,4 +135,16 @@ async def _respond(
             ],
         }
     )
-    await send({"type": "http.response.body", "body": body})
+    await send({"type": "http.response.body", "body": body, "more_body": linger is not None})
+    if linger is not None:
+        left = _LINGER_BYTES
+        try:
+            async with asyncio.timeout(_LINGER_SECONDS):
+                while left > 0:
+                    message = await linger()
+                    left -= len(message.get("body", b""))
+                    if message["type"] == "http.disconnect" or not message.get("more_body", False):
+                        break
+        except TimeoutError:
+            pass
+        await send({"type": "http.response.body", "body": b""})

@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The bounded queue of received bytes: between the event loop, which only receives, and the thread that decodes.
+"""What is received, and how it is answered; and the budget of bytes that all senders share.
 
-Bounded in bytes, because that is what memory is made of. When it is full the sender is told to retry (OTLP's own
-backpressure), so nothing is lost silently.
+Bounded in bytes, because that is what memory is made of. Where there is no room the sender is told to come again
+(OTLP's own backpressure), so nothing is lost silently.
 """
 
 from __future__ import annotations
 
 import threading
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import Enum
@@ -32,64 +31,56 @@ class Encoding(Enum):
 @dataclass(frozen=True, slots=True)
 class Outcome:
     """The answer to a request: `rejected` records with the reason why, or `undecodable` with the reason why. `ask`:
-    what is asked of the sender in turn, where it was one of ours."""
+    what is asked of the sender in turn, where it was one of ours. `retry`: nothing of it was kept, come again."""
 
     rejected: int = 0
     message: str = ""
     undecodable: bool = False
     ask: str = ""
+    retry: bool = False
 
 
-@dataclass(slots=True)
+RETRY_AFTER_S = 1
+"""What a sender is told to wait before it comes again."""
+
+
+@dataclass(slots=True, eq=False)
 class Request:
-    """One received request. `body` is already decompressed; `answer` is called once, from the decoding thread."""
+    """One received request. `body` is already decompressed; `sender`: the connection it came on, whose requests are
+    kept in order; `answer` is called once, from any thread. `number`: its place in the journal."""
 
     signal: Signal
     encoding: Encoding
     body: bytes
     answer: Callable[[Outcome], None] = field(repr=False)
+    sender: str = ""
+    received_ns: int = 0
+    number: int = 0
 
 
-class ByteQueue:
-    """First in, first out, at most `limit` bytes. Thread-safe."""
+class Budget:
+    """At most `limit` bytes that are being received or wait to be decoded. Thread-safe."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._items: deque[Request] = deque()
-        self._bytes = 0
-        self._closed = False
-        self._changed = threading.Condition()
+        self._lock = threading.Lock()
+        self._taken = 0
         self.refused = 0
-        """Requests turned away because the queue was full."""
+        """How often there was no room."""
 
     @property
     def bytes(self) -> int:
-        return self._bytes
+        return self._taken
 
-    def put(self, request: Request) -> bool:
-        """False where the queue is full or closed: tell the sender to retry. An empty queue takes any one request."""
-        with self._changed:
-            if self._closed or (self._items and self._bytes + len(request.body) > self._limit):
+    def take(self, size: int, already: int = 0) -> bool:
+        """False where there is no room. Who has `already` taken all that is may go on: one request always fits."""
+        with self._lock:
+            if self._taken + size > self._limit and self._taken > already:
                 self.refused += 1
                 return False
-            self._items.append(request)
-            self._bytes += len(request.body)
-            self._changed.notify()
+            self._taken += size
             return True
 
-    def get(self) -> Request | None:
-        """The next request; waits for one. None once the queue is closed and empty."""
-        with self._changed:
-            while not self._items:
-                if self._closed:
-                    return None
-                self._changed.wait()
-            request = self._items.popleft()
-            self._bytes -= len(request.body)
-            return request
-
-    def close(self) -> None:
-        """No more requests; those already taken in are still handed out."""
-        with self._changed:
-            self._closed = True
-            self._changed.notify_all()
+    def give(self, size: int) -> None:
+        with self._lock:
+            self._taken -= size

@@ -13,6 +13,7 @@ import pyarrow as pa
 from .schema import Row, Table
 
 _BATCH_ROWS = 10_000
+_AT_ONCE = 1000
 _TYPES: dict[str, Any] = {
     "VARCHAR": pa.string(),
     "JSON": pa.string(),
@@ -34,9 +35,14 @@ def to_arrow(table: Table, rows: Sequence[Row]) -> tuple[Any, int]:
 
 
 def _build(table: Table, types: list[Any], rows: Sequence[Row]) -> Any:
-    columns = list(zip(*rows, strict=True)) if rows else [()] * len(types)
-    arrays = [pa.array(values, type=kind) for values, kind in zip(columns, types, strict=True)]
-    return pa.table(arrays, names=list(table.columns))
+    """In batches: while pyarrow makes an array, no other thread runs."""
+    schema = pa.schema(list(zip(table.columns, types, strict=True)))
+    batches: list[Any] = []
+    for start in range(0, len(rows), _AT_ONCE):
+        columns = zip(*rows[start : start + _AT_ONCE], strict=True)
+        arrays = [pa.array(values, type=kind) for values, kind in zip(columns, types, strict=True)]
+        batches.append(pa.record_batch(arrays, schema=schema))
+    return pa.Table.from_batches(batches, schema=schema)
 
 
 def _fits(types: list[Any], row: Row) -> bool:

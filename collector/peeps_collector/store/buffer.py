@@ -1,43 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rows on their way to the writer: bounded, so that a slow disk costs history and not memory. Loss is counted."""
+"""Rows on their way to the writer. Bounded by telling senders to come again, not by dropping: see `full`."""
 
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .schema import Row
 
+Rows = dict[str, list[Row]]
+
 
 class RowBuffer:
-    """Rows by table, in order of arrival. Thread-safe."""
+    """Rows by table, in order of arrival. Thread-safe. From `limit` on it is `full`, but takes what still comes."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._lock = threading.Lock()
-        self._rows: dict[str, list[Row]] = {}
+        self._rows: Rows = {}
+        self._requests: list[int] = []
         self._size = 0
+        self._kept = 0
         self.dropped = 0
-        """Rows that found no room, or that the database refused."""
+        """Rows that the database refused for what is in them."""
+
+    @property
+    def full(self) -> bool:
+        """Whether the database does not keep up."""
+        return self._size + self._kept >= self._limit
 
     def add(self, table: str, rows: Sequence[Row]) -> None:
-        if not rows:
-            return
-        with self._lock:
-            room = self._limit - self._size
-            if len(rows) > room:
-                self.dropped += len(rows) - max(room, 0)
-                rows = rows[: max(room, 0)]
-            self._rows.setdefault(table, []).extend(rows)
-            self._size += len(rows)
+        if rows:
+            self.add_request({table: rows})
 
-    def take(self) -> dict[str, list[Row]]:
-        """Everything so far; the buffer is then empty."""
+    def add_request(self, tables: Mapping[str, Sequence[Row]], request: int = 0) -> None:
+        """All rows of a request, and its number in the journal: both are committed together, or neither is."""
         with self._lock:
-            rows, self._rows, self._size = self._rows, {}, 0
-            return rows
+            for table, rows in tables.items():
+                self._rows.setdefault(table, []).extend(rows)
+                self._size += len(rows)
+            if request:
+                self._requests.append(request)
 
-    def lost(self, count: int) -> None:
-        """Counts rows that the database refused."""
+    def take(self) -> tuple[Rows, list[int]]:
+        """Everything so far, and the requests it is of; the buffer is then empty. They count as kept until `stored`."""
         with self._lock:
-            self.dropped += count
+            rows, self._rows = self._rows, {}
+            requests, self._requests = self._requests, []
+            self._kept, self._size = self._kept + self._size, 0
+            return rows, requests
+
+    def stored(self, lost: int = 0) -> None:
+        """What was taken is in the database but for `lost` rows, which it refused."""
+        with self._lock:
+            self._kept = 0
+            self.dropped += lost

@@ -15,6 +15,9 @@ from ..version import __version__
 from .schema import SCHEMA_VERSION, TABLES
 
 _HISTORY = 200
+_LOG_HEAD = b"d\0"
+_DAMAGE = ("orrupt", "checksum", "Could not read enough bytes", "deserializ", "Serialization")
+_MIGRATED = {"1"}  # versions that only lack tables and columns
 _MEMORY = re.compile(r"^\d+(\.\d+)?\s*(B|KB|MB|GB|TB|KiB|MiB|GiB|TiB)$", re.IGNORECASE)
 
 
@@ -22,37 +25,90 @@ class StoreError(RuntimeError):
     """The database file cannot be used; the message says why and what to do."""
 
 
-def open_database(path: str, memory: str) -> duckdb.DuckDBPyConnection:
-    """The one connection that writes; readers take cursors of it. Raises StoreError.
+def open_database(path: str, memory: str, warnings: list[str] | None = None) -> duckdb.DuckDBPyConnection:
+    """The one connection that writes; readers take cursors of it. Raises StoreError. A file of DuckDB that is damaged
+    is moved aside, never deleted, and a new one begun: `warnings` is then told.
 
     After this no statement can touch another file or change a setting, whoever sends it.
     """
     if not _MEMORY.match(memory):
         raise StoreError(f"PEEPS_DB_MEMORY={memory!r} is not a size such as 1GB")
+    warnings = [] if warnings is None else warnings
+    _move_garbage_log(Path(f"{path}.wal"), warnings)
     existed = Path(path).exists()
     try:
-        # DuckDB 2 would write a format that 1.5 cannot read.
-        connection = duckdb.connect(path, config={"storage_compatibility_version": "v1.5.0"})
-    except duckdb.Error as error:
-        text = str(error)
-        advice = (
-            "another program has it open; stop it, or set PEEPS_DB to another file"
-            if "lock" in text.lower()
-            else "set PEEPS_DB to another file, or move this one away"
-        )
-        raise StoreError(f"cannot open the database {path}: {advice} ({text.splitlines()[0]})") from None
+        connection = _connect(path)
+    except Exception as error:  # for damage DuckDB has an exception outside of its own hierarchy, too
+        words = str(error).splitlines()[0]
+        if "set lock" in words or "Conflicting lock" in words:
+            advice = "another program has it open; stop it, or set PEEPS_DB to another file"
+            raise StoreError(f"cannot open the database {path}: {advice} ({words})") from None
+        if not _is_damaged(Path(path), str(error)):
+            advice = "set PEEPS_DB to another file, or move this one away"
+            raise StoreError(f"cannot open the database {path}: {advice} ({words})") from None
+        warnings.append(_set_aside(Path(path), words))
+        existed, connection = False, _connect(path)
     try:
         connection.execute("SET checkpoint_threshold='256MB'")  # 16 MB, the default, stalls the writer
         connection.execute("SET python_enable_replacements=false")
         connection.execute(f"SET memory_limit='{memory}'")
         _schema(connection, path, existed)
-        _end_what_was_open(connection)
+        end_what_was_open(connection)
         connection.execute("SET enable_external_access=false")
         connection.execute("SET lock_configuration=true")
+    except duckdb.OutOfMemoryException as error:
+        connection.close()
+        words = str(error).splitlines()[0]
+        raise StoreError(
+            f"PEEPS_DB_MEMORY={memory} is too little for the database {path}: set more ({words})"
+        ) from None
+    except duckdb.Error as error:
+        connection.close()
+        words = str(error).splitlines()[0]
+        raise StoreError(f"the database {path} cannot be used: {words}; set PEEPS_DB to another file") from None
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def _connect(path: str) -> duckdb.DuckDBPyConnection:
+    # DuckDB 2 would write a format that 1.5 cannot read.
+    return duckdb.connect(path, config={"storage_compatibility_version": "v1.5.0"})
+
+
+def _is_damaged(path: Path, words: str) -> bool:
+    """Whether it was a file of DuckDB once: of nothing else do we dispose. A version that is too new is no damage."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(12)
+    except OSError:
+        return False
+    return head[8:12] == b"DUCK" and any(sign in words for sign in _DAMAGE)
+
+
+def _set_aside(path: Path, words: str) -> str:
+    aside = f"{path}.corrupt-{time.time_ns()}"
+    path.replace(aside)
+    log = Path(f"{path}.wal")
+    if log.exists():
+        log.replace(f"{aside}.wal")
+    return f"the database {path} is corrupt ({words}): moved to {aside}, a new one was begun"
+
+
+def _move_garbage_log(log: Path, warnings: list[str]) -> None:
+    """DuckDB passes over a write-ahead log that is none, without a word."""
+    try:
+        with log.open("rb") as file:
+            head = file.read(2)
+        if len(head) == 2 and head.strip(b"\0") and head != _LOG_HEAD:
+            aside = f"{log}.damaged-{time.time_ns()}"
+            log.replace(aside)
+            warnings.append(f"{log} is not a write-ahead log of DuckDB: moved to {aside}; what was in it is not known")
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StoreError(f"cannot read {log}: {error.strerror}") from None
 
 
 def ended_findings(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
@@ -81,6 +137,22 @@ def _schema(connection: duckdb.DuckDBPyConnection, path: str, existed: bool) -> 
     if "meta" in present:
         row = connection.execute("SELECT value FROM meta WHERE key = 'schema_version'").fetchone()
         found = None if row is None else str(row[0])
+    if found in _MIGRATED:
+        connection.execute("BEGIN")
+        for table in TABLES.values():
+            if table.name not in present:
+                connection.execute(table.create)
+            for statement in table.missing:
+                connection.execute(statement)
+        connection.execute("UPDATE meta SET value = ? WHERE key = 'schema_version'", [str(SCHEMA_VERSION)])
+        connection.execute("COMMIT")
+        return
+    lacking = sorted(TABLES.keys() - present)
+    if found == str(SCHEMA_VERSION) and lacking:
+        raise StoreError(
+            f"{path} has only half of its tables: {', '.join(lacking)} is missing. Move the file away, or set PEEPS_DB "
+            "to another one; nothing was changed in it."
+        )
     if found != str(SCHEMA_VERSION):
         what = "is not a database of peeps" if found is None else f"has schema version {found}"
         raise StoreError(
@@ -89,11 +161,14 @@ def _schema(connection: duckdb.DuckDBPyConnection, path: str, existed: bool) -> 
         )
 
 
-def _end_what_was_open(connection: duckdb.DuckDBPyConnection) -> None:
+def end_what_was_open(connection: duckdb.DuckDBPyConnection) -> None:
     """A run that was killed left nodes, processes and findings open; this run does not know their end."""
     connection.execute("BEGIN")
     connection.execute("UPDATE finding SET state = 'resolved' WHERE state = 'open'")
-    connection.execute("UPDATE process SET state = 'gone' WHERE state IN ('live', 'silent')")
+    connection.execute(
+        """UPDATE process SET state = 'gone' WHERE state IN ('live', 'silent')
+           OR (state = 'foreign' AND process IN (SELECT process FROM snapshot))"""
+    )
     connection.execute(
         """INSERT INTO node_change (time_ns, process, node, op)
            SELECT (SELECT max(time_ns) FROM node_change), process, node, 'lost'

@@ -16,6 +16,7 @@ from peeps_otel.model import Frame
 from peeps_otel.model.jsonable import frame_to_json
 
 from .arrow import Result, batches_of
+from .guard import Refused, check
 
 _HISTORY = 200
 
@@ -56,10 +57,13 @@ class Reader:
                         f"{statements[0].type.name} is not allowed; the database is read with SELECT, WITH, FROM, "
                         "VALUES, DESCRIBE, SUMMARIZE, SHOW or EXPLAIN"
                     )
+                check(cursor, sql, statements[0].type is duckdb.StatementType.EXPLAIN)
                 # A relation is lazy: rows past the limits are never made.
                 relation = cursor.sql(statements[0], params=list(parameters))
                 columns = list(zip(relation.columns, map(str, relation.types), strict=True))
                 return Answer(columns, Result(batches_of(relation), limit, limit_bytes))
+            except Refused as refused:
+                raise QueryError(str(refused)) from None
             except duckdb.InterruptException:
                 raise QueryTimeout(
                     f"the statement took longer than {seconds:g} s and was stopped; filter by time or aggregate"

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from .schema import EDGE_CHANGE, FINDING, NODE, NODE_CHANGE, PROCESS, TABLES
+from .schema import EDGE_CHANGE, FINDING, NODE, NODE_CHANGE, PROCESS, RESOURCE, TABLES
 
 
 def retention_statements() -> list[str]:
@@ -26,4 +26,5 @@ def retention_statements() -> list[str]:
                 AND new.time_ns > old.time_ns AND new.time_ns <= $1))""",
         f"""DELETE FROM {NODE.name} WHERE created_at < $1 AND node NOT IN (SELECT node FROM {NODE_CHANGE.name})""",
         f"DELETE FROM {PROCESS.name} WHERE state = 'gone' AND last_seen_ns < $1",
+        f"""DELETE FROM {RESOURCE.name} WHERE process NOT IN (SELECT process FROM {PROCESS.name}) AND $1 > 0""",
     ]

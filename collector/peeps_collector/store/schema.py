@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-SCHEMA_VERSION: Final = 1
+SCHEMA_VERSION: Final = 2
 
 Row: TypeAlias = tuple[Any, ...]
 """A row in the order of the table's columns."""
@@ -26,6 +26,11 @@ class Table:
         columns = ", ".join(f"{name} {kind}" for name, kind in self.columns.items())
         return f"CREATE TABLE {self.name} ({columns})"
 
+    @property
+    def missing(self) -> list[str]:
+        """Statements that add the columns of later versions."""
+        return [f"ALTER TABLE {self.name} ADD COLUMN IF NOT EXISTS {c} {kind}" for c, kind in self.columns.items()]
+
 
 PROCESS: Final = Table(
     "process",
@@ -39,6 +44,17 @@ PROCESS: Final = Table(
         "first_seen_ns": "BIGINT",
         "last_seen_ns": "BIGINT",
         "resource": "JSON",
+    },
+)
+RESOURCE: Final = Table(
+    "resource",
+    {
+        "resource": "VARCHAR",
+        "process": "VARCHAR",
+        "service": "VARCHAR",
+        "attributes": "JSON",
+        "dropped_attributes": "BIGINT",
+        "schema_url": "VARCHAR",
     },
 )
 SNAPSHOT: Final = Table(
@@ -162,6 +178,15 @@ SPAN: Final = Table(
         "events": "JSON",
         "links": "JSON",
         "received_ns": "BIGINT",
+        "trace_state": "VARCHAR",
+        "flags": "BIGINT",
+        "dropped_attributes": "BIGINT",
+        "dropped_events": "BIGINT",
+        "dropped_links": "BIGINT",
+        "scope_version": "VARCHAR",
+        "scope_attributes": "JSON",
+        "schema_url": "VARCHAR",
+        "resource": "VARCHAR",
     },
     time="received_ns",
 )
@@ -180,6 +205,13 @@ LOG: Final = Table(
         "scope": "VARCHAR",
         "attributes": "JSON",
         "received_ns": "BIGINT",
+        "observed_ns": "BIGINT",
+        "flags": "BIGINT",
+        "dropped_attributes": "BIGINT",
+        "scope_version": "VARCHAR",
+        "scope_attributes": "JSON",
+        "schema_url": "VARCHAR",
+        "resource": "VARCHAR",
     },
     time="received_ns",
 )
@@ -202,6 +234,16 @@ METRIC: Final = Table(
         "attributes": "JSON",
         "detail": "JSON",
         "received_ns": "BIGINT",
+        "value_int": "BIGINT",
+        "monotonic": "BOOLEAN",
+        "description": "VARCHAR",
+        "flags": "BIGINT",
+        "exemplars": "JSON",
+        "metadata": "JSON",
+        "scope_version": "VARCHAR",
+        "scope_attributes": "JSON",
+        "schema_url": "VARCHAR",
+        "resource": "VARCHAR",
     },
     time="received_ns",
 )
@@ -210,6 +252,7 @@ TABLES: Final = {
     table.name: table
     for table in (
         PROCESS,
+        RESOURCE,
         SNAPSHOT,
         NODE,
         NODE_CHANGE,

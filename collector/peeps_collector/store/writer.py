@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The one thread that writes: one transaction a tick, through Arrow.
 
-A crash loses at most the rows since the last tick; DuckDB's write-ahead log brings back every committed one.
+What could not be written is kept and tried again, for the senders have been told that it is safe; meanwhile the buffer
+fills and they are told to come again. With the rows goes the position in the journal they are of.
 """
 
 from __future__ import annotations
@@ -9,24 +10,30 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import duckdb
 
 from .arrow import to_arrow
-from .buffer import RowBuffer
+from .buffer import RowBuffer, Rows
+from .position import Position
 from .retention import retention_statements
 from .schema import TABLES, Row
 
 _TICK_SECONDS = 1.0
 _RETENTION_SECONDS = 60.0
 # One row a key: the newest is what is true, and the older ones are not history.
-_KEYS = {"process": "process", "finding": "finding", "node": "node"}
+_KEYS = {"process": "process", "finding": "finding", "node": "node", "resource": "resource"}
+# What is wrong with rows and not with the disk: trying again would fail for ever.
+_OF_THE_ROWS = (duckdb.DataError, duckdb.IntegrityError, duckdb.ProgrammingError, duckdb.NotSupportedError)
+_NO_ROOM = ("No space left on device", "Disk quota exceeded", "File too large")
+POSITION_KEY = "journal"
 _log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Owns the connection from `start` to `stop`. `flush` is for tests and shutdown; all else runs in the thread."""
+    """Owns the connection from `start` to `stop`. `flush` is for tests, replay and shutdown; all else runs in the
+    thread. `committed`: is told the number up to which the journal is not needed any more."""
 
     def __init__(
         self,
@@ -34,19 +41,28 @@ class Writer:
         buffer: RowBuffer,
         retention_hours: float,
         clock: Callable[[], int] = time.time_ns,
+        committed: Callable[[int], None] = lambda low: None,
     ) -> None:
         self._connection = connection
         self._buffer = buffer
         self._retention_ns = int(retention_hours * 3_600_000_000_000)
         self._clock = clock
+        self._committed = committed
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._retention_due = time.monotonic() + _RETENTION_SECONDS
         self._thread = threading.Thread(target=self._run, name="peeps-store", daemon=True)
+        self._rows: Rows = {}
+        self.position = read_position(connection)
+        """What of the journal is in the database."""
         self.failure = ""
         """Why the last tick could not be written; empty where it was."""
         self.ticks = 0
         """Committed transactions."""
+
+    @property
+    def disk_full(self) -> bool:
+        return self.failure.startswith("disk full")
 
     def start(self) -> None:
         self._thread.start()
@@ -57,20 +73,24 @@ class Writer:
         self._thread.join(30)
         self.flush()
 
-    def flush(self) -> None:
-        """Writes everything in the buffer, now. Never raises: a failure is in `failure` and in the log."""
+    def flush(self, reached: int = 0) -> None:
+        """Writes everything in the buffer, now. Never raises: a failure is in `failure` and in the log. `reached`: the
+        numbers of the journal up to here are all done with."""
         with self._lock:
-            rows = self._buffer.take()
-            if not rows:
+            rows, requests = self._buffer.take()
+            for table, part in rows.items():
+                self._rows.setdefault(table, []).extend(part)
+            self._wanted = self._position_with(requests).reached(reached)
+            if not self._rows and self._wanted.text() == self.position.text():
                 return
             try:
-                self._transaction(rows)
+                self._write(self._wanted)
             except duckdb.Error as error:
                 self._failed(error)
-                self._one_by_one(rows)
             else:
                 self.failure = ""
                 self.ticks += 1
+        self._committed(self.position.low)
 
     def delete_old(self) -> None:
         """Deletes what is older than the retention time."""
@@ -85,6 +105,11 @@ class Writer:
                 self._rollback()
                 self._failed(error)
 
+    _wanted: Position | None = None
+
+    def _position_with(self, requests: Iterable[int]) -> Position:
+        return (self._wanted or self.position).with_more(requests)
+
     def _run(self) -> None:
         while not self._stop.wait(_TICK_SECONDS):
             self.flush()
@@ -92,17 +117,40 @@ class Writer:
                 self._retention_due = time.monotonic() + _RETENTION_SECONDS
                 self.delete_old()
 
-    def _transaction(self, rows: dict[str, list[Row]]) -> None:
+    def _write(self, wanted: Position) -> None:
+        lost = 0
+        try:
+            lost = self._transaction(self._rows, wanted)
+        except duckdb.Error as error:
+            # A failed commit may have got through: what the file says is true.
+            if not self._rows or not self._is_in(wanted):
+                if not isinstance(error, _OF_THE_ROWS):
+                    raise
+                lost = self._without_bad_tables(wanted)
+        self.position, self._rows = wanted, {}
+        self._buffer.stored(lost)
+
+    def _is_in(self, wanted: Position) -> bool:
+        try:
+            return wanted.text() != self.position.text() and read_position(self._connection).text() == wanted.text()
+        except duckdb.Error:
+            return False
+
+    def _transaction(self, rows: Rows, position: Position) -> int:
+        """Returns how many rows did not fit their columns."""
         self._connection.execute("BEGIN")
         unfit = 0
         try:
             for name, part in rows.items():
                 unfit += self._insert(name, part)
+            if position.text() != self.position.text():
+                self._connection.execute("DELETE FROM meta WHERE key = ?", [POSITION_KEY])
+                self._connection.execute("INSERT INTO meta VALUES (?, ?)", [POSITION_KEY, position.text()])
             self._connection.execute("COMMIT")
         except BaseException:
             self._rollback()
             raise
-        self._buffer.lost(unfit)
+        return unfit
 
     def _insert(self, name: str, rows: list[Row]) -> int:
         table = TABLES[name]
@@ -114,19 +162,28 @@ class Writer:
         try:
             if key is not None:
                 self._connection.execute(f"DELETE FROM {name} WHERE {key} IN (SELECT {key} FROM incoming)")
-            self._connection.execute(f"INSERT INTO {name} SELECT * FROM incoming")
+            columns = ", ".join(table.columns)  # a file that was migrated has them in another order
+            self._connection.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming")
         finally:
             self._connection.unregister("incoming")
         return unfit
 
-    def _one_by_one(self, rows: dict[str, list[Row]]) -> None:
-        """Each table in a transaction of its own, so that one bad table does not cost the others their rows."""
-        for name, part in rows.items():
+    def _without_bad_tables(self, wanted: Position) -> int:
+        """One bad table must not cost the others their rows, nor stop everything for ever."""
+        good: Rows = {}
+        lost = 0
+        for name, part in self._rows.items():
             try:
-                self._transaction({name: part})
-            except duckdb.Error as error:
-                self._buffer.lost(len(part))
+                self._connection.execute("BEGIN")
+                self._insert(name, part)
+            except _OF_THE_ROWS as error:
+                lost += len(part)
                 self._failed(error)
+            else:
+                good[name] = part
+            finally:
+                self._rollback()
+        return lost + self._transaction(good, wanted)
 
     def _rollback(self) -> None:
         try:
@@ -135,5 +192,16 @@ class Writer:
             _log.debug("nothing to roll back", exc_info=True)
 
     def _failed(self, error: duckdb.Error) -> None:
-        self.failure = f"the database refused a write: {str(error).splitlines()[0]}"
-        _log.error("%s", self.failure)
+        text = str(error).splitlines()[0]
+        if any(words in text for words in _NO_ROOM):
+            failure = f"disk full: the database cannot be written ({text}); it is tried again each second"
+        else:
+            failure = f"the database refused a write: {text}"
+        if failure != self.failure:
+            _log.error("%s", failure)
+        self.failure = failure
+
+
+def read_position(connection: duckdb.DuckDBPyConnection) -> Position:
+    rows = connection.execute("SELECT value FROM meta WHERE key = ?", [POSITION_KEY]).fetchall()
+    return Position.of(rows[0][0]) if rows else Position()
