@@ -11,12 +11,13 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
-from collector_support import Running, event, http, logs_request
 from google.rpc.status_pb2 import Status
 
 from peeps_collector.receive.http_protocol import LimitedHttp, Limits, limited, sweep
 from peeps_collector.receive.http_server import HttpReceiver
 from peeps_collector.receive.queue import Budget, Encoding, Outcome, Signal
+from tests.collector.collector_support import Running, event, logs_request
+from tests.support.network import http
 
 HEAD = b"POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 

@@ -16,7 +16,6 @@ from typing import Any
 import duckdb
 import grpc
 import pytest
-from collector_support import Answer, Running, event, eventually, http, logs_request
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from sender import SPANS
@@ -24,6 +23,9 @@ from sender import SPANS
 from peeps_collector.receive.journal import Entry, Journal, JournalError
 from peeps_collector.receive.queue import Encoding, Signal
 from peeps_collector.store.position import Position
+from tests.collector.collector_support import Running, event, logs_request
+from tests.support.network import Answer, http
+from tests.support.waiting import eventually
 
 KILLS = int(os.environ.get("PEEPS_KILLS", "10"))
 PROTOBUF = {"content-type": "application/x-protobuf"}

@@ -6,7 +6,6 @@ from __future__ import annotations
 import time
 
 import pytest
-from collector_support import new_id, resource
 
 from peeps_collector.decode.canonical import Rejected
 from peeps_collector.decode.logs import FindingRecord, NodeRecord
@@ -21,6 +20,7 @@ from peeps_otel.model import Finding, FindingKind, Level, Node, NodeKind
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.ulid import ulid_bytes
 from peeps_otel.model.wire_decoder import WireError
+from tests.collector.collector_support import new_id, resource
 
 SECOND = 1_000_000_000
 VICTIM = process_of(resource("victim"))
@@ -177,8 +177,9 @@ def test_a_clock_that_is_set_ahead_ends_nobody() -> None:
 
 
 def test_two_senders_without_an_instance_id_are_two_processes() -> None:
-    from collector_support import key_values
     from opentelemetry.proto.resource.v1.resource_pb2 import Resource
+
+    from tests.collector.collector_support import key_values
 
     one, two = (
         process_of(Resource(attributes=key_values({"service.name": "shop", "k8s.pod.name": pod}))) for pod in "ab"

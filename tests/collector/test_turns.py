@@ -6,7 +6,6 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from collector_support import event, logs_request, resource
 from google.protobuf import json_format
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs, ScopeLogs
@@ -21,6 +20,7 @@ from peeps_collector.receive.queue import Budget, Encoding, Outcome, Request, Si
 from peeps_collector.receive.turns import Turns
 from peeps_collector.store.buffer import RowBuffer
 from peeps_otel.model import Finding, Graph
+from tests.collector.collector_support import event, logs_request, resource
 
 QUOTED = 'a "quoted" \\ {[,]}'
 

@@ -7,7 +7,6 @@ import math
 from typing import Any
 
 import orjson
-from collector_support import event, key_values, logs_request, resource
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
@@ -15,6 +14,7 @@ from peeps_collector.decode.logs import decode_logs
 from peeps_collector.decode.metrics import decode_metrics
 from peeps_collector.decode.traces import decode_traces
 from peeps_collector.store.schema import LOG, METRIC, SPAN, Row, Table
+from tests.collector.collector_support import event, key_values, logs_request, resource
 
 NOW = 99
 
