@@ -3,7 +3,7 @@
 
 * `baseline`: Python alone;
 * `otel`: under `opentelemetry-instrument`, with us switched off;
-* `peeps`: the same as a user starts it, with `PEEPS_DASHBOARD` naming a collector that runs;
+* `peeps`: the same as a user starts it, with `PEEPS_COLLECTOR_ENDPOINT` naming a collector that runs;
 * or a peer's name.
 """
 
@@ -30,7 +30,7 @@ def started(mode: str, python: Path, dashboard: str, module: str, *arguments: st
     environment |= {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
     # Some frameworks (FastAPI) make spans of their own as soon as there is an SDK: what that costs is not ours to show.
     environment["OTEL_TRACES_SAMPLER"] = "always_off"
-    environment |= {"PEEPS_DASHBOARD": dashboard} if mode == PEEPS else {"PEEPS_ENABLED": "false"}
+    environment |= {"PEEPS_COLLECTOR_ENDPOINT": dashboard} if mode == PEEPS else {"PEEPS_ENABLED": "false"}
     command = [str(python), "-m", module, *arguments]
     if mode in (OTEL, PEEPS):
         command = [str(python.with_name("opentelemetry-instrument")), "--service_name", "bench", *command]

@@ -18,7 +18,7 @@ def init(service_name: str | None = None) -> None:
     """Watches this process, in code instead of `opentelemetry-instrument`. Call it before the event loop starts.
 
     Where no OpenTelemetry SDK is set up yet, sets up one with `service_name` and without exporters; with
-    `PEEPS_DASHBOARD` set, ours are added. An SDK that is there is used as it is. Does nothing with
+    `PEEPS_COLLECTOR_ENDPOINT` set, ours are added. An SDK that is there is used as it is. Does nothing with
     `OTEL_SDK_DISABLED=true` or `PEEPS_ENABLED=false`, and in a subinterpreter. May be called more than once.
     """
     from .config import read

@@ -11,13 +11,15 @@ from .diagnosis.rules.settings import BadRules, RuleSettings, parse
 
 
 class Variable(NamedTuple):
-    """`field`: the field of `Config`; `default` as it would be written; `meaning` for the documentation."""
+    """`field`: the field of `Config`; `default` as it would be written; `meaning` for the documentation; `alias`: an
+    older name, which counts where the first is not set."""
 
     name: str
     field: str
     default: str
     parse: Callable[[str], object]
     meaning: str
+    alias: str = ""
 
 
 class BadValue(ValueError):
@@ -72,10 +74,10 @@ def _globs(text: str) -> tuple[str, ...]:
 
 
 def _address(text: str) -> str | None:
-    """`host:port`, or a URL where TLS or a path is wanted."""
+    """`host:port`, or a URL where TLS, gRPC or a path is wanted."""
     if not text:
         return None
-    if text.startswith(("http://", "https://")):
+    if text.startswith(("http://", "https://", "grpc://", "grpcs://")):
         return text.rstrip("/")
     host, _, port = text.rpartition(":")
     if not host or not port.isdigit() or not 0 < int(port) < 65536:
@@ -93,12 +95,21 @@ def _rules(text: str) -> RuleSettings:
 VARIABLES: tuple[Variable, ...] = (
     Variable("PEEPS_ENABLED", "enabled", "true", _boolean, "false: do nothing at all"),
     Variable(
-        "PEEPS_DASHBOARD",
-        "dashboard",
+        "PEEPS_COLLECTOR_ENDPOINT",
+        "collector_endpoint",
         "",
         _address,
         "`host:port` (or URL) of a peeps collector: snapshots go there, and so does what the program's own "
-        "OpenTelemetry set-up produces, in addition to its own exporters; unset: no network of ours",
+        "OpenTelemetry set-up produces, in addition to its own exporters; unset: no network of ours. "
+        "`grpc://host:port` (`grpcs://` with TLS) pushes by OTLP/gRPC. `PEEPS_DASHBOARD` is an older name for it",
+        alias="PEEPS_DASHBOARD",
+    ),
+    Variable(
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "otlp_protocol",
+        "http/protobuf",
+        _one_of("grpc", "http/protobuf", "http/json"),
+        "`grpc`: push by OTLP/gRPC, for which `peeps-otel[grpc]` must be installed; otherwise by HTTP",
     ),
     Variable("PEEPS_INTERVAL_MS", "interval_ms", "1000", _number(50, 60_000), "time between two looks"),
     Variable("PEEPS_KEY_FRAME_S", "key_frame_s", "30", _number(1, 3600), "time between two complete snapshots"),
@@ -144,7 +155,7 @@ VARIABLES: tuple[Variable, ...] = (
         "watchdog",
         "true",
         _boolean,
-        "false: no process beside the program that tells `PEEPS_DASHBOARD` when no Python can run (Linux only)",
+        "false: no process beside the program that tells the collector when no Python can run (Linux only)",
     ),
     Variable(
         "PEEPS_PROBE_ASYNCIO", "probe_asyncio", "true", _boolean, "false: tasks and what they wait for are not read"
@@ -218,7 +229,8 @@ class Config:
     """The settings of one process. `problems`: what was wrong with the environment, in words for a log."""
 
     enabled: bool
-    dashboard: str | None
+    collector_endpoint: str | None
+    otlp_protocol: str
     interval_ms: int
     key_frame_s: int
     nodes: str
@@ -250,10 +262,21 @@ def read(environment: Mapping[str, str]) -> Config:
     values: dict[str, object] = {}
     problems: list[str] = []
     for variable in VARIABLES:
-        text = environment.get(variable.name, "").strip()
+        name, text = _written(variable, environment, problems)
         try:
             values[variable.field] = variable.parse(text or variable.default)
         except BadValue as problem:
-            problems.append(f"{variable.name}={text!r} {problem}; {variable.default!r} is used")
+            problems.append(f"{name}={text!r} {problem}; {variable.default!r} is used")
             values[variable.field] = variable.parse(variable.default)
     return Config(**cast("dict[str, object]", values), problems=tuple(problems))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+def _written(variable: Variable, environment: Mapping[str, str], problems: list[str]) -> tuple[str, str]:
+    """Under which name it is set, and to what. That both names are set, and to different values, is a problem."""
+    text = environment.get(variable.name, "").strip()
+    older = environment.get(variable.alias, "").strip() if variable.alias else ""
+    if older and not text:
+        return variable.alias, older
+    if older and older != text:
+        problems.append(f"{variable.name}={text!r} is used, not {variable.alias}={older!r}, its older name")
+    return variable.name, text

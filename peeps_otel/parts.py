@@ -17,10 +17,11 @@ from . import semconv
 from .config import Config
 from .diagnosis.rules.nothing_moves import NothingMoves
 from .export import otel_names
-from .export.dashboard import add_exporters
+from .export.collector_exporters import add_exporters
 from .export.events import Events
 from .export.exporters import Exporters
 from .export.metrics import Metrics
+from .export.otlp import Endpoint, endpoint, set_by_user
 from .export.request import ATTENTION, LEAKS, Request
 from .export.snapshot_exporter import SnapshotExporter
 from .export.spans import Spans, current_span_context
@@ -63,8 +64,9 @@ class Lasting:
         self.lock_order = LockOrderRecorder() if config.lock_order else None
         tracers, loggers = otel_names.tracer_provider(), otel_names.logger_provider()
         meters = otel_names.meter_provider()
-        if config.dashboard is not None:
-            add_exporters(config.dashboard, tracers, loggers, meters, config.metrics)
+        self.endpoint = _endpoint(config)
+        if self.endpoint is not None:
+            add_exporters(self.endpoint, tracers, loggers, meters, config.metrics)
         if tracers is not None:
             self.recorder.span_context = current_span_context
         self.metrics = None if meters is None or not config.metrics else Metrics(meters)
@@ -91,8 +93,8 @@ class Parts:
         context = ProbeContext(inherited)
         asyncio_probe = AsyncioProbe(lasting.recorder, context=context, patch=lasting.asyncio)
         self._threads = ThreadProbe(context) if config.probe_threads else None
-        watched_from_outside = config.dashboard is not None and config.watchdog
-        self.watchdog = Watchdog(lambda: _announcement(config, lasting.ownership)) if watched_from_outside else None
+        at = lasting.endpoint if config.watchdog else None
+        self.watchdog = None if at is None else Watchdog(lambda: _announcement(at, lasting.ownership))
         probes: list[Probe] = [asyncio_probe, LoopErrors(context, lasting.loop_errors)] if config.probe_asyncio else []
         probes += [lasting.step_timer] if config.diagnostics else []
         probes += [one for one in (self._threads, self.watchdog) if one is not None]
@@ -142,16 +144,22 @@ def _exporters(
     if lasting.metrics is not None:
         lasting.metrics.begin(dict if spans is None else lambda: spans.dropped)
     link = None
-    if config.dashboard is not None:
-        link = SnapshotExporter(config.dashboard, _resource(), request_key_frame, config.protocol_trace, asked)
+    if lasting.endpoint is not None:
+        link = SnapshotExporter(lasting.endpoint, _resource(), request_key_frame, config.protocol_trace, asked)
     events = None if loggers is None else Events(loggers, config.nodes, config.snapshots)
     return Exporters(link=link, events=events, spans=spans, metrics=lasting.metrics)
 
 
-def _announcement(config: Config, ownership: Ownership) -> bytes:
-    """What the sidecar is told."""
-    assert config.dashboard is not None
-    return announcement(config.dashboard, dict(_resource().attributes), ownership)
+def _endpoint(config: Config) -> Endpoint | None:
+    if config.collector_endpoint is None:
+        return None
+    protocol = config.otlp_protocol if set_by_user("OTEL_EXPORTER_OTLP_PROTOCOL") else ""
+    return endpoint(config.collector_endpoint, protocol)
+
+
+def _announcement(at: Endpoint, ownership: Ownership) -> bytes:
+    """What the sidecar is told. It speaks HTTP, whatever the program speaks."""
+    return announcement(at.url, dict(_resource().attributes), ownership)
 
 
 def _resource() -> otel_names.Resource:

@@ -141,7 +141,7 @@ class Stack:
         """Starts an example as a user would start a service. Raises Failed."""
         instrument = _tool("opentelemetry-instrument")
         python = Path(instrument).with_name("python")
-        variables = dict(os.environ, PEEPS_DASHBOARD=self.listen, PYTHONUNBUFFERED="1")
+        variables = dict(os.environ, PEEPS_COLLECTOR_ENDPOINT=self.listen, PYTHONUNBUFFERED="1")
         for signals in ("TRACES", "METRICS", "LOGS"):
             variables.setdefault(f"OTEL_{signals}_EXPORTER", "none")
         path = EXAMPLES / f"{name}.py"

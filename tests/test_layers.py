@@ -45,13 +45,17 @@ _OTEL = "OpenTelemetry keeps its logs API and its exporters in modules whose nam
 _GIL = "asked with a default, so that it may be missing"
 _TO_GO = "to go: belongs into probes/internals/"
 PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
-    "peeps_otel/export/dashboard.py": ({"_log_exporter", "_logs"}, _OTEL),
+    "peeps_otel/export/collector_exporters.py": ({"_logs"}, _OTEL),
     "peeps_otel/export/http_client.py": (
         {"_initializing"},
         "whether the program is just importing the client; importlib says it nowhere else",
     ),
     "peeps_otel/export/otel_names.py": ({"_logs"}, _OTEL),
-    "peeps_otel/export/snapshot_exporter.py": ({"_log_exporter"}, _OTEL),
+    "peeps_otel/export/otlp_grpc.py": (
+        {"_initialize_channel_and_stub", "_log_exporter"},
+        "the exporter makes its channel in a method of its own, and an interceptor goes in there",
+    ),
+    "peeps_otel/export/otlp_http.py": ({"_log_exporter"}, _OTEL),
     "peeps_otel/interpreter_internals.py": (
         {"_interpreters", "_xxsubinterpreters"},
         "asked before anything of the probes may be loaded",

@@ -37,7 +37,7 @@ def test_every_default_is_what_an_empty_environment_gives() -> None:
         ("PEEPS_INTERVAL_MS", "soon", "must be a whole number from 50 to 60000; '1000' is used"),
         ("PEEPS_INTERVAL_MS", "1", "must be a whole number from 50 to 60000; '1000' is used"),
         ("PEEPS_NODES", "some", "must be one of matter, all, none; 'matter' is used"),
-        ("PEEPS_DASHBOARD", "9119", "must be host:port, for example 127.0.0.1:9119, or a URL; '' is used"),
+        ("PEEPS_COLLECTOR_ENDPOINT", "9119", "must be host:port, for example 127.0.0.1:9119, or a URL; '' is used"),
         (
             "PEEPS_RULES",
             "-lost_wakup",

@@ -13,8 +13,8 @@ from opentelemetry.sdk._configuration import _OTelSDKConfigurator  # pyright: ig
 from .version import __version__
 
 DEFAULTS = {
-    # Who sets PEEPS_DASHBOARD gets our exporters; who wants others names them. Without this the SDK's default would
-    # be used, an exporter to localhost:4317 that complains where nobody listens.
+    # Who sets PEEPS_COLLECTOR_ENDPOINT gets our exporters; who wants others names them. Without this the SDK's default
+    # would be used, an exporter to localhost:4317 that complains where nobody listens.
     "OTEL_TRACES_EXPORTER": "none",
     "OTEL_METRICS_EXPORTER": "none",
     "OTEL_LOGS_EXPORTER": "none",

@@ -17,7 +17,7 @@ CHANGES = (
         "a filter that drops what a thread logs while it exports for us",
         "at the first export of ours",
         "it stays, and lets everything of the program through",
-        "`PEEPS_DASHBOARD`",
+        "`PEEPS_COLLECTOR_ENDPOINT`",
     ),
 )
 
@@ -26,6 +26,7 @@ _LOGGERS = (
     "opentelemetry.exporter.otlp.proto.http.trace_exporter",
     "opentelemetry.exporter.otlp.proto.http.metric_exporter",
     "opentelemetry.exporter.otlp.common.http",
+    "opentelemetry.exporter.otlp.proto.grpc.exporter",
     "urllib3.connectionpool",
 )
 _here = threading.local()

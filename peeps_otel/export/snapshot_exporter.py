@@ -1,11 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The link to our collector: snapshots over OTLP/HTTP, on a thread of its own.
+"""The link to our collector: snapshots over OTLP, on a thread of its own.
 
 Ordinary OTLP log records, so whatever speaks OTLP may stand in between. A snapshot that cannot be delivered is dropped
 and counted, and the next one that can will be a key frame: the truth is in the live tables, not in the queue.
-
-HTTP, not gRPC: the watched program needs no `grpcio` then, which is large and does not survive a fork. Our collector
-takes both on the same port.
 """
 
 from __future__ import annotations
@@ -14,14 +11,13 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from .. import native, semconv
 from ..model import Snapshot
 from ..model.change import Change
 from ..model.wire import Encoder
 from ..version import __version__
-from .http_client import wait_for_patches
 from .log_suppression import quiet
 from .otel_names import (
     InstrumentationScope,
@@ -31,11 +27,7 @@ from .otel_names import (
     Resource,
     suppressed,
 )
-from .request import REQUEST_HEADER
-
-if TYPE_CHECKING:
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-    from requests import Response
+from .otlp import Endpoint
 
 CHANGES = (
     Change(
@@ -43,7 +35,7 @@ CHANGES = (
         "pushes snapshots to our collector",
         "at the start",
         "ends with the program",
-        "`PEEPS_DASHBOARD`",
+        "`PEEPS_COLLECTOR_ENDPOINT`",
     ),
 )
 
@@ -72,7 +64,7 @@ class SnapshotExporter:
 
     def __init__(
         self,
-        endpoint: str,
+        endpoint: Endpoint,
         resource: Resource,
         request_key_frame: Callable[[], None],
         protocol_trace: bool,
@@ -98,7 +90,7 @@ class SnapshotExporter:
         self._closing = False
         self._thread: native.Thread | None = None
         self._cpu_before_ns = self.cpu_ns
-        self._exporter: OTLPLogExporter | None = None
+        self._exporter: Any = None
 
     def send(self, snapshot: Snapshot) -> None:
         """Encodes and queues. Never blocks on the network."""
@@ -173,7 +165,7 @@ class SnapshotExporter:
             self.dropped += 1
             if not self._complained:
                 self._complained = True
-                _logger.warning("peeps: %s does not take snapshots; trying on, said once", self._endpoint)
+                _logger.warning("peeps: %s does not take snapshots; trying on, said once", self._endpoint.url)
             self._request_key_frame()
             if closing:
                 return
@@ -194,7 +186,7 @@ class SnapshotExporter:
             _logger.info(
                 "peeps: snapshot %d to %s, %d bytes: %r",
                 outgoing.sequence,
-                self._endpoint,
+                self._endpoint.url,
                 len(outgoing.body),
                 outgoing.body[:_PREVIEW],
             )
@@ -205,7 +197,7 @@ class SnapshotExporter:
 
     def _export(self, records: list[LogRecord]) -> bool:
         if self._exporter is None:
-            self._exporter = self._connect()
+            self._exporter = self._endpoint.exporters().snapshot_exporter(self._endpoint.url, _TIMEOUT_S, self._hear)
         scope = InstrumentationScope(semconv.SCOPE, __version__, semconv.SCHEMA_URL)
         batch = [ReadableLogRecord(record, self._resource, scope) for record in records]
         try:
@@ -214,27 +206,9 @@ class SnapshotExporter:
         except Exception:
             return False
 
-    def _connect(self) -> OTLPLogExporter:
-        wait_for_patches()
-        from opentelemetry.exporter.otlp.proto.http import Compression
-        from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-        from requests import Session
-
-        session = Session()
-        session.hooks["response"].append(self._hear)
-        # Snapshots are small and mostly to loopback: inflating them costs the collector more than reading them.
-        return OTLPLogExporter(
-            f"{self._endpoint}/v1/logs",
-            timeout=_TIMEOUT_S,
-            compression=Compression.NoCompression,
-            session=session,
-        )
-
-    def _hear(self, response: Response, *arguments: Any, **options: Any) -> None:
-        """The collector's answer to a snapshot may carry a request."""
-        header = response.headers.get(REQUEST_HEADER)
-        if header:
-            try:
-                self._asked(header)
-            except Exception:
-                _logger.warning("peeps: a request of the collector failed; the program is not affected", exc_info=True)
+    def _hear(self, header: str) -> None:
+        """The collector's answer to a snapshot has carried a request."""
+        try:
+            self._asked(header)
+        except Exception:
+            _logger.warning("peeps: a request of the collector failed; the program is not affected", exc_info=True)

@@ -144,7 +144,7 @@ class Catalogue:
         folder = self._directory / service
         folder.mkdir()
         program = [str(entry.path)] if loop == "asyncio" else [str(HERE / "on_uvloop.py"), str(entry.path)]
-        running = Program(service, program, folder, python.executable, PEEPS_DASHBOARD=self._collector.otlp)
+        running = Program(service, program, folder, python.executable, PEEPS_COLLECTOR_ENDPOINT=self._collector.otlp)
         process = running.process
         verdict = Verdict(stretch=_stretch())
         try:

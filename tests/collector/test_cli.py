@@ -164,7 +164,7 @@ def test_up_without_the_explorer(start: Any) -> None:
     assert (collector.process.wait(30), collector.errors()) == (0, "")
     output = collector.output()
     assert f"OTLP on {collector.otlp} (gRPC and HTTP)" in output
-    assert f"PEEPS_DASHBOARD={collector.otlp} opentelemetry-instrument python app.py" in output
+    assert f"PEEPS_COLLECTOR_ENDPOINT={collector.otlp} opentelemetry-instrument python app.py" in output
 
 
 def test_bad_settings() -> None:

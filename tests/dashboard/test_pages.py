@@ -103,7 +103,7 @@ def test_no_program_teaches_and_then_goes_on(api: FakeApi, name: str) -> None:
     assert texts(test).startswith("No program is connected")
     assert [c.value for c in test.code][:2] == [
         "pip install peeps-otel peeps-otel-distro",
-        "PEEPS_DASHBOARD=127.0.0.1:9119 opentelemetry-instrument --service_name my-service python app.py",
+        "PEEPS_COLLECTOR_ENDPOINT=127.0.0.1:9119 opentelemetry-instrument --service_name my-service python app.py",
     ]
     api.show("deadlock")
     test.run()

@@ -226,7 +226,7 @@ def test_missing_counts_stay_absent() -> None:
 def test_connecting() -> None:
     assert connect.push_address(None) == "127.0.0.1:9119"
     assert connect.start(connect.push_address({"grpc": ["127.0.0.1:7000"], "http": []})) == (
-        "PEEPS_DASHBOARD=127.0.0.1:7000 opentelemetry-instrument --service_name my-service python app.py"
+        "PEEPS_COLLECTOR_ENDPOINT=127.0.0.1:7000 opentelemetry-instrument --service_name my-service python app.py"
     )
     assert connect.nobody([]).sentence == (
         "No program is connected: the collector is running and waits for the first one."

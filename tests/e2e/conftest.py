@@ -63,7 +63,7 @@ def watch(run: Watch, collector: Collector) -> Watch:
     """Starts a program that reports to `collector`."""
 
     def begin(what: str | Path, *arguments: str, **settings: str) -> Program:
-        return run(what, *arguments, **({"PEEPS_DASHBOARD": collector.otlp} | settings))
+        return run(what, *arguments, **({"PEEPS_COLLECTOR_ENDPOINT": collector.otlp} | settings))
 
     return begin
 

@@ -27,7 +27,7 @@ def is_deadlock(collector: Collector) -> bool:
 
 def test_the_collector_is_started_after_the_program(start: Start, run: Watch) -> None:
     address = free_address()
-    program = run("lock-order-deadlock", PEEPS_DASHBOARD=address)
+    program = run("lock-order-deadlock", PEEPS_COLLECTOR_ENDPOINT=address)
     time.sleep(3)
     assert program.process.poll() is None
     collector = start(PEEPS_LISTEN=address)
@@ -37,7 +37,7 @@ def test_the_collector_is_started_after_the_program(start: Start, run: Watch) ->
 
 def test_the_collector_is_restarted(start: Start, run: Watch) -> None:
     first = start()
-    program = run("lock-order-deadlock", PEEPS_DASHBOARD=first.otlp)
+    program = run("lock-order-deadlock", PEEPS_COLLECTOR_ENDPOINT=first.otlp)
     before = first.verdict_on(program)
     first.stop()
     time.sleep(2)

@@ -22,6 +22,7 @@ from peeps_otel import semconv
 from peeps_otel.export.events import Events
 from peeps_otel.export.exporters import Exporters
 from peeps_otel.export.metrics import Metrics
+from peeps_otel.export.otlp import Endpoint
 from peeps_otel.export.snapshot_exporter import SnapshotExporter
 from peeps_otel.export.spans import Spans, current_span_context
 from peeps_otel.model import Snapshot
@@ -250,7 +251,9 @@ def test_what_watching_costs_and_loops_do_is_metrics(backend: _Backend) -> None:
 
 def test_a_link_without_a_collector_drops_counts_and_asks_for_a_key_frame() -> None:
     asked = threading.Event()
-    link = SnapshotExporter("http://127.0.0.1:1", Resource({"service.name": "shop"}), asked.set, protocol_trace=False)
+    link = SnapshotExporter(
+        Endpoint("http://127.0.0.1:1"), Resource({"service.name": "shop"}), asked.set, protocol_trace=False
+    )
     link.send(Snapshot(1, 1, 1, key_frame=True))
     assert asked.wait(30)
     assert link.dropped >= 1

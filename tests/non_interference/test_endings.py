@@ -46,7 +46,7 @@ def _run(text: str, dashboard: str, watched: bool, folder: Path) -> tuple[int, s
     variables = {key: value for key, value in os.environ.items() if not key.startswith(("PEEPS_", "OTEL_"))}
     process = subprocess.run(
         [sys.executable, str(path)],
-        env=variables | {"PEEPS_DASHBOARD": dashboard, "PYTHONUNBUFFERED": "1", "PEEPS_INTERVAL_MS": "50"},
+        env=variables | {"PEEPS_COLLECTOR_ENDPOINT": dashboard, "PYTHONUNBUFFERED": "1", "PEEPS_INTERVAL_MS": "50"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

@@ -104,7 +104,7 @@ def test_https_works_in_a_program_that_gevent_patches_after_our_start() -> None:
             said = type(error).__name__
         report(early=early, said=said)
         """,
-        PEEPS_DASHBOARD="http://127.0.0.1:1",
+        PEEPS_COLLECTOR_ENDPOINT="http://127.0.0.1:1",
         PEEPS_WATCHDOG="false",
     )
     assert (told["early"], told["said"]) == ([], "ConnectionError")

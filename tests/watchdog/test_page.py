@@ -73,9 +73,9 @@ def test_the_announcement_has_what_the_link_uses() -> None:
 
 
 def test_without_a_certificate_of_its_own_the_announcement_has_what_the_link_trusts() -> None:
-    secured = json.loads(announcement("https://h:1", {}, {}))["certificate"]
+    secured = json.loads(announcement("https://h:1", {}, Ownership(), {}))["certificate"]
     assert "BEGIN CERTIFICATE" in Path(secured).read_text()
-    assert json.loads(announcement("http://h:1", {}, {}))["certificate"] is None
+    assert json.loads(announcement("http://h:1", {}, Ownership(), {}))["certificate"] is None
 
 
 def test_a_large_resource_is_reduced_to_who_it_is() -> None:

@@ -77,7 +77,7 @@ def _announce(collector: Collector, shown: bool, wanted: bool) -> None:
         print(f"peeps explorer   http://{collector.config.explorer}")
     elif wanted:
         print("peeps explorer   not installed (pip install peeps-dashboard)")
-    print(f"watch a program  PEEPS_DASHBOARD={collector.listen} opentelemetry-instrument python app.py")
+    print(f"watch a program  PEEPS_COLLECTOR_ENDPOINT={collector.listen} opentelemetry-instrument python app.py")
     for warning in collector.warnings:
         print(f"peeps: warning: {warning}", file=sys.stderr)
     sys.stdout.flush()

@@ -15,6 +15,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
+from ..asking import HEADER
 from .encoding import encode_response
 from .queue import RETRY_AFTER_S, Budget, Encoding, Outcome, Signal
 
@@ -67,6 +68,8 @@ class _Handlers(grpc.GenericRpcHandler):
                 await context.abort(grpc.StatusCode.UNAVAILABLE, outcome.message, metadata)
             if outcome.undecodable:
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
+            if outcome.ask:
+                context.set_trailing_metadata(((HEADER.decode(), outcome.ask),))
             return encode_response(signal, Encoding.PROTOBUF, outcome)
 
         return grpc.unary_unary_rpc_method_handler(export)

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """OTLP/gRPC and OTLP/HTTP on one port.
 
-Why: `PEEPS_DASHBOARD` of a watched program is one address, and the program must be able to push to it with whatever
-exporter it has. The HTTP exporter needs nothing compiled; the gRPC one is what many programs already have. It also
-makes the commonest mistake with OTLP, gRPC to 4318 or HTTP to 4317, work.
+Why: `PEEPS_COLLECTOR_ENDPOINT` of a watched program is one address, and the program must be able to push to it with
+whatever exporter it has. The HTTP exporter needs nothing compiled; the gRPC one is what many programs already have. It
+also makes the commonest mistake with OTLP, gRPC to 4318 or HTTP to 4317, work.
 
 How: an HTTP/2 connection with prior knowledge, which is what gRPC uses, begins with the fixed preface
 `PRI * HTTP/2.0`, and no HTTP/1 method is called PRI. The first bytes decide: an HTTP/1 connection is handed to a

@@ -19,7 +19,7 @@ def push_address(listen: Listen | None) -> str:
 
 
 def start(address: str) -> str:
-    return f"PEEPS_DASHBOARD={address} opentelemetry-instrument --service_name my-service python app.py"
+    return f"PEEPS_COLLECTOR_ENDPOINT={address} opentelemetry-instrument --service_name my-service python app.py"
 
 
 def endpoint(address: str) -> str:

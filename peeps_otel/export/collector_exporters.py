@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`PEEPS_DASHBOARD`: exporters of our own on the program's providers, beside whatever is there already.
+"""`PEEPS_COLLECTOR_ENDPOINT`: exporters of our own on the program's providers, beside whatever is there already.
 
 Each makes its OTLP exporter at the first export, on the SDK's own thread: `requests` and `urllib3` must not be imported
 before a program has had its chance to patch them (`http_client`), and not at all where nothing is exported. In a forked
@@ -19,9 +19,9 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from ..model.change import Change
-from .http_client import wait_for_patches
 from .log_suppression import quiet
 from .otel_names import BatchLogRecordProcessor, LoggerProvider
+from .otlp import Endpoint
 
 CHANGES = (
     Change(
@@ -29,7 +29,7 @@ CHANGES = (
         "a span processor, a log record processor and a metric reader of ours, beside those that are there",
         "at the start",
         "shut down with the providers",
-        "`PEEPS_DASHBOARD`; `PEEPS_METRICS` for the reader",
+        "`PEEPS_COLLECTOR_ENDPOINT`; `PEEPS_METRICS` for the reader",
     ),
 )
 
@@ -49,7 +49,6 @@ class _OfThisProcess:
 
     def export(self, batch: Any, options: Mapping[str, Any]) -> Any:
         if self._pid != os.getpid():
-            wait_for_patches()
             self._made, self._pid = self._make(), os.getpid()
         with quiet():
             return self._made.export(batch, **options)
@@ -103,33 +102,15 @@ class _Metrics(MetricExporter):
 
 
 def add_exporters(
-    endpoint: str, tracers: TracerProvider | None, loggers: LoggerProvider | None, meters: Any, with_metrics: bool
+    endpoint: Endpoint, tracers: TracerProvider | None, loggers: LoggerProvider | None, meters: Any, with_metrics: bool
 ) -> None:
-    """`endpoint`: `http://host:port`. Providers that are None are passed over."""
+    """Providers that are None are passed over."""
     if tracers is not None:
-        spans = _Spans(_OfThisProcess(lambda: _otlp_spans(endpoint)))
+        spans = _Spans(_OfThisProcess(lambda: endpoint.exporters().span_exporter(endpoint.url, _TIMEOUT_S)))
         tracers.add_span_processor(BatchSpanProcessor(spans, schedule_delay_millis=_DELAY_MS))
     if loggers is not None:
-        logs = _Logs(_OfThisProcess(lambda: _otlp_logs(endpoint)))
+        logs = _Logs(_OfThisProcess(lambda: endpoint.exporters().log_exporter(endpoint.url, _TIMEOUT_S)))
         loggers.add_log_record_processor(BatchLogRecordProcessor(logs, schedule_delay_millis=_DELAY_MS / 5))
     if meters is not None and with_metrics:
-        metrics = _Metrics(_OfThisProcess(lambda: _otlp_metrics(endpoint)))
+        metrics = _Metrics(_OfThisProcess(lambda: endpoint.exporters().metric_exporter(endpoint.url, _TIMEOUT_S)))
         meters.add_metric_reader(PeriodicExportingMetricReader(metrics, export_interval_millis=_METRICS_MS))
-
-
-def _otlp_spans(endpoint: str) -> Any:
-    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-
-    return OTLPSpanExporter(f"{endpoint}/v1/traces", timeout=_TIMEOUT_S)
-
-
-def _otlp_logs(endpoint: str) -> Any:
-    from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
-
-    return OTLPLogExporter(f"{endpoint}/v1/logs", timeout=_TIMEOUT_S)
-
-
-def _otlp_metrics(endpoint: str) -> Any:
-    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
-
-    return OTLPMetricExporter(f"{endpoint}/v1/metrics", timeout=_TIMEOUT_S)
