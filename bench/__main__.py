@@ -81,7 +81,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--loops", type=_Several((ASYNCIO, UVLOOP)), default=[ASYNCIO, UVLOOP])
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder of the raw figures and the tables")
     parser.add_argument("--instructions", action="store_true", help="count instructions instead; needs valgrind")
-    parser.add_argument("--publish", action="store_true", help="measure nothing; make the page, copy it to the README")
+    parser.add_argument("--publish", action="store_true", help="measure nothing; make the page and copy it")
     options = parser.parse_args()
     options.python = options.python or [here]
     return options

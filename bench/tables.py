@@ -31,7 +31,7 @@ Versions = dict[str, Results]
 
 
 def page(versions: Versions) -> str:
-    """All tables, as they stand in the README."""
+    """All tables, as they stand in docs/cost.md."""
     parts = [operations(versions), servers(versions), looks(versions), peers(versions), *_notes(versions)]
     return "\n\n".join(part for part in parts if part) + "\n"
 

@@ -134,5 +134,5 @@ def test_the_page_goes_between_the_markers() -> None:
     readme = f"before\n{BEGIN}\nold\n{END}\nafter\n"
     assert with_page(readme, "new\n") == f"before\n{BEGIN}\n\nnew\n\n{END}\nafter\n"
     assert within("no markers") is None
-    with pytest.raises(ValueError, match="has no lines"):
+    with pytest.raises(ValueError, match="there are no lines"):
         with_page("no markers", "new")
