@@ -37,7 +37,7 @@ def read_all(sock: socket.socket) -> bytes:
 
 def test_who_ends_its_side_with_the_request_is_answered(shared: Running) -> None:
     for where, request in (
-        (shared.listen, HEAD + b"Content-Length: 2\r\n\r\n{}"),
+        (shared.otlp, HEAD + b"Content-Length: 2\r\n\r\n{}"),
         (shared.api, b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"),
     ):
         with connect(where) as sock:
@@ -47,7 +47,7 @@ def test_who_ends_its_side_with_the_request_is_answered(shared: Running) -> None
 
 
 def test_a_head_without_end_is_ended(shared: Running) -> None:
-    for where in (shared.listen, shared.api):
+    for where in (shared.otlp, shared.api):
         with connect(where) as sock:
             sock.sendall(HEAD + b"X-Long: ")
             with pytest.raises(OSError, match=r"reset|Broken pipe"):
@@ -58,7 +58,7 @@ def test_a_head_without_end_is_ended(shared: Running) -> None:
 
 def test_a_body_that_is_too_large_is_answered_413_and_not_reset(start: Any) -> None:
     collector: Running = start(PEEPS_MAX_REQUEST_BYTES="100000")
-    with connect(collector.listen) as sock:
+    with connect(collector.otlp) as sock:
         sock.sendall(HEAD + b"Content-Length: 20000000\r\n\r\n")
         for _ in range(200):
             sock.sendall(bytes(100_000))
@@ -71,7 +71,7 @@ def test_every_member_of_a_gzip_body_counts(shared: Running) -> None:
     parts = [logs_request(event("member", body=text)).SerializeToString() for text in ("first", "second")]
     body = b"".join(map(gzip.compress, parts)) + bytes(512)
     headers = {"content-type": "application/x-protobuf", "content-encoding": "gzip"}
-    assert http(f"http://{shared.listen}/v1/logs", body, headers).status == 200
+    assert http(f"http://{shared.otlp}/v1/logs", body, headers).status == 200
     stored: list[list[Any]] = []
     deadline = time.monotonic() + 20
     while len(stored) < 2 and time.monotonic() < deadline:
@@ -95,7 +95,7 @@ def test_a_page_of_another_site_reaches_neither_port(shared: Running, headers: d
     text = headers | {"content-type": "text/plain"}
     refused = http(f"http://{shared.api}/api/sql", b'{"sql": "SELECT 1"}', text)
     assert refused.status == 403
-    refused = http(f"http://{shared.listen}/v1/logs", b"{}", headers | {"content-type": "application/json"})
+    refused = http(f"http://{shared.otlp}/v1/logs", b"{}", headers | {"content-type": "application/json"})
     assert refused.status == 403
     assert refused.json()["code"] == 7
 
@@ -260,7 +260,7 @@ def test_the_budget_counts_what_is_being_received() -> None:
 def test_what_grpc_has_not_received_in_full_is_counted_too(start: Any) -> None:
     collector: Running = start(PEEPS_QUEUE_BYTES="2000000")
     preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\x04\0\0\0\0\0"
-    held = [connect(collector.listen) for _ in range(8)]
+    held = [connect(collector.otlp) for _ in range(8)]
     refused = 0
     for sock in held:
         sock.sendall(preface)
@@ -269,7 +269,7 @@ def test_what_grpc_has_not_received_in_full_is_counted_too(start: Any) -> None:
                 sock.sendall(b"\0\x40\0\0\0\0\0\0\x01" + bytes(16384))
         except OSError:
             refused += 1
-    assert http(f"http://{collector.listen}/v1/logs", b"{}", {"content-type": "application/json"}).status in {200, 503}
+    assert http(f"http://{collector.otlp}/v1/logs", b"{}", {"content-type": "application/json"}).status in {200, 503}
     for sock in held:
         sock.close()
     deadline = time.monotonic() + 20
@@ -280,5 +280,5 @@ def test_what_grpc_has_not_received_in_full_is_counted_too(start: Any) -> None:
 
 def test_a_refusal_is_a_status_in_the_encoding_of_the_request(shared: Running) -> None:
     headers = {"content-type": "application/x-protobuf", "origin": "http://evil.example"}
-    refused = http(f"http://{shared.listen}/v1/logs", b"", headers)
+    refused = http(f"http://{shared.otlp}/v1/logs", b"", headers)
     assert Status.FromString(refused.body).code == 7

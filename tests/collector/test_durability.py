@@ -18,12 +18,12 @@ import grpc
 import pytest
 from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
-from sender import SPANS
 
 from peeps_collector.receive.journal import Entry, Journal, JournalError
 from peeps_collector.receive.queue import Encoding, Signal
 from peeps_collector.store.position import Position
 from tests.collector.collector_support import Running, event, logs_request
+from tests.collector.sender import SPANS
 from tests.support.network import Answer, http
 from tests.support.waiting import eventually
 
@@ -42,7 +42,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(start: Any, tm
     for kill in range(KILLS):
         collector: Running = start(database=database)
         first = kill * 1_000_000
-        command = [sys.executable, script, collector.listen, str(noted), str(first)]
+        command = [sys.executable, script, collector.otlp, str(noted), str(first)]
         sender = subprocess.Popen(command, stdin=subprocess.PIPE)
         eventually(partial(is_noted, noted, first + 9), 60)
         time.sleep(0.2 + 0.17 * kill % 1.3)  # at another moment of the second between two commits each time
@@ -88,7 +88,7 @@ def fill(collector: Running) -> tuple[int, Answer]:
     """Sends until it is refused; how many were acknowledged, and the refusal."""
     for number in range(2000):
         request = logs_request(*[event("note", {"n": number, "text": os.urandom(2000).hex()}) for _ in range(20)])
-        answer = http(f"http://{collector.listen}/v1/logs", request.SerializeToString(), PROTOBUF)
+        answer = http(f"http://{collector.otlp}/v1/logs", request.SerializeToString(), PROTOBUF)
         if answer.status != 200:
             return number, answer
     raise AssertionError("never refused")
@@ -100,7 +100,7 @@ def check_full_and_recovers(collector: Running, make_room: Callable[[], object])
     assert (refusal.status, refusal.headers["retry-after"]) == (503, "1")
     assert "disk full" in Status.FromString(refusal.body).message
     assert refusal.headers["content-type"] == "application/x-protobuf"
-    with grpc.insecure_channel(collector.listen) as channel, pytest.raises(grpc.RpcError) as caught:
+    with grpc.insecure_channel(collector.otlp) as channel, pytest.raises(grpc.RpcError) as caught:
         call = channel.unary_unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
         call(logs_request(event("note", {"text": os.urandom(2_000_000).hex()})).SerializeToString(), timeout=20)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
@@ -118,7 +118,7 @@ def check_full_and_recovers(collector: Running, make_room: Callable[[], object])
 
     def taken() -> bool:
         request = logs_request(*[event("note")] * 20)
-        return http(f"http://{collector.listen}/v1/logs", request.SerializeToString(), PROTOBUF).status == 200
+        return http(f"http://{collector.otlp}/v1/logs", request.SerializeToString(), PROTOBUF).status == 200
 
     eventually(taken)
     eventually(lambda: collector.get("/health")["status"] == "ok")

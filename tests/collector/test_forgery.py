@@ -192,7 +192,7 @@ def test_a_process_does_not_speak_of_anothers_nodes_and_a_finding_says_who_repor
     world.send(message(1, 0xA, own))
     book = FindingBook(world.live, RowBuffer(100), [])
     finding = Finding("deadlock:1", FindingKind.DEADLOCK, Level.PROVEN, "t", 1, [own])
-    record = FindingRecord(finding, 0, True, 1)
+    record = FindingRecord(finding, 0, "open", "", 1)
     with pytest.raises(Rejected, match=f"its member {own} is of another process"):
         book.reported("evil", record, SECOND)
     assert book.open() == []

@@ -14,7 +14,6 @@ from typing import Any
 
 import aiologic
 import pytest
-from threads_world import Seen, World, world
 
 import peeps_otel
 from peeps_otel.diagnosis import Diagnoser
@@ -38,6 +37,7 @@ from peeps_otel.probes.library_registry import LibraryRegistry
 from peeps_otel.probes.probe import Observation
 from peeps_otel.probes.resources import Resources
 from peeps_otel.probes.threads.library import THREADING
+from tests.probes.threads_world import Seen, World, world
 
 _PAGE = Path(peeps_otel.__file__).parent.parent / "docs" / "adding-a-library.md"
 
