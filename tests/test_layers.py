@@ -20,7 +20,7 @@ _DOORS = _AGENT | {"peeps_otel.interpreter_internals"}
 MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.version": set(),
     "peeps_otel.semconv": set(),
-    "peeps_otel.config": set(),
+    "peeps_otel.config": {"peeps_otel.diagnosis.rules.settings"},  # PEEPS_RULES is read as the rules want it
     "peeps_otel.interpreter_internals": set(),
     "peeps_otel.native": {"peeps_otel.probes.internals"},  # whether gevent or eventlet have replaced what it needs
     "peeps_otel.model": _MODEL,
@@ -33,6 +33,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.parts": _AGENT - {"peeps_otel.agent"},
     "peeps_otel.agent": _AGENT,
     "peeps_otel.instrumentor": _DOORS,
+    "peeps_otel.what_we_touch": _PROBES | {"peeps_otel"},  # walks through the package, which says where it is
     "peeps_otel": _DOORS | {"peeps_otel.providers"},
     "peeps_otel_distro": {"peeps_otel", "peeps_otel_distro"},
     "peeps_collector": _DIAGNOSIS | {"peeps_collector"},
@@ -61,23 +62,17 @@ PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
         "asked before anything of the probes may be loaded",
     ),
     "peeps_otel/native.py": ({"_active"}, "to go: belongs into probes/internals/, which it may import"),
-    "peeps_otel/probes/futures.py": ({"_asyncio", "_state"}, _TO_GO),
+    "peeps_otel/probes/futures.py": ({"_asyncio"}, _TO_GO),
     "peeps_otel/probes/heap/actors.py": ({"_args", "_kwargs", "_target"}, _TO_GO),
     "peeps_otel/probes/heap/picture.py": ({"_asyncio"}, _TO_GO),
-    "peeps_otel/probes/inherited.py": ({"_getframe"}, _TO_GO),
     "peeps_otel/probes/heap/leaks.py": ({"_is_gil_enabled"}, _GIL),
     "peeps_otel/probes/heap/reach.py": ({"_asyncio"}, _TO_GO),
-    "peeps_otel/probes/threads/holds.py": ({"_GeneratorContextManager"}, _TO_GO),
-    "peeps_otel/probes/threads/primitives.py": (
-        {"_cond", "_count", "_flag", "_initial_value", "_name", "_popen", "_value", "_waiters"},
-        _TO_GO,
-    ),
-    "peeps_otel/probes/threads/waits.py": ({"_acquire_restore", "_shutdown"}, _TO_GO),
     "peeps_otel/watchdog/guard.py": ({"_is_gil_enabled"}, _GIL),
     "peeps_otel/watchdog/stacks.py": (
         {"_recv", "_try_wait", "_wait_for_tstate_lock", "_worker"},
         "only compared with names in a dump of stacks: a wrong one costs a word of the sentence",
     ),
+    "peeps_collector/receive/http_protocol.py": ({"_since_s"}, "of another connection, of the same class"),
     "peeps_otel_distro/distro.py": ({"_configuration", "_OTelSDKConfigurator"}, _OTEL),
 }
 
