@@ -14,10 +14,11 @@ PYTEST_ARGS ?=
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint venv wheels clean
+.PHONY: help demo check test lint venv wheels clean
 
 help:
 	@echo "make demo    set everything up, run a stuck program, say what is stuck, show it in the explorer"
+	@echo "make check   lint and the quick tests: before each commit"
 	@echo "make test    set everything up, lint, run every test"
 	@echo "make lint    ruff and pyright"
 	@echo "make venv    only set up .venv (PYTHON=python3.13 to choose)"
@@ -26,6 +27,10 @@ help:
 
 demo: $(VENV)/.installed
 	@exec $(BIN)/python scripts/demo
+
+check: $(VENV)/.installed-test
+	@$(MAKE) --no-print-directory lint
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/e2e --ignore tests/catalogue $(PYTEST_ARGS)
 
 # The end-to-end tests look at the clock, so they run one at a time, after the others.
 test: $(VENV)/.installed-test

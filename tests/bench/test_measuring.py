@@ -18,6 +18,8 @@ from bench.rounds import visit_all
 from bench.samples import GroupResult
 from bench.server_worker import SERVERS
 
+pytestmark = pytest.mark.slow
+
 PYTHON = Path(sys.executable)
 NOWHERE = "127.0.0.1:9"
 

@@ -27,6 +27,8 @@ from tests.collector.sender import SPANS
 from tests.support.network import Answer, http
 from tests.support.waiting import eventually
 
+pytestmark = pytest.mark.slow
+
 KILLS = int(os.environ.get("PEEPS_KILLS", "10"))
 PROTOBUF = {"content-type": "application/x-protobuf"}
 

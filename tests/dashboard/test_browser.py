@@ -16,7 +16,7 @@ from tests.support.explorer import running_explorer
 from tests.support.network import free_port
 from tests.support.waiting import PATIENCE_S
 
-pytestmark = pytest.mark.browser
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
 ARTIFACTS = Path(__file__).parents[2] / "artifacts"
 CHANNEL = "channel_full:0000000000000002"
 RING = ["task:A", "lock:DB", "task:B", "lock:CACHE"]

@@ -303,6 +303,7 @@ def test_two_consumers_that_put_into_each_other_s_full_queue() -> None:
     )
 
 
+@pytest.mark.slow
 def test_a_hundred_thousand_nodes() -> None:
     world = _two_locks()
     for number in range(100_000):

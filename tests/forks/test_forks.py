@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="threads are read on Linux")
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(sys.platform != "linux", reason="threads are read on Linux")]
 
 _HEAD = """
 import asyncio, concurrent.futures, logging, multiprocessing, os, select, socket, sys, threading, time

@@ -16,6 +16,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 _PROLOGUE = "import peeps_otel; peeps_otel.init('care')\nfrom peeps_otel import agent; assert agent.running()\n"
 
 

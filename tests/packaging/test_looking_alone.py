@@ -11,6 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.slow
+
 ROOT = Path(__file__).parents[2]
 WIRE = {"peeps_otel.model.wire", "peeps_otel.model.snapshot_pb2"}
 

@@ -12,6 +12,8 @@ from typing import Any
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 PROGRAM = Path(__file__).with_name("heap_cases.py")
 ADDRESS_IN_A_NUMBER = "bare_address"  # nobody can see that one
 

@@ -23,7 +23,10 @@ from peeps_otel.probes.heap import fork as heap_fork
 from peeps_otel.probes.heap import leaks as heap_leaks
 
 PROGRAM = Path(__file__).with_name("leaky_program.py")
-pytestmark = pytest.mark.skipif(sys.version_info >= (3, 14), reason="not shown to be right on this Python")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.version_info >= (3, 14), reason="not shown to be right on this Python"),
+]
 
 
 def run(code: str | Path, *arguments: str) -> Any:

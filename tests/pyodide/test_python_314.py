@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 import wrapt
 
+pytestmark = pytest.mark.slow
+
 _HERE = Path(__file__).parent
 _REPOSITORY = _HERE.parents[1]
 _CHECKS = [

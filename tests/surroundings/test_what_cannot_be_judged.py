@@ -17,6 +17,8 @@ import pytest
 from peeps_otel.model.coverage import blind, cannot_judge
 from peeps_otel.probes.internals import current_frames
 
+pytestmark = pytest.mark.slow
+
 _REPORT = """
 def report(**more):
     import json, os, sys, time

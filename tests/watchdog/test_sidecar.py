@@ -9,8 +9,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from tests.support.waiting import eventually
 from tests.watchdog.watchdog_support import Program, Receiver, sidecars
+
+pytestmark = pytest.mark.slow
 
 Run = Callable[..., Program]
 IN_TIME_S = 40.0 if os.getloadavg()[0] > 2 * (os.cpu_count() or 1) else 10.0

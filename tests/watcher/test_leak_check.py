@@ -18,9 +18,12 @@ from peeps_otel.probes.heap.leaks import LeakReport
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.watcher.leak_check import LeakCheck
 
-pytestmark = pytest.mark.skipif(
-    sys.platform != "linux" or sys.version_info >= (3, 14), reason="proofs are made on Linux, up to Python 3.13"
-)
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        sys.platform != "linux" or sys.version_info >= (3, 14), reason="proofs are made on Linux, up to Python 3.13"
+    ),
+]
 
 
 class Loop:
