@@ -137,7 +137,7 @@ def test_a_long_job_in_a_pool_of_processes_under_asyncio(tmp_path: Path, method:
         def simulate():
             end = time.monotonic() + 5
             while time.monotonic() < end:
-                time.sleep(0.2)
+                time.sleep(1)
             return os.getpid()
 
         async def main():

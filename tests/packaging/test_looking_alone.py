@@ -16,7 +16,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
-WIRE = {"peeps_otel.model.wire", "peeps_otel.model.snapshot_pb2"}
+WIRE = {"peeps_otel.model.wire", "peeps_otel.model.wire_decoder", "peeps_otel.model.snapshot_pb2"}
 
 PROGRAM = """
 import importlib, json, pkgutil, sys

@@ -273,8 +273,8 @@ def check_a_blocking_lock_held_across_an_await() -> None:
         task(holder(), "holder")
 
     seen = looked(main, shared)
-    (hold,) = shared.held_by_tasks[id(lock)]
-    assert hold.task_id == seen.node("task holder").id
+    (held,) = [edge for edges in seen.observation.edges.values() for edge in edges if edge.kind is EdgeKind.HELD_BY]
+    assert held.dst == seen.node("task holder").id
 
 
 def check_a_deadline() -> None:

@@ -1,12 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether this process listens on a socket: then somebody outside may start something in it at any time, also in a
-server whose threads are not Python's (gRPC). From `/proc`; where that cannot be read the answer is yes."""
+server whose threads are not Python's (gRPC). From Linux's `/proc`; where that cannot be read the answer is yes."""
 
 from __future__ import annotations
 
 import os
 import re
 
+from . import versions
+
+CHECKED_ON = versions.on("CPython")
 _SOCKET = re.compile(r"socket:\[(\d+)\]")
 _LISTENS = "0A"  # state of a TCP socket
 _ACCEPTS = 1 << 16  # flag of a Unix socket
