@@ -30,7 +30,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-from peeps_collector.diagnose import Engine
+from peeps_collector.diagnose import IncrementalDiagnoser
 from peeps_collector.graph.incremental import Delta, Entry, IncrementalGraph
 from peeps_collector.graph.reduction import residue_of_many
 from peeps_otel.diagnosis import Diagnoser
@@ -123,7 +123,7 @@ def kept_ms(graph: Graph, rounds: int) -> tuple[float, float]:
     for edge in graph.edges:
         out.setdefault(edge.src, []).append(edge)
     entries: dict[str, Entry | None] = {n: (node, tuple(out.get(n, ()))) for n, node in graph.nodes.items()}
-    standing, engine, now_ns = IncrementalGraph(), Engine(), START + SECOND
+    standing, engine, now_ns = IncrementalGraph(), IncrementalDiagnoser(), START + SECOND
     standing.apply({"process": Delta(True, entries)})
     for _ in range(2):
         now_ns += SECOND

@@ -174,4 +174,9 @@ def _resource() -> otel_names.Resource:
             semconv.HOST_NAME: socket.gethostname(),
         }
     )
-    return unless_detected.merge(resource).merge(otel_names.Resource({semconv.PROCESS_PID: os.getpid()}))
+    try:
+        directory = {semconv.PROCESS_WORKING_DIRECTORY: os.getcwd()}
+    except OSError:  # it has been deleted
+        directory = {}
+    of_process = directory | {semconv.PROCESS_PID: os.getpid()}
+    return unless_detected.merge(resource).merge(otel_names.Resource(of_process))

@@ -107,8 +107,6 @@ WRITTEN_NAMES: dict[str, tuple[set[str], str]] = {
         "runs without the package, in a process that must be small",
     ),
     "peeps_collector/config.py": ({"peeps.duckdb"}, "the name of a file"),
-    "peeps_collector/cli/labels.py": ({"peeps.resource.type"}, "to go: the API says it in words"),
-    "peeps_collector/cli/why.py": ({"peeps.task.thread"}, "to go: the API says it in words"),
     "peeps_dashboard/view/details.py": (
         {"peeps.node.id", "peeps.created_at", "peeps.source", "peeps.task.steps"},
         "the explorer knows the API alone, and shows these names",

@@ -20,10 +20,9 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from .api.app import create_app
-from .asking import Asking
 from .config import Address, Config
-from .diagnose import Diagnosis, Looker, default_looker
-from .graph.findings import FindingBook
+from .diagnose import Diagnosis, GraphDiagnoser, IncrementalDiagnoser
+from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
 from .names import LOOPBACK_NAMES
 from .pipeline import Pipeline
@@ -35,6 +34,7 @@ from .receive.port_sharing import Endpoint, SharedPort
 from .receive.queue import Budget
 from .receive.turns import Turns
 from .replay import journal_of, replay
+from .requests_out import ProcessRequests
 from .store.buffer import RowBuffer
 from .store.file import ended_findings, open_database
 from .store.reader import Reader
@@ -62,7 +62,7 @@ class _Server(uvicorn.Server):
 class Collector:
     """All methods on one event loop. After `start`, `listen`, `otlp` and `api` are the real addresses."""
 
-    def __init__(self, config: Config, looker: Callable[[], Looker] | None = None) -> None:
+    def __init__(self, config: Config, diagnoser: Callable[[], GraphDiagnoser] | None = None) -> None:
         """Opens the database. Raises StoreError."""
         self.config = config
         self.warnings: list[str] = []
@@ -76,23 +76,23 @@ class Collector:
         self._writer = Writer(self._connection, self._rows, config.retention_hours, committed=self._journal.committed)
         self.warnings += replay(self._connection, self._journal, self._rows, self._writer)
         self._live = LiveGraph(self._rows)
-        self._book = FindingBook(self._live, self._rows, ended_findings(self._connection))
-        looks = default_looker(config.rules) if looker is None else looker()
-        self._diagnosis = Diagnosis(self._live, self._book, looks, settings=config.rules)
+        self._findings = FindingRegistry(self._live, self._rows, ended_findings(self._connection))
+        judge = IncrementalDiagnoser(config.rules) if diagnoser is None else diagnoser()
+        self._diagnosis = Diagnosis(self._live, self._findings, judge, settings=config.rules)
         self._budget = Budget(config.queue_bytes)
-        self._asking = Asking()
+        self._requests = ProcessRequests()
         turns = Turns()
         self._durable = Durable(self._journal, turns, self._budget)
         self._pipeline = Pipeline(
             self._budget,
             self._live,
-            self._book,
+            self._findings,
             self._diagnosis,
             self._rows,
             self._durable,
             turns,
             trace=config.protocol_trace,
-            asking=self._asking,
+            requests=self._requests,
             unready=self._unready,
         )
         self._directory = Path(tempfile.mkdtemp(prefix="peeps-"))  # mode 700
@@ -123,7 +123,9 @@ class Collector:
         self.otlp_grpc = await self._listen_if_free(self.config.otlp_grpc, "gRPC")
         self.otlp_http = await self._listen_if_free(self.config.otlp_http, "HTTP")
         hosts = (*self.config.api_hosts, self.config.api.host)
-        app = create_app(self._live, self._book, Reader(self._connection), self.health, hosts, asking=self._asking)
+        app = create_app(
+            self._live, self._findings, Reader(self._connection), self.health, hosts, requests=self._requests
+        )
         await self._serve(app, [api], files // 10)
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 

@@ -18,7 +18,7 @@ from peeps_otel.diagnosis import Diagnoser, RuleSettings
 from peeps_otel.diagnosis.wait_index import WaitIndex
 from peeps_otel.model import Finding, FindingKind, Graph, Level
 
-from .graph.findings import FindingBook
+from .graph.findings import FindingRegistry
 from .graph.incremental import Delta, IncrementalGraph, IncrementalWaitGraph
 from .graph.live import LiveGraph
 from .graph.reduction import residue_of_many
@@ -30,18 +30,13 @@ _JUMP_NS = 2_000_000_000
 _log = logging.getLogger(__name__)
 
 
-class Looker(Protocol):
+class GraphDiagnoser(Protocol):
     """What is needed of `peeps_otel.diagnosis.Diagnoser`."""
 
     def look(self, graph: Graph, now_ns: int) -> list[Finding]: ...
 
 
-def default_looker(settings: RuleSettings | None = None) -> Looker:
-    """The engine of peeps-otel."""
-    return Engine(settings)
-
-
-class Engine:
+class IncrementalDiagnoser:
     """`peeps_otel.diagnosis.Diagnoser` on a graph that keeps its indexes. Not thread-safe."""
 
     def __init__(self, settings: RuleSettings | None = None) -> None:
@@ -101,14 +96,14 @@ class Diagnosis:
     def __init__(
         self,
         live: LiveGraph,
-        book: FindingBook,
-        looker: Looker,
+        findings: FindingRegistry,
+        diagnoser: GraphDiagnoser,
         clock: Callable[[], int] = time.time_ns,
         settings: RuleSettings | None = None,
     ) -> None:
         self._live = live
-        self._book = book
-        self._looker = looker
+        self._findings = findings
+        self._diagnoser = diagnoser
         self._clock = clock
         self._tells_silence = (settings or RuleSettings()).says(FindingKind.PROCESS_SILENT)
         self._confirmation = Confirmation()
@@ -144,16 +139,16 @@ class Diagnosis:
         if is_new:
             findings = self._confirmation.filter(found, self._graph.owner, updates)
             undecided = {key: None for key, p in self._live.processes().items() if p.needs_key_frame}
-            untold = self._looker.untold if isinstance(self._looker, Engine) else 0
-            self._book.looked(findings, undecided, now_ns, untold)
-        self._book.check_reports(now_ns)
+            untold = self._diagnoser.untold if isinstance(self._diagnoser, IncrementalDiagnoser) else 0
+            self._findings.update_from_diagnosis(findings, undecided, now_ns, untold)
+        self._findings.check_reports(now_ns)
         silent = self.silence.step(now_ns)
-        self._book.silent(silent if self._tells_silence else {}, now_ns)
+        self._findings.update_silent(silent if self._tells_silence else {}, now_ns)
 
     def _look(self, deltas: Mapping[str, Delta], now_ns: int, is_new: bool) -> list[Finding]:
         try:
             self._graph.apply(deltas)
-            return self._looker.look(self._graph, now_ns) if is_new else []
+            return self._diagnoser.look(self._graph, now_ns) if is_new else []
         except BaseException:
             self._graph = IncrementalGraph()  # half brought up to date: the next look begins with everything
             raise

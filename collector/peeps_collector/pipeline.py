@@ -24,7 +24,6 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from peeps_otel.model.wire import WireError
 
-from .asking import Asking
 from .decode.canonical import Rejected
 from .decode.logs import (
     DecodedLogs,
@@ -43,13 +42,14 @@ from .decode.silence import SilenceRecord
 from .decode.slices import slices
 from .decode.traces import decode_traces
 from .diagnose import Diagnosis
-from .graph.findings import FindingBook
+from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
 from .receive.durable import Durable
 from .receive.encoding import Undecodable, decode_request
 from .receive.journal import Entry
 from .receive.queue import Budget, Encoding, Outcome, Request, Signal
 from .receive.turns import Turns
+from .requests_out import ProcessRequests
 from .store.buffer import RowBuffer, Rows
 from .store.schema import LOG, METRIC, RESOURCE, SPAN
 
@@ -91,24 +91,24 @@ class Pipeline:
         self,
         budget: Budget,
         live: LiveGraph,
-        book: FindingBook,
+        findings: FindingRegistry,
         diagnosis: Diagnosis,
         rows: RowBuffer,
         durable: Durable | None = None,
         turns: Turns | None = None,
         trace: bool = False,
-        asking: Asking | None = None,
+        requests: ProcessRequests | None = None,
         unready: Callable[[], str] = lambda: "",
     ) -> None:
         self.budget = budget
         self._live = live
-        self._book = book
+        self._findings = findings
         self._diagnosis = diagnosis
         self._rows = rows
         self._durable = durable
         self._turns = turns or Turns()
         self._trace = trace
-        self._asking = asking or Asking()
+        self._requests = requests or ProcessRequests()
         self._unready = unready
         self._work: dict[int, Steps] = {}
         self._resources: set[str] = set()
@@ -185,7 +185,7 @@ class Pipeline:
             message = f"the collector failed on this request: {error!r}"[:_MESSAGE_BYTES]
             outcome = Outcome(undecodable=True, message=message)
         else:
-            ask = self._asking.header_for(found.watched) if found.watched else ""
+            ask = self._requests.header_for(found.watched) if found.watched else ""
             outcome = Outcome(len(found.reasons), shortened(found.reasons), ask=ask)
         self.counts.rejected += 1 if outcome.undecodable else outcome.rejected
         self._rows.add_request({} if outcome.undecodable else found.rows, number)
@@ -271,10 +271,10 @@ class Pipeline:
         elif isinstance(record, SilenceRecord):
             self._diagnosis.silence.reported(process, record, now_ns)
         elif isinstance(record, LeaksRecord):
-            self._asking.answered(process.id, record.request, record.answer)
+            self._requests.answered(process.id, record.request, record.answer)
         else:
             assert isinstance(record, FindingRecord)
-            self._book.reported(process.id, record, now_ns)
+            self._findings.reported(process.id, record, now_ns)
             self.counts.findings += 1
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import duckdb
 
-from .diagnose import Diagnosis, default_looker
-from .graph.findings import FindingBook
+from .diagnose import Diagnosis, IncrementalDiagnoser
+from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
 from .pipeline import Pipeline
 from .receive.journal import Journal
@@ -21,8 +21,8 @@ from .store.writer import Writer
 def replay(connection: duckdb.DuckDBPyConnection, journal: Journal, rows: RowBuffer, writer: Writer) -> list[str]:
     """Before anything is received. Returns warnings. The graph that it makes is history: who is alive will say so."""
     live = LiveGraph(rows)
-    book = FindingBook(live, rows, [])
-    pipeline = Pipeline(Budget(1), live, book, Diagnosis(live, book, default_looker()), rows)
+    findings = FindingRegistry(live, rows, [])
+    pipeline = Pipeline(Budget(1), live, findings, Diagnosis(live, findings, IncrementalDiagnoser()), rows)
     position, count = writer.position, 0
     for entry in journal.read():
         if entry.number not in position:

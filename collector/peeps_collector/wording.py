@@ -3,12 +3,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from peeps_otel.model import own_line
-
-if TYPE_CHECKING:
-    from peeps_otel.model import Finding
 
 
 def duration(ns: int) -> str:
@@ -26,28 +23,31 @@ def duration(ns: int) -> str:
     raise AssertionError
 
 
-def stuck_sentence(finding: Finding, now_ns: int) -> str:
-    """`DEADLOCK, PROVEN, 43 s: worker-a waits for …`"""
-    kind = finding.kind.value.replace("_", " ").upper()
-    title = f"{finding.title}{alike(finding.count)}"
-    return f"{kind}, {finding.level.value}, {duration(now_ns - finding.since_ns)}: {title}"
+def stuck_sentence(finding: dict[str, Any]) -> str:
+    """`DEADLOCK, PROVEN, 43 s: worker-a waits for …`. `finding`: as the API tells it, in words."""
+    return f"{finding['headline']}: {finding['title']}{alike(finding.get('count', 1))}"
 
 
 def alike(count: int) -> str:
     """What follows the title of a finding that stands for `count` of its kind: ` (and 999 alike)`."""
-    return f" (and {count - 1} alike)" if count > 1 else ""
+    return f" (and {count - 1:,} alike)" if count > 1 else ""
+
+
+def cannot_judge_sentence(notes: list[tuple[str, str]]) -> str:
+    """`Cannot judge: in shop (pid 7) gevent has replaced …`. `notes`: process and what is not seen of it."""
+    return f"Cannot judge: {'; '.join(f'{name}: {note}' for name, note in notes)}."
 
 
 def calm_sentence(tasks: int, longest: tuple[dict[str, Any], int] | None, not_answered: int) -> str:
     """`Nothing is stuck: 12 tasks, the longest wait is 3 s (sleep at app.py:10).`"""
-    what = "no tasks" if not tasks else "1 task" if tasks == 1 else f"{tasks} tasks"
+    what = "no tasks" if not tasks else "1 task" if tasks == 1 else f"{tasks:,} tasks"
     if longest is None:
         evidence = f"{what}, none waits" if tasks else what
     else:
         node, age_ns = longest
         wait = node["wait"]
         at = " at " if own_line.is_line(wait["source"]) else " "
-        evidence = f"{what}, the longest wait is {duration(age_ns)} ({wait['operation']}{at}{wait['source']})"
+        evidence = f"{what}, the longest wait is {duration(age_ns)} ({wait['operation']}{at}{wait['short']})"
     missing = (
         ""
         if not not_answered

@@ -12,6 +12,7 @@ class Frame(TypedDict):
     function: str
     file: str
     line: int | None
+    short: str
     own: NotRequired[bool]
     library: NotRequired[str]
 
@@ -19,7 +20,10 @@ class Frame(TypedDict):
 class Wait(TypedDict):
     operation: str
     since_ns: int
+    age: str
     source: str
+    short: str
+    gives_up_in: NotRequired[str]
     needs: NotRequired[int]
     deadline_ns: NotRequired[int | None]
     exact: NotRequired[bool]
@@ -32,6 +36,11 @@ class Node(TypedDict):
     process: str
     created_at: int
     source: str
+    label: str
+    kind_word: str
+    age: str
+    short: str
+    telemetry: bool
     confidence: NotRequired[str]
     state: NotRequired[str | None]
     providers: NotRequired[str | None]
@@ -58,6 +67,7 @@ class Process(TypedDict):
     runtime: NotRequired[str | None]
     state: Literal["live", "silent", "gone", "foreign"]
     last_seen_ns: int
+    last_seen_ago: str
     first_seen_ns: NotRequired[int]
     tasks: NotRequired[int]
     waiting: NotRequired[int]
@@ -77,10 +87,23 @@ class Link(TypedDict):
     resource: str
     holder: str | None
     since_ns: int
+    age: str
+    hold_age: str
+    wait_short: str
+    hold_short: str
+    waiter_label: str
+    resource_label: str
+    holder_label: str
+    relation: str
     text: str
     wait_source: NotRequired[str | None]
     hold_since_ns: NotRequired[int | None]
     hold_source: NotRequired[str | None]
+
+
+class Behind(TypedDict):
+    count: int
+    text: str
 
 
 class Finding(TypedDict):
@@ -89,6 +112,11 @@ class Finding(TypedDict):
     level: str
     state: str
     title: str
+    kind_word: str
+    headline: str
+    certainty: str
+    age: str
+    behind: Behind
     since_ns: int
     first_seen_ns: int
     last_seen_ns: int
@@ -103,20 +131,30 @@ class Finding(TypedDict):
     count: NotRequired[int]
 
 
+class Blind(TypedDict):
+    process: str
+    name: str
+    note: str
+
+
 class Verdict(TypedDict):
     stuck: bool
     level: str | None
     sentence: str
+    connected: bool
+    cannot_judge: list[Blind]
 
 
 class LongestWait(TypedDict):
     node: Node
     age_ns: int
+    age: str
 
 
 class Calm(TypedDict):
     longest_wait: LongestWait | None
     last_change_ns: int | None
+    last_change_ago: str | None
     tasks: int
     waiting: int
 

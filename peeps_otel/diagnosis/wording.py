@@ -20,6 +20,7 @@ _LABELS = {
     NodeKind.TX: "Queue",
     NodeKind.RX: "Queue",
 }
+_KIND_WORDS = {"tx": "Queue", "rx": "Queue", "io": "I/O", "shm": "Shared memory"}
 
 
 def label(node: Node | None) -> str:
@@ -31,15 +32,39 @@ def label(node: Node | None) -> str:
     if node.kind is NodeKind.THREAD:
         return node.name if "thread" in node.name.lower() else f"thread {node.name}"
     kind = str(node.attributes.get(semconv.RESOURCE_TYPE, "")).rpartition(".")[2] or _LABELS.get(node.kind, node.kind)
-    if not node.name:
-        return f"{kind} ({short(node.source)})"
+    if node.kind is NodeKind.IO and kind.endswith(("Transport", "socket")):
+        return _connection("pipe" if "Pipe" in kind else "socket", node.name)
+    if not node.name or node.name == node.attributes.get(semconv.RESOURCE_TYPE):
+        a = "an" if kind[:1] in "AEIOU" else "a"
+        return f"{kind} ({short(node.source)})" if node.source else f"{a} {kind}"
     return node.name if node.name.lower().startswith(f"{kind.lower()} ") else f"{kind} {node.name}"
+
+
+def kind_word(kind: str) -> str:
+    """What a person calls a kind of node: `Task`, `Queue`, `I/O`."""
+    return _KIND_WORDS.get(kind, kind.replace("_", " ").capitalize())
+
+
+def _connection(thing: str, name: str) -> str:
+    """`a socket to 127.0.0.1:80`, `a socket at 127.0.0.1:80` for one that listens, `a pipe (fd 7)`."""
+    if not name:
+        return f"a {thing}"
+    if name.startswith("fd "):
+        return f"a {thing} ({name})"
+    return f"a {thing} {name}" if name.startswith("at ") else f"a {thing} to {name}"
+
+
+def are_stuck_too(names: list[str]) -> str:
+    """`consumer could, but is stuck itself`; of several, in the plural."""
+    return f"{several(names)} could, but " + ("is stuck itself" if len(names) == 1 else "are stuck themselves")
 
 
 def short(source: str) -> str:
     """`a/b/c/d.py:7` to `c/d.py:7`: enough to find the line, short enough to read. What stands before a line stays."""
     before, own = own_line.split(source)
     path, separator, line = own.rpartition(":")
+    if not line.isdecimal():  # the line is not known
+        path, separator, line = own, "", ""
     return before + "/".join(path.replace("\\", "/").split("/")[-2:]) + separator + line
 
 
@@ -77,8 +102,11 @@ def waits_for(graph: WaitIndex, waiter: str, target: str) -> str:
     name = label(node)
     if node is not None and node.kind is NodeKind.THREAD and graph.thread_of(waiter) == target:
         return f"cannot run while {name} is blocked"
+    if waiter == target:
+        return "waits for the end of itself"
     if node is None or node.kind in WAITERS:
-        return f"waits for the end of {name}"
+        another = node is not None and name == label(graph.nodes.get(waiter))
+        return f"waits for the end of another {name}" if another else f"waits for the end of {name}"
     if node.kind is NodeKind.TX:
         length, capacity = node.attributes.get(semconv.CHANNEL_LENGTH), node.attributes.get(semconv.CHANNEL_CAPACITY)
         return f"waits to put into {name} ({length}/{capacity})" if capacity else f"waits to put into {name}"

@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any, cast
 
 from .finding import EvidenceStep, Finding, FindingKind, Level, Site
 from .graph import Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Providers, Wait
 
 Json = dict[str, Any]
+_WAIT = tuple(field.name for field in fields(Wait))
 
 
 def node_to_json(node: Node) -> Json:
@@ -42,7 +43,7 @@ def node_from_json(data: Json) -> Node:
         confidence=Confidence(data["confidence"]),
         state=data.get("state"),
         providers=None if providers is None else Providers(providers),
-        wait=None if wait is None else Wait(**wait),
+        wait=None if wait is None else Wait(**{name: wait[name] for name in _WAIT if name in wait}),
         stack=tuple(_frame_from_json(frame) for frame in data.get("stack", ())),
         steps=data.get("steps"),
         attributes=dict(data.get("attributes", {})),

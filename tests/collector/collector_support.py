@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from google.protobuf.message import Message
@@ -94,6 +94,7 @@ class Program:
     sequence: int = 0
     interval_ns: int = 60_000_000_000  # so that it is not silent for a slow test
     encoder: Encoder = field(default_factory=Encoder)
+    coverage: list[str] = field(default_factory=list[str])
 
     def snapshot(
         self, nodes: list[Node], edges: list[Edge] | None = None, gone: list[str] | None = None, key_frame: bool = False
@@ -110,6 +111,7 @@ class Program:
                 gone=gone or [],
                 cpu_ns=1000,
                 interval_ns=self.interval_ns,
+                coverage=self.coverage,
             )
         )
         return self.request(event("peeps.snapshot", body=body))
@@ -201,3 +203,24 @@ class Running(Collector):
         )
         assert answer.status == 200, answer.body
         return ExportLogsServiceResponse.FromString(answer.body)
+
+
+def finding_event(finding: Finding, state: str, blocked: int = 0, refuted_by: str = "") -> LogRecord:
+    attributes = {
+        "peeps.finding.id": finding.id,
+        "peeps.finding.kind": finding.kind.value,
+        "peeps.finding.level": finding.level.value,
+        "peeps.finding.title": finding.title,
+        "peeps.finding.state": state,
+        "peeps.finding.since": finding.since_ns,
+        "peeps.finding.core": finding.core,
+        "peeps.finding.cycle": finding.cycle,
+        "peeps.finding.blocked.count": blocked,
+        "peeps.finding.advice": finding.advice,
+        "peeps.finding.evidence": [
+            {key: value for key, value in asdict(link).items() if value is not None} for link in finding.evidence
+        ],
+    }
+    if refuted_by:
+        attributes["peeps.finding.refuted_by"] = refuted_by
+    return event("peeps.finding", attributes)

@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
+from peeps_collector.api import in_words
+from peeps_collector.api.in_words import Places
 from peeps_collector.cli.style import Style, printable, table
 from peeps_collector.cli.why import report
 from peeps_collector.wording import duration
-from peeps_otel.model import Node, NodeKind, Wait
-from tests.collector.collector_support import Deadlock, Program, Running, new_id
+from peeps_otel.model import Frame, Level, Node, NodeKind, Wait
+from peeps_otel.model.coverage import blind
+from tests.collector.collector_support import Deadlock, Program, Running, finding_event, new_id
 from tests.support.network import http
 from tests.support.processes import environment, peeps
 from tests.support.waiting import eventually
@@ -79,7 +82,7 @@ def test_why_as_json_and_by_process(collector: Running) -> None:
 
 def test_why_of_nothing(collector: Running) -> None:
     result = collector.peeps("why", "--wait", "0.2")
-    assert (result.returncode, result.stdout) == (0, "No program is connected.\n")
+    assert (result.returncode, result.stdout) == (2, "No program is connected.\n")
     program = Program()
     waiting = Node(new_id(NodeKind.TASK), NodeKind.TASK, "t", 1, "app.py:1")
     waiting.wait = Wait("sleep", program_time(collector) - 3_000_000_000, "app.py:10", deadline_ns=1 << 62)
@@ -87,6 +90,45 @@ def test_why_of_nothing(collector: Running) -> None:
     result = collector.peeps("why")
     assert result.returncode == 0
     assert re.match(r"Nothing is stuck: 2 tasks, the longest wait is \d+ s \(sleep at app.py:10\)\.", result.stdout)
+
+
+def test_the_level_from_which_it_fails(collector: Running) -> None:
+    program, deadlock = Program(), Deadlock()
+    finding = deadlock.finding()
+    finding.level = Level.SUSPECT
+    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
+    collector.send(program.request(finding_event(finding, "open")))
+
+    codes = {level: collector.peeps("why", "--fail-on", level).returncode for level in ("LIKELY", "SUSPECT", "SLOW")}
+    assert codes == {"LIKELY": 0, "SUSPECT": 1, "SLOW": 1}
+
+
+def test_what_cannot_be_judged_is_never_called_calm(collector: Running) -> None:
+    program = Program()
+    program.coverage = [blind("gevent has replaced threads"), "frames: not read"]
+    collector.send(program.snapshot([], key_frame=True))
+    result = collector.peeps("why", "--wait", "0.1")
+    told = json.loads(collector.peeps("why", "--json").stdout)["verdict"]
+    assert [(one["name"], one["note"]) for one in told["cannot_judge"]] == [
+        ("shop (pid 4711)", "gevent has replaced threads")
+    ]
+    assert result.stdout.endswith("Cannot judge: shop (pid 4711): gevent has replaced threads.\n")
+    assert "Nothing is stuck" not in result.stdout
+    assert (result.returncode, told["sentence"].startswith("Cannot judge")) == (2, True)
+
+
+def test_places_are_relative_to_where_the_program_runs() -> None:
+    places = Places("/srv/shop")
+    whole = [
+        "/srv/shop/a/b.py:7",
+        "/v/lib/python3.11/site-packages/sqlalchemy/pool/impl.py:1",
+        "/x/y/z.py:3",
+        "<string>:1",
+    ]
+    assert [places.short(one) for one in whole] == ["a/b.py:7", "sqlalchemy/pool/impl.py:1", "y/z.py:3", "<string>:1"]
+    assert places.short("in aiohttp, started at /srv/shop/app.py:1") == "in aiohttp, started at app.py:1"
+    text = "waits at shop/app.py:1, not at shop/app.py:12"
+    assert places.in_text(text, ["/srv/shop/app.py:1"]) == "waits at app.py:1, not at shop/app.py:12"
 
 
 def program_time(collector: Running) -> int:
@@ -196,6 +238,29 @@ def test_names_cannot_drive_the_terminal() -> None:
     assert table(["A", "B"], [["x\033", "long"]])[1] == "x�  long"
 
 
+def answer_of(finding: dict[str, Any], now_ns: int = 1, not_answered: list[str] | None = None) -> dict[str, Any]:
+    """As the API tells it. `finding`: what matters to the test."""
+    common: dict[str, Any] = {
+        "level": "SUSPECT",
+        "state": "open",
+        "title": "t",
+        "since_ns": 0,
+        "processes": [],
+        "blocked_count": 0,
+        "advice": "",
+        "break_first": "",
+        "look_at": "",
+        "stack": [],
+        "blocked_sites": [],
+        "evidence": [],
+    }
+    nodes: dict[str, Any] = finding.pop("nodes", {})
+    told = in_words.finding(common | finding, nodes, now_ns, Places()) | {"nodes": nodes}
+    told["behind"] = in_words.behind([], nodes, told["blocked_count"])
+    verdict = {"connected": True, "cannot_judge": [], "sentence": ""}
+    return {"now_ns": now_ns, "findings": [told], "not_answered": not_answered or [], "verdict": verdict}
+
+
 @pytest.mark.parametrize(
     ("resource", "hold", "words"),
     [
@@ -205,21 +270,16 @@ def test_names_cannot_drive_the_terminal() -> None:
     ],
 )
 def test_the_words_fit_what_is_waited_for(resource: str, hold: dict[str, Any], words: list[str]) -> None:
-    def node(name: str, attributes: dict[str, str], stack: list[dict[str, Any]], kind: str = "task") -> dict[str, Any]:
-        return {
-            "kind": kind,
-            "name": name,
-            "source": "c.py:1",
-            "attributes": attributes,
-            "stack": stack,
-            "wait": None,
-        }
+    def node(node_id: str, name: str, stack: tuple[Frame, ...] = (), **attributes: str) -> dict[str, Any]:
+        kind = NodeKind(node_id.partition(":")[0])
+        made = Node(node_id, kind, name, 1, "c.py:1", stack=stack, attributes={**attributes})
+        return in_words.live_node(made, 1, Places())
 
     nodes = {
-        "task:a": node("a", {}, []),
-        "task:b": node("b", {}, [{"function": "g", "file": "b.py", "line": 7}]),
-        "tx:q": node("work", {}, [], "tx"),
-        "lock:l": node("", {"peeps.resource.type": "threading.RLock"}, [], "lock"),
+        "task:a": node("task:a", "a"),
+        "task:b": node("task:b", "b", (Frame("g", "b.py", 7),)),
+        "tx:q": node("tx:q", "work"),
+        "lock:l": node("lock:l", "", **{"peeps.resource.type": "threading.RLock"}),
     }
     link = {
         "waiter": "task:a",
@@ -229,53 +289,39 @@ def test_the_words_fit_what_is_waited_for(resource: str, hold: dict[str, Any], w
         "wait_source": "",
         "hold_since_ns": None,
         "hold_source": None,
+        "holder_doing": "",
+        "text": "",
     }
-    finding = {
-        "kind": "deadlock",
-        "level": "PROVEN",
-        "title": "t",
-        "since_ns": 0,
-        "processes": [],
-        "evidence": [link | hold],
-        "nodes": nodes,
-        "blocked": [],
-        "blocked_count": 0,
-        "advice": "",
-    }
-    lines = report({"now_ns": 1, "findings": [finding], "not_answered": [], "verdict": {}}, {}, Style())
-    assert lines[2 : 2 + len(words)] == words
+    finding = {"kind": "deadlock", "level": "PROVEN", "evidence": [link | hold], "nodes": nodes}
+    lines = report(answer_of(finding), {}, Style())
+    assert lines[3 : 3 + len(words)] == words
 
 
 def test_a_finding_whose_nodes_are_not_known() -> None:
+    step = {
+        "waiter": "task:01JABCDEFGHX",
+        "resource": "lock:01JABCDEFGHY",
+        "holder": None,
+        "since_ns": 0,
+        "wait_source": "",
+        "hold_since_ns": None,
+        "hold_source": None,
+        "holder_doing": "",
+        "text": "",
+    }
     finding = {
         "kind": "lock_starved",
-        "level": "SUSPECT",
         "title": "somebody waits",
-        "since_ns": 0,
         "processes": ["gone-1"],
-        "evidence": [
-            {
-                "waiter": "task:x",
-                "resource": "lock:y",
-                "holder": None,
-                "since_ns": 0,
-                "wait_source": "",
-                "hold_since_ns": None,
-                "hold_source": None,
-                "text": "",
-            }
-        ],
-        "nodes": {},
-        "blocked": [],
+        "evidence": [step],
         "blocked_count": 2,
-        "advice": "",
     }
-    answer = {"now_ns": 61_000_000_000, "findings": [finding], "not_answered": ["gone-1"], "verdict": {}}
-    assert report(answer, {}, Style()) == [
+    assert report(answer_of(finding, 61_000_000_000, ["gone-1"]), {}, Style()) == [
         "LOCK STARVED, SUSPECT, 1 min 1 s: somebody waits",
         "in gone-1",
+        "SUSPECT: it has lasted too long; it would be LIKELY if nobody who is known could still end it.",
         "",
-        "task:x waits for lock:y",
+        "Task …DEFGHX (gone) waits for Lock …DEFGHY (gone)",
         "",
         "2 tasks wait behind it.",
         "",
@@ -283,30 +329,46 @@ def test_a_finding_whose_nodes_are_not_known() -> None:
     ]
 
 
+def test_findings_that_are_alike_are_told_once_and_those_not_told_are_counted() -> None:
+    def task(name: str) -> dict[str, Any]:
+        return in_words.live_node(Node(f"task:{name}", NodeKind.TASK, name, 1, "c.py:1"), 1, Places())
+
+    nodes = {one["id"]: one for one in (task("b"), task("c"))}
+    finding = {
+        "kind": "never_ends",
+        "level": "LIKELY",
+        "title": "a waits for Event e",
+        "nodes": nodes,
+        "count": 1000,
+        "examples": ["task:b", "task:c"],
+    }
+    lines = report(answer_of(finding) | {"untold": 1200}, {}, Style())
+    assert lines[0].endswith(": a waits for Event e (and 999 alike)")
+    assert lines[-4:] == [
+        "The same at the same lines: b, c and 997 more.",
+        "Nothing else waits behind it.",
+        "",
+        "and 1,200 more findings, which are not told one by one.",
+    ]
+    alone = report(answer_of(finding | {"count": 1, "examples": []}), {}, Style())
+    assert not [line for line in alone if "alike" in line or "The same" in line or "more findings" in line]
+
+
 def test_frames_of_libraries_are_left_out_and_never_pointed_at() -> None:
     own = {"function": "book", "file": "/srv/lib/python3/shop.py", "line": 9, "own": True}
     library = {"function": "get", "file": "/v/aiohttp/connector.py", "line": 20, "own": False, "library": "aiohttp"}
-    finding: dict[str, Any] = {
-        "kind": "loop_blocked",
-        "level": "SUSPECT",
-        "title": "t",
-        "since_ns": 0,
-        "processes": [],
-        "evidence": [],
-        "nodes": {},
-        "blocked": [],
-        "blocked_count": 0,
-        "advice": "",
-    }
 
-    def lines(**more: Any) -> list[str]:
-        return report({"now_ns": 1, "findings": [finding | more], "not_answered": []}, {}, Style())[1:-2]
+    def lines(paths: bool = False, **more: Any) -> list[str]:
+        answer = answer_of({"kind": "loop_blocked"} | more)
+        return [line for line in report(answer, {}, Style(), paths=paths)[1:-2] if not line.startswith("SUSPECT")]
 
-    assert lines(look_at="/srv/lib/python3/shop.py:9", stack=[own, library]) == [
+    about = {"look_at": "/srv/lib/python3/shop.py:9", "stack": [own, library]}
+    assert lines(**about) == ["Open: python3/shop.py:9", "    -> python3/shop.py:9 in book"]
+    assert lines(True, **about) == [
         "Open: /srv/lib/python3/shop.py:9",
         "    -> /srv/lib/python3/shop.py:9 in book",
     ]
-    assert lines(stack=[library]) == ["       /v/aiohttp/connector.py:20 in get"]
+    assert lines(stack=[library]) == ["       aiohttp/connector.py:20 in get"]
     untold = {"function": "main", "file": "app.py", "line": 1}
     assert lines(stack=[untold, library]) == ["    -> app.py:1 in main"]
 

@@ -11,7 +11,7 @@ from peeps_collector.decode.canonical import Rejected
 from peeps_collector.decode.logs import FindingRecord, NodeRecord
 from peeps_collector.decode.resource import process_of
 from peeps_collector.decode.silence import SilenceRecord
-from peeps_collector.graph.findings import FindingBook
+from peeps_collector.graph.findings import FindingRegistry
 from peeps_collector.graph.live import LiveGraph
 from peeps_collector.graph.process import State
 from peeps_collector.graph.silence import Silence
@@ -190,12 +190,12 @@ def test_two_senders_without_an_instance_id_are_two_processes() -> None:
 def test_a_process_does_not_speak_of_anothers_nodes_and_a_finding_says_who_reports_it() -> None:
     world, own = World(), new_id(NodeKind.TASK)
     world.send(message(1, 0xA, own))
-    book = FindingBook(world.live, RowBuffer(100), [])
+    findings = FindingRegistry(world.live, RowBuffer(100), [])
     finding = Finding("deadlock:1", FindingKind.DEADLOCK, Level.PROVEN, "t", 1, [own])
     record = FindingRecord(finding, 0, "open", "", 1)
     with pytest.raises(Rejected, match=f"its member {own} is of another process"):
-        book.reported("evil", record, SECOND)
-    assert book.open() == []
-    book.reported("victim", record, SECOND)
-    (entry,) = book.open()
+        findings.reported("evil", record, SECOND)
+    assert findings.open() == []
+    findings.reported("victim", record, SECOND)
+    (entry,) = findings.open()
     assert entry.to_json()["reported_by"] == ["victim"]

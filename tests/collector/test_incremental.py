@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from peeps_collector.diagnose import Engine
+from peeps_collector.diagnose import IncrementalDiagnoser
 from peeps_collector.graph import reduction
 from peeps_collector.graph.incremental import Delta, Entry, IncrementalGraph
 from peeps_otel import semconv
@@ -124,7 +124,7 @@ class Story:
 @given(st.integers(0, 1 << 32))
 def test_the_same_suspects_and_verdicts(seed: int) -> None:
     story, kept = Story(seed), IncrementalGraph()
-    engine, plain = Engine(), Diagnoser()
+    engine, plain = IncrementalDiagnoser(), Diagnoser()
     deltas = {process: Delta(True, dict(nodes)) for process, nodes in story.processes.items()}
     for _ in range(8):
         kept.apply(deltas)
@@ -153,7 +153,7 @@ def test_the_stories_have_all_levels() -> None:
     """Else the test above would compare nothing."""
     levels: set[tuple[str, Level]] = set()
     for seed in range(120):
-        story, kept, engine = Story(seed), IncrementalGraph(), Engine()
+        story, kept, engine = Story(seed), IncrementalGraph(), IncrementalDiagnoser()
         deltas = {process: Delta(True, dict(nodes)) for process, nodes in story.processes.items()}
         for _ in range(8):
             kept.apply(deltas)
@@ -165,7 +165,7 @@ def test_the_stories_have_all_levels() -> None:
 
 def test_rows_are_used_again() -> None:
     """A process whose tasks come and go for ever keeps no more than it has at one time."""
-    kept, engine = IncrementalGraph(), Engine()
+    kept, engine = IncrementalGraph(), IncrementalDiagnoser()
     lock = Node("lock:l", NodeKind.LOCK, "l", START, "app.py:1", providers=Providers.CLOSED)
     for number in range(300):
         wait = Wait("lock.acquire", START, "app.py:2")
@@ -195,7 +195,7 @@ def test_nothing_new_is_not_reduced_again(monkeypatch: pytest.MonkeyPatch) -> No
         return whole(*columns)  # type: ignore[arg-type]
 
     monkeypatch.setattr("peeps_collector.graph.arrays.stuck_rows", counted)
-    kept, engine = IncrementalGraph(), Engine()
+    kept, engine = IncrementalGraph(), IncrementalDiagnoser()
     event = Node("event:e", NodeKind.EVENT, "e", START, "app.py:1", providers=Providers.OPEN)
     task = Node("task:t", NodeKind.TASK, "t", START, "app.py:2", wait=Wait("event.wait", START, "app.py:2"), steps=1)
     edges = (Edge(EdgeKind.NEEDS, "task:t", "event:e", START),)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from peeps_collector.asking import Asking
+from peeps_collector.requests_out import ProcessRequests
 from peeps_otel import semconv
 from tests.collector.blame_story import tell
 from tests.collector.collector_support import Program, Running, event
@@ -90,13 +90,13 @@ def test_bad_questions(shared: Running) -> None:
 
 
 def test_requests_are_forgotten() -> None:
-    asking = Asking()
-    first = asking.ask("leaks", "p")
+    requests = ProcessRequests()
+    first = requests.ask("leaks", "p")
     for number in range(1_500):
-        asking.ask("leaks", f"q{number}")
-    assert asking.find([first.id]) == []
-    assert asking.header_for(["p"]) == ""
-    assert asking.header_for(["q1499"]).startswith("leaks;id=")
+        requests.ask("leaks", f"q{number}")
+    assert requests.find([first.id]) == []
+    assert requests.header_for(["p"]) == ""
+    assert requests.header_for(["q1499"]).startswith("leaks;id=")
 
 
 def test_blame_from_the_stored_history(collector: Running) -> None:

@@ -4,14 +4,12 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import asdict
 from typing import Any
 
 import pytest
-from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord
 
-from peeps_otel.model import Edge, EdgeKind, Finding, Node, NodeKind
-from tests.collector.collector_support import Deadlock, Program, Running, event, logs_request, new_id
+from peeps_otel.model import Edge, EdgeKind, Node, NodeKind
+from tests.collector.collector_support import Deadlock, Program, Running, event, finding_event, logs_request, new_id
 from tests.support.network import http
 from tests.support.waiting import eventually
 
@@ -268,8 +266,8 @@ def test_readable_nodes_without_any_snapshot(collector: Running) -> None:
     answer = collector.get(f"/api/node/{one}")
     assert answer["node"]["wait"]["source"] == "app.py:3"
     assert answer["node"]["stack"] == [
-        {"function": "read", "file": "app.py", "line": 3},
-        {"function": "acquire", "file": "lib.py", "line": None},
+        {"function": "read", "file": "app.py", "line": 3, "short": "app.py:3"},
+        {"function": "acquire", "file": "lib.py", "line": None, "short": "lib.py"},
     ]
     assert answer["edges_out"][0]["dst"] == lock
 
@@ -303,24 +301,3 @@ def test_a_late_readable_node_does_not_undo_a_snapshot(collector: Running) -> No
 def ended_states(collector: Running) -> list[str]:
     findings = collector.get("/api/findings?history=1")["findings"]
     return [finding["state"] for finding in findings if finding["state"] != "open"]
-
-
-def finding_event(finding: Finding, state: str, blocked: int = 0, refuted_by: str = "") -> LogRecord:
-    attributes = {
-        "peeps.finding.id": finding.id,
-        "peeps.finding.kind": finding.kind.value,
-        "peeps.finding.level": finding.level.value,
-        "peeps.finding.title": finding.title,
-        "peeps.finding.state": state,
-        "peeps.finding.since": finding.since_ns,
-        "peeps.finding.core": finding.core,
-        "peeps.finding.cycle": finding.cycle,
-        "peeps.finding.blocked.count": blocked,
-        "peeps.finding.advice": finding.advice,
-        "peeps.finding.evidence": [
-            {key: value for key, value in asdict(link).items() if value is not None} for link in finding.evidence
-        ],
-    }
-    if refuted_by:
-        attributes["peeps.finding.refuted_by"] = refuted_by
-    return event("peeps.finding", attributes)

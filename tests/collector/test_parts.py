@@ -8,7 +8,7 @@ import pytest
 from peeps_collector.config import Address, Config, ConfigError
 from peeps_collector.decode.resource import process_of
 from peeps_collector.diagnose import Confirmation, Diagnosis
-from peeps_collector.graph.findings import FindingBook
+from peeps_collector.graph.findings import FindingRegistry
 from peeps_collector.graph.live import LiveGraph
 from peeps_collector.receive.queue import Budget, Encoding, Request, Signal
 from peeps_collector.receive.turns import Turns
@@ -123,7 +123,7 @@ class Looks:
 def test_the_engine_looks_only_at_something_new() -> None:
     rows = RowBuffer(1000)
     live, looks = LiveGraph(rows), Looks()
-    diagnosis = Diagnosis(live, FindingBook(live, rows, []), looks, clock=lambda: 2 * SECOND)
+    diagnosis = Diagnosis(live, FindingRegistry(live, rows, []), looks, clock=lambda: 2 * SECOND)
     program = Program()
     info = process_of(resource())
 

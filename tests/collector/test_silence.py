@@ -19,7 +19,7 @@ from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 from peeps_collector.decode.logs import FindingRecord, SnapshotBody, decode_logs
 from peeps_collector.decode.resource import ProcessInfo
 from peeps_collector.decode.silence import SilenceRecord
-from peeps_collector.graph.findings import FindingBook
+from peeps_collector.graph.findings import FindingRegistry
 from peeps_collector.graph.live import LiveGraph
 from peeps_collector.graph.liveness import is_alive
 from peeps_collector.graph.process import State
@@ -38,7 +38,7 @@ class World:
 
     def __init__(self) -> None:
         self.live = LiveGraph(RowBuffer(1000))
-        self.book = FindingBook(self.live, RowBuffer(1000), [])
+        self.findings = FindingRegistry(self.live, RowBuffer(1000), [])
         self.silence = Silence(self.live)
         self.now_ns = BEGIN
 
@@ -58,8 +58,8 @@ class World:
             self.now_ns += int(step * SECOND)
             self.live.expire(self.now_ns)
             found = self.silence.step(self.now_ns)
-            self.book.silent(found, self.now_ns)
-        assert {e.finding.id for e in self.book.open()} == {finding.id for finding in found.values()}
+            self.findings.update_silent(found, self.now_ns)
+        assert {e.finding.id for e in self.findings.open()} == {finding.id for finding in found.values()}
         return found
 
     def state(self, info: ProcessInfo) -> State:
@@ -99,12 +99,12 @@ def test_a_living_process_of_this_host_that_says_nothing(world: World, child: su
     assert (finding.kind, finding.level) == (FindingKind.PROCESS_SILENT, Level.SUSPECT)
     assert finding.title == f"shop (pid {child.pid}) is silent: it is stopped, but sends no snapshots"
     assert finding.since_ns == BEGIN
-    (entry,) = world.book.open()
+    (entry,) = world.findings.open()
     assert entry.processes == [info.id]
     assert world.pass_time(300) != {} and world.state(info) is State.SILENT, "as long as it exists"
     world.snapshot(program, HOST)
     assert world.pass_time(0.5) == {}
-    assert [ended["title"] for ended in world.book.ended()] == [finding.title]
+    assert [ended["title"] for ended in world.findings.ended()] == [finding.title]
 
 
 def test_a_killed_one_is_gone(world: World, child: subprocess.Popen[bytes]) -> None:
@@ -173,14 +173,14 @@ def test_what_may_be_over_by_now_is_not_said_of_a_silent_process(world: World) -
     info = world.snapshot(_program(7), "elsewhere")
     for kind, level in ((FindingKind.LOOP_BLOCKED, Level.SUSPECT), (FindingKind.DEADLOCK, Level.PROVEN)):
         finding = Finding(f"{kind}:1", kind, level, "said before", BEGIN, ["task:1"])
-        world.book.reported(info.id, FindingRecord(finding, 0, "open", "", world.now_ns), world.now_ns)
+        world.findings.reported(info.id, FindingRecord(finding, 0, "open", "", world.now_ns), world.now_ns)
     kinds = [FindingKind.DEADLOCK, FindingKind.LOOP_BLOCKED]
-    assert [entry.finding.kind for entry in world.book.open()] == kinds
+    assert [entry.finding.kind for entry in world.findings.open()] == kinds
     world.silence.reported(info, _record(), world.now_ns)
-    world.book.silent(world.silence.step(world.now_ns), world.now_ns)
-    assert [entry.finding.kind for entry in world.book.open()] == [FindingKind.DEADLOCK, FindingKind.PROCESS_SILENT]
-    world.book.silent({}, world.now_ns)
-    assert [entry.finding.kind for entry in world.book.open()] == kinds, "it speaks: the next look decides"
+    world.findings.update_silent(world.silence.step(world.now_ns), world.now_ns)
+    assert [entry.finding.kind for entry in world.findings.open()] == [FindingKind.DEADLOCK, FindingKind.PROCESS_SILENT]
+    world.findings.update_silent({}, world.now_ns)
+    assert [entry.finding.kind for entry in world.findings.open()] == kinds, "it speaks: the next look decides"
 
 
 def test_it_speaks_again_or_its_sidecar_is_gone(world: World) -> None:

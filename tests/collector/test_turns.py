@@ -12,7 +12,7 @@ from opentelemetry.proto.logs.v1.logs_pb2 import ResourceLogs, ScopeLogs
 
 from peeps_collector.decode.slices import SLICE_RECORDS, slices
 from peeps_collector.diagnose import Diagnosis
-from peeps_collector.graph.findings import FindingBook
+from peeps_collector.graph.findings import FindingRegistry
 from peeps_collector.graph.live import LiveGraph
 from peeps_collector.pipeline import Pipeline
 from peeps_collector.receive.encoding import Undecodable
@@ -96,7 +96,7 @@ def test_protobuf_that_is_cut_off_is_refused(cut: int) -> None:
         list(slices(Signal.LOGS, Encoding.PROTOBUF, large(300).SerializeToString()[:-cut]))
 
 
-class NoLooker:
+class NoDiagnoser:
     def look(self, graph: Graph, now_ns: int) -> list[Finding]:
         return []
 
@@ -105,8 +105,8 @@ class NoLooker:
 def test_a_small_request_is_answered_after_a_few_slices_of_a_large_one(form: int) -> None:
     rows, turns, budget = RowBuffer(10**9), Turns(), Budget(10**9)
     live = LiveGraph(rows)
-    book = FindingBook(live, rows, [])
-    pipeline = Pipeline(budget, live, book, Diagnosis(live, book, NoLooker()), rows, turns=turns)
+    findings = FindingRegistry(live, rows, [])
+    pipeline = Pipeline(budget, live, findings, Diagnosis(live, findings, NoDiagnoser()), rows, turns=turns)
     served: list[str] = []
     encoding, body = bodies(large(3000))[form]
     small = logs_request(event("small")).SerializeToString()

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from peeps_collector.wording import duration
 from tests.dashboard import scenarios
 from tests.dashboard.scenarios import S, World
 
@@ -80,7 +81,10 @@ class FakeApi:
 def findings_answer(world: World, now: int) -> dict[str, Any]:
     tasks = [n for n in world.nodes.values() if n["kind"] == "task"]
     waiting = sorted((n for n in tasks if n["wait"]), key=lambda n: n["wait"]["since_ns"])
-    longest = {"node": waiting[0], "age_ns": now - waiting[0]["wait"]["since_ns"]} if waiting else None
+    age_ns = now - waiting[0]["wait"]["since_ns"] if waiting else 0
+    longest = (
+        {"node": world.told(waiting[0]["id"], now), "age_ns": age_ns, "age": duration(age_ns)} if waiting else None
+    )
     first = world.findings[0] if world.findings else None
     return {
         "now_ns": now,
@@ -89,14 +93,17 @@ def findings_answer(world: World, now: int) -> dict[str, Any]:
             "stuck": first is not None and first["level"] != "SLOW",
             "level": first["level"] if first else None,
             "sentence": first["title"] if first else "Nothing is stuck",
+            "connected": bool(world.processes),
+            "cannot_judge": [],
         },
         "calm": {
             "longest_wait": longest,
             "last_change_ns": now - S // 2,
+            "last_change_ago": "500 ms",
             "tasks": len(tasks),
             "waiting": len(waiting),
         },
-        "findings": world.findings,
+        "findings": world.told_findings(now),
         "not_answered": world.silent_ids(),
     }
 
@@ -119,7 +126,7 @@ def snapshot_answer(world: World, now: int, query: dict[str, list[str]]) -> dict
     return {
         "now_ns": now,
         "version": world.version,
-        "nodes": [world.nodes[i] for i in order[:limit]],
+        "nodes": [world.told(i, now) for i in order[:limit]],
         "edges": [e for e in world.edges if e["src"] in ids and e["dst"] in ids],
         "total_nodes": len(world.nodes),
         "truncated": len(order) > limit,
@@ -136,11 +143,11 @@ def node_answer(world: World, now: int, node_id: str) -> tuple[int, dict[str, An
     near = {e["dst"] for e in out} | {e["src"] for e in into}
     return 200, {
         "now_ns": now,
-        "node": world.nodes[node_id],
+        "node": world.told(node_id, now),
         "edges_out": out,
         "edges_in": into,
-        "neighbours": {i: world.nodes[i] for i in near},
-        "findings": [f for f in world.findings if node_id in f["core"]],
+        "neighbours": {i: world.told(i, now) for i in near},
+        "findings": [f for f in world.told_findings(now) if node_id in f["core"]],
         "history": [{"time_ns": now - 43 * S, "change": "state", "state": "waiting", "operation": "lock.acquire"}],
     }
 

@@ -3,9 +3,13 @@
 
 from __future__ import annotations
 
+import copy
 import time
 from dataclasses import dataclass, field
 from typing import Any
+
+from peeps_collector.api import in_words
+from peeps_collector.wording import duration
 
 S = 1_000_000_000
 FROZEN_NOW = 1_795_000_000 * S
@@ -56,9 +60,22 @@ class World:
             row = {k: v for k, v in p.items() if k != "silent_ns"}
             row["last_seen_ns"] = now - (p["silent_ns"] or (now % S if self.ticking else 2 * S // 5))
             row |= {"nodes": len(mine), "tasks": sum(n["kind"] == "task" for n in mine)}
+            row["last_seen_ago"] = duration(now - row["last_seen_ns"])
             row["waiting"] = sum(n["wait"] is not None for n in mine)
             rows.append(row)
         return rows
+
+    def told(self, node_id: str, now: int) -> dict[str, Any]:
+        """A node in the words of the real API."""
+        return in_words.node(copy.deepcopy(self.nodes[node_id]), now, in_words.Places())
+
+    def told_findings(self, now: int) -> list[dict[str, Any]]:
+        answer: list[dict[str, Any]] = []
+        for finding in copy.deepcopy(self.findings):
+            nodes = {i: self.told(i, now) for i in finding["nodes"]}
+            told = in_words.finding(finding, nodes, now, in_words.Places()) | {"nodes": nodes}
+            answer.append(told | {"behind": in_words.behind(told["blocked"], nodes, told["blocked_count"])})
+        return answer
 
     def silent_ids(self) -> list[str]:
         return [p["id"] for p in self.processes if p["state"] == "silent"]
@@ -123,6 +140,7 @@ class World:
                 "wait_source": at,
                 "hold_since_ns": since - S if taken else None,
                 "hold_source": taken,
+                "holder_doing": "",
                 "text": f"{self.nodes[w]['name']} waits for {self.nodes[r]['name']} at {at}",
             }
             for w, r, h, at, taken in links
@@ -143,6 +161,10 @@ class World:
                 "blocked": blocked,
                 "blocked_count": len(blocked),
                 "advice": advice,
+                "break_first": "",
+                "look_at": links[0][3] if links else "",
+                "stack": [],
+                "blocked_sites": [],
                 "evidence": evidence,
                 "nodes": {i: self.nodes[i] for i in [*core, *blocked[:50]]},
             }
@@ -218,7 +240,7 @@ def _channel(w: World) -> None:
     ]
     for task in blocked:
         w.edge("needs", task, "tx:Q")
-    title = "producer waits to put into Channel invoices, which is full (64 of 64); consumer reads it"
+    title = "producer waits to put into Queue invoices, which is full (64 of 64); consumer reads it"
     links = [("task:P", "tx:Q", "task:C", "billing/feed.py:22", None)]
     w.finding(
         2,

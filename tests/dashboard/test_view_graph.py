@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from peeps_dashboard.view import details, focus, literal, processes, ring, tasks
+from peeps_dashboard.view import details, escaping, focus, processes, ring, tasks
 from tests.dashboard import fake_api, scenarios
 
 NOW = scenarios.FROZEN_NOW
@@ -25,9 +25,9 @@ class Frozen:
         return fake_api.snapshot_answer(self.world, NOW, asked)
 
     def ring(self, **change: Any) -> Any:
-        finding: Any = self.world.findings[0] | change
+        finding: Any = self.world.told_findings(NOW)[0] | change
         around = self.snapshot(finding=finding["id"])
-        return ring.of_finding(finding, around, NOW, self.names, selected=None, height=300)
+        return ring.of_finding(finding, around, self.names, selected=None, height=300)
 
     def node(self, node_id: str) -> Any:
         return fake_api.node_answer(self.world, NOW, node_id)[1]
@@ -76,8 +76,8 @@ def test_blocked_tasks_beyond_the_answer_are_counted() -> None:
     frozen = Frozen("deadlock")
     picture = frozen.ring(blocked_count=1031)
     assert [n["label"] for n in picture["nodes"][4:]] == ["+27 tasks wait", "+4 tasks wait", "+1,000 tasks wait"]
-    finding: Any = frozen.world.findings[0]
-    alone = ring.of_finding(finding, None, NOW, frozen.names, selected=None, height=300)
+    finding: Any = frozen.world.told_findings(NOW)[0]
+    alone = ring.of_finding(finding, None, frozen.names, selected=None, height=300)
     assert [n["label"] for n in alone["nodes"][4:]] == ["+31 tasks wait"]
 
 
@@ -106,7 +106,7 @@ def test_without_a_ring_the_chain_is_drawn() -> None:
 
 
 def draw(frozen: Frozen, snapshot: Any, **more: Any) -> Any:
-    return focus.of_snapshot(snapshot, NOW, frozen.names, view="v", selected=None, height=600, **more)
+    return focus.of_snapshot(snapshot, frozen.names, view="v", selected=None, height=600, **more)
 
 
 def test_a_crowd_of_waiters_is_folded_until_asked_for() -> None:
@@ -156,7 +156,7 @@ def test_lonely_nodes_are_drawn_where_there_is_nothing_else() -> None:
 
 def test_search_order_and_label() -> None:
     frozen = Frozen("healthy")
-    nodes = focus.search_order(list(frozen.world.nodes.values()))  # type: ignore[arg-type]
+    nodes = focus.search_order(frozen.snapshot()["nodes"])  # type: ignore[arg-type]
     assert nodes[0]["name"] == "main" and nodes[-1]["name"] == "worker-9"
     assert focus.search_label(nodes[0], frozen.names) == "main · task · orders (4711) · app.py:12"
 
@@ -228,17 +228,17 @@ def test_details_of_a_node() -> None:
 def test_details_say_a_bound_and_a_deadline() -> None:
     frozen = Frozen("deadlock")
     answer = frozen.node("task:A")
-    answer["node"]["wait"] |= {"exact": False, "deadline_ns": NOW + 7 * scenarios.S}
+    answer["node"]["wait"] |= {"exact": False, "gives_up_in": "7 s"}
     facts = dict(details.of_answer(answer, {}).facts)
-    assert (facts["waiting for"], facts["gives up"]) == ("43 s at least", "in 7.0 s")
+    assert (facts["waiting for"], facts["gives up"]) == ("43 s at least", "in 7 s")
 
 
 def test_markdown_has_no_live_punctuation_left() -> None:
-    assert literal.markdown("*x* $y$") == r"\*x\* \$y\$"
-    assert literal.markdown("plain name 7") == "plain name 7"
-    assert literal.markdown("two\nlines") == "two lines"
+    assert escaping.markdown("*x* $y$") == r"\*x\* \$y\$"
+    assert escaping.markdown("plain name 7") == "plain name 7"
+    assert escaping.markdown("two\nlines") == "two lines"
     for name in scenarios.HOSTILE:
-        shown = literal.markdown(name)
+        shown = escaping.markdown(name)
         assert shown.replace("\\", "").replace("\u2060", "") == name.replace("\\", "")
         bare = shown.replace("\u2060", "")
         live = [c for i, c in enumerate(bare) if not c.isalnum() and c not in " \\" and (i == 0 or bare[i - 1] != "\\")]
@@ -246,4 +246,4 @@ def test_markdown_has_no_live_punctuation_left() -> None:
 
 
 def test_markup_is_escaped() -> None:
-    assert literal.markup('<b a="1">&\n') == "&lt;b a=&quot;1&quot;&gt;&amp; "
+    assert escaping.markup('<b a="1">&\n') == "&lt;b a=&quot;1&quot;&gt;&amp; "

@@ -6,11 +6,11 @@ from __future__ import annotations
 from datetime import UTC
 from typing import Any
 
-from peeps_dashboard.view import ages, connect, processes, sides, stacks, suspects, verdict
-from peeps_dashboard.view.sides import Side
+from peeps_dashboard.view import ages, connect, processes, stacks, suspects, verdict, waiter_holder
 from peeps_dashboard.view.stacks import Line, Stack
 from peeps_dashboard.view.suspects import Suspect
 from peeps_dashboard.view.verdict import Headline
+from peeps_dashboard.view.waiter_holder import Side
 from tests.dashboard import fake_api, scenarios
 
 NOW = scenarios.FROZEN_NOW
@@ -21,36 +21,36 @@ def findings_of(world: scenarios.World) -> Any:
     return fake_api.findings_answer(world, world.now_ns)
 
 
-def test_durations_as_a_person_says_them() -> None:
-    short = {-1: "0.0 s", 0: "0.0 s", 0.44: "0.4 s", 9.94: "9.9 s", 9.96: "10 s", 43: "43 s", 59.9: "59 s"}
-    long = {60: "1 min", 125: "2 min 5 s", 3600: "1 h", 3780: "1 h 3 min", 86400: "1 d", 187200: "2 d 4 h"}
-    for seconds, said in (short | long).items():
-        assert ages.span(int(seconds * S)) == said
-
-
 def test_clock_is_the_viewers() -> None:
     assert ages.clock(NOW, UTC) == "11:06:40"
 
 
 def test_a_deadlock_in_one_sentence() -> None:
     world = scenarios.make("deadlock", frozen=True)
-    head = verdict.of_finding(findings_of(world)["findings"][0], NOW)
+    head = verdict.of_finding(findings_of(world)["findings"][0])
     assert head == Headline(
         tone="red",
         lead="DEADLOCK, PROVEN, 43 s",
         rest="worker-a waits for Lock db, held by worker-b, which waits for Lock cache, held by worker-a. "
-        "31 more tasks wait behind it.",
-        note="Proven: only the members named here could end these waits, and none of them can. "
+        "31 tasks wait behind it.",
+        note="PROVEN: only those named here could end these waits, none of them can, and none moved between two looks. "
         "What would release it: take db and cache in the same order everywhere, for instance db first.",
     )
     assert head.sentence.startswith("DEADLOCK, PROVEN, 43 s: worker-a waits for Lock db")
 
 
 def test_one_task_behind_it_is_one_task() -> None:
-    finding = findings_of(scenarios.make("deadlock", frozen=True))["findings"][0] | {"blocked_count": 1, "advice": ""}
-    head = verdict.of_finding(finding, NOW)
-    assert head.rest.endswith("held by worker-a. 1 more task waits behind it.")
-    assert head.note.endswith("none of them can.")
+    finding = findings_of(scenarios.make("deadlock", frozen=True))["findings"][0] | {"advice": ""}
+    finding["behind"] = {"count": 1, "text": "1 task waits behind it: request-00."}
+    head = verdict.of_finding(finding)
+    assert head.rest.endswith("held by worker-a. 1 task waits behind it.")
+    assert head.note.endswith("between two looks.")
+
+
+def test_a_finding_that_stands_for_others_says_for_how_many() -> None:
+    finding = findings_of(scenarios.make("deadlock", frozen=True))["findings"][0]
+    finding["count"] = 1000
+    assert "held by worker-a (and 999 alike). 31 tasks wait" in verdict.of_finding(finding).rest
 
 
 def test_nothing_is_stuck_is_a_verdict_with_evidence() -> None:
@@ -63,11 +63,11 @@ def test_nothing_is_stuck_is_a_verdict_with_evidence() -> None:
         note="No ring of waits, no exhausted semaphore, no full channel, no lock held for too long was found.",
     )
     world = scenarios.make("healthy", frozen=True)
-    assert verdict.calm_numbers(answer["calm"], world.process_rows(NOW), NOW) == [
+    assert verdict.calm_numbers(answer["calm"], world.process_rows(NOW)) == [
         ("Tasks", "12"),
         ("Waiting", "9"),
         ("Longest wait", "1 min 1 s"),
-        ("Last change", "0.5 s ago"),
+        ("Last change", "500 ms ago"),
         ("Processes", "1"),
     ]
 
@@ -76,14 +76,14 @@ def test_numbers_of_a_finding() -> None:
     world = scenarios.make("mixed", frozen=True)
     deadlock, channel, semaphore = findings_of(world)["findings"]
     rows: Any = world.process_rows(NOW)
-    assert verdict.finding_numbers(deadlock, rows, NOW, UTC) == [
+    assert verdict.finding_numbers(deadlock, rows, UTC) == [
         ("Stuck for", "43 s"),
         ("Blocked behind it", "31 tasks"),
         ("Processes in it", "1 of 3"),
         ("First seen", "11:05:58"),
     ]
-    assert verdict.finding_numbers(channel, rows, NOW, UTC)[0] == ("Lasting for", "17 s")
-    assert verdict.finding_numbers(semaphore, rows, NOW, UTC)[1] == ("Blocked behind it", "nobody")
+    assert verdict.finding_numbers(channel, rows, UTC)[0] == ("Lasting for", "17 s")
+    assert verdict.finding_numbers(semaphore, rows, UTC)[1] == ("Blocked behind it", "nobody")
 
 
 def test_the_url_chooses_and_the_worst_stands_in() -> None:
@@ -95,14 +95,14 @@ def test_the_url_chooses_and_the_worst_stands_in() -> None:
 
 def test_suspects_worst_first() -> None:
     findings = findings_of(scenarios.make("mixed", frozen=True))["findings"]
-    assert suspects.ranked(findings, NOW)[1] == Suspect(
+    assert suspects.ranked(findings)[1] == Suspect(
         id="channel_full:0000000000000002",
         tone="orange",
         head="CHANNEL FULL, SUSPECT",
-        title="producer waits to put into Channel invoices, which is full (64 of 64); consumer reads it",
+        title="producer waits to put into Queue invoices, which is full (64 of 64); consumer reads it",
         facts="17 s · 4 tasks behind it",
     )
-    assert [(s.tone, s.facts) for s in suspects.ranked(findings, NOW)] == [
+    assert [(s.tone, s.facts) for s in suspects.ranked(findings)] == [
         ("red", "43 s · 31 tasks behind it"),
         ("orange", "17 s · 4 tasks behind it"),
         ("blue", "12 s · nobody behind it"),
@@ -112,11 +112,11 @@ def test_suspects_worst_first() -> None:
 def test_waiter_and_holder_beside_each_other() -> None:
     world = scenarios.make("deadlock", frozen=True)
     finding = findings_of(world)["findings"][0]
-    link = sides.link_at(finding, None)
+    link = waiter_holder.link_at(finding, None)
     assert link is finding["evidence"][0]
     names = processes.names(world.process_rows(NOW))  # type: ignore[arg-type]
-    library = [Line("acquire", "/usr/lib/python3.11/asyncio/locks.py:113", False)]
-    assert sides.of_link(link, finding["nodes"], NOW, names) == (
+    library = [Line("acquire", "asyncio/locks.py:113", False)]
+    assert waiter_holder.of_link(link, finding["nodes"], names) == (
         Side(
             role="waiter",
             node="task:A",
@@ -158,7 +158,7 @@ def test_waiter_and_holder_beside_each_other() -> None:
 
 def test_a_focused_node_chooses_its_link() -> None:
     finding = findings_of(scenarios.make("deadlock", frozen=True))["findings"][0]
-    chosen = [sides.link_at(finding, node) for node in ("task:B", "lock:CACHE", "lock:DB", "task:gone")]
+    chosen = [waiter_holder.link_at(finding, node) for node in ("task:B", "lock:CACHE", "lock:DB", "task:gone")]
     first, second = finding["evidence"]
     assert chosen == [second, second, first, first]
 
@@ -167,10 +167,10 @@ def test_nobody_known_holds_it() -> None:
     world = scenarios.make("channel_full", frozen=True)
     finding = findings_of(world)["findings"][0]
     link = finding["evidence"][0]
-    reader = sides.of_link(link, finding["nodes"], NOW, {})[1]
-    assert (reader.role, reader.who, reader.does) == ("reader", "consumer", "should read Channel invoices")
-    unknown = sides.of_link(link | {"holder": None}, finding["nodes"], NOW, {})[1]
-    assert (unknown.who, unknown.does) == ("Nobody known", "holds Channel invoices or could give it")
+    reader = waiter_holder.of_link(link, finding["nodes"], {})[1]
+    assert (reader.role, reader.who, reader.does) == ("reader", "consumer", "should read Queue invoices")
+    unknown = waiter_holder.of_link(link | {"holder": None}, finding["nodes"], {})[1]
+    assert (unknown.who, unknown.does) == ("Nobody known", "holds Queue invoices or could give it")
     assert unknown.stack is None
 
 
@@ -179,24 +179,24 @@ def test_a_stack_of_library_frames_only_is_still_shown_but_nothing_in_it_is_to_b
     frames = [("wait", "asyncio/locks.py", 10), ("get", "queue.py", 5)]
     lines = [Line("get", "queue.py:5", False), Line("wait", "asyncio/locks.py:10", False)]
     world.node("task:L", "lonely", source="app.py:3", stack=frames)
-    assert stacks.of_node(world.nodes["task:L"]) == Stack("app.py:3", lines, [])
+    assert stacks.of_node(world.told("task:L", NOW)) == Stack("app.py:3", lines, [])
     waits = ("queue.get", 3, "in aiohttp, started at app.py:3")
     world.node("task:M", "idle", source="lib.py:9", wait=waits, stack=frames)
-    assert stacks.of_node(world.nodes["task:M"]) == Stack("in aiohttp, started at app.py:3", lines, [])
+    assert stacks.of_node(world.told("task:M", NOW)) == Stack("in aiohttp, started at app.py:3", lines, [])
 
 
 def test_whose_the_frames_are_nobody_guesses() -> None:
-    node: Any = {"source": "", "stack": [{"function": "f", "file": "site-packages/x.py", "line": 7}]}
-    assert stacks.of_node(node) == Stack("site-packages/x.py:7", [Line("f", "site-packages/x.py:7", True)], [])
+    node: Any = {"source": "", "stack": [{"function": "f", "file": "site-packages/x.py", "line": 7, "short": "x.py:7"}]}
+    assert stacks.of_node(node) == Stack("x.py:7", [Line("f", "x.py:7", True)], [])
 
 
 def test_silence_is_said_plainly() -> None:
     rows: Any = scenarios.make("silent", frozen=True).process_rows(NOW)
-    assert processes.silences(rows, NOW) == [
+    assert processes.silences(rows) == [
         "billing (4720) has sent nothing for 12 s; what is shown of it is the last it said."
     ]
-    assert processes.freshness_ns(rows, NOW) == 2 * S // 5
-    assert processes.freshness_ns([], NOW) is None
+    assert processes.freshness(rows) == "400 ms"
+    assert processes.freshness([]) is None
 
 
 def test_names_of_processes_are_unique() -> None:
@@ -210,14 +210,14 @@ def test_names_of_processes_are_unique() -> None:
 
 
 def test_missing_counts_stay_absent() -> None:
-    row: Any = {"id": "f", "service": "", "state": "foreign", "last_seen_ns": NOW - S}
-    assert processes.table([row], NOW) == [
+    row: Any = {"id": "f", "service": "", "state": "foreign", "last_seen_ns": NOW - S, "last_seen_ago": "1 s"}
+    assert processes.table([row]) == [
         {
             "process": "unnamed service",
             "state": "foreign",
             "tasks": "",
             "waiting": "",
-            "last word": "1.0 s ago",
+            "last word": "1 s ago",
             "not covered": "",
         }
     ]

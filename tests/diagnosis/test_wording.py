@@ -25,6 +25,15 @@ def _graph(world: World) -> WaitGraph:
         (NodeKind.LOCK, "db", {"peeps__resource__type": "app.locks.FairLock"}, "FairLock db"),
         (NodeKind.TX, "jobs", {"peeps__resource__type": "asyncio.PriorityQueue"}, "PriorityQueue jobs"),
         (NodeKind.FUTURE, "f", {}, "future f"),
+        (
+            NodeKind.IO,
+            "127.0.0.1:80",
+            {"peeps__resource__type": "_SelectorSocketTransport"},
+            "a socket to 127.0.0.1:80",
+        ),
+        (NodeKind.IO, "at 127.0.0.1:80", {"peeps__resource__type": "TCPTransport"}, "a socket at 127.0.0.1:80"),
+        (NodeKind.IO, "fd 7", {"peeps__resource__type": "_UnixReadPipeTransport"}, "a pipe (fd 7)"),
+        (NodeKind.IO, "", {"peeps__resource__type": "_SelectorSocketTransport"}, "a socket"),
     ],
 )
 def test_labels(kind: NodeKind, name: str, attributes: dict[str, str], expected: str) -> None:
@@ -40,9 +49,46 @@ def test_an_unnamed_thing_is_called_by_where_it_was_made() -> None:
     assert wording.label(None) == "something that is gone"
 
 
+def test_an_unnamed_thing_of_which_the_line_is_not_known_either() -> None:
+    world = World()
+    node_id = world.resource(NodeKind.FUTURE, "x", unnamed=True)
+    world.nodes[node_id].source = ""
+    assert wording.label(world.nodes[node_id]) == "a future"
+
+
+def test_those_who_could_and_are_stuck_too() -> None:
+    assert wording.are_stuck_too(["a"]) == "a could, but is stuck itself"
+    assert wording.are_stuck_too(["a", "b"]) == "a and b could, but are stuck themselves"
+
+
+def test_who_waits_for_its_own_end_and_who_for_a_namesake() -> None:
+    world = World()
+    one, other = world.task("category"), world.task("other")
+    world.nodes[other].name = "category"
+    graph = _graph(world)
+    assert wording.waits_for(graph, one, one) == "waits for the end of itself"
+    assert wording.waits_for(graph, one, other) == "waits for the end of another category"
+
+
+def test_kinds_as_a_person_calls_them() -> None:
+    assert [wording.kind_word(kind) for kind in ("task", "tx", "rx", "io", "shm")] == [
+        "Task",
+        "Queue",
+        "Queue",
+        "I/O",
+        "Shared memory",
+    ]
+
+
 @pytest.mark.parametrize(
     ("source", "expected"),
-    [("/a/b/c/d.py:7", "c/d.py:7"), ("d.py:7", "d.py:7"), (r"C:\a\b\d.py:7", "b/d.py:7"), ("", "")],
+    [
+        ("/a/b/c/d.py:7", "c/d.py:7"),
+        ("d.py:7", "d.py:7"),
+        ("/a/b/c/d.py", "c/d.py"),
+        (r"C:\a\b\d.py:7", "b/d.py:7"),
+        ("", ""),
+    ],
 )
 def test_short(source: str, expected: str) -> None:
     assert wording.short(source) == expected

@@ -35,7 +35,7 @@ def test_two_tasks_take_two_locks_in_opposite_order(collector: Collector, watch:
     behind = {"request-1", "request-2", "request-3"}
     eventually(lambda: behind <= collector.verdict_on(program, PATIENCE_S).blocked, "the blocked have names", 5)
 
-    said = collector.peeps("why")
+    said = collector.peeps("why", "--paths")
     assert said.returncode == 1, said.stderr
     assert said.stdout.startswith("DEADLOCK, PROVEN, ")
     assert f"in lock-order-deadlock (pid {program.process.pid})" in said.stdout
@@ -48,7 +48,7 @@ def test_two_tasks_take_two_locks_in_opposite_order(collector: Collector, watch:
     assert as_json.returncode == 1
     assert json.loads(as_json.stdout)["findings"][0]["id"] == finding.answer["id"]
 
-    listed = collector.peeps("ps")
+    listed = collector.peeps("ps", "--paths")
     assert listed.returncode == 0, listed.stderr
     assert re.search(
         rf"worker-a +waiting +lock\.acquire Lock cache .*{re.escape(a_waits)}$", listed.stdout, re.MULTILINE
@@ -70,7 +70,7 @@ def test_a_task_keeps_the_only_permit(collector: Collector, watch: Watch) -> Non
     assert waits[waiter] == ("gate", program.line("use", "async with gate:"))
     assert finding.holds() == {"gate": ("permit_holder", program.line("hold", "async with gate:"))}
 
-    said = collector.peeps("why")
+    said = collector.peeps("why", "--paths")
     assert said.returncode == 1, said.stderr
     assert said.stdout.startswith("SEMAPHORE STARVED, SUSPECT, ")
     assert program.line("hold", "confirmed.wait()") in said.stdout
@@ -89,7 +89,7 @@ def test_the_seventeenth_item_does_not_fit(collector: Collector, watch: Watch) -
     assert waits["main (Task-1)"] == ("producer", program.line("main", "await producer"))
     assert "(16/16)" in finding.title
 
-    said = collector.peeps("why")
+    said = collector.peeps("why", "--paths")
     assert said.returncode == 1, said.stderr
     assert said.stdout.startswith("CHANNEL FULL, LIKELY, ")
     assert "await the producer only after draining it" in said.stdout
@@ -106,7 +106,7 @@ def test_a_busy_server_is_not_stuck(collector: Collector, watch: Watch) -> None:
         seen = max(seen, answer["calm"]["tasks"])
         time.sleep(0.1)
     assert seen >= 45, "20 clients, 20 handlers, 4 workers and main"
-    said = collector.peeps("why")
+    said = collector.peeps("why", "--paths")
     assert said.returncode == 0, said.stdout + said.stderr
     assert said.stdout.startswith("Nothing is stuck: ")
     assert program.process.wait(30) == 0
@@ -127,7 +127,7 @@ def test_the_verdict_ends_with_the_program(collector: Collector, watch: Watch) -
     program = watch("lock-order-deadlock")
     collector.verdict_on(program)
     program.interrupt()
-    eventually(lambda: collector.peeps("why").returncode == 0, "nothing is stuck any more", 10)
+    eventually(lambda: collector.peeps("why").returncode == 2, "nothing is stuck or connected any more", 10)
     (past,) = collector.get("/api/findings?history=1")["findings"]
     assert (past["kind"], past["state"]) == ("deadlock", "resolved")
 

@@ -62,7 +62,7 @@ def test_a_regular_expression_that_never_ends(collector: Collector, watch: Watch
     )
     assert [frame["function"] for frame in finding["stack"]][-2:] == ["parse", "match"]
     assert collector.get("/api/findings")["verdict"]["stuck"]
-    why = collector.peeps("why")
+    why = collector.peeps("why", "--paths")
     assert why.returncode == 1
     assert why.stdout.startswith("PROCESS SILENT, SUSPECT, ")
     assert f"-> {place} in parse" in why.stdout
@@ -90,7 +90,7 @@ def test_stopped_continued_and_killed(collector: Collector, watch: Watch) -> Non
 
     ended = eventually(lambda: "goodbye" in (words := said()) and words, "it is gone", IN_TIME_S)
     assert ended.startswith(f"No program is connected; healthy (pid {pid}) ended without a goodbye")
-    assert collector.peeps("why").returncode == 0
+    assert collector.peeps("why").returncode == 2
     assert [p["state"] for p in collector.get("/api/processes")["processes"]] == ["gone"]
 
 

@@ -17,10 +17,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..asking import Asking
-from ..graph.findings import FindingBook
+from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..names import LOOPBACK_NAMES, refusal_of
+from ..requests_out import ProcessRequests
 from ..store.reader import Reader
 from .answers import ApiError, answer, error_answer
 from .blame_route import BlameRoute
@@ -32,17 +32,17 @@ from .sql_route import SqlRoute
 
 def create_app(
     live: LiveGraph,
-    book: FindingBook,
+    findings: FindingRegistry,
     reader: Reader,
     health: Callable[[], dict[str, Any]],
     hosts: Collection[str] = (),
     sql_seconds: float = 5.0,
-    asking: Asking | None = None,
+    requests: ProcessRequests | None = None,
 ) -> ASGIApp:
     """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed."""
-    graph = GraphRoutes(live, book, reader)
+    graph = GraphRoutes(live, findings, reader)
     sql = SqlRoute(reader, sql_seconds)
-    leaks = LeakRoutes(live, asking or Asking())
+    leaks = LeakRoutes(live, requests or ProcessRequests())
     profile = BlameRoute(reader)
 
     def get_health(request: Request) -> Response:
@@ -53,7 +53,7 @@ def create_app(
             Route("/health", get_health),
             Route("/api/processes", graph.processes),
             Route("/api/snapshot", graph.snapshot),
-            Route("/api/findings", FindingRoutes(live, book).findings),
+            Route("/api/findings", FindingRoutes(live, findings).findings),
             Route("/api/node/{id:path}", graph.node),
             Route("/api/blame", profile.blame),
             Route("/api/leaks", leaks.ask, methods=["POST"]),

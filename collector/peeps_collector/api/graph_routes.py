@@ -3,31 +3,37 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from peeps_otel import semconv
+from peeps_otel.model.coverage import cannot_judge
 from peeps_otel.model.jsonable import edge_to_json
 
-from ..graph.findings import FindingBook
+from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..graph.process import Process, State
 from ..store.reader import Reader
+from ..wording import duration
+from . import in_words
 from .answers import ApiError, answer, whole_parameter
-from .selection import edges_into, edges_within, neighbourhood, node_json, ranked
+from .finding_routes import finding_in_words
+from .selection import Shown, edges_into, edges_within, neighbourhood, ranked
 
 
 class GraphRoutes:
     """The endpoints; called on worker threads."""
 
-    def __init__(self, live: LiveGraph, book: FindingBook, reader: Reader) -> None:
+    def __init__(self, live: LiveGraph, findings: FindingRegistry, reader: Reader) -> None:
         self._live = live
-        self._book = book
+        self._findings = findings
         self._reader = reader
 
     def processes(self, request: Request) -> Response:
-        return answer({"processes": [_process_json(p) for p in self._live.processes().values()]})
+        return answer({"processes": [_process_json(p, time.time_ns()) for p in self._live.processes().values()]})
 
     def snapshot(self, request: Request) -> Response:
         limit = whole_parameter(request, "limit", 5000, 1, 20_000)
@@ -48,13 +54,15 @@ class GraphRoutes:
         ]
         total = len(nodes)
         if total > limit:
-            core = {member for entry in self._book.open() for member in entry.finding.core}
+            core = {member for entry in self._findings.open() for member in entry.finding.core}
             nodes = ranked(nodes, core)[:limit]
         ids = {node.id for node in nodes}
+        shown = Shown(view, self._live.processes(), time.time_ns())
         return answer(
             {
+                "now_ns": shown.now_ns,
                 "version": view.version,
-                "nodes": [node_json(node, view) for node in nodes],
+                "nodes": [shown.node(node) for node in nodes],
                 "edges": [edge_to_json(edge) for edge in edges_within(view, ids)],
                 "total_nodes": total,
                 "truncated": total > limit,
@@ -72,18 +80,21 @@ class GraphRoutes:
         view = self._live.view()
         node = view.nodes.get(node_id)
         history = self._reader.node_history(node_id)
-        findings = [e.to_json() for e in self._book.open() if _names(e.to_json(), node_id)]
+        shown = Shown(view, self._live.processes(), time.time_ns())
+        findings = [e.to_json() for e in self._findings.open() if _names(e.to_json(), node_id)]
+        findings = [finding_in_words(finding, shown) for finding in findings]
         if node is None:
             ended = self._reader.ended_node(node_id)
             if ended is None:
                 raise ApiError(404, "id", f"no node {node_id[:80]!r} was seen; ids are `kind:ULID`")
             return answer(
                 {
-                    "node": ended,
+                    "now_ns": shown.now_ns,
+                    "node": in_words.node(ended, shown.now_ns, shown.places(ended.get("process"))),
                     "edges_out": [],
                     "edges_in": [],
                     "neighbours": {},
-                    "findings": [f for f in self._book.ended() if _names(f, node_id)],
+                    "findings": [finding_in_words(f, shown) for f in self._findings.ended() if _names(f, node_id)],
                     "history": history,
                 }
             )
@@ -91,10 +102,11 @@ class GraphRoutes:
         others = {edge.dst for edge in edges_out} | {edge.src for edge in edges_in}
         return answer(
             {
-                "node": node_json(node, view),
+                "now_ns": shown.now_ns,
+                "node": shown.node(node),
                 "edges_out": [edge_to_json(edge) for edge in edges_out],
                 "edges_in": [edge_to_json(edge) for edge in edges_in],
-                "neighbours": {n: node_json(view.nodes[n], view) for n in others if n in view.nodes},
+                "neighbours": shown.nodes(others),
                 "findings": findings,
                 "history": history,
             }
@@ -110,7 +122,7 @@ class GraphRoutes:
                 raise ApiError(404, "focus", f"no live node {focus[:80]!r}")
             wanted = neighbourhood(view, focus, depth)
         if finding is not None:
-            found = self._book.find(finding)
+            found = self._findings.find(finding)
             if found is None:
                 raise ApiError(404, "finding", f"no finding {finding[:80]!r}")
             members = {*found["core"], *found["blocked"]}
@@ -126,7 +138,7 @@ def _sequence(process: Process) -> int:
     return process.sequence or max(process.node_sequence.values(), default=0)
 
 
-def _process_json(process: Process) -> dict[str, Any]:
+def _process_json(process: Process, now_ns: int) -> dict[str, Any]:
     info = process.info
     common: dict[str, Any] = {
         "id": info.id,
@@ -137,6 +149,8 @@ def _process_json(process: Process) -> dict[str, Any]:
         "state": process.state.value,
         "first_seen_ns": process.first_seen_ns,
         "last_seen_ns": process.last_seen_ns,
+        "last_seen_ago": duration(now_ns - process.last_seen_ns),
+        "directory": str(info.resource.get(semconv.PROCESS_WORKING_DIRECTORY) or ""),
     }
     if process.state is State.FOREIGN:
         return common
@@ -150,6 +164,7 @@ def _process_json(process: Process) -> dict[str, Any]:
         "cpu_ns": process.cpu_ns,
         "dropped": process.dropped,
         "coverage": process.coverage_notes(),
+        "cannot_judge": cannot_judge(process.coverage_notes()),
         "shed": process.shed,
         "missed": process.missed,
     }

@@ -8,18 +8,18 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..asking import LEAKS, Asked, Asking
 from ..graph.live import LiveGraph
 from ..graph.process import State
+from ..requests_out import LEAKS, PendingRequest, ProcessRequests
 from .answers import ApiError, answer
 
 
 class LeakRoutes:
     """The endpoints; called on worker threads."""
 
-    def __init__(self, live: LiveGraph, asking: Asking) -> None:
+    def __init__(self, live: LiveGraph, requests: ProcessRequests) -> None:
         self._live = live
-        self._asking = asking
+        self._requests = requests
 
     def ask(self, request: Request) -> Response:
         """202 with one request for each process that is alive."""
@@ -33,16 +33,16 @@ class LeakRoutes:
             for key, process in processes.items()
             if (not wanted or key in wanted) and process.state in {State.LIVE, State.SILENT} and process.sequence
         ]
-        return answer({"requests": [_shown(self._asking.ask(LEAKS, key)) for key in alive]}, 202)
+        return answer({"requests": [_shown(self._requests.ask(LEAKS, key)) for key in alive]}, 202)
 
     def answers(self, request: Request) -> Response:
         """What is known of the requests named by `request`."""
         wanted = request.query_params.getlist("request")
         if not wanted:
             raise ApiError(400, "request", "request must name what POST /api/leaks has answered")
-        return answer({"requests": [_shown(asked) for asked in self._asking.find(wanted)]})
+        return answer({"requests": [_shown(asked) for asked in self._requests.find(wanted)]})
 
 
-def _shown(asked: Asked) -> dict[str, Any]:
+def _shown(asked: PendingRequest) -> dict[str, Any]:
     state = "answered" if asked.answer is not None else "waiting" if asked.told_s is None else "told"
     return {"request": asked.id, "process": asked.process, "state": state, "answer": asked.answer}

@@ -4,19 +4,42 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
+from peeps_otel import semconv
 from peeps_otel.model import Edge, Node
-from peeps_otel.model.jsonable import node_to_json
 
 from ..graph.live import View
+from ..graph.process import Process
+from . import in_words
+from .in_words import Places
 
 _NEVER = 1 << 63
+_ANYWHERE = Places()
 
 
-def node_json(node: Node, view: View) -> dict[str, Any]:
-    return node_to_json(node) | {"process": view.owner.get(node.id)}
+class Shown:
+    """Nodes as one answer shows them: with their process and in words."""
+
+    def __init__(self, view: View, processes: Mapping[str, Process], now_ns: int) -> None:
+        self.view = view
+        self.now_ns = now_ns
+        self._places = {
+            key: Places(str(process.info.resource.get(semconv.PROCESS_WORKING_DIRECTORY) or ""))
+            for key, process in processes.items()
+        }
+
+    def places(self, process: str | None) -> Places:
+        return self._places.get(process or "", _ANYWHERE)
+
+    def node(self, node: Node) -> dict[str, Any]:
+        process = self.view.owner.get(node.id)
+        return in_words.live_node(node, self.now_ns, self.places(process)) | {"process": process}
+
+    def nodes(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Those of them that are alive."""
+        return {one: self.node(self.view.nodes[one]) for one in ids if one in self.view.nodes}
 
 
 def neighbourhood(view: View, focus: str, depth: int) -> set[str]:
@@ -52,7 +75,7 @@ def edges_into(view: View, node: str) -> list[Edge]:
     return [edge for outgoing in view.out.values() for edge in outgoing if edge.dst == node]
 
 
-def longest_wait(view: View, nodes: Collection[Node], now_ns: int) -> tuple[dict[str, Any], int] | None:
+def longest_wait(shown: Shown, nodes: Collection[Node]) -> tuple[dict[str, Any], int] | None:
     """The task or thread that has waited longest, and its age."""
     best: Node | None = None
     for node in nodes:
@@ -60,4 +83,4 @@ def longest_wait(view: View, nodes: Collection[Node], now_ns: int) -> tuple[dict
             best = node
     if best is None or best.wait is None:
         return None
-    return node_json(best, view), max(now_ns - best.wait.since_ns, 0)
+    return shown.node(best), max(shown.now_ns - best.wait.since_ns, 0)

@@ -42,6 +42,11 @@ def add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="for programs")
 
 
+def add_paths(parser: argparse.ArgumentParser) -> None:
+    """`--paths`: places as the program has them, not relative to where it runs."""
+    parser.add_argument("--paths", action="store_true", help="whole paths instead of short ones")
+
+
 def add_ready_file(parser: argparse.ArgumentParser) -> None:
     """`--ready-file`, for the commands that listen."""
     parser.add_argument("--ready-file", metavar="PATH", help="write the real addresses here (JSON) once listening")

@@ -9,11 +9,9 @@ import time
 from typing import Any
 
 from peeps_otel.diagnosis.progress import Progress, progress, sentence
-from peeps_otel.diagnosis.wording import label
-from peeps_otel.model import Graph, Node, own_line
+from peeps_otel.model import Graph
 from peeps_otel.model.jsonable import node_from_json
 
-from ..wording import duration
 from .client import Client
 from .style import Style, printable
 
@@ -35,18 +33,19 @@ def show_progress(client: Client, process: str | None, *, seconds: float, as_jso
         json.dump({"seconds": seconds, **{name: getattr(found, name) for name in names}}, sys.stdout, indent=2)
         print()
     else:
-        print("\n".join(report(found, _graph(after), seconds, after, Style())))
+        print("\n".join(report(found, seconds, after, Style())))
     return 1 if found.still and not found.advanced and not found.started and not found.ended else 0
 
 
-def report(found: Progress, after: Graph, seconds: float, answer: Json, style: Style) -> list[str]:
+def report(found: Progress, seconds: float, answer: Json, style: Style) -> list[str]:
     """The text, line by line. `answer`: the later cut as the API gave it."""
+    nodes: dict[str, Json] = {node["id"]: node for node in answer["nodes"]}
     nothing = bool(found.still) and not found.advanced
     lines = [style("red" if nothing else "green", printable(sentence(found, seconds)))]
     if found.still:
         lines += ["", "Did not advance:"]
     for node_id in found.still[:_STILL_SHOWN]:
-        lines.append(f"  {_line(after.nodes[node_id], answer['now_ns'])}")
+        lines.append(f"  {_line(nodes[node_id])}")
     if len(found.still) > _STILL_SHOWN:
         lines.append(f"  and {len(found.still) - _STILL_SHOWN} more")
     if found.changed:
@@ -58,13 +57,12 @@ def report(found: Progress, after: Graph, seconds: float, answer: Json, style: S
     return lines
 
 
-def _line(node: Node, now_ns: int) -> str:
-    name = printable(label(node))
-    if node.wait is None:
-        return f"{name}: {node.state or 'runs'}"
-    age = duration(now_ns - node.wait.since_ns)
-    at = "at " if own_line.is_line(node.wait.source) else ""
-    return f"{name}: {printable(node.wait.operation)} for {age} {at}{printable(node.wait.source)}"
+def _line(node: Json) -> str:
+    name, wait = printable(node["label"]), node["wait"]
+    if wait is None:
+        return f"{name}: {node['state'] or 'runs'}"
+    at = "" if wait["source"].startswith("in ") else "at "
+    return f"{name}: {printable(wait['operation'])} for {wait['age']} {at}{printable(wait['short'])}"
 
 
 def _cut(client: Client, processes: list[str]) -> Json:
@@ -72,7 +70,7 @@ def _cut(client: Client, processes: list[str]) -> Json:
 
 
 def _graph(answer: Json) -> Graph:
-    nodes = [node_from_json(node) for node in answer["nodes"]]
+    nodes = [node_from_json(node) for node in answer["nodes"] if not node["telemetry"]]
     silent = set(answer["not_answered"])
     owners = {node["id"]: node.get("process") for node in answer["nodes"]}
     return Graph({node.id: node for node in nodes if owners[node.id] not in silent}, [])

@@ -88,7 +88,7 @@ def _start_explorer(collector: Collector) -> subprocess.Popen[bytes] | None:
         return None
     environment = os.environ | {"PEEPS_API": collector.api, "PEEPS_HTTP": str(collector.config.explorer)}
     return subprocess.Popen(
-        [sys.executable, "-m", "peeps_collector.cli.tether", sys.executable, "-m", _EXPLORER],
+        [sys.executable, "-m", "peeps_collector.cli.run_until_parent_exits", sys.executable, "-m", _EXPLORER],
         stdin=subprocess.PIPE,
         env=environment,
     )

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The book of findings: what the collector's own diagnosis and the processes report, one entry a finding.
+"""The registry of findings: what the collector's own diagnosis and the processes report, one entry a finding.
 
 A finding is open as long as anybody reports it: the collector's last look, or a process that has not said `resolved`,
 has not gone, and whose own snapshots do not show that a member has stopped waiting. Where a process has seen one
@@ -78,7 +78,7 @@ def _is_stale(entry: Entry, silent: Set[str]) -> bool:
     )
 
 
-class FindingBook:
+class FindingRegistry:
     """Thread-safe. `history`: findings of earlier runs as JSON, newest first."""
 
     def __init__(self, live: LiveGraph, rows: RowBuffer, history: list[dict[str, Any]]) -> None:
@@ -153,7 +153,9 @@ class FindingBook:
                 break
         self._record(entry, entry.state, now_ns)
 
-    def looked(self, findings: list[Finding], undecided: Mapping[str, object], now_ns: int, untold: int = 0) -> None:
+    def update_from_diagnosis(
+        self, findings: list[Finding], undecided: Mapping[str, object], now_ns: int, untold: int = 0
+    ) -> None:
         """The result of one look of the collector's diagnosis. A finding that is not in it any more is withdrawn,
         unless a member belongs to a process that could not be judged now (`undecided`)."""
         with self._lock:
@@ -169,7 +171,7 @@ class FindingBook:
                 ):
                     self._withdraw(entry.finding.id, COLLECTOR, now_ns)
 
-    def silent(self, findings: Mapping[str, Finding], now_ns: int) -> None:
+    def update_silent(self, findings: Mapping[str, Finding], now_ns: int) -> None:
         """The processes that are silent now, all of them, by their ids."""
         with self._lock:
             for process, finding in findings.items():

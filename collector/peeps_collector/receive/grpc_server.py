@@ -15,7 +15,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
-from ..asking import HEADER
+from ..requests_out import HEADER
 from .encoding import encode_response
 from .queue import RETRY_AFTER_S, Budget, Encoding, Outcome, Signal
 

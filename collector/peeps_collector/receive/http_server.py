@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
-from ..asking import HEADER
 from ..names import refusal_of
+from ..requests_out import HEADER
 from .encoding import Inflater, TooLarge, Undecodable, UnknownCompression, encode_response, encode_status
 from .grpc_server import Intake
 from .queue import RETRY_AFTER_S, Encoding, Outcome, Signal

@@ -31,7 +31,7 @@ def _connected() -> None:
     except CollectorError as error:
         connecting.unreachable(error)
         return
-    rows = processes.table(answer["processes"], answer["now_ns"])
+    rows = processes.table(answer["processes"])
     html.heading("Connected programs", f"{len(rows)}")
     if rows:
         table.plain({name: [row[name] for row in rows] for name in rows[0]}, alt="Programs known to the collector")

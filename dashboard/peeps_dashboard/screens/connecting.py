@@ -20,13 +20,13 @@ def unreachable(error: CollectorError) -> None:
     st.code("peeps up", language=None, wrap_lines=True)
     st.write("Or, where it listens somewhere else, start the explorer with its address:")
     st.code("PEEPS_API=127.0.0.1:9130 peeps-dashboard", language=None, wrap_lines=True)
-    html.foot("This page keeps trying and goes on by itself as soon as the collector answers.")
+    html.caption("This page keeps trying and goes on by itself as soon as the collector answers.")
 
 
 def teach(processes: Sequence[Process]) -> None:
     html.headline(connect.nobody(processes))
     instructions()
-    html.foot("This page notices the first program by itself and goes on to the verdict.")
+    html.caption("This page notices the first program by itself and goes on to the verdict.")
 
 
 def instructions() -> None:
@@ -37,7 +37,7 @@ def instructions() -> None:
     with st.container(border=True):
         html.heading("1. Install it beside your program", "no compiler, no database, no Streamlit comes with it")
         st.code(connect.INSTALL, language=None, wrap_lines=True)
-        html.foot("Leave peeps-otel-distro out where another OpenTelemetry distro is installed.")
+        html.caption("Leave peeps-otel-distro out where another OpenTelemetry distro is installed.")
         html.heading("2. Start your program under it", "no line of it changes")
         st.code(connect.start(connect.push_address(listen)), language=None, wrap_lines=True)
         html.heading("Already under another OpenTelemetry SDK, in any language?", "send its OTLP here as well")

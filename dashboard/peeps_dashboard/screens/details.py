@@ -9,7 +9,7 @@ import streamlit as st
 
 from ..client import Collector, CollectorError
 from ..view import details, words
-from ..view.literal import markdown
+from ..view.escaping import markdown
 from . import html, live, verdict
 
 _SHOWN_NEIGHBOURS = 12
@@ -20,7 +20,7 @@ def panel(node_id: str | None, names: dict[str, str], *, on_pick: Callable[[str]
         html.empty("Select a node to see what it is, what it waits for, and its stack.")
         return
     try:
-        answer = live.kept("node " + node_id, lambda: Collector.from_environment().node(node_id))
+        answer = live.cached_while_paused("node " + node_id, lambda: Collector.from_environment().node(node_id))
     except CollectorError as error:
         html.notice(f"{node_id}: {error.message}", "orange")
         return
@@ -38,7 +38,7 @@ def panel(node_id: str | None, names: dict[str, str], *, on_pick: Callable[[str]
         with st.container(gap=None):
             _neighbours(shown.neighbours[:_SHOWN_NEIGHBOURS], on_pick)
         if len(shown.neighbours) > _SHOWN_NEIGHBOURS:
-            html.foot(f"and {len(shown.neighbours) - _SHOWN_NEIGHBOURS} more")
+            html.caption(f"and {len(shown.neighbours) - _SHOWN_NEIGHBOURS} more")
     with st.expander("Attributes"):
         html.facts(shown.attributes)
     if shown.history:

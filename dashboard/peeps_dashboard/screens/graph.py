@@ -10,7 +10,7 @@ from ..api import Node
 from ..client import Collector, CollectorError
 from ..components.waitgraph import waitgraph
 from ..view import focus, verdict, words
-from ..view.literal import markdown
+from ..view.escaping import markdown
 from . import connecting, details, html, live
 
 _HEIGHT = 660
@@ -57,8 +57,8 @@ def _body() -> None:
     unfold = st.query_params.get("unfold")
     view = repr((centre, finding, unfold, chosen, kinds, depth if centre else None))
     try:
-        everything = live.kept("search", lambda: collector.snapshot(limit=_SEARCHED))
-        snapshot = live.kept(
+        everything = live.cached_while_paused("search", lambda: collector.snapshot(limit=_SEARCHED))
+        snapshot = live.cached_while_paused(
             "graph " + view,
             lambda: collector.snapshot(
                 processes=pids,
@@ -79,7 +79,6 @@ def _body() -> None:
     with left:
         picture = focus.of_snapshot(
             snapshot,
-            seen.now_ns,
             seen.names,
             view=view,
             selected=selected,
@@ -92,7 +91,7 @@ def _body() -> None:
         waitgraph(picture, key="graph-picture", on_pick=_select, on_focus=_centre)
     with right, st.container(height=_HEIGHT + 2, border=True):
         details.panel(selected, seen.names, on_pick=_select)
-    html.foot("Click selects; double click, or f, draws the graph around a node. Nothing moves by itself.")
+    html.caption("Click selects; double click, or f, draws the graph around a node. Nothing moves by itself.")
 
 
 def _select(node: str) -> None:
@@ -144,5 +143,5 @@ def _scope(centre: str | None, finding: str | None, nodes: list[Node]) -> None:
     node = next((n for n in nodes if n["id"] == centre), None)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            f"Around {markdown(words.called(node, centre))}", icon=":material/close:", key="leave", on_click=leave
+            f"Around {markdown(words.label_of(node, centre))}", icon=":material/close:", key="leave", on_click=leave
         )

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 import streamlit as st
 
 from ..view import words
-from ..view.literal import markup
-from ..view.sides import Side
+from ..view.escaping import markup
 from ..view.stacks import Line, Stack
 from ..view.verdict import Headline, Numbers
+from ..view.waiter_holder import Side
 from ..view.words import Tone
 
 
@@ -38,8 +38,8 @@ def heading(text: str, small: str = "") -> None:
     )
 
 
-def foot(text: str) -> None:
-    st.html(f'<div class="pp pp-foot">{markup(text)}</div>')
+def caption(text: str) -> None:
+    st.html(f'<div class="pp pp-caption">{markup(text)}</div>')
 
 
 def empty(text: str) -> None:
@@ -55,7 +55,7 @@ def side(shown: Side) -> None:
 
 def where(word: str) -> None:
     """What happens on the line that stands beside it."""
-    st.html(f'<div class="pp pp-foot">{markup(word)}</div>', width="content")
+    st.html(f'<div class="pp pp-caption">{markup(word)}</div>', width="content")
 
 
 def stack(shown: Stack) -> None:

@@ -37,7 +37,7 @@ def paused() -> bool:
     return bool(st.session_state.get("paused", False))
 
 
-def kept(key: str, fetch: Callable[[], T]) -> T:
+def cached_while_paused(key: str, fetch: Callable[[], T]) -> T:
     """The answer of `fetch`; while paused the one that was there when the page was paused."""
     store = cast("dict[str, T]", st.session_state.setdefault("kept", {}))
     if not (paused() and key in store):
@@ -51,8 +51,8 @@ def look() -> Look | None:
     """None where there is nothing to look at: then the page has already said why, and what to do."""
     collector = Collector.from_environment()
     try:
-        processes = kept("processes", collector.processes)["processes"]
-        findings = kept("findings", collector.findings)
+        processes = cached_while_paused("processes", collector.processes)["processes"]
+        findings = cached_while_paused("findings", collector.findings)
     except CollectorError as error:
         connecting.unreachable(error)
         return None
@@ -73,15 +73,15 @@ def pause_button() -> None:
 def freshness(seen: Look) -> tuple[str, str]:
     if paused():
         return "Paused at", ages.clock(seen.now_ns, zone())
-    age = view_processes.freshness_ns(seen.processes, seen.now_ns)
-    return "Data from", f"{ages.span(age)} ago" if age is not None else "nobody"
+    age = view_processes.freshness(seen.processes)
+    return "Data from", f"{age} ago" if age is not None else "nobody"
 
 
 def warnings(seen: Look) -> None:
     """What a reader must know before believing the rest."""
     if paused():
         html.notice("Paused: the page stands still, the collector goes on. Press p to resume.", "orange")
-    for sentence in view_processes.silences(seen.processes, seen.now_ns):
+    for sentence in view_processes.silences(seen.processes):
         html.notice(sentence, "orange")
 
 

@@ -49,7 +49,7 @@ def _body() -> None:
         live.pause_button()
     pids = [process_ids[name] for name in chosen if name in process_ids]
     try:
-        snapshot = live.kept(
+        snapshot = live.cached_while_paused(
             f"tasks {pids}", lambda: Collector.from_environment().snapshot(processes=pids, limit=_LIMIT)
         )
     except CollectorError as error:
@@ -61,7 +61,7 @@ def _body() -> None:
     selected = st.query_params.get("focus") or (rows[0].id if rows else None)
     with left:
         _table(rows, selected)
-        html.foot(tasks.summary(rows, snapshot))
+        html.caption(tasks.summary(rows, snapshot))
     with right, st.container(height=_HEIGHT, border=True):
         details.panel(selected, seen.names, on_pick=_pick)
 

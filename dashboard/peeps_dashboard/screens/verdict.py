@@ -9,8 +9,8 @@ from streamlit.navigation.page import StreamlitPage
 from ..api import Finding, Snapshot
 from ..client import Collector, CollectorError
 from ..components.waitgraph import waitgraph
-from ..view import ring, sides, suspects, tasks, verdict
-from ..view.literal import markdown
+from ..view import ring, suspects, tasks, verdict, waiter_holder
+from ..view.escaping import markdown
 from . import html, live, table
 
 _RING_HEIGHT = 345
@@ -35,12 +35,12 @@ def _body() -> None:
     finding = verdict.chosen(findings, st.query_params.get("finding"))
     if finding is None:
         html.headline(verdict.of_calm(seen.findings))
-        _numbers(verdict.calm_numbers(seen.findings["calm"], seen.processes, seen.now_ns), seen)
+        _numbers(verdict.calm_numbers(seen.findings["calm"], seen.processes), seen)
         _longest_waits(seen)
-        html.foot("No suspects. This page changes by itself as soon as something is stuck.")
+        html.caption("No suspects. This page changes by itself as soon as something is stuck.")
         return
-    html.headline(verdict.of_finding(finding, seen.now_ns))
-    _numbers(verdict.finding_numbers(finding, seen.processes, seen.now_ns, live.zone()), seen)
+    html.headline(verdict.of_finding(finding))
+    _numbers(verdict.finding_numbers(finding, seen.processes, live.zone()), seen)
     left, right = st.columns([5, 3], gap="medium")
     with left:
         _picture(finding, seen)
@@ -58,8 +58,7 @@ def _numbers(pairs: verdict.Numbers, seen: live.Look) -> None:
 def _picture(finding: Finding, seen: live.Look) -> None:
     picture = ring.of_finding(
         finding,
-        live.kept("around " + finding["id"], lambda: _around(finding)),
-        seen.now_ns,
+        live.cached_while_paused("around " + finding["id"], lambda: _around(finding)),
         seen.names,
         selected=st.query_params.get("focus"),
         height=_RING_HEIGHT,
@@ -84,7 +83,7 @@ def _focus(node: str) -> None:
 
 
 def _suspects(seen: live.Look, finding: Finding) -> None:
-    listed = suspects.ranked(seen.findings["findings"], seen.now_ns)
+    listed = suspects.ranked(seen.findings["findings"])
     by_id = {s.id: s for s in listed}
     ids = list(by_id)
 
@@ -108,11 +107,11 @@ def _suspects(seen: live.Look, finding: Finding) -> None:
 
 
 def _sides(finding: Finding, seen: live.Look) -> None:
-    link = sides.link_at(finding, st.query_params.get("focus"))
+    link = waiter_holder.link_at(finding, st.query_params.get("focus"))
     if link is None:
         return
     for column, shown in zip(
-        st.columns(2, gap="medium"), sides.of_link(link, finding["nodes"], seen.now_ns, seen.names), strict=True
+        st.columns(2, gap="medium"), waiter_holder.of_link(link, finding["nodes"], seen.names), strict=True
     ):
         with column.container(border=True, height="stretch", gap="small"):
             html.side(shown)
@@ -127,7 +126,7 @@ def _sides(finding: Finding, seen: live.Look) -> None:
 def _longest_waits(seen: live.Look) -> None:
     """The evidence of calm: the waits that lasted longest."""
     try:
-        snapshot = live.kept("longest", lambda: Collector.from_environment().snapshot(limit=500))
+        snapshot = live.cached_while_paused("longest", lambda: Collector.from_environment().snapshot(limit=500))
     except CollectorError:
         return
     rows = [r for r in tasks.rows(snapshot, seen.now_ns, seen.names) if r.seconds is not None][:_LONGEST]

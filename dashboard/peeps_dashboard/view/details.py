@@ -55,22 +55,22 @@ class Details:
 
 
 def of_answer(answer: NodeAnswer, names: Mapping[str, str]) -> Details:
-    node, now = answer["node"], answer["now_ns"]
+    node = answer["node"]
     neighbours = [_neighbour(e["dst"], _OUT, e, answer) for e in answer["edges_out"]]
     neighbours += [_neighbour(e["src"], _IN, e, answer) for e in answer["edges_in"]]
     wait = node.get("wait")
     return Details(
         id=node["id"],
-        name=words.called(node),
-        kind=words.kind_word(node["kind"]).lower(),
-        state=f"waits {ages.span(now - wait['since_ns'])}" if wait else node.get("state") or "",
-        facts=_facts(node, now, names),
+        name=words.label_of(node),
+        kind=node["kind_word"].lower(),
+        state=f"waits {wait['age']}" if wait else node.get("state") or "",
+        facts=_facts(node, names),
         attributes=_attributes(node),
         stack=of_node(node) if node.get("stack") else None,
         neighbours=sorted(
             neighbours, key=lambda n: (n.relation not in ("waits for", "held by", "holds"), n.relation, n.name)
         ),
-        findings=[(f["id"], f"{words.finding_word(f['kind'])}, {f['level']}") for f in answer["findings"]],
+        findings=[(f["id"], f"{f['kind_word']}, {f['level']}") for f in answer["findings"]],
         history=[
             (ages.clock(c["time_ns"]), " ".join(filter(None, (c["change"], c.get("state"), c.get("operation")))))
             for c in answer.get("history", [])[-20:]
@@ -78,19 +78,17 @@ def of_answer(answer: NodeAnswer, names: Mapping[str, str]) -> Details:
     )
 
 
-def _facts(node: Node, now_ns: int, names: Mapping[str, str]) -> list[tuple[str, str]]:
+def _facts(node: Node, names: Mapping[str, str]) -> list[tuple[str, str]]:
     facts = [("process", names.get(node["process"], node["process"])), ("source", node["source"])]
     wait = node.get("wait")
     if wait:
         facts.append(("operation", wait["operation"]))
         facts.append(("waits" if wait["source"].startswith("in ") else "waits at", wait["source"]))
         about = "" if wait.get("exact", True) else " at least"
-        facts.append(("waiting for", f"{ages.span(now_ns - wait['since_ns'])}{about}"))
-        deadline = wait.get("deadline_ns")
-        if deadline:
-            left = deadline - now_ns
-            facts.append(("gives up", f"in {ages.span(left)}" if left > 0 else "now"))
-    facts.append(("age", ages.span(now_ns - node["created_at"])))
+        facts.append(("waiting for", f"{wait['age']}{about}"))
+        if "gives_up_in" in wait:
+            facts.append(("gives up", f"in {wait['gives_up_in']}"))
+    facts.append(("age", node["age"]))
     return facts
 
 
@@ -112,5 +110,5 @@ def _neighbour(node_id: str, words_of: Mapping[str, str], edge: Edge, answer: No
     node = answer["neighbours"].get(node_id)
     relation = words_of.get(edge["kind"], edge["kind"].replace("_", " "))
     return Neighbour(
-        relation, node_id, words.called(node, node_id), node["kind"] if node else node_id.partition(":")[0]
+        relation, node_id, words.label_of(node, node_id), node["kind"] if node else node_id.partition(":")[0]
     )

@@ -20,7 +20,6 @@ _CHILDREN = "started-by|"
 
 def of_snapshot(
     snapshot: Snapshot,
-    now_ns: int,
     names: Mapping[str, str],
     *,
     view: str,
@@ -44,7 +43,7 @@ def of_snapshot(
     ids = {n["id"] for n in shown}
     inside = [e for e in snapshot["edges"] if e["src"] in ids and e["dst"] in ids]
     label = None if len(inside) <= _LABELLED_EDGES else ""
-    nodes = [draw_node(n, now_ns, names, stuck=n["id"] in stuck) for n in shown]
+    nodes = [draw_node(n, names, stuck=n["id"] in stuck) for n in shown]
     edges = [draw_edge(e["kind"], e["src"], e["dst"], label=label) for e in inside]
     for key, crowd in crowds.items():
         anchor = key.removeprefix(_CHILDREN)
@@ -108,9 +107,9 @@ def stuck_ids(findings: Collection[Finding]) -> set[str]:
 
 def search_label(node: Node, names: Mapping[str, str]) -> str:
     """What the search field shows and finds: name, kind, process, source."""
-    return f"{words.called(node)} · {node['kind']} · {names.get(node['process'], node['process'])} · {node['source']}"
+    return f"{words.label_of(node)} · {node['kind']} · {names.get(node['process'], node['process'])} · {node['source']}"
 
 
 def search_order(nodes: Collection[Node]) -> list[Node]:
     """Waiting nodes first, then by name."""
-    return sorted(nodes, key=lambda n: (n.get("wait") is None, words.called(n).lower(), n["id"]))
+    return sorted(nodes, key=lambda n: (n.get("wait") is None, words.label_of(n).lower(), n["id"]))

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Literal, TypedDict
 
 from ..api import Node
-from . import ages, words
+from . import words
 
 
 class PictureNode(TypedDict):
@@ -42,15 +42,15 @@ class Picture(TypedDict):
 _EDGE_LABELS = {"needs": "waits for", "held_by": "held by"}
 
 
-def draw_node(node: Node, now_ns: int, names: Mapping[str, str], *, stuck: bool = False) -> PictureNode:
+def draw_node(node: Node, names: Mapping[str, str], *, stuck: bool = False) -> PictureNode:
     wait = node.get("wait")
     facts = [names.get(node["process"], node["process"])]
     if wait:
-        facts.insert(0, f"waits {ages.span(now_ns - wait['since_ns'])}")
+        facts.insert(0, f"waits {wait['age']}")
     elif node.get("state") == "gone":
         facts.insert(0, "gone")
-    name = words.called(node)
-    tip = [f"{words.kind_word(node['kind'])} {node['name']}", *facts]
+    name = words.label_of(node)
+    tip = [f"{node['kind_word']} {node['name']}", *facts]
     if wait:
         tip.append(f"{wait['operation']} at {wait['source']}")
     else:

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 
 from ..api import Process
-from . import ages
 
 
 def watched(processes: Sequence[Process]) -> list[Process]:
@@ -32,24 +31,23 @@ def _short(process: Process) -> str:
     return f"{service} ({pid})" if pid is not None else service
 
 
-def freshness_ns(processes: Sequence[Process], now_ns: int) -> int | None:
-    """Age of the newest word of any watched process."""
-    seen = [p["last_seen_ns"] for p in watched(processes)]
-    return max(0, now_ns - max(seen)) if seen else None
+def freshness(processes: Sequence[Process]) -> str | None:
+    """How long ago the newest word of any watched process came."""
+    newest = max(watched(processes), key=lambda p: p["last_seen_ns"], default=None)
+    return None if newest is None else newest["last_seen_ago"]
 
 
-def silences(processes: Sequence[Process], now_ns: int) -> list[str]:
+def silences(processes: Sequence[Process]) -> list[str]:
     """One plain sentence for each process that should be sending and does not."""
     called = names(processes)
     return [
-        f"{called[p['id']]} has sent nothing for {ages.span(now_ns - p['last_seen_ns'])}; "
-        "what is shown of it is the last it said."
+        f"{called[p['id']]} has sent nothing for {p['last_seen_ago']}; what is shown of it is the last it said."
         for p in processes
         if p["state"] == "silent"
     ]
 
 
-def table(processes: Sequence[Process], now_ns: int) -> list[dict[str, str]]:
+def table(processes: Sequence[Process]) -> list[dict[str, str]]:
     """One row per process for the page about connecting. What is not known is empty, never 0."""
     called = names(processes)
     return [
@@ -58,7 +56,7 @@ def table(processes: Sequence[Process], now_ns: int) -> list[dict[str, str]]:
             "state": p["state"],
             "tasks": _number(p.get("tasks")),
             "waiting": _number(p.get("waiting")),
-            "last word": f"{ages.span(now_ns - p['last_seen_ns'])} ago",
+            "last word": f"{p['last_seen_ago']} ago",
             "not covered": ", ".join([*p.get("coverage", []), *(f"shed: {s}" for s in p.get("shed", []))]),
         }
         for p in processes

@@ -17,7 +17,6 @@ _CORE_BUDGET = 24
 def of_finding(
     finding: Finding,
     around: Snapshot | None,
-    now_ns: int,
     names: Mapping[str, str],
     *,
     selected: str | None,
@@ -26,10 +25,10 @@ def of_finding(
     known: dict[str, Node] = {n["id"]: n for n in (around["nodes"] if around else [])} | finding["nodes"]
     cycle = _from_the_first_waiter(finding) if len(finding["cycle"]) <= _CORE_BUDGET else []
     kept = cycle or _chain(finding)
-    nodes = [draw_node(known[i], now_ns, names, stuck=i in cycle) for i in kept if i in known]
+    nodes = [draw_node(known[i], names, stuck=i in cycle) for i in kept if i in known]
     drawn = {n["id"] for n in nodes}
     edges = _links(finding, cycle, drawn, known)
-    folds, fold_edges = _folds(finding, around, known, drawn, now_ns, names)
+    folds, fold_edges = _folds(finding, around, known, drawn, names)
     return {
         "view": finding["id"],
         "layout": "ring" if cycle else "layered",
@@ -82,7 +81,6 @@ def _folds(
     around: Snapshot | None,
     known: Mapping[str, Node],
     drawn: set[str],
-    now_ns: int,
     names: Mapping[str, str],
 ) -> tuple[list[PictureNode], list[PictureEdge]]:
     """Who waits behind, one box per thing waited for. A single waiter is drawn by name."""
@@ -97,9 +95,9 @@ def _folds(
     for target, number in direct.most_common():
         members = [b for b in behind if waits.get(b) == target]
         if number == 1 and members[0] in known:
-            node = draw_node(known[members[0]], now_ns, names)
+            node = draw_node(known[members[0]], names)
         else:
-            some = [words.called(known.get(m), m) for m in members[:40]]
+            some = [words.label_of(known.get(m), m) for m in members[:40]]
             node = _fold(f"fold-{target}", number, some[0] + ", …" if some else "", some)
         nodes.append(node)
         edges.append(draw_edge("needs", node["id"], target, label=""))

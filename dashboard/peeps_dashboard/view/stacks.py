@@ -25,6 +25,7 @@ class Stack:
 
 
 def place(frame: Frame) -> str:
+    """`path:line` as the program has it."""
     return frame["file"] if frame["line"] is None else f"{frame['file']}:{frame['line']}"
 
 
@@ -36,9 +37,10 @@ def of_node(node: Node) -> Stack:
     library = [f for f in frames if f.get("own") is False]
     marked = next((i for i, f in enumerate(own) if source and place(f) == source), 0)
     if not own:  # nothing of the program's own is in it: then the library frames are all there is to read
-        return Stack(source or node["source"], [Line(f["function"], place(f), False) for f in library], [])
+        open_at = wait["short"] if wait else node["short"]
+        return Stack(open_at, [Line(f["function"], f["short"], False) for f in library], [])
     return Stack(
-        open_at=place(own[marked]),
-        own=[Line(f["function"], place(f), i == marked) for i, f in enumerate(own)],
-        library=[Line(f["function"], place(f), False) for f in library],
+        open_at=own[marked]["short"],
+        own=[Line(f["function"], f["short"], i == marked) for i, f in enumerate(own)],
+        library=[Line(f["function"], f["short"], False) for f in library],
     )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ..api import Finding
-from . import ages, words
+from . import words
 from .words import Tone
 
 
@@ -22,15 +22,15 @@ class Suspect:
     facts: str
 
 
-def ranked(findings: Sequence[Finding], now_ns: int) -> list[Suspect]:
+def ranked(findings: Sequence[Finding]) -> list[Suspect]:
     """In the collector's order, worst first."""
-    return [_suspect(f, now_ns) for f in findings]
+    return [_suspect(f) for f in findings]
 
 
-def _suspect(finding: Finding, now_ns: int) -> Suspect:
-    blocked = finding["blocked_count"]
+def _suspect(finding: Finding) -> Suspect:
+    blocked = finding["behind"]["count"]
     facts = [
-        ages.span(now_ns - finding["since_ns"]),
+        finding["age"],
         f"{words.count(blocked, 'task')} behind it" if blocked else "nobody behind it",
     ]
     if len(finding["processes"]) > 1:
@@ -38,7 +38,7 @@ def _suspect(finding: Finding, now_ns: int) -> Suspect:
     return Suspect(
         id=finding["id"],
         tone=words.tone(finding["level"]),
-        head=f"{words.finding_word(finding['kind'])}, {finding['level']}",
+        head=f"{finding['kind_word']}, {finding['level']}",
         title=finding["title"],
         facts=" · ".join(facts),
     )

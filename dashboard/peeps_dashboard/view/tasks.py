@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..api import Node, Snapshot
-from . import ages, stacks, words
+from . import stacks, words
 
 RUNNERS = ("task", "thread")
 State = Literal["stuck", "waiting", "running", "gone"]
@@ -50,7 +50,7 @@ def rows(
     made = [
         _row(n, targets.get(n["id"], []), by_id, now_ns, names, stuck)
         for n in snapshot["nodes"]
-        if n["kind"] in RUNNERS
+        if n["kind"] in RUNNERS and not n["telemetry"]
     ]
     wanted = search.lower().split()
     kept = [r for r in made if (not states or r.state in states) and all(r.holds(w) for w in wanted)]
@@ -66,7 +66,7 @@ def _row(
     stuck: Collection[str],
 ) -> Row:
     wait = node.get("wait")
-    waits_for = ", ".join(words.called(by_id.get(t), t) for t in targets[:3]) + (", …" if len(targets) > 3 else "")
+    waits_for = ", ".join(words.label_of(by_id.get(t), t) for t in targets[:3]) + (", …" if len(targets) > 3 else "")
     state: State = "waiting" if wait else "gone" if node.get("state") == "gone" else "running"
     if wait and node["id"] in stuck:
         state = "stuck"
@@ -78,14 +78,14 @@ def _row(
         state=state,
         waits_for=waits_for or (wait["operation"] if wait else ""),
         seconds=None if lasted is None else max(0, lasted) / 1e9,
-        how_long="" if lasted is None else ages.span(lasted),
-        where=wait["source"] if wait else stacks.of_node(node).open_at if node.get("stack") else "",
+        how_long=wait["age"] if wait else "",
+        where=wait["short"] if wait else stacks.of_node(node).open_at if node.get("stack") else "",
         process=names.get(node["process"], node["process"]),
-        source=node["source"],
+        source=node["short"],
     )
 
 
 def summary(shown: list[Row], snapshot: Snapshot) -> str:
-    total = sum(n["kind"] in RUNNERS for n in snapshot["nodes"])
+    total = sum(n["kind"] in RUNNERS and not n["telemetry"] for n in snapshot["nodes"])
     text = f"{len(shown):,} of {words.count(total, 'task')} and threads"
     return text + (", of the part of the graph that was answered" if snapshot["truncated"] else "")

@@ -39,51 +39,54 @@ def principal(finding: Finding) -> str | None:
     return finding["evidence"][0]["waiter"] if finding["evidence"] else next(iter(finding["core"]), None)
 
 
-def of_finding(finding: Finding, now_ns: int) -> Headline:
-    level = finding["level"]
-    lead = f"{words.finding_word(finding['kind'])}, {level}, {ages.span(now_ns - finding['since_ns'])}"
+def of_finding(finding: Finding) -> Headline:
     count = finding.get("count", 1)
-    alike = f" (and {count - 1} alike)" if count > 1 else ""
+    alike = f" (and {count - 1:,} alike)" if count > 1 else ""
     rest = f"{finding['title'].rstrip('. ')}{alike}."
-    behind = finding["blocked_count"]
-    if behind:
-        rest += f" {behind:,} more {'task waits' if behind == 1 else 'tasks wait'} behind it."
-    note = f"{level.capitalize()}: {words.level_meaning(level)}." if words.level_meaning(level) else ""
+    if finding["behind"]["count"]:
+        rest += f" {finding['behind']['text'].partition(':')[0].rstrip('.')}."
+    note = f"{finding['level']}: {finding['certainty']}." if finding["certainty"] else ""
     if finding["advice"]:
         note = f"{note} What would release it: {finding['advice'].rstrip('. ')}.".strip()
-    return Headline(words.tone(level), lead, rest, note)
+    return Headline(words.tone(finding["level"]), finding["headline"], rest, note)
 
 
 def of_calm(answer: Findings) -> Headline:
-    calm = answer["calm"]
+    calm, blind = answer["calm"], answer["verdict"]["cannot_judge"]
+    if blind:
+        rest = "; ".join(f"{one['name']}: {one['note']}" for one in blind) + "."
+        return Headline("orange", "Cannot judge", rest, "Something could be stuck there unseen.")
     longest = calm["longest_wait"]
     parts = [f"{words.count(calm['tasks'], 'task')}, {calm['waiting']:,} of them waiting, none found stuck"]
     if longest is not None:
         wait = longest["node"].get("wait")
         at = "" if wait and wait["source"].startswith("in ") else "at "
-        what = f" ({wait['operation']} {at}{wait['source']})" if wait else ""
-        parts.append(f"the longest wait is {words.called(longest['node'])}, {ages.span(longest['age_ns'])}{what}")
+        what = f" ({wait['operation']} {at}{wait['short']})" if wait else ""
+        parts.append(f"the longest wait is {words.label_of(longest['node'])}, {longest['age']}{what}")
     note = "No ring of waits, no exhausted semaphore, no full channel, no lock held for too long was found."
     return Headline("green", "Nothing is stuck", "; ".join(parts) + ".", note)
 
 
-def finding_numbers(finding: Finding, processes: Sequence[Process], now_ns: int, zone: tzinfo | None) -> Numbers:
-    seen = len(finding["processes"])
+def finding_numbers(finding: Finding, processes: Sequence[Process], zone: tzinfo | None) -> Numbers:
+    seen, behind = len(finding["processes"]), finding["behind"]["count"]
     known = sum(p["state"] in ("live", "silent") for p in processes)
     return [
-        ("Stuck for" if words.is_stuck(finding["level"]) else "Lasting for", ages.span(now_ns - finding["since_ns"])),
-        ("Blocked behind it", words.count(finding["blocked_count"], "task") if finding["blocked_count"] else "nobody"),
+        ("Stuck for" if words.is_stuck(finding["level"]) else "Lasting for", finding["age"]),
+        (
+            "Blocked behind it",
+            words.count(behind, "task") if behind else "nobody",
+        ),
         ("Processes in it", f"{seen} of {max(seen, known)}"),
         ("First seen", ages.clock(finding["first_seen_ns"], zone)),
     ]
 
 
-def calm_numbers(calm: Calm, processes: Sequence[Process], now_ns: int) -> Numbers:
-    longest, change = calm["longest_wait"], calm["last_change_ns"]
+def calm_numbers(calm: Calm, processes: Sequence[Process]) -> Numbers:
+    longest, change = calm["longest_wait"], calm["last_change_ago"]
     return [
         ("Tasks", f"{calm['tasks']:,}"),
         ("Waiting", f"{calm['waiting']:,}"),
-        ("Longest wait", ages.span(longest["age_ns"]) if longest else "none"),
-        ("Last change", f"{ages.span(now_ns - change)} ago" if change else "none seen"),
+        ("Longest wait", longest["age"] if longest else "none"),
+        ("Last change", f"{change} ago" if change else "none seen"),
         ("Processes", f"{sum(p['state'] == 'live' for p in processes)}"),
     ]

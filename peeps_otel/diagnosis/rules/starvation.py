@@ -111,9 +111,7 @@ def _title(graph: WaitIndex, waiter: str, resource: str, holders: list[str], lin
     if graph.nodes[resource].kind is NodeKind.TX:
         if not holders:
             return f"{title}; nobody is seen who would take from it"
-        return (
-            f"{title}; {wording.several([wording.label(graph.nodes[h]) for h in holders])} could, but is stuck itself"
-        )
+        return f"{title}; {wording.are_stuck_too([wording.label(graph.nodes[h]) for h in holders])}"
     if not holders:
         return f"{title}, but nobody who is alive is known to hold it"
     if graph.is_taken_twice(resource) and waiter in holders:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Pan and zoom. The camera moves only where the person wishes it, or when a picture is shown for the first time.
-import { face, HEIGHT } from "./shapes";
+import { measure, HEIGHT } from "./shapes";
 import type { GraphNode, Positions } from "./types";
 
 export interface Camera {
@@ -21,7 +21,7 @@ export const makeCamera = (svg: SVGSVGElement, stage: SVGGElement): Camera => {
         if (!p) continue;
         x0 = Math.min(x0, p.x);
         y0 = Math.min(y0, p.y);
-        x1 = Math.max(x1, p.x + face(n).width);
+        x1 = Math.max(x1, p.x + measure(n).width);
         y1 = Math.max(y1, p.y + HEIGHT);
       }
       if (x0 > x1) return;

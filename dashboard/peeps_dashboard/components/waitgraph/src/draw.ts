@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes and edges as SVG, restyled in place. Labels come from other programs: textContent only.
 import { flowing, straight, type Box } from "./route";
-import { face, HEIGHT, icon, outline, textLeft } from "./shapes";
+import { measure, HEIGHT, icon, outline, textLeft } from "./shapes";
 import type { GraphData, GraphEdge, GraphNode, Positions } from "./types";
 
 const NS = "http://www.w3.org/2000/svg";
@@ -47,7 +47,7 @@ export const drawNodes = (layer: SVGGElement, drawing: Drawing, shown: GraphNode
       layer.append(g);
       drawing.nodes.set(node.id, g);
     }
-    const { label, sub, width } = face(node);
+    const { label, sub, width } = measure(node);
     const box = g.querySelector(".box");
     const d = outline(node.kind, width);
     if (box?.getAttribute("d") !== d) box?.setAttribute("d", d);
@@ -81,7 +81,7 @@ export const drawEdges = (layer: SVGGElement, drawing: Drawing, data: GraphData,
   const box = (id: string): Box | null => {
     const at = places.get(id);
     const node = seen.get(id);
-    return at && node ? { ...at, w: face(node).width } : null;
+    return at && node ? { ...at, w: measure(node).width } : null;
   };
   for (const edge of data.edges) {
     const a = box(edge.source);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The entry Streamlit calls: on mounting and again whenever data or theme change.
-import { makeBoard, type Board } from "./board";
+import { makeGraphView, type GraphView } from "./view";
 import type { ComponentArgs } from "./types";
 
 interface Mounted {
-  board: Board;
+  graphView: GraphView;
   last: string;
 }
 
@@ -12,25 +12,25 @@ const mounted = new WeakMap<object, Mounted>();
 
 export default function waitgraph({ data, parentElement, setTriggerValue }: ComponentArgs): (() => void) | undefined {
   if (!data) return undefined;
-  const talk = {
+  const events = {
     select: (id: string) => setTriggerValue("picked", id),
     focus: (id: string) => setTriggerValue("focus", id),
   };
   let here = mounted.get(parentElement);
   if (!here) {
-    here = { board: makeBoard(parentElement, talk), last: "" };
+    here = { graphView: makeGraphView(parentElement, events), last: "" };
     mounted.set(parentElement, here);
   }
-  here.board.talk = talk;
+  here.graphView.events = events;
   // Streamlit hands over equal data on each run: drawing is by content, not by identity.
   const content = JSON.stringify(data);
   if (content !== here.last) {
     here.last = content;
-    here.board.show(data);
+    here.graphView.show(data);
   }
-  const { board } = here;
+  const { graphView } = here;
   return () => {
-    board.remove();
-    if (mounted.get(parentElement)?.board === board) mounted.delete(parentElement);
+    graphView.remove();
+    if (mounted.get(parentElement)?.graphView === graphView) mounted.delete(parentElement);
   };
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The general layout: asks the worker. One worker serves every graph of the page.
 import source from "worker:./worker.ts";
-import { face, HEIGHT } from "./shapes";
+import { measure, HEIGHT } from "./shapes";
 import type { GraphEdge, GraphNode, Positions } from "./types";
 
 interface Answer {
@@ -32,7 +32,7 @@ export const layered = (nodes: GraphNode[], edges: GraphEdge[]): Promise<Positio
     const known = new Set(nodes.map((n) => n.id));
     worker.postMessage({
       id,
-      boxes: nodes.map((n) => ({ id: n.id, w: face(n).width, h: HEIGHT })),
+      boxes: nodes.map((n) => ({ id: n.id, w: measure(n).width, h: HEIGHT })),
       links: edges.filter((e) => known.has(e.source) && known.has(e.target)),
     });
   });

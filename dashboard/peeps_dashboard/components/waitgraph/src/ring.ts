@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // A deadlock as a loop: first half left to right on top, the rest back below; what waits behind it outside.
-import { face, HEIGHT } from "./shapes";
+import { measure, HEIGHT } from "./shapes";
 import type { GraphData, GraphNode, Positions } from "./types";
 
 const GAP_X = 100;
@@ -11,7 +11,7 @@ export const ring = (data: GraphData, known: Positions): Positions => {
   const places: Positions = new Map(known);
   const byId = new Map(data.nodes.map((n) => [n.id, n]));
   const members = data.cycle.filter((id) => byId.has(id));
-  const width = (id: string) => face(byId.get(id) as GraphNode).width;
+  const width = (id: string) => measure(byId.get(id) as GraphNode).width;
   // Two members stand beside each other, so that their two arrows do not lie on one line.
   const columns = members.length === 2 ? 2 : Math.ceil(members.length / 2);
   const step = Math.max(...members.map(width)) + GAP_X;
@@ -34,7 +34,7 @@ export const ring = (data: GraphData, known: Positions): Positions => {
     if (!seat || !at) continue;
     const nth = used.get(anchor) ?? 0;
     used.set(anchor, nth + 1);
-    const wide = face(node).width;
+    const wide = measure(node).width;
     const away = (seat.top ? -1 : 1) * nth * (HEIGHT + 12);
     if (seat.column === 0) places.set(node.id, { x: at.x - OUTSIDE - wide, y: at.y + away });
     else if (seat.column === columns - 1) places.set(node.id, { x: at.x + width(anchor) + OUTSIDE, y: at.y + away });

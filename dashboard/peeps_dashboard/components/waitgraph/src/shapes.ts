@@ -60,7 +60,7 @@ export const useFont = (name: string): void => {
   if (name) family = name;
 };
 
-const measure = (text: string, font: string): number => {
+const textWidth = (text: string, font: string): number => {
   if (!context) return text.length * 7;
   context.font = `${font} ${family}`;
   return context.measureText(text).width;
@@ -72,32 +72,32 @@ const SUB = "400 11px";
 /** The text cut to what a box can hold, with an ellipsis: never past the outline. */
 const clip = (text: string, font: string, widest: number): string => {
   const room = widest - TEXT_LEFT - 18;
-  if (measure(text, font) <= room) return text;
+  if (textWidth(text, font) <= room) return text;
   let keep = text.length;
-  while (keep > 1 && measure(text.slice(0, keep) + "…", font) > room) keep -= 1;
+  while (keep > 1 && textWidth(text.slice(0, keep) + "…", font) > room) keep -= 1;
   return text.slice(0, keep) + "…";
 };
 
-export interface Face {
+export interface Measured {
   label: string;
   sub: string;
   width: number;
 }
 
-const faces = new Map<string, Face>();
+const measured = new Map<string, Measured>();
 
 /** What is written in a box and how wide it is. Widths go in steps, so that a counting age does not move a border. */
-export const face = (node: GraphNode): Face => {
+export const measure = (node: GraphNode): Measured => {
   const key = `${family}\n${node.label}\n${node.sub}`;
-  let made = faces.get(key);
+  let made = measured.get(key);
   if (!made) {
     const widest = node.kind === "fold" ? FOLD_WIDTH : MAX_WIDTH;
     const label = clip(node.label, LABEL, widest);
     const sub = clip(node.sub, SUB, widest);
-    const wide = TEXT_LEFT + 18 + Math.max(measure(label, LABEL), measure(sub, SUB));
+    const wide = TEXT_LEFT + 18 + Math.max(textWidth(label, LABEL), textWidth(sub, SUB));
     made = { label, sub, width: Math.min(widest, Math.max(104, Math.ceil(wide / 24) * 24)) };
-    if (faces.size > 4000) faces.clear();
-    faces.set(key, made);
+    if (measured.size > 4000) measured.clear();
+    measured.set(key, made);
   }
   return made;
 };

@@ -2,7 +2,7 @@
 """Runs a command that ends when its parent does, however the parent ends.
 
 The parent holds the write end of our standard input and never writes: end of file means that it is gone, also after
-`kill -9`. Used for the explorer: `python -m peeps_collector.cli.tether COMMAND …`.
+`kill -9`. Used for the explorer: `python -m peeps_collector.cli.run_until_parent_exits COMMAND …`.
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..api import Finding, Link, Node
-from . import ages, words
+from . import words
 from .stacks import Stack, of_node
 
 
@@ -36,29 +36,29 @@ def link_at(finding: Finding, focus: str | None) -> Link | None:
     return links[0] if links else None
 
 
-def of_link(link: Link, nodes: Mapping[str, Node], now_ns: int, names: Mapping[str, str]) -> tuple[Side, Side]:
-    return _waiter(link, nodes, now_ns, names), _holder(link, nodes, now_ns, names)
+def of_link(link: Link, nodes: Mapping[str, Node], names: Mapping[str, str]) -> tuple[Side, Side]:
+    return _waiter(link, nodes, names), _holder(link, nodes, names)
 
 
-def _waiter(link: Link, nodes: Mapping[str, Node], now_ns: int, names: Mapping[str, str]) -> Side:
+def _waiter(link: Link, nodes: Mapping[str, Node], names: Mapping[str, str]) -> Side:
     node = nodes.get(link["waiter"])
     stack = of_node(node) if node else None
-    what = words.called(nodes.get(link["resource"]), link["resource"])
+    what = link["resource_label"]
     return Side(
         role="waiter",
         node=link["waiter"],
-        who=words.called(node, link["waiter"]),
-        does=f"waits for {what}, {ages.span(now_ns - link['since_ns'])}",
+        who=link["waiter_label"],
+        does=f"{link['relation']} {what}, {link['age']}",
         process=_process(node, names),
         line_word="waits here",
-        open_at=link.get("wait_source") or (stack.open_at if stack else ""),
+        open_at=link["wait_short"] or (stack.open_at if stack else ""),
         stack=stack,
     )
 
 
-def _holder(link: Link, nodes: Mapping[str, Node], now_ns: int, names: Mapping[str, str]) -> Side:
+def _holder(link: Link, nodes: Mapping[str, Node], names: Mapping[str, str]) -> Side:
     resource = nodes.get(link["resource"])
-    what = words.called(resource, link["resource"])
+    what = link["resource_label"]
     holder = link["holder"]
     if holder is None:
         return Side(
@@ -66,15 +66,14 @@ def _holder(link: Link, nodes: Mapping[str, Node], now_ns: int, names: Mapping[s
         )
     node = nodes.get(holder)
     stack = of_node(node) if node else None
-    since = link.get("hold_since_ns")
-    taken = link.get("hold_source")
+    taken = link["hold_short"]
     reads = words.is_channel(resource)
     gives = "should read" if reads else "holds"
     return Side(
         role="reader" if reads else "holder",
         node=holder,
-        who=words.called(node, holder),
-        does=f"{gives} {what}" + (f", {ages.span(now_ns - since)}" if since else ""),
+        who=link["holder_label"],
+        does=f"{gives} {what}" + (f", {link['hold_age']}" if link["hold_age"] else ""),
         process=_process(node, names),
         line_word="took it here" if taken else "is here",
         open_at=taken or (stack.open_at if stack else ""),

@@ -21,7 +21,7 @@ _MOST = 1000
 
 
 @dataclass(slots=True)
-class Asked:
+class PendingRequest:
     """One request to one process. `answer`: None until there is one. Seconds are of the monotonic clock."""
 
     id: str
@@ -37,13 +37,13 @@ class Asked:
 
 
 @dataclass(slots=True)
-class Asking:
+class ProcessRequests:
     """Thread-safe. At most 1000 requests are remembered, each for ten minutes."""
 
-    _asked: dict[str, Asked] = field(default_factory=dict[str, Asked])
+    _asked: dict[str, PendingRequest] = field(default_factory=dict[str, PendingRequest])
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def ask(self, kind: str, process: str) -> Asked:
+    def ask(self, kind: str, process: str) -> PendingRequest:
         """The request, or the one of this kind that the process has not answered yet."""
         now_s = time.monotonic()
         with self._lock:
@@ -51,7 +51,7 @@ class Asking:
             for asked in self._asked.values():
                 if (asked.kind, asked.process) == (kind, process) and asked.answer is None:
                     return asked
-            asked = Asked(secrets.token_hex(8), kind, process, now_s)
+            asked = PendingRequest(secrets.token_hex(8), kind, process, now_s)
             self._asked[asked.id] = asked
             return asked
 
@@ -76,7 +76,7 @@ class Asking:
             if asked is not None and asked.process == process:
                 asked.answer = answer
 
-    def find(self, requests: Iterable[str]) -> list[Asked]:
+    def find(self, requests: Iterable[str]) -> list[PendingRequest]:
         """Those of these requests that are remembered."""
         with self._lock:
             return [asked for request in requests if (asked := self._asked.get(request)) is not None]

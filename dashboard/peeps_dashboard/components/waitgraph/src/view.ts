@@ -6,20 +6,20 @@ import { listen } from "./keyboard";
 import { layered } from "./layered";
 import { placeNew } from "./place";
 import { ring } from "./ring";
-import { face, useFont } from "./shapes";
+import { measure, useFont } from "./shapes";
 import { STYLE } from "./style";
 import type { GraphData, GraphNode, Positions } from "./types";
 
-export interface Talk {
+export interface Events {
   select(id: string): void;
   focus(id: string): void;
 }
 
-export interface Board {
+export interface GraphView {
   show(data: GraphData): void;
   /** Takes everything out of the page: Streamlit may mount anew into the same parent. */
   remove(): void;
-  talk: Talk;
+  events: Events;
 }
 
 const html = (tag: string, className: string): HTMLElement => {
@@ -28,7 +28,7 @@ const html = (tag: string, className: string): HTMLElement => {
   return made;
 };
 
-export const makeBoard = (parent: HTMLElement | ShadowRoot, talk: Talk): Board => {
+export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events): GraphView => {
   const style = document.createElement("style");
   style.textContent = STYLE;
   const root = html("div", "wg");
@@ -98,9 +98,9 @@ export const makeBoard = (parent: HTMLElement | ShadowRoot, talk: Talk): Board =
     const fresh = d.nodes.filter((n) => !places.has(n.id));
     if (d.layout === "ring") places = ring(d, places);
     else if (first || fresh.length) {
-      const wished = await layered(shownNodes(d), d.edges);
+      const proposed = await layered(shownNodes(d), d.edges);
       if (mine !== round) return; // newer data came while the worker was busy
-      places = first ? wished : placeNew(places, wished, fresh, d.edges);
+      places = first ? proposed : placeNew(places, proposed, fresh, d.edges);
     }
     draw(d, first);
   };
@@ -118,8 +118,8 @@ export const makeBoard = (parent: HTMLElement | ShadowRoot, talk: Talk): Board =
     camera.fit(chosen, places);
   };
   const idOf = (e: Event) => (e.target as Element).closest("[data-id]")?.getAttribute("data-id") ?? null;
-  const board: Board = {
-    talk,
+  const graphView: GraphView = {
+    events,
     remove() {
       style.remove();
       root.remove();
@@ -143,11 +143,11 @@ export const makeBoard = (parent: HTMLElement | ShadowRoot, talk: Talk): Board =
 
   nodeLayer.addEventListener("click", (e) => {
     const id = idOf(e);
-    if (id !== null) board.talk.select(id);
+    if (id !== null) graphView.events.select(id);
   });
   nodeLayer.addEventListener("dblclick", (e) => {
     const id = idOf(e);
-    if (id !== null) board.talk.focus(id);
+    if (id !== null) graphView.events.focus(id);
   });
   nodeLayer.addEventListener("pointerover", (e) => near(idOf(e)));
   nodeLayer.addEventListener("pointerout", () => near(null));
@@ -158,10 +158,10 @@ export const makeBoard = (parent: HTMLElement | ShadowRoot, talk: Talk): Board =
       const at = places.get(id);
       const node = seen.get(id);
       drawing.nodes.get(id)?.focus({ preventScroll: true });
-      if (at && node) camera.reveal(at.x, at.y, face(node).width);
+      if (at && node) camera.reveal(at.x, at.y, measure(node).width);
     },
-    select: (id) => board.talk.select(id),
-    focus: (id) => board.talk.focus(id),
+    select: (id) => graphView.events.select(id),
+    focus: (id) => graphView.events.focus(id),
     fit,
     rearrange,
   });
@@ -176,5 +176,5 @@ export const makeBoard = (parent: HTMLElement | ShadowRoot, talk: Talk): Board =
     button.addEventListener("click", act);
     tools.append(button);
   }
-  return board;
+  return graphView;
 };

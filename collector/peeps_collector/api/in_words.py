@@ -1,0 +1,161 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the API says in words beside each value, so that every page and terminal says the same.
+
+Label, kind, age, headline, and places relative to the working directory of their process. The whole value always stands
+beside its words.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
+
+from peeps_otel import semconv
+from peeps_otel.diagnosis.certainty import certainty
+from peeps_otel.diagnosis.wording import kind_word, label, short
+from peeps_otel.model import Node, NodeKind, own_line
+from peeps_otel.model.jsonable import node_from_json, node_to_json
+
+from ..wording import duration
+
+Json = dict[str, Any]
+_PACKAGES = re.compile(r".*[/\\](?:site|dist)-packages[/\\]")
+_TELEMETRY = re.compile(r"opentelemetry|peeps")
+
+
+class Places:
+    """Short forms of the places of one process. `directory`: its working directory; empty where that is not known."""
+
+    def __init__(self, directory: str = "") -> None:
+        self._inside = directory.rstrip("/\\") + "/" if directory.strip("/\\") else ""
+
+    def short(self, place: str) -> str:
+        """`a/b.py:7` of `/srv/shop/a/b.py:7`. Relative to the working directory or to where packages are installed;
+        else the last two parts of the path, as in the sentences of findings."""
+        before, line = own_line.split(place)
+        plain = line.replace("\\", "/")
+        if self._inside and plain.startswith(self._inside):
+            return before + plain[len(self._inside) :]
+        package = _PACKAGES.match(line)
+        return before + plain[package.end() :] if package else short(place)
+
+    def in_text(self, text: str, known: Iterable[str]) -> str:
+        """`text` with the short forms that its writer used, who does not know the working directory, made ours."""
+        for place in set(known):
+            theirs, ours = short(own_line.line_of(place)), self.short(own_line.line_of(place))
+            if theirs and theirs != ours:
+                text = re.sub(rf"(?<![\w/.-]){re.escape(theirs)}(?!\d)", lambda _, ours=ours: ours, text)
+        return text
+
+
+def node(told: Json, now_ns: int, places: Places, known: Node | None = None) -> Json:
+    """A node of the API, with its words; changes `told`. `known`: the node itself, where it is at hand."""
+    one = node_from_json(told) if known is None else known
+    told |= {
+        "label": label(one),
+        "kind_word": kind_word(one.kind),
+        "age": duration(now_ns - one.created_at),
+        "short": places.short(one.source),
+        "telemetry": is_telemetry(one),
+    }
+    if told["wait"] is not None:
+        wait: Json = told["wait"]
+        wait |= {"age": duration(now_ns - wait["since_ns"]), "short": places.short(wait["source"])}
+        if wait.get("deadline_ns"):
+            wait["gives_up_in"] = duration(wait["deadline_ns"] - now_ns)
+    for frame in told["stack"]:
+        frame["short"] = places.short(frame["file"] if frame["line"] is None else f"{frame['file']}:{frame['line']}")
+    return told
+
+
+def live_node(one: Node, now_ns: int, places: Places) -> Json:
+    return node(node_to_json(one), now_ns, places, one)
+
+
+def finding(told: Json, nodes: Mapping[str, Json], now_ns: int, places: Places) -> Json:
+    """A finding of the API, with its words; changes `told`. `nodes`: those it names, with theirs."""
+    sources = list(_sources(told, nodes))
+    for key in ("title", "advice", "break_first"):
+        told[key] = places.in_text(told[key], sources)
+    told["kind_word"] = told["kind"].replace("_", " ").upper()
+    told["age"] = duration(now_ns - told["since_ns"])
+    told["headline"] = f"{told['kind_word']}, {told['level']}, {told['age']}"
+    told["certainty"] = certainty(told["kind"], told["level"])
+    told["look_at_short"] = places.short(told["look_at"])
+    for frame in told["stack"]:
+        frame["short"] = places.short(frame["file"] if frame["line"] is None else f"{frame['file']}:{frame['line']}")
+    for step in told["evidence"]:
+        for key in ("text", "holder_doing"):
+            step[key] = places.in_text(step[key], sources)
+        step["age"] = duration(now_ns - step["since_ns"]) if step["since_ns"] else ""
+        step["hold_age"] = duration(now_ns - step["hold_since_ns"]) if step["hold_since_ns"] else ""
+        step["wait_short"] = places.short(step["wait_source"] or "")
+        step["hold_short"] = places.short(step["hold_source"] or "")
+        step["relation"] = _relation(step, nodes)
+        for name, part in (("waiter_label", "waiter"), ("resource_label", "resource"), ("holder_label", "holder")):
+            step[name] = label_of(step[part], nodes)
+    told["example_labels"] = [label_of(one, nodes) for one in told.get("examples", ())]
+    for site in told["blocked_sites"]:
+        site["short"] = places.short(site["source"])
+    return told
+
+
+def behind(people: list[str], nodes: Mapping[str, Json], count: int, named: int = 5) -> Json:
+    """What waits behind a finding. `people`: those in it that a person would count; `count`: all of them.
+
+    `count`, `text`: `31 tasks wait behind it: a, b, c, d, e and 26 more.`
+    """
+    if not count:
+        return {"count": 0, "text": "Nothing else waits behind it."}
+    number = len(people) if people else count
+    names = [nodes[member]["label"] for member in people[:named] if member in nodes]
+    rest = number - len(names)
+    many = "tasks" if all(member.startswith("task:") for member in people) else "tasks and threads"
+    one = "thread" if people[:1] and people[0].startswith("thread:") else "task"
+    text = f"1 {one} waits" if number == 1 else f"{number:,} {many} wait"
+    listed = f": {', '.join(names)}{f' and {rest:,} more' if rest > 0 else ''}" if names else ""
+    return {"count": number, "text": f"{text} behind it{listed}."}
+
+
+def label_of(node_id: str | None, nodes: Mapping[str, Json]) -> str:
+    """The label of a node; where it is gone, its kind and the end of its id."""
+    if node_id is None:
+        return ""
+    if node_id in nodes:
+        return nodes[node_id]["label"]
+    kind, _, rest = node_id.partition(":")
+    return f"{kind_word(kind)} …{rest[-6:]} (gone)" if rest else node_id
+
+
+def _relation(step: Json, nodes: Mapping[str, Json]) -> str:
+    """What stands between the waiter's label and that of what it waits for."""
+    waiter = nodes.get(step["waiter"])
+    kind = step["resource"].partition(":")[0]
+    if waiter is not None and waiter["attributes"].get(semconv.TASK_THREAD) == step["resource"]:
+        return "cannot run while"
+    if kind in {NodeKind.TASK, NodeKind.THREAD}:
+        return "waits for the end of"
+    joins = waiter is not None and waiter["wait"] is not None and waiter["wait"]["operation"] == "queue.join"
+    if kind == NodeKind.RX:
+        return "waits until everything is done that was put into" if joins else "waits for an item from"
+    return "waits to put into" if kind == NodeKind.TX else "waits for"
+
+
+def is_telemetry(one: Node) -> bool:
+    """Whether it is a thread of OpenTelemetry's or of ours, which nobody looks for."""
+    if one.kind is not NodeKind.THREAD or not one.stack or any(frame.own is not False for frame in one.stack):
+        return False
+    return bool(_TELEMETRY.match(own_line.library_of(one.stack)))
+
+
+def _sources(told: Json, nodes: Mapping[str, Json]) -> Iterator[str]:
+    yield told["look_at"]
+    for step in told["evidence"]:
+        yield from (step["wait_source"] or "", step["hold_source"] or "")
+    for one in nodes.values():
+        yield one["source"]
+        if one["wait"] is not None:
+            yield one["wait"]["source"]
+        for frame in one["stack"]:
+            yield f"{frame['file']}:{frame['line']}"

@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the API says in words: labels, ages, whose threads they are, and how many wait."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from peeps_collector.api import in_words
+from peeps_collector.api.finding_routes import as_a_person_counts
+from peeps_collector.api.in_words import Places
+from peeps_collector.graph.live import View
+from peeps_otel.model import Edge, EdgeKind, Frame, Node, NodeKind, Wait
+from tests.collector.collector_support import new_id
+
+SECOND = 1_000_000_000
+NOW = 1_795_000_000 * SECOND
+
+
+def waiting(kind: NodeKind, name: str, operation: str = "lock.acquire") -> Node:
+    node = Node(new_id(kind), kind, name, NOW - 60 * SECOND, "/srv/shop/app.py:3")
+    node.wait = Wait(operation, NOW - 43 * SECOND, "/srv/shop/app.py:9", deadline_ns=NOW + 17 * SECOND)
+    return node
+
+
+def test_a_node_in_words() -> None:
+    node = waiting(NodeKind.THREAD, "pump")
+    node.stack = (
+        Frame("run", "/srv/shop/app.py", 9, ""),
+        Frame("wait", "/usr/lib/python3.11/threading.py", 7, "Python"),
+    )
+    told = in_words.live_node(node, NOW, Places("/srv/shop"))
+    words = {key: told[key] for key in ("label", "kind_word", "age", "short", "telemetry")}
+    assert words == {
+        "label": "thread pump",
+        "kind_word": "Thread",
+        "age": "1 min",
+        "short": "app.py:3",
+        "telemetry": False,
+    }
+    assert {key: told["wait"][key] for key in ("age", "short", "gives_up_in", "source")} == {
+        "age": "43 s",
+        "short": "app.py:9",
+        "gives_up_in": "17 s",
+        "source": "/srv/shop/app.py:9",
+    }
+    assert [frame["short"] for frame in told["stack"]] == ["app.py:9", "python3.11/threading.py:7"]
+
+
+@pytest.mark.parametrize(
+    ("libraries", "theirs"),
+    [
+        (["opentelemetry-sdk", "Python"], True),
+        (["Python", "peeps-otel"], True),
+        (["aiohttp", "Python"], False),
+        (["", "opentelemetry-sdk"], False),
+        ([None, "opentelemetry-sdk"], False),
+        ([], False),
+    ],
+)
+def test_threads_of_telemetry_have_no_frame_of_the_program(libraries: list[str | None], theirs: bool) -> None:
+    node = Node("thread:x", NodeKind.THREAD, "OtelBatch", 1, "")
+    node.stack = tuple(Frame("run", f"{number}.py", 1, library) for number, library in enumerate(libraries))
+    assert in_words.is_telemetry(node) is theirs
+
+
+def test_a_request_that_is_several_tasks_counts_once() -> None:
+    """Each request is a handler's task and one that awaits it; a gather over all of them is a further one."""
+    edges: dict[str, tuple[Edge, ...]] = {"task:main": ()}
+    for number in range(20):
+        outer, inner = f"task:request-{number}", f"task:handler-{number}"
+        edges["task:main"] += (Edge(EdgeKind.NEEDS, "task:main", outer),)
+        edges[outer] = (Edge(EdgeKind.NEEDS, outer, inner),)
+        edges[inner] = (Edge(EdgeKind.NEEDS, inner, "lock:db"),)
+    people = as_a_person_counts({"blocked": list(edges)}, View(1, {}, {}, edges))
+    assert people == ["task:main", *(f"task:request-{number}" for number in range(20))]
+
+
+def test_what_waits_behind() -> None:
+    nodes: dict[str, Any] = {f"task:{name}": {"label": name} for name in "abcdef"} | {"thread:t": {"label": "thread t"}}
+    tasks = [node for node in nodes if node.startswith("task:")]
+    assert [
+        in_words.behind([], nodes, 0),
+        in_words.behind(["task:a"], nodes, 2),
+        in_words.behind(["thread:t"], nodes, 1),
+        in_words.behind(["task:a", "thread:t"], nodes, 2),
+        in_words.behind(tasks, nodes, 6),
+        in_words.behind([], nodes, 1031),
+    ] == [
+        {"count": 0, "text": "Nothing else waits behind it."},
+        {"count": 1, "text": "1 task waits behind it: a."},
+        {"count": 1, "text": "1 thread waits behind it: thread t."},
+        {"count": 2, "text": "2 tasks and threads wait behind it: a, thread t."},
+        {"count": 6, "text": "6 tasks wait behind it: a, b, c, d, e and 1 more."},
+        {"count": 1031, "text": "1,031 tasks wait behind it."},
+    ]
