@@ -191,6 +191,13 @@ VARIABLES: tuple[Variable, ...] = (
         "true: every step of every task is timed, with the stack that long ones end in; asyncio's own loop only",
     ),
     Variable(
+        "PEEPS_HEAP",
+        "heap",
+        "true",
+        _boolean,
+        "false: never ask the heap, in a forked copy, who could end a wait, see docs/could-end.md",
+    ),
+    Variable(
         "PEEPS_LOCK_ORDER",
         "lock_order",
         "false",
@@ -241,6 +248,7 @@ class Config:
     rules: RuleSettings
     record: bool
     leaks_every_s: int
+    heap: bool
     lock_order: bool
     suppress: str
     own: tuple[str, ...]

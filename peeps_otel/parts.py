@@ -115,7 +115,8 @@ class Parts:
             exact_steps=config.diagnostics,
         )
         recorded = (lambda: ()) if lasting.lock_order is None else lasting.lock_order.take
-        self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe))
+        if config.heap:
+            self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe))
         self.watcher.rules.append(self.leaks)
         if config.rules.says(FindingKind.NOTHING_MOVES):
             still_ns = config.rules.make(NothingMoves).still

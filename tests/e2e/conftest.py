@@ -60,10 +60,12 @@ def run(tmp_path: Path) -> Iterator[Watch]:
 
 @pytest.fixture
 def watch(run: Watch, collector: Collector) -> Watch:
-    """Starts a program that reports to `collector`."""
+    """Starts a program that reports to `collector`. The heap is only asked where a story says so: its verdicts come
+    beside, or in place of, those that the story is about."""
 
     def begin(what: str | Path, *arguments: str, **settings: str) -> Program:
-        return run(what, *arguments, **({"PEEPS_COLLECTOR_ENDPOINT": collector.otlp} | settings))
+        defaults = {"PEEPS_COLLECTOR_ENDPOINT": collector.otlp, "PEEPS_HEAP": "false"}
+        return run(what, *arguments, **(defaults | settings))
 
     return begin
 

@@ -8,7 +8,7 @@ import re
 import time
 from collections.abc import Callable
 
-from tests.e2e.e2e_support import Collector
+from tests.e2e.e2e_support import Collector, Finding
 from tests.support.processes import peeps
 from tests.support.program import Program
 from tests.support.waiting import PATIENCE_S, eventually
@@ -58,12 +58,17 @@ def test_two_tasks_take_two_locks_in_opposite_order(collector: Collector, watch:
 
 def test_a_task_keeps_the_only_permit(collector: Collector, watch: Watch) -> None:
     program = watch("semaphore-starvation")
-    finding = collector.verdict_on(program)
+    everybody = {"permit_waiter_1", "permit_waiter_2", "permit_waiter_3"}
+
+    def with_names() -> Finding | None:
+        found = collector.verdict_on(program, PATIENCE_S)
+        return found if everybody <= found.core | found.blocked else None
+
+    # The program's own report, which may be the first to come, says only how many are blocked.
+    finding = eventually(with_names, "the blocked have names")
 
     assert (finding.kind, finding.level) == ("semaphore_starved", "SUSPECT")
     assert {"gate", "permit_holder"} <= finding.core
-    everybody = {"permit_waiter_1", "permit_waiter_2", "permit_waiter_3"}
-    assert everybody <= finding.core | finding.blocked
     waits = finding.waits()
     assert waits["permit_holder"] == ("confirmed", program.line("hold", "confirmed.wait()"))
     (waiter,) = waits.keys() & everybody

@@ -1,0 +1,41 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A wait whose end nobody can bring about any more, found without being asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.e2e.e2e_support import Collector
+from tests.support.program import Program
+
+PROGRAM = """\
+import asyncio
+
+async def consumer(changed):
+    async with changed:
+        await changed.wait()
+
+async def notifier(changed):
+    async with changed:
+        changed.notify_all()
+
+async def main():
+    changed = asyncio.Condition()
+    await asyncio.create_task(notifier(changed), name="notifier")
+    print("missed_notify: at work", flush=True)
+    await asyncio.create_task(consumer(changed), name="consumer")
+
+asyncio.run(main())
+"""
+
+
+def test_a_notification_that_came_too_early(
+    collector: Collector, watch: Callable[..., Program], tmp_path: Path
+) -> None:
+    path = tmp_path / "missed_notify.py"
+    path.write_text(PROGRAM)
+    finding = collector.verdict_on(watch(path, PEEPS_HEAP="true"), 60)
+    assert (finding.kind, finding.level) == ("never_ends", "PROVEN")
+    assert "consumer" in finding.core
+    assert "nobody is left who could end that wait" in finding.title
