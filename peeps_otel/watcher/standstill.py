@@ -50,7 +50,10 @@ class Standstill:
             return []
         nodes = list(observation.nodes.values())
         waiting = [node for node in nodes if _is_own(node) and node.wait is not None]
-        if not waiting or any(self._may_go_on(node, observation) for node in nodes if _may_call_own(node)):
+        explained = {member for one in findings for member in (*one.core, *one.blocked)}
+        if not waiting or any(node.id in explained for node in waiting):
+            return []
+        if any(self._may_go_on(node, observation) for node in nodes if _may_call_own(node)):
             return []
         if self._loops_may() or signal.getitimer(signal.ITIMER_REAL)[0] > 0 or listens():
             return []

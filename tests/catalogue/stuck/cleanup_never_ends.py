@@ -18,6 +18,7 @@ async def main() -> None:
     await asyncio.sleep(0.2)
     for task in streams:
         task.cancel()
+        await asyncio.sleep(0.1)
     await asyncio.gather(*streams, return_exceptions=True)
 
 
