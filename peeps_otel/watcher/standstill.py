@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterable
 from .. import semconv
 from ..diagnosis import evidence, wording
 from ..diagnosis.wait_graph import WaitGraph
-from ..model import EvidenceStep, Finding, FindingKind, Graph, Level, Node, NodeKind, finding_id, own_line
+from ..model import EdgeKind, EvidenceStep, Finding, FindingKind, Graph, Level, Node, NodeKind, finding_id, own_line
 from ..probes.internals.listening import listens
 from ..probes.internals.loop_handles import callbacks, tells_its_callbacks
 from ..probes.probe import Observation
@@ -66,11 +66,11 @@ class Standstill:
             return node.state in _MOVES
         if node.state in _MOVES or wait.operation in _SLEEPS:
             return True
-        edges = [edge for edge in observation.edges.get(node.id, ()) if edge.kind.value == "needs"]
         if wait.deadline_ns is not None:
             # What has not moved all the time, though its waits end by themselves, polls.
             return wait.since_ns <= self._since_ns
-        targets = [observation.nodes.get(edge.dst) for edge in edges]
+        edges = observation.edges.get(node.id, ())
+        targets = [observation.nodes.get(edge.dst) for edge in edges if edge.kind is EdgeKind.NEEDS]
         return any(
             target is not None and (target.kind in _OUTSIDE or semconv.COULD_END_OUTSIDE in target.attributes)
             for target in targets

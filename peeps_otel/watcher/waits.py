@@ -5,12 +5,12 @@ program, and for what."""
 from __future__ import annotations
 
 from .. import semconv
+from ..diagnosis.rules.registry import MARKS
 from ..model import Edge, EdgeKind, Graph, Node, NodeKind
 from ..probes.probe import Observation
 from .assembly import Difference
 
 _LEFT_OUT = frozenset({EdgeKind.SPAWNED, EdgeKind.CHANNEL_LINK})
-_TELLING = (semconv.TASK_STEP_SINCE, semconv.TASK_SELF_WAKES, semconv.TASK_CANCEL_REQUESTS)
 
 
 class Waits:
@@ -60,4 +60,4 @@ def _matters(node: Node, observation: Observation) -> bool:
         return True
     if node.wait is not None and observation.edges.get(node.id):
         return True
-    return any(name in node.attributes for name in _TELLING)
+    return not MARKS.isdisjoint(node.attributes)
