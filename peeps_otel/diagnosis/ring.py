@@ -161,7 +161,7 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
         )
     queued = [step for step in links if step.holder is not None and _is_queued(graph, step)]
     if queued:
-        pool = wording.label(graph.nodes.get(_pool(graph, queued[0].resource)))
+        pool = wording.label(graph.nodes.get(_pool(graph, queued[0].resource) or ""))
         return (
             f"Work in {pool} waits for other work that is queued in it. Give the inner work a pool of its own, or do "
             "not wait for it inside the pool. More workers only put it off."
@@ -182,12 +182,15 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
 
 
 def _is_queued(graph: WaitIndex, step: EvidenceStep) -> bool:
+    """Whether what is waited for has yet to be run by an executor."""
     return (
         graph.nodes[step.resource].kind is NodeKind.FUTURE
         and step.holder is not None
         and graph.held_by(step.resource, step.holder) is None
+        and _pool(graph, step.resource) is not None
     )
 
 
-def _pool(graph: WaitIndex, future: str) -> str:
-    return next((h for h in graph.holders.get(future, ()) if h in graph.nodes), future)
+def _pool(graph: WaitIndex, future: str) -> str | None:
+    known = (graph.nodes.get(one) for one in graph.holders.get(future, ()))
+    return next((one.id for one in known if one is not None and one.kind is NodeKind.EXECUTOR), None)

@@ -131,6 +131,10 @@ def doing(graph: WaitIndex, node_id: str) -> str:
         frame = own_frame(node)
         if node.state == "runnable":
             return "is ready to run"
+        if node.state == "blocked":
+            call = node.attributes.get(semconv.THREAD_CALL)
+            known = call if isinstance(call, str) else "a blocking call"
+            return f"is in {known}{at('at', own_line.place(node.stack))}"
         if frame is not None:
             return f"runs {frame.function}{at('at', own_line.source(frame))}"
         return f"runs{at('at', own_line.place(node.stack))}"

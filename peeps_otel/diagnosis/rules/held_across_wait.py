@@ -6,30 +6,33 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...model import Edge, FindingKind, Level, NodeKind
-from .. import evidence, wording
+from .. import evidence, leaf, wording
 from ..frames import place
+from ..leaf import Leaf
 from ..wait_index import WAITERS
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
 
-_OUTSIDE = frozenset({NodeKind.IO, NodeKind.TIMER, NodeKind.COMMAND, NodeKind.REQUEST, NodeKind.CONNECTION})
 _HOLDERS_MOST = 20
 
 
 class HeldAcrossWait(LookRule):
-    """Others wait for a lock or a permit while each holder is in a wait that will end, but takes long."""
+    """Others wait for a lock or a permit while each holder is in a wait that nobody in sight must end: outside, in a
+    call, or for what anybody may do. Where a holder waits for another lock, that one is told instead."""
 
     name = "held_across_wait"
     kind = FindingKind.HELD_ACROSS_WAIT
-    levels = (Level.SLOW,)
+    levels = (Level.SUSPECT, Level.SLOW)
     when = (
-        "Somebody has waited {long_wait.waited} for a lock or permit, and every holder has held it for {held} and is "
-        "itself in a sleep, on a socket, or in another wait that the program does not end itself"
+        "Somebody has waited {long_wait.waited} for a lock or permit, and every holder has held it for {held} and is, "
+        "itself or through the tasks, threads, pools and requests it waits for, in a sleep, on a socket, in a call, or "
+        "in another wait that nobody in sight must end. SUSPECT after {stuck} where no timer is seen that ends it"
     )
     advice = "Do the slow part before taking the lock, or after giving it back"
 
     held = seconds(2, "how long a lock must have been held before its holder's slow wait is worth a word")
+    stuck = seconds(30, "how long somebody must have waited before it is more than slow")
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
@@ -38,42 +41,49 @@ class HeldAcrossWait(LookRule):
                 if resource.id in context.explained or resource.id not in graph.waiters:
                     continue
                 holders = [h for h in graph.holders.get(resource.id, ()) if h in graph.nodes]
-                if not holders or graph.nodes[holders[0]].wait is None:
+                if not holders or not self._may_be_slow(context, holders[0]):
                     continue  # as with most of many thousand
-                held = graph.holds(resource.id)
-                if not all(self._slow(context, held.get(holder), holder) for holder in holders):
-                    continue
                 waiter = graph.oldest_waiter(resource.id)
                 if waiter is None or waiter not in graph.settled or not context.is_long(waiter):
                     continue
+                held = graph.holds(resource.id)
+                if not all(self._for_long(context, held.get(holder), holder) for holder in holders):
+                    continue
+                leaves = [leaf.leaf_of(graph, holder) for holder in holders[:_HOLDERS_MOST]]
+                known = [one for one in leaves if one is not None]
+                if len(known) < len(leaves):
+                    continue
+                since_ns = graph.wait_of(waiter).since_ns
+                moves = context.now_ns - since_ns < self.stuck or any(one.moves(graph) for one in known)
                 some = [h for h in holders[:_HOLDERS_MOST] if graph.nodes[h].kind in WAITERS]
                 yield Candidate(
                     kind=self.kind,
-                    level=self.level,
-                    since_ns=graph.wait_of(waiter).since_ns,
+                    level=Level.SLOW if moves else Level.SUSPECT,
+                    since_ns=since_ns,
                     core=[waiter, resource.id, *some],
                     about=[resource.id],
-                    tell=lambda r=resource.id, w=waiter, h=holders: self._tell(context, r, w, h),
+                    tell=lambda r=resource, w=waiter, h=holders, way=known[0]: self._tell(context, r.id, w, h, way),
                 )
 
-    def _slow(self, context: RuleContext, held: Edge | None, holder: str) -> bool:
-        """Whether it has had the thing for long, and waits for nothing of this program."""
-        if context.graph.nodes[holder].wait is None or held is None or held.since_ns is None:
-            return False
-        if context.now_ns - held.since_ns < self.held:
-            return False
-        targets = (context.graph.nodes.get(target) for target in context.graph.targets.get(holder, ()))
-        return all(target is None or target.kind in _OUTSIDE for target in targets)
+    def _may_be_slow(self, context: RuleContext, holder: str) -> bool:
+        """Whether it waits; a thread may be in a call instead."""
+        node = context.graph.nodes[holder]
+        return node.wait is not None or node.kind is NodeKind.THREAD
 
-    def _tell(self, context: RuleContext, resource: str, waiter: str, holders: list[str]) -> Account:
+    def _for_long(self, context: RuleContext, held: Edge | None, holder: str) -> bool:
+        if not self._may_be_slow(context, holder) or held is None or held.since_ns is None:
+            return False
+        return context.now_ns - held.since_ns >= self.held
+
+    def _tell(self, context: RuleContext, resource: str, waiter: str, holders: list[str], way: Leaf) -> Account:
         graph = context.graph
         name = wording.label(graph.nodes[holders[0]])
         more = "" if len(holders) == 1 else f" (and {len(holders) - 1} more)"
         return Account(
             title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource)}, "
-            f"held by {name}{more}, which {wording.doing(graph, holders[0])}",
+            f"held by {name}{more}, which {leaf.clause(graph, way)}",
             advice=f"{self.advice}.",
-            look_at=place(graph.nodes[holders[0]]),
-            evidence=[evidence.link(graph, waiter, resource, holders[0])],
-            blocked=evidence.tail(graph, {w for w in graph.waiters[resource] if w in graph.nodes}),
+            look_at=place(graph.nodes[way.node]),
+            evidence=[evidence.link(graph, waiter, resource, holders[0]), *leaf.links(graph, way)],
+            blocked=evidence.tail(graph, graph.behind({resource})),
         )

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import ClassVar, cast
 
 from ...model import EvidenceStep, Level, NodeKind, own_line
-from .. import evidence, wording
+from .. import evidence, leaf, wording
 from ..frames import place
 from ..wait_index import BOUNDED, WaitIndex
 from .context import Residue, RuleContext
@@ -62,7 +62,7 @@ class Starvation(ReductionRule):
         graph = context.graph
         links = [evidence.link(graph, waiter, resource, holders[0] if holders else None)]
         for holder in holders:
-            links.extend(evidence.link(graph, holder, target, None) for target in graph.targets.get(holder, ())[:1])
+            links.extend(_onward(graph, holder))
         return Account(
             title=_title(graph, waiter, resource, holders, links),
             advice=_advice(graph, resource, holders),
@@ -70,6 +70,15 @@ class Starvation(ReductionRule):
             evidence=links,
             blocked=evidence.tail(graph, residue.behind({resource})),
         )
+
+
+def _onward(graph: WaitIndex, holder: str) -> list[EvidenceStep]:
+    """What a holder waits for, on to what that is really in."""
+    way = leaf.leaf_of(graph, holder)
+    if way is not None and way.steps:
+        last = [evidence.link(graph, way.node, target, None) for target in graph.targets.get(way.node, ())[:1]]
+        return [*leaf.links(graph, way), *last]
+    return [evidence.link(graph, holder, target, None) for target in graph.targets.get(holder, ())[:1]]
 
 
 def _leads_on(graph: WaitIndex, residue: Residue, resource: str, holders: list[str]) -> bool:
@@ -120,6 +129,9 @@ def _title(graph: WaitIndex, waiter: str, resource: str, holders: list[str], lin
         return f"{title}, which it took itself{where}; only somebody else can release it"
     title += f", held by {wording.several([wording.label(graph.nodes[h]) for h in holders])}"
     if len(holders) == 1 and len(links) > 1:
+        way = leaf.leaf_of(graph, holders[0])
+        if way is not None and way.steps:
+            return f"{title}, which {leaf.clause(graph, way)}"
         title += f", which {wording.waits_for(graph, links[1].waiter, links[1].resource)}"
     return title
 

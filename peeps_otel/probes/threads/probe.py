@@ -64,6 +64,7 @@ class _Record:
     targets: list[ref[Any]] = field(default_factory=list[ref[Any]])
     holds: list[tuple[ref[Any], Held]] = field(default_factory=list[tuple[ref[Any], Held]])
     work: Work = NO_WORK
+    call: str = ""  # the C function it is in, if that is no wait by a name
 
 
 class ThreadProbe:
@@ -231,6 +232,7 @@ class ThreadProbe:
         waiting, taken = None, list[holds.Taken]()
         if asleep:
             waiting = self._classifier.classify(calls)
+            record.call = "" if waiting is not None else self._classifier.call(calls)
             taken = holds.taken(calls, holds.given_up(calls, self._classifier.functions.condition_wait), self._held_by)
             record.work = work_of(calls, self._classifier)  # else what it had in hand before, until that is done
         use = _use(waiting, calls)
@@ -239,7 +241,7 @@ class ThreadProbe:
         after_ns = thread_internals.cpu_ns(facts.native_id)
         record.moment = asleep and after_ns is not None and after_ns == cpu_ns
         if not record.moment:
-            waiting, taken = None, []  # parts of different moments: nothing is concluded from them
+            waiting, taken, record.call = None, [], ""  # parts of different moments: nothing is concluded from them
         state = waiting.state if waiting is not None else self._state(record, cpu_ns, now_ns)
         record.facts = facts
         if not record.source:
@@ -283,6 +285,7 @@ class ThreadProbe:
             (semconv.THREAD_NATIVE_ID, facts.native_id),
             (semconv.THREAD_DAEMON, facts.daemon),
             (semconv.THREAD_CPU_TIME, record.cpu_shown_ns),
+            (semconv.THREAD_CALL, record.call if record.call and state == "blocked" else None),
         ):
             if value is not None:
                 attributes[name] = value

@@ -114,6 +114,11 @@ class Classifier:
             return Waiting(_LOCK, "waiting")  # its Python object is not in sight
         return None
 
+    def call(self, stack: CallStack) -> str:
+        """The C function that a thread is in, as `sqlite3.execute`; empty where that is not known."""
+        callee = self._callee(stack.reader(0)) if len(stack) else None
+        return f"{callee.owner}.{callee.name}" if callee is not None and callee.owner else ""
+
     # --- from the innermost function outwards -------------------------------------------------------------------------
 
     def _by_lock(self, stack: CallStack) -> Waiting | None:
