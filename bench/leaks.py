@@ -49,13 +49,12 @@ async def measure(objects: int) -> dict[str, Any]:
             stalls.append(time.perf_counter() - began - 0.001)
 
     beating = asyncio.create_task(heartbeat())
-    reports: list[heap_leaks.LeakReport] = []
-    for _ in range(_ROUNDS):
-        reports.append(await asyncio.to_thread(heap_leaks.check))
+    reports = [await asyncio.to_thread(heap_leaks.check) for _ in range(_ROUNDS)]
     stop = True
     await beating
     found = reports[-1]
-    assert len(found.lost) == LOST and all(one.sure for one in found.lost), (len(found.lost), found.not_run)
+    assert len(found.lost) == LOST, (len(found.lost), found.not_run)
+    assert all(one.sure for one in found.lost), found.not_run
     for task in tasks:
         task.cancel()
     assert len(heap) == objects

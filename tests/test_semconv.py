@@ -114,7 +114,8 @@ def test_an_attribute_is_well_formed(key: str) -> None:
     assert kind in _TYPES
     wanted = {"string": str, "int": int}.get(kind)
     if wanted is not None:
-        assert attribute["examples"] and all(type(example) is wanted for example in attribute["examples"])
+        assert attribute["examples"]
+        assert all(type(example) is wanted for example in attribute["examples"])
 
 
 def test_attributes_are_declared_once() -> None:
@@ -144,7 +145,8 @@ def test_signals_refer_to_attributes_that_exist() -> None:
             assert set(attribute) == {"ref", "requirement_level"}
             level = attribute["requirement_level"]
             if isinstance(level, dict):
-                assert list(level) == ["conditionally_required"] and level["conditionally_required"].startswith("if ")
+                assert list(level) == ["conditionally_required"]
+                assert level["conditionally_required"].startswith("if ")
             else:
                 assert level in _LEVELS
 

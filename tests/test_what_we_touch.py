@@ -48,7 +48,8 @@ def test_every_rewritten_function_of_asyncio_is_named() -> None:
     declared = " ".join(f"{row.target} {row.what}" for row in asyncio_patch.CHANGES)
     rewritten = [function.__qualname__ for function, _ in asyncio_patch._edits()]  # pyright: ignore[reportPrivateUsage]
     missing = [name for name in rewritten if name not in declared and name.partition(".")[2] not in declared]
-    assert rewritten and missing == []
+    assert rewritten
+    assert missing == []
 
 
 @pytest.mark.parametrize("row", [row for rows in changes().values() for row in rows], ids=lambda row: row.target)

@@ -85,8 +85,8 @@ class Assembler:
             # By iterators of C, for most often nothing has changed: a fifth of the time of a loop.
             other_nodes = map(is_not, map(node_before, some), map(node_now, some))
             other_edges = map(is_not, map(edge_before, some), map(edge_now, some))
-            for node_id in compress(some, map(max, other_nodes, other_edges)):
-                changed.append((node_before(node_id), nodes_now[node_id]))
+            differing = compress(some, map(max, other_nodes, other_edges))
+            changed.extend((node_before(node_id), nodes_now[node_id]) for node_id in differing)
             self._pause()
         new = sum(before is None for before, _ in changed)
         if len(nodes_before) + new == len(nodes_now):

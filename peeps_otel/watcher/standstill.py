@@ -115,7 +115,8 @@ def _has_moved(before: Node | None, node: Node) -> bool:
 
 def _polls(before: Node, node: Node) -> bool:
     """Whether a new wait is the old one again: timed, at the same line, under the same stack."""
-    assert before.wait is not None and node.wait is not None
+    assert before.wait is not None
+    assert node.wait is not None
     return (
         before.wait.deadline_ns is not None
         and node.wait.deadline_ns is not None

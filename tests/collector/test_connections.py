@@ -24,8 +24,7 @@ HEAD = b"POST /v1/logs HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/
 
 def connect(address: str) -> socket.socket:
     host, _, port = address.rpartition(":")
-    sock = socket.create_connection((host, int(port)), timeout=20)
-    return sock
+    return socket.create_connection((host, int(port)), timeout=20)
 
 
 def read_all(sock: socket.socket) -> bytes:
@@ -51,8 +50,7 @@ def test_a_head_without_end_is_ended(shared: Running) -> None:
         with connect(where) as sock:
             sock.sendall(HEAD + b"X-Long: ")
             with pytest.raises(OSError, match=r"reset|Broken pipe"):
-                for _ in range(10_000):
-                    sock.sendall(b"x" * 10_000)
+                sock.sendall(b"x" * 100_000_000)
             assert http(f"http://{shared.api}/health").status == 200
 
 

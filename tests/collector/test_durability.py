@@ -102,9 +102,11 @@ def check_full_and_recovers(collector: Running, make_room: Callable[[], object])
     assert (refusal.status, refusal.headers["retry-after"]) == (503, "1")
     assert "disk full" in Status.FromString(refusal.body).message
     assert refusal.headers["content-type"] == "application/x-protobuf"
-    with grpc.insecure_channel(collector.otlp) as channel, pytest.raises(grpc.RpcError) as caught:
+    too_large = logs_request(event("note", {"text": os.urandom(2_000_000).hex()})).SerializeToString()
+    with grpc.insecure_channel(collector.otlp) as channel:
         call = channel.unary_unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
-        call(logs_request(event("note", {"text": os.urandom(2_000_000).hex()})).SerializeToString(), timeout=20)
+        with pytest.raises(grpc.RpcError) as caught:
+            call(too_large, timeout=20)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
     details = dict(caught.value.trailing_metadata())["grpc-status-details-bin"]
     retry = RetryInfo()

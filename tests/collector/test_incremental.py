@@ -95,7 +95,7 @@ class Story:
                     nodes.pop(node_id, None)
                     changed[node_id] = None
                     continue
-                elif roll < 0.5 and node_id in nodes:
+                if roll < 0.5 and node_id in nodes:
                     node, edges = nodes[node_id]
                     nodes[node_id] = replace(node, steps=(node.steps or 0) + 1), edges
                 elif node_id in nodes or roll > 0.95:

@@ -101,7 +101,8 @@ def test_a_living_process_of_this_host_that_says_nothing(world: World, child: su
     assert finding.since_ns == BEGIN
     (entry,) = world.findings.open()
     assert entry.processes == [info.id]
-    assert world.pass_time(300) != {} and world.state(info) is State.SILENT, "as long as it exists"
+    assert world.pass_time(300) != {}
+    assert world.state(info) is State.SILENT, "as long as it exists"
     world.snapshot(program, HOST)
     assert world.pass_time(0.5) == {}
     assert [ended["title"] for ended in world.findings.ended()] == [finding.title]
@@ -249,7 +250,8 @@ def test_the_event_is_decoded() -> None:
     assert isinstance(record, SilenceRecord)
     assert (record.title, record.place, record.since_ns, record.until_ns) == ("it is silent", "/app/a.py:3", 5, None)
     assert [(f.function, f.line) for f in record.stack] == [("<module>", 9), ("parse", 3)]
-    assert not record.ended and len(decoded.rows) == 1, "and it is a row of the table `log` with all stacks"
+    assert not record.ended
+    assert len(decoded.rows) == 1, "and it is a row of the table `log` with all stacks"
 
 
 @pytest.mark.parametrize(
@@ -258,4 +260,5 @@ def test_the_event_is_decoded() -> None:
 )
 def test_a_bad_event_is_rejected(attributes: dict[str, Any], body: Any, reason: str) -> None:
     decoded = _event(attributes, body)
-    assert decoded.records == [] and reason in decoded.rejected[0]
+    assert decoded.records == []
+    assert reason in decoded.rejected[0]

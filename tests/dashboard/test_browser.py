@@ -77,8 +77,10 @@ def test_the_verdict_is_on_the_first_screen(explorer: str, shared_api: FakeApi, 
     seen.page.get_by_text("reconcile", exact=True).wait_for()
     for what in (".pp-verdict", ".pp-numbers", ".wg", ".pp-stack >> nth=0", ".pp-stack >> nth=1"):
         box = seen.page.locator(what).first.bounding_box()
-        assert box["y"] >= 0 and box["y"] + box["height"] <= 1000, f"{what} is not on the first screen: {box}"
-        assert box["x"] >= 0 and box["x"] + box["width"] <= 1400
+        assert box["y"] >= 0, f"{what} is above the first screen: {box}"
+        assert box["y"] + box["height"] <= 1000, f"{what} is not on the first screen: {box}"
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 1400
     assert (
         seen.page.evaluate("(e => e.scrollHeight - e.clientHeight)(document.querySelector('[data-testid=stMain]'))")
         == 0

@@ -83,7 +83,8 @@ def test_refusals_are_one_line_and_exit_code_2() -> None:
     for environment in ({"PEEPS_HTTP": "0.0.0.0:9120"}, {"PEEPS_HTTP": "x"}, {"PEEPS_PARENT_PID": "x"}):
         ended = start(**({"PEEPS_HTTP": f"127.0.0.1:{free_port()}"} | environment))
         assert ended.returncode == 2
-        assert ended.stderr.startswith("peeps-dashboard: ") and ended.stderr.count("\n") == 1
+        assert ended.stderr.startswith("peeps-dashboard: ")
+        assert ended.stderr.count("\n") == 1
 
 
 @pytest.mark.skipif(os.name != "posix", reason="asks the kernel for a process that ended")

@@ -157,7 +157,8 @@ def test_lonely_nodes_are_drawn_where_there_is_nothing_else() -> None:
 def test_search_order_and_label() -> None:
     frozen = Frozen("healthy")
     nodes = focus.search_order(frozen.snapshot()["nodes"])  # type: ignore[arg-type]
-    assert nodes[0]["name"] == "main" and nodes[-1]["name"] == "worker-9"
+    assert nodes[0]["name"] == "main"
+    assert nodes[-1]["name"] == "worker-9"
     assert focus.search_label(nodes[0], frozen.names) == "main · task · orders (4711) · app.py:12"
 
 

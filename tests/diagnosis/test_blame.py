@@ -141,7 +141,8 @@ def test_speedscope() -> None:
     document = json.loads(blame_formats.speedscope(CHARGES, "blame"))
     (profile,) = document["profiles"]
     frames = document["shared"]["frames"]
-    assert profile["type"] == "sampled" and profile["unit"] == "nanoseconds"
+    assert profile["type"] == "sampled"
+    assert profile["unit"] == "nanoseconds"
     assert profile["weights"] == [5_000_000, 1_500]
     assert profile["endValue"] - profile["startValue"] == sum(profile["weights"])
     assert len(profile["samples"]) == len(profile["weights"])
@@ -161,7 +162,8 @@ def test_pprof_by_its_schema() -> None:
     functions = {f.id: (text[f.name], text[f.filename]) for f in profile.function}
     lines = {loc.id: (*functions[loc.line[0].function_id], loc.line[0].line) for loc in profile.location}
     first, second = profile.sample
-    assert list(first.value) == [2, 5_000_000] and list(second.value) == [1, 1_500]
+    assert list(first.value) == [2, 5_000_000]
+    assert list(second.value) == [1, 1_500]
     leaf_first = [lines[number] for number in first.location_id]
     assert leaf_first[0] == ("run", "b.py", 2)
     assert leaf_first[-1] == ("main", "a.py", 9)

@@ -25,7 +25,8 @@ def _starved(place_of_holder: str) -> Finding:
     world.task("holder", reply, operation="event.wait")
     world.task("waiter", held)
     holder, waiter = world.nodes["task:holder"], world.nodes["task:waiter"]
-    assert holder.wait is not None and waiter.wait is not None
+    assert holder.wait is not None
+    assert waiter.wait is not None
     holder.wait = replace(holder.wait, source=place_of_holder)
     diagnoser = Diagnoser()
     assert diagnoser.look(world.graph(), START + SECOND) == []

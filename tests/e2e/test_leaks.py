@@ -58,11 +58,13 @@ def test_a_check_on_request(collector: Collector, watch: Watch, tmp_path: Path) 
         "order-2",
     }
     assert finding["look_at"] == source_line(path, "wait_for_reply", "await reply")
-    assert "3 of " in done.stderr and "paused for" in done.stderr
+    assert "3 of " in done.stderr
+    assert "paused for" in done.stderr
 
     text = collector.peeps("why", "--leaks")
     assert text.returncode == 1
-    assert "LEAK, PROVEN" in text.stdout and "/shop.py:10" in text.stdout
+    assert "LEAK, PROVEN" in text.stdout
+    assert "/shop.py:10" in text.stdout
     assert "peeps:" not in program.interrupt()  # nothing of ours in the program's own log
 
 

@@ -150,7 +150,8 @@ def test_the_members_of_a_finding_are_told_as_nodes_with_canonical_attributes(ba
     for record in nodes.values():
         assert record.attributes[semconv.CREATED_AT] > 0
         path, _, line = record.attributes[semconv.SOURCE].rpartition(":")
-        assert path and line.isdigit()
+        assert path
+        assert line.isdigit()
     one = nodes["one"].attributes
     assert one[semconv.WAIT_OPERATION] == "lock.acquire"
     assert "in _program.<locals>.one" in one[semconv.CODE_STACKTRACE]
@@ -177,7 +178,8 @@ def test_a_long_wait_is_a_span_under_the_span_that_was_current(backend: _Backend
     spans = backend.spans.get_finished_spans()
     request = next(span for span in spans if span.name == "request")
     wait = next(s for s in spans if s.name == semconv.SPAN_WAIT and s.attributes[semconv.NODE_NAME] == "late")
-    assert wait.parent is not None and request.context is not None
+    assert wait.parent is not None
+    assert request.context is not None
     assert (wait.parent.span_id, wait.context.trace_id) == (request.context.span_id, request.context.trace_id)
     assert wait.end_time - wait.start_time >= 20_000_000
     assert wait.attributes[semconv.CODE_FUNCTION_NAME] == "_program.<locals>.late"

@@ -29,7 +29,8 @@ def test_asyncio_s_own_tests(module: str) -> None:
         pytest.skip(f"this Python has no {name}")
     done = _compare(name)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert " passed" in done.stdout and done.stdout.rstrip().endswith(" 0 differences"), done.stdout
+    assert " passed" in done.stdout, done.stdout
+    assert done.stdout.rstrip().endswith(" 0 differences"), done.stdout
 
 
 def test_a_difference_is_found(tmp_path: Path) -> None:

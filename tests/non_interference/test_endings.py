@@ -158,4 +158,5 @@ _WARN = "  warnings.warn("
 def test_a_collector_that_is_not_there_delays_nothing(tmp_path: Path) -> None:
     began = time.monotonic()
     code, _ = _run("import time; time.sleep(.5)", "127.0.0.1:9", True, tmp_path)
-    assert code == 0 and time.monotonic() - began < 25
+    assert code == 0
+    assert time.monotonic() - began < 25

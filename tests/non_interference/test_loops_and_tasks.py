@@ -151,7 +151,8 @@ def test_eager_tasks(probes: CompositeProbe) -> None:
         asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
         done = asyncio.create_task(at_once())
         order.append("after")
-        assert done.done() and await done == "at once"
+        assert done.done()
+        assert await done == "at once"
         lock = asyncio.Lock()
         await lock.acquire()
         waiter = asyncio.create_task(_waits(lock), name="waiter")

@@ -283,7 +283,8 @@ def test_functions_that_raise_cost_their_own_part_of_the_look(monkeypatch: pytes
         seen = made.look()
         waits, other_task = _task(seen, "waits"), _task(seen, "other")
         assert waits.wait.operation == "future"
-        assert waits.wait.deadline_ns is not None and other_task.wait.deadline_ns is not None
+        assert waits.wait.deadline_ns is not None
+        assert other_task.wait.deadline_ns is not None
         held = [
             edge.dst for edges in seen.observation.edges.values() for edge in edges if edge.kind is EdgeKind.HELD_BY
         ]

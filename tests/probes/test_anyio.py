@@ -337,7 +337,8 @@ def test_the_owner_of_a_lock_is_exact_and_since_when_is_not_later_than_seen(prob
         again = program.look()
     (one,), (two,) = first.edges_of(EdgeKind.HELD_BY, "lock lock"), again.edges_of(EdgeKind.HELD_BY, "lock lock")
     assert one is two
-    assert one.confidence == "exact" and one.source is None
+    assert one.confidence == "exact"
+    assert one.source is None
 
 
 def test_a_cancelled_scope_tells_who_asked(probe: AsyncioProbe, loop_kind: str) -> None:
@@ -423,6 +424,7 @@ def test_the_thread_that_works_for_a_task(loop_kind: str) -> None:
         (needs,) = seen.edges_of(EdgeKind.NEEDS, f"task {name}")
         (held,) = [edge for edge in seen.edges if edge.kind is EdgeKind.HELD_BY and edge.src == needs.dst]
         threads[name] = seen.nodes[held.dst].name
-        assert seen.nodes[needs.dst].kind == "future" and seen.nodes[needs.dst].providers == "closed"
+        assert seen.nodes[needs.dst].kind == "future"
+        assert seen.nodes[needs.dst].providers == "closed"
     assert threads["by anyio"] == "AnyIO worker thread"
     assert threads["by asyncio"].endswith("_0")

@@ -25,7 +25,8 @@ def test_a_future_is_one_node_until_it_is_done() -> None:
     futures = Futures(NodeIds())
     promised: concurrent.futures.Future[int] = concurrent.futures.Future()
     first = futures.wanted(promised, time.time_ns(), "app.py:1")
-    assert first is not None and first == futures.wanted(promised, time.time_ns(), "app.py:2")
+    assert first is not None
+    assert first == futures.wanted(promised, time.time_ns(), "app.py:2")
     ((node, edges),) = _nodes(futures, Worked())
     assert (node.id, node.kind, node.name, node.source) == (
         first,
@@ -33,7 +34,8 @@ def test_a_future_is_one_node_until_it_is_done() -> None:
         "concurrent.futures.Future",
         "app.py:1",
     )
-    assert edges == () and node.providers is Providers.OPEN
+    assert edges == ()
+    assert node.providers is Providers.OPEN
     promised.set_result(1)
     assert _nodes(futures, Worked()) == []
 
@@ -47,9 +49,11 @@ def test_who_resolves_it_and_the_same_objects_while_nothing_changes() -> None:
     assert node.attributes[semconv.EXECUTOR_POSITION] == 4
     assert [edge.dst for edge in edges] == ["executor:1"]
     ((again, same),) = _nodes(futures, Worked(("executor:1",), "load", 4))
-    assert again is node and same is edges
+    assert again is node
+    assert same is edges
     ((running, moved),) = _nodes(futures, Worked(("thread:1",), "load"))
-    assert semconv.EXECUTOR_POSITION not in running.attributes and [edge.dst for edge in moved] == ["thread:1"]
+    assert semconv.EXECUTOR_POSITION not in running.attributes
+    assert [edge.dst for edge in moved] == ["thread:1"]
     assert running.id == node.id
 
 
@@ -58,7 +62,8 @@ def test_the_worker_that_the_waiter_knows() -> None:
     promised: concurrent.futures.Future[int] = concurrent.futures.Future()
     futures.wanted(promised, time.time_ns(), "app.py:1", "thread:7")
     ((node, edges),) = _nodes(futures, Worked())
-    assert node.providers is Providers.CLOSED and [edge.dst for edge in edges] == ["thread:7"]
+    assert node.providers is Providers.CLOSED
+    assert [edge.dst for edge in edges] == ["thread:7"]
 
 
 def test_a_future_is_not_kept_alive() -> None:

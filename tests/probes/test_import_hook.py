@@ -60,7 +60,8 @@ def test_who_only_asks_where_it_is_does_not_import_it() -> None:
     told: list[str] = []
     when_imported(NAME, lambda: told.append("imported"))
     spec = importlib.util.find_spec(NAME)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     assert spec.loader.get_source(NAME) == "here = 1\n"  # pyright: ignore
     assert told == []
 

@@ -65,7 +65,8 @@ def library(tmp_path: Path) -> ModuleType:
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: acme-jobs\nVersion: 2.1\n")
     (info / "RECORD").write_text("jobs/core.py,sha256=x,1\nacme_jobs-2.1.dist-info/RECORD,,\n")
     spec = importlib.util.spec_from_file_location("jobs.core", packages / "jobs" / "core.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -157,7 +158,8 @@ def test_a_task_of_own_code_inside_a_library(probe: AsyncioProbe, library: Modul
 
     with running(probe, main, loop_kind) as program:
         wait = program.settled("handler").task("handler").wait
-    assert wait is not None and wait.source == here("handles")
+    assert wait is not None
+    assert wait.source == here("handles")
 
 
 def test_a_task_that_a_library_started_for_itself(probe: AsyncioProbe, library: ModuleType) -> None:
@@ -173,7 +175,8 @@ def test_a_task_that_a_library_started_for_itself(probe: AsyncioProbe, library: 
 
     with running(probe, main) as program:
         wait = program.settled("own").task("own").wait
-    assert wait is not None and wait.source == "in acme-jobs", "where it was started is the library's line: not said"
+    assert wait is not None
+    assert wait.source == "in acme-jobs", "where it was started is the library's line: not said"
 
 
 # --- code without a file ----------------------------------------------------------------------------------------------

@@ -79,8 +79,10 @@ def test_a_blocking_lock_held_across_an_await(probe: AsyncioProbe, loop_kind: st
     assert wait is not None
     assert node.name == "lock"
     assert edge.dst == seen.task("holder").id
-    assert edge.since_ns is not None and edge.since_ns <= wait.since_ns
-    assert edge.source is not None and edge.source.endswith(f":{holder.__code__.co_firstlineno + 1}")
+    assert edge.since_ns is not None
+    assert edge.since_ns <= wait.since_ns
+    assert edge.source is not None
+    assert edge.source.endswith(f":{holder.__code__.co_firstlineno + 1}")
 
 
 # --- thread -----------------------------------------------------------------------------------------------------------
@@ -224,7 +226,8 @@ def library(tmp_path: Path) -> ModuleType:
     file.parent.mkdir()
     file.write_text(_LIBRARY)
     spec = importlib.util.spec_from_file_location("framework", file)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

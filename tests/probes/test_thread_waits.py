@@ -344,7 +344,8 @@ def _program() -> subprocess.Popen[bytes]:
 
 def process_wait(w: World) -> None:
     process = _program()
-    assert process.stdin is not None and process.stdout is not None
+    assert process.stdin is not None
+    assert process.stdout is not None
 
     def close() -> None:
         process.kill()
@@ -493,8 +494,12 @@ def test_a_wait_is_the_same_at_the_next_look_and_another_one_is_not() -> None:
         first.set()
         seen = w.until(lambda s: [node.name for node in s.needed("waiter")] == ["second"])
         before, after = one.thread("waiter"), seen.thread("waiter")
-        assert before.steps is not None and after.steps is not None and after.steps > before.steps
-        assert before.wait is not None and after.wait is not None and after.wait.since_ns > before.wait.since_ns
+        assert before.steps is not None
+        assert after.steps is not None
+        assert after.steps > before.steps
+        assert before.wait is not None
+        assert after.wait is not None
+        assert after.wait.since_ns > before.wait.since_ns
 
 
 def test_a_thread_that_takes_a_lock_without_waiting_does_not_wait() -> None:
@@ -510,5 +515,6 @@ def test_a_thread_that_takes_a_lock_without_waiting_does_not_wait() -> None:
         w.cleaning.append(stop.set)
         for _ in range(30):
             node = w.look().thread("busy")
-            assert node.wait is None and node.state in ("running", "gil")
+            assert node.wait is None
+            assert node.state in ("running", "gil")
             time.sleep(0.005)

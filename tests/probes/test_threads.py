@@ -65,10 +65,13 @@ def test_a_lock_in_a_block() -> None:
         _waiter(w, lock)
         seen, node = _held(w)
         assert seen.holders(node) == ["thread holder"]
-        assert node.providers is Providers.CLOSED and node.attributes[semconv.LOCK_LOCKED] is True
+        assert node.providers is Providers.CLOSED
+        assert node.attributes[semconv.LOCK_LOCKED] is True
         (edge,) = seen.edges(node, EdgeKind.HELD_BY)
-        assert edge.source == here("block") and edge.confidence is Confidence.EXACT
-        assert edge.since_ns is not None and edge.since_ns <= time.time_ns()
+        assert edge.source == here("block")
+        assert edge.confidence is Confidence.EXACT
+        assert edge.since_ns is not None
+        assert edge.since_ns <= time.time_ns()
         assert node.attributes[semconv.RESOURCE_TYPE] == "threading.Lock"
         again = w.look()
         assert again.nodes[node.id] is node
@@ -163,7 +166,8 @@ def test_an_rlock_by_acquire_tells_its_owner() -> None:
         _holder(w, hold)
         _waiter(w, lock)
         seen, node = _held(w)
-        assert seen.holders(node) == ["thread holder"] and node.providers is Providers.CLOSED
+        assert seen.holders(node) == ["thread holder"]
+        assert node.providers is Providers.CLOSED
 
 
 def test_a_bare_acquire_is_inferred() -> None:
@@ -181,9 +185,11 @@ def test_a_bare_acquire_is_inferred() -> None:
         _holder(w, hold)
         _waiter(w, lock)
         seen, node = _held(w)
-        assert seen.holders(node) == ["thread holder"] and node.providers is Providers.ESTIMATED
+        assert seen.holders(node) == ["thread holder"]
+        assert node.providers is Providers.ESTIMATED
         (edge,) = seen.edges(node, EdgeKind.HELD_BY)
-        assert edge.confidence is Confidence.INFERRED and edge.source == here("bare")
+        assert edge.confidence is Confidence.INFERRED
+        assert edge.source == here("bare")
 
 
 def test_one_who_gets_a_reentrant_lock_during_the_look_does_not_wait_for_himself(
@@ -211,7 +217,8 @@ def test_one_who_gets_a_reentrant_lock_during_the_look_does_not_wait_for_himself
         monkeypatch.setattr(ThreadProbe, "_between", hand_over)
         seen = w.look()
         monkeypatch.undo()
-        assert seen.thread("waiter").wait is None and seen.needed("waiter") == []
+        assert seen.thread("waiter").wait is None
+        assert seen.needed("waiter") == []
 
 
 def _tried(lock: Any, taken: threading.Event, done: threading.Event) -> None:
@@ -237,9 +244,11 @@ def test_who_is_past_an_acquire_that_had_to_succeed_has_it(hold: Callable[..., N
             _holder(w, lambda taken, done, lock=lock: hold(lock, taken, done))
             _waiter(w, lock)
             seen, node = _held(w)
-            assert seen.holders(node) == ["thread holder"] and node.providers is Providers.ESTIMATED
+            assert seen.holders(node) == ["thread holder"]
+            assert node.providers is Providers.ESTIMATED
             (edge,) = seen.edges(node, EdgeKind.HELD_BY)
-            assert edge.bare and edge.source == here(hold.__name__.removeprefix("_"))
+            assert edge.bare
+            assert edge.source == here(hold.__name__.removeprefix("_"))
 
 
 def _failed(lock: Any, taken: threading.Event, done: threading.Event) -> None:
@@ -299,7 +308,8 @@ def test_who_released_it_does_not_hold_it() -> None:
         w.cleaning.append(lock.release)
         _waiter(w, lock)
         seen, node = _held(w)
-        assert seen.holders(node) == [] and node.providers is Providers.OPEN
+        assert seen.holders(node) == []
+        assert node.providers is Providers.OPEN
 
 
 def test_a_manager_of_the_programs_own_is_inferred() -> None:
@@ -314,7 +324,8 @@ def test_a_manager_of_the_programs_own_is_inferred() -> None:
         _holder(w, hold)
         _waiter(w, guard.mutex)
         seen, node = _held(w)
-        assert seen.holders(node) == ["thread holder"] and node.providers is Providers.ESTIMATED
+        assert seen.holders(node) == ["thread holder"]
+        assert node.providers is Providers.ESTIMATED
 
 
 def test_a_condition_gives_its_lock_up_while_it_waits() -> None:
@@ -340,7 +351,8 @@ def test_a_condition_gives_its_lock_up_while_it_waits() -> None:
 
         w.cleaning.append(wake)
         seen, node = _held(w)
-        assert seen.holders(node) == [] and node.providers is Providers.OPEN
+        assert seen.holders(node) == []
+        assert node.providers is Providers.OPEN
 
 
 def test_an_unlocked_lock_has_no_holder_whatever_the_stacks_say() -> None:
@@ -375,8 +387,10 @@ def test_permits_that_nobody_accounts_for_leave_it_open() -> None:
         w.cleaning.append(permits.release)
         _waiter(w, permits)
         seen, node = _held(w)
-        assert node.kind is NodeKind.SEMAPHORE and node.providers is Providers.OPEN
-        assert node.attributes[semconv.SEMAPHORE_PERMITS] == 2 and node.attributes[semconv.SEMAPHORE_AVAILABLE] == 0
+        assert node.kind is NodeKind.SEMAPHORE
+        assert node.providers is Providers.OPEN
+        assert node.attributes[semconv.SEMAPHORE_PERMITS] == 2
+        assert node.attributes[semconv.SEMAPHORE_AVAILABLE] == 0
         assert seen.holders(node) == ["thread holder"]
 
 
@@ -422,7 +436,8 @@ def test_what_is_known_of_a_thread() -> None:
         assert node.attributes[semconv.THREAD_NAME] == "worker"
         assert node.attributes[semconv.THREAD_DAEMON] is True
         cpu = node.attributes[semconv.THREAD_CPU_TIME]
-        assert type(cpu) is int and 0 < cpu < 10_000_000_000
+        assert type(cpu) is int
+        assert 0 < cpu < 10_000_000_000
         assert abs(node.created_at - time.time_ns()) < 60_000_000_000
         assert [frame.function.rpartition(".")[2] for frame in node.stack][-3:] == ["work", "wait", "wait"]
         assert node.stack[-3].line == int(here("work").rpartition(":")[2])
@@ -435,7 +450,9 @@ def test_ours_and_the_one_that_looks_are_not_shown() -> None:
         w.start("other", done.wait)
         w.cleaning.append(done.set)
         names = {node.name for node in w.settled("other").nodes.values() if node.kind is NodeKind.THREAD}
-        assert "other" in names and "peeps-watcher" not in names and threading.current_thread().name not in names
+        assert "other" in names
+        assert "peeps-watcher" not in names
+        assert threading.current_thread().name not in names
 
 
 def test_a_thread_that_ended_is_gone_and_a_later_one_is_another() -> None:
@@ -468,7 +485,9 @@ def test_a_busy_thread_runs_and_its_time_grows() -> None:
             time.sleep(0.02)
             assert w.look().thread("busy").state in ("running", "gil")
         last = w.look().thread("busy").attributes[semconv.THREAD_CPU_TIME]
-        assert type(first) is int and type(last) is int and last > first
+        assert type(first) is int
+        assert type(last) is int
+        assert last > first
 
 
 def test_a_pools_worker_without_work_is_idle() -> None:
@@ -476,7 +495,8 @@ def test_a_pools_worker_without_work_is_idle() -> None:
         pool.submit(int).result()
         seen = w.settled("pool_0", state="idle")
         (executor,) = [node for node in seen.nodes.values() if node.kind is NodeKind.EXECUTOR]
-        assert executor.name == "pool" and seen.holders(executor) == ["thread pool_0"]
+        assert executor.name == "pool"
+        assert seen.holders(executor) == ["thread pool_0"]
         assert executor.attributes[semconv.EXECUTOR_WORKER_COUNT] == 1
         assert executor.attributes[semconv.EXECUTOR_WORKER_LIMIT] == 2
         assert executor.providers is Providers.OPEN  # it could have another worker
@@ -596,7 +616,8 @@ def test_one_lock_taken_twice() -> None:
         w.cleaning.append(release(lock))
         seen = w.settled("twice")
         (node,) = seen.needed("twice")
-        assert seen.holders(node) == ["thread twice"] and node.providers is Providers.CLOSED
+        assert seen.holders(node) == ["thread twice"]
+        assert node.providers is Providers.CLOSED
 
 
 def test_a_loop_that_waits_for_its_own_coroutine() -> None:
@@ -616,7 +637,8 @@ def test_a_loop_that_waits_for_its_own_coroutine() -> None:
         w.cleaning.append(lambda: futures[0].cancel())
         seen = w.settled("loop")
         (future,) = seen.needed("loop")
-        assert seen.holders(future) == ["thread loop"] and future.providers is Providers.CLOSED
+        assert seen.holders(future) == ["thread loop"]
+        assert future.providers is Providers.CLOSED
         assert seen.thread("loop").wait.source == here("own loop")  # type: ignore[union-attr]
 
 
@@ -638,7 +660,8 @@ def test_a_loop_that_waits_for_a_task_of_its_own() -> None:
         seen = w.settled("loop")
         (future,) = seen.needed("loop")
         (holder,) = seen.edges(future, EdgeKind.HELD_BY)
-        assert seen.nodes[holder.dst].kind is NodeKind.TASK and "slow" in seen.nodes[holder.dst].name
+        assert seen.nodes[holder.dst].kind is NodeKind.TASK
+        assert "slow" in seen.nodes[holder.dst].name
         assert future.providers is Providers.CLOSED
 
 
@@ -660,12 +683,15 @@ def test_a_pool_that_waits_for_work_queued_behind_it() -> None:
         w.cleaning += [lambda: pool.shutdown(), lambda: queued[1].cancel()]
         seen = w.settled("client", "pool_0")
         (wanted,), (behind,) = seen.needed("client"), seen.needed("pool_0")
-        assert wanted.name.endswith("outer") and seen.holders(wanted) == ["thread pool_0"]
-        assert behind.name.endswith("inner") and seen.holders(behind) == ["executor pool"]
+        assert wanted.name.endswith("outer")
+        assert seen.holders(wanted) == ["thread pool_0"]
+        assert behind.name.endswith("inner")
+        assert seen.holders(behind) == ["executor pool"]
         assert behind.attributes[semconv.EXECUTOR_POSITION] == 1
         assert semconv.EXECUTOR_POSITION not in wanted.attributes
         (executor,) = [node for node in seen.nodes.values() if node.kind is NodeKind.EXECUTOR]
-        assert seen.holders(executor) == ["thread pool_0"] and executor.providers is Providers.CLOSED
+        assert seen.holders(executor) == ["thread pool_0"]
+        assert executor.providers is Providers.CLOSED
         assert executor.attributes[semconv.EXECUTOR_QUEUED] == 2
         assert behind.providers is wanted.providers is Providers.CLOSED
 
@@ -691,7 +717,8 @@ def test_what_runs_in_an_executor_for_a_task() -> None:
         seen = w.until(lambda s: any(node.kind is NodeKind.FUTURE for node in s.nodes.values()))
         task = next(node for node in seen.nodes.values() if node.name == "asks")
         (future,) = [seen.nodes[edge.dst] for edge in seen.edges(task, EdgeKind.NEEDS)]
-        assert future.name.endswith("blocking") and future.providers is Providers.CLOSED
+        assert future.name.endswith("blocking")
+        assert future.providers is Providers.CLOSED
         assert seen.holders(future) == [f"thread {worker.name}"]
 
 

@@ -643,7 +643,8 @@ def test_a_child_process(probe: AsyncioProbe, loop_kind: str, case: Callable[[],
         assert node.attributes["peeps.command.pid"] == kill.__self__.pid
         assert node.providers == "open"
         wait = seen.task("waiter").wait
-        assert wait is not None and wait.source == here(case.__name__)
+        assert wait is not None
+        assert wait.source == here(case.__name__)
         program.call(kill)
 
 
@@ -676,7 +677,9 @@ def test_a_timer_of_the_program_is_a_deadline(probe: AsyncioProbe) -> None:
     before = time.time_ns()
     with running(probe, future_later) as program:
         wait = program.settled("waiter").task("waiter").wait
-    assert wait is not None and wait.operation == "future" and wait.deadline_ns is not None
+    assert wait is not None
+    assert wait.operation == "future"
+    assert wait.deadline_ns is not None
     assert before + 59 * SECOND < wait.deadline_ns < time.time_ns() + 61 * SECOND
 
 
@@ -697,7 +700,8 @@ def test_wait_for(probe: AsyncioProbe, loop_kind: str, anonymous: bool) -> None:
     with running(probe, case, loop_kind) as program:
         seen = program.settled("waiter")
         wait = seen.task("waiter").wait
-        assert wait is not None and wait.deadline_ns is not None
+        assert wait is not None
+        assert wait.deadline_ns is not None
         if _OLD_WAIT_FOR:
             (inner,) = seen.needs("waiter")
             assert wait.operation == "wait_for"
@@ -801,5 +805,6 @@ def test_a_wait_that_is_not_recorded_is_bounded_by_looks(probe: AsyncioProbe) ->
     with running(probe, future) as program:
         first = program.settled("waiter").task("waiter").wait
         second = program.look().task("waiter").wait
-    assert first is not None and second is not None
+    assert first is not None
+    assert second is not None
     assert (first.exact, first.since_ns) == (False, second.since_ns)

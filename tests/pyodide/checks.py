@@ -286,7 +286,8 @@ def check_a_deadline() -> None:
         task(waiter())
 
     wait = looked(main).node("task waiter").wait
-    assert wait is not None and wait.deadline_ns is not None
+    assert wait is not None
+    assert wait.deadline_ns is not None
     assert 50 < (wait.deadline_ns - time.time_ns()) / 1e9 < 61
 
 

@@ -179,9 +179,7 @@ def awaited(rng: Random, scene: Scene) -> None:
     """Tasks that wait for each other's ends, all or some or the first."""
     host = rng.choice([0, 0, 1])
     number = rng.choice([1, 2, 2, 3])
-    names: list[str] = []
-    for place in range(number):
-        names.append(scene.actor("mate", host, [f"MATE{place}"]))
+    names = [scene.actor("mate", host, [f"MATE{place}"]) for place in range(number)]
     for place, actor in enumerate(scene.actors[-number:]):
         other = f"tasks[{names[(place + 1) % number]!r}]"
         sleeper = f"asyncio.ensure_future(asyncio.sleep({seconds(rng.choice(_LIMITS_MS))}))"

@@ -64,7 +64,8 @@ def _until(look: Callable[[], Evidence], check: Callable[[Evidence], bool]) -> E
 def test_a_call_that_keeps_the_interpreter(begin: Begin) -> None:
     look = begin("hog()")
     seen = _until(look, lambda seen: seen.stands_still)
-    assert seen.letter == "R" and seen.busiest is not None
+    assert seen.letter == "R"
+    assert seen.busiest is not None
 
 
 def test_a_call_that_sleeps_with_it(begin: Begin) -> None:

@@ -43,7 +43,8 @@ def test_a_program_that_is_not_run_by_a_python_is_not_started_again(monkeypatch:
 
 def test_an_announcement_that_is_too_long() -> None:
     (said,) = _coverage(lambda: b"x" * (ANNOUNCEMENT_MOST + 1))
-    assert said.startswith("not watched from outside: ") and "is the most" in said
+    assert said.startswith("not watched from outside: ")
+    assert "is the most" in said
 
 
 def test_a_sidecar_that_does_not_start(monkeypatch: pytest.MonkeyPatch) -> None:

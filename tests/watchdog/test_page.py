@@ -25,12 +25,14 @@ def fd() -> Iterator[int]:
 
 def test_what_one_side_writes_the_other_reads(fd: int) -> None:
     program, sidecar = Page(fd), Page(fd)
-    assert not sidecar.is_ours and (sidecar.beats, sidecar.beat_ns) == (0, 0)
+    assert not sidecar.is_ours
+    assert (sidecar.beats, sidecar.beat_ns) == (0, 0)
     program.announce(b"{}")
     program.name_threads(b"1 2 main\n")
     for now_ns in (5, 1_800_000_000_000_000_000):
         program.beat(now_ns)
-    assert sidecar.is_ours and (sidecar.announcement, sidecar.threads) == (b"{}", b"1 2 main\n")
+    assert sidecar.is_ours
+    assert (sidecar.announcement, sidecar.threads) == (b"{}", b"1 2 main\n")
     assert (sidecar.beats, sidecar.beat_ns) == (2, 1_800_000_000_000_000_000)
     program.raise_flag(NO_DUMP)
     program.raise_flag(BYE)
@@ -45,7 +47,8 @@ def test_too_many_threads_are_cut_at_a_line(fd: int) -> None:
     page.announce(b"x" * ANNOUNCEMENT_MOST)
     page.name_threads(b"".join(b"%d %d a thread\n" % (n, n) for n in range(100_000)))
     lines = page.threads.splitlines(keepends=True)
-    assert len(page.threads) <= THREADS_MOST and all(line.endswith(b" a thread\n") for line in lines)
+    assert len(page.threads) <= THREADS_MOST
+    assert all(line.endswith(b" a thread\n") for line in lines)
     assert len(page.threads) > THREADS_MOST - 40
     assert page.announcement == b"x" * ANNOUNCEMENT_MOST
     page.name_threads(b"1 1 one\n")

@@ -43,12 +43,16 @@ def test_a_regular_expression_that_never_ends(run: Run, receiver: Receiver) -> N
     assert f"{said.attributes['code.file.path']}:{said.attributes['code.line.number']}" == place
     assert (said.attributes["code.function.name"], said.attributes["thread.name"]) == ("parse", "MainThread")
     *_, outer, inner, match = said.attributes["code.stacktrace"].splitlines()
-    assert outer.endswith("in <module>") and inner.endswith("in parse") and match.endswith("in match")
+    assert outer.endswith("in <module>")
+    assert inner.endswith("in parse")
+    assert match.endswith("in match")
     assert abs(said.attributes["peeps.silent.since"] - began_ns) < 2e9
-    assert "\nidle (0x" in said.body and "peeps-watchdog" not in said.body
+    assert "\nidle (0x" in said.body
+    assert "peeps-watchdog" not in said.body
     assert said.resource == {"service.name": "orders", "process.pid": program.pid}
     again = receiver.wait_for("running", 2)  # for a collector that was not there before
-    assert again.attributes == said.attributes and 5 < again.at - said.at < 20
+    assert again.attributes == said.attributes
+    assert 5 < again.at - said.at < 20
 
 
 def test_a_call_into_c_that_sleeps_with_the_interpreter(run: Run, receiver: Receiver) -> None:
@@ -186,7 +190,8 @@ def test_a_forked_child_has_a_sidecar_of_its_own(run: Run, receiver: Receiver) -
     child = int(program.line())
     try:
         said = receiver.wait_for("running")
-        assert said.title.startswith(f"orders (pid {child}) is silent") and said.resource["process.pid"] == child
+        assert said.title.startswith(f"orders (pid {child}) is silent")
+        assert said.resource["process.pid"] == child
         assert program.sidecar() not in sidecars(child)
     finally:
         os.kill(child, signal.SIGKILL)

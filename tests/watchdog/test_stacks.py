@@ -41,11 +41,13 @@ def test_all_threads_but_ours() -> None:
         end.set()
         for thread in threads:
             thread.join()
-    assert {"MainThread", *names[:2]} <= found.keys() and "peeps-link" not in found
+    assert {"MainThread", *names[:2]} <= found.keys()
+    assert "peeps-link" not in found
     idle = found[names[0]]
     assert (idle.ident, idle.native) == (threads[0].ident, threads[0].native_id)
     inner, outer = idle.frames[0], idle.frames[-1]
-    assert (inner.function, inner.file) == ("wait", threading.__file__) and outer.function == "_bootstrap"
+    assert (inner.function, inner.file) == ("wait", threading.__file__)
+    assert outer.function == "_bootstrap"
     own = stacks.own_frame(idle, OWNERSHIP)
     assert own is not None
     assert (own.file, own.function) == (__file__, "waits")

@@ -116,7 +116,8 @@ def test_a_thread_lock_across_an_await_and_on_the_loop_thread() -> None:
     other.edge(EdgeKind.NEEDS, "thread:loop", "lock:state", "/srv/handler.py:8")
     (finding,) = rule.look(other.observation, whole(other.observation), [], 2_000)
     assert "the event loop of thread loop" in finding.title
-    assert "handler.py:8" in finding.title and "a.py:5" in finding.title
+    assert "handler.py:8" in finding.title
+    assert "a.py:5" in finding.title
     assert "Never block" in finding.advice
 
 
@@ -168,7 +169,8 @@ def test_a_real_program_in_which_it_went_well() -> None:
     finally:
         probe.uninstall()
     (finding,) = rule.orders.findings
-    assert "Lock cache before Lock db" in finding.title and "Lock db before Lock cache" in finding.title
+    assert "Lock cache before Lock db" in finding.title
+    assert "Lock db before Lock cache" in finding.title
     assert all(__file__ in link.text for link in finding.evidence)  # both stacks
 
 
@@ -190,5 +192,6 @@ def test_suppressed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
         assert read_suppressions(str(tmp_path / "missing.toml")) == []
         assert read_suppressions("") == []
     first, second = (record.getMessage() for record in caplog.records)
-    assert "expires must be a date" in first and "(line 5)" in first
+    assert "expires must be a date" in first
+    assert "(line 5)" in first
     assert "missing.toml" in second

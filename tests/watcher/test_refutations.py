@@ -155,7 +155,8 @@ def test_the_next_one_at_the_line_is_said_a_level_lower_and_once_more(waiting: W
         Level.LIKELY,
         "Said less surely: at this line such a wait was seen to end after all.",
     )
-    assert same is elsewhere and refuted == []
+    assert same is elsewhere
+    assert refuted == []
     waiting.on_loop(lambda: waiting.futures[1].set_result(None))
     _, refuted = waiting.judge([])
     assert [(one.finding.level, one.finding.id) for one in refuted] == [(Level.LIKELY, like_it.id)]

@@ -109,7 +109,8 @@ def test_folded_and_speedscope() -> None:
     lines = [line.rpartition(" ") for line in profile.folded().splitlines()]
     computing = [path for path, _, count in lines if "spin" in path and int(count) > 0]
     label = "task test_folded_and_speedscope.<locals>.handler"
-    assert computing and all(path.split(";")[:2] == ["web:1", label] for path in computing)
+    assert computing
+    assert all(path.split(";")[:2] == ["web:1", label] for path in computing)
     assert all("spin" in path.rpartition(";")[2] for path in computing)
     assert len(profile.folded(on_cpu_only=True).splitlines()) < len(lines)
     document = json.loads(profile.speedscope("test", PERIOD_S))

@@ -90,7 +90,8 @@ def test_while_it_lasts_the_stall_grows_and_names_its_task(kind: str) -> None:
         program.sample_until(lambda: not program.watch.since_ns)
         done.result(30)
     assert before_ns <= since_ns <= before_ns + 300 * MS
-    assert task is not None and dominant is not None
+    assert task is not None
+    assert dominant is not None
     assert "stuck" in [frame.function.rpartition(".")[2] for frame in dominant.frames()]
 
 

@@ -223,7 +223,7 @@ class SharedPort:
             raise
         finally:
             with contextlib.suppress(OSError):
-                name.unlink()
+                name.unlink()  # noqa: ASYNC240  the name of a socket that was just made: nothing to wait for
         front.name = f"unix:{name}"
         self._named[front.name] = front
         return sock

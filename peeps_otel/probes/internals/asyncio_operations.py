@@ -67,8 +67,10 @@ def innermost() -> list[Function]:
         (subprocess.Process, "wait", "subprocess.wait", subprocess.Process),
         (subprocess.Process, "communicate", "subprocess.communicate", subprocess.Process),
     ]
-    for name in _SOCKET_CALLS:
-        known.append((selector_events.BaseSelectorEventLoop, f"sock_{name}", f"socket.{name}", socket.socket))
+    known.extend(
+        (selector_events.BaseSelectorEventLoop, f"sock_{name}", f"socket.{name}", socket.socket)
+        for name in _SOCKET_CALLS
+    )
     return _functions(known)
 
 

@@ -138,6 +138,7 @@ class FrameReader:
         # fmt: off
         for now in self._clock: return objects[place] if now == cpu_ns and words[at] >> 3 == base and words[base + _IP] == ip and words[place] and words[(words[place] >> 3) + 1] in types else None  # noqa: E501, E701
         # fmt: on
+        return None
 
     def has_type(self, slot: int, types: frozenset[int]) -> bool:
         """Whether what lies on the value stack at `slot` of a call in progress is of a type whose id is in `types`."""
@@ -158,6 +159,7 @@ class FrameReader:
         # fmt: off
         for now in self._clock: return objects[place] if now == cpu_ns and words[at] >> 3 == base and words[base + _IP] == ip and words[place] else None  # noqa: E501, E701
         # fmt: on
+        return None
 
     def _by_proxy(self, name: str) -> Any:
         """From Python 3.13 on `f_locals` of a function is a view that copies nothing."""

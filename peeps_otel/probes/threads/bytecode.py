@@ -189,8 +189,7 @@ class Code:
         work: list[tuple[int, int]] = []
         if ops:
             work.append((ops[0].offset, 0))
-        for region in self.regions:
-            work.append((region.target, region.depth + region.pushes_lasti + 1))
+        work.extend((region.target, region.depth + region.pushes_lasti + 1) for region in self.regions)
         while work:
             offset, depth = work.pop()
             number = index.get(offset)

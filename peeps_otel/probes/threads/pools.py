@@ -142,14 +142,13 @@ class Pools:
 
     def _describe(self, record: _Executor, executor: Any, threads: list[str]) -> None:
         state = internals.state(executor)
-        attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: state.type_name}
-        for name, value in (
-            (semconv.EXECUTOR_WORKER_COUNT, state.workers),
-            (semconv.EXECUTOR_WORKER_LIMIT, state.workers_most),
-            (semconv.EXECUTOR_QUEUED, state.queued),
-        ):
-            if value is not None:
-                attributes[name] = value
+        known: dict[str, AttributeValue | None] = {
+            semconv.RESOURCE_TYPE: state.type_name,
+            semconv.EXECUTOR_WORKER_COUNT: state.workers,
+            semconv.EXECUTOR_WORKER_LIMIT: state.workers_most,
+            semconv.EXECUTOR_QUEUED: state.queued,
+        }
+        attributes = {name: value for name, value in known.items() if value is not None}
         # All that there can be are there and seen: only one of them can take the next item.
         sure = state.by_threads and state.workers_most is not None and len(threads) >= state.workers_most
         node = Node(

@@ -280,15 +280,15 @@ class ThreadProbe:
         shown = record.cpu_shown_ns
         if record.cpu_ns is not None and (shown is None or record.cpu_ns - shown >= _CPU_STEP_NS):
             record.cpu_shown_ns = record.cpu_ns
-        attributes: dict[str, AttributeValue] = {semconv.THREAD_ID: facts.ident, semconv.THREAD_NAME: facts.name}
-        for name, value in (
-            (semconv.THREAD_NATIVE_ID, facts.native_id),
-            (semconv.THREAD_DAEMON, facts.daemon),
-            (semconv.THREAD_CPU_TIME, record.cpu_shown_ns),
-            (semconv.THREAD_CALL, record.call if record.call and state == "blocked" else None),
-        ):
-            if value is not None:
-                attributes[name] = value
+        known: dict[str, AttributeValue | None] = {
+            semconv.THREAD_ID: facts.ident,
+            semconv.THREAD_NAME: facts.name,
+            semconv.THREAD_NATIVE_ID: facts.native_id,
+            semconv.THREAD_DAEMON: facts.daemon,
+            semconv.THREAD_CPU_TIME: record.cpu_shown_ns,
+            semconv.THREAD_CALL: record.call if record.call and state == "blocked" else None,
+        }
+        attributes = {name: value for name, value in known.items() if value is not None}
         node = Node(
             id=record.id,
             kind=NodeKind.THREAD,
