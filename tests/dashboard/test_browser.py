@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -138,13 +139,15 @@ def test_positions_do_not_move_by_themselves(explorer: str, shared_api: FakeApi,
     seen.wait_for_graph()
     before = seen.places()
     camera = seen.page.locator("svg.view > g").get_attribute("transform")
-    world = shared_api.world
-    world.node("task:NEW", "late-comer", wait=("lock.acquire", 1, "orders/service.py:18"))
-    world.edge("needs", "task:NEW", "lock:CACHE")
-    world.findings[0]["blocked"].append("task:NEW")
-    del world.nodes["task:W00"]
-    world.edges[:] = [e for e in world.edges if e["src"] != "task:W00"]
-    world.findings[0]["blocked"].remove("task:W00")
+    changed = copy.deepcopy(shared_api.world)
+    changed.node("task:NEW", "late-comer", wait=("lock.acquire", 1, "orders/service.py:18"))
+    changed.edge("needs", "task:NEW", "lock:CACHE")
+    del changed.nodes["task:W00"]
+    changed.edges[:] = [e for e in changed.edges if e["src"] != "task:W00"]
+    finding = changed.findings[0]
+    finding["blocked"] = [*(i for i in finding["blocked"] if i != "task:W00"), "task:NEW"]
+    finding["nodes"] = {i: changed.nodes[i] for i in [*finding["nodes"], "task:NEW"] if i in changed.nodes}
+    shared_api.world = changed  # in one step: the server answers from its own threads
     seen.page.locator("[data-id='task:NEW']").wait_for()
     after = seen.places()
     assert {i: after.get(i) for i in before} == before
