@@ -5,7 +5,8 @@
 program that is started by `opentelemetry-instrument` patches in its first lines, which come after our start. So where
 gevent or eventlet can be imported at all, our exporters wait for a moment; elsewhere nobody waits. They also wait where
 the patches are made: the locks of the import system are greenlets' own then, and a thread of the system and the
-program's that import the same module at one time would wait for each other in a way that gevent calls an error.
+program's that import the same module at one time would wait for each other in a way that gevent calls an error. The
+moment is one in which the main thread imports nothing: on a slow machine the import of gevent itself takes as long.
 """
 
 from __future__ import annotations
@@ -14,29 +15,61 @@ import sys
 import threading
 import time
 from functools import cache
+from importlib import import_module
 from importlib.machinery import PathFinder
+from types import ModuleType
 
 from .. import native
+from ..probes.internals.current_frames import current_frames
 
+_IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
+_ATTEMPTS = 3
 _CHANCE_S = 3.0
 _STEP_S = 0.05
-_began = time.monotonic()
+_LATEST_S = 30.0
+_began = _quiet_since = time.monotonic()
 
 
-def wait_for_patches() -> None:
-    """Returns when the HTTP client may be imported: at once in most programs, after 3 s of our being there at the
-    latest, and when the program ends. Blocks: only for threads of ours and of the SDK."""
-    while not _may_be_imported() and threading.main_thread().is_alive():
+def import_when_allowed(module: str) -> ModuleType:
+    """The module, which imports an HTTP client, as soon as that may be: at once in most programs; where gevent or
+    eventlet can be imported, after 3 s in which the main thread was not seen to import, after 30 s at the latest, and
+    when the program ends. Blocks: only for threads of ours and of the SDK."""
+    for _ in range(_ATTEMPTS - 1):
+        _wait_for_patches()
+        try:
+            return import_module(module)
+        except RuntimeError:
+            # The patches came while we imported: a lock of the import system was taken under an ident of the system
+            # and could not be released under one of a greenlet. What was loaded by then stays loaded.
+            native.sleep(_STEP_S)
+    return import_module(module)
+
+
+def _wait_for_patches() -> None:
+    global _quiet_since
+    while threading.main_thread().is_alive():
+        now = time.monotonic()
+        if _may_be_imported() or now - _quiet_since >= _CHANCE_S or now - _began >= _LATEST_S:
+            return
+        if _main_thread_imports():
+            _quiet_since = now
         native.sleep(_STEP_S)
 
 
 def _may_be_imported() -> bool:
     if not _can_be_patched():
         return True
-    client = sys.modules.get("requests")
-    if client is not None and not getattr(client.__spec__, "_initializing", False):
-        return True  # the program has imported it
-    return time.monotonic() - _began >= _CHANCE_S
+    client = sys.modules.get("requests")  # by the program
+    return client is not None and not getattr(client.__spec__, "_initializing", False)
+
+
+def _main_thread_imports() -> bool:
+    frame = current_frames().get(threading.main_thread().ident or 0)
+    while frame is not None:
+        if frame.f_code.co_filename == _IMPORT_SYSTEM:
+            return True
+        frame = frame.f_back
+    return False
 
 
 @cache

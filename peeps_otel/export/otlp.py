@@ -6,13 +6,12 @@ Those are imported at the first export only, on the thread that exports: see `ht
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import logging
 from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, cast
 
-from .http_client import wait_for_patches
+from .http_client import import_when_allowed
 
 _EXTRA = "pip install 'peeps-otel[grpc]'"
 _GRPC = {"grpc://": "http://", "grpcs://": "https://"}
@@ -42,8 +41,7 @@ class Endpoint(NamedTuple):
 
     def exporters(self) -> Exporters:
         """Blocks until the HTTP client may be imported. On the exporting thread."""
-        wait_for_patches()
-        return cast("Exporters", importlib.import_module(f"{__package__}.{'otlp_grpc' if self.grpc else 'otlp_http'}"))
+        return cast("Exporters", import_when_allowed(f"{__package__}.{'otlp_grpc' if self.grpc else 'otlp_http'}"))
 
 
 def set_by_user(name: str) -> bool:
