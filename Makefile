@@ -32,14 +32,11 @@ check: $(VENV)/.installed-test
 	@$(MAKE) --no-print-directory lint
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/e2e --ignore tests/catalogue $(PYTEST_ARGS)
 
-# The end-to-end tests look at the clock, so they run one at a time, after the others.
 test: $(VENV)/.installed-test
 	@$(MAKE) --no-print-directory lint
 	@browser=$$(scripts/find-browser) || exit 1; \
-	if [ -n "$$browser" ]; then export PEEPS_CHROMIUM="$$browser"; fi; status=0; \
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --ignore tests/e2e --ignore tests/catalogue $(PYTEST_ARGS) || status=1; \
-	$(BIN)/python -m pytest -q tests/e2e tests/catalogue $(PYTEST_ARGS) || status=1; \
-	exit $$status
+	if [ -n "$$browser" ]; then export PEEPS_CHROMIUM="$$browser"; fi; \
+	$(BIN)/python scripts/run-tests $(WORKERS) $(PYTEST_ARGS)
 
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check --quiet $(SOURCES)
