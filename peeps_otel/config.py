@@ -226,6 +226,17 @@ VARIABLES: tuple[Variable, ...] = (
         _globs,
         "the same for what is a library although it looks like the program's own",
     ),
+    Variable(
+        "PEEPS_REQUESTS", "requests", "true", _boolean, "false: unfinished spans of instrumentations are not looked at"
+    ),
+    Variable(
+        "PEEPS_UNSAMPLED",
+        "unsampled",
+        "true",
+        _boolean,
+        "false: requests whose spans are sampled out are not seen; true: such spans are recorded here and exported "
+        "nowhere, which costs what a recorded span costs",
+    ),
     Variable("PEEPS_METRICS", "metrics", "true", _boolean, "false: no metrics"),
     Variable("PEEPS_PROTOCOL_TRACE", "protocol_trace", "false", _boolean, "log each export: size and preview"),
 )
@@ -260,6 +271,8 @@ class Config:
     bytes_budget: int
     diagnostics: bool
     watchdog: bool
+    requests: bool
+    unsampled: bool
     metrics: bool
     protocol_trace: bool
     problems: tuple[str, ...] = ()

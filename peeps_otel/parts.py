@@ -40,6 +40,9 @@ from .probes.probe import Probe
 from .probes.source import own_code
 from .probes.source.ownership import Ownership
 from .probes.threads.probe import ThreadProbe
+from .requests.live_spans import LiveSpans
+from .requests.probe import RequestProbe
+from .requests.sampler import UnsampledSpans
 from .watchdog.announcement import announcement
 from .watchdog.guard import Watchdog
 from .watcher.heap_question import HeapQuestion
@@ -67,6 +70,14 @@ class Lasting:
         self.endpoint = _endpoint(config)
         if self.endpoint is not None:
             add_exporters(self.endpoint, tracers, loggers, meters, config.metrics)
+        self.live_spans = LiveSpans() if tracers is not None and config.requests else None
+        self.unsampled = (
+            UnsampledSpans(tracers) if tracers is not None and self.live_spans and config.unsampled else None
+        )
+        if tracers is not None and self.live_spans is not None:
+            tracers.add_span_processor(self.live_spans)
+        if self.unsampled is not None:
+            self.unsampled.install()
         if tracers is not None:
             self.recorder.span_context = current_span_context
         self.metrics = None if meters is None or not config.metrics else Metrics(meters)
@@ -77,10 +88,16 @@ class Lasting:
             self.lock_order.uninstall()
         for patch in (self.step_timer, self.loop_errors, self.asyncio):
             patch.uninstall()
+        if self.unsampled is not None:
+            self.unsampled.uninstall()
+        if self.live_spans is not None:
+            self.live_spans.stop()
 
     def after_fork_in_child(self) -> None:
         """What the parent's tasks and loops have told is not ours to tell."""
         self.recorder.long_waits.clear()
+        if self.live_spans is not None:
+            self.live_spans.clear()
         self.loop_errors.heard.clear()
         if self.lock_order is not None:
             self.lock_order.take()
@@ -98,6 +115,8 @@ class Parts:
         probes: list[Probe] = [asyncio_probe, LoopErrors(context, lasting.loop_errors)] if config.probe_asyncio else []
         probes += [lasting.step_timer] if config.diagnostics else []
         probes += [one for one in (self._threads, self.watchdog) if one is not None]
+        self._requests = None if lasting.live_spans is None else RequestProbe(context, lasting.live_spans)
+        probes += [] if self._requests is None else [self._requests]
         self.probes = CompositeProbe(probes, context)
         self.leaks = LeakCheck(asyncio_probe.node_id, config.leaks_every_s, lambda: self.watcher.deadlocked)
         self.outlet = _exporters(config, lasting, lambda: self.watcher.request_key_frame(), self._asked)

@@ -30,6 +30,13 @@ STATE: Final = "peeps.state"
 PROVIDERS: Final = "peeps.providers"
 EDGES: Final = "peeps.edges"
 
+# --- requests and responses -------------------------------------------------------------------------------------------
+RPC_SPAN: Final = "peeps.rpc.span"
+RPC_SCOPE: Final = "peeps.rpc.scope"
+RPC_SAMPLED: Final = "peeps.rpc.sampled"
+RPC_JOIN: Final = "peeps.rpc.join"
+RPC_SERVICE: Final = "peeps.rpc.service"
+
 # --- waits ----------------------------------------------------------------------------------------------------------
 WAIT_OPERATION: Final = "peeps.wait.operation"
 WAIT_SINCE: Final = "peeps.wait.since"
@@ -154,6 +161,9 @@ PROCESS_STATE: Final = "process.state"
 PROCESS_RUNTIME_NAME: Final = "process.runtime.name"
 PROCESS_RUNTIME_VERSION: Final = "process.runtime.version"
 HOST_NAME: Final = "host.name"
+SERVER_ADDRESS: Final = "server.address"
+SERVER_PORT: Final = "server.port"
+CLIENT_ADDRESS: Final = "client.address"
 NETWORK_PEER_ADDRESS: Final = "network.peer.address"
 NETWORK_PEER_PORT: Final = "network.peer.port"
 

@@ -13,8 +13,9 @@ _MODEL = {"peeps_otel.semconv", "peeps_otel.model"}
 _DIAGNOSIS = _MODEL | {"peeps_otel.diagnosis"}
 _NATIVE = {"peeps_otel.native"}
 _PROBES = _MODEL | _NATIVE | {"peeps_otel.probes"}
+_REQUESTS = _PROBES | {"peeps_otel.requests"}
 _WATCHER = _DIAGNOSIS | _PROBES | {"peeps_otel.watcher"}
-_EXPORT = _WATCHER | {"peeps_otel.export"}
+_EXPORT = _WATCHER | _REQUESTS | {"peeps_otel.export"}
 _AGENT = _EXPORT | {"peeps_otel.watchdog", "peeps_otel.config", "peeps_otel.parts", "peeps_otel.agent"}
 _DOORS = _AGENT | {"peeps_otel.interpreter_internals"}
 MAY_IMPORT: dict[str, set[str]] = {
@@ -26,6 +27,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.model": _MODEL,
     "peeps_otel.diagnosis": _DIAGNOSIS,
     "peeps_otel.probes": _PROBES,
+    "peeps_otel.requests": _REQUESTS,
     "peeps_otel.watcher": _WATCHER,
     "peeps_otel.watchdog": _PROBES | {"peeps_otel.watchdog"},
     "peeps_otel.export": _EXPORT,
@@ -67,6 +69,10 @@ PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
     "peeps_otel/probes/heap/picture.py": ({"_asyncio"}, _TO_GO),
     "peeps_otel/probes/heap/leaks.py": ({"_is_gil_enabled"}, _GIL),
     "peeps_otel/probes/heap/reach.py": ({"_asyncio"}, _TO_GO),
+    "peeps_otel/requests/sampler.py": (
+        {"_tracers"},
+        "tracers that were made before have the sampler each for itself; asked with a default",
+    ),
     "peeps_otel/watchdog/guard.py": ({"_is_gil_enabled"}, _GIL),
     "peeps_otel/watchdog/stacks.py": (
         {"_recv", "_try_wait", "_wait_for_tstate_lock", "_worker"},

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+from peeps_collector.graph.joins import Join
 from peeps_otel import semconv
 from peeps_otel.model import Confidence, FindingKind, Level, NodeKind, Providers
 
@@ -78,6 +79,7 @@ def test_the_manifest() -> None:
         (semconv.NODE_KIND, NodeKind),
         (semconv.CONFIDENCE, Confidence),
         (semconv.PROVIDERS, Providers),
+        (semconv.RPC_JOIN, Join),
         (semconv.FINDING_KIND, FindingKind),
         (semconv.FINDING_LEVEL, Level),
     ],
@@ -94,7 +96,7 @@ def test_the_states_of_a_finding() -> None:
 def test_only_these_are_enums() -> None:
     enums = {key for key, attribute in ATTRIBUTES.items() if isinstance(attribute["type"], dict)}
     expected = {"confidence", "finding.kind", "finding.level", "finding.state", "node.kind", "providers"}
-    expected |= {"watcher.budget", "drop.reason", "problem.kind"}
+    expected |= {"watcher.budget", "drop.reason", "problem.kind", "rpc.join"}
     assert enums == {f"peeps.{name}" for name in expected}
 
 

@@ -20,12 +20,17 @@ from peeps_otel.model import Finding, FindingKind, Graph, Level
 
 from .graph.findings import FindingRegistry
 from .graph.incremental import Delta, IncrementalGraph, IncrementalWaitGraph
+from .graph.joins import Peer
+from .graph.listeners import attached
 from .graph.live import LiveGraph
+from .graph.liveness import is_here
+from .graph.process import State
 from .graph.reduction import residue_of_many
 from .graph.silence import Silence
 
 _SPACING_SECONDS = 0.2
 _CLOCK_SECONDS = 0.5
+_LISTENERS_SECONDS = 2.0
 _JUMP_NS = 2_000_000_000
 _log = logging.getLogger(__name__)
 
@@ -112,6 +117,9 @@ class Diagnosis:
         self._graph = IncrementalGraph()
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self._asked: set[Peer] = set()
+        self._asked_s = 0.0
+        self._attached: dict[Peer, bool] = {}
         self._ahead_ns = clock() - time.monotonic_ns()
         self._thread = threading.Thread(target=self._run, name="peeps-diagnose", daemon=True)
         self.failure = ""
@@ -133,6 +141,7 @@ class Diagnosis:
         """One turn of the clock: expire what is silent, look if anything is new, close what is over."""
         now_ns = self._clock()
         self._live.expire(now_ns)
+        self._live.age_joins(now_ns, self._listeners())
         deltas, updates = self._live.take_changes(self._graph.processes)
         is_new, self._updates = updates != self._updates, updates
         found = self._look(deltas, now_ns, is_new)
@@ -144,6 +153,17 @@ class Diagnosis:
         self._findings.check_reports(now_ns)
         silent = self.silence.step(now_ns)
         self._findings.update_silent(silent if self._tells_silence else {}, now_ns)
+
+    def _listeners(self) -> dict[Peer, bool]:
+        """Of the addresses to which requests went that nobody is seen to answer: where a process of this machine
+        listens, and whether it reports to us. Asked anew every two seconds."""
+        peers = self._live.unanswered()
+        now_s = time.monotonic()
+        if not peers.issubset(self._asked) or now_s - self._asked_s > _LISTENERS_SECONDS:
+            self._asked, self._asked_s = peers, now_s
+            infos = [process.info for process in self._live.processes().values() if process.state is State.LIVE]
+            self._attached = attached(peers, [info.pid for info in infos if info.pid is not None and is_here(info)])
+        return self._attached
 
     def _look(self, deltas: Mapping[str, Delta], now_ns: int, is_new: bool) -> list[Finding]:
         try:

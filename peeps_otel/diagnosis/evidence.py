@@ -24,6 +24,8 @@ def link(graph: WaitIndex, waiter: str, resource: str, holder: str | None) -> Ev
         name = wording.label(graph.nodes.get(holder))
         if held is None and holder in graph.enders.get(resource, ()):
             text += f"; {name} could {wording.ends(target)}"
+        elif target.kind in (NodeKind.REQUEST, NodeKind.RESPONSE):
+            text += f"; {name}{wording.in_service(target)} handles it"
         elif target.kind is NodeKind.FUTURE and held is not None:
             text += f"; {name} completes it"
         elif target.kind is NodeKind.FUTURE:

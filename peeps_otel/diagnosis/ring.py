@@ -112,7 +112,7 @@ def _had(graph: WaitIndex, resource: str, holder: str, owner: str) -> str:
         case NodeKind.FUTURE:
             return f"to be completed by {owner}" if graph.held_by(resource, holder) else f"queued behind {owner}"
         case NodeKind.REQUEST | NodeKind.RESPONSE:
-            return f"answered by {owner}"
+            return f"handled by {owner}{wording.in_service(graph.nodes[resource])}"
         case _:
             return f"held by {owner}"
 
@@ -170,6 +170,13 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
         held = wording.label(graph.nodes.get(links[0].resource))
         return f"{held} is not reentrant: its holder must not take it again before releasing it."
     locks = [step for step in links if graph.nodes[step.resource].kind in _LOCKS]
+    calls = [step for step in links if graph.nodes[step.resource].kind is NodeKind.REQUEST]
+    if calls:
+        held = f" while {wording.label(graph.nodes.get(locks[0].resource))} is held" if locks else ""
+        return (
+            f"Do not wait for {wording.label(graph.nodes.get(calls[0].resource))}{held}: its answer may need what its "
+            "caller has. Give the calls a timeout: when one gives up, the ring is broken."
+        )
     if len(locks) >= 2:
         names = sorted({wording.label(graph.nodes.get(step.resource)) for step in locks})
         order = f"Take {wording.several(names)} in the same order everywhere."

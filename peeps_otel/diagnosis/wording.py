@@ -34,10 +34,26 @@ def label(node: Node | None) -> str:
     kind = str(node.attributes.get(semconv.RESOURCE_TYPE, "")).rpartition(".")[2] or _LABELS.get(node.kind, node.kind)
     if node.kind is NodeKind.IO and kind.endswith(("Transport", "socket")):
         return _connection("pipe" if "Pipe" in kind else "socket", node.name)
+    if node.kind in (NodeKind.REQUEST, NodeKind.RESPONSE):
+        return _call(node)
     if not node.name or node.name == node.attributes.get(semconv.RESOURCE_TYPE):
         a = "an" if kind[:1] in "AEIOU" else "a"
         return f"{kind} ({short(node.source)})" if node.source else f"{a} {kind}"
     return node.name if node.name.lower().startswith(f"{kind.lower()} ") else f"{kind} {node.name}"
+
+
+def _call(node: Node) -> str:
+    """`request GET /orders to shop`, `response GET /orders for checkout`."""
+    other = node.attributes.get(semconv.RPC_SERVICE)
+    known = isinstance(other, str) and bool(other)
+    to = f" {'to' if node.kind is NodeKind.REQUEST else 'for'} {other}" if known else ""
+    return f"{node.kind} {node.name}{to}"
+
+
+def in_service(request: Node) -> str:
+    """` in inventory`: where a request is handled; empty where that is not known."""
+    other = request.attributes.get(semconv.RPC_SERVICE)
+    return f" in {other}" if isinstance(other, str) and other else ""
 
 
 def kind_word(kind: str) -> str:

@@ -179,6 +179,8 @@ class _Text:
         name, doing = self._style("bold", printable(step["holder_label"])), printable(step["holder_doing"] or "")
         if step["holder"] == step["resource"]:
             return f"  {name} {doing or 'is here:'}"
+        if step["resource"].startswith("request:"):
+            return f"  handled by {name}{f', which {doing}' if doing else ''}"
         if not step["hold_since_ns"] and not step["hold_source"]:
             return f"  {name} could end the wait, but {doing or 'is here:'}"
         held = f" since {step['hold_age']}" if step["hold_age"] else ""

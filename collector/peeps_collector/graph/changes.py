@@ -40,6 +40,12 @@ class Changes:
             self.rows[EDGE_CHANGE.name] += [self._edge("remove", edge) for edge in old - new]
             self.rows[EDGE_CHANGE.name] += [self._edge("add", edge) for edge in new - old]
 
+    def relink(self, edges_before: Iterable[Edge], edges: Iterable[Edge]) -> None:
+        """Edges that follow from the nodes of two processes."""
+        old, new = set(edges_before), set(edges)
+        self.rows[EDGE_CHANGE.name] += [self._edge("remove", edge) for edge in old - new]
+        self.rows[EDGE_CHANGE.name] += [self._edge("add", edge) for edge in new - old]
+
     def gone(self, node: Node, edges: Iterable[Edge]) -> None:
         self.any = True
         self.nodes.add(node.id)

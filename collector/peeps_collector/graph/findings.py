@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Mapping, Set
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -78,6 +78,16 @@ def _is_stale(entry: Entry, silent: Set[str]) -> bool:
     )
 
 
+def _across_processes(entries: Iterable[Entry]) -> set[str]:
+    """The members of the deadlocks that no process can see by itself, and all behind them."""
+    stuck = (e.finding for e in entries if e.finding.level in (Level.PROVEN, Level.LIKELY) and len(e.processes) > 1)
+    return {node for finding in stuck for node in (*finding.core, *finding.blocked)}
+
+
+def _is_part_of(entry: Entry, across: set[str]) -> bool:
+    return entry.finding.level in (Level.SUSPECT, Level.SLOW) and across.issuperset(entry.finding.core)
+
+
 class FindingRegistry:
     """Thread-safe. `history`: findings of earlier runs as JSON, newest first."""
 
@@ -99,7 +109,7 @@ class FindingRegistry:
     def open(self) -> list[Entry]:
         """Worst first: level, then number blocked, then age.
 
-        Of a silent process only what it cannot have got out of since: whether a loop is blocked, or a wait unusually
+        What a process sees of a deadlock through others is told as part of that. Of a silent process only what it cannot have got out of since: whether a loop is blocked, or a wait unusually
         long, is not known of it any more.
         """
         with self._lock:
@@ -109,8 +119,13 @@ class FindingRegistry:
                 if entry.finding.kind is FindingKind.PROCESS_SILENT
                 for process in entry.reports
             }
+            across = _across_processes(self._open.values())
             return sorted(
-                (entry for entry in self._open.values() if not _is_stale(entry, silent)),
+                (
+                    entry
+                    for entry in self._open.values()
+                    if not _is_stale(entry, silent) and not _is_part_of(entry, across)
+                ),
                 key=lambda e: (_LEVELS.index(e.finding.level), -e.blocked_count, e.finding.since_ns),
             )
 

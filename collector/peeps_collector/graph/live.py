@@ -26,6 +26,7 @@ from .applying import Picture, picture_steps
 from .changes import Changes
 from .identity import adopted
 from .incremental import Delta
+from .joins import Joins, Peer, Turned
 from .liveness import is_alive
 from .process import FORGET_NS, Process, State
 
@@ -52,6 +53,7 @@ class LiveGraph:
         self._lock = threading.RLock()
         self._processes: dict[str, Process] = {}
         self._owner: dict[str, str] = {}  # of every node
+        self._joins = Joins()
         self._version = 1
         self._view: View | None = None
         self.last_change_ns = 0
@@ -179,6 +181,12 @@ class LiveGraph:
                 process.farewell = farewell
                 self._end(process, process.time_ns or process.last_seen_ns)
 
+    def age_joins(self, now_ns: int, attached: dict[Peer, bool]) -> None:
+        """What becomes sure of requests and responses without the other end. `attached`: of the addresses of
+        `unanswered`, those where a process is known to listen, and whether it reports to us."""
+        with self._lock:
+            self._turn(self._joins.age(now_ns, attached), now_ns)
+
     def clock_jumped(self, by_ns: int) -> None:
         """The clock was set, or the machine slept: nobody is older or younger for that."""
         with self._lock:
@@ -213,6 +221,10 @@ class LiveGraph:
                     nodes |= process.nodes
                     out |= process.out
                     owner |= dict.fromkeys(process.nodes, process.info.id)
+                for end in self._joins.ids():
+                    if end in nodes:
+                        nodes[end] = self._joins.dressed(nodes[end])
+                        out[end] = (*out.get(end, ()), *self._joins.links(end))
                 for parent, children in _spawned(nodes).items():
                     out[parent] = (*out.get(parent, ()), *children)
                 self._view = View(self._version, nodes, owner, out)
@@ -232,8 +244,8 @@ class LiveGraph:
                 updates[key] = process.updates
                 whole = process.changed is None or key not in known
                 ids = process.nodes if whole else process.changed or ()
-                nodes, out = process.nodes, process.out
-                deltas[key] = Delta(whole, {n: (nodes[n], out.get(n, ())) if n in nodes else None for n in ids})
+                nodes = process.nodes
+                deltas[key] = Delta(whole, {n: self._entry(process, n) if n in nodes else None for n in ids})
                 process.changed = set()
             return deltas, updates
 
@@ -245,8 +257,13 @@ class LiveGraph:
                 for node_id in nodes:
                     node = process.nodes.get(node_id)
                     if node is not None:
-                        found[node_id] = (key, node)
+                        found[node_id] = (key, self._joins.dressed(node))
             return found
+
+    def unanswered(self) -> set[Peer]:
+        """Where the requests went that nobody is seen to answer."""
+        with self._lock:
+            return self._joins.unanswered()
 
     def processes(self) -> dict[str, Process]:
         """Shallow; read single fields only."""
@@ -259,6 +276,33 @@ class LiveGraph:
             return [k for k, p in self._processes.items() if p.state is State.SILENT or p.needs_key_frame]
 
     # --- inside, with the lock held ----------------------------------------------------------------------------------
+
+    def _entry(self, process: Process, node_id: str) -> tuple[Node, tuple[Edge, ...]]:
+        """A node and its edges, with what another process's end of the same call says of it."""
+        own = process.out.get(node_id, ())
+        return self._joins.dressed(process.nodes[node_id]), (*own, *self._joins.links(node_id))
+
+    def _join(self, process: Process, changed: Collection[str], now_ns: int) -> None:
+        """These nodes of a process have changed, or are gone."""
+        for node_id in changed:
+            node = process.nodes.get(node_id)
+            if node is None:
+                turned = self._joins.drop(node_id, now_ns)
+            else:
+                turned = self._joins.put(node, process.info.id, process.info.service, now_ns)
+            self._turn(turned, now_ns)
+
+    def _turn(self, turned: list[Turned], now_ns: int) -> None:
+        for one in turned:
+            process = self._processes.get(one.process)
+            if process is None:
+                continue
+            process.note_changed([one.node_id])
+            changes = Changes(one.process, now_ns)
+            changes.relink(one.before, one.after)
+            for table, rows in changes.rows.items():
+                self._rows.add(table, rows)
+            self._touch()
 
     def _newer(self, process: Process, node: str, stream_id: int | None, sequence: int | None) -> bool:
         if sequence is None:
@@ -359,6 +403,7 @@ class LiveGraph:
     def _commit(self, process: Process, changes: Changes, now_ns: int) -> None:
         process.updates += 1
         process.note_changed(changes.nodes)
+        self._join(process, changes.nodes, now_ns)
         process.pulse_ns = now_ns
         if process.state is not State.LIVE:
             process.state = State.LIVE
@@ -382,7 +427,9 @@ class LiveGraph:
     def _end(self, process: Process, time_ns: int) -> None:
         self._end_all(process, time_ns)
         self._disown(process)
+        ended = list(process.nodes)
         process.forget_stream()
+        self._join(process, ended, time_ns)
         process.updates += 1
         process.state = State.GONE
         self._store_process(process)

@@ -36,6 +36,11 @@ def is_alive(info: ProcessInfo, first_seen_ns: int = 0) -> bool | None:
     return fields[0] != "Z" and not (first_seen_ns and began_ns > first_seen_ns + _CLOCKS_DIFFER_NS)
 
 
+def is_here(info: ProcessInfo) -> bool:
+    """Whether it says that it runs on this machine."""
+    return info.host == _HOST
+
+
 def doing(info: ProcessInfo) -> str:
     """What the kernel says of a living process of this host, as a verb: `sleeps`; empty where it says nothing."""
     fields = [] if info.pid is None else _stat(info.pid)

@@ -126,6 +126,10 @@ def future_timers(loop: asyncio.AbstractEventLoop, most: int) -> Iterator[tuple[
                 yield target, when
 
 
+running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop  # pyright: ignore[reportPrivateUsage]
+"""The loop of the calling thread, without an exception where there is none."""
+
+
 def running_task(loop: asyncio.AbstractEventLoop) -> asyncio.Task[Any] | None:
     """The task that `loop` is executing at this moment."""
     return asyncio.current_task(loop)

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The spans of all instrumentations that have begun and not ended: which, since when, and who began them.
+
+A span processor of the program's own provider. It runs on the program's threads, so it does as little as it can: a look
+into a dictionary and a tuple. Everything else is read by the watcher from the living span.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import deque
+from threading import get_ident
+from time import monotonic_ns
+from typing import Any, NamedTuple
+from weakref import ref
+
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.trace import SpanKind, StatusCode
+
+from ..model.change import Change
+from ..probes.internals.asyncio_core import running_loop
+
+CHANGES = (
+    Change(
+        "the tracer provider of the program",
+        "one more span processor, which notes which spans have begun and not ended, by weak reference; it ends, alters "
+        "and exports none",
+        "at the start",
+        "it stays (OpenTelemetry has no way back) and does nothing once we have ended",
+        "`PEEPS_REQUESTS`",
+    ),
+)
+
+LIVE_MOST = 10_000
+_ENDED_MOST = 1000
+OK, ERROR, CANCELLED, LOST = "ok", "error", "cancelled", "lost"
+_GRPC_CANCELLED = 1
+_INTERNAL = SpanKind.INTERNAL
+_current_task = asyncio.current_task
+
+
+class LiveSpan(NamedTuple):
+    """One unfinished span. `began_ns`: of the monotonic clock. `task`: the asyncio task that began it; None where a
+    thread did that runs no loop."""
+
+    span: ref[Any]
+    began_ns: int
+    thread: int
+    task: ref[asyncio.Task[Any]] | None
+
+
+class EndedSpan(NamedTuple):
+    """The end of a span that was asked for. `state`: ok, error or cancelled; `ended_ns`: of the monotonic clock."""
+
+    span_id: int
+    state: str
+    ended_ns: int
+    error: str = ""
+
+
+class LiveSpans(SpanProcessor):
+    """`on_start` and `on_end` from any thread; everything else from the watcher's.
+
+    At most 10 000 spans are kept, by weak reference; `refused` counts those beyond. `watched`: the ids of the spans
+    whose ends are wanted, for the watcher to fill and to empty; their ends come in `ended`.
+    """
+
+    def __init__(self, most: int = LIVE_MOST) -> None:
+        self._live: dict[int, tuple[Any, int, int, Any]] = {}
+        self._most = most
+        self._on = True
+        self.refused = 0
+        self.watched: set[int] = set()
+        self.ended: deque[EndedSpan] = deque(maxlen=_ENDED_MOST)
+
+    def on_start(self, span: Any, parent_context: Any = None) -> None:
+        """Never raises: that would break the program's `start_span`."""
+        try:
+            if span.kind is _INTERNAL or not self._on:
+                return
+            live = self._live
+            if len(live) >= self._most:
+                self.refused += 1
+                return
+            loop = running_loop()
+            task = None if loop is None else _current_task(loop)
+            live[span.context.span_id] = (ref(span), monotonic_ns(), get_ident(), None if task is None else ref(task))
+        except Exception:
+            return
+
+    def on_end(self, span: ReadableSpan) -> None:
+        """`span` is another object than the one that began: told apart by its id."""
+        try:
+            if span.kind is _INTERNAL:
+                return
+            context: Any = span.context
+            span_id = context.span_id
+            self._live.pop(span_id, None)
+            if span_id in self.watched:
+                self.ended.append(_end_of(span, span_id))
+        except Exception:
+            return
+
+    def spans(self) -> dict[int, LiveSpan]:
+        """By span id, oldest first. What was dropped without an end is left out, and forgotten."""
+        found: dict[int, LiveSpan] = {}
+        for span_id, one in list(self._live.items()):
+            if one[0]() is None:
+                self._live.pop(span_id, None)
+            else:
+                found[span_id] = LiveSpan(*one)
+        return found
+
+    def clear(self) -> None:
+        """After a fork: these are the parent's."""
+        self._live = {}
+        self.watched = set()
+        self.ended.clear()
+
+    def stop(self) -> None:
+        """For good: no span is noted any more."""
+        self._on = False
+        self.clear()
+
+    def shutdown(self) -> None:
+        """The provider ends; what has not ended by now may still be looked at."""
+
+    def force_flush(self, timeout_millis: int = 30000) -> bool:
+        return True
+
+
+def _end_of(span: ReadableSpan, span_id: int) -> EndedSpan:
+    """A span that ends while its task is being cancelled says nothing of that itself: the exception in flight does."""
+    in_flight = sys.exc_info()[0]
+    attributes: Any = span.attributes or {}
+    error = attributes.get("error.type", "")
+    error = error if type(error) is str else ""
+    if in_flight is not None and issubclass(in_flight, asyncio.CancelledError):
+        return EndedSpan(span_id, CANCELLED, monotonic_ns(), error)
+    if attributes.get("rpc.grpc.status_code") == _GRPC_CANCELLED:
+        return EndedSpan(span_id, CANCELLED, monotonic_ns(), error)
+    failed = bool(error) or span.status.status_code is StatusCode.ERROR
+    return EndedSpan(span_id, ERROR if failed else OK, monotonic_ns(), error)

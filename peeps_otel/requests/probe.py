@@ -1,0 +1,225 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The request probe: unfinished spans as nodes, who waits for them and who handles them.
+
+A client or producer span is a `request`, a server or consumer span a `response`. Both carry the trace context of the
+request as their correlation, by which the two ends of a call find each other: here where one process has both, in the
+collector otherwise.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opentelemetry.trace import SpanKind
+
+from .. import semconv
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, own_line
+from ..probes.context import ProbeContext
+from ..probes.probe import Observation, Yield
+from . import span_facts
+from .live_spans import LiveSpan, LiveSpans
+from .waiters import Waiters
+
+PENDING = "pending"
+DETACHED = "detached"
+"""Of a request: the task that made it has ended, and it has not."""
+YOUNG_NS = 100_000_000
+SHOWN_MOST = 2000
+_YIELD_EVERY = 50
+_IDLE = "idle"
+_RESPONSES = frozenset({SpanKind.SERVER, SpanKind.CONSUMER})
+_UNKNOWN = "unknown:0"
+
+
+@dataclass(slots=True)
+class _Record:
+    """What is known of one span between looks: nothing of the span itself."""
+
+    node: Node
+    parent: int
+    edges: tuple[Edge, ...] = ()
+
+
+class RequestProbe:
+    """A `Probe`. It speaks last, for it needs what the others have seen of tasks, threads and sockets.
+
+    `young_ns`: younger spans are not shown.
+    """
+
+    name = "requests"
+
+    def __init__(self, context: ProbeContext, spans: LiveSpans, young_ns: int = YOUNG_NS) -> None:
+        self._context = context
+        self._spans = spans
+        self._young_ns = young_ns
+        self._records: dict[int, _Record] = {}
+        self._waiters = Waiters()
+
+    def install(self) -> None:
+        """The processor stays with its provider."""
+
+    def uninstall(self) -> None:
+        """Nothing to undo."""
+
+    def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
+        """Nothing yet: see `confirm`."""
+
+    def confirm(self, observation: Observation, now_ns: int, pause: Yield) -> None:
+        """All requests and responses of the process, and their edges."""
+        monotonic_ns = time.monotonic_ns()
+        epoch_ns = time.time_ns() - monotonic_ns
+        living = self._spans.spans()
+        shown = [item for item in living.items() if monotonic_ns - item[1].began_ns >= self._young_ns]
+        if len(shown) > SHOWN_MOST:
+            observation.shed.append(f"{len(shown) - SHOWN_MOST} of {len(shown)} requests in flight")
+            shown = shown[:SHOWN_MOST]
+        if self._spans.refused:
+            observation.coverage.append(f"requests: {self._spans.refused} spans beyond the most that are kept")
+        before, self._records = self._records, {}
+        for number, (span_id, live) in enumerate(shown):
+            if number % _YIELD_EVERY == 0:
+                pause()
+            record = self._read(span_id, live, before.get(span_id), observation, epoch_ns)
+            if record is not None:
+                self._records[span_id] = record
+        self._fold()
+        self._link(living, observation)
+        for record in self._records.values():
+            observation.nodes[record.node.id] = record.node
+            observation.edges[record.node.id] = record.edges
+        self._wait(living, observation)
+
+    def node_ids(self) -> Mapping[int, Node]:
+        """The nodes of the last look by span id."""
+        return {span_id: record.node for span_id, record in self._records.items()}
+
+    # --- one span -----------------------------------------------------------------------------------------------------
+
+    def _read(
+        self, span_id: int, live: LiveSpan, before: _Record | None, observation: Observation, epoch_ns: int
+    ) -> _Record | None:
+        span = live.span()
+        if span is None:
+            return None
+        attributes: Mapping[str, Any] = span.attributes or {}
+        parent = span.parent
+        starter = self._starter(live, observation)
+        answers = span.kind in _RESPONSES
+        more: dict[str, AttributeValue] = {
+            semconv.METHOD: span_facts.method_of(span.name, attributes),
+            semconv.RPC_SPAN: span_facts.context_text(span.context),
+            semconv.RPC_SAMPLED: bool(span.context.trace_flags.sampled),
+        }
+        scope = span.instrumentation_scope
+        if scope is not None and type(scope.name) is str:
+            more[semconv.RPC_SCOPE] = scope.name
+        correlation = _correlation(span, answers)
+        if correlation:
+            more[semconv.CORRELATION] = correlation
+        if answers:
+            more |= span_facts.reached_at(attributes) | span_facts.caller_of(attributes)
+        else:
+            more |= span_facts.peer_of(attributes)
+        state = PENDING if answers or starter is not None or live.task is None else DETACHED
+        if before is None:
+            kind = NodeKind.RESPONSE if answers else NodeKind.REQUEST
+            created_ns = live.began_ns + epoch_ns
+            node = Node(
+                id=self._context.ids.new(kind, created_ns),
+                kind=kind,
+                name=str(more[semconv.METHOD]),
+                created_at=created_ns,
+                source=_made_at(starter),
+                confidence=Confidence.INFERRED,
+                state=state,
+                providers=Providers.ESTIMATED,
+                attributes=more,
+            )
+            own_parent = 0 if parent is None or parent.is_remote else parent.span_id
+            return _Record(node, own_parent)
+        node = before.node
+        unsure = node.source == _UNKNOWN or (starter is not None and node.source == starter.source)
+        source = _made_at(starter) if unsure and starter is not None else node.source
+        if node.attributes != more or node.state != state or node.source != source:
+            name = str(more[semconv.METHOD])
+            before.node = replace(node, name=name, source=source, state=state, attributes=more)
+        return before
+
+    def _starter(self, live: LiveSpan, observation: Observation) -> Node | None:
+        """The task or thread that began the span, as long as it is there."""
+        if live.task is not None:
+            task = live.task()
+            node_id = None if task is None else self._context.task_id(task)
+        else:
+            node_id = self._context.thread_nodes().get(live.thread)
+        return None if node_id is None else observation.nodes.get(node_id)
+
+    # --- between them -------------------------------------------------------------------------------------------------
+
+    def _fold(self) -> None:
+        """One call may have two client spans, of a library and of the one below it: the inner one is sent."""
+        for record in list(self._records.values()):
+            outer = self._records.get(record.parent) if record.node.kind is NodeKind.REQUEST else None
+            if outer is not None and outer.node.kind is NodeKind.REQUEST:
+                self._records.pop(record.parent)
+
+    def _link(self, living: Mapping[int, LiveSpan], observation: Observation) -> None:
+        """Who answers a request, where both are here, and who handles a response."""
+        answers: dict[AttributeValue, list[Node]] = {}
+        for record in self._records.values():
+            correlation = record.node.attributes.get(semconv.CORRELATION)
+            if record.node.kind is NodeKind.RESPONSE and correlation is not None:
+                answers.setdefault(correlation, []).append(record.node)
+        for span_id, record in self._records.items():
+            node = record.node
+            if node.kind is NodeKind.REQUEST:
+                found = answers.get(node.attributes.get(semconv.CORRELATION, ""), [])
+                edges = tuple(Edge(EdgeKind.RPC_LINK, node.id, one.id, one.created_at) for one in found)
+            else:
+                handler = self._starter(living[span_id], observation)
+                has_it = handler is not None and handler.state != _IDLE
+                edges = ()
+                if handler is not None and has_it:
+                    edges = (
+                        Edge(EdgeKind.HANDLED_BY, node.id, handler.id, node.created_at, confidence=Confidence.INFERRED),
+                    )
+            if edges != record.edges:
+                record.edges = edges
+
+    def _wait(self, living: Mapping[int, LiveSpan], observation: Observation) -> None:
+        """Of several requests that one task has begun it waits for the last."""
+        last: dict[str, int] = {}
+        for span_id, live in living.items():
+            span = live.span()
+            starter = None if span is None or span.kind in _RESPONSES else self._starter(live, observation)
+            if starter is not None:
+                last[starter.id] = span_id
+        for starter_id, span_id in last.items():
+            record = self._records.get(span_id)
+            if record is not None:
+                self._waiters.lead(observation, starter_id, record.node)
+        self._waiters.done()
+
+
+def _correlation(span: Any, answers: bool) -> str:
+    """The context of the request's span: of a request its own, of a response the remote parent; a consumer may name it
+    by a link."""
+    if not answers:
+        return span_facts.context_text(span.context)
+    if span.parent is not None:
+        return span_facts.context_text(span.parent)
+    links = span.links
+    return span_facts.context_text(links[0].context) if links else ""
+
+
+def _made_at(starter: Node | None) -> str:
+    """The line where whoever began it stands: at the call, when it is first seen."""
+    if starter is None:
+        return _UNKNOWN
+    place = own_line.place(starter.stack)
+    if own_line.is_line(place) and place.rpartition(":")[2].isdecimal():
+        return place
+    return starter.source or _UNKNOWN

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A tracer provider with our processor, and a look at it."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
+from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, set_span_in_context
+
+from peeps_otel.model import Edge, Node, NodeKind
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.composite import CompositeProbe
+from peeps_otel.probes.context import ProbeContext
+from peeps_otel.probes.patches.recorder import Recorder
+from peeps_otel.probes.probe import Observation
+from peeps_otel.probes.threads.probe import ThreadProbe
+from peeps_otel.requests.live_spans import LiveSpans
+from peeps_otel.requests.probe import RequestProbe
+
+TRACE, PARENT = 0xABC, 0xDEF
+
+
+class World:
+    """`tracer` makes spans; `look` shows them at once, however young they are."""
+
+    def __init__(self, sampler: Sampler = ALWAYS_ON) -> None:
+        self.spans = LiveSpans()
+        self.provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
+        self.provider.add_span_processor(self.spans)
+        self.tracer = self.provider.get_tracer("shop.http")
+        context = ProbeContext()
+        tasks = AsyncioProbe(Recorder(1 << 62), context=context)
+        self.probe = RequestProbe(context, self.spans, young_ns=0)
+        self._probes = CompositeProbe([tasks, ThreadProbe(context), self.probe], context)
+
+    def look(self) -> Look:
+        return Look(self._probes.look(time.time_ns()))
+
+
+class Look:
+    def __init__(self, observation: Observation) -> None:
+        self.observation = observation
+
+    def of(self, kind: NodeKind) -> list[Node]:
+        return [node for node in self.observation.nodes.values() if node.kind is kind]
+
+    def edges(self, node: str) -> list[Edge]:
+        return list(self.observation.edges.get(node, ()))
+
+    def task(self, name: str) -> Node:
+        return next(node for node in self.of(NodeKind.TASK) if name in node.name)
+
+
+def remote_parent(sampled: bool = True) -> Any:
+    """A context as it comes off the wire."""
+    flags = TraceFlags(TraceFlags.SAMPLED if sampled else TraceFlags.DEFAULT)
+    return set_span_in_context(NonRecordingSpan(SpanContext(TRACE, PARENT, True, flags)))
+
+
+CLIENT, SERVER, PRODUCER, CONSUMER, INTERNAL = (
+    SpanKind.CLIENT,
+    SpanKind.SERVER,
+    SpanKind.PRODUCER,
+    SpanKind.CONSUMER,
+    SpanKind.INTERNAL,
+)

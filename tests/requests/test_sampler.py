@@ -1,0 +1,60 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is sampled out is seen, exported nowhere, and looks on the wire as it did."""
+
+from __future__ import annotations
+
+import pytest
+from opentelemetry.propagate import inject
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
+from opentelemetry.trace import set_span_in_context
+
+from peeps_otel.requests.sampler import UnsampledSpans
+from tests.requests.spans import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, World, remote_parent
+
+NOTHING: list[Sampler] = [ALWAYS_OFF, ParentBased(TraceIdRatioBased(0)), TraceIdRatioBased(0)]
+
+
+@pytest.mark.parametrize("sampler", NOTHING, ids=lambda one: one.get_description())
+@pytest.mark.parametrize("kind", [CLIENT, SERVER, PRODUCER, CONSUMER])
+def test_a_span_that_is_sampled_out_is_seen_and_not_exported(sampler: Sampler, kind: int) -> None:
+    world, exported = World(sampler), InMemorySpanExporter()
+    world.provider.add_span_processor(SimpleSpanProcessor(exported))
+    UnsampledSpans(world.provider).install()  # the tracer was made before
+    with world.tracer.start_as_current_span("call", kind=kind, attributes={"rpc.method": "Take"}) as span:
+        (live,) = world.spans.spans().values()
+        assert live.span() is span
+        assert span.is_recording()
+        carrier: dict[str, str] = {}
+        inject(carrier, set_span_in_context(span))
+    assert carrier["traceparent"].endswith("-00") or carrier["traceparent"][-2:] == "02"
+    assert exported.get_finished_spans() == ()
+
+
+def test_internal_spans_stay_dropped_and_what_is_sampled_stays_sampled() -> None:
+    off, on = World(ALWAYS_OFF), World(ALWAYS_ON)
+    for world in (off, on):
+        UnsampledSpans(world.provider).install()
+    assert not off.tracer.start_span("step", kind=INTERNAL).is_recording()
+    assert on.tracer.start_span("call", kind=CLIENT).get_span_context().trace_flags.sampled
+
+
+def test_the_decision_of_a_parent_still_holds() -> None:
+    world = World(ParentBased(ALWAYS_ON))
+    UnsampledSpans(world.provider).install()
+    dropped = world.tracer.start_span("call", context=remote_parent(sampled=False), kind=SERVER)
+    taken = world.tracer.start_span("call", context=remote_parent(sampled=True), kind=SERVER)
+    flags = [span.get_span_context().trace_flags.sampled for span in (dropped, taken)]
+    assert (dropped.is_recording(), flags) == (True, [False, True])
+
+
+def test_the_samplers_are_as_before_when_it_ends() -> None:
+    world = World(ALWAYS_OFF)
+    unsampled = UnsampledSpans(world.provider)
+    unsampled.install()
+    unsampled.install()
+    later = world.provider.get_tracer("later")
+    unsampled.uninstall()
+    samplers = [one.sampler for one in (world.provider, world.tracer, later)]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+    assert samplers == [ALWAYS_OFF] * 3
