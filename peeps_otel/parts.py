@@ -75,7 +75,7 @@ class Lasting:
             UnsampledSpans(tracers) if tracers is not None and self.live_spans and config.unsampled else None
         )
         if tracers is not None and self.live_spans is not None:
-            tracers.add_span_processor(self.live_spans)
+            self.live_spans.follow(tracers)
         if self.unsampled is not None:
             self.unsampled.install()
         if tracers is not None:

@@ -15,7 +15,7 @@ from time import monotonic_ns
 from typing import Any, NamedTuple
 from weakref import ref
 
-from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind, StatusCode
 
 from ..model.change import Change
@@ -73,6 +73,10 @@ class LiveSpans(SpanProcessor):
         self.refused = 0
         self.watched: set[int] = set()
         self.ended: deque[EndedSpan] = deque(maxlen=_ENDED_MOST)
+
+    def follow(self, provider: TracerProvider) -> None:
+        """Begins with the spans that its tracers make from now on."""
+        provider.add_span_processor(self)
 
     def on_start(self, span: Any, parent_context: Any = None) -> None:
         """Never raises: that would break the program's `start_span`."""

@@ -109,8 +109,8 @@ class FindingRegistry:
     def open(self) -> list[Entry]:
         """Worst first: level, then number blocked, then age.
 
-        What a process sees of a deadlock through others is told as part of that. Of a silent process only what it cannot have got out of since: whether a loop is blocked, or a wait unusually
-        long, is not known of it any more.
+        What a process sees of a deadlock through others is told as part of that. Of a silent process only what it
+        cannot have got out of since: whether a loop is blocked, or a wait unusually long, is not known of it any more.
         """
         with self._lock:
             silent = {
