@@ -59,7 +59,7 @@ def test_by_default_everything_is_on_but_exact_steps() -> None:
     assert "work" in str(told["folded"])
     assert told["speedscope"] == "peeps-otel"
     assert (told["paused"], told["resumed"], told["rewritten"]) == (True, True, False)
-    assert {"asyncio", "threads"} <= set(told["probes"])  # type: ignore[call-overload]  # pyright: ignore
+    assert {"asyncio", "threads", "requests"} <= set(told["probes"])  # type: ignore[call-overload]  # pyright: ignore
     assert told["budgets"] == [0.01, 65536, 50_000_000]
 
 
@@ -68,6 +68,7 @@ def test_parts_are_switched_off_and_budgets_set() -> None:
         PEEPS_SAMPLE_HZ="0",
         PEEPS_PROBE_ASYNCIO="false",
         PEEPS_PROBE_THREADS="false",
+        PEEPS_REQUESTS="false",
         PEEPS_CPU_BUDGET_PERCENT="0.5",
         PEEPS_BYTES_BUDGET="1000",
         PEEPS_DIAGNOSTICS="1",

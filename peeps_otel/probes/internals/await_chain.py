@@ -29,6 +29,8 @@ from types import (
     FrameType,
     FunctionType,
     GeneratorType,
+    GetSetDescriptorType,
+    MemberDescriptorType,
     MethodDescriptorType,
     MethodType,
 )
@@ -40,6 +42,7 @@ CHECKED_ON = versions.on("CPython", "CPython, partly")
 
 _DEPTH = 200
 _STEPPERS = frozenset({"async_generator_asend", "async_generator_athrow", "coroutine_wrapper", "anext_awaitable"})
+_TOLD_BY_C = (GetSetDescriptorType, MemberDescriptorType)
 _EXITS = frozenset({"__aexit__", "__exit__"})
 _BOUND = frozenset({MethodType, BuiltinMethodType, type(Lock().__exit__), type(RLock().__exit__)})
 _TELLING = _BOUND | {AsyncGeneratorType, *((FunctionType, MethodDescriptorType) if sys.version_info >= (3, 14) else ())}
@@ -94,12 +97,21 @@ def chain(coroutine: object) -> list[SuspendedFrame]:
 def _behind(opaque: object) -> object:
     """The coroutine or async generator that an awaitable of another type steps."""
     if type(opaque).__name__ not in _STEPPERS:
-        return None
+        return _awaited_by_compiled(opaque)
     for referent in get_referents(opaque):
         kind = cast("type[object]", type(referent))
         if kind in (CoroutineType, AsyncGeneratorType, GeneratorType) or kind.__name__ in _STEPPERS:
             return referent
     return None
+
+
+def _awaited_by_compiled(opaque: object) -> object:
+    """What a coroutine of Cython's own type awaits: a C function tells it. It has no code and no frame to show."""
+    kind = type(opaque)
+    if type.__getattribute__(kind, "__name__") != "coroutine":
+        return None
+    told = cast("dict[str, object]", vars(kind)).get("cr_await")
+    return told.__get__(opaque, kind) if type(told) in _TOLD_BY_C else None
 
 
 class Entered(NamedTuple):
