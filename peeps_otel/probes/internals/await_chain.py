@@ -110,7 +110,7 @@ def _awaited_by_compiled(opaque: object) -> object:
     kind = type(opaque)
     if type.__getattribute__(kind, "__name__") != "coroutine":
         return None
-    told = cast("dict[str, object]", vars(kind)).get("cr_await")
+    told: Any = vars(kind).get("cr_await")
     return told.__get__(opaque, kind) if type(told) in _TOLD_BY_C else None
 
 
