@@ -37,7 +37,9 @@ from .replay import journal_of, replay
 from .requests_out import ProcessRequests
 from .store.buffer import RowBuffer
 from .store.file import ended_findings, open_database
+from .store.lease import Leases
 from .store.reader import Reader
+from .store.sql_processes import SqlProcesses
 from .store.writer import Writer
 from .version import __version__
 
@@ -73,7 +75,16 @@ class Collector:
         self._connection = open_database(config.database, config.database_memory, self.warnings)
         self._rows = RowBuffer(config.store_rows)
         self._journal = journal_of(config.database, config.journal_bytes)
-        self._writer = Writer(self._connection, self._rows, config.retention_hours, committed=self._journal.committed)
+        self._leases = Leases(self._connection, config.database)
+        self._sql = SqlProcesses(self._connection, config.database, self._leases)
+        self._reader = Reader(self._connection)
+        self._writer = Writer(
+            self._connection,
+            self._rows,
+            config.retention_hours,
+            committed=self._journal.committed,
+            checkpoint=self._leases.checkpoint_if_due,
+        )
         self.warnings += replay(self._connection, self._journal, self._rows, self._writer)
         self._live = LiveGraph(self._rows)
         self._findings = FindingRegistry(self._live, self._rows, ended_findings(self._connection))
@@ -124,7 +135,7 @@ class Collector:
         self.otlp_http = await self._listen_if_free(self.config.otlp_http, "HTTP")
         hosts = (*self.config.api_hosts, self.config.api.host)
         app = create_app(
-            self._live, self._findings, Reader(self._connection), self.health, hosts, requests=self._requests
+            self._live, self._findings, self._reader, self._sql, self.health, hosts, requests=self._requests
         )
         await self._serve(app, [api], files // 10)
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
@@ -136,6 +147,7 @@ class Collector:
         if self._port is not None:
             await self._port.stop()
         await self._grpc.stop()
+        self._sql.stop()  # else the API waits for statements
         for server, task in self._servers:
             server.should_exit = True
             await task
@@ -146,7 +158,10 @@ class Collector:
             self._live.store_processes()
             self._writer.stop()
             self._journal.close(self._writer.position.low)
+        self._reader.close()
+        self._leases.close()
         self._connection.close()
+        self._leases.closed()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def addresses(self) -> dict[str, Any]:

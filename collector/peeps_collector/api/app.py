@@ -22,6 +22,7 @@ from ..graph.live import LiveGraph
 from ..names import LOOPBACK_NAMES, refusal_of
 from ..requests_out import ProcessRequests
 from ..store.reader import Reader
+from ..store.sql_processes import SqlProcesses
 from .answers import ApiError, answer, error_answer
 from .blame_route import BlameRoute
 from .finding_routes import FindingRoutes
@@ -34,6 +35,7 @@ def create_app(
     live: LiveGraph,
     findings: FindingRegistry,
     reader: Reader,
+    processes: SqlProcesses,
     health: Callable[[], dict[str, Any]],
     hosts: Collection[str] = (),
     sql_seconds: float = 5.0,
@@ -41,7 +43,7 @@ def create_app(
 ) -> ASGIApp:
     """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed."""
     graph = GraphRoutes(live, findings, reader)
-    sql = SqlRoute(reader, sql_seconds)
+    sql = SqlRoute(processes, sql_seconds)
     leaks = LeakRoutes(live, requests or ProcessRequests())
     profile = BlameRoute(reader)
 

@@ -11,14 +11,15 @@ from starlette.responses import Response
 from peeps_otel.diagnosis import blame, blame_formats
 from peeps_otel.diagnosis.blame import Charge
 
-from ..store.arrow import ResultTooLarge
-from ..store.reader import QueryError, QueryTimeout, Reader
+from ..store.reader import Reader
+from ..store.statement import Failure, StatementFailed
 from ..store.wait_history import waits_since
 from .answers import ApiError, answer, whole_parameter
 
 _DEFAULT_S = 600
 _MOST_S = 7 * 86_400
 _ROWS_MOST = 1000
+_STATUS = {Failure.TIME: 504, Failure.SIZE: 413}
 _FORMATS = ("table", "folded", "speedscope", "pprof")
 
 
@@ -39,12 +40,9 @@ class BlameRoute:
         since_ns = now_ns - seconds * 1_000_000_000
         try:
             waits = waits_since(self._reader, since_ns, now_ns, request.query_params.getlist("process"))
-        except QueryTimeout as error:
-            raise ApiError(504, "since_s", f"{error}; ask for a shorter time") from None
-        except ResultTooLarge as error:
-            raise ApiError(413, "since_s", f"{error}; ask for a shorter time") from None
-        except QueryError as error:
-            raise ApiError(500, "", str(error)) from None
+        except StatementFailed as failed:
+            advice = "" if failed.failure is Failure.REFUSED else "; ask for a shorter time"
+            raise ApiError(_STATUS.get(failed.failure, 500), "since_s", f"{failed}{advice}") from None
         charges = blame.charge(waits, request.query_params.get("all", "0") in {"", "0"})
         return _rendered(form, charges, len(waits), since_ns, now_ns)
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any, cast
 
 import orjson
@@ -10,9 +11,9 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..store.arrow import ResultTooLarge
-from ..store.reader import QueryError, QueryTimeout, Reader
-from .answers import ApiError, answer, plain
+from ..store.sql_processes import SqlProcesses
+from ..store.statement import Failure, Statement, StatementFailed
+from .answers import ApiError
 
 _ARROW = "application/vnd.apache.arrow.stream"
 _BODY_BYTES = 1 << 20
@@ -20,13 +21,14 @@ _RESULT_BYTES = 16 << 20
 _SECONDS = 5.0
 _ROWS_JSON = 10_000
 _ROWS_ARROW = 1_000_000
+_STATUS = {Failure.REFUSED: 400, Failure.SIZE: 413, Failure.TIME: 504, Failure.BUSY: 503}
 
 
 class SqlRoute:
     """The endpoint. `seconds`: the time limit of one statement."""
 
-    def __init__(self, reader: Reader, seconds: float = _SECONDS) -> None:
-        self._reader = reader
+    def __init__(self, processes: SqlProcesses, seconds: float = _SECONDS) -> None:
+        self._processes = processes
         self._seconds = seconds
 
     async def sql(self, request: Request) -> Response:
@@ -40,27 +42,22 @@ class SqlRoute:
             raise ApiError(400, "parameters", "parameters must be an array")
         if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= most:
             raise ApiError(400, "limit", f"limit must be a whole number from 1 to {most}")
-        return await run_in_threadpool(self._run, sql, cast("list[Any]", parameters), limit, arrow)
+        statement = Statement(sql, cast("list[Any]", parameters), limit, _RESULT_BYTES, self._seconds, arrow)
+        return await run_in_threadpool(self._run, statement)
 
-    def _run(self, sql: str, parameters: list[Any], limit: int, arrow: bool) -> Response:
+    def _run(self, statement: Statement) -> Response:
         try:
-            found = self._reader.query(sql, parameters, limit, _RESULT_BYTES, self._seconds)
-        except QueryError as error:
-            raise ApiError(400, "sql", str(error)) from None
-        except QueryTimeout as error:
-            raise ApiError(504, "sql", str(error)) from None
-        except ResultTooLarge as error:
-            raise ApiError(413, "sql", str(error)) from None
-        if arrow:
-            headers = {"x-peeps-truncated": "true" if found.result.truncated else "false"}
-            return Response(found.result.ipc(), media_type=_ARROW, headers=headers)
-        return answer(
-            {
-                "columns": [{"name": name, "type": kind} for name, kind in found.columns],
-                "rows": [[plain(value) for value in row] for row in found.result.rows()],
-                "truncated": found.result.truncated,
-            }
-        )
+            found = self._processes.run(statement)
+        except StatementFailed as failed:
+            raise ApiError(_STATUS[failed.failure], "sql", str(failed)) from None
+        except OSError as error:
+            raise ApiError(503, "sql", f"the database cannot be read now ({error}); try again") from None
+        if statement.arrow:
+            headers = {"x-peeps-truncated": "true" if found.truncated else "false"}
+            return Response(found.content, media_type=_ARROW, headers=headers)
+        # It is an object already: only the time is put before it.
+        content = b'{"now_ns":%d,' % time.time_ns() + found.content[1:]
+        return Response(content, media_type="application/json")
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -49,7 +49,7 @@ def open_database(path: str, memory: str, warnings: list[str] | None = None) -> 
         warnings.append(_set_aside(Path(path), words))
         existed, connection = False, _connect(path)
     try:
-        connection.execute("SET checkpoint_threshold='256MB'")  # 16 MB, the default, stalls the writer
+        connection.execute("SET checkpoint_threshold='1TB'")  # lease.py says when
         connection.execute("SET python_enable_replacements=false")
         connection.execute(f"SET memory_limit='{memory}'")
         _schema(connection, path, existed)

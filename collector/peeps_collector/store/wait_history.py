@@ -147,8 +147,7 @@ def _rows(reader: Reader, sql: str, parameters: dict[str, Any]) -> list[tuple[An
         if f"${name}" in sql:
             ordered.append(value)
             sql = sql.replace(f"${name}", f"${len(ordered)}")
-    answer = reader.query(sql, ordered, _ROWS, _BYTES, _SECONDS)
-    return [tuple(row) for row in answer.result.rows()]
+    return [tuple(row) for row in reader.rows(sql, ordered, _ROWS, _BYTES, _SECONDS)]
 
 
 def _relations(rows: list[tuple[Any, ...]]) -> tuple[dict[str, _Edges], dict[str, _Edges]]:

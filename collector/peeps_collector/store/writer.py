@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 
 class Writer:
     """Owns the connection from `start` to `stop`. `flush` is for tests, replay and shutdown; all else runs in the
-    thread. `committed`: is told the number up to which the journal is not needed any more."""
+    thread. `committed`: is told the number up to which the journal is not needed any more. `checkpoint`:
+    is called after each tick."""
 
     def __init__(
         self,
@@ -42,12 +43,14 @@ class Writer:
         retention_hours: float,
         clock: Callable[[], int] = time.time_ns,
         committed: Callable[[int], None] = lambda low: None,
+        checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection
         self._buffer = buffer
         self._retention_ns = int(retention_hours * 3_600_000_000_000)
         self._clock = clock
         self._committed = committed
+        self._checkpoint = checkpoint
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._retention_due = time.monotonic() + _RETENTION_SECONDS
@@ -113,6 +116,7 @@ class Writer:
     def _run(self) -> None:
         while not self._stop.wait(_TICK_SECONDS):
             self.flush()
+            self._checkpoint()
             if time.monotonic() >= self._retention_due:
                 self._retention_due = time.monotonic() + _RETENTION_SECONDS
                 self.delete_old()
