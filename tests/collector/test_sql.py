@@ -150,7 +150,7 @@ def processes(
     path = str(tmp_path / "x.duckdb")
     connection = open_database(path, "1GB")
     leases = Leases(connection, path)
-    monkeypatch.setattr(sql_processes, "can_be_shared", lambda path: request.param == "apart")
+    monkeypatch.setattr(sql_processes, "can_be_shared", lambda _: request.param == "apart")
     made = SqlProcesses(connection, path, leases)
     yield made
     made.stop()
