@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple
 
 from .diagnosis.rules.settings import BadRules, RuleSettings, parse
 
@@ -280,7 +280,7 @@ class Config:
 
 def read(environment: Mapping[str, str]) -> Config:
     """Never raises: a bad value is a problem in words, and the default holds. An empty value counts as unset."""
-    values: dict[str, object] = {}
+    values: dict[str, Any] = {}
     problems: list[str] = []
     for variable in VARIABLES:
         name, text = _written(variable, environment, problems)
@@ -289,7 +289,7 @@ def read(environment: Mapping[str, str]) -> Config:
         except BadValue as problem:
             problems.append(f"{name}={text!r} {problem}; {variable.default!r} is used")
             values[variable.field] = variable.parse(variable.default)
-    return Config(**cast("dict[str, object]", values), problems=tuple(problems))  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    return Config(**values, problems=tuple(problems))
 
 
 def _written(variable: Variable, environment: Mapping[str, str], problems: list[str]) -> tuple[str, str]:

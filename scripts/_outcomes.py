@@ -13,6 +13,7 @@ import json
 import os
 import resource
 import sys
+import traceback
 import unittest
 from typing import Any
 
@@ -76,7 +77,7 @@ class _Result(unittest.TestResult):
         name = _name(test)
         self._outcome[name] = outcome
         if error is not None:
-            print(f"{name}: {outcome}\n{self._exc_info_to_string(error, test)}", file=sys.stderr)  # type: ignore[attr-defined]
+            print(f"{name}: {outcome}\n{''.join(traceback.format_exception(*error))}", file=sys.stderr)
         if not isinstance(test, unittest.TestCase):  # a module or class that could not be set up
             self._outcomes.write(name, outcome)
 
@@ -108,8 +109,12 @@ def _unittest(path: str, modules: list[str]) -> None:
         suite.addTests(loader.loadTestsFromName(module))
     if _WATCHED:
         watch()
+
     # Class and module fixtures print to the runner's stream only.
-    unittest.TextTestRunner(io.StringIO(), resultclass=lambda *_, **__: _Printable(Outcomes(path))).run(suite)
+    def result(*_: Any, **__: Any) -> Any:
+        return _Printable(Outcomes(path))
+
+    unittest.TextTestRunner(io.StringIO(), resultclass=result).run(suite)
 
 
 class _Printable(_Result):

@@ -78,7 +78,6 @@ PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
         {"_recv", "_try_wait", "_wait_for_tstate_lock", "_worker"},
         "only compared with names in a dump of stacks: a wrong one costs a word of the sentence",
     ),
-    "peeps_collector/receive/http_protocol.py": ({"_since_s"}, "of another connection, of the same class"),
     "peeps_otel_distro/distro.py": ({"_configuration", "_OTelSDKConfigurator"}, _OTEL),
 }
 

@@ -195,10 +195,10 @@ class Pipeline:
 
     def _run(self) -> None:
         while (request := self._turns.next()) is not None:
-            self._turn(request)
+            self.turn(request)
 
-    def _turn(self, request: Request) -> None:
-        """Works on one request for a while, or until it is done."""
+    def turn(self, request: Request) -> None:
+        """Works on one request for a while, or until it is done: what the pipeline's thread does again and again."""
         key = id(request)
         steps = self._work.get(key)
         if steps is None:

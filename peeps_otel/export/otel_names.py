@@ -8,10 +8,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry import _logs as logs_api  # pyright: ignore[reportPrivateUsage]  # stable in the specification only
+from opentelemetry import _logs as logs_api  # stable in the specification only
 from opentelemetry import context, metrics, trace
-from opentelemetry._logs import LogRecord, SeverityNumber  # pyright: ignore[reportPrivateUsage]
-from opentelemetry.sdk import _logs as logs_sdk  # pyright: ignore[reportPrivateUsage]
+from opentelemetry._logs import LogRecord, SeverityNumber
+from opentelemetry.sdk import _logs as logs_sdk
 from opentelemetry.sdk._logs.export import BatchLogRecordProcessor, LogRecordExportResult
 from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider

@@ -8,6 +8,6 @@ import sys
 import uvloop
 
 if __name__ == "__main__":
-    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
+    asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())  # pyright: ignore[reportDeprecated]  for `asyncio.run`
     del sys.argv[0]
     runpy.run_path(sys.argv[0], run_name="__main__")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,7 +19,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts collectors, with what `Running` takes after the directory. What it started it stops."""
     started: list[Running] = []
 
-    def begin(command: str = "collector", database: Path | None = None, **settings: str) -> Running:
+    def begin(command: str = "collector", database: Path | None = None, **settings: Any) -> Running:
         started.append(Running(tmp_path, command, database, **settings))
         return started[-1]
 

@@ -255,9 +255,9 @@ def answer_of(finding: dict[str, Any], now_ns: int = 1, not_answered: list[str] 
         "evidence": [],
     }
     nodes: dict[str, Any] = finding.pop("nodes", {})
-    told = in_words.finding(common | finding, nodes, now_ns, Places()) | {"nodes": nodes}
+    told: dict[str, Any] = in_words.finding(common | finding, nodes, now_ns, Places()) | {"nodes": nodes}
     told["behind"] = in_words.behind([], nodes, told["blocked_count"])
-    verdict = {"connected": True, "cannot_judge": [], "sentence": ""}
+    verdict: dict[str, Any] = {"connected": True, "cannot_judge": [], "sentence": ""}
     return {"now_ns": now_ns, "findings": [told], "not_answered": not_answered or [], "verdict": verdict}
 
 
@@ -270,16 +270,16 @@ def answer_of(finding: dict[str, Any], now_ns: int = 1, not_answered: list[str] 
     ],
 )
 def test_the_words_fit_what_is_waited_for(resource: str, hold: dict[str, Any], words: list[str]) -> None:
-    def node(node_id: str, name: str, stack: tuple[Frame, ...] = (), **attributes: str) -> dict[str, Any]:
+    def node(node_id: str, name: str, stack: tuple[Frame, ...] = (), **attributes: Any) -> dict[str, Any]:
         kind = NodeKind(node_id.partition(":")[0])
-        made = Node(node_id, kind, name, 1, "c.py:1", stack=stack, attributes={**attributes})
+        made = Node(node_id, kind, name, 1, "c.py:1", stack=stack, attributes=attributes)
         return in_words.live_node(made, 1, Places())
 
     nodes = {
         "task:a": node("task:a", "a"),
         "task:b": node("task:b", "b", (Frame("g", "b.py", 7),)),
         "tx:q": node("tx:q", "work"),
-        "lock:l": node("lock:l", "", **{"peeps.resource.type": "threading.RLock"}),
+        "lock:l": node("lock:l", "", (), **{"peeps.resource.type": "threading.RLock"}),
     }
     link = {
         "waiter": "task:a",
@@ -362,7 +362,7 @@ def test_frames_of_libraries_are_left_out_and_never_pointed_at() -> None:
         answer = answer_of({"kind": "loop_blocked"} | more)
         return [line for line in report(answer, {}, Style(), paths=paths)[1:-2] if not line.startswith("SUSPECT")]
 
-    about = {"look_at": "/srv/lib/python3/shop.py:9", "stack": [own, library]}
+    about: dict[str, Any] = {"look_at": "/srv/lib/python3/shop.py:9", "stack": [own, library]}
     assert lines(**about) == ["Open: python3/shop.py:9", "    -> python3/shop.py:9 in book"]
     assert lines(True, **about) == [
         "Open: /srv/lib/python3/shop.py:9",

@@ -8,7 +8,7 @@ import gzip
 import socket
 import time
 from collections.abc import MutableMapping
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from google.rpc.status_pb2 import Status
@@ -123,9 +123,9 @@ class Clock:
         config = uvicorn.Config(app, lifespan="off", log_config=None)
         self.state = ServerState()
         self.protocol: LimitedHttp = limited(limits)(config=config, server_state=self.state, app_state={})
-        self.protocol.loop = Proxy(loop, self)
-        self.protocol._since_s = self.protocol._moved_s = 0.0
-        self.protocol.connection_made(self)  # type: ignore[arg-type]
+        self.protocol.loop = cast("asyncio.AbstractEventLoop", Proxy(loop, self))
+        self.protocol.since_s = self.protocol.moved_s = 0.0
+        self.protocol.connection_made(self)
 
     def get_extra_info(self, name: str, default: Any = None) -> Any:
         return default

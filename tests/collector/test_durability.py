@@ -46,7 +46,7 @@ def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(start: Any, tm
         first = kill * 1_000_000
         command = [sys.executable, script, collector.otlp, str(noted), str(first)]
         sender = subprocess.Popen(command, stdin=subprocess.PIPE)
-        eventually(partial(is_noted, noted, first + 9), 60)
+        eventually(partial(is_noted, noted, first + 9), seconds=60)
         time.sleep(0.2 + 0.17 * kill % 1.3)  # at another moment of the second between two commits each time
         collector.process.kill()
         collector.process.communicate(timeout=20)
@@ -104,11 +104,14 @@ def check_full_and_recovers(collector: Running, make_room: Callable[[], object])
     assert refusal.headers["content-type"] == "application/x-protobuf"
     too_large = logs_request(event("note", {"text": os.urandom(2_000_000).hex()})).SerializeToString()
     with grpc.insecure_channel(collector.otlp) as channel:
-        call = channel.unary_unary("/opentelemetry.proto.collector.logs.v1.LogsService/Export")
+        call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(
+            "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
+        )
         with pytest.raises(grpc.RpcError) as caught:
             call(too_large, timeout=20)
     assert caught.value.code() is grpc.StatusCode.UNAVAILABLE
-    details = dict(caught.value.trailing_metadata())["grpc-status-details-bin"]
+    sent_along: Any = caught.value.trailing_metadata()
+    details = dict(sent_along)["grpc-status-details-bin"]
     retry = RetryInfo()
     assert Status.FromString(details).details[0].Unpack(retry)
     assert retry.retry_delay.seconds == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -189,10 +190,10 @@ def test_nothing_new_is_not_reduced_again(monkeypatch: pytest.MonkeyPatch) -> No
     calls = 0
     whole = reduction.stuck_rows
 
-    def counted(*columns: object) -> reduction.Mask:
+    def counted(*columns: Any) -> reduction.Mask:
         nonlocal calls
         calls += 1
-        return whole(*columns)  # type: ignore[arg-type]
+        return whole(*columns)
 
     monkeypatch.setattr("peeps_collector.graph.arrays.stuck_rows", counted)
     kept, engine = IncrementalGraph(), IncrementalDiagnoser()

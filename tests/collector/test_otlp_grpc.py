@@ -32,7 +32,7 @@ def channel(collector: Running) -> Iterator[grpc.Channel]:
 
 
 def test_a_snapshot_and_a_bad_record(collector: Running, channel: grpc.Channel) -> None:
-    export = channel.unary_unary(LOGS)
+    export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(LOGS)
     program = Program()
     node = Node(new_id(NodeKind.TASK), NodeKind.TASK, "one", 1, "app.py:1")
     for request in (program.snapshot([node], key_frame=True), program.snapshot([])):
@@ -56,7 +56,7 @@ def test_a_snapshot_and_a_bad_record(collector: Running, channel: grpc.Channel) 
 def test_errors(channel: grpc.Channel, method: str, body: bytes, code: grpc.StatusCode) -> None:
     with pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary(method)(body, timeout=20)
-    assert caught.value.code() is code  # pyright: ignore
+    assert caught.value.code() is code
 
 
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
@@ -68,7 +68,7 @@ def test_too_large(start: Any, compression: grpc.Compression) -> None:
         pytest.raises(grpc.RpcError) as caught,
     ):
         channel.unary_unary(LOGS)(request, timeout=20)
-    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED  # pyright: ignore
+    assert caught.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
 
 
 @pytest.mark.parametrize("transport", ["grpc", "http"])

@@ -14,6 +14,7 @@ from google.rpc.status_pb2 import Status
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceResponse
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AGGREGATION_TEMPORALITY_CUMULATIVE
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span
 
 from tests.collector.collector_support import Running, event, logs_request
@@ -145,7 +146,7 @@ def test_unknown_compression(collector: Running) -> None:
 
 
 def test_partial_success_in_json(collector: Running) -> None:
-    record = {"eventName": "peeps.node", "attributes": []}
+    record: dict[str, Any] = {"eventName": "peeps.node", "attributes": []}
     body = json.dumps({"resourceLogs": [{"scopeLogs": [{"logRecords": [record, {"body": {"stringValue": "x"}}]}]}]})
     answer = post(collector, "/v1/logs", body.encode(), JSON)
     assert answer.status == 200
@@ -166,7 +167,7 @@ def test_metrics_of_every_kind(collector: Running) -> None:
     metrics = request.resource_metrics.add().scope_metrics.add().metrics
     metrics.add(name="g").gauge.data_points.add(as_int=3, time_unix_nano=5)
     total = metrics.add(name="s")
-    total.sum.aggregation_temporality = 2
+    total.sum.aggregation_temporality = AGGREGATION_TEMPORALITY_CUMULATIVE
     total.sum.data_points.add(as_double=1.5)
     metrics.add(name="h").histogram.data_points.add(count=2, sum=3.0, bucket_counts=[1, 1], explicit_bounds=[1.0])
     metrics.add(name="e").exponential_histogram.data_points.add(count=1, sum=2.0, max=2.0)

@@ -122,18 +122,18 @@ def test_a_small_request_is_answered_after_a_few_slices_of_a_large_one(form: int
     put("large", encoding, body)
     first = turns.next()
     assert first is not None
-    pipeline._turn(first)  # pyright: ignore[reportPrivateUsage]: the thread's work, one turn at a time
+    pipeline.turn(first)
     assert served == [], "a turn is shorter than a large request"
     put("small", Encoding.PROTOBUF, small)
     count = 0
     while not served:
         request = turns.next()
         assert request is not None
-        pipeline._turn(request)  # pyright: ignore[reportPrivateUsage]
+        pipeline.turn(request)
         count += 1
     assert (served, count <= 2) == (["small"], True)
     turns.close()
     while (request := turns.next()) is not None:
-        pipeline._turn(request)  # pyright: ignore[reportPrivateUsage]
+        pipeline.turn(request)
     assert (served, budget.bytes) == (["small", "large"], 0)
     assert len(rows.take()[0]["log"]) == 6003

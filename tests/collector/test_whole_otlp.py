@@ -38,7 +38,7 @@ def test_a_span() -> None:
     span.links.add(trace_id=b"\1" * 16, span_id=b"\2" * 8, trace_state="c=d", flags=1, dropped_attributes_count=5)
     (decoded,) = decode_traces(request, NOW)
     row = named(SPAN, decoded.rows[0])
-    wanted = {
+    wanted: dict[str, Any] = {
         "trace_state": "a=b",
         "flags": 0x101,
         "dropped_attributes": 1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import copy
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,10 +43,10 @@ class World:
     now_ns: int
     ticking: bool = True
     version: int = 812
-    processes: list[dict[str, Any]] = field(default_factory=list)
-    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    edges: list[dict[str, Any]] = field(default_factory=list)
-    findings: list[dict[str, Any]] = field(default_factory=list)
+    processes: list[Any] = field(default_factory=list[Any])
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    edges: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    findings: list[Any] = field(default_factory=list[Any])
 
     def process(self, pid: str, service: str, number: int, state: str = "live", silent_s: float = 0.0) -> None:
         row = {"id": pid, "service": service, "pid": number, "host": "web-1", "runtime": "CPython 3.11.7"}
@@ -53,8 +54,8 @@ class World:
         row |= {"sequence": 12, "interval_ns": S, "cpu_ns": 800000, "dropped": 0, "coverage": [], "shed": []}
         self.processes.append(row)
 
-    def process_rows(self, now: int) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
+    def process_rows(self, now: int) -> list[Any]:
+        rows: list[Any] = []
         for p in self.processes:
             mine = [n for n in self.nodes.values() if n["process"] == p["id"]]
             row = {k: v for k, v in p.items() if k != "silent_ns"}
@@ -73,7 +74,7 @@ class World:
         answer: list[dict[str, Any]] = []
         for finding in copy.deepcopy(self.findings):
             nodes = {i: self.told(i, now) for i in finding["nodes"]}
-            told = in_words.finding(finding, nodes, now, in_words.Places()) | {"nodes": nodes}
+            told: dict[str, Any] = in_words.finding(finding, nodes, now, in_words.Places()) | {"nodes": nodes}
             answer.append(told | {"behind": in_words.behind(told["blocked"], nodes, told["blocked_count"])})
         return answer
 
@@ -88,7 +89,7 @@ class World:
         source: str = "app.py:12",
         wait: tuple[str, float, str] | None = None,
         stack: list[tuple[str, str, int]] | None = None,
-        **attributes: Any,
+        attributes: dict[str, Any] | None = None,
     ) -> str:
         kind = node_id.partition(":")[0]
         made: dict[str, Any] | None = None
@@ -109,7 +110,7 @@ class World:
             "wait": made,
             "stack": [_frame(*row) for row in stack or []],
             "steps": 4 if kind == "task" else None,
-            "attributes": attributes,
+            "attributes": attributes or {},
         }
         return node_id
 
@@ -124,7 +125,7 @@ class World:
         level: str,
         title: str,
         seconds: float,
-        links: list[tuple[str, str, str | None, str, str | None]],
+        links: Sequence[tuple[str, str, str | None, str, str | None]],
         cycle: list[str],
         blocked: list[str],
         advice: str,
@@ -188,12 +189,12 @@ def _deadlock(w: World, first: str = "worker-a", second: str = "worker-b") -> No
     main = [("main", "app.py", 58)]
     a_stack = [*main, ("worker", "app.py", 36), ("transfer", "orders/service.py", 31), *_library("acquire", 113)]
     b_stack = [*main, ("worker", "app.py", 41), ("reconcile", "orders/jobs.py", 45), *_library("acquire", 113)]
-    w.node("task:A", first, wait=("lock.acquire", 43, "orders/service.py:31"), stack=a_stack, **{"peeps.loop.id": 1})
-    w.node("task:B", second, wait=("lock.acquire", 42.6, "orders/jobs.py:45"), stack=b_stack, **{"peeps.loop.id": 1})
-    w.node("lock:DB", "db", source="orders/locks.py:8", **{"peeps.lock.locked": True, "peeps.resource.waiters": 28})
-    w.node(
-        "lock:CACHE", "cache", source="orders/locks.py:9", **{"peeps.lock.locked": True, "peeps.resource.waiters": 5}
-    )
+    loop = {"peeps.loop.id": 1}
+    w.node("task:A", first, wait=("lock.acquire", 43, "orders/service.py:31"), stack=a_stack, attributes=loop)
+    w.node("task:B", second, wait=("lock.acquire", 42.6, "orders/jobs.py:45"), stack=b_stack, attributes=loop)
+    for thing, name, line, waiters in (("lock:DB", "db", 8, 28), ("lock:CACHE", "cache", 9, 5)):
+        locked = {"peeps.lock.locked": True, "peeps.resource.waiters": waiters}
+        w.node(thing, name, source=f"orders/locks.py:{line}", attributes=locked)
     w.node("task:MAIN", "main", wait=("future.wait", 43.2, "app.py:58"), stack=main)
     for kind, src, dst in (
         ("needs", "task:A", "lock:DB"),
@@ -230,8 +231,8 @@ def _channel(w: World) -> None:
     w.node("task:P", "producer", BILLING, wait=("queue.put", 17, "billing/feed.py:22"), stack=put)
     w.node("task:C", "consumer", BILLING, wait=("sleep", 3, "billing/http.py:90"), stack=work)
     capacity: dict[str, Any] = {"peeps.channel.length": 64, "peeps.channel.capacity": 64}
-    w.node("tx:Q", "invoices", BILLING, "billing/feed.py:9", **capacity)
-    w.node("rx:Q", "invoices", BILLING, "billing/feed.py:9", **capacity)
+    w.node("tx:Q", "invoices", BILLING, "billing/feed.py:9", attributes=capacity)
+    w.node("rx:Q", "invoices", BILLING, "billing/feed.py:9", attributes=capacity)
     w.edge("needs", "task:P", "tx:Q")
     w.edge("channel_link", "tx:Q", "rx:Q")
     w.edge("touches", "task:C", "rx:Q")
@@ -263,7 +264,7 @@ def _semaphore(w: World) -> None:
         "pool",
         BILLING,
         "billing/pool.py:5",
-        **{"peeps.semaphore.permits": 3, "peeps.semaphore.available": 0},
+        attributes={"peeps.semaphore.permits": 3, "peeps.semaphore.available": 0},
     )
     wait_stack = [("charge", "billing/pool.py", 14), *_library("acquire", 387)]
     w.node("task:S", "charge-9", BILLING, wait=("semaphore.acquire", 12, "billing/pool.py:14"), stack=wait_stack)
@@ -320,12 +321,16 @@ def _many(w: World) -> None:
         w.edge("spawned", "task:MAIN", f"task:X{i:04}")
 
 
-_MAKERS = {
+def _none(_: World) -> None:
+    """Nobody is connected."""
+
+
+_MAKERS: dict[str, Callable[[World], None]] = {
     "deadlock": _deadlock,
     "channel_full": _channel,
     "semaphore_starved": _semaphore,
     "healthy": _healthy,
-    "none": lambda w: None,
+    "none": _none,
     "hostile": _hostile,
     "mixed": _mixed,
     "silent": _silent,

@@ -32,14 +32,21 @@ class Visit:
         self.page = self.context.new_page()
         self.outside: list[str] = []
         self.errors: list[str] = []
-        self.page.on("request", lambda r: self._note(r.url))
-        self.page.on("websocket", lambda w: self._note(w.url))
-        self.page.on("pageerror", lambda e: self.errors.append(str(e)))
-        self.page.on("dialog", lambda d: (self.errors.append("a dialog opened: " + d.message), d.dismiss()))
+        self.page.on("request", self._goes_out)
+        self.page.on("websocket", self._goes_out)
+        self.page.on("pageerror", self._fails)
+        self.page.on("dialog", self._opens_a_dialog)
 
-    def _note(self, url: str) -> None:
-        if not re.match(r"(http|ws)://127\.0\.0\.1[:/]|blob:|data:", url):
-            self.outside.append(url)
+    def _goes_out(self, call: Any) -> None:
+        if not re.match(r"(http|ws)://127\.0\.0\.1[:/]|blob:|data:", call.url):
+            self.outside.append(call.url)
+
+    def _fails(self, error: object) -> None:
+        self.errors.append(str(error))
+
+    def _opens_a_dialog(self, dialog: Any) -> None:
+        self.errors.append("a dialog opened: " + dialog.message)
+        dialog.dismiss()
 
     def picture(self, name: str) -> None:
         ARTIFACTS.mkdir(exist_ok=True)
@@ -104,7 +111,7 @@ def test_a_chosen_suspect_changes_the_page_and_the_address(explorer: str, shared
     seen.page.get_by_text("CHANNEL FULL, SUSPECT").click()
     seen.page.locator(".pp-verdict h1", has_text="CHANNEL FULL").wait_for()
     seen.page.locator(f".wg[data-ready='{CHANNEL}']").wait_for()
-    seen.page.wait_for_url(lambda url: "finding=channel_full" in url)
+    seen.page.wait_for_url(re.compile("finding=channel_full"))
     seen.picture("channel-light")
     copy = visit()
     copy.page.goto(seen.page.url)
@@ -123,7 +130,7 @@ def test_a_node_of_the_ring_shows_its_stack(explorer: str, shared_api: FakeApi, 
     seen.page.locator("[data-id='task:B']").click()
     seen.page.locator(".pp-side", has_text="worker-b waits for Lock cache").wait_for()
     seen.page.locator("[data-id='task:B'].sel").wait_for()
-    seen.page.wait_for_url(lambda url: "focus=" in url)
+    seen.page.wait_for_url(re.compile("focus="))
     # the keyboard does the same: from worker-b along its wait to the lock, then to who holds it
     seen.page.locator("[data-id='task:B']").focus()
     seen.page.keyboard.press("ArrowRight")

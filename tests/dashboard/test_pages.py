@@ -25,6 +25,12 @@ def page(name: str, **query: str) -> AppTest:
     return test.run()
 
 
+def column(test: AppTest, name: str) -> list[Any]:
+    """Of the first table of the page, from above."""
+    table: Any = test.dataframe[0].value
+    return list(table[name])
+
+
 def texts(test: AppTest) -> str:
     """All HTML blocks as a person reads them."""
     assert not test.exception, test.exception
@@ -95,7 +101,7 @@ def test_nothing_is_stuck(api: FakeApi) -> None:
     said = texts(test)
     assert said.startswith("billing (4720) has sent nothing for 12 s")
     assert "Nothing is stuck: 12 tasks, 9 of them waiting" in said
-    assert test.dataframe[0].value["name"][0] == "main"
+    assert column(test, "name")[0] == "main"
 
 
 @pytest.mark.parametrize("name", ["verdict", "graph", "tasks"])
@@ -173,7 +179,7 @@ def test_the_table_of_tasks(api: FakeApi) -> None:
     test = page("tasks")
     table = test.dataframe[0].value
     assert list(table.columns) == ["state", "name", "waits for", "for", "where", "process", "source"]
-    assert list(table["name"][:2]) == ["worker-a", "worker-b"]
+    assert column(test, "name")[:2] == ["worker-a", "worker-b"]
     assert "34 of 34 tasks and threads" in texts(test)
     test.text_input(key="q").set_value("cache").run()
     assert len(test.dataframe[0].value) == 5
@@ -189,7 +195,7 @@ def test_an_empty_search_is_said(api: FakeApi) -> None:
 def test_the_connect_page_lists_programs(api: FakeApi) -> None:
     api.show("mixed")
     test = page("connect")
-    assert list(test.dataframe[0].value["state"]) == ["live", "live", "silent"]
+    assert column(test, "state") == ["live", "live", "silent"]
 
 
 @pytest.mark.parametrize("name", ["verdict", "graph", "tasks"])

@@ -18,7 +18,7 @@ class Frozen:
 
     def __init__(self, name: str) -> None:
         self.world = scenarios.make(name, frozen=True)
-        self.names = processes.names(self.world.process_rows(NOW))  # type: ignore[arg-type]
+        self.names = processes.names(self.world.process_rows(NOW))
 
     def snapshot(self, **query: str) -> Any:
         asked = {k: [v] for k, v in query.items()}
@@ -112,7 +112,7 @@ def draw(frozen: Frozen, snapshot: Any, **more: Any) -> Any:
 def test_a_crowd_of_waiters_is_folded_until_asked_for() -> None:
     frozen = Frozen("deadlock")
     snapshot = frozen.snapshot(finding="deadlock:0000000000000001")
-    stuck = focus.stuck_ids(frozen.world.findings)  # type: ignore[arg-type]
+    stuck = focus.stuck_ids(frozen.world.findings)
     assert stuck == {"task:A", "task:B", "lock:DB", "lock:CACHE"}
     folded = draw(frozen, snapshot, stuck=stuck, cycle=["task:A", "lock:DB", "task:B", "lock:CACHE"])
     assert [n["label"] for n in folded["nodes"] if n["kind"] == "fold"] == ["+23 tasks wait"]
@@ -156,7 +156,7 @@ def test_lonely_nodes_are_drawn_where_there_is_nothing_else() -> None:
 
 def test_search_order_and_label() -> None:
     frozen = Frozen("healthy")
-    nodes = focus.search_order(frozen.snapshot()["nodes"])  # type: ignore[arg-type]
+    nodes = focus.search_order(frozen.snapshot()["nodes"])
     assert nodes[0]["name"] == "main"
     assert nodes[-1]["name"] == "worker-9"
     assert focus.search_label(nodes[0], frozen.names) == "main · task · orders (4711) · app.py:12"
@@ -164,7 +164,7 @@ def test_search_order_and_label() -> None:
 
 def test_rows_of_the_table() -> None:
     frozen = Frozen("deadlock")
-    stuck = focus.stuck_ids(frozen.world.findings)  # type: ignore[arg-type]
+    stuck = focus.stuck_ids(frozen.world.findings)
     rows = tasks.rows(frozen.snapshot(), NOW, frozen.names, stuck=stuck)
     assert rows[0] == tasks.Row(
         id="task:A",
@@ -194,7 +194,7 @@ def test_rows_of_the_table() -> None:
 )
 def test_filters_of_the_table(search: str, states: tuple[str, ...], found: int) -> None:
     frozen = Frozen("deadlock")
-    stuck = focus.stuck_ids(frozen.world.findings)  # type: ignore[arg-type]
+    stuck = focus.stuck_ids(frozen.world.findings)
     rows = tasks.rows(frozen.snapshot(), NOW, frozen.names, stuck=stuck, states=states, search=search)
     assert len(rows) == found
 

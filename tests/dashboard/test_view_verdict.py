@@ -113,8 +113,9 @@ def test_waiter_and_holder_beside_each_other() -> None:
     world = scenarios.make("deadlock", frozen=True)
     finding = findings_of(world)["findings"][0]
     link = waiter_holder.link_at(finding, None)
+    assert link is not None
     assert link is finding["evidence"][0]
-    names = processes.names(world.process_rows(NOW))  # type: ignore[arg-type]
+    names = processes.names(world.process_rows(NOW))
     library = [Line("acquire", "asyncio/locks.py:113", False)]
     assert waiter_holder.of_link(link, finding["nodes"], names) == (
         Side(

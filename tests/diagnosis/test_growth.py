@@ -100,7 +100,7 @@ def blocked_loop(world: World, size: int) -> None:
         world.task(f"t{n}", thread="main")
 
 
-def marked(**attributes: int) -> Callable[[World, int], None]:
+def marked(**attributes: Any) -> Callable[[World, int], None]:
     def tasks(world: World, size: int) -> None:
         world.resource(NodeKind.EVENT, "drained", providers=Providers.OPEN)
         for n in range(size):

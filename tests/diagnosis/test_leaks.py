@@ -22,7 +22,9 @@ def test_one_task() -> None:
     assert finding.level is Level.PROVEN
     assert finding.title.startswith("reader waits ")
     assert finding.title.endswith("; nothing that can run reaches that")
-    assert finding.look_at == world.nodes["task:reader"].wait.source  # type: ignore[union-attr]
+    wait = world.nodes["task:reader"].wait
+    assert wait is not None
+    assert finding.look_at == wait.source
     assert finding.core[0] == "task:reader"
 
 

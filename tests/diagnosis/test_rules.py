@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from peeps_otel.diagnosis import Diagnoser
@@ -88,7 +90,7 @@ def test_a_task_that_is_not_cancelled_may_wait() -> None:
         ),
     ],
 )
-def test_a_wake_up_that_was_lost(kind: NodeKind, attributes: dict[str, int], operation: str, state: str) -> None:
+def test_a_wake_up_that_was_lost(kind: NodeKind, attributes: dict[str, Any], operation: str, state: str) -> None:
     world = World()
     thing = world.resource(kind, "thing", providers=Providers.OPEN, unnamed=False, **attributes)
     world.task("waiter", thing, operation=operation)

@@ -67,7 +67,9 @@ def test_not_where_such_waits_are_known_to_end() -> None:
     diagnoser = Diagnoser()
     busy = World()
     busy.task("earlier", "lock:db", since=START - 100 * SECOND)
-    busy.nodes["task:earlier"].wait.source = "/srv/shop/app/work.py:5"  # type: ignore[union-attr]
+    wait = busy.nodes["task:earlier"].wait
+    assert wait is not None
+    wait.source = "/srv/shop/app/work.py:5"
     diagnoser.look(busy.graph(), START - 90 * SECOND)
     diagnoser.look(World().graph(), START - 90 * SECOND)  # that wait ended after 10 s
     assert diagnose(_starved(NodeKind.LOCK), after=29 * SECOND, diagnoser=diagnoser) == []

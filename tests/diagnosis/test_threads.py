@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from peeps_otel.diagnosis import Diagnoser
@@ -10,12 +12,12 @@ from peeps_otel.model import Frame, Level, NodeKind, Providers
 from tests.diagnosis.world import SECOND, START, World, brief, diagnose
 
 
-def _loop_waits_for_its_own_task(**task: object) -> World:
+def _loop_waits_for_its_own_task(**task: Any) -> World:
     """`run_coroutine_threadsafe(fetch(), loop).result()` on the thread of the loop."""
     world = World()
     world.resource(NodeKind.FUTURE, "fetch", "task:fetch")
     world.thread("MainThread", "future:fetch", operation="future.result")
-    world.task("fetch", thread="MainThread", **task)  # type: ignore[arg-type]
+    world.task("fetch", thread="MainThread", **task)
     return world
 
 

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from peeps_otel.diagnosis import evidence, wording
@@ -36,7 +38,7 @@ def _graph(world: World) -> WaitGraph:
         (NodeKind.IO, "", {"peeps__resource__type": "_SelectorSocketTransport"}, "a socket"),
     ],
 )
-def test_labels(kind: NodeKind, name: str, attributes: dict[str, str], expected: str) -> None:
+def test_labels(kind: NodeKind, name: str, attributes: dict[str, Any], expected: str) -> None:
     world = World()
     node_id = world.resource(kind, name, providers=Providers.CLOSED, unnamed=False, **attributes)
     assert wording.label(world.nodes[node_id]) == expected

@@ -28,7 +28,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Starts collectors; all use the same database file. PEEPS_ variables may be given."""
     started: list[Collector] = []
 
-    def begin(**settings: str) -> Collector:
+    def begin(**settings: Any) -> Collector:
         started.append(Collector(tmp_path, **settings))
         return started[-1]
 

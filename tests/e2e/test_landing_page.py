@@ -35,7 +35,11 @@ def test_the_verdict_is_the_first_thing_on_the_page(
             context.set_default_timeout(PATIENCE_S * 1000)
             page = context.new_page()
             errors: list[str] = []
-            page.on("pageerror", lambda error: errors.append(str(error)))
+
+            def failed(error: object) -> None:
+                errors.append(str(error))
+
+            page.on("pageerror", failed)
             page.goto(address)
             headline = page.locator(".pp-verdict h1")
             headline.wait_for()

@@ -74,7 +74,7 @@ def test_stopped_continued_and_killed(collector: Collector, watch: Watch) -> Non
     eventually(lambda: collector.get("/api/processes")["processes"], "it is connected")
     time.sleep(2)
     program.process.send_signal(signal.SIGSTOP)
-    stopped = eventually(
+    stopped: Any = eventually(
         lambda: (f := _silence(collector)) and "SIGCONT lets it go on" in f["title"] and f, "it is stopped", IN_TIME_S
     )
     assert stopped["title"].startswith(f"healthy (pid {pid}) is silent: it is stopped (SIGSTOP or Ctrl-Z)")
@@ -88,7 +88,7 @@ def test_stopped_continued_and_killed(collector: Collector, watch: Watch) -> Non
     def said() -> str:
         return collector.get("/api/findings")["verdict"]["sentence"]
 
-    ended = eventually(lambda: "goodbye" in (words := said()) and words, "it is gone", IN_TIME_S)
+    ended = eventually(lambda: words if "goodbye" in (words := said()) else None, "it is gone", IN_TIME_S)
     assert ended.startswith(f"No program is connected; healthy (pid {pid}) ended without a goodbye")
     assert collector.peeps("why").returncode == 2
     assert [p["state"] for p in collector.get("/api/processes")["processes"]] == ["gone"]

@@ -8,6 +8,7 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -93,7 +94,7 @@ def test_any_backend_gets_the_finding_as_an_event(collector: Collector, run: Wat
     )
     service, _, attributes = rows[0]
     assert service == program.name
-    said = attributes if isinstance(attributes, dict) else json.loads(attributes)
+    said: dict[str, Any] = json.loads(attributes) if isinstance(attributes, str) else attributes
     assert (said["peeps.finding.kind"], said["peeps.finding.level"]) == ("deadlock", "PROVEN")
     for words in ("worker-a", "waits for Lock cache, held by worker-b", "waits for Lock db, held by worker-a"):
         assert words in said["peeps.finding.title"]

@@ -23,11 +23,16 @@ from peeps_otel.model import (
 )
 from peeps_otel.model.ulid import ulid_text
 
+
+def _id(kind: NodeKind, raw: bytes) -> str:
+    return f"{kind}:{ulid_text(raw)}"
+
+
 times = st.integers(1, (1 << 63) - 1)
 texts = st.text(max_size=8)
 words = st.text(min_size=1, max_size=8)
 kinds = st.sampled_from(list(NodeKind))
-ids = st.builds(lambda kind, raw: f"{kind}:{ulid_text(raw)}", kinds, st.binary(min_size=16, max_size=16))
+ids = st.builds(_id, kinds, st.binary(min_size=16, max_size=16))
 frames = st.builds(Frame, texts, texts, st.none() | st.integers(1, 1 << 31), st.none() | texts)
 stacks = st.lists(frames, max_size=4).map(tuple)
 values: st.SearchStrategy[AttributeValue] = texts | st.integers(-(1 << 63), (1 << 63) - 1) | st.booleans()

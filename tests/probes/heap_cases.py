@@ -20,7 +20,7 @@ import sys
 import threading
 import time
 import weakref
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -59,48 +59,48 @@ def spawn(coroutine: Coroutine[Any, Any, Any], name: str) -> asyncio.Task[Any]:
 
 
 class Client:
-    def __init__(self):
-        self.pending = {}
+    def __init__(self) -> None:
+        self.pending: dict[object, asyncio.Future[Any]] = {}
 
-    async def call(self, number):
+    async def call(self, number: object) -> Any:
         self.pending[number] = asyncio.get_running_loop().create_future()
         return await self.pending[number]
 
-    def on_reply(self, number):
+    def on_reply(self, number: object) -> None:
         self.pending.pop(number).set_result(None)
 
-    async def read(self, reader):
+    async def read(self, reader: asyncio.StreamReader) -> None:
         while True:
             self.on_reply(await reader.readexactly(1))
 
-    async def read_and_fail(self):
+    async def read_and_fail(self) -> None:
         await asyncio.sleep(0.01)
         raise ConnectionError
 
 
 class Pool:
-    def __init__(self, size):
-        self.free = asyncio.Queue()
+    def __init__(self, size: int) -> None:
+        self.free: asyncio.Queue[Connection] = asyncio.Queue()
         for _ in range(size):
             self.free.put_nowait(Connection(self))
 
-    async def acquire(self):
+    async def acquire(self) -> Connection:
         return await self.free.get()
 
 
 class Connection:
-    def __init__(self, pool):
+    def __init__(self, pool: Pool) -> None:
         self.pool = pool
 
-    def close(self):
+    def close(self) -> None:
         self.pool.free.put_nowait(self)
 
 
 @case("stuck: ring of two")
-async def event_ring():
+async def event_ring() -> None:
     one, two = asyncio.Event(), asyncio.Event()
 
-    async def side(mine, other):
+    async def side(mine: asyncio.Event, other: asyncio.Event) -> None:
         await mine.wait()
         other.set()
 
@@ -108,10 +108,10 @@ async def event_ring():
 
 
 @case("stuck: nobody left")
-async def pool_exhausted_taker_gone():
+async def pool_exhausted_taker_gone() -> None:
     pool = Pool(1)
 
-    async def take():
+    async def take() -> None:
         await pool.acquire()
 
     await spawn(take(), "taker")
@@ -119,10 +119,10 @@ async def pool_exhausted_taker_gone():
 
 
 @case("stuck: ring of two over pools")
-async def pool_nested():
+async def pool_nested() -> None:
     pool = Pool(2)
 
-    async def take(_):
+    async def take(_: object) -> None:
         outer = await pool.acquire()
         await asyncio.sleep(0)
         inner = await pool.acquire()
@@ -133,14 +133,14 @@ async def pool_nested():
 
 
 @case("stuck: nobody left")
-async def condition_missed_notifier_kept():
+async def condition_missed_notifier_kept() -> None:
     condition = asyncio.Condition()
 
-    async def notify():
+    async def notify() -> None:
         async with condition:
             condition.notify_all()
 
-    async def wait():
+    async def wait() -> None:
         async with condition:
             await condition.wait()
 
@@ -151,7 +151,7 @@ async def condition_missed_notifier_kept():
 
 
 @case("live: reader of a socket")
-async def lost_reply_reader_live():
+async def lost_reply_reader_live() -> None:
     client = Client()
     ours, theirs = socket.socketpair()
     reader, writer = await asyncio.open_connection(sock=ours)
@@ -161,7 +161,7 @@ async def lost_reply_reader_live():
 
 
 @case("stuck: reader dead, kept")
-async def lost_reply_reader_dead():
+async def lost_reply_reader_dead() -> None:
     client = Client()
     reading = spawn(client.read_and_fail(), "reader")
     await spawn(client.call(b"1"), "caller")
@@ -169,7 +169,7 @@ async def lost_reply_reader_dead():
 
 
 @case("stuck: the same, client in a global")
-async def lost_reply_reader_dead_global():
+async def lost_reply_reader_dead_global() -> None:
     client = Client()
     GLOBAL_CLIENTS.append(client)
     reading = spawn(client.read_and_fail(), "reader")
@@ -178,10 +178,10 @@ async def lost_reply_reader_dead_global():
 
 
 @case("stuck: a live task holds the client, but never replies")
-async def lost_reply_bystander():
+async def lost_reply_bystander() -> None:
     client = Client()
 
-    async def metrics():
+    async def metrics() -> None:
         while True:
             await asyncio.sleep(60)
             print(len(client.pending))
@@ -192,14 +192,14 @@ async def lost_reply_bystander():
 
 
 @case("live: the holder sleeps")
-async def lock_held_by_sleeper():
+async def lock_held_by_sleeper() -> None:
     lock = asyncio.Lock()
 
-    async def hold():
+    async def hold() -> None:
         async with lock:
             await asyncio.sleep(60)
 
-    async def want():
+    async def want() -> None:
         async with lock:
             pass
 
@@ -210,13 +210,13 @@ async def lock_held_by_sleeper():
 
 
 @case("stuck: forgotten connection in a global list")
-async def pool_forgotten_in_global():
+async def pool_forgotten_in_global() -> None:
     pool = Pool(1)
 
-    async def forget():
+    async def forget() -> None:
         FORGOTTEN.append(await pool.acquire())
 
-    async def take():
+    async def take() -> None:
         (await pool.acquire()).close()
 
     await spawn(forget(), "forgetter")
@@ -224,14 +224,14 @@ async def pool_forgotten_in_global():
 
 
 @case("stuck: consumer dead, kept")
-async def producer_consumer_dead():
-    queue = asyncio.Queue(1)
+async def producer_consumer_dead() -> None:
+    queue: asyncio.Queue[int] = asyncio.Queue(1)
 
-    async def produce():
+    async def produce() -> None:
         while True:
             await queue.put(1)
 
-    async def consume():
+    async def consume() -> None:
         await queue.get()
         raise ValueError
 
@@ -241,10 +241,10 @@ async def producer_consumer_dead():
 
 
 @case("stuck: the thread that would answer waits for ever")
-async def janus_like():
+async def janus_like() -> None:
     loop, waiting, gate = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
 
-    def thread():
+    def thread() -> None:
         gate.wait()
         loop.call_soon_threadsafe(waiting.set)
 
@@ -253,10 +253,10 @@ async def janus_like():
 
 
 @case("stuck: ring of two threads")
-async def thread_event_ring():
+async def thread_event_ring() -> None:
     one, two = threading.Event(), threading.Event()
 
-    def side(mine, other):
+    def side(mine: threading.Event, other: threading.Event) -> None:
         mine.wait()
         other.set()
 
@@ -267,10 +267,10 @@ async def thread_event_ring():
 
 
 @case("live: thread sleeps, then sets")
-async def thread_event_live():
+async def thread_event_live() -> None:
     gate = threading.Event()
 
-    def late():
+    def late() -> None:
         time.sleep(60)
         gate.set()
 
@@ -280,28 +280,32 @@ async def thread_event_live():
 
 
 @case("live: timer")
-async def call_later_sets():
+async def call_later_sets() -> None:
     future = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_later(60, lambda: future.set_result(1))
     await spawn(asyncio.wait({future}), "waiter")
 
 
 @case("live: signal handler")
-async def signal_sets():
+async def signal_sets() -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGUSR1, stop.set)
     await spawn(stop.wait(), "waiter")
 
 
+def _set_go(*_: object) -> None:
+    GO.set()
+
+
 @case("live: handler of a signal, by a global")
 async def signal_module() -> None:
-    signal.signal(signal.SIGUSR2, lambda *_: GO.set())
+    signal.signal(signal.SIGUSR2, _set_go)
     await spawn(GO.wait(), "waiter")
 
 
 @case("live: module-level event, setter asleep")
-async def global_event_live():
-    async def later():
+async def global_event_live() -> None:
+    async def later() -> None:
         await asyncio.sleep(60)
         GO.set()
 
@@ -311,21 +315,21 @@ async def global_event_live():
 
 
 @case("stuck: module-level event that no running code sets")
-async def global_event_never():
+async def global_event_never() -> None:
     await spawn(NEVER_SET.wait(), "waiter")
 
 
 @case("stuck: reached by a weak reference of a live task only")
-async def weak_only():
+async def weak_only() -> None:
     client = Client()
     weak = weakref.ref(client)
 
-    async def bystander():
+    async def bystander() -> object:
         seen = weak
         await asyncio.sleep(60)
         return seen
 
-    async def call(client):
+    async def call(client: Client) -> None:
         await client.call(1)
 
     watching = spawn(bystander(), "bystander")
@@ -336,10 +340,10 @@ async def weak_only():
 
 
 @case("live: through a context variable")
-async def context_only():
+async def context_only() -> None:
     event = asyncio.Event()
 
-    async def later():
+    async def later() -> None:
         await asyncio.sleep(60)
         VAR.get().set()
 
@@ -350,10 +354,10 @@ async def context_only():
 
 
 @case("stuck: the setter has already set, and only sleeps now")
-async def spent_setter():
+async def spent_setter() -> None:
     event = asyncio.Event()
 
-    async def early():
+    async def early() -> None:
         event.set()
         event.clear()
         await asyncio.sleep(60)
@@ -365,7 +369,7 @@ async def spent_setter():
 
 
 @case("live: iterator on the value stack of a running thread")
-async def stack_of_running_thread():
+async def stack_of_running_thread() -> None:
     loop = asyncio.get_running_loop()
     future = loop.create_future()
 
@@ -387,14 +391,14 @@ def waiter(future: asyncio.Future[Any]) -> asyncio.Task[Any]:
 
 
 @case("live: reference counted by C only")
-async def c_reference():
+async def c_reference() -> None:
     future = asyncio.get_running_loop().create_future()
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(future))
     await waiter(future)
 
 
 @case("live: C callback keeps a closure")
-async def ctypes_callback():
+async def ctypes_callback() -> None:
     future = asyncio.get_running_loop().create_future()
     callback = ctypes.CFUNCTYPE(None)(lambda: future.set_result(1))
     ctypes.pythonapi.Py_IncRef(ctypes.py_object(callback))
@@ -403,10 +407,10 @@ async def ctypes_callback():
 
 
 @case("live: only an address in an integer (cannot be seen by anything)")
-async def bare_address():
+async def bare_address() -> None:
     future = asyncio.get_running_loop().create_future()
 
-    async def later(address):
+    async def later(address: int) -> None:
         await asyncio.sleep(60)
         ctypes.cast(address, ctypes.py_object).value.set_result(1)
 
@@ -417,13 +421,13 @@ async def bare_address():
 
 
 @case("live: object array of numpy, which the collector does not track")
-async def numpy_array():
+async def numpy_array() -> None:
     import numpy
 
     future = asyncio.get_running_loop().create_future()
     array = numpy.array([future, None], dtype=object)
 
-    async def later():
+    async def later() -> None:
         await asyncio.sleep(60)
         array[0].set_result(1)
 
@@ -435,10 +439,10 @@ async def numpy_array():
 
 
 @case("live: frozen objects")
-async def frozen():
+async def frozen() -> None:
     future = asyncio.get_running_loop().create_future()
 
-    async def later(holder):
+    async def later(holder: list[asyncio.Future[Any]]) -> None:
         await asyncio.sleep(60)
         holder[0].set_result(1)
 
@@ -452,15 +456,15 @@ async def frozen():
 
 
 @case("live: generator on the value stack of a running thread")
-async def generator_on_stack():
+async def generator_on_stack() -> None:
     loop = asyncio.get_running_loop()
     future = loop.create_future()
 
-    def things(future):
+    def things(future: asyncio.Future[Any]) -> Iterator[object]:
         yield 1
         yield loop.call_soon_threadsafe(future.set_result, 1)
 
-    def thread(start):
+    def thread(start: list[asyncio.Future[Any]]) -> None:
         for _ in things(start.pop()):
             time.sleep(60)
 
@@ -470,22 +474,29 @@ async def generator_on_stack():
     await task
 
 
+def _sorted(things: Iterator[Any], key: Callable[[Any], int]) -> None:
+    sorted(things, key=key)
+
+
 @case("live: argument of a C function in a pool's thread")
-async def c_call_in_pool():
+async def c_call_in_pool() -> None:
     loop = asyncio.get_running_loop()
     future = loop.create_future()
     pool = ThreadPoolExecutor(1)
-    pool.submit(
-        lambda things: sorted(things, key=lambda f: time.sleep(60) or loop.call_soon_threadsafe(f.set_result, 1)),
-        iter([future]),
-    )
+
+    def answer(one: asyncio.Future[Any]) -> int:
+        time.sleep(60)
+        loop.call_soon_threadsafe(one.set_result, 1)
+        return 0
+
+    pool.submit(_sorted, iter([future]), answer)
     task = waiter(future)
     del future
     await task
 
 
 @case("live: finalizer of an object that a sleeping task holds")
-async def finalizer():
+async def finalizer() -> None:
     future = asyncio.get_running_loop().create_future()
 
     class Thing:
@@ -494,7 +505,7 @@ async def finalizer():
     thing = Thing()
     weakref.finalize(thing, future.set_result, 1)
 
-    async def later(_):
+    async def later(_: object) -> None:
         await asyncio.sleep(60)
 
     kept = spawn(later(thing), "later")
@@ -505,8 +516,9 @@ async def finalizer():
 
 
 @case("live: context variable of a copied context, run by a timer")
-async def context_of_timer():
-    loop, variable = asyncio.get_running_loop(), contextvars.ContextVar("variable")
+async def context_of_timer() -> None:
+    loop = asyncio.get_running_loop()
+    variable: contextvars.ContextVar[asyncio.Future[Any]] = contextvars.ContextVar("variable")
     future = loop.create_future()
     context = contextvars.copy_context()
     context.run(variable.set, future)
@@ -516,12 +528,16 @@ async def context_of_timer():
     await task
 
 
+def _ignore(*_: object) -> None:
+    """A profile function that holds something."""
+
+
 @case("live: profile function of another thread")
-async def profile_function():
+async def profile_function() -> None:
     future = asyncio.get_running_loop().create_future()
 
-    def thread():
-        sys.setprofile(functools.partial(lambda f, *_: None, KEPT.pop()))
+    def thread() -> None:
+        sys.setprofile(functools.partial(_ignore, KEPT.pop()))
         time.sleep(60)
 
     KEPT.append(future)
@@ -532,10 +548,10 @@ async def profile_function():
 
 
 @case("live: name built at run time (getattr)")
-async def dynamic_name():
+async def dynamic_name() -> None:
     event = asyncio.Event()
 
-    async def later():
+    async def later() -> None:
         await asyncio.sleep(60)
         getattr(event, "s" + "et")()
 
@@ -545,10 +561,10 @@ async def dynamic_name():
 
 
 @case("live: bound method kept in a table")
-async def bound_method():
+async def bound_method() -> None:
     event = asyncio.Event()
 
-    async def later(table):
+    async def later(table: list[Callable[[], None]]) -> None:
         await asyncio.sleep(60)
         for call in table:
             call()
@@ -561,7 +577,7 @@ async def bound_method():
 
 
 @case("live: timer of the loop")
-async def timer():
+async def timer() -> None:
     future = asyncio.get_running_loop().create_future()
     asyncio.get_running_loop().call_later(60, future.set_result, 1)
     task = waiter(future)
@@ -570,7 +586,7 @@ async def timer():
 
 
 @case("live: ready callback behind a blocking one")
-async def ready_queue():
+async def ready_queue() -> None:
     loop = asyncio.get_running_loop()
     future = loop.create_future()
     task = waiter(future)
@@ -582,7 +598,7 @@ async def ready_queue():
 
 
 @case("live: stream")
-async def stream():
+async def stream() -> None:
     import socket
 
     ours, KEPT_SOCKET = socket.socketpair()
@@ -592,21 +608,21 @@ async def stream():
 
 
 @case("live: executor's future")
-async def executor():
+async def executor() -> None:
     await spawn(asyncio.to_thread(time.sleep, 60), "waiter")
 
 
 @case("live: process in the loop's care")
-async def child_process():
+async def child_process() -> None:
     process = await asyncio.create_subprocess_exec("sleep", "2")
     await spawn(process.wait(), "waiter")
 
 
 @case("live: garbage task that answers in its finally, once it is collected (not handled: needs today's `dying`)")
-async def garbage_finally():
+async def garbage_finally() -> None:
     event = asyncio.Event()
 
-    async def helper():
+    async def helper() -> None:
         try:
             await asyncio.get_running_loop().create_future()
         finally:
@@ -617,7 +633,7 @@ async def garbage_finally():
 
 
 @case("live: bounded by asyncio.timeout (not handled: needs today's `bounded`)")
-async def bounded():
+async def bounded() -> None:
     async with asyncio.timeout(60):
         await asyncio.get_running_loop().create_future()
 

@@ -17,7 +17,7 @@ import sys
 import threading
 import warnings
 import weakref
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from typing import Any
 
 from peeps_otel.probes.heap import leaks as heap_leaks
@@ -104,7 +104,7 @@ async def in_generator() -> None:
 
 async def in_context_manager() -> None:
     @contextlib.asynccontextmanager
-    async def manager() -> AsyncIterator[None]:
+    async def manager() -> AsyncGenerator[None, None]:
         yield
 
     async with manager():
@@ -202,10 +202,14 @@ async def cancelled_later() -> None:
     await bare()
 
 
+def _cancel(task: asyncio.Task[Any]) -> None:
+    task.cancel()
+
+
 async def cancelled_by_partial() -> None:
     task = asyncio.current_task()
     assert task is not None
-    asyncio.get_running_loop().call_later(LONG, functools.partial(lambda t: t.cancel(), task))
+    asyncio.get_running_loop().call_later(LONG, functools.partial(_cancel, task))
     await bare()
 
 

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import asyncio
-import sys
+import inspect
 import threading
 import time
-from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -67,11 +67,12 @@ class Program:
         return Seen(self.probe.look(time.time_ns() + ahead_ns))
 
     def until(self, condition: Callable[[Seen], bool], ahead_ns: int = 0) -> Seen:
+        seen = self.look(ahead_ns)
         for _ in range(TRIES):
-            seen = self.look(ahead_ns)
             if condition(seen):
                 return seen
             time.sleep(0.005)
+            seen = self.look(ahead_ns)
         raise AssertionError(f"never seen; last: {[(n.name, n.state, n.wait) for n in seen.nodes.values()]}")
 
     def settled(self, *names: str) -> Seen:
@@ -102,7 +103,7 @@ def new_loop(kind: str) -> asyncio.AbstractEventLoop:
 @contextmanager
 def running(
     probe: AsyncioProbe, main: Callable[[], Awaitable[object]], loop_kind: str = "asyncio"
-) -> Iterator[Program]:
+) -> Generator[Program, None, None]:
     """Runs `main` and leaves its tasks as they are until the block ends."""
     loop = new_loop(loop_kind)
     started = threading.Event()
@@ -162,7 +163,12 @@ def started(coroutine: Coroutine[Any, Any, Any], name: str | None = "waiter") ->
 
 def here(marker: str, depth: int = 1) -> str:
     """`path:line` of the line of the calling test's file that ends with `# <marker>`."""
-    file = sys._getframe(depth).f_code.co_filename
+    frame = inspect.currentframe()
+    for _ in range(depth):
+        assert frame is not None
+        frame = frame.f_back
+    assert frame is not None
+    file = frame.f_code.co_filename
     lines = Path(file).read_text().splitlines()
     (found,) = (number for number, line in enumerate(lines, 1) if line.endswith(f"# <{marker}>"))
     return f"{file}:{found}"

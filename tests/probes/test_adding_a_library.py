@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiologic
 import pytest
@@ -226,7 +226,7 @@ def test_a_library_that_does_not_fit_is_said_and_the_others_are_seen() -> None:
         [
             _Broken("one", _raises),
             _Broken("two", lambda: "support"),
-            _Broken("three", lambda: Support(task_waits=("wait",))),  # type: ignore[arg-type]  # pyright: ignore
+            _Broken("three", lambda: Support(task_waits=cast("Any", ("wait",)))),
             _Broken("four", Support, imported=_raises),
             _Broken("five", lambda: Support(coverage=_raises)),
             ASYNCIO,
@@ -244,7 +244,10 @@ def test_a_library_that_does_not_fit_is_said_and_the_others_are_seen() -> None:
 
 
 def test_a_version_that_was_not_checked_is_said(page: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(library_registry, "_version", lambda _distribution: "9.1")
+    def installed(distribution: str) -> str:
+        return "9.1" if distribution == "aiologic" else ""
+
+    monkeypatch.setattr(library_registry, "_version", installed)
     libraries = LibraryRegistry([page["AIOLOGIC"]])
     libraries.activate_imported()
     assert libraries.coverage_notes() == ["aiologic 9.1 was not checked: holders and waits may be missing"]

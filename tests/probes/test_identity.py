@@ -18,7 +18,7 @@ def test_a_reused_address_is_another_object() -> None:
     address = id(thing)
     assert known.put(thing, "first")
     del thing
-    others = []
+    others: list[_Thing] = []
     while id(other := _Thing()) != address and len(others) < 10_000:
         others.append(other)
     assert known.get(other) is None

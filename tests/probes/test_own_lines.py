@@ -109,8 +109,8 @@ def test_a_thread_of_the_standard_library() -> None:
         listener = logging.handlers.QueueListener(queue.Queue())
         listener.start()
         w.cleaning.append(listener.stop)
-        assert listener._thread is not None  # pyright: ignore[reportPrivateUsage]
-        name = listener._thread.name  # pyright: ignore[reportPrivateUsage]
+        assert listener._thread is not None
+        name = listener._thread.name
         assert _waits_at(w, name) == "in logging"
         timer = threading.Timer(600, print)
         timer.name = "timer"

@@ -13,6 +13,7 @@ import sysconfig
 import threading
 import zipfile
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -216,8 +217,12 @@ def test_it_looks_once_and_imports_nothing(tmp_path: Path, monkeypatch: pytest.M
     first = [whose.library(file) for file in files]
     assert set(sys.modules) == before
     reads: collections.Counter[str] = collections.Counter()
-    monkeypatch.setattr(os, "scandir", lambda path: reads.update([path]))
-    monkeypatch.setattr("builtins.open", lambda path, *_: reads.update([path]))
+
+    def read(path: Any, *_: Any) -> None:
+        reads[str(path)] += 1
+
+    monkeypatch.setattr(os, "scandir", read)
+    monkeypatch.setattr("builtins.open", read)
     assert [whose.library(file) for file in files] == first
     assert not reads
 

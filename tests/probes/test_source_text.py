@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import linecache
 from types import CodeType
+from typing import Any
 
 import pytest
 
@@ -178,9 +179,9 @@ def test_expression_name(text: str, expected: str) -> None:
 
 
 def test_without_source_there_are_no_names() -> None:
-    namespace: dict[str, CodeType] = {}
+    namespace: dict[str, Any] = {}
     exec("async def f():\n    lock = Lock()\n    async with lock:\n        await lock.wait()\n", namespace)
-    code = namespace["f"].__code__  # type: ignore[attr-defined]
+    code = namespace["f"].__code__
     assert source_text.with_items(code, 4) == ()
     for lasti in range(0, len(code.co_code), 2):
         assert source_text.assigned_name(code, lasti) == ""

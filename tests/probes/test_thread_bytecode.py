@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType
+from typing import Any
 
 import pytest
 
@@ -125,9 +126,9 @@ def test_what_was_acquired_and_may_not_have_been_released() -> None:
 def test_a_jump_over_more_than_256_instructions() -> None:
     body = "\n".join(f"        value = value + {number}" for number in range(400))
     text = f"def long(items, value):\n    for item in items:\n{body}\n    return value\n"
-    space: dict[str, object] = {}
+    space: dict[str, Any] = {}
     exec(compile(text, "long.py", "exec"), space)
-    code = Code(space["long"].__code__)  # type: ignore[attr-defined]
+    code = Code(space["long"].__code__)
     (back,) = [number for number, op in enumerate(code.ops) if op.name == "JUMP_BACKWARD"]
     target = code.target(back)
     assert target is not None

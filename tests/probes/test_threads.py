@@ -639,7 +639,9 @@ def test_a_loop_that_waits_for_its_own_coroutine() -> None:
         (future,) = seen.needed("loop")
         assert seen.holders(future) == ["thread loop"]
         assert future.providers is Providers.CLOSED
-        assert seen.thread("loop").wait.source == here("own loop")  # type: ignore[union-attr]
+        wait = seen.thread("loop").wait
+        assert wait is not None
+        assert wait.source == here("own loop")
 
 
 def test_a_loop_that_waits_for_a_task_of_its_own() -> None:

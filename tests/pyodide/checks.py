@@ -12,14 +12,13 @@ import json
 import threading
 import time
 import traceback
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from peeps_otel.model import Edge, EdgeKind, Node
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
-from peeps_otel.probes.probe import Observation
 
 _kept: list[Any] = []
 
@@ -45,8 +44,7 @@ class Seen:
     """What a second look shows: lines are known from then on."""
 
     def __init__(self, probe: AsyncioProbe) -> None:
-        for _ in range(3):
-            observation: Observation = probe.look(time.time_ns(), lambda: None)
+        observation, _, _ = (probe.look(time.time_ns(), lambda: None) for _ in range(3))
         self.observation = observation
         self.nodes = observation.nodes
         self.edges = [edge for edges in observation.edges.values() for edge in edges]
@@ -134,7 +132,7 @@ def check_rewriting_leaves_no_trace() -> None:
         asyncio.Lock.acquire,
         asyncio.Lock.release,
         asyncio.Semaphore.acquire,
-        asyncio.Queue.get,
+        vars(asyncio.Queue)["get"],
         asyncio.Event.wait,
         asyncio.BaseEventLoop.create_task,
         asyncio.create_task,
@@ -207,7 +205,7 @@ def check_the_holders_of_permits() -> None:
 
 def check_a_holder_within_a_generator_manager() -> None:
     @contextlib.asynccontextmanager
-    async def locked(lock: asyncio.Lock) -> AsyncIterator[None]:
+    async def locked(lock: asyncio.Lock) -> AsyncGenerator[None, None]:
         async with lock:
             yield
 

@@ -11,6 +11,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from typing import Any
 
 import pytest
 
@@ -37,7 +38,7 @@ def report(**more):
 """
 
 
-def run(program: str, **environment: str) -> dict[str, object]:
+def run(program: str, **environment: str) -> dict[str, Any]:
     kept = {key: value for key, value in os.environ.items() if not key.startswith(("PEEPS_", "OTEL_"))}
     command = [sys.executable, "-W", "ignore", "-c", _REPORT + textwrap.dedent(program)]
     done = subprocess.run(
@@ -84,7 +85,7 @@ report(turns=turns)
 """
     )
     note = f"{library} has replaced threads and locks by its own: who waits there is not seen"
-    assert cannot_judge(told["coverage"]) == [note]  # type: ignore[arg-type]  # pyright: ignore
+    assert cannot_judge(told["coverage"]) == [note]
     assert (told["turns"], told["looks"]) == (10, True)
 
 
@@ -143,7 +144,7 @@ def test_trio() -> None:
         trio.run(main)
         """
     )
-    assert "trio runs: the tasks of its own loop are not seen" in cannot_judge(told["coverage"])  # type: ignore[arg-type]  # pyright: ignore
+    assert "trio runs: the tasks of its own loop are not seen" in cannot_judge(told["coverage"])
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="every interpreter shares the GIL")
@@ -160,7 +161,7 @@ def test_a_second_interpreter() -> None:
         report()
         """
     )
-    assert current_frames.OTHER_INTERPRETER in cannot_judge(told["coverage"])  # type: ignore[arg-type]  # pyright: ignore
+    assert current_frames.OTHER_INTERPRETER in cannot_judge(told["coverage"])
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="every interpreter shares the GIL")

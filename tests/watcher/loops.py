@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any
 from weakref import ref
@@ -69,7 +69,7 @@ async def _named(coroutine: Coroutine[Any, Any, Any], name: str) -> None:
 
 
 @contextmanager
-def sampled(loop: asyncio.AbstractEventLoop, name: str = "loopy") -> Iterator[Sampled]:
+def sampled(loop: asyncio.AbstractEventLoop, name: str = "loopy") -> Generator[Sampled, None, None]:
     """Runs `loop` in a thread until the block ends."""
     thread = threading.Thread(target=loop.run_forever, name=name, daemon=True)
     thread.start()

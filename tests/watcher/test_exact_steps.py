@@ -7,8 +7,9 @@ import asyncio
 import sys
 import time
 from asyncio import base_events
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from types import FunctionType
 
 import pytest
 
@@ -17,7 +18,7 @@ from peeps_otel.probes.patches import step_timer as exact_steps
 from peeps_otel.probes.patches.step_timer import StepTimer, steps_of
 from peeps_otel.probes.probe import Observation
 
-RUN_ONCE = base_events.BaseEventLoop._run_once  # type: ignore[attr-defined]  # pyright: ignore
+RUN_ONCE: FunctionType = vars(base_events.BaseEventLoop)["_run_once"]
 MS = 1_000_000
 
 
@@ -66,7 +67,7 @@ def test_wakeups_by_futures_and_python_tasks_count_too(probe: StepTimer, debug: 
 
     async def main() -> list[exact_steps.Steps | None]:
         event, loop = asyncio.Event(), asyncio.get_running_loop()
-        python_task = asyncio.tasks._PyTask  # type: ignore[attr-defined]  # pyright: ignore
+        python_task: Callable[..., asyncio.Task[None]] = vars(asyncio.tasks)["_PyTask"]
         tasks = [asyncio.create_task(waits(event)), python_task(waits(event), loop=loop)]
         await asyncio.sleep(0)
         event.set()

@@ -6,8 +6,9 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -51,7 +52,7 @@ class Kept:
 
 
 @contextmanager
-def watching(with_threads: bool = True, interval_ns: int = _S) -> Iterator[tuple[Watcher, Kept]]:
+def watching(with_threads: bool = True, interval_ns: int = _S) -> Generator[tuple[Watcher, Kept], None, None]:
     recorder, kept = Recorder(_S), Kept()
     context = ProbeContext()
     tasks = AsyncioProbe(recorder, context=context)
@@ -72,11 +73,11 @@ def watching(with_threads: bool = True, interval_ns: int = _S) -> Iterator[tuple
         watcher.stop()
 
 
-def _run(main: object, kind: str = "asyncio") -> threading.Thread:
+def _run(main: Callable[[], Coroutine[Any, Any, None]], kind: str = "asyncio") -> threading.Thread:
     loop = new_loop(kind)
 
     def run() -> None:
-        loop.run_until_complete(main())  # type: ignore[operator]  # pyright: ignore
+        loop.run_until_complete(main())
         loop.close()
 
     thread = threading.Thread(target=run, name="web", daemon=True)
@@ -87,13 +88,15 @@ def _run(main: object, kind: str = "asyncio") -> threading.Thread:
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 @pytest.mark.parametrize("how", [time.sleep, spin], ids=["blocking", "computing"])
 @pytest.mark.parametrize("with_threads", [True, False], ids=["threads", "no threads"])
-def test_a_stalled_loop_is_a_finding_while_it_is_stalled(kind: str, how: object, with_threads: bool) -> None:
+def test_a_stalled_loop_is_a_finding_while_it_is_stalled(
+    kind: str, how: Callable[[float], object], with_threads: bool
+) -> None:
     began: list[int] = []
 
     async def handler() -> None:
         await asyncio.sleep(0.2)
         began.append(time.time_ns())
-        how(3.0)  # type: ignore[operator]  # pyright: ignore
+        how(3.0)
 
     async def main() -> None:
         task = asyncio.create_task(handler(), name="orders")
@@ -172,7 +175,7 @@ def test_a_long_step_is_told_when_it_is_over() -> None:
 def test_attention_brings_a_look_at_once() -> None:
     with watching(interval_ns=60 * _S) as (watcher, kept):
         eventually(lambda: kept.looks)
-        watcher.governor._eager_until_ns = 0  # the first seconds are over
+        watcher.governor._eager_until_ns = 0  # pyright: ignore[reportPrivateUsage]  the first seconds are over
         time.sleep(0.3)
         looks = len(kept.looks)
         asked_ns = time.time_ns()

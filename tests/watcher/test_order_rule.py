@@ -153,6 +153,9 @@ def test_a_real_program_in_which_it_went_well() -> None:
                 async with first, second:
                     pass
 
+            def look(now_ns: int) -> None:
+                looked(rule, probe.look(now_ns), now_ns)
+
             for first, second in ((db, cache), (cache, db)):
                 free.clear()
                 blocker = asyncio.create_task(third(second))
@@ -161,7 +164,7 @@ def test_a_real_program_in_which_it_went_well() -> None:
                 await asyncio.sleep(0.01)
                 for _ in range(2):
                     now_ns = time.time_ns()
-                    await asyncio.to_thread(lambda now=now_ns: looked(rule, probe.look(now), now))
+                    await asyncio.to_thread(look, now_ns)
                 free.set()
                 await asyncio.gather(blocker, waiter)
 

@@ -165,7 +165,8 @@ def test_the_next_one_at_the_line_is_said_a_level_lower_and_once_more(waiting: W
 
 
 def test_no_task_is_kept_alive(waiting: Waiting) -> None:
-    members = [m for claim in waiting.refutations._claims.values() for m in claim.members]  # pyright: ignore
+    claims = waiting.refutations._claims  # pyright: ignore[reportPrivateUsage]  what could keep them
+    members = [m for claim in claims.values() for m in claim.members]
     assert [m.task is not None and m.future is not None for m in members] == [True, True]
     waiting.on_loop(lambda: [future.set_result(None) for future in waiting.futures])
     del waiting.other

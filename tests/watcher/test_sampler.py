@@ -8,11 +8,14 @@ import gc
 import json
 import threading
 import time
+from collections.abc import Coroutine
+from typing import Any
 from weakref import ref
 
 from peeps_otel.probes.internals import asyncio_core as asyncio_internals
 from peeps_otel.watcher.profile import Profile
 from peeps_otel.watcher.sampler import Sampler
+from peeps_otel.watcher.steps import StepHistory
 from tests.watcher.loops import PERIOD_S, Sampled, sampled, spin
 
 
@@ -68,11 +71,12 @@ def test_a_thread_that_has_ended_is_forgotten_and_its_frames_let_go() -> None:
         leave.wait(30)
 
     sampler = Sampler(list)
+    known = sampler._threads  # pyright: ignore[reportPrivateUsage]  what could keep it
     thread = threading.Thread(target=hold)
     thread.start()
     _sample_for(sampler, 0.1)
     ident = thread.ident
-    assert ident in sampler._threads
+    assert ident in known
     leave.set()
     thread.join(30)
     gc.collect()
@@ -82,8 +86,8 @@ def test_a_thread_that_has_ended_is_forgotten_and_its_frames_let_go() -> None:
     gc.collect()
     assert ended() is None
     sampler.sample()
-    assert threading.get_ident() in sampler._threads
-    assert ident not in sampler._threads
+    assert threading.get_ident() in known
+    assert ident not in known
 
 
 def test_the_same_stack_is_one_object() -> None:
@@ -137,7 +141,7 @@ def test_a_profile_forgets_the_rare_and_counts_it() -> None:
     assert "(other stacks)" in profile.folded()
 
 
-def _history(program: Sampled, name: str) -> object:
+def _history(program: Sampled, name: str) -> StepHistory | None:
     found = [history for task, history in program.sampler.steps.all() if task.get_name() == name]
     return found[0] if found else None
 
@@ -158,15 +162,14 @@ def test_steps_are_lower_bounds() -> None:
         history = _history(program, "handler")
         assert _history(program, "quick") is None
         program.sample_until(done.done)
-    longest, total = history.longest_ns, history.total_ns  # type: ignore[attr-defined]  # pyright: ignore
+    assert history is not None
+    longest, total = history.longest_ns, history.total_ns
     assert 150_000_000 < longest <= 400_000_000
     assert longest < total <= 750_000_000
 
 
-async def _two(handler: object, quick: object) -> None:
-    await asyncio.wait(
-        [asyncio.create_task(handler, name="handler"), asyncio.create_task(quick, name="quick")]  # type: ignore[arg-type]  # pyright: ignore
-    )
+async def _two(handler: Coroutine[Any, Any, None], quick: Coroutine[Any, Any, None]) -> None:
+    await asyncio.wait([asyncio.create_task(handler, name="handler"), asyncio.create_task(quick, name="quick")])
 
 
 def test_a_task_that_wakes_itself_is_told_from_one_that_waits() -> None:
@@ -192,5 +195,6 @@ def test_a_task_that_wakes_itself_is_told_from_one_that_waits() -> None:
         spinner, worker = _history(program, "handler"), _history(program, "quick")
         stop.set()
         program.sample_until(done.done)
-    assert spinner.self_wakes_percent == 100  # type: ignore[attr-defined]  # pyright: ignore
-    assert worker is None or (worker.self_wakes_percent or 0) < 90  # type: ignore[attr-defined]  # pyright: ignore
+    assert spinner is not None
+    assert spinner.self_wakes_percent == 100
+    assert worker is None or (worker.self_wakes_percent or 0) < 90

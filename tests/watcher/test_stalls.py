@@ -7,6 +7,8 @@ import asyncio
 import gc
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 from weakref import ref
 
 import pytest
@@ -24,14 +26,14 @@ def _own(stall: Stall) -> list[str]:
 
 @LOOPS
 @pytest.mark.parametrize("how", [time.sleep, spin], ids=["blocking", "computing"])
-def test_a_step_that_keeps_its_loop_is_a_stall_with_its_stack(kind: str, how: object) -> None:
+def test_a_step_that_keeps_its_loop_is_a_stall_with_its_stack(kind: str, how: Callable[[float], object]) -> None:
     async def handler() -> None:
         await asyncio.sleep(0.05)
         work()
         await asyncio.sleep(0.05)
 
     def work() -> None:
-        how(0.6)  # type: ignore[operator]  # pyright: ignore
+        how(0.6)
 
     with sampled(new_loop(kind)) as program:
         program.sample_while(handler(), "orders")
@@ -44,9 +46,9 @@ def test_a_step_that_keeps_its_loop_is_a_stall_with_its_stack(kind: str, how: ob
 
 @LOOPS
 @pytest.mark.parametrize("how", [time.sleep, spin], ids=["blocking", "computing"])
-def test_a_plain_callback_that_keeps_its_loop_is_a_stall(kind: str, how: object) -> None:
+def test_a_plain_callback_that_keeps_its_loop_is_a_stall(kind: str, how: Callable[[float], object]) -> None:
     def callback() -> None:
-        how(0.5)  # type: ignore[operator]  # pyright: ignore
+        how(0.5)
 
     with sampled(new_loop(kind)) as program:
         _show_thread(program)
@@ -133,7 +135,7 @@ def test_a_loop_with_a_call_soon_threadsafe_of_its_own_gets_no_callback_of_ours(
     called: list[object] = []
 
     class Loop(asyncio.SelectorEventLoop):
-        def call_soon_threadsafe(self, callback, *args, **kwargs):  # type: ignore[no-untyped-def]  # pyright: ignore
+        def call_soon_threadsafe(self, callback: Callable[..., object], *args: Any, **kwargs: Any) -> asyncio.Handle:
             called.append(callback)
             return super().call_soon_threadsafe(callback, *args, **kwargs)
 

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+from typing import Any
 
 _PROGRAM = """
 import asyncio, json, time
@@ -44,7 +45,7 @@ print(json.dumps(told))
 """
 
 
-def _told(**environment: str) -> dict[str, object]:
+def _told(**environment: str) -> dict[str, Any]:
     surroundings = {key: value for key, value in os.environ.items() if not key.startswith(("PEEPS_", "OTEL_"))}
     done = subprocess.run(
         [sys.executable, "-c", _PROGRAM], env=surroundings | environment, capture_output=True, text=True, timeout=60
@@ -59,7 +60,7 @@ def test_by_default_everything_is_on_but_exact_steps() -> None:
     assert "work" in str(told["folded"])
     assert told["speedscope"] == "peeps-otel"
     assert (told["paused"], told["resumed"], told["rewritten"]) == (True, True, False)
-    assert {"asyncio", "threads", "requests"} <= set(told["probes"])  # type: ignore[call-overload]  # pyright: ignore
+    assert {"asyncio", "threads", "requests"} <= set(told["probes"])
     assert told["budgets"] == [0.01, 65536, 50_000_000]
 
 

@@ -38,7 +38,7 @@ class LimitedHttp(HttpToolsProtocol):
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
         self.phase = "head"
-        self._since_s = self._moved_s = self.loop.time()
+        self.since_s = self.moved_s = self.loop.time()
         self._head_bytes = 0
         self._ended = False
 
@@ -48,11 +48,11 @@ class LimitedHttp(HttpToolsProtocol):
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
             others = [one for one in self.connections if isinstance(one, LimitedHttp) and one.phase == "idle"]
-            oldest = min(others, key=lambda one: one._since_s, default=self)
+            oldest = min(others, key=lambda one: one.since_s, default=self)
             oldest.transport.abort()
 
     def data_received(self, data: bytes) -> None:
-        self._moved_s = self.loop.time()
+        self.moved_s = self.loop.time()
         if self.phase == "idle":
             self._enter("head")
         super().data_received(data)
@@ -62,7 +62,7 @@ class LimitedHttp(HttpToolsProtocol):
                 self.transport.write(_TOO_LARGE)
                 self.transport.close()
 
-    def eof_received(self) -> bool:  # type: ignore[override]
+    def eof_received(self) -> bool:  # pyright: ignore[reportIncompatibleMethodOverride]  uvicorn's says None
         """A sender may end its side with its request and still wait for the answer."""
         cycle = self.cycle
         self._ended = self.phase == "answer" and cycle is not None and not cycle.response_complete
@@ -94,11 +94,11 @@ class LimitedHttp(HttpToolsProtocol):
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def _enter(self, phase: str) -> None:
-        self.phase, self._since_s = phase, self.loop.time()
+        self.phase, self.since_s = phase, self.loop.time()
 
     def is_over(self, now_s: float) -> bool:
         """Whether its time is over."""
-        limits, since_s, still_s = self.limits, now_s - self._since_s, now_s - self._moved_s
+        limits, since_s, still_s = self.limits, now_s - self.since_s, now_s - self.moved_s
         match self.phase:
             case "head":
                 return since_s > limits.head_s
@@ -108,7 +108,7 @@ class LimitedHttp(HttpToolsProtocol):
             case "answer":
                 size = self.transport.get_write_buffer_size()
                 if size != self._unread:
-                    self._unread, self._moved_s = size, now_s
+                    self._unread, self.moved_s = size, now_s
                 return size > 0 and still_s > limits.pause_s
             case _:
                 return since_s > limits.idle_s

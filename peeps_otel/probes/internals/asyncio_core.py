@@ -233,12 +233,12 @@ def group_tasks(group: object) -> list[asyncio.Task[Any]]:
     return [task for task in list(getattr(group, "_tasks", ())) if not task.done()]
 
 
-def timer_deadline(handle: object) -> float | None:
+def timer_deadline(handle: Any) -> float | None:
     """The loop time at which a timer fires, of asyncio's and uvloop's handles alike; None: no timer, or cancelled."""
     if not type(handle).__name__.endswith("TimerHandle"):
         return None
     try:
-        return None if handle.cancelled() else handle.when()  # type: ignore[attr-defined]  # pyright: ignore
+        return None if handle.cancelled() else handle.when()
     except Exception:
         return None
 
@@ -386,7 +386,7 @@ step_of: Callable[[Any], Any] = attrgetter("_callback")
 """The callback of a loop's handle: a step of a task, or anything else."""
 
 
-TASK_TYPES: tuple[type, ...] = (asyncio.Task, tasks._PyTask)  # type: ignore[attr-defined]  # pyright: ignore
+TASK_TYPES: tuple[type, ...] = (asyncio.Task, vars(tasks)["_PyTask"])
 """asyncio's own tasks: in C, and in Python."""
 
 

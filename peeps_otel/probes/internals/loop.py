@@ -124,10 +124,10 @@ def learn() -> None:
     from asyncio import selector_events
 
     functions: list[object] = [
-        base_events.BaseEventLoop._run_once,  # type: ignore[attr-defined]  # pyright: ignore
+        vars(base_events.BaseEventLoop).get("_run_once"),
         base_events.BaseEventLoop.run_forever,
         base_events.BaseEventLoop.run_until_complete,
-        selector_events.BaseSelectorEventLoop._process_events,  # type: ignore[attr-defined]  # pyright: ignore
+        vars(selector_events.BaseSelectorEventLoop).get("_process_events"),
         asyncio.Runner.run,
     ]
     functions += [vars(cls).get("select") for cls in vars(selectors).values() if isinstance(cls, type)]
@@ -139,5 +139,5 @@ _between: dict[int, CodeType] = {}  # by identity, for comparing code objects wa
 _UNTIL_COMPLETE = base_events.BaseEventLoop.run_until_complete.__code__
 _FOREVER = base_events.BaseEventLoop.run_forever.__code__
 _RUNNER_RUN = asyncio.Runner.run.__code__
-_HANDLE_RUN = code_of(events.Handle._run)  # type: ignore[attr-defined]  # pyright: ignore
+_HANDLE_RUN = code_of(events.Handle._run)
 learn()

@@ -5,7 +5,7 @@ As in that pool, the free connections lie in a LIFO queue. One request at a time
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 
@@ -16,7 +16,7 @@ class Pool:
             self.holders.put_nowait(number)
 
     @asynccontextmanager
-    async def acquire(self) -> AsyncIterator[int]:
+    async def acquire(self) -> AsyncGenerator[int, None]:
         holder = await self.holders.get()  # <- acquires
         try:
             yield holder

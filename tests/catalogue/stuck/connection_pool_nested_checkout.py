@@ -2,7 +2,7 @@
 """A pool of two connections; each request holds one and checks out another one for the audit log."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 
@@ -11,7 +11,7 @@ class Pool:
         self.free = asyncio.BoundedSemaphore(size)
 
     @asynccontextmanager
-    async def connection(self) -> AsyncIterator[str]:
+    async def connection(self) -> AsyncGenerator[str, None]:
         async with self.free:  # <- checks out
             yield "connection"
 

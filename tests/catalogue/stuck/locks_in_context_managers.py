@@ -2,7 +2,7 @@
 """The locks are hidden in `@asynccontextmanager` functions: a transaction and a cache guard, nested both ways."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 database = asyncio.Lock()
@@ -10,13 +10,13 @@ cache = asyncio.Lock()
 
 
 @asynccontextmanager
-async def transaction() -> AsyncIterator[None]:
+async def transaction() -> AsyncGenerator[None, None]:
     async with database:  # <- transaction
         yield
 
 
 @asynccontextmanager
-async def cache_guard() -> AsyncIterator[None]:
+async def cache_guard() -> AsyncGenerator[None, None]:
     async with cache:  # <- cache guard
         yield
 
