@@ -73,8 +73,12 @@ def free_ports() -> tuple[int, int]:
         return one.getsockname()[1], other.getsockname()[1]
 
 
+def leave(*_: object) -> None:
+    sys.exit(0)
+
+
 def main() -> None:
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, leave)
     shop, inventory = free_ports()
     services = [start("shop", shop, inventory), start("inventory", inventory, shop)]
     try:

@@ -151,7 +151,11 @@ def processes(
     path = str(tmp_path / "x.duckdb")
     connection = open_database(path, "1GB")
     leases = Leases(connection, path)
-    monkeypatch.setattr(sql_processes, "can_be_shared", lambda _: request.param == "apart")
+
+    def can_be_shared(_: object) -> bool:
+        return request.param == "apart"
+
+    monkeypatch.setattr(sql_processes, "can_be_shared", can_be_shared)
     made = SqlProcesses(connection, path, leases)
     yield made
     made.stop()

@@ -7,7 +7,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from opentelemetry.trace import Link
+from opentelemetry.trace import Link, Span
 
 from peeps_otel import semconv
 from peeps_otel.model import Confidence, EdgeKind, NodeKind, Providers
@@ -177,12 +177,12 @@ def test_what_has_not_changed_is_the_same_object_at_the_next_look() -> None:
                 spans.append(span)
                 await answer()
 
-        spans: list[object] = []
+        spans: list[Span] = []
         task = asyncio.ensure_future(order())
         await asyncio.sleep(0.01)
         world.look()
         first, second = world.look(), world.look()
-        spans[0].set_attribute("server.address", "stock")  # pyright: ignore[reportAttributeAccessIssue]
+        spans[0].set_attribute("server.address", "stock")
         third = world.look()
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

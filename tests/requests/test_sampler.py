@@ -8,7 +8,7 @@ from opentelemetry.propagate import inject
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
-from opentelemetry.trace import set_span_in_context
+from opentelemetry.trace import SpanKind, set_span_in_context
 
 from peeps_otel.requests.sampler import UnsampledSpans
 from tests.requests.spans import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, World, remote_parent
@@ -18,7 +18,7 @@ NOTHING: list[Sampler] = [ALWAYS_OFF, ParentBased(TraceIdRatioBased(0)), TraceId
 
 @pytest.mark.parametrize("sampler", NOTHING, ids=lambda one: one.get_description())
 @pytest.mark.parametrize("kind", [CLIENT, SERVER, PRODUCER, CONSUMER])
-def test_a_span_that_is_sampled_out_is_seen_and_not_exported(sampler: Sampler, kind: int) -> None:
+def test_a_span_that_is_sampled_out_is_seen_and_not_exported(sampler: Sampler, kind: SpanKind) -> None:
     world, exported = World(sampler), InMemorySpanExporter()
     world.provider.add_span_processor(SimpleSpanProcessor(exported))
     UnsampledSpans(world.provider).install()  # the tracer was made before

@@ -126,7 +126,7 @@ def future_timers(loop: asyncio.AbstractEventLoop, most: int) -> Iterator[tuple[
                 yield target, when
 
 
-running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop  # pyright: ignore[reportPrivateUsage]
+running_loop: Callable[[], asyncio.AbstractEventLoop | None] = asyncio._get_running_loop
 """The loop of the calling thread, without an exception where there is none."""
 
 
