@@ -22,7 +22,7 @@ from .export.events import Events
 from .export.exporters import Exporters
 from .export.metrics import Metrics
 from .export.otlp import Endpoint, endpoint, set_by_user
-from .export.request import ATTENTION, LEAKS, Request
+from .export.request import ATTENTION, LEAKS, Request, leaks_record, looked_record
 from .export.snapshot_exporter import SnapshotExporter
 from .export.spans import Spans, current_span_context
 from .model import FindingKind
@@ -135,7 +135,7 @@ class Parts:
         )
         recorded = (lambda: ()) if lasting.lock_order is None else lasting.lock_order.take
         if config.heap:
-            self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe))
+            self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe), answered=self.watcher.wake)
         self.watcher.rules.append(self.leaks)
         if config.rules.says(FindingKind.NOTHING_MOVES):
             still_ns = config.rules.make(NothingMoves).still
@@ -151,9 +151,11 @@ class Parts:
         """The collector has a request; it can only ask for a look."""
         request = Request.parse(header)
         if request is not None and request.kind == ATTENTION:
-            self.watcher.attention()
+            self.watcher.attention(
+                lambda report: self.outlet.answer(looked_record(request, report, self.watcher.open_findings))
+            )
         if request is not None and request.kind == LEAKS:
-            self.leaks.request(lambda report, findings: self.outlet.answer(request, report, findings))
+            self.leaks.request(lambda report, findings: self.outlet.answer(leaks_record(request, report, findings)))
 
 
 def _exporters(

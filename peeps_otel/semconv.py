@@ -14,6 +14,7 @@ EVENT_NODE: Final = "peeps.node"
 EVENT_NODE_GONE: Final = "peeps.node.gone"
 EVENT_FINDING: Final = "peeps.finding"
 EVENT_LEAKS: Final = "peeps.leaks"
+EVENT_LOOKED: Final = "peeps.looked"
 EVENT_STACKS: Final = "peeps.stacks"
 EVENT_LOOP_STALL: Final = "peeps.loop.stall"
 
@@ -124,6 +125,10 @@ FINDING_ALIKE_COUNT: Final = "peeps.finding.alike.count"
 FINDING_ALIKE_EXAMPLES: Final = "peeps.finding.alike.examples"
 
 # --- leak checks ----------------------------------------------------------------------------------------------------
+LOOKED_REQUEST: Final = "peeps.looked.request"
+LOOKED_ASKED: Final = "peeps.looked.asked"
+LOOKED_FINDINGS: Final = "peeps.looked.findings"
+LOOKED_NOT_ASKED: Final = "peeps.looked.not_asked"
 LEAKS_REQUEST: Final = "peeps.leaks.request"
 LEAKS_TASKS: Final = "peeps.leaks.tasks"
 LEAKS_BLOCKED: Final = "peeps.leaks.blocked"

@@ -184,6 +184,7 @@ def test_what_an_event_requires() -> None:
             semconv.LEAKS_DURATION,
             semconv.LEAKS_FINDINGS,
         ],
+        semconv.EVENT_LOOKED: [semconv.LOOKED_REQUEST, semconv.LOOKED_ASKED, semconv.LOOKED_FINDINGS],
         semconv.EVENT_STACKS: [semconv.SILENT_SINCE],
         semconv.EVENT_LOOP_STALL: [semconv.LOOP_STALLED_SINCE, semconv.LOOP_STALL_DURATION],
     }

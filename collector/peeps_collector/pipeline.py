@@ -26,10 +26,10 @@ from peeps_otel.model.wire import WireError
 
 from .decode.canonical import Rejected
 from .decode.logs import (
+    AnswerRecord,
     DecodedLogs,
     FindingRecord,
     GoneRecord,
-    LeaksRecord,
     NodeRecord,
     Record,
     SnapshotBody,
@@ -270,7 +270,7 @@ class Pipeline:
             self._live.apply_gone(process, record, now_ns)
         elif isinstance(record, SilenceRecord):
             self._diagnosis.silence.reported(process, record, now_ns)
-        elif isinstance(record, LeaksRecord):
+        elif isinstance(record, AnswerRecord):
             self._requests.answered(process.id, record.request, record.answer)
         else:
             assert isinstance(record, FindingRecord)

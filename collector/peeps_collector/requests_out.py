@@ -15,6 +15,7 @@ from typing import Any
 
 HEADER = b"peeps-request"
 LEAKS = "leaks"
+ATTENTION = "attention"
 _AGAIN_S = 5.0
 _FORGET_S = 600.0
 _MOST = 1000

@@ -6,12 +6,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 
-from ..model import Finding, Snapshot
-from ..probes.heap.leaks import LeakReport
+from ..model import Snapshot
 from ..watcher.interfaces import CycleResult, ExporterUsage
 from .events import Events
 from .metrics import Metrics
-from .request import Request, leaks_record
+from .otel_names import LogRecord
 from .snapshot_exporter import SnapshotExporter
 from .spans import Spans
 
@@ -46,10 +45,10 @@ class Exporters:
     def spent(self) -> ExporterUsage:
         return ExporterUsage(0, 0) if self._link is None else ExporterUsage(self._link.cpu_ns, self._link.sent)
 
-    def answer(self, request: Request, report: LeakReport, findings: list[Finding]) -> None:
+    def answer(self, record: LogRecord) -> None:
         """What a request of the collector has brought. On any thread."""
         if self._link is not None:
-            self._link.answer(leaks_record(request, report, findings))
+            self._link.answer(record)
 
     def goodbye(self, snapshot: Snapshot) -> None:
         if self._link is not None:

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from .. import semconv
 from ..model import Finding
 from ..probes.heap.leaks import LeakReport
+from ..watcher.look_requests import LookReport
 from .otel_names import LogRecord, SeverityNumber, empty_context
 
 REQUEST_HEADER = "peeps-request"
@@ -54,6 +55,23 @@ def leaks_record(request: Request, report: LeakReport, findings: list[Finding]) 
         attributes[semconv.LEAKS_IN_PROCESS] = report.in_process
     if report.not_run:
         attributes[semconv.LEAKS_NOT_RUN] = report.not_run
+    return _record(semconv.EVENT_LEAKS, _sentence(report, tasks), attributes)
+
+
+def looked_record(request: Request, report: LookReport, findings: list[Finding]) -> LogRecord:
+    """The event `peeps.looked`: the look that was requested is done, its findings are told."""
+    attributes: dict[str, Any] = {
+        semconv.LOOKED_REQUEST: request.id,
+        semconv.LOOKED_ASKED: report.asked,
+        semconv.LOOKED_FINDINGS: [finding.id for finding in findings],
+    }
+    if report.not_asked:
+        attributes[semconv.LOOKED_NOT_ASKED] = report.not_asked
+    body = f"looked; {report.asked} waits were asked about who could end them"
+    return _record(semconv.EVENT_LOOKED, body, attributes)
+
+
+def _record(name: str, body: str, attributes: dict[str, Any]) -> LogRecord:
     now_ns = time.time_ns()
     return LogRecord(
         timestamp=now_ns,
@@ -61,8 +79,8 @@ def leaks_record(request: Request, report: LeakReport, findings: list[Finding]) 
         context=empty_context(),
         severity_number=SeverityNumber.INFO,
         severity_text=SeverityNumber.INFO.name,
-        event_name=semconv.EVENT_LEAKS,
-        body=_sentence(report, tasks),
+        event_name=name,
+        body=body,
         attributes=attributes,
     )
 

@@ -92,22 +92,30 @@ class HeapQuestion:
         self,
         objects: Objects,
         ask: Callable[[list[Thing], list[BlockedThread]], Answer] = question.ask,
+        answered: Callable[[], None] = lambda: None,
     ) -> None:
-        self._objects, self._ask = objects, ask
+        self._objects, self._ask, self._answered = objects, ask, answered
         self._judged: dict[str, _Judged] = {}
         self._laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
         self._lost: dict[str, int | None] = {}
         self._answer: tuple[_Asked, Answer] | None = None
-        self._busy = False
+        self._busy = self._wanted = False
         self._began_ns = time.monotonic_ns()
         self._spent_ns = 0
         self._next_ns = 0
         self.not_asked = ""
+        self.asked = 0
+        """How many things the heap was asked about so far."""
 
     @property
     def is_busy(self) -> bool:
         """Whether a question is under way."""
         return self._busy
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether a question has not led to findings yet, because it or the look after its answer is still to come."""
+        return self._busy or self._answer is not None
 
     # --- answers ------------------------------------------------------------------------------------------------------
 
@@ -235,16 +243,19 @@ class HeapQuestion:
     def look(self, observation: Observation, graph: Graph, now_ns: int) -> None:
         """Asks, where there is something to ask and the budget allows it. `graph`: who waits, and what for."""
         clock_ns = time.monotonic_ns()
-        if self._busy or clock_ns < self._next_ns or not self._can_pay(clock_ns):
+        if self._busy or clock_ns < self._next_ns or not (self._wanted or self._can_pay(clock_ns)):
             return
+        self._wanted = False
         waiting = self._worth_asking(graph, now_ns)
         if waiting:
             self._next_ns = clock_ns + _AGAIN_NS
             self._begin(observation, waiting, now_ns)
 
     def request(self) -> None:
-        """Somebody asks what is stuck: what has settled is asked about at the next look. On any thread."""
+        """Somebody asks what is stuck: what has settled is asked about at the next look, beyond the budget if need be,
+        for a person waits. On any thread."""
         self._next_ns = 0
+        self._wanted = True
 
     def _can_pay(self, clock_ns: int) -> bool:
         return self._spent_ns <= _FIRST_NS + _SHARE * (clock_ns - self._began_ns)
@@ -295,6 +306,7 @@ class HeapQuestion:
                 blocked.append(BlockedThread(ident, node.name))
         asked = _Asked(now_ns, kept, steps, threads, self._objects.task_nodes)
         self._busy = True
+        self.asked += len(things)
         native.Thread(self._run, THREAD_NAME, asked, things, blocked).start()
 
     def _run(self, asked: _Asked, things: list[Thing], blocked: list[BlockedThread]) -> None:
@@ -305,3 +317,4 @@ class HeapQuestion:
             _logger.warning("peeps: a question to the heap failed; the program is not affected", exc_info=True)
         finally:
             self._busy = False
+            self._answered()

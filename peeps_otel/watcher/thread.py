@@ -23,6 +23,7 @@ from .governor import Detail, Governor
 from .heap_question import HeapQuestion
 from .history import History, TaskView, lags
 from .interfaces import CycleResult, LookConsumer, WatcherRule, WatcherStats
+from .look_requests import Done, LookRequests
 from .open_findings import OpenFindings
 from .profile import Profile
 from .refutations import Refutations
@@ -81,6 +82,7 @@ class Watcher:
         self._sampler = Sampler(tasks.loops, tasks.is_alive) if tasks is not None else None
         self._refutations = Refutations(tasks)
         self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
+        self._requests = LookRequests()
         self.rules: list[WatcherRule] = []
         """Diagnoses of their own, asked after each look. To be filled before `start`."""
         self.heap: HeapQuestion | None = None
@@ -128,11 +130,18 @@ class Watcher:
         """The members of all deadlocks that the last look has proven."""
         return self._diagnoser.deadlocked
 
+    def wake(self) -> None:
+        """The next look comes at once. From any thread."""
+        self._wake.set()
+
     def request_key_frame(self) -> None:
         self._assembler.request_key_frame()
 
-    def attention(self) -> None:
-        """Somebody is looking: for a quarter of a minute, looks come often, the first at once. From any thread."""
+    def attention(self, done: Done | None = None) -> None:
+        """Somebody is looking: for a quarter of a minute, looks come often, the first at once. From any thread. `done`:
+        called when the findings are those of a look after this call; on the watcher's thread."""
+        if done is not None:
+            self._requests.request(done)
         if self.heap is not None:
             self.heap.request()
         self.governor.attention(time.monotonic_ns())
@@ -227,6 +236,7 @@ class Watcher:
         now_ns = time.time_ns()
         governor, detail = self.governor, self.governor.detail
         self._probes.context.with_lines = detail < Detail.NO_STACKS
+        self._requests.before_look(self.heap)
         observation = self._probes.look(now_ns, self._pause)
         if self._history is not None:
             try:
@@ -276,6 +286,7 @@ class Watcher:
                 refuted,
             )
         )
+        self._requests.after_look(self.heap)
         self._account(time.thread_time_ns() - cpu_ns, snapshot.key_frame)
         return self._diagnoser.unconfirmed
 

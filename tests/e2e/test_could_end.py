@@ -5,9 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from tests.e2e.e2e_support import Collector
+from tests.support.network import http
 from tests.support.program import Program
+from tests.support.waiting import eventually
 
 PROGRAM = """\
 import asyncio
@@ -39,3 +42,26 @@ def test_a_notification_that_came_too_early(
     assert (finding.kind, finding.level) == ("never_ends", "PROVEN")
     assert "consumer" in finding.core
     assert "nobody is left who could end that wait" in finding.title
+
+
+def test_who_asks_hears_when_the_programs_have_looked(
+    collector: Collector, watch: Callable[..., Program], tmp_path: Path
+) -> None:
+    """What `peeps why` does before it says that nothing is stuck."""
+    path = tmp_path / "missed_notify.py"
+    path.write_text(PROGRAM)
+    program = watch(path, PEEPS_HEAP="true")
+    collector.verdict_on(program, 60)
+
+    answer = http(f"http://{collector.api}/api/looks", b"{}")
+    assert answer.status == 202
+    (asked,) = answer.json()["requests"]
+
+    def done() -> dict[str, Any] | None:
+        (request,) = http(f"http://{collector.api}/api/looks?request={asked['request']}").json()["requests"]
+        return request["answer"]
+
+    told = eventually(done, "the program has looked")
+    (finding,) = told["findings"]
+    assert told == {"asked": 0, "findings": [finding], "not_asked": ""}  # its answer holds: nobody has moved
+    assert finding.startswith("never_ends:")

@@ -20,14 +20,14 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..names import LOOPBACK_NAMES, refusal_of
-from ..requests_out import ProcessRequests
+from ..requests_out import ATTENTION, LEAKS, ProcessRequests
 from ..store.reader import Reader
 from ..store.sql_processes import SqlProcesses
 from .answers import ApiError, answer, error_answer
 from .blame_route import BlameRoute
 from .finding_routes import FindingRoutes
 from .graph_routes import GraphRoutes
-from .leak_routes import LeakRoutes
+from .request_routes import RequestRoutes
 from .sql_route import SqlRoute
 
 
@@ -44,7 +44,8 @@ def create_app(
     """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed."""
     graph = GraphRoutes(live, findings, reader)
     sql = SqlRoute(processes, sql_seconds)
-    leaks = LeakRoutes(live, requests or ProcessRequests())
+    asked = requests or ProcessRequests()
+    leaks, looks = RequestRoutes(LEAKS, live, asked), RequestRoutes(ATTENTION, live, asked)
     profile = BlameRoute(reader)
 
     def get_health(request: Request) -> Response:
@@ -60,6 +61,8 @@ def create_app(
             Route("/api/blame", profile.blame),
             Route("/api/leaks", leaks.ask, methods=["POST"]),
             Route("/api/leaks", leaks.answers),
+            Route("/api/looks", looks.ask, methods=["POST"]),
+            Route("/api/looks", looks.answers),
             Route("/api/sql", sql.sql, methods=["POST"]),
         ],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _failure},

@@ -14,6 +14,7 @@ from ..wording import alike
 from .client import Client
 from .command import add_json, add_paths, add_process, seconds
 from .leaks import check
+from .looks import look_now
 from .style import Style, printable
 
 if TYPE_CHECKING:
@@ -41,6 +42,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="LEVEL",
         help="exit code 1 from this level on: PROVEN, LIKELY, SUSPECT (default) or SLOW",
     )
+    parser.add_argument(
+        "--no-ask", action="store_true", help="say what is known, without having the programs look again"
+    )
     add_paths(parser)
     add_process(parser)
     add_json(parser)
@@ -57,6 +61,7 @@ def run(options: argparse.Namespace, config: Config) -> int:
         wait_seconds=options.wait,
         failing=failing,
         paths=options.paths,
+        ask=not (options.leaks or options.no_ask),
     )
     print("".join(f"\n{note}" for note in notes), end="\n" if notes else "", file=sys.stderr)
     return code
@@ -70,12 +75,18 @@ def why(
     wait_seconds: float,
     failing: Sequence[str] = LEVELS[:3],
     paths: bool = False,
+    ask: bool = False,
 ) -> int:
-    """Prints the verdict. 1 where a finding of a level in `failing` is open, 2 where there is none and a process is not
-    connected or cannot be judged, else 0. Raises ClientError."""
+    """Prints the verdict. `ask`: where nothing is stuck, the programs look again first. Returns 1 where a finding of a
+    level in `failing` is open, 2 where there is none and a process is not connected or cannot be judged, else 0. Raises
+    ClientError."""
     deadline = time.monotonic() + wait_seconds
+    notes: list[str] = []
     while True:
         answer = client.get("/api/findings", process=client.process_ids(process))
+        if not _is_failing(answer, failing) and ask and answer["verdict"]["connected"]:
+            ask, notes = False, look_now(client, process)
+            continue
         if _is_failing(answer, failing) or time.monotonic() >= deadline:
             break
         time.sleep(_POLL_SECONDS)
@@ -85,6 +96,8 @@ def why(
     else:
         processes = client.get("/api/processes")["processes"]
         print("\n".join(report(answer, {p["id"]: p for p in processes}, Style(), paths=paths)))
+    if not _is_failing(answer, failing):
+        print("".join(f"{note}\n" for note in notes), end="", file=sys.stderr)
     if _is_failing(answer, failing):
         return 1
     verdict: Json = answer["verdict"]

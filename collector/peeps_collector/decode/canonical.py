@@ -216,6 +216,16 @@ def _edges_of(attributes: Attributes, src: str) -> list[Edge]:
     return edges
 
 
+def looked_of(attributes: Attributes) -> tuple[str, dict[str, Any]]:
+    """The request that a look answers, and what it says. Raises Rejected."""
+    answer: dict[str, Any] = {
+        "asked": _counted(attributes, semconv.LOOKED_ASKED, "set it to the number of things the heap was asked about"),
+        "findings": _strings(attributes, semconv.LOOKED_FINDINGS),
+        "not_asked": _optional_text(attributes, semconv.LOOKED_NOT_ASKED) or "",
+    }
+    return _text(attributes, semconv.LOOKED_REQUEST, "set it to the id of the request"), answer
+
+
 def leaks_of(attributes: Attributes) -> tuple[str, dict[str, Any]]:
     """The request that a leak check answers, and what it says. Raises Rejected."""
     answer: dict[str, Any] = {

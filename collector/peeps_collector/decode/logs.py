@@ -15,7 +15,7 @@ from peeps_otel import semconv
 from peeps_otel.model import Edge, Finding, Node
 
 from ..store.schema import Row
-from .canonical import Rejected, finding_of, leaks_of, node_id_of, node_of, position_of
+from .canonical import Rejected, finding_of, leaks_of, looked_of, node_id_of, node_of, position_of
 from .resource import ProcessInfo, Scope, process_of, scope_of
 from .rows import AT_ONCE, Decoded
 from .silence import SilenceRecord, silence_of
@@ -60,14 +60,14 @@ class FindingRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class LeaksRecord:
-    """A process has looked for leaks. `answer`: what it said, in the words of the query API."""
+class AnswerRecord:
+    """A process has done what we asked of it. `answer`: what it said, in the words of the query API."""
 
     request: str
     answer: dict[str, Any]
 
 
-Record = SilenceRecord | LeaksRecord | SnapshotBody | NodeRecord | GoneRecord | FindingRecord
+Record = SilenceRecord | AnswerRecord | SnapshotBody | NodeRecord | GoneRecord | FindingRecord
 
 
 @dataclass(slots=True)
@@ -119,7 +119,9 @@ def _take(record: LogRecord, scope: Scope, decoded: DecodedLogs, now_ns: int) ->
     elif name == semconv.EVENT_STACKS:
         decoded.records.append(silence_of(attributes, value_of(record.body), time_ns))
     elif name == semconv.EVENT_LEAKS:
-        decoded.records.append(LeaksRecord(*leaks_of(attributes)))
+        decoded.records.append(AnswerRecord(*leaks_of(attributes)))
+    elif name == semconv.EVENT_LOOKED:
+        decoded.records.append(AnswerRecord(*looked_of(attributes)))
     decoded.rows.append(_row(record, attributes, scope, decoded.process, time_ns, now_ns))
 
 

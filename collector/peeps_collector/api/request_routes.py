@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""POST and GET /api/leaks: ask processes to look for tasks that nothing can wake, and hear what came of it."""
+"""POST and GET /api/leaks and /api/looks: ask processes to look for tasks that nothing can wake, or to look now, and
+hear what came of it."""
 
 from __future__ import annotations
 
@@ -10,14 +11,15 @@ from starlette.responses import Response
 
 from ..graph.live import LiveGraph
 from ..graph.process import State
-from ..requests_out import LEAKS, PendingRequest, ProcessRequests
+from ..requests_out import PendingRequest, ProcessRequests
 from .answers import ApiError, answer
 
 
-class LeakRoutes:
-    """The endpoints; called on worker threads."""
+class RequestRoutes:
+    """The endpoints of one kind of request; called on worker threads."""
 
-    def __init__(self, live: LiveGraph, requests: ProcessRequests) -> None:
+    def __init__(self, kind: str, live: LiveGraph, requests: ProcessRequests) -> None:
+        self._kind = kind
         self._live = live
         self._requests = requests
 
@@ -33,13 +35,13 @@ class LeakRoutes:
             for key, process in processes.items()
             if (not wanted or key in wanted) and process.state in {State.LIVE, State.SILENT} and process.sequence
         ]
-        return answer({"requests": [_shown(self._requests.ask(LEAKS, key)) for key in alive]}, 202)
+        return answer({"requests": [_shown(self._requests.ask(self._kind, key)) for key in alive]}, 202)
 
     def answers(self, request: Request) -> Response:
         """What is known of the requests named by `request`."""
         wanted = request.query_params.getlist("request")
         if not wanted:
-            raise ApiError(400, "request", "request must name what POST /api/leaks has answered")
+            raise ApiError(400, "request", "request must name what POST has answered here")
         return answer({"requests": [_shown(asked) for asked in self._requests.find(wanted)]})
 
 
