@@ -198,6 +198,13 @@ VARIABLES: tuple[Variable, ...] = (
         "false: never ask the heap, in a forked copy, who could end a wait, see docs/could-end.md",
     ),
     Variable(
+        "PEEPS_EXCEPTION_MESSAGES",
+        "exception_messages",
+        "false",
+        _boolean,
+        "true: tell the text of an exception that ended a task or thread, not only its type; texts may hold secrets",
+    ),
+    Variable(
         "PEEPS_LOCK_ORDER",
         "lock_order",
         "false",
@@ -260,6 +267,7 @@ class Config:
     record: bool
     leaks_every_s: int
     heap: bool
+    exception_messages: bool
     lock_order: bool
     suppress: str
     own: tuple[str, ...]

@@ -29,6 +29,7 @@ from .model import FindingKind
 from .probes.asyncio.probe import AsyncioProbe
 from .probes.composite import CompositeProbe
 from .probes.context import ProbeContext
+from .probes.deaths.probe import Deaths, Ledger
 from .probes.heap.objects import NodeObjects
 from .probes.inherited import Inherited, ThreadHold
 from .probes.patches.asyncio_runtime import AsyncioPatch
@@ -36,6 +37,7 @@ from .probes.patches.lock_order import LockOrderRecorder
 from .probes.patches.loop_errors import LoopErrorPatch, LoopErrors
 from .probes.patches.recorder import Recorder
 from .probes.patches.step_timer import StepTimer
+from .probes.patches.thread_death import ThreadDeathPatch
 from .probes.probe import Probe
 from .probes.source import own_code
 from .probes.source.ownership import Ownership
@@ -62,7 +64,9 @@ class Lasting:
         own_code.decide_by(self.ownership)
         self.recorder = Recorder(config.span_wait_ms * 1_000_000 or _NEVER_NS)
         self.asyncio = AsyncioPatch(self.recorder)
-        self.loop_errors = LoopErrorPatch()
+        self.deaths = Ledger()
+        self.loop_errors = LoopErrorPatch(self.deaths)
+        self.thread_deaths = ThreadDeathPatch(self.deaths) if config.probe_threads else None
         self.step_timer = StepTimer()
         self.lock_order = LockOrderRecorder() if config.lock_order else None
         tracers, loggers = otel_names.tracer_provider(), otel_names.logger_provider()
@@ -86,12 +90,13 @@ class Lasting:
         """Leaves every function of the standard library as it was."""
         if self.lock_order is not None:
             self.lock_order.uninstall()
-        for patch in (self.step_timer, self.loop_errors, self.asyncio):
-            patch.uninstall()
         if self.unsampled is not None:
             self.unsampled.uninstall()
         if self.live_spans is not None:
             self.live_spans.stop()
+        for patch in (self.step_timer, self.loop_errors, self.thread_deaths, self.asyncio):
+            if patch is not None:
+                patch.uninstall()
 
     def after_fork_in_child(self) -> None:
         """What the parent's tasks and loops have told is not ours to tell."""
@@ -99,6 +104,7 @@ class Lasting:
         if self.live_spans is not None:
             self.live_spans.clear()
         self.loop_errors.heard.clear()
+        self.deaths.clear()
         if self.lock_order is not None:
             self.lock_order.take()
 
@@ -108,8 +114,9 @@ class Parts:
 
     def __init__(self, config: Config, lasting: Lasting, inherited: Inherited | None = None) -> None:
         context = ProbeContext(inherited)
+        context.failed = lasting.deaths.report
         asyncio_probe = AsyncioProbe(lasting.recorder, context=context, patch=lasting.asyncio)
-        self._threads = ThreadProbe(context) if config.probe_threads else None
+        self._threads = ThreadProbe(context, lasting.thread_deaths) if config.probe_threads else None
         at = lasting.endpoint if config.watchdog else None
         self.watchdog = None if at is None else Watchdog(lambda: _announcement(at, lasting.ownership))
         probes: list[Probe] = [asyncio_probe, LoopErrors(context, lasting.loop_errors)] if config.probe_asyncio else []
@@ -117,6 +124,7 @@ class Parts:
         probes += [one for one in (self._threads, self.watchdog) if one is not None]
         self._requests = None if lasting.live_spans is None else RequestProbe(context, lasting.live_spans)
         probes += [] if self._requests is None else [self._requests]
+        probes.append(Deaths(context, lasting.deaths, config.exception_messages))
         self.probes = CompositeProbe(probes, context)
         self.leaks = LeakCheck(asyncio_probe.node_id, config.leaks_every_s, lambda: self.watcher.deadlocked)
         self.outlet = _exporters(config, lasting, lambda: self.watcher.request_key_frame(), self._asked)

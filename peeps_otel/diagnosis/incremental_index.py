@@ -32,6 +32,9 @@ class IncrementalIndex(WaitIndex):
         self._waiters, self._users, self._holding = _Reverse(), _Reverse(), _Reverse()
         self.targets, self.holders, self.answers = self._targets, self._holders_of, self._answered
         self.waiters, self.users = self._waiters.by, self._users.by
+        self._dead_of: dict[str, list[Edge]] = {}
+        self._had: dict[str, list[Edge]] = {}
+        self.dead = self._dead_of
         self.enders, self.reached, self.bare = self._enders_of, self._reached_by, self._taken_bare
         self._tasks: dict[str, Node] = {}
         self._marked: dict[str, Node] = {}
@@ -129,6 +132,7 @@ class IncrementalIndex(WaitIndex):
         bare: list[str] = []
         enders: list[str] = []
         reached: list[str] = []
+        had: list[Edge] = []
         for edge in out:
             if edge.kind is EdgeKind.NEEDS:
                 targets.append(edge.dst)
@@ -144,6 +148,8 @@ class IncrementalIndex(WaitIndex):
                 enders.append(edge.dst)
             elif edge.kind is EdgeKind.REACHED_BY:
                 reached.append(edge.dst)
+            elif edge.kind is EdgeKind.HAD:
+                had.append(edge)
             elif edge.kind in ANSWERS:
                 answers.append(edge.dst)
         before = _set(self._targets, node_id, targets)
@@ -158,6 +164,20 @@ class IncrementalIndex(WaitIndex):
         _set(self._answered, node_id, answers)
         _set(self._enders_of, node_id, enders)
         _set(self._reached_by, node_id, reached)
+        self._bury(node_id, had)
+
+    def _bury(self, node_id: str, had: list[Edge]) -> None:
+        """Brings up to date who of those that have ended had what."""
+        for edge in self._had.pop(node_id, ()):
+            left = [one for one in self._dead_of[edge.dst] if one is not edge]
+            if left:
+                self._dead_of[edge.dst] = left
+            else:
+                del self._dead_of[edge.dst]
+        if had:
+            self._had[node_id] = had
+        for edge in had:
+            self._dead_of.setdefault(edge.dst, []).append(edge)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..model import Finding, FindingKind, Level, finding_id, own_line
 from . import evidence
+from .deaths import with_the_dead
 from .rules.rule import Candidate
 from .wait_index import WAITERS, WaitIndex
 
@@ -54,7 +55,7 @@ class _Group:
 
     def finding(self, graph: WaitIndex) -> Finding:
         first = self.first
-        account = first.tell()
+        account = with_the_dead(graph, first, first.tell())
         members = set(first.core)
         blocked = [node for node in dict.fromkeys(account.blocked) if node not in members]
         return Finding(

@@ -35,6 +35,7 @@ class WaitGraph(WaitIndex):
         bare: dict[str, list[str]] = {}
         enders: dict[str, list[str]] = {}
         reached: dict[str, list[str]] = {}
+        dead: dict[str, list[Edge]] = {}
         self.targets: Mapping[str, list[str]] = targets
         self.waiters: Mapping[str, Collection[str]] = waiters
         self.holders: Mapping[str, list[str]] = holders
@@ -42,6 +43,7 @@ class WaitGraph(WaitIndex):
         self.answers: Mapping[str, list[str]] = answers
         self.enders: Mapping[str, list[str]] = enders
         self.reached: Mapping[str, list[str]] = reached
+        self.dead: Mapping[str, Collection[Edge]] = dead
         self.bare: Mapping[str, list[str]] = bare
         self._cancels = cancels
         self._edges = graph.edges
@@ -71,6 +73,8 @@ class WaitGraph(WaitIndex):
                 enders.setdefault(src, []).append(dst)
             elif kind is EdgeKind.REACHED_BY:
                 reached.setdefault(src, []).append(dst)
+            elif kind is EdgeKind.HAD:
+                dead.setdefault(dst, []).append(edge)
             elif kind in ANSWERS:
                 answers.setdefault(src, []).append(dst)
         self.bounded: Set[str] = self._with_deadline()

@@ -59,9 +59,9 @@ class WaitIndex:
     By node id: `targets`, what a waiter waits for; `waiters`, who waits for a thing; `holders`, who has it; `users`,
     who has it in his hands; `answers`, what answers a request; where the heap was asked about a thing, `enders`, who
     may end a wait for it, and `reached`, who has it beside those; `bare`, which of its holders took it by a bare
-    `acquire()`. An entry is never empty. `settled`: the waiters that
-    have not advanced since the look before. `bounded`: those that a timer ends, directly or by cancelling a parent that
-    takes its children with it.
+    `acquire()`; `dead`, the edges from those who had it and that an exception has ended. An entry is never empty.
+    `settled`: the waiters that have not advanced since the look before. `bounded`: those that a timer ends, directly or
+    by cancelling a parent that takes its children with it.
     """
 
     nodes: Mapping[str, Node]
@@ -75,6 +75,7 @@ class WaitIndex:
     enders: Mapping[str, list[str]]
     reached: Mapping[str, list[str]]
     bare: Mapping[str, list[str]]
+    dead: Mapping[str, Collection[Edge]]
 
     def __init__(self) -> None:
         self._oldest: dict[str, str | None] = {}

@@ -31,6 +31,9 @@ def label(node: Node | None) -> str:
         return node.name
     if node.kind is NodeKind.THREAD:
         return node.name if "thread" in node.name.lower() else f"thread {node.name}"
+    if semconv.DIED_OF in node.attributes:
+        of_thread = node.attributes.get(semconv.DIED_AS) == NodeKind.THREAD and "thread" not in node.name.lower()
+        return f"thread {node.name}" if of_thread else node.name
     kind = str(node.attributes.get(semconv.RESOURCE_TYPE, "")).rpartition(".")[2] or _LABELS.get(node.kind, node.kind)
     if node.kind is NodeKind.IO and kind.endswith(("Transport", "socket")):
         return _connection("pipe" if "Pipe" in kind else "socket", node.name)

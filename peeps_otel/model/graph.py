@@ -52,6 +52,7 @@ class EdgeKind(StrEnum):
     TOUCHES = "touches"  # user -> resource it has in its hands
     COULD_END = "could_end"  # what is waited for -> who may still end the wait, by the heap and by its remaining code
     REACHED_BY = "reached_by"  # what is waited for -> who has it, though nothing in its code ends such a wait
+    HAD = "had"  # a task or thread that an exception has ended -> what its functions could use; exact: did use
 
 
 class Confidence(StrEnum):

@@ -8,6 +8,7 @@ from collections.abc import Set as AbstractSet
 from typing import Any
 
 from ..model import NodeKind
+from .deaths.death import Death
 from .futures import Futures
 from .identity import NodeIds
 from .inherited import Inherited
@@ -36,6 +37,8 @@ class ProbeContext:
         self._threads: dict[int, tuple[str, int]] = {}
         self.task_id: Callable[[Any], str | None] = _no_task
         """The node id of an asyncio task; set by the asyncio probe."""
+        self.failed: Callable[[Death | None], None] = _no_task
+        """Who has died; set by who puts the parts together."""
 
     def thread(self, ident: int, now_ns: int) -> str:
         """The node id of the thread with this `threading.get_ident()`, given at first sight."""

@@ -58,6 +58,11 @@ class Futures:
                 return None
         return record.id
 
+    def known(self, future: Any) -> str | None:
+        """The node id of a future that somebody has waited for."""
+        record = self._known.get(future)
+        return None if record is None else record.id
+
     def pending(self) -> list[Any]:
         """The futures somebody has waited for and that are not done."""
         self._known.forget_dead()

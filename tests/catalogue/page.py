@@ -90,7 +90,8 @@ def _picture(finding: dict[str, Any]) -> list[str]:
     rows: list[tuple[str, str, str, str]] = []
     for link in steps:
         waiter, resource = name_of(nodes, link["waiter"]), name_of(nodes, link["resource"])
-        rows.append((waiter, "waits for", resource, link["wait_source"]))
+        died = nodes.get(link["waiter"], {}).get("kind") == "custom"
+        rows.append((waiter, "died with" if died else "waits for", resource, link["wait_source"]))
         if link["holder"] and link["holder"] != link["resource"]:
             verb = "held by" if link["hold_source"] or link["hold_since_ns"] else "needs"
             rows.append((resource, verb, name_of(nodes, link["holder"]), link["hold_source"] or ""))

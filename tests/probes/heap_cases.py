@@ -41,6 +41,7 @@ GLOBAL_CLIENTS: list[object] = []
 FORGOTTEN: list[object] = []
 GO = asyncio.Event()
 NEVER_SET = asyncio.Event()
+TAKEN = threading.Lock()
 VAR: contextvars.ContextVar[Any] = contextvars.ContextVar("VAR")
 CASES: dict[str, Case] = {}
 TRUTH: dict[str, str] = {}
@@ -264,6 +265,22 @@ async def thread_event_ring() -> None:
     threading.Thread(target=side, args=(two, one), name="t-b", daemon=True).start()
     del one, two
     await asyncio.sleep(60)
+
+
+@case("stuck: the thread that took the lock is gone; another is about to enter it by `with`")
+async def global_lock_of_a_dead_thread():
+    def take():
+        TAKEN.acquire()
+
+    def enter():
+        with TAKEN:
+            pass
+
+    taker = threading.Thread(target=take, name="taker")
+    taker.start()
+    taker.join()
+    threading.Thread(target=enter, name="enters", daemon=True).start()
+    await asyncio.sleep(3600)
 
 
 @case("live: thread sleeps, then sets")

@@ -30,6 +30,7 @@ STUCK = {
     "janus_like": ("never_ends", {"LIKELY"}, {"producer", "waiter"}),
     "thread_event_ring": ("deadlock", {"LIKELY"}, {"t-a", "t-b"}),
     "global_event_never": ("never_ends", {"LIKELY", "SUSPECT"}, {"waiter"}),
+    "global_lock_of_a_dead_thread": ("lock_starved", {"LIKELY"}, {"enters"}),
     "weak_only": ("never_ends", {"SUSPECT"}, {"caller"}),
     "spent_setter": ("never_ends", {"SUSPECT"}, {"waiter"}),
 }

@@ -134,6 +134,8 @@ def _relation(step: Json, nodes: Mapping[str, Json]) -> str:
     kind = step["resource"].partition(":")[0]
     if waiter is not None and waiter["attributes"].get(semconv.TASK_THREAD) == step["resource"]:
         return "cannot run while"
+    if waiter is not None and semconv.DIED_OF in waiter["attributes"]:
+        return f"died of {waiter['attributes'][semconv.DIED_OF]} and had used"
     if kind in {NodeKind.TASK, NodeKind.THREAD}:
         return "waits for the end of"
     joins = waiter is not None and waiter["wait"] is not None and waiter["wait"]["operation"] == "queue.join"

@@ -177,6 +177,11 @@ class _Text:
         style, since = self._style, f" since {step['age']}" if step["age"] else ""
         waiter, resource = (style("bold", printable(step[name])) for name in ("waiter_label", "resource_label"))
         lines = [f"{waiter} {printable(step['relation'])} {resource}{since}"]
+        if step["relation"].startswith("died of "):
+            when = f", {step['age']} ago" if step["age"] else ""
+            place = self._place(step, "wait_source", "wait_short")
+            lines = [printable(step["text"]) + when]
+            return lines + self._stack(step["waiter"], nodes, step["wait_source"], shown) if place else lines
         if step["relation"] == "cannot run while":
             lines = [f"{waiter} cannot run while {resource} is blocked{since}"]
         elif step["wait_source"]:

@@ -12,6 +12,7 @@ from weakref import ref
 from ... import native, semconv
 from ...model import AttributeValue, Edge, NodeKind
 from ..context import ProbeContext
+from ..deaths.death import death_of
 from ..identity import Identities
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import Entered, chain, entered
@@ -36,6 +37,7 @@ _LONG_NS = 1_000_000_000
 _DUE_MOST = 256
 _SHOWN_AT_ONCE = 500
 _MET_AT_ONCE = 200
+_FAILED_MOST = 1000
 
 
 KnownTask = tuple[ref[asyncio.Task[Any]], TaskRecord]
@@ -83,6 +85,7 @@ class AsyncioProbe:
         )
         self._due: list[ref[asyncio.Task[Any]]] = []
         self._looks = self._left_out = 0
+        self._failed: dict[int, ref[asyncio.Task[Any]]] = {}  # those that had ended when they were first seen
         self._last_look_ns = time.time_ns()
 
     def install(self) -> None:
@@ -134,6 +137,8 @@ class AsyncioProbe:
         while met:
             pause()
             del met[-_SHOWN_AT_ONCE:]
+        if len(self._failed) >= _FAILED_MOST:
+            self._failed = {key: known for key, known in self._failed.items() if known() is not None}
         observation.coverage += failed.told()
         self._last_look_ns = now_ns
 
@@ -153,7 +158,9 @@ class AsyncioProbe:
                 entry = entry_of(id(task))
                 if entry is not None and (entry[0] is reference or entry[0]() is task):
                     add(entry)
-                elif task is not None and not task.done():
+                elif task is not None and task.done():
+                    self._note_failure(task, reference)
+                elif task is not None:
                     if not self._loops.is_alive(internals.loop_of(task)):
                         self._left_out += 1
                         continue
@@ -176,6 +183,15 @@ class AsyncioProbe:
             except Exception as error:
                 failed.add(error)
         return found
+
+    def _note_failure(self, task: asyncio.Task[Any], reference: ref[asyncio.Task[Any]], name: str = "") -> None:
+        """Tells of a task that an exception has ended, once. `name`: of its node; empty where no look has met it."""
+        failure = internals.failure_of(task)
+        known = None if failure is None else self._failed.get(id(task))
+        if failure is None or len(self._failed) >= _FAILED_MOST or (known is not None and known() is task):
+            return
+        self._failed[id(task)] = reference
+        self._context.failed(death_of(NodeKind.TASK, name or internals.task_name(task), failure))
 
     def _look_at_all(
         self, met: list[KnownTask], observation: Observation, now_ns: int, pause: Yield, failed: _Failures
@@ -207,6 +223,7 @@ class AsyncioProbe:
                     and task.cancelling() == record.cancel_requests
                 )
             if not waits_as_before and task.done():
+                self._note_failure(task, reference, record.name)
                 continue
             record.last_look = looks
             living.append(record)

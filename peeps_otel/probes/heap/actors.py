@@ -72,6 +72,8 @@ class Actors:
         """Address of an object that belongs to one actor alone."""
         self.local: dict[int, list[Key]] = {}
         """Address of a value -> the threads that have it in a local variable or on a value stack."""
+        self.on_stacks: list[tuple[int, Key]] = []
+        """Words on value stacks, which may be addresses of objects, and the threads they belong to."""
         self.started_with: dict[int, Key] = {}
         """Address of what a running thread was started with."""
         self.thread_objects: dict[int, Key] = {}
@@ -173,6 +175,7 @@ class Actors:
             for word in stack_words(frame):
                 self.frame_references[word] += 1
                 self.local.setdefault(word, []).append(key)
+                self.on_stacks.append((word, key))
             frame = frame.f_back
         of = known_threads().get(thread.ident)
         if of is None:

@@ -122,6 +122,7 @@ class Enders:
             if actor.places:
                 self._alike.setdefault(tuple(actor.places), []).append(actor)
         self._close()
+        self._entering = self._bound_on_stacks()
 
     def of(self, thing: Thing) -> list[Ender]:
         """Strongest first. Empty: nobody at all reaches it."""
@@ -177,6 +178,16 @@ class Enders:
                 if id(reference) not in seen:
                     seen.add(id(reference))
                     following.add(id(reference))
+
+    def _bound_on_stacks(self) -> dict[int, list[Key]]:
+        """By address of what a method on a thread's value stack is bound to: the threads."""
+        found: dict[int, list[Key]] = {}
+        for word, key in self._actors.on_stacks:
+            place = self._position.get(word)
+            one = None if place is None else self._picture.objects[place]
+            if issubclass(type(one), _BOUND):
+                found.setdefault(id(attribute(one, "__self__")), []).append(key)
+        return found
 
     # --- one thing ----------------------------------------------------------------------------------------------------
 
@@ -285,13 +296,14 @@ class Enders:
 
     def _is_on_a_blocked_stack(self, address: int) -> bool:
         """Whether an unexplained reference is in all likelihood on the value stack of a blocked thread: the thread has
-        the same thing, or what the bound method is bound to, in a local variable, or was started with it."""
+        the same thing, or what the bound method is bound to, in a local variable, or was started with it, or is
+        about to enter it: `with` calls `__enter__` with nothing but `__exit__` on the value stack."""
         actors = self._actors
         one = self._picture.objects[self._position[address]]
         near = {address}
         if issubclass(type(one), _BOUND):
             near.add(id(attribute(one, "__self__")))
-        keys = [key for address in near for key in actors.local.get(address, ())]
+        keys = [key for address in near for key in (*actors.local.get(address, ()), *self._entering.get(address, ()))]
         starter = actors.started_with.get(address)
         return any(actors.by_key[key].waits for key in (*keys, *([starter] if starter else [])) if key in actors.by_key)
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import collections
 import concurrent.futures
+import re
 import sys
 from asyncio import (
     base_events,
@@ -25,7 +26,7 @@ from asyncio import (
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from gc import get_referents
 from operator import attrgetter
-from types import BuiltinMethodType, CellType, CodeType, FrameType, FunctionType, GeneratorType
+from types import BuiltinMethodType, CellType, CodeType, CoroutineType, FrameType, FunctionType, GeneratorType
 from typing import Any, cast
 from weakref import ref
 
@@ -152,6 +153,26 @@ def is_plain(task: object) -> bool:
     if kind is own or not issubclass(kind, own):
         return kind is own
     return all(getattr(kind, name) is vars(own)[name] for name in _READ_OF_TASKS)
+
+
+def failure_of(task: asyncio.Task[Any]) -> BaseException | None:
+    """The exception that ended a task, which stays one that nobody has looked at. Let go of it at once."""
+    if not is_plain(task) or not task.done():
+        return None
+    failure: object = getattr(task, "_exception", None)
+    return cast("BaseException", failure) if issubclass(type(failure), BaseException) else None
+
+
+def task_name(task: asyncio.Task[Any]) -> str:
+    """As its node is called where it was never looked at: `main (Task-1)`, or the name it was given."""
+    of_tasks: Any = asyncio.Task
+    given: str = of_tasks.get_name(task)
+    coroutine: Any = of_tasks.get_coro(task)
+    code: CodeType | None = coroutine.cr_code if type(coroutine) is CoroutineType else None
+    return f"{code.co_qualname} ({given})" if code is not None and _GIVEN.fullmatch(given) is not None else given
+
+
+_GIVEN = re.compile(r"Task-\d+")
 
 
 _READ_OF_TASKS = ("cancelling", "_fut_waiter")

@@ -21,6 +21,9 @@ from ... import semconv
 from ...model import AttributeValue, Confidence, Node, NodeKind, own_line
 from ...model.change import Change
 from ..context import ProbeContext
+from ..deaths.death import death_of
+from ..deaths.probe import Ledger
+from ..internals.asyncio_core import task_name
 from ..internals.await_chain import chain
 from ..probe import Observation, Yield
 from ..source import own_code, source_text
@@ -68,7 +71,9 @@ class LoopError(NamedTuple):
 class LoopErrorPatch:
     """The rewritten function. It outlives a fork. `heard`: what was told and not taken yet."""
 
-    def __init__(self) -> None:
+    def __init__(self, deaths: Ledger | None = None) -> None:
+        """`deaths`: is told of tasks that died of an exception nobody looked at."""
+        self._deaths = deaths
         self._original: CodeType | None = None
         self._installed: CodeType | None = None
         self.coverage: list[str] = []
@@ -108,8 +113,17 @@ class LoopErrorPatch:
             problem = _MESSAGES.get(message) if type(message) is str else None
             if problem is not None:
                 self.heard.append(_complaint(problem, cast("str", message), facts))
+                self._bury(problem, facts)
         except Exception:
             return
+
+    def _bury(self, problem: str, facts: dict[str, Any]) -> None:
+        task, failure = facts.get("future"), facts.get("exception")
+        if self._deaths is None or problem != UNRETRIEVED or not issubclass(type(task), asyncio.Task):
+            return
+        if issubclass(type(failure), BaseException):
+            name = task_name(cast("Any", task))
+            self._deaths.report(death_of(NodeKind.TASK, name, cast("BaseException", failure)))
 
 
 class LoopErrors:

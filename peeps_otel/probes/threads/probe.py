@@ -27,6 +27,7 @@ from ..internals.current_frames import OTHER_INTERPRETER, can_be_read, current_f
 from ..internals.frame_memory import reads
 from ..internals.thread import ThreadFacts
 from ..library import operation
+from ..patches.thread_death import ThreadDeathPatch
 from ..probe import Observation, Yield
 from ..resource_types import Held
 from ..source import own_code, source_text
@@ -72,7 +73,9 @@ class ThreadProbe:
 
     name = "threads"
 
-    def __init__(self, context: ProbeContext | None = None) -> None:
+    def __init__(self, context: ProbeContext | None = None, deaths: ThreadDeathPatch | None = None) -> None:
+        """`deaths`: what tells of threads that an exception ends; installed and uninstalled with this."""
+        self._deaths = deaths
         self._clock_is_fine: bool | None = None
         self._stacks_tell = reads()
         self._context = context or ProbeContext()
@@ -83,10 +86,13 @@ class ThreadProbe:
         self._pools = Pools(self._context.ids)
 
     def install(self) -> None:
-        """Nothing is replaced: there is nothing to install."""
+        """What waits and holds is only read."""
+        if self._deaths is not None:
+            self._deaths.install()
 
     def uninstall(self) -> None:
-        """Nor to undo."""
+        if self._deaths is not None:
+            self._deaths.uninstall()
 
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """All threads but ours, and what they wait for or have."""
@@ -104,6 +110,8 @@ class ThreadProbe:
         if not self._clock_is_fine or sys.getswitchinterval() > _SWITCH_MOST_S:
             note = "threads: no fine CPU clock, or a long switch interval: waits are not read"
             observation.coverage.append(blind(note))
+        if self._deaths is not None:
+            observation.coverage += self._deaths.coverage
         self._context.libraries.activate_imported()
         self._classifier.refresh()
         self._resources.sure = self._clock_is_fine is True

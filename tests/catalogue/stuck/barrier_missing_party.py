@@ -10,7 +10,7 @@ async def train(shard: int) -> None:
     for epoch in range(100):
         await asyncio.sleep(0.1 * (shard + 1))
         if (shard, epoch) == (2, 12):
-            raise MemoryError("shard too large")
+            raise MemoryError("shard too large")  # <- trainer-2 dies
         await epoch_end.wait()  # <- waits at barrier
 
 

@@ -9,7 +9,7 @@ lines: asyncio.Queue[str] = asyncio.Queue(maxsize=8)
 async def parse() -> None:
     while True:
         line = await lines.get()
-        int(line)  # the header is not a number
+        int(line)  # <- parser dies
 
 
 async def read() -> None:

@@ -10,7 +10,7 @@ async def download(url: str) -> None:
     await downloads.acquire()  # <- waits for permit
     await asyncio.sleep(0.01)
     if url.endswith(".part"):
-        raise OSError("interrupted")  # without the release
+        raise OSError("interrupted")  # <- part dies
     downloads.release()
 
 
