@@ -104,7 +104,7 @@ def _add(frame: FrameType, found: dict[int, Had]) -> None:
         inner_ones: list[Any] = get_referents(referent)
         for inner in inner_ones[:_HANDS_MOST]:
             _keep(inner, names, found)
-            if type(inner) is dict and type(referent) is not dict:
+            if type(cast("object", inner)) is dict and type(referent) is not dict:
                 for value in list(cast("dict[Any, Any]", inner).values())[:_HANDS_MOST]:
                     _keep(value, names, found)
 
