@@ -17,6 +17,11 @@ _OF_KIND = {
         "nobody who reaches what it waits for has code left that would end the wait; it would be PROVEN if nobody who "
         "can run reached it"
     ),
+    (FindingKind.NEVER_EXITS, Level.PROVEN): "nothing that can still run reaches what it waits for",
+    (FindingKind.NEVER_EXITS, Level.SUSPECT): (
+        "it has kept the program too long; it would be LIKELY if nobody who is known could still end its wait"
+    ),
+    (FindingKind.NEVER_EXITS, Level.SLOW): "it may still clean up; it would be SUSPECT if it took longer",
     (FindingKind.LEAK, Level.PROVEN): "the whole heap was searched: nothing that can still run reaches it",
     (FindingKind.LEAK, Level.LIKELY): "it would be PROVEN if the whole heap could have been searched",
     **{

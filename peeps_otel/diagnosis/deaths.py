@@ -19,6 +19,7 @@ _TOLD_OF = frozenset(
         FindingKind.SEMAPHORE_STARVED,
         FindingKind.CHANNEL_FULL,
         FindingKind.CHANNEL_NOT_DRAINED,
+        FindingKind.NEVER_EXITS,
     }
 )
 _NAMED_MOST = 2

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Set
 from typing import Protocol
 
 from ..model import Finding, FindingKind, Graph, Level, NodeKind
+from . import exits
 from .reduction import Requirement, cores, residue
 from .rule_engine import RuleEngine
 from .rules.context import Residue, RuleContext
@@ -97,6 +98,8 @@ class Diagnoser:
         candidates = self._engine.first(context, pause)
         candidates += self._by_reduction(context, pause)
         candidates += self._engine.look(context, pause)
+        if self._says(FindingKind.NEVER_EXITS):
+            candidates = exits.retold(waits, candidates, list(context.of(NodeKind.THREAD)))
         told = tell(waits, candidates, self._told, self._owner)
         self._told, self.untold = {finding.id for finding in told.findings}, told.untold
         self._members = {node for candidate in candidates for node in candidate.core}

@@ -12,7 +12,7 @@ from .frames import site
 from .wait_index import WaitIndex
 
 _SITES = 4096
-_WAITERS = 64
+_WAITERS = 512
 
 
 class _Seen(NamedTuple):
@@ -32,7 +32,7 @@ class _Ended:
 
 
 class WaitHistory:
-    """Not thread-safe: one caller. Memory: one small tuple per waiter; up to 4096 wait sites with 64 waiters each."""
+    """Not thread-safe: one caller. Memory: one small tuple per waiter; up to 4096 wait sites with 512 waiters each."""
 
     def __init__(self) -> None:
         self._waits: dict[str, _Seen] = {}

@@ -20,6 +20,7 @@ _LABELS = {
     NodeKind.TX: "Queue",
     NodeKind.RX: "Queue",
 }
+_IMPORT = "importlib.import"
 _KIND_WORDS = {"tx": "Queue", "rx": "Queue", "io": "I/O", "shm": "Shared memory"}
 
 
@@ -35,6 +36,8 @@ def label(node: Node | None) -> str:
         of_thread = node.attributes.get(semconv.DIED_AS) == NodeKind.THREAD and "thread" not in node.name.lower()
         return f"thread {node.name}" if of_thread else node.name
     kind = str(node.attributes.get(semconv.RESOURCE_TYPE, "")).rpartition(".")[2] or _LABELS.get(node.kind, node.kind)
+    if node.attributes.get(semconv.RESOURCE_TYPE) == _IMPORT:
+        return f"the import of {node.name}"
     if node.kind is NodeKind.IO and kind.endswith(("Transport", "socket")):
         return _connection("pipe" if "Pipe" in kind else "socket", node.name)
     if node.kind in (NodeKind.REQUEST, NodeKind.RESPONSE):

@@ -54,6 +54,7 @@ class FindingKind(StrEnum):
     ORDER_RISK = "order_risk"
     HELD_AT_FORK = "held_at_fork"
     NOTHING_MOVES = "nothing_moves"
+    NEVER_EXITS = "never_exits"
 
 
 @dataclass(slots=True)

@@ -81,6 +81,7 @@ _ROWS = (
     Operation("subprocess.communicate", _COMMAND),
     Operation("process.wait", _COMMAND),
     Operation("process.join", _COMMAND),
+    Operation("import", _LOCK),
     Operation("thread.join"),
     Operation("interpreter.shutdown"),
     Operation("future.result", _FUTURE),

@@ -17,12 +17,13 @@ from .asyncio.library import ASYNCIO
 from .identity import Identities
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
 from .resource_types import ResourceType
-from .threads.library import CONCURRENT, MULTIPROCESSING, SUBPROCESS, THREADING
+from .threads.library import CONCURRENT, IMPORTS, MULTIPROCESSING, SUBPROCESS, THREADING
 from .trio.library import TRIO
 
 LIBRARIES: tuple[Library, ...] = (
     ASYNCIO,
     THREADING,
+    IMPORTS,
     CONCURRENT,
     *MULTIPROCESSING,
     SUBPROCESS,

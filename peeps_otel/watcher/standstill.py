@@ -23,6 +23,8 @@ from .assembly import Difference
 
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _OUTSIDE = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.TIMER, NodeKind.CONNECTION, NodeKind.REQUEST})
+_WATCH_PROCESSES = ("multiprocessing/pool.py", "concurrent/futures/process.py")
+"""Threads of pools: the processes that they wait for may answer at any time."""
 _MOVES = frozenset({"running", "runnable", "gil", "blocked", "unknown"})
 _SLEEPS = frozenset({"sleep", "time.sleep"})
 _STEPS_MOST = 20
@@ -63,7 +65,7 @@ class Standstill:
         """Whether something is in sight that makes it go on: a timer, somebody outside, its own turn."""
         wait = node.wait
         if wait is None:
-            return node.state in _MOVES
+            return node.state in _MOVES or any(frame.file.endswith(_WATCH_PROCESSES) for frame in node.stack)
         if node.state in _MOVES or wait.operation in _SLEEPS:
             return True
         if wait.deadline_ns is not None:

@@ -16,6 +16,7 @@ from .lock_starved import LockStarved
 from .loop_blocked import LoopBlocked
 from .lost_wakeup import LostWakeup
 from .never_ends import NeverEnds
+from .never_exits import NeverExits
 from .never_yields import NeverYields
 from .nothing_moves import NothingMoves
 from .order_risk import OrderRisk
@@ -50,6 +51,7 @@ RULES: tuple[type[Rule], ...] = (
     Leak,
     OrderRisk,
     NothingMoves,
+    NeverExits,
 )
 """In the order in which they are asked: what one that `explains` names, those after it leave out."""
 

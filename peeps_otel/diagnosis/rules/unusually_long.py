@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ... import semconv
 from ...model import FindingKind, Level, Node, NodeKind, Providers, own_line
+from ...model.operations import operation
 from .. import evidence, wording
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
@@ -65,6 +67,10 @@ class UnusuallyLong(LookRule):
             return False  # compiled code has no lines: its waits are not of one place
         if wait.deadline_ns is not None or not own_line.is_line(wait.source) or memory.ended(wait.source) < self.seen:
             return False
+        if semconv.COULD_END_OUTSIDE in thing.attributes or any(
+            _goes_on(context, one) for one in context.graph.enders.get(thing.id, ())
+        ):
+            return False  # the heap knows who will end it
         if thing.kind is NodeKind.EVENT and memory.has_waited(waiter, wait.source):
             return False
         return context.now_ns - wait.since_ns >= max(self.waited, memory.longest(wait.source) * self.factor)
@@ -79,3 +85,11 @@ class UnusuallyLong(LookRule):
             evidence=[evidence.link(graph, waiter, thing.id, None) for waiter in waiters[:_MEMBERS_MOST]],
             blocked=evidence.tail(graph, graph.behind({thing.id, *waiters})),
         )
+
+
+def _goes_on(context: RuleContext, one: str) -> bool:
+    """Whether it runs, or a timer lets it run again."""
+    node = context.graph.nodes.get(one)
+    if node is None or node.wait is None:
+        return node is not None
+    return node.wait.deadline_ns is not None or operation(node.wait.operation).sleeps

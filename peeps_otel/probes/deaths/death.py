@@ -104,9 +104,13 @@ def _add(frame: FrameType, found: dict[int, Had]) -> None:
         inner_ones: list[Any] = get_referents(referent)
         for inner in inner_ones[:_HANDS_MOST]:
             _keep(inner, names, found)
-            if type(cast("object", inner)) is dict and type(referent) is not dict:
-                for value in list(cast("dict[Any, Any]", inner).values())[:_HANDS_MOST]:
-                    _keep(value, names, found)
+            for value in _fields(inner) if type(referent) is not dict else ():
+                _keep(value, names, found)
+
+
+def _fields(inner: object) -> list[Any]:
+    """The attributes of an object, where these are them."""
+    return list(cast("dict[Any, Any]", inner).values())[:_HANDS_MOST] if type(inner) is dict else []
 
 
 def _keep(thing: Any, names: frozenset[str], found: dict[int, Had]) -> None:

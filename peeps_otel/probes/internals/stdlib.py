@@ -57,6 +57,11 @@ MODULES = (
 )
 """Those whose frames stand between a caller and the call that sleeps."""
 
+IMPORT_LOCK = ("importlib._bootstrap", "_ModuleLock")
+"""What a thread has while it runs the body of a module, and others wait for who import the same one."""
+IMPORT_MANAGER = "_ModuleLockManager"
+"""By which it is entered."""
+
 _OWNER = re.compile(r"owner=(\d+) count=(\d+)")
 
 
@@ -77,6 +82,7 @@ WAITS: tuple[Function, ...] = (
     Function("threading", "Barrier.wait", "barrier.wait", "self"),
     Function("threading", "Barrier._wait", "barrier.wait", "self"),
     Function("threading", "Barrier._enter", "barrier.wait", "self"),
+    Function("importlib._bootstrap", "_ModuleLock.acquire", "import", "self"),
     Function("threading", "Thread.join", "thread.join", "self"),
     Function("threading", "Thread._wait_for_tstate_lock", "thread.join", "self"),
     Function("threading", "_shutdown", "interpreter.shutdown"),
@@ -218,6 +224,17 @@ def rlock_owner(lock: Any) -> int | None:
     return int(found[1]) if found is not None and found[2] != "0" else None
 
 
+def import_owner(lock: object) -> int | None:
+    """The ident of the thread that imports the module of an import lock."""
+    return number(lock, "owner")
+
+
+def import_name(lock: object) -> str:
+    """The module that an import lock is for."""
+    name = attribute(lock, "name")
+    return name if type(name) is str else ""
+
+
 def condition_lock(condition: object) -> Any:
     lock = attribute(condition, "_lock")
     return lock if issubclass(type(lock), (LOCK, RLOCK)) else None
@@ -240,6 +257,28 @@ def thread_ident(thread: threading.Thread) -> int | None:
     return number(thread, "_ident")
 
 
+ENDS_PROGRAM = {
+    ("asyncio/runners.py", "Runner.close"): "asyncio.run",
+    ("asyncio/runners.py", "_cancel_all_tasks"): "asyncio.run",
+    ("threading.py", "_shutdown"): "the interpreter",
+    ("asyncio/base_events.py", "BaseEventLoop._do_shutdown"): "shutdown_default_executor",
+    ("multiprocessing/util.py", "_exit_function"): "multiprocessing",
+}
+"""What is left to do when the program has ended, by file and function."""
+ELSEWHERE = "shutdown_default_executor"
+"""Of these what is done in a thread of its own, not in the main thread."""
+
+
+def main_has_ended() -> bool:
+    """Whether the main thread has run to its end, and only runs what was registered for then."""
+    main = threading.main_thread()
+    stopped = attribute(main, "_is_stopped")  # until 3.12
+    if stopped is not None:
+        return stopped is True
+    is_done = getattr(attribute(main, "_os_thread_handle"), "is_done", None)
+    return is_done is not None and is_done() is True
+
+
 def shutdown_waits_for(known: dict[int, threading.Thread]) -> list[threading.Thread]:
     """The threads without which the interpreter does not end."""
     main = threading.main_thread()
@@ -253,7 +292,11 @@ def class_attribute(kind: type[object], name: str) -> Any:
 
 def held_by_manager(manager: object) -> Any:
     """The lock or semaphore that being inside `with manager` holds."""
-    return condition_lock(manager) if issubclass(type(manager), threading.Condition) else manager
+    if issubclass(type(manager), threading.Condition):
+        return condition_lock(manager)
+    if type(manager) is process_class(IMPORT_LOCK[0], IMPORT_MANAGER):
+        return attribute(manager, "_lock")
+    return manager
 
 
 def stacked(stack: object) -> list[Any]:

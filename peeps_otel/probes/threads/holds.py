@@ -55,6 +55,8 @@ def taken(stack: CallStack, given_up: list[Any], held_by: HeldBy) -> list[Taken]
                 if manager is None:
                     continue
                 name, source = _entered_by(reader, block.entered_at)
+                if source.startswith("<frozen importlib"):
+                    source = _asked_at(stack, number)
                 for thing, confidence in _held_by(manager, 0, held_by):
                     by_block = confidence is Confidence.EXACT
                     found.append(Taken(thing, name, source, by_block, confidence))
@@ -65,6 +67,14 @@ def taken(stack: CallStack, given_up: list[Any], held_by: HeldBy) -> list[Taken]
         if id(one.primitive) not in absent and (id(one.primitive) not in unique or one.by_block):
             unique[id(one.primitive)] = one
     return list(unique.values())
+
+
+def _asked_at(stack: CallStack, number: int) -> str:
+    """The line of the `import` that the frames of importlib from this one outwards carry out."""
+    for outer in range(number, len(stack)):
+        if not stack.codes[outer].co_filename.startswith("<frozen importlib"):
+            return source_text.source_of(stack.codes[outer], stack.frames[outer].f_lasti)
+    return ""
 
 
 def _manager(leaving: object) -> Any:

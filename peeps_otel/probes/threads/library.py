@@ -69,16 +69,20 @@ def _type(cls: type[Any], kinds: tuple[NodeKind, ...], reads: Callable[[Any, Aro
     return ResourceType(cls, kinds, reads, type_name=_full_name, while_used=True)
 
 
+IMPORT = "importlib.import"
+"""The type of the node of an import that somebody waits for."""
 _PUBLIC = {id(LOCK): "threading.Lock", id(RLOCK): "threading.RLock", id(SIMPLE_QUEUE): "queue.SimpleQueue"}
 
 
 def _full_name(kind: type[object]) -> str:
     module = str(type.__dict__["__module__"].__get__(kind))
+    if kind is internals.process_class(*internals.IMPORT_LOCK):
+        return IMPORT
     return _PUBLIC.get(id(kind)) or f"{module}.{kind.__name__}"
 
 
 THREADING = _Part(
-    *("threading", "queue", "selectors", "socket", "ssl", "importlib._bootstrap"),
+    *("threading", "queue", "selectors", "socket", "ssl"),
     *("asyncio.base_events", "asyncio.events", "asyncio.runners"),
     types=(
         _type(LOCK, (NodeKind.LOCK,), states.of_a_lock),
@@ -91,6 +95,12 @@ THREADING = _Part(
         _type(SIMPLE_QUEUE, CHANNEL, states.of_a_simple_queue),
     ),
     managers=(LOCK, RLOCK, threading.Semaphore, threading.Condition),
+)
+IMPORTS = _Part(
+    internals.IMPORT_LOCK[0],
+    classes={internals.IMPORT_LOCK[1]: ((NodeKind.LOCK,), states.of_an_import)},
+    static_attributes=states.import_called,
+    manager=internals.IMPORT_MANAGER,
 )
 CONCURRENT = _Part("concurrent.futures._base", "concurrent.futures.thread", "concurrent.futures.process")
 MULTIPROCESSING = (

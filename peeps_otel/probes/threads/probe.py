@@ -293,6 +293,7 @@ class ThreadProbe:
             semconv.THREAD_NAME: facts.name,
             semconv.THREAD_NATIVE_ID: facts.native_id,
             semconv.THREAD_DAEMON: facts.daemon,
+            semconv.THREAD_ENDING: _ending(facts, stack),
             semconv.THREAD_CPU_TIME: record.cpu_shown_ns,
             semconv.THREAD_CALL: record.call if record.call and state == "blocked" else None,
         }
@@ -414,6 +415,22 @@ def _use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
 
 
 _BOOTSTRAP = frozenset({"Thread._bootstrap", "Thread._bootstrap_inner"})
+
+
+def _ending(facts: ThreadFacts, stack: tuple[Frame, ...]) -> str | None:
+    """What ends the program in this thread; None where none does."""
+    is_main = facts.ident == threading.main_thread().ident
+    for frame in stack:
+        if frame.library:
+            place = "/".join(frame.file.replace("\\", "/").split("/")[-2:])
+            for (file, function), what in stdlib_internals.ENDS_PROGRAM.items():
+                if (
+                    frame.function == function
+                    and place.endswith(file)
+                    and (is_main or what == stdlib_internals.ELSEWHERE)
+                ):
+                    return what
+    return "atexit" if is_main and stdlib_internals.main_has_ended() else None
 
 
 def _hidden() -> str:

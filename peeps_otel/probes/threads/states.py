@@ -28,6 +28,18 @@ def of_an_rlock(lock: Any, around: Around) -> State:
     return State(attributes, Providers.CLOSED, holders)
 
 
+def of_an_import(lock: Any, around: Around) -> State:
+    """It knows its owner; nobody else can release it, and Python breaks a ring of imports alone by itself."""
+    owner = internals.import_owner(lock)
+    attributes: dict[str, AttributeValue] = {semconv.LOCK_LOCKED: owner is not None}
+    holders = [] if owner is None else around.owned_by(around.thread_id(owner))
+    return State(attributes, Providers.CLOSED if holders else Providers.OPEN, holders)
+
+
+def import_called(lock: Any) -> Known:
+    return Known(internals.import_name(lock), {})
+
+
 def of_a_semaphore(semaphore: Any, around: Around) -> State:
     available, total = internals.semaphore_state(semaphore)
     attributes = whole_numbers({semconv.SEMAPHORE_AVAILABLE: available, semconv.SEMAPHORE_PERMITS: total})

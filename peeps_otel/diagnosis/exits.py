@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""It has ended, but does not exit: what is stuck is told as what keeps the program."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from .. import semconv
+from ..model import FindingKind, Node, NodeKind, own_line
+from . import evidence, wording
+from .rules.never_exits import NeverExits
+from .rules.rule import Account, Candidate
+from .wait_index import WAITERS, WaitIndex
+
+_RETOLD = frozenset(
+    {
+        FindingKind.NEVER_ENDS,
+        FindingKind.CANCEL_IGNORED,
+        FindingKind.LOCK_STARVED,
+        FindingKind.SEMAPHORE_STARVED,
+        FindingKind.CHANNEL_FULL,
+        FindingKind.CHANNEL_NOT_DRAINED,
+    }
+)
+_WAITS = {
+    "asyncio.run": "asyncio.run() waits for it",
+    "the interpreter": "the interpreter waits for it",
+    "shutdown_default_executor": "the end of the loop's default executor waits for it",
+    "multiprocessing": "the end of multiprocessing waits for it",
+    "atexit": "a function of atexit waits for it",
+}
+
+
+def retold(graph: WaitIndex, candidates: Sequence[Candidate], threads: Sequence[Node]) -> list[Candidate]:
+    """The same; those that the end of the program waits behind as what keeps it. `threads`: all of them."""
+    ending = [thread for thread in threads if isinstance(thread.attributes.get(semconv.THREAD_ENDING), str)]
+    if not ending:
+        return list(candidates)
+    return [_retold(graph, candidate, ending) for candidate in candidates]
+
+
+def _retold(graph: WaitIndex, candidate: Candidate, ending: Sequence[Node]) -> Candidate:
+    waiters = [one for one in candidate.core if one in graph.nodes and graph.nodes[one].kind in WAITERS]
+    keeper = next((one for one in waiters if graph.nodes[one].attributes.get(semconv.THREAD_ENDING) is None), None)
+    if candidate.kind not in _RETOLD or keeper is None:
+        return candidate
+    behind = graph.behind(set(candidate.core))
+    end = next((thread for thread in ending if thread.id in behind or _runs(graph, thread, keeper)), None)
+    if end is None:
+        return candidate
+    return replace(candidate, kind=FindingKind.NEVER_EXITS, tell=lambda: _tell(graph, keeper, end, candidate.tell()))
+
+
+def _runs(graph: WaitIndex, end: Node, keeper: str) -> bool:
+    """Whether it is a task of the loop that is being closed: all that are left were cancelled, and are waited for."""
+    return end.attributes.get(semconv.THREAD_ENDING) == "asyncio.run" and graph.thread_of(keeper) == end.id
+
+
+def _tell(graph: WaitIndex, keeper: str, end: Node, account: Account) -> Account:
+    node = graph.nodes[keeper]
+    what = _WAITS.get(str(end.attributes.get(semconv.THREAD_ENDING)), "its end waits for it")
+    name = wording.label(node)
+    started = wording.at("started at", node.source) if node.kind is NodeKind.TASK else ""
+    title = account.title.replace(name, f"{name},{started},", 1) if started else account.title
+    told = end.wait is not None and own_line.is_line(end.wait.source)  # else the title has said all there is
+    waits = keeper in graph.targets.get(end.id, ())
+    links = [evidence.link(graph, end.id, keeper, None)] if told and waits else []
+    return replace(
+        account,
+        title=f"the program has ended, but does not exit: {title}; {what}",
+        advice=f"{NeverExits.advice}. {account.advice}",
+        evidence=[*account.evidence, *links],
+    )
