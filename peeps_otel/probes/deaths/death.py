@@ -101,10 +101,11 @@ def _add(frame: FrameType, found: dict[int, Had]) -> None:
         _keep(referent, names, found)
         if issubclass(type(referent), _NOT_HANDS) or issubclass(type(referent), _USED) or not is_tracked(referent):
             continue
+        a_dictionary = issubclass(type(referent), dict)
         inner_ones: list[Any] = get_referents(referent)
         for inner in inner_ones[:_HANDS_MOST]:
             _keep(inner, names, found)
-            for value in _fields(inner) if type(referent) is not dict else ():
+            for value in () if a_dictionary else _fields(inner):
                 _keep(value, names, found)
 
 

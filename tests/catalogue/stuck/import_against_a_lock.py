@@ -7,7 +7,8 @@ import time
 
 
 def plug() -> None:
-    with sys.modules["__main__"].registry:  # <- plugin takes registry
+    registry = sys.modules["__main__"].registry
+    with registry:  # <- plugin takes registry
         time.sleep(0.6)
         import import_against_a_lock  # <- plugin waits for the import
 
@@ -22,5 +23,6 @@ if __name__ == "__main__":
 
     print(import_against_a_lock)
 else:
-    with sys.modules["__main__"].registry:  # <- main waits for registry
+    registry = sys.modules["__main__"].registry
+    with registry:  # <- main waits for registry
         print("registered")
