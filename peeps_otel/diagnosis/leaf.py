@@ -5,8 +5,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..model import EvidenceStep, NodeKind
+from ..model import EvidenceStep, NodeKind, own_line
 from . import evidence, wording
+from .frames import place
 from .wait_index import BOUNDED, IDLE, WAITERS, WaitIndex
 
 _STEPS_MOST = 40
@@ -124,6 +125,18 @@ def _step(graph: WaitIndex, step: Step) -> str:
     if target.kind in _ANSWERED:
         return f"{text}, answered by {wording.label(onward)}"
     return f"{text}, which only {wording.label(onward)} could {wording.ends(target).removesuffix(' it')}"
+
+
+def look_at(graph: WaitIndex, leaf: Leaf) -> str:
+    """The innermost own line on the way; the place of its end where there is none."""
+    places = [place(graph.nodes[one]) for one in (leaf.node, *(step.waiter for step in reversed(leaf.steps)))]
+    return next((one for one in places if own_line.is_line(one)), places[0])
+
+
+def library(graph: WaitIndex, leaf: Leaf) -> str:
+    """The library whose call it is in; empty for the program's own code."""
+    stack = graph.nodes[leaf.node].stack
+    return own_line.library_of(stack) if stack and stack[-1].library else ""
 
 
 def links(graph: WaitIndex, leaf: Leaf) -> list[EvidenceStep]:

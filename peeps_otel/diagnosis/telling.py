@@ -91,11 +91,11 @@ def _one_of(graph: WaitIndex, candidate: Candidate) -> str:
 
 def _sites(
     graph: WaitIndex, candidate: Candidate, owner: Callable[[str], str]
-) -> tuple[FindingKind, Level, str, frozenset[tuple[str, str, str]]]:
+) -> tuple[FindingKind, Level, str, str, frozenset[tuple[str, str, str]]]:
     """Of what kind, and where: what makes two of them alike."""
     places: set[tuple[str, str, str]] = set()
     for member in candidate.core:
         node = graph.nodes.get(member)
         if node is not None:
             places.add((node.kind, node.source, "" if node.wait is None else node.wait.source))
-    return candidate.kind, candidate.level, owner(candidate.core[0]), frozenset(places)
+    return candidate.kind, candidate.level, owner(candidate.core[0]), candidate.apart, frozenset(places)

@@ -13,6 +13,7 @@ from typing import Any, cast
 from ..model import NodeKind
 from . import library as shapes
 from .anyio.library import ANYIO
+from .asgiref.library import ASGIREF
 from .asyncio.library import ASYNCIO
 from .identity import Identities
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
@@ -28,6 +29,7 @@ LIBRARIES: tuple[Library, ...] = (
     *MULTIPROCESSING,
     SUBPROCESS,
     ANYIO,
+    ASGIREF,
     TRIO,
 )
 """One line for each."""

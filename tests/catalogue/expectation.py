@@ -7,6 +7,7 @@ Beside `name.py` lies `name.expected.toml`:
     loops = ["asyncio"]       # for a program that can only run there; default: asyncio and uvloop
     requires = ["anyio"]      # modules that must be there, or the program is skipped
     watch_s = 4               # a live program: how long it is watched
+    heap = true               # the heap is asked too, which the others do without
 
     [[finding]]               # exactly these at the end; beside them only others of level SLOW; a live program has none
     kind = "deadlock"
@@ -38,7 +39,7 @@ from typing import Any
 HERE = Path(__file__).parent
 SHELVES = ("stuck", "reported", "live")
 _MARK = re.compile(r"#\s*<-\s*(.+?)\s*$")
-_KEYS = {"within_s", "loops", "requires", "watch_s", "finding", "known_miss", "services"}
+_KEYS = {"within_s", "loops", "requires", "watch_s", "finding", "known_miss", "services", "heap"}
 _FINDING_KEYS = {"kind", "level", "members", "blocked", "waits", "holds", "ring"}
 
 
@@ -71,6 +72,7 @@ class Entry:
     requires: tuple[str, ...]
     findings: tuple[Expected, ...]
     known_misses: tuple[dict[str, str], ...] = field(default=())
+    heap: bool = False
 
     @property
     def live(self) -> bool:
@@ -125,6 +127,7 @@ def _entry(shelf: str, path: Path) -> Entry:
         requires=tuple(said.get("requires", ())),
         findings=findings,
         known_misses=tuple(said.get("known_miss", ())),
+        heap=said.get("heap", False),
     )
 
 

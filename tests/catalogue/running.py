@@ -144,8 +144,9 @@ class Catalogue:
         folder = self._directory / service
         folder.mkdir()
         program = [str(entry.path)] if loop == "asyncio" else [str(HERE / "on_uvloop.py"), str(entry.path)]
-        # The expectations are those of the rules alone; what the heap adds is tested in tests/probes/test_heap_enders.
-        settings = {"PEEPS_COLLECTOR_ENDPOINT": self._collector.otlp, "PEEPS_HEAP": "false"}
+        # Most expectations are those of the rules alone; what the heap adds is tested in tests/probes/test_heap_enders.
+        heap = "true" if entry.heap else "false"
+        settings = {"PEEPS_COLLECTOR_ENDPOINT": self._collector.otlp, "PEEPS_HEAP": heap}
         running = Program(service, program, folder, python.executable, **settings)
         process = running.process
         verdict = Verdict(stretch=_stretch())

@@ -7,6 +7,7 @@ import asyncio
 import concurrent.futures
 import contextlib
 import gc
+import os
 import sys
 import threading
 import time
@@ -737,3 +738,15 @@ def test_a_process_pool_shows_its_queue() -> None:
             (executor,) = [node for node in seen.nodes.values() if node.kind is NodeKind.EXECUTOR]
             assert executor.providers is Providers.OPEN
             assert executor.attributes[semconv.EXECUTOR_WORKER_LIMIT] == 1
+
+
+def test_the_c_function_that_a_blocked_thread_is_in_is_told() -> None:
+    with world() as w:
+        source, fill = os.pipe()
+        drain, target = os.pipe()
+        w.start("in C", lambda: os.splice(source, target, 10))
+        w.cleaning.append(lambda: [os.close(fd) for fd in (drain, target, source)])
+        w.cleaning.append(lambda: os.close(fill))
+        seen = w.until(lambda seen: semconv.THREAD_CALL in seen.thread("in C").attributes)
+        node = seen.thread("in C")
+        assert (node.state, node.wait, node.attributes[semconv.THREAD_CALL]) == ("blocked", None, "posix.splice")

@@ -7,7 +7,6 @@ from collections.abc import Iterable
 
 from ...model import Edge, FindingKind, Level, NodeKind
 from .. import evidence, leaf, wording
-from ..frames import place
 from ..leaf import Leaf
 from ..wait_index import WAITERS
 from .context import RuleContext
@@ -62,6 +61,7 @@ class HeldAcrossWait(LookRule):
                     since_ns=since_ns,
                     core=[waiter, resource.id, *some],
                     about=[resource.id],
+                    apart=leaf.library(graph, known[0]),
                     tell=lambda r=resource, w=waiter, h=holders, way=known[0]: self._tell(context, r.id, w, h, way),
                 )
 
@@ -83,7 +83,7 @@ class HeldAcrossWait(LookRule):
             title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource)}, "
             f"held by {name}{more}, which {leaf.clause(graph, way)}",
             advice=f"{self.advice}.",
-            look_at=place(graph.nodes[way.node]),
+            look_at=leaf.look_at(graph, way),
             evidence=[evidence.link(graph, waiter, resource, holders[0]), *leaf.links(graph, way)],
             blocked=evidence.tail(graph, graph.behind({resource})),
         )

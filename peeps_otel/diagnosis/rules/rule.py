@@ -32,7 +32,7 @@ class Candidate:
     """What a rule has found, before a word is made of it: of a thousand alike one is told.
 
     `about`: what its id is made of. `explains`: whom it explains beside `core`, if its rule explains anybody. `tell`
-    is called within the same look.
+    is called within the same look. `apart`: what tells it from others at the same lines.
     """
 
     kind: FindingKind
@@ -42,6 +42,7 @@ class Candidate:
     about: Sequence[str]
     tell: Callable[[], Account]
     explains: Collection[str] = ()
+    apart: str = ""
 
 
 class Rule(Tunable):

@@ -10,10 +10,14 @@ import asyncio
 from types import CodeType
 from typing import Any
 
+from ...model.operations import operation
 from ..internals.await_chain import SuspendedFrame
 from ..library import Place, TaskWait, Waiting, first_of
 from ..library_registry import LibraryRegistry
+from .socket_waits import of_library
 from .wait_targets import of_future
+
+_FUTURE = operation("future")
 
 _ANYWHERE_LINKS = 5
 _AROUND_LINKS = 3
@@ -64,7 +68,10 @@ class Classifier:
                     if around is not None:
                         return around.read(links, link, future) or of_future(future)
                 return inner.read(links, links[-1], future) or of_future(future)
-        return of_future(future)
+        found = of_future(future)
+        if found.targets != (future,) or found.operation is not _FUTURE:
+            return found
+        return of_library(links, future) or found
 
     def plain(self, codes: tuple[CodeType, ...]) -> TaskWait | None:
         """What tasks in these functions wait for, where that follows from the innermost one alone."""

@@ -58,6 +58,16 @@ def is_transport_type(kind: type[object]) -> bool:
     return issubclass(kind, transports.BaseTransport) or _is_uvloop_type(kind)
 
 
+def is_open(transport: Any) -> bool:
+    """Whether a transport is not being closed."""
+    if _is_uvloop(transport):
+        try:
+            return not transport.is_closing()  # written in C
+        except Exception:
+            return False
+    return field(transport, "_closing") is not True and field(transport, "_closed") is not True
+
+
 def _is_uvloop(thing: object) -> bool:
     return _is_uvloop_type(type(thing))
 

@@ -12,6 +12,7 @@ CPYTHON_PARTLY = ("3.14.2",)
 """Without threads and sockets."""
 UVLOOP = ("0.21", "0.22", "0.23")
 ANYIO = ("4.16",)
+ASGIREF = ("3.12",)
 GEVENT = ("26.9",)
 EVENTLET = ("0.41",)
 
@@ -20,6 +21,7 @@ TABLE = {
     "CPython, partly": CPYTHON_PARTLY,
     "uvloop": UVLOOP,
     "AnyIO": ANYIO,
+    "asgiref": ASGIREF,
     "gevent": GEVENT,
     "eventlet": EVENTLET,
 }

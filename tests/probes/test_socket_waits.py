@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A future of a library's own is a wait for the peer where the library's protocol will complete it, and else is not."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from tests.probes.program import kept, running, started
+
+
+async def _silent(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    kept.append(writer)
+    await reader.read()
+
+
+async def _silent_server() -> int:
+    server = await asyncio.start_server(_silent, "127.0.0.1", 0)
+    kept.append(server)
+    return server.sockets[0].getsockname()[1]
+
+
+async def aiohttp_get() -> None:
+    import aiohttp
+
+    port = await _silent_server()
+    session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+    kept.append(session)
+
+    async def call() -> None:
+        async with session:
+            await session.get(f"http://127.0.0.1:{port}/")
+
+    started(call())
+
+
+async def websockets_recv() -> None:
+    from websockets.asyncio.client import connect
+    from websockets.asyncio.server import ServerConnection, serve
+
+    async def listen(connection: ServerConnection) -> None:
+        await connection.wait_closed()
+
+    server = await serve(listen, "127.0.0.1", 0)
+    kept.append(server)
+    port = next(iter(server.sockets)).getsockname()[1]
+
+    async def call() -> None:
+        async with connect(f"ws://127.0.0.1:{port}") as connection:
+            await connection.recv()
+
+    started(call())
+
+
+@pytest.mark.parametrize("case", [aiohttp_get, websockets_recv], ids=lambda case: case.__name__)
+def test_a_client_waits_for_its_peer(case: Callable[[], Awaitable[None]], probe: AsyncioProbe, loop_kind: str) -> None:
+    with running(probe, case, loop_kind) as program:
+        seen = program.until(lambda seen: seen.operation("waiter") == "socket")
+        assert seen.needs("waiter") == ["io"]
+        (target,) = (edge.dst for edge in seen.edges if edge.src == seen.task("waiter").id)
+        assert seen.nodes[target].attributes["network.peer.address"] == "127.0.0.1"
+
+
+def test_a_connection_that_a_library_waits_for_is_none_that_answers(probe: AsyncioProbe) -> None:
+    """The pool's own future is not one that a protocol completes, though the pool has open connections."""
+    import aiohttp
+
+    async def case() -> None:
+        port = await _silent_server()
+        connector = aiohttp.TCPConnector(limit=1)
+        session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
+        kept.append(session)
+
+        async def call() -> None:
+            await session.get(f"http://127.0.0.1:{port}/")
+
+        started(call(), "has it")
+        await asyncio.sleep(0.2)
+        started(call(), "wants it")
+
+    with running(probe, case) as program:
+        seen = program.settled("has it", "wants it")
+        assert (seen.operation("has it"), seen.operation("wants it")) == ("socket", "future")
+
+
+def test_a_future_of_the_program_itself_stays_one(probe: AsyncioProbe) -> None:
+    class Protocol(asyncio.Protocol):
+        def connection_made(self, transport: asyncio.BaseTransport) -> None:
+            self.transport = transport
+            self.answer: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+
+        async def ask(self) -> bytes:
+            return await self.answer
+
+    async def case() -> None:
+        port = await _silent_server()
+        _, protocol = await asyncio.get_running_loop().create_connection(Protocol, "127.0.0.1", port)
+        started(protocol.ask())
+
+    with running(probe, case) as program:
+        assert program.settled("waiter").operation("waiter") == "future"
