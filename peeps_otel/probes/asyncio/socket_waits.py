@@ -15,7 +15,6 @@ from typing import Any
 
 from ...model.operations import Operation, operation
 from ..internals import asyncio_io as io_internals
-from ..internals.asyncio_io import field
 from ..internals.await_chain import SuspendedFrame
 from ..library import Waiting
 from ..source import own_code
@@ -24,19 +23,6 @@ _LINKS_MOST = 8
 _THINGS_MOST = 50
 _REACH_MOST = 2000
 _DEPTH_MOST = 7
-_TRANSPORTS = ("transport", "_transport")
-_LEADING = (
-    "_protocol",
-    "protocol",
-    "_connection",
-    "connection",
-    "_conn",
-    "_reader",
-    "_writer",
-    "_stream",
-    "_stream_reader",
-)
-_DRAINS = frozenset({"drain", "_drain", "_drain_helper"})
 _NOT_FOLLOWED = (
     *(type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType, CoroutineType),
     *(asyncio.AbstractEventLoop, asyncio.Task),
@@ -50,7 +36,7 @@ def of_library(links: list[SuspendedFrame], future: Any) -> Waiting | None:
     for link in reversed(links[-_LINKS_MOST:]):
         if own_code.is_own(link.code.co_filename):
             return None
-        drains = drains or link.code.co_name in _DRAINS
+        drains = drains or link.code.co_name in io_internals.DRAINS
         for thing in link.referents[:_THINGS_MOST]:
             transport = _open_transport(thing)
             if transport is not None and _reaches(thing, transport, future):
@@ -66,11 +52,7 @@ def _open_transport(thing: object) -> object | None:
     """Of a protocol, or of what has one."""
     if type(thing) in _NOT_FOLLOWED or not is_tracked(thing):
         return None
-    for near in (thing, *(field(thing, name) for name in _LEADING)):
-        for transport in () if near is None else (near, *(field(near, name) for name in _TRANSPORTS)):
-            if io_internals.is_transport(transport) and io_internals.is_open(transport):
-                return transport
-    return None
+    return next((one for one in io_internals.transports_near(thing) if io_internals.is_open(one)), None)
 
 
 def _reaches(thing: object, transport: object, future: object) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _socket
 from asyncio import subprocess, transports
+from collections.abc import Iterator
 from gc import get_referents
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, NamedTuple, cast
@@ -19,6 +20,13 @@ CHECKED_ON = versions.on("CPython", "uvloop")
 
 _PLAIN = (GetSetDescriptorType, MemberDescriptorType)
 _ABSENT = object()
+_TRANSPORTS = ("transport", "_transport")
+_LEADING = (
+    *("_protocol", "protocol", "_connection", "connection", "_conn"),
+    *("_reader", "_writer", "_stream", "_stream_reader"),
+)
+DRAINS = frozenset({"drain", "_drain", "_drain_helper"})
+"""Coroutine functions that wait until a transport has taken what was written."""
 
 
 class Endpoint(NamedTuple):
@@ -48,6 +56,14 @@ def transport_of(thing: object) -> object | None:
         return thing
     transport: object = field(thing, "_transport")
     return transport if is_transport(transport) else None
+
+
+def transports_near(thing: object) -> Iterator[object]:
+    """The transports that a protocol, a client's connection or something of the kind has, by the usual names."""
+    for near in (thing, *(field(thing, name) for name in _LEADING)):
+        for transport in () if near is None else (near, *(field(near, name) for name in _TRANSPORTS)):
+            if is_transport(transport):
+                yield transport
 
 
 def is_transport(thing: object) -> bool:
