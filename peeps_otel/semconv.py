@@ -98,7 +98,10 @@ TASK_STEP_STACK: Final = "peeps.task.step.stack"
 TASK_STEP_EXACT: Final = "peeps.task.step.exact"
 TASK_SELF_WAKES: Final = "peeps.task.self_wakes"
 IO_FD: Final = "peeps.io.fd"
+IO_UNSENT: Final = "peeps.io.unsent"
+IO_UNMOVED_SINCE: Final = "peeps.io.unmoved_since"
 COMMAND_PID: Final = "peeps.command.pid"
+COMMAND_FULL_PIPE: Final = "peeps.command.full_pipe"
 
 # --- a silent process ----------------------------------------------------------------------------------------------
 SILENT_SINCE: Final = "peeps.silent.since"

@@ -48,6 +48,9 @@ _OF_KIND = {
     (FindingKind.PROCESS_SILENT, Level.SUSPECT): (
         "it is alive and sends nothing; what it does is not seen, so nothing surer can be said"
     ),
+    (FindingKind.PEER_NOT_READING, Level.SUSPECT): (
+        "the bytes there have stood still for long; it would be LIKELY if all who could read them were known and stuck"
+    ),
     (FindingKind.NOTHING_MOVES, Level.SUSPECT): (
         "no task or thread has gone on for long; it would be LIKELY if nobody outside the program could end these waits"
     ),

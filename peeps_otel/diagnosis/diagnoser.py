@@ -115,7 +115,8 @@ class Diagnoser:
         waits.settled = waiters
         conditions = waits.conditions(Level.LIKELY, now_ns, self._shared.waited)
         return any(
-            not self._members.issuperset(core) and not any(waits.nodes[node].kind is NodeKind.TX for node in core)
+            not self._members.issuperset(core)
+            and not any(waits.nodes[node].kind in (NodeKind.TX, NodeKind.IO) for node in core)
             for core in cores(self._residue(conditions), conditions)
         )
 

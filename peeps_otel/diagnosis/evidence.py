@@ -34,6 +34,8 @@ def link(graph: WaitIndex, waiter: str, resource: str, holder: str | None) -> Ev
             text += f"; {name} holds it"
             if held.source:
                 text += wording.at("taken at", held.source, text).replace(" taken", ", taken", 1)
+        elif target.kind is NodeKind.IO:
+            text += f"; {name} has the other end"
         else:
             text += f"; {name} could take from it"
     since_ns = graph.since_of(waiter)

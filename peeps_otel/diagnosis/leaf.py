@@ -82,6 +82,8 @@ def _onward(graph: WaitIndex, target: str) -> list[str] | None:
         return None if graph.holders.get(target) or node.kind is NodeKind.TX else []
     if node.kind in _ANSWERED:
         found = graph.answers.get(target, ())
+    elif node.kind is NodeKind.IO:
+        found = [one for one in graph.users.get(target, ()) if one not in graph.waiters.get(target, ())]
     else:
         waiting = graph.waiters.get(target, ())
         found = graph.holders.get(target) or [one for one in graph.enders.get(target, ()) if one not in waiting]
@@ -124,6 +126,8 @@ def _step(graph: WaitIndex, step: Step) -> str:
         return f"{text} {by} {wording.label(onward)}"
     if target.kind in _ANSWERED:
         return f"{text}, answered by {wording.label(onward)}"
+    if target.kind is NodeKind.IO:
+        return f"{text}, whose other end {wording.label(onward)} has"
     return f"{text}, which only {wording.label(onward)} could {wording.ends(target).removesuffix(' it')}"
 
 

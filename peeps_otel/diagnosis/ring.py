@@ -109,6 +109,8 @@ def _had(graph: WaitIndex, resource: str, holder: str, owner: str) -> str:
     match graph.nodes[resource].kind:
         case NodeKind.TX:
             return f"which only {owner} can drain"
+        case NodeKind.IO:
+            return f"whose other end {owner} has"
         case NodeKind.FUTURE:
             return f"to be completed by {owner}" if graph.held_by(resource, holder) else f"queued behind {owner}"
         case NodeKind.REQUEST | NodeKind.RESPONSE:
@@ -159,6 +161,10 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
             f"{call} blocks the thread of an event loop that must run for it to return. "
             "Await it (asyncio.wrap_future), or make the blocking call in another thread (asyncio.to_thread)."
         )
+    over = [graph.nodes[step.resource].kind is NodeKind.IO for step in links]
+    if any(over):
+        both = "Both ends write, and neither reads" if all(over) else "Whoever should read waits for the writer"
+        return f"{both}: read in a task or thread of its own, or while writing."
     queued = [step for step in links if step.holder is not None and _is_queued(graph, step)]
     if queued:
         pool = wording.label(graph.nodes.get(_pool(graph, queued[0].resource) or ""))

@@ -199,6 +199,8 @@ class WaitIndex:
             answers = self.answers.get(resource.id, [])
             sure = closed or level is not Level.PROVEN
             return OfResource(Requirement(1, answers)) if answers and sure else None
+        if resource.kind is NodeKind.IO:
+            return None if level is Level.PROVEN else self._by_flow(resource)
         if resource.kind in _OWN and closed:
             return OfResource(Requirement(1, self.holders.get(resource.id, [])))
         if level is Level.PROVEN:
@@ -212,6 +214,14 @@ class WaitIndex:
         if level is Level.SUSPECT and resource.kind in _OWN:
             return OfResource(Requirement(1, ()), when_old=True)
         return None
+
+    def _by_flow(self, resource: Node) -> OfResource | None:
+        """A connection at which nothing moves, and whose other end is in the hands of tasks or threads of ours."""
+        if semconv.IO_UNMOVED_SINCE not in resource.attributes:
+            return None
+        waiting = set(self.waiters.get(resource.id, ()))
+        readers = [user for user in self.users.get(resource.id, ()) if user not in waiting]
+        return OfResource(Requirement(1, readers)) if readers else None
 
     def _by_heap(self, resource: Node, level: Level) -> OfResource | None:
         """Where the heap was asked who could end a wait for it.

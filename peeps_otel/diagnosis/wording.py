@@ -76,6 +76,14 @@ def _connection(thing: str, name: str) -> str:
     return f"a {thing} {name}" if name.startswith("at ") else f"a {thing} to {name}"
 
 
+def _process(node: Node) -> str:
+    """`ffmpeg (pid 4711)`, `pid 4711` where it has no name."""
+    pid = node.attributes.get(semconv.COMMAND_PID)
+    if not node.name or pid is None:
+        return label(node)
+    return node.name if node.name == f"pid {pid}" else f"{node.name} (pid {pid})"
+
+
 def are_stuck_too(names: list[str]) -> str:
     """`consumer could, but is stuck itself`; of several, in the plural."""
     return f"{several(names)} could, but " + ("is stuck itself" if len(names) == 1 else "are stuck themselves")
@@ -96,6 +104,7 @@ _ENDS = {
     NodeKind.BARRIER: "come to it",
     NodeKind.RX: "put into it",
     NodeKind.TX: "take from it",
+    NodeKind.IO: "read what was written to it",
     NodeKind.LOCK: "release it",
     NodeKind.SEMAPHORE: "release it",
 }
@@ -137,6 +146,10 @@ def waits_for(graph: WaitIndex, waiter: str, target: str) -> str:
         return f"waits until everything put into {name} is done"
     if node.kind is NodeKind.RX:
         return f"waits for an item from {name}"
+    if node.kind is NodeKind.IO and semconv.IO_UNMOVED_SINCE in node.attributes:
+        return f"waits to write to {name}"
+    if node.kind is NodeKind.COMMAND:
+        return f"waits for the end of {_process(node)}"
     return f"waits for {name}"
 
 

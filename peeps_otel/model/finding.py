@@ -53,6 +53,7 @@ class FindingKind(StrEnum):
     LEAK = "leak"
     ORDER_RISK = "order_risk"
     HELD_AT_FORK = "held_at_fork"
+    PEER_NOT_READING = "peer_not_reading"
     NOTHING_MOVES = "nothing_moves"
     NEVER_EXITS = "never_exits"
 

@@ -37,6 +37,8 @@ class Operation(NamedTuple):
     """Until the work that was put into a channel is done."""
     asked_by_timer: bool = False
     """A timer of the loop may end it, which only the loop's own list of timers tells."""
+    writes: bool = False
+    """Until the other end of a connection takes what was written."""
     idle: bool = False
     """It has nothing to do: no wait."""
 
@@ -72,7 +74,7 @@ _ROWS = (
     Operation("time.sleep", sleeps=True),
     Operation("socket", _IO),
     Operation("stream.read", _IO),
-    Operation("stream.drain", _IO),
+    Operation("stream.drain", _IO, writes=True),
     Operation("stream.close", _IO),
     Operation("stream.connect", _IO),
     Operation("server.serve"),
@@ -93,7 +95,8 @@ _ROWS = (
     *(Operation(f"file.{name}") for name in ("read", "write", "open", "lock")),
     *(Operation(f"ssl.{name}") for name in ("read", "write", "handshake", "shutdown")),
     *(Operation(f"socket.{name}", _IO) for name in ("recv", "recv_into", "recvfrom", "recvfrom_into")),
-    *(Operation(f"socket.{name}", _IO) for name in ("send", "sendall", "sendto", "accept", "connect")),
+    *(Operation(f"socket.{name}", _IO, writes=True) for name in ("send", "sendall", "sendto")),
+    *(Operation(f"socket.{name}", _IO) for name in ("accept", "connect")),
     Operation("select"),
     Operation("signal.wait"),
     Operation("name.lookup"),

@@ -15,6 +15,7 @@ from weakref import ref
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
+from .flows import Flows
 from .identity import Identities, NodeIds
 from .inherited import Inherited
 from .library_registry import LibraryRegistry
@@ -78,6 +79,7 @@ class Resources:
         self.task_at: Callable[[int], str | None] = _nobody
         self.thread_id: Callable[[int], str | None] = _nobody
         self.sure = True
+        self.flows = Flows()
         self._held: dict[int, list[Held]] = {}
         self._used: dict[int, ref[Any]] = {}
 
@@ -179,6 +181,10 @@ class Resources:
                 found[id(thing)] = tx
         return found
 
+    def far_ends(self, now_ns: int) -> dict[int, str]:
+        """See `Flows.far_ends`."""
+        return self.flows.far_ends(now_ns, lambda: [t for t, r in self._known.alive() if NodeKind.IO in r.ids])
+
     def show(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """Brings the nodes and edges of the resources up to date and adds them, after all probes have told who holds
         and waits for what. What could not be read is said in the coverage."""
@@ -186,6 +192,7 @@ class Resources:
             self._names.give_back(next(iter(gone.ids)), gone.name, gone.number)
         for pool in self._libraries.living_pools():
             self.record(pool, now_ns, lambda: ("", ""))
+        self.flows.look(now_ns)
         failed: dict[str, int] = {}
         for number, (reference, record) in enumerate(self._known.records()):
             if number % _YIELD_EVERY == 0:
@@ -204,10 +211,12 @@ class Resources:
 
     def _describe(self, thing: Any, record: ResourceRecord, now_ns: int) -> None:
         if record.type.read_state is None:
-            if not record.nodes:
-                _keep_only_node(record, State({}))
+            still = self.flows.of(thing, now_ns)
+            if not record.nodes or still or semconv.IO_UNMOVED_SINCE in record.nodes[0].attributes:
+                _keep_only_node(record, State(still))
             return
         state = record.type.read_state(thing, self._around(thing, record))
+        state.attributes |= self.flows.of(thing, now_ns)
         if self._inherited is not None:
             if state.holders:
                 self._inherited.let_go(thing)

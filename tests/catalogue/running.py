@@ -265,6 +265,8 @@ def name_of(nodes: dict[str, Any], node: str) -> str:
     known = nodes.get(node)
     if known is None:
         return node
+    if known["kind"] == "io":
+        return known["name"].rpartition(":")[0] or "io"  # the port is another one each time
     return known["name"].partition(" (Task-")[0] or known["kind"]
 
 

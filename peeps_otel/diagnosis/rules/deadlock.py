@@ -41,7 +41,7 @@ class Deadlock(ReductionRule):
             resources = {part.resource for part in parts if part.resource != part.holder}
             full = [resource for resource in resources if graph.nodes[resource].kind is NodeKind.TX]
             kind = FindingKind.CHANNEL_FULL if full and len(resources) == 1 else self.kind
-            through_channel = any(graph.nodes[node].kind is NodeKind.TX for node in core)
+            through_channel = any(graph.nodes[node].kind in (NodeKind.TX, NodeKind.IO) for node in core)
             if residue.level is Level.SUSPECT:
                 # What is merely old is no ring; what the heap says of its parties may be.
                 is_told = bool(graph.asked_of_heap(core)) and context.is_old(core)

@@ -20,6 +20,7 @@ from .never_exits import NeverExits
 from .never_yields import NeverYields
 from .nothing_moves import NothingMoves
 from .order_risk import OrderRisk
+from .peer_not_reading import PeerNotReading
 from .process_silent import ProcessSilent
 from .rule import Rule
 from .self_waking import SelfWaking
@@ -40,6 +41,7 @@ RULES: tuple[type[Rule], ...] = (
     LostWakeup,
     CancelIgnored,
     ChannelNotDrained,
+    PeerNotReading,
     HeldAcrossWait,
     ExecutorSaturated,
     SelfWaking,

@@ -73,6 +73,7 @@ class AsyncioProbe:
         self._tasks: Identities[TaskRecord] = Identities()
         self._resources = self._context.resources
         self._resources.task_id, self._resources.task_at = self._id_of, self._id_at
+        self._resources.flows.loops = self.loops
         self._relations = Relations(self._context, self._classifier, self._id_of)
         self._loops = Loops(self._context.inherited)
         self._by_sequence: dict[int, str] = {}
@@ -422,10 +423,11 @@ class AsyncioProbe:
         return None if entry is None or entry[0]() is None else entry[1].id
 
     def _touched(self, met: list[KnownTask], now_ns: int, pause: Yield) -> dict[str, tuple[Edge, ...]]:
-        """Who has a channel in his hands that somebody has been waiting to put into."""
-        if now_ns - self._putting_since_ns < _LONG_NS:
-            return {}
-        full = self._resources.full_channels()
+        """Who has a channel in his hands that somebody has been waiting to put into, or the other end of a connection
+        at which nothing moves."""
+        full = self._resources.far_ends(now_ns)
+        if now_ns - self._putting_since_ns >= _LONG_NS:
+            full |= self._resources.full_channels()
         return channel_users.touches(full, [reference for reference, _ in met], self._id_of, pause) if full else {}
 
     def _report_ended(self, records: list[TaskRecord], observation: Observation, now_ns: int) -> None:

@@ -54,7 +54,9 @@ class Relations:
 
         for target in waiting.targets:
             if not issubclass(type(target), _FUTURES):
-                self._resources.record(target, now_ns, guess)
+                record = self._resources.record(target, now_ns, guess)
+                if record is not None:
+                    self._resources.flows.waited_for(target, waiting.operation, record.node_of(waiting.operation.kind))
         given_up = {id(lock) for lock in self._classifier.locks_given_up(links)} if managers else set[int]()
         holds: list[Holds] = []
         for one in managers:

@@ -17,7 +17,7 @@ from ..library_registry import LibraryRegistry
 from .socket_waits import of_library
 from .wait_targets import of_future
 
-_FUTURE = operation("future")
+_FUTURE, _SHIELD = operation("future"), operation("shield")
 
 _ANYWHERE_LINKS = 5
 _AROUND_LINKS = 3
@@ -69,9 +69,10 @@ class Classifier:
                         return around.read(links, link, future) or of_future(future)
                 return inner.read(links, links[-1], future) or of_future(future)
         found = of_future(future)
-        if found.targets != (future,) or found.operation is not _FUTURE:
+        bare = found.operation in (_FUTURE, _SHIELD) and issubclass(type(found.targets[0]), asyncio.Future)
+        if not bare or issubclass(type(found.targets[0]), asyncio.Task):
             return found
-        return of_library(links, future) or found
+        return of_library(links, found.targets[0]) or found
 
     def plain(self, codes: tuple[CodeType, ...]) -> TaskWait | None:
         """What tasks in these functions wait for, where that follows from the innermost one alone."""

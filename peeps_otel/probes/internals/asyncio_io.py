@@ -58,6 +58,10 @@ def transport_of(thing: object) -> object | None:
     return transport if is_transport(transport) else None
 
 
+def protocol_of(transport: object) -> Any:
+    return field(transport, "_protocol")
+
+
 def transports_near(thing: object) -> Iterator[object]:
     """The transports that a protocol, a client's connection or something of the kind has, by the usual names."""
     for near in (thing, *(field(thing, name) for name in _LEADING)):

@@ -13,6 +13,7 @@ from asyncio import base_events, events, tasks
 from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, CoroutineType, FrameType, FunctionType
 from typing import Any, cast
+from weakref import WeakValueDictionary
 
 from . import versions
 
@@ -104,6 +105,12 @@ def takes_beats(loop: asyncio.AbstractEventLoop) -> bool:
         if function is not None:
             return function is base_events.BaseEventLoop.call_soon_threadsafe or cls.__module__.startswith(_FOREIGN)
     return False
+
+
+def connections(loop: asyncio.AbstractEventLoop) -> list[Any]:
+    """The transports of a loop's sockets; none of a loop that does not tell (uvloop)."""
+    found = vars(loop).get("_transports") if issubclass(type(loop), base_events.BaseEventLoop) else None
+    return list(cast("WeakValueDictionary[int, Any]", found).values()) if type(found) is WeakValueDictionary else []
 
 
 def send(loop: asyncio.AbstractEventLoop, callback: Callable[[], None]) -> bool:

@@ -8,10 +8,12 @@ Nothing in here takes a lock or runs code of the watched program. An attribute i
 
 from __future__ import annotations
 
+import _socket
 import _thread
 import os
 import queue
 import re
+import socket
 import sys
 import threading
 from collections import deque
@@ -238,6 +240,11 @@ def import_name(lock: object) -> str:
 def condition_lock(condition: object) -> Any:
     lock = attribute(condition, "_lock")
     return lock if issubclass(type(lock), (LOCK, RLOCK)) else None
+
+
+def socket_timeout(connection: socket.socket) -> float | None:
+    """After which a blocking call on it gives up; None: never."""
+    return _socket.socket.gettimeout(connection)
 
 
 def sem_lock_type() -> type[Any] | None:

@@ -25,6 +25,9 @@ FUTEX = frozenset({202, 98, 422})
 """Numbers of the system call by which a thread waits for a lock, the GIL among them: x86-64, the others, its newer
 form."""
 
+WRITES = frozenset({1, 20, 64, 66})
+"""`write` and `writev`: x86-64, the others."""
+
 
 class ThreadFacts(NamedTuple):
     """`native_id` is None for a thread that `threading` does not know, or does not know yet."""
@@ -119,12 +122,13 @@ def kernel_wait(native_id: int | None) -> str | None:
     return "" if text == "0" else text
 
 
-def system_call(native_id: int | None) -> tuple[int, int] | None:
-    """Number and first argument of the system call a thread is in; None where it is in none or it is not told."""
+def system_call(native_id: int | None, pid: int | None = None) -> tuple[int, int] | None:
+    """Number and first argument of the system call a thread is in; None where it is in none or it is not told. `pid`:
+    of the child process whose thread it is, else it is ours."""
     if native_id is None or not _LINUX:
         return None
     try:
-        with open(f"/proc/self/task/{native_id}/syscall", "rb", buffering=0) as file:
+        with open(f"/proc/{pid or 'self'}/task/{native_id}/syscall", "rb", buffering=0) as file:
             words = file.read(64).split()
         return int(words[0]), int(words[1], 16)
     except (OSError, ValueError, IndexError):

@@ -350,7 +350,11 @@ class ThreadProbe:
         if waiting.operation.kind is NodeKind.FUTURE:
             return self._context.futures.wanted(target, now_ns, use[1])
         record = self._resources.record(target, now_ns, lambda: use)
-        return None if record is None else record.node_of(waiting.operation.kind)
+        if record is None:
+            return None
+        node_id = record.node_of(waiting.operation.kind)
+        self._resources.flows.waited_for(target, waiting.operation, node_id)
+        return node_id
 
     def _hold(self, record: _Record, taken: list[holds.Taken], now_ns: int) -> None:
         before = {id(thing): held for reference, held in record.holds if (thing := reference()) is not None}
@@ -374,10 +378,21 @@ class ThreadProbe:
                 self._resources.hold(reference, one)
         wanted = self._context.futures.pending()
         working = [(record.id, record.work) for record in self._threads.values()]
+        self._touch(self._resources.far_ends(now_ns))
         worked = self._pools.look(working, wanted, self._context.task_id, observation, now_ns)
         for node, edges in self._context.futures.nodes(wanted, worked):
             observation.nodes[node.id] = node
             observation.edges[node.id] = edges
+
+    def _touch(self, far_ends: dict[int, str]) -> None:
+        """Who waits at one end of a connection has that end in his hands."""
+        for record in self._threads.values():
+            things = [thing for reference in record.targets if (thing := reference()) is not None]
+            ends = [far_ends[id(thing)] for thing in things if id(thing) in far_ends]
+            edges = tuple(edge for edge in record.edges if edge.kind is not EdgeKind.TOUCHES)
+            edges += tuple(Edge(EdgeKind.TOUCHES, record.id, end, confidence=Confidence.INFERRED) for end in ends)
+            if edges != record.edges:
+                record.edges = edges
 
     def holds(self) -> list[ThreadHold]:
         """The plain locks that threads were seen to have in a block, at the last look. From the fork hook."""

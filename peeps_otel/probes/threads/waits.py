@@ -8,6 +8,7 @@ lock within. Not recognised means shown as what it is, never guessed.
 
 from __future__ import annotations
 
+import socket
 import sys
 import time
 from types import BuiltinFunctionType, ModuleType
@@ -71,7 +72,7 @@ class Classifier:
     def refresh(self) -> None:
         """Takes note of libraries and modules that have been imported since."""
         self.functions.refresh()
-        types: set[type[Any] | None] = {LOCK, RLOCK, SIMPLE_QUEUE, internals.sem_lock_type()}
+        types: set[type[Any] | None] = {LOCK, RLOCK, SIMPLE_QUEUE, socket.socket, internals.sem_lock_type()}
         self._receivers = frozenset(id(one) for one in types if one is not None)
 
     def classify(self, stack: CallStack) -> Waiting | None:
@@ -108,6 +109,9 @@ class Classifier:
         if call == "sleep":
             seconds = _number(callee.arguments[0] if callee.arguments else None, None)
             return Waiting(_SLEEP, "waiting", timeout_s=seconds)
+        if call is not None and type(callee.receiver) is socket.socket:
+            timeout = internals.socket_timeout(callee.receiver)
+            return Waiting(operation(call), "blocked", (callee.receiver,), timeout_s=timeout)
         if call is not None:
             return Waiting(operation(call), "blocked")
         if by_process:

@@ -1,0 +1,114 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Connections that somebody waits to write to: how much stands there, since when that has not changed, and who is at
+the other end.
+
+A number of bytes that does not change says that the other end takes nothing. Where that end is on this host, what it
+has received and not read must stand still as well: it may read slowly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+from weakref import ref
+
+from .. import semconv
+from ..model import AttributeValue, NodeKind
+from ..model.operations import Operation
+from .child_processes import Children
+from .internals import asyncio_io, queued_bytes
+from .internals.asyncio_io import joined
+from .internals.loop import connections
+
+_WATCHED_MOST = 500
+_SHOWN_AFTER_NS = 3_000_000_000
+_RECEIVED_EVERY_NS = 1_000_000_000
+
+
+@dataclass(slots=True)
+class Flow:
+    """`unsent`, and `received` but not read at the other end (None: not known), in bytes: the same since `since_ns`."""
+
+    node_id: str
+    local: str
+    peer: str
+    unsent: int = -1
+    received: int | None = None
+    since_ns: int = 0
+    asked_ns: int = 0
+
+
+class Flows:
+    """For the watcher thread only. `loops`: those of the program, set by the probe that knows."""
+
+    def __init__(self) -> None:
+        self._watched: dict[int, tuple[ref[Any], Flow]] = {}
+        self.children = Children()
+        self.loops: Callable[[], Iterable[asyncio.AbstractEventLoop]] = lambda: ()
+
+    def waited_for(self, thing: Any, how: Operation, node_id: str) -> None:
+        """Somebody waits for this: to write to a connection, for the end of a child process, or otherwise."""
+        if how.writes:
+            self._watch(thing, node_id)
+        elif how.kind is NodeKind.COMMAND:
+            self.children.waited_for(thing)
+
+    def _watch(self, thing: Any, node_id: str) -> None:
+        known = self._watched.get(id(thing))
+        if (known is not None and known[0]() is thing) or len(self._watched) >= _WATCHED_MOST:
+            return
+        found = queued_bytes.endpoint(thing)
+        peer = joined(found.peer, found.port) if found.peer is not None and found.port is not None else ""
+        try:
+            self._watched[id(thing)] = (ref(thing), Flow(node_id, found.local or "", peer))
+        except TypeError:
+            return
+
+    def look(self, now_ns: int) -> None:
+        """Reads what stands at each of them; forgets those where nothing does."""
+        self.children.look(now_ns)
+        for address, (reference, flow) in list(self._watched.items()):
+            thing = reference()
+            unsent = None if thing is None else queued_bytes.unsent(thing)
+            if not unsent:
+                del self._watched[address]
+                continue
+            if unsent != flow.unsent:
+                flow.unsent, flow.since_ns = unsent, now_ns
+            elif flow.peer and now_ns - flow.asked_ns >= _RECEIVED_EVERY_NS:
+                flow.asked_ns = now_ns
+                received = queued_bytes.received(flow.peer, flow.local)
+                if received != flow.received:
+                    flow.received, flow.since_ns = received, now_ns
+
+    def of(self, thing: object, now_ns: int) -> dict[str, AttributeValue]:
+        """What to say of a connection at which nothing moves; empty for any other."""
+        known = self._watched.get(id(thing))
+        if known is None or known[0]() is not thing:
+            return self.children.of(thing, now_ns)
+        if now_ns - known[1].since_ns < _SHOWN_AFTER_NS:
+            return {}
+        return {semconv.IO_UNSENT: known[1].unsent, semconv.IO_UNMOVED_SINCE: known[1].since_ns}
+
+    def far_ends(self, now_ns: int, known: Callable[[], Iterable[Any]]) -> dict[int, str]:
+        """By the address of a transport, a protocol or a socket of this process: the node of the connection at which
+        nothing moves and whose other end it is. `known`: connections that somebody waited for, beside those of
+        asyncio's loops."""
+        still = [flow for _, flow in self._watched.values() if now_ns - flow.since_ns >= _SHOWN_AFTER_NS]
+        wanted = {(flow.peer, flow.local): flow.node_id for flow in still if flow.peer and flow.local}
+        if not wanted:
+            return {}
+        found: dict[int, str] = {}
+        for thing in (*(one for loop in self.loops() for one in connections(loop)), *known()):
+            end = queued_bytes.endpoint(thing)
+            if end.peer is None or end.port is None:
+                continue
+            node_id = wanted.get((end.local or "", joined(end.peer, end.port)))
+            if node_id is not None:
+                found[id(thing)] = node_id
+                protocol = asyncio_io.protocol_of(thing)
+                if protocol is not None:
+                    found[id(protocol)] = node_id
+        return found

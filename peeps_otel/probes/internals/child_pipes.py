@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pipes to this process that a child has filled. From Linux's `/proc`; nothing is found where that cannot be read."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from contextlib import suppress
+from io import BufferedReader, FileIO, TextIOWrapper
+from typing import Any, NamedTuple
+
+from . import versions
+from .queued_bytes import is_full, waiting
+from .stdlib import attribute
+from .thread import WRITES, system_call
+
+CHECKED_ON = versions.on("CPython")
+
+_FILES_MOST = 1000
+_FAMILY_MOST = 30
+_THREADS_MOST = 100
+
+
+class FullPipe(NamedTuple):
+    """`link`: as `/proc` names it. `fd`: our end. `held`: bytes in it. `written`: how much the child has ever written
+    to anything: a pipe that is read is soon full again."""
+
+    link: str
+    fd: int
+    held: int
+    written: int = 0
+
+
+def full_pipes() -> list[FullPipe]:
+    """Those that this process has open for reading."""
+    found: list[FullPipe] = []
+    for name, link in _links("self"):
+        fd = int(name)
+        if link.startswith("pipe:") and _reads(fd) and is_full(fd):
+            found.append(FullPipe(link, fd, waiting(fd) or 0))
+    return found
+
+
+def filled_by(pid: int, full: list[FullPipe]) -> FullPipe | None:
+    """The first of these pipes into which a process, or one that it has started, is waiting to write."""
+    for one in _family(pid) if full else ():
+        into = _written_into(one)
+        pipe = next((pipe for pipe in full if pipe.link in into), None)
+        written = None if pipe is None else _written(one)
+        if pipe is not None and written is not None:
+            return pipe._replace(written=written)
+    return None
+
+
+def _written_into(pid: int) -> set[str]:
+    """What the threads of a process are writing to at this moment, as `/proc` names it."""
+    found: set[str] = set()
+    try:
+        threads = os.listdir(f"/proc/{pid}/task")[:_THREADS_MOST]
+    except OSError:
+        return found
+    for thread in threads:
+        call = system_call(int(thread), pid)
+        if call is not None and call[0] in WRITES:
+            with suppress(OSError):
+                found.add(os.readlink(f"/proc/{pid}/fd/{call[1]}"))
+    return found
+
+
+def stream_name(process: Any, fd: int) -> str:
+    """`its stdout`, where the descriptor is that of a `subprocess.Popen`; empty otherwise."""
+    for name in ("stdout", "stderr"):
+        if _descriptor(attribute(process, name)) == fd:
+            return f"its {name}"
+    return ""
+
+
+def _descriptor(stream: Any) -> int | None:
+    """Of the standard library's own types alone, which are written in C."""
+    if type(stream) is TextIOWrapper:
+        stream = stream.buffer
+    if type(stream) is BufferedReader:
+        stream = stream.raw
+    try:
+        return stream.fileno() if type(stream) is FileIO else None
+    except ValueError:  # closed
+        return None
+
+
+def _reads(fd: int) -> bool:
+    try:
+        return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    except OSError:
+        return False
+
+
+def _links(process: str) -> list[tuple[str, str]]:
+    found: list[tuple[str, str]] = []
+    try:
+        names = os.listdir(f"/proc/{process}/fd")[:_FILES_MOST]
+    except OSError:
+        return []
+    for name in names:
+        try:
+            found.append((name, os.readlink(f"/proc/{process}/fd/{name}")))
+        except OSError:
+            continue
+    return found
+
+
+def _written(pid: int) -> int | None:
+    try:
+        with open(f"/proc/{pid}/io", encoding="ascii") as file:
+            return next(int(line.split()[1]) for line in file if line.startswith("wchar:"))
+    except (OSError, StopIteration, ValueError):
+        return None
+
+
+def _family(pid: int) -> list[int]:
+    """A process and those that it has started."""
+    found, work = [pid], [pid]
+    while work and len(found) < _FAMILY_MOST:
+        one = work.pop()
+        try:
+            with open(f"/proc/{one}/task/{one}/children", encoding="ascii") as file:
+                children = [int(child) for child in file.read().split()]
+        except (OSError, ValueError):
+            continue
+        found += children
+        work += children
+    return found
