@@ -180,6 +180,8 @@ class WaitIndex:
     def of_resource(self, resource: Node, level: Level) -> OfResource | None:
         """The condition of what is waited for, whatever the time; None where it is live."""
         closed = resource.providers is Providers.CLOSED
+        if not closed and semconv.COULD_END_OUTSIDE in resource.attributes:
+            return None
         if not closed and semconv.COULD_END_ASKED in resource.attributes:
             return self._by_heap(resource, level)
         if resource.kind in _HELD:

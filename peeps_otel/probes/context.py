@@ -32,6 +32,7 @@ class ProbeContext:
         self.futures = Futures(self.ids)
         self.libraries = LibraryRegistry()
         self.resources = Resources(self.ids, self.libraries, inherited)
+        self.futures.kin = self.resources.kin.of
         self.with_lines = True
         """False: the watcher's budget is spent, and stacks are left without lines."""
         self._threads: dict[int, tuple[str, int]] = {}

@@ -46,6 +46,8 @@ class Futures:
     def __init__(self, ids: NodeIds) -> None:
         self._ids = ids
         self._known: Identities[FutureRecord] = Identities()
+        self.kin: Callable[[type[object], int], dict[str, AttributeValue]] = lambda _kind, _since_ns: {}
+        """See `Kin.of`."""
 
     def wanted(self, future: Any, now_ns: int, source: str, worker: str = "") -> str | None:
         """The node id of a future somebody waits for; None for a type that takes no weak reference. `worker`: the node
@@ -78,7 +80,8 @@ class Futures:
         for future in futures:
             record = self._known.get(future)
             if record is not None:
-                node = _describe(record, worked(future))
+                shared = self.kin(cast("type[object]", type(future)), record.created_ns)
+                node = _describe(record, worked(future), shared)
                 yield node, record.edges
 
 
@@ -90,12 +93,12 @@ def is_done(future: object) -> bool:
     return issubclass(kind, asyncio.Future) and cast("Any", asyncio.Future).done(future)
 
 
-def _describe(record: FutureRecord, worked: Worked) -> Node:
+def _describe(record: FutureRecord, worked: Worked, shared: dict[str, AttributeValue]) -> Node:
     """Keeps the objects of what is unchanged: the snapshot tells changes by identity."""
     if record.worker and not worked.holders:
         worked = worked._replace(holders=(record.worker,))
     record.name = worked.name or record.name or record.type_name
-    attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: record.type_name}
+    attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: record.type_name} | shared
     if worked.position is not None:
         attributes[semconv.EXECUTOR_POSITION] = worked.position
     node = Node(

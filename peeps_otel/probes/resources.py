@@ -18,6 +18,7 @@ from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, 
 from .flows import Flows
 from .identity import Identities, NodeIds
 from .inherited import Inherited
+from .kin import Kin
 from .library_registry import LibraryRegistry
 from .probe import Observation, Yield
 from .resource_types import Around, Channel, Held, ResourceType, State
@@ -80,6 +81,7 @@ class Resources:
         self.thread_id: Callable[[int], str | None] = _nobody
         self.sure = True
         self.flows = Flows()
+        self.kin = Kin(inherited is not None)
         self._held: dict[int, list[Held]] = {}
         self._used: dict[int, ref[Any]] = {}
 
@@ -193,6 +195,7 @@ class Resources:
         for pool in self._libraries.living_pools():
             self.record(pool, now_ns, lambda: ("", ""))
         self.flows.look(now_ns)
+        self.kin.note(now_ns)
         failed: dict[str, int] = {}
         for number, (reference, record) in enumerate(self._known.records()):
             if number % _YIELD_EVERY == 0:
@@ -217,6 +220,7 @@ class Resources:
             return
         state = record.type.read_state(thing, self._around(thing, record))
         state.attributes |= self.flows.of(thing, now_ns)
+        state.attributes |= self.kin.of(cast("type[object]", type(thing)), record.created_ns)
         if self._inherited is not None:
             if state.holders:
                 self._inherited.let_go(thing)

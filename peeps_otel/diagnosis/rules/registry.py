@@ -15,6 +15,7 @@ from .leak import Leak
 from .lock_starved import LockStarved
 from .loop_blocked import LoopBlocked
 from .lost_wakeup import LostWakeup
+from .lost_with_process import LostWithProcess
 from .never_ends import NeverEnds
 from .never_exits import NeverExits
 from .never_yields import NeverYields
@@ -31,6 +32,7 @@ from .unusually_long import UnusuallyLong
 
 RULES: tuple[type[Rule], ...] = (
     HeldAtFork,
+    LostWithProcess,
     Deadlock,
     NeverEnds,
     LockStarved,

@@ -25,6 +25,8 @@ FUTEX = frozenset({202, 98, 422})
 """Numbers of the system call by which a thread waits for a lock, the GIL among them: x86-64, the others, its newer
 form."""
 
+READS = frozenset({0, 63})
+"""`read`: x86-64, the others."""
 WRITES = frozenset({1, 20, 64, 66})
 """`write` and `writev`: x86-64, the others."""
 

@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The processes that may share locks and queues of `multiprocessing` with this one: those it has forked or spawned, and
+the one it came from. By the module's own records and Linux's `/proc`; where that cannot be read there may be some."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import Any, NamedTuple, cast
+
+from . import versions
+from .stdlib import attribute, number, pid, process_name
+from .thread import FUTEX, READS, system_call
+
+CHECKED_ON = versions.on("CPython")
+
+_CHILDREN_MOST = 500
+_HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.semaphore_tracker", b"watchdog.sidecar")
+"""Processes that run this interpreter and take no part in what the program shares."""
+
+
+class Child(NamedTuple):
+    """`exit_code`: as `multiprocessing` has noted it, negative for a signal; None where it has not."""
+
+    pid: int
+    name: str
+    exit_code: int | None
+    popen: Any
+
+
+def children() -> list[Child]:
+    """The `multiprocessing.Process` objects that were started and not yet joined."""
+    module = sys.modules.get("multiprocessing.process")
+    known = None if module is None else vars(module).get("_children")
+    found: list[Child] = []
+    for process in list(cast("set[Any]", known))[:_CHILDREN_MOST] if type(known) is set else []:
+        popen, ident = attribute(process, "_popen"), pid(process)
+        if popen is not None and ident is not None:
+            found.append(Child(ident, process_name(process), number(popen, "returncode"), popen))
+    return found
+
+
+def exit_code(popen: Any) -> int | None:
+    return number(popen, "returncode")
+
+
+def has_parent() -> bool:
+    """Whether this process was itself made by `multiprocessing`."""
+    module = sys.modules.get("multiprocessing.process")
+    return module is not None and vars(module).get("_parent_process") is not None
+
+
+def is_alive(ident: int) -> bool:
+    """False for a process that is gone, or has ended and was not waited for."""
+    try:
+        with open(f"/proc/{ident}/stat", "rb") as file:
+            return file.read(512).rpartition(b") ")[2][:1] not in (b"Z", b"X")
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
+def waits_for_work(ident: int) -> bool:
+    """Whether the main thread of a worker reads from a pipe, or waits for its turn to."""
+    call = system_call(ident, ident)
+    return call is not None and call[0] in READS | FUTEX
+
+
+def sharers() -> list[int] | None:
+    """The living children that run this interpreter; None where that cannot be told."""
+    found: list[int] = []
+    try:
+        own = os.readlink("/proc/self/exe")
+        for thread in os.listdir("/proc/self/task"):
+            with open(f"/proc/self/task/{thread}/children", encoding="ascii") as file:
+                found += [int(ident) for ident in file.read().split()]
+    except (OSError, ValueError):
+        return None
+    return [ident for ident in found[:_CHILDREN_MOST] if is_alive(ident) and _takes_part(ident, own)]
+
+
+def _takes_part(ident: int, own: str) -> bool:
+    try:
+        if os.readlink(f"/proc/{ident}/exe") != own:
+            return False
+        with open(f"/proc/{ident}/cmdline", "rb") as file:
+            command = file.read(4096)
+    except OSError:
+        return True
+    return not any(helper in command for helper in _HELPERS)

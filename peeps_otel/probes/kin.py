@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who else could end a wait for what `multiprocessing` shares: processes that live. And those that died."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from typing import Any
+from weakref import ref
+
+from .. import semconv
+from ..model import AttributeValue
+from .internals import sharing
+
+_EVERY_NS = 1_000_000_000
+_KNOWN_MOST = 500
+_GONE_MOST = 20
+_IDLE_NS = 3_000_000_000
+_WORKER = "PoolWorker"
+_POOL = "multiprocessing.pool"
+_SHARED = ("multiprocessing.synchronize", "multiprocessing.queues", "multiprocessing.connection")
+
+
+@dataclass(slots=True)
+class _Child:
+    name: str
+    popen: ref[Any]
+    died: str = ""
+    died_ns: int = 0
+
+
+class Kin:
+    """For the watcher thread only. `forked`: this process is itself a fork, whose parent and siblings may share."""
+
+    def __init__(self, forked: bool) -> None:
+        self._forked = forked
+        self._known: dict[int, _Child] = {}
+        self._gone: list[_Child] = []  # without a word: what it ended with is not known
+        self._idle_ns = 0  # since when all workers of pools wait for work
+        self._living = ""
+        self._looked_ns = self._now_ns = 0
+
+    def of(self, kind: type[object], since_ns: int) -> dict[str, AttributeValue]:
+        """What to say of a thing of this type that somebody waits for, first seen at `since_ns`; empty for what is not
+        shared between processes."""
+        module = str(type.__dict__["__module__"].__get__(kind))
+        if module not in _SHARED and module != _POOL:
+            return {}
+        self._look(self._now_ns)
+        died = [one for one in self._known.values() if one.died]
+        if module == _POOL:  # its workers are replaced, and the work that one of them had is not
+            gone = [one for one in self._gone if one.died_ns >= since_ns and _WORKER in one.name]
+            died = gone if self._idle_ns and self._now_ns - self._idle_ns >= _IDLE_NS else []
+        if self._living and not (module == _POOL and died):
+            return {semconv.COULD_END_OUTSIDE: self._living}
+        return {semconv.RESOURCE_LOST_WITH: max(died, key=lambda one: one.died_ns).died} if died else {}
+
+    def _look(self, now_ns: int) -> None:
+        """Once a second, while anybody waits for something shared."""
+        if now_ns - self._looked_ns < _EVERY_NS:
+            return
+        self._looked_ns = now_ns
+        living = sharing.sharers()
+        if self._forked or sharing.has_parent():
+            self._living = "the process this was forked from"
+        elif living is None:
+            self._living = "another process"
+        else:
+            names = [f"{known.name} (pid {ident})" for ident in living if (known := self._known.get(ident)) is not None]
+            workers = [ident for ident in living if ident in self._known and _WORKER in self._known[ident].name]
+            idle = bool(workers) and all(sharing.waits_for_work(ident) for ident in workers)
+            self._idle_ns = (self._idle_ns or now_ns) if idle else 0
+            self._living = next(iter(names), f"pid {living[0]}" if living else "")
+
+    def note(self, now_ns: int) -> None:
+        """Which children there are, and which of them have died. Cheap where there are none: at each look, for a dead
+        one that was waited for leaves no trace."""
+        self._now_ns = now_ns
+        for child in sharing.children():
+            if child.pid not in self._known and len(self._known) < _KNOWN_MOST:
+                try:
+                    self._known[child.pid] = _Child(child.name, ref(child.popen))
+                except TypeError:
+                    continue
+        for ident, known in list(self._known.items()):
+            if known.died:
+                continue
+            popen = known.popen()
+            code = None if popen is None else sharing.exit_code(popen)
+            if popen is None and not sharing.is_alive(ident):
+                known.died, known.died_ns = f"{known.name} (pid {ident}), which is gone", now_ns
+                self._gone = [*self._gone[-_GONE_MOST:], self._known.pop(ident)]
+            elif code == 0:
+                del self._known[ident]  # as it should
+            elif code is not None:
+                self._gone = [*self._gone[-_GONE_MOST:], known]
+                known.died, known.died_ns = f"{known.name} (pid {ident}), {_how(code)}", now_ns
+
+
+def _how(code: int) -> str:
+    if code >= 0:
+        return f"which ended with exit code {code}"
+    try:
+        return f"which died of {signal.Signals(-code).name}"
+    except ValueError:
+        return f"which died of signal {-code}"
