@@ -3,15 +3,16 @@
 
 from __future__ import annotations
 
-from peeps_otel.model import NodeKind, Providers
+from peeps_otel.model import AttributeValue, NodeKind, Providers
 from tests.diagnosis.world import SECOND, START, World, brief, diagnose
 
 _DIED = "worker-1 (pid 4711), which died of SIGKILL"
 
 
-def _shared(kind: NodeKind, operation: str, **attributes: str | int | bool) -> World:
+def _shared(kind: NodeKind, operation: str, **attributes: AttributeValue) -> World:
     world = World()
-    thing = world.resource(kind, "jobs", providers=Providers.OPEN, **attributes)
+    thing = world.resource(kind, "jobs", providers=Providers.OPEN)
+    world.nodes[thing].attributes.update({key.replace("__", "."): value for key, value in attributes.items()})
     world.thread("MainThread", thing, operation=operation)
     return world
 
@@ -48,6 +49,11 @@ def test_a_process_that_lives_may_end_it_whatever_the_heap_of_this_one_says() ->
         (NodeKind.LOCK, "lock.acquire"),
         (NodeKind.FUTURE, "pool.result"),
     ):
-        outside = {"peeps__could_end__outside": "worker-1 (pid 4711)", "peeps__could_end__asked": START}
-        world = _shared(kind, operation, peeps__lock__locked=True, **outside)
+        world = _shared(
+            kind,
+            operation,
+            peeps__lock__locked=True,
+            peeps__could_end__outside="worker-1 (pid 4711)",
+            peeps__could_end__asked=START,
+        )
         assert diagnose(world, after=600 * SECOND) == [], kind

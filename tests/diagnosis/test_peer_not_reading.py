@@ -9,9 +9,17 @@ from tests.diagnosis.world import SECOND, START, World, brief, diagnose
 
 def _socket(world: World, name: str, still: bool = True) -> str:
     """A connection at which nothing has moved since START."""
-    attributes = {"peeps__io__unmoved_since": START, "peeps__io__unsent": 2_000_000} if still else {}
-    attributes["peeps__resource__type"] = "asyncio._SelectorSocketTransport"
-    return world.resource(NodeKind.IO, name, providers=Providers.OPEN, **attributes)
+    known = "asyncio._SelectorSocketTransport"
+    if not still:
+        return world.resource(NodeKind.IO, name, providers=Providers.OPEN, peeps__resource__type=known)
+    return world.resource(
+        NodeKind.IO,
+        name,
+        providers=Providers.OPEN,
+        peeps__resource__type=known,
+        peeps__io__unmoved_since=START,
+        peeps__io__unsent=2_000_000,
+    )
 
 
 def test_an_end_that_nobody_here_has() -> None:
