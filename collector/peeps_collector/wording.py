@@ -47,7 +47,8 @@ def calm_sentence(tasks: int, longest: tuple[dict[str, Any], int] | None, not_an
         node, age_ns = longest
         wait = node["wait"]
         at = " at " if own_line.is_line(wait["source"]) else " "
-        evidence = f"{what}, the longest wait is {duration(age_ns)} ({wait['operation']}{at}{wait['short']})"
+        where = f"{at}{wait['short']}" if wait["short"] else ""
+        evidence = f"{what}, the longest wait is {duration(age_ns)} ({wait['operation']}{where})"
     missing = (
         ""
         if not not_answered

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable
 
-from ..model import EvidenceStep, NodeKind, Site
+from ..model import EvidenceStep, Node, NodeKind, Site, own_line
 from . import wording
 from .wait_index import WAITERS, WaitIndex
 
@@ -60,12 +60,30 @@ def tail(graph: WaitIndex, members: Iterable[str]) -> list[str]:
     return sorted(waiters, key=lambda task: (graph.since_of(task) or 1 << 63, task))
 
 
+def _site(node: Node) -> str:
+    """Empty for a task that a library has made and that is in code of libraries alone."""
+    file = node.source.rpartition(":")[0]
+    if not any(frame.library and frame.file == file for frame in node.stack):
+        return node.source
+    own = own_line.innermost(node.stack)
+    return "" if own is None else own_line.source(own)
+
+
 def sites(graph: WaitIndex, tasks: Iterable[str]) -> list[Site]:
-    """Where the tasks were made, most first."""
+    """Where the tasks were made, most first; of those that a library made, where they wait in code of the program.
+    Without those that a library made and that are in its code alone, where others are told."""
     counts: Counter[str] = Counter()
     example: dict[str, str] = {}
+    rest: Counter[str] = Counter()
     for task in tasks:
         node = graph.nodes[task]
-        counts[node.source] += 1
-        example.setdefault(node.source, node.name)
+        source = _site(node)
+        if not source:
+            rest[node.source] += 1
+            example.setdefault(node.source, node.name)
+            continue
+        counts[source] += 1
+        example.setdefault(source, node.name)
+    if not counts:
+        counts = rest  # nothing better is known
     return [Site(source, number, example[source]) for source, number in counts.most_common()]

@@ -79,7 +79,8 @@ class EvidenceStep:
 
 @dataclass(slots=True, frozen=True)
 class Site:
-    """`count` tasks made at `source` (`path:line`); `example` is the name of one of them."""
+    """`count` tasks made at `source` (`path:line`), or where a library made them, in that line of the program.
+    `example`: the name of one of them."""
 
     source: str
     count: int

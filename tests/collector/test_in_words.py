@@ -77,6 +77,28 @@ def test_a_request_that_is_several_tasks_counts_once() -> None:
     assert people == ["task:main", *(f"task:request-{number}" for number in range(20))]
 
 
+def _task(name: str, library: str | None) -> Node:
+    node = Node(f"task:{name}", NodeKind.TASK, name, 1, "")
+    node.stack = (
+        Frame("run", "server.py", 1, "aiohttp"),
+        *((Frame("handler", "app.py", 5, ""),) if not library else ()),
+    )
+    return node
+
+
+def test_the_task_in_a_line_of_the_program_stands_for_those_of_a_library() -> None:
+    """One handler holds the lock and is told of; the others wait behind it, each awaited by its connection."""
+    nodes: dict[str, Node] = {}
+    edges: dict[str, tuple[Edge, ...]] = {}
+    for number in range(3):
+        outer, inner = _task(f"connection-{number}", "aiohttp"), _task(f"handler-{number}", None)
+        nodes |= {outer.id: outer, inner.id: inner}
+        edges[outer.id] = (Edge(EdgeKind.NEEDS, outer.id, inner.id),)
+        edges[inner.id] = (Edge(EdgeKind.NEEDS, inner.id, "lock:db"),)
+    finding = {"blocked": [one for one in nodes if one != "task:handler-0"], "core": ["task:handler-0", "lock:db"]}
+    assert as_a_person_counts(finding, View(1, nodes, {}, edges)) == ["task:handler-1", "task:handler-2"]
+
+
 def test_what_waits_behind() -> None:
     nodes: dict[str, Any] = {f"task:{name}": {"label": name} for name in "abcdef"} | {"thread:t": {"label": "thread t"}}
     tasks = [node for node in nodes if node.startswith("task:")]

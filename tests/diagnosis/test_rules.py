@@ -65,6 +65,15 @@ def test_who_cancelled_it_and_where_it_is() -> None:
     assert finding.look_at == "/srv/shop/app/work.py:3"
 
 
+@pytest.mark.parametrize(("operation", "blamed"), [("wait_for", True), ("event.wait", False)])
+def test_a_cancellation_that_wait_for_may_have_lost(operation: str, blamed: bool) -> None:
+    world = World()
+    world.task("inner")
+    world.task("worker", "task:inner", operation=operation, peeps__task__cancel_requests=1)
+    (finding,) = _looks(world, 1, 40)
+    assert ("`asyncio.wait_for` itself loses a cancellation" in finding.advice) is blamed
+
+
 def test_only_the_innermost_of_cancelled_tasks_is_named() -> None:
     world = _cancelled()
     world.task("group", "task:worker", operation="taskgroup", peeps__task__cancel_requests=1)

@@ -91,6 +91,21 @@ def test_a_task_destroyed_while_it_waits(complaints: LoopErrors) -> None:
     assert gone[0]() is None
 
 
+def test_a_task_is_called_by_the_name_it_was_given(complaints: LoopErrors) -> None:
+    async def notify_later() -> None:
+        await asyncio.get_running_loop().create_future()
+
+    async def main() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        task = asyncio.create_task(notify_later(), name="notifier")
+        await asyncio.sleep(0)
+        del task
+        gc.collect()
+
+    asyncio.run(main())
+    assert [node.name for node in look(complaints)] == ["notifier"]
+
+
 def test_a_future_nobody_looked_at(complaints: LoopErrors) -> None:
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)

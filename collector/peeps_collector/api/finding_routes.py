@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from peeps_otel.model import EdgeKind
+from peeps_otel.model import EdgeKind, NodeKind, own_line
 from peeps_otel.model.coverage import cannot_judge
 
 from ..graph.findings import Entry, FindingRegistry
@@ -73,6 +73,9 @@ class FindingRoutes:
         )
 
 
+_CHAIN_MOST = 20
+
+
 def finding_in_words(finding: dict[str, Any], shown: Shown) -> dict[str, Any]:
     """A finding with its nodes, in words; changes `finding`."""
     nodes = shown.nodes(_named(finding))
@@ -83,8 +86,10 @@ def finding_in_words(finding: dict[str, Any], shown: Shown) -> dict[str, Any]:
 
 
 def as_a_person_counts(finding: dict[str, Any], view: View) -> list[str]:
-    """What waits behind it, with one for a task and the task that it awaits: a request is often several."""
+    """What waits behind it, with one for a task and the task that it awaits: a request is often several. The one in a
+    line of the program stands for those of a library that await it."""
     blocked: list[str] = finding["blocked"]
+    core = set(finding.get("core", ()))
     members = set(blocked)
     awaited_by: dict[str, list[str]] = {}
     awaits: dict[str, list[str]] = {}
@@ -97,7 +102,24 @@ def as_a_person_counts(finding: dict[str, Any], view: View) -> list[str]:
         outer = awaited_by.get(one, [])
         return len(outer) == 1 and outer[0] in members and awaits[outer[0]] == [one] and outer[0] != one
 
-    return [one for one in blocked if not is_part_of_another(one)]
+    def stands_for(one: str) -> str | None:
+        """None for a task of a library that awaits what the finding tells of already."""
+        for _ in range(_CHAIN_MOST):
+            node = view.nodes.get(one)
+            inner = awaits[one]
+            if node is None or node.kind is not NodeKind.TASK or len(inner) != 1 or inner[0] == one:
+                return one
+            if own_line.innermost(node.stack) is not None or not node.stack:
+                return one
+            if inner[0] in core and inner[0].startswith("task:"):
+                return None
+            if inner[0] not in members or not inner[0].startswith("task:"):
+                return one
+            one = inner[0]
+        return one
+
+    people = (stands_for(one) for one in blocked if not is_part_of_another(one))
+    return list(dict.fromkeys(one for one in people if one is not None))
 
 
 def _verdict(

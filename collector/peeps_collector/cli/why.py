@@ -29,6 +29,8 @@ LEVELS = ("PROVEN", "LIKELY", "SUSPECT", "SLOW")
 """The surest first."""
 _POLL_SECONDS = 0.25
 _BLOCKED_NAMED = 5
+_BEGIN_THREADS = frozenset({"Thread._bootstrap", "Thread._bootstrap_inner", "Thread.run"})
+"""Of a stack without a line of the program these say nothing."""
 _SITES_NAMED = 5
 
 
@@ -218,7 +220,7 @@ class _Text:
 
     def _frames(self, stack: Sequence[Json], mark: str) -> list[str]:
         own = [frame for frame in stack if frame.get("own") is not False]
-        frames = own or stack
+        frames = own or [frame for frame in stack if frame["function"] not in _BEGIN_THREADS] or stack
         places = [f"{frame['file']}:{frame['line']}" if frame["line"] else frame["file"] for frame in frames]
         marked = next((i for i in reversed(range(len(places))) if places[i] == mark), len(places) - 1 if own else -1)
         lines: list[str] = []
@@ -232,9 +234,9 @@ class _Text:
         sites: list[Json] = finding["blocked_sites"]
         if finding["behind"]["count"] > _BLOCKED_NAMED:
             shown = sites[:_SITES_NAMED]
-            lines += [f"  {site['count']} made at {self._place(site, 'source', 'short')}" for site in shown]
+            lines += [f"  {site['count']} at {self._place(site, 'source', 'short')}" for site in shown]
             if len(sites) > _SITES_NAMED:
-                lines.append(f"  and {sum(site['count'] for site in sites[_SITES_NAMED:])} made elsewhere")
+                lines.append(f"  and {sum(site['count'] for site in sites[_SITES_NAMED:])} elsewhere")
         return lines
 
 

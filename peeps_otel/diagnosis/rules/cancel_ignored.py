@@ -64,7 +64,7 @@ class CancelIgnored(LookRule):
         return Account(
             title=f"{wording.label(task)} was cancelled{self._who(context, task)}, "
             f"but still {wording.doing(context.graph, task.id)}",
-            advice=f"{self.advice}.",
+            advice=f"{self.advice}.{_of_wait_for(task)}",
             look_at=place(task),
             evidence=[evidence.link(context.graph, task.id, target, None) for target in targets[:1]],
         )
@@ -75,3 +75,13 @@ class CancelIgnored(LookRule):
             return ""
         known = context.graph.nodes.get(by)
         return f" by {wording.label(known) if known is not None else by}"
+
+
+def _of_wait_for(task: Node) -> str:
+    """What else may be to blame: waits of this name are only there until Python 3.11."""
+    if task.wait is None or task.wait.operation != "wait_for":
+        return ""
+    return (
+        " Until Python 3.11 `asyncio.wait_for` itself loses a cancellation that comes as its call ends: use "
+        "`asyncio.timeout` around the call."
+    )

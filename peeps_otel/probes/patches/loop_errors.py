@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import re
 import sys
 import time
 from asyncio import base_events
@@ -204,7 +205,9 @@ def _complaint(problem: str, message: str, facts: dict[str, Any]) -> LoopError:
     name, exception, made = type(future).__name__, "", None
     if issubclass(type(future), asyncio.Task):
         links = chain(future.get_coro())
-        name = links[0].code.co_qualname if links else future.get_name()
+        given: str = future.get_name()
+        by_default = re.fullmatch(r"Task-\d+", given) is not None
+        name = links[0].code.co_qualname if links and by_default else given
         origin: object = getattr(future, ORIGIN, None)
         if type(origin) is tuple:
             made = cast("tuple[CodeType, int]", cast("tuple[Any, ...]", origin)[1:3])
