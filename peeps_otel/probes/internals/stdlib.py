@@ -282,7 +282,8 @@ def main_has_ended() -> bool:
     stopped = attribute(main, "_is_stopped")  # until 3.12
     if stopped is not None:
         return stopped is True
-    is_done = getattr(attribute(main, "_os_thread_handle"), "is_done", None)
+    handle = attribute(main, "_handle") or attribute(main, "_os_thread_handle")  # 3.13, and since
+    is_done = getattr(handle, "is_done", None)
     return is_done is not None and is_done() is True
 
 
