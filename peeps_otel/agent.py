@@ -118,6 +118,7 @@ class Agent:
         parts = self._parts
         if parts is not None:
             parts.watcher.stop()
+            parts.outlet.end()
             if parts.watchdog is not None:
                 parts.watchdog.uninstall()
         self._lasting.uninstall()

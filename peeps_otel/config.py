@@ -244,6 +244,13 @@ VARIABLES: tuple[Variable, ...] = (
         "false: requests whose spans are sampled out are not seen; true: such spans are recorded here and exported "
         "nowhere, which costs what a recorded span costs",
     ),
+    Variable(
+        "PEEPS_IN_FLIGHT_MS",
+        "in_flight_ms",
+        "5000",
+        _number(0, 3_600_000),
+        "calls that last this long send `peeps.request.in_flight` events, see docs/requests.md; 0: none",
+    ),
     Variable("PEEPS_METRICS", "metrics", "true", _boolean, "false: no metrics"),
     Variable("PEEPS_PROTOCOL_TRACE", "protocol_trace", "false", _boolean, "log each export: size and preview"),
 )
@@ -281,6 +288,7 @@ class Config:
     watchdog: bool
     requests: bool
     unsampled: bool
+    in_flight_ms: int
     metrics: bool
     protocol_trace: bool
     problems: tuple[str, ...] = ()

@@ -20,6 +20,7 @@ from .export import otel_names
 from .export.collector_exporters import add_exporters
 from .export.events import Events
 from .export.exporters import Exporters
+from .export.in_flight import InFlight
 from .export.metrics import Metrics
 from .export.otlp import Endpoint, endpoint, set_by_user
 from .export.request import ATTENTION, LEAKS, Request, leaks_record, looked_record
@@ -127,7 +128,7 @@ class Parts:
         probes.append(Deaths(context, lasting.deaths, config.exception_messages))
         self.probes = CompositeProbe(probes, context)
         self.leaks = LeakCheck(asyncio_probe.node_id, config.leaks_every_s, lambda: self.watcher.deadlocked)
-        self.outlet = _exporters(config, lasting, lambda: self.watcher.request_key_frame(), self._asked)
+        self.outlet = _exporters(config, lasting, self._requests, lambda: self.watcher.request_key_frame(), self._asked)
         self.watcher = Watcher(
             self.probes,
             lasting.recorder,
@@ -167,7 +168,11 @@ class Parts:
 
 
 def _exporters(
-    config: Config, lasting: Lasting, request_key_frame: Callable[[], None], asked: Callable[[str], None]
+    config: Config,
+    lasting: Lasting,
+    requests: RequestProbe | None,
+    request_key_frame: Callable[[], None],
+    asked: Callable[[str], None],
 ) -> Exporters:
     tracers, loggers = otel_names.tracer_provider(), otel_names.logger_provider()
     spans = None if tracers is None else Spans(tracers, config.span_task_ms * 1_000_000)
@@ -177,7 +182,10 @@ def _exporters(
     if lasting.endpoint is not None:
         link = SnapshotExporter(lasting.endpoint, _resource(), request_key_frame, config.protocol_trace, asked)
     events = None if loggers is None else Events(loggers, config.nodes, config.snapshots)
-    return Exporters(link=link, events=events, spans=spans, metrics=lasting.metrics)
+    in_flight = None
+    if loggers is not None and lasting.live_spans is not None and requests is not None and config.in_flight_ms:
+        in_flight = InFlight(loggers, lasting.live_spans, requests, config.in_flight_ms * 1_000_000)
+    return Exporters(link=link, events=events, spans=spans, metrics=lasting.metrics, in_flight=in_flight)
 
 
 def _endpoint(config: Config) -> Endpoint | None:

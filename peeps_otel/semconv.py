@@ -17,6 +17,7 @@ EVENT_LEAKS: Final = "peeps.leaks"
 EVENT_LOOKED: Final = "peeps.looked"
 EVENT_STACKS: Final = "peeps.stacks"
 EVENT_LOOP_STALL: Final = "peeps.loop.stall"
+EVENT_REQUEST_IN_FLIGHT: Final = "peeps.request.in_flight"
 
 # --- every node -----------------------------------------------------------------------------------------------------
 NODE_ID: Final = "peeps.node.id"
@@ -35,6 +36,8 @@ EDGES: Final = "peeps.edges"
 RPC_SPAN: Final = "peeps.rpc.span"
 RPC_SCOPE: Final = "peeps.rpc.scope"
 RPC_SAMPLED: Final = "peeps.rpc.sampled"
+RPC_ELAPSED: Final = "peeps.rpc.elapsed"
+RPC_REASON: Final = "peeps.rpc.reason"
 RPC_JOIN: Final = "peeps.rpc.join"
 RPC_SERVICE: Final = "peeps.rpc.service"
 
@@ -161,6 +164,7 @@ FINDING_REFUTED: Final = "refuted"
 
 # --- OpenTelemetry's own names that we use ----------------------------------------------------------------------------
 STACK_LIBRARIES: Final = "peeps.stack.libraries"
+ERROR_TYPE: Final = "error.type"
 CODE_STACKTRACE: Final = "code.stacktrace"
 CODE_FUNCTION_NAME: Final = "code.function.name"
 CODE_FILE_PATH: Final = "code.file.path"

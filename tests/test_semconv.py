@@ -186,6 +186,15 @@ def test_what_an_event_requires() -> None:
         ],
         semconv.EVENT_LOOKED: [semconv.LOOKED_REQUEST, semconv.LOOKED_ASKED, semconv.LOOKED_FINDINGS],
         semconv.EVENT_STACKS: [semconv.SILENT_SINCE],
+        semconv.EVENT_REQUEST_IN_FLIGHT: [
+            semconv.NODE_ID,
+            semconv.NODE_KIND,
+            semconv.CREATED_AT,
+            semconv.SOURCE,
+            semconv.STATE,
+            semconv.METHOD,
+            semconv.RPC_ELAPSED,
+        ],
         semconv.EVENT_LOOP_STALL: [semconv.LOOP_STALLED_SINCE, semconv.LOOP_STALL_DURATION],
     }
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from ..model import Snapshot
 from ..watcher.interfaces import CycleResult, ExporterUsage
 from .events import Events
+from .in_flight import InFlight
 from .metrics import Metrics
 from .otel_names import LogRecord
 from .snapshot_exporter import SnapshotExporter
@@ -27,8 +28,10 @@ class Exporters:
         events: Events | None,
         spans: Spans | None,
         metrics: Metrics | None,
+        in_flight: InFlight | None = None,
     ) -> None:
         self._link, self._events, self._spans, self._metrics = link, events, spans, metrics
+        self._in_flight = in_flight
         self._complained: set[str] = set()
 
     def start(self) -> None:
@@ -38,7 +41,12 @@ class Exporters:
     def take(self, look: CycleResult) -> None:
         if self._link is not None:
             self._guard("link", lambda link=self._link: link.send(look.snapshot))
-        for name, part in (("events", self._events), ("spans", self._spans), ("metrics", self._metrics)):
+        for name, part in (
+            ("events", self._events),
+            ("requests", self._in_flight),
+            ("spans", self._spans),
+            ("metrics", self._metrics),
+        ):
             if part is not None:
                 self._guard(name, lambda part=part: part.take(look))
 
@@ -49,6 +57,11 @@ class Exporters:
         """What a request of the collector has brought. On any thread."""
         if self._link is not None:
             self._link.answer(record)
+
+    def end(self) -> None:
+        """The process ends. After the last `take`."""
+        if self._in_flight is not None:
+            self._guard("requests", self._in_flight.end)
 
     def goodbye(self, snapshot: Snapshot) -> None:
         if self._link is not None:

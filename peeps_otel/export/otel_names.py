@@ -26,6 +26,7 @@ __all__ = [
     "ReadableLogRecord",
     "Resource",
     "SeverityNumber",
+    "context_of",
     "logger_provider",
     "meter_provider",
     "pipeline_of",
@@ -73,6 +74,11 @@ def suppressed() -> Generator[None]:
 
     with suppress_instrumentation():
         yield
+
+
+def context_of(span_context: trace.SpanContext) -> context.Context:
+    """So that a log record carries the trace and span of a call."""
+    return trace.set_span_in_context(trace.NonRecordingSpan(span_context), context.Context())
 
 
 def empty_context() -> context.Context:

@@ -12,9 +12,11 @@ from typing import Any, cast
 
 from ..model import NodeKind
 from . import library as shapes
+from .aiohttp.library import AIOHTTP
 from .anyio.library import ANYIO
 from .asgiref.library import ASGIREF
 from .asyncio.library import ASYNCIO
+from .grpc_aio.library import GRPC_AIO
 from .identity import Identities
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
 from .resource_types import ResourceType
@@ -31,6 +33,8 @@ LIBRARIES: tuple[Library, ...] = (
     ANYIO,
     ASGIREF,
     TRIO,
+    AIOHTTP,
+    GRPC_AIO,
 )
 """One line for each."""
 

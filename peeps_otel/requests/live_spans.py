@@ -63,7 +63,7 @@ class LiveSpans(SpanProcessor):
     """`on_start` and `on_end` from any thread; everything else from the watcher's.
 
     At most 10 000 spans are kept, by weak reference; `refused` counts those beyond. `watched`: the ids of the spans
-    whose ends are wanted, for the watcher to fill and to empty; their ends come in `ended`.
+    whose ends are wanted, for the watcher to fill and to empty; `take_ended` gives those.
     """
 
     def __init__(self, most: int = LIVE_MOST) -> None:
@@ -72,7 +72,7 @@ class LiveSpans(SpanProcessor):
         self._on = True
         self.refused = 0
         self.watched: set[int] = set()
-        self.ended: deque[EndedSpan] = deque(maxlen=_ENDED_MOST)
+        self._ended: deque[EndedSpan] = deque(maxlen=_ENDED_MOST)
 
     def follow(self, provider: TracerProvider) -> None:
         """Begins with the spans that its tracers make from now on."""
@@ -100,9 +100,9 @@ class LiveSpans(SpanProcessor):
                 return
             context: Any = span.context
             span_id = context.span_id
+            if span_id in self.watched:  # first: whoever misses it among the living finds its end
+                self._ended.append(_end_of(span, span_id))
             self._live.pop(span_id, None)
-            if span_id in self.watched:
-                self.ended.append(_end_of(span, span_id))
         except Exception:
             return
 
@@ -116,11 +116,22 @@ class LiveSpans(SpanProcessor):
                 found[span_id] = LiveSpan(*one)
         return found
 
+    def get(self, span_id: int) -> LiveSpan | None:
+        one = self._live.get(span_id)
+        return None if one is None else LiveSpan(*one)
+
+    def take_ended(self) -> list[EndedSpan]:
+        """The ends of watched spans since the last call."""
+        found: list[EndedSpan] = []
+        while self._ended:
+            found.append(self._ended.popleft())
+        return found
+
     def clear(self) -> None:
         """After a fork: these are the parent's."""
         self._live = {}
         self.watched = set()
-        self.ended.clear()
+        self._ended.clear()
 
     def stop(self) -> None:
         """For good: no span is noted any more."""

@@ -57,6 +57,7 @@ class RequestProbe:
         self._young_ns = young_ns
         self._records: dict[int, _Record] = {}
         self._waiters = Waiters()
+        self._waited_by: dict[str, str] = {}
 
     def install(self) -> None:
         """The processor stays with its provider."""
@@ -92,9 +93,13 @@ class RequestProbe:
             observation.edges[record.node.id] = record.edges
         self._wait(living, observation)
 
-    def node_ids(self) -> Mapping[int, Node]:
+    def nodes(self) -> Mapping[int, Node]:
         """The nodes of the last look by span id."""
         return {span_id: record.node for span_id, record in self._records.items()}
+
+    def waiter_of(self, request: str) -> str | None:
+        """The task or thread that waited for a request at the last look."""
+        return self._waited_by.get(request)
 
     # --- one span -----------------------------------------------------------------------------------------------------
 
@@ -192,6 +197,7 @@ class RequestProbe:
     def _wait(self, living: Mapping[int, LiveSpan], observation: Observation) -> None:
         """Of several requests that one task has begun it waits for the last."""
         last: dict[str, int] = {}
+        self._waited_by = {}
         for span_id, live in living.items():
             span = live.span()
             starter = None if span is None or span.kind in _RESPONSES else self._starter(live, observation)
@@ -199,8 +205,8 @@ class RequestProbe:
                 last[starter.id] = span_id
         for starter_id, span_id in last.items():
             record = self._records.get(span_id)
-            if record is not None:
-                self._waiters.lead(observation, starter_id, record.node)
+            if record is not None and self._waiters.lead(observation, starter_id, record.node):
+                self._waited_by[record.node.id] = starter_id
         self._waiters.done()
 
 

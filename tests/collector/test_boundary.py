@@ -42,6 +42,49 @@ def test_names_of_earlier_contracts_are_rejected(alias: str, prefix: str) -> Non
     assert "canonical" in str(caught.value)
 
 
+@pytest.mark.parametrize("end", ["request", "response"])
+@pytest.mark.parametrize(
+    "alias",
+    [
+        "correlation",
+        "correlation_id",
+        "correlation.key",
+        "method",
+        "method_name",
+        "method.id",
+        "status",
+        "status_code",
+        "state",
+        "id",
+        "trace_id",
+        "started_at",
+        "started_at_ns",
+        "completed_at_ns",
+        "handled_at_ns",
+        "queued_at_ns",
+        "cancelled_at",
+        "elapsed_ns",
+        "elapsed",
+        "duration",
+        "duration_ms",
+        "start_time",
+        "timestamp",
+        "Method",
+    ],
+)
+def test_so_is_everything_of_their_kind(end: str, alias: str) -> None:
+    for key in (f"{end}.{alias}", f"peeps.{end}.{alias}", f"{end}_{alias}"):
+        with pytest.raises(Rejected, match="canonical"):
+            node_of(GOOD | {key: "x"})
+
+
+def test_names_that_only_look_like_them_are_taken() -> None:
+    others = ["http.request.method", "http.response.status_code", "rpc.request.metadata", "aws.request_id", "requests"]
+    others += ["request.body.size", "response.headers", "request.connection", "server.request.method", "requested_at"]
+    node, _ = node_of(GOOD | dict.fromkeys(others, "x"))
+    assert set(others) <= set(node.attributes)
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [

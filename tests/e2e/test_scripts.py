@@ -82,7 +82,14 @@ def test_the_examples_are_listed(terminal: Terminal) -> None:
     code, output = terminal.run("run-example", "--list")
     assert code == 0
     names = [line.split()[0] for line in output.splitlines()]
-    assert names == ["channel-full-stall", "healthy", "lock-order-deadlock", "semaphore-starvation"]
+    assert names == [
+        "channel-full-stall",
+        "fastapi-two-way-deadlock",
+        "grpc-cancelled-but-running",
+        "healthy",
+        "lock-order-deadlock",
+        "semaphore-starvation",
+    ]
     assert re.search(r"^lock-order-deadlock +Two tasks take the same two locks", output, re.MULTILINE)
 
 

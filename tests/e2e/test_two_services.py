@@ -3,26 +3,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import pytest
+
 from tests.e2e.e2e_support import Collector
+from tests.support.network import free_port
+from tests.support.processes import environment
 from tests.support.program import Program
 from tests.support.waiting import eventually
 
 Watch = Callable[..., Program]
 
 
-def the_deadlock(collector: Collector, program: Program) -> dict[str, Any]:
+def the_deadlock(collector: Collector) -> dict[str, Any]:
     """The finding that is about more than one process, once it is there."""
 
     def found() -> Any:
-        assert program.process.poll() is None, program.output()
         answer = collector.get("/api/findings")
         across = [one for one in answer["findings"] if len(one["processes"]) > 1]
         return across if across and all(node in one["nodes"] for one in across for node in one["core"]) else None
 
-    (finding,) = eventually(found, f"a verdict on {program.name}")
+    (finding,) = eventually(found, "a verdict on both processes")
     return finding
 
 
@@ -33,17 +39,17 @@ def waits_of(finding: dict[str, Any]) -> set[tuple[str, str]]:
 
 def test_two_http_services_call_each_other_with_their_locks_held(collector: Collector, watch: Watch) -> None:
     program = watch("fastapi-two-way-deadlock")
-    finding = the_deadlock(collector, program)
+    finding = the_deadlock(collector)
     assert (finding["kind"], finding["level"]) == ("deadlock", "LIKELY")
     kinds = sorted(finding["nodes"][node]["kind"] for node in finding["core"])
     assert kinds == ["lock"] * 2 + ["request"] * 2 + ["response"] * 2 + ["task"] * 4
-    services = {one["id"]: one["service"] for one in collector.get("/api/processes")["processes"]}
-    assert {services[process] for process in finding["processes"]} == {"shop", "inventory"}
+    called = {one["id"]: one["service"] for one in collector.get("/api/processes")["processes"]}
+    assert {called[process] for process in finding["processes"]} == {"shop", "inventory"}
     calls = {step["resource_label"]: step for step in finding["evidence"] if step["resource"].startswith("request:")}
     assert set(calls) == {"request GET /read to shop", "request GET /read to inventory"}
     asks, waits = program.line("update", "await client.get"), program.line("read", "async with books:")
     expected = {("request", asks), ("lock", waits)}  # lines are resolved one by one
-    eventually(lambda: waits_of(the_deadlock(collector, program)) == expected, "the lines of all waits")
+    eventually(lambda: waits_of(the_deadlock(collector)) == expected, "the lines of all waits")
     assert finding["advice"].startswith("Do not wait for request GET /read to ")
 
     # Those who asked first wait behind it, in the third process.
@@ -58,3 +64,103 @@ def test_two_http_services_call_each_other_with_their_locks_held(collector: Coll
     assert said.returncode == 1, said.stderr
     assert said.stdout.startswith("DEADLOCK, LIKELY, ")
     assert "  handled by " in said.stdout
+
+
+SERVICES = Path(__file__).with_name("services.py")
+Start = Callable[..., None]
+
+
+@pytest.fixture
+def services(collector: Collector, tmp_path: Path) -> Iterator[Start]:
+    """Starts the two of them: transport, mode and what else `services.py` takes."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def begin(transport: str, mode: str, *more: str) -> None:
+        settings = environment(PEEPS_COLLECTOR_ENDPOINT=collector.otlp, PEEPS_HEAP="false")
+        ports = [str(free_port()), str(free_port())]
+        for name, port, other in (("shop", *ports), ("inventory", *reversed(ports))):
+            command = [sys.executable, str(SERVICES), transport, mode, name, port, other, *more]
+            with (tmp_path / f"{name}.txt").open("wb") as output:
+                started.append(
+                    subprocess.Popen(
+                        command, env=settings, stdin=subprocess.DEVNULL, stdout=output, stderr=subprocess.STDOUT
+                    )
+                )
+
+    yield begin
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.parametrize("transport", ["aiohttp", "grpc"])
+def test_two_services_of_any_transport_wait_for_each_other(
+    collector: Collector, services: Start, transport: str
+) -> None:
+    services(transport, "deadlock")
+    finding = the_deadlock(collector)
+    assert (finding["kind"], finding["level"]) == ("deadlock", "LIKELY")
+    named = [finding["nodes"][node] for node in finding["core"]]
+    assert {"lock", "request", "response", "task"} == {node["kind"] for node in named}
+    assert sum(node["kind"] == "lock" for node in named) == 2
+    methods = {node["attributes"]["peeps.method"] for node in named if node["kind"] in ("request", "response")}
+    assert methods == {"GET /read" if transport == "aiohttp" else "shop.Books/Read"}
+    called = {one["id"]: one["service"] for one in collector.get("/api/processes")["processes"]}
+    assert {called[process] for process in finding["processes"]} == {"shop", "inventory"}
+
+
+@pytest.mark.parametrize("transport", ["aiohttp", "grpc"])
+def test_calls_with_a_timeout_are_no_deadlock(collector: Collector, services: Start, transport: str) -> None:
+    services(transport, "deadlock", "3000")
+
+    def both_wait() -> bool:
+        answer = collector.get("/api/snapshot")
+        nodes = {node["id"]: node for node in answer["nodes"]}
+        waiting = [edge["src"] for edge in answer["edges"] if edge["dst"].startswith("request:")]
+        joined = [node for node in nodes.values() if node["attributes"].get("peeps.rpc.join") == "both_ends"]
+        bounded = [one for one in waiting if one in nodes and nodes[one]["wait"]["deadline_ns"]]
+        return len(bounded) == 2 and len(joined) == 4
+
+    eventually(both_wait, "both calls wait, each until its timeout")
+    seen = collector.get("/api/snapshot")["now_ns"]
+    eventually(lambda: collector.get("/api/snapshot")["now_ns"] > seen + 4_000_000_000, "four more looks")
+    across = [one for one in collector.get("/api/findings")["findings"] if len(one["processes"]) > 1]
+    assert across == []
+    assert both_wait()
+
+
+def test_a_cancelled_grpc_call_whose_handler_goes_on_is_seen(collector: Collector, services: Start) -> None:
+    services("grpc", "cancelled")
+
+    def abandoned() -> Any:
+        nodes = collector.get("/api/snapshot")["nodes"]
+        return next((node for node in nodes if node["kind"] == "request" and node["state"] == "detached"), None)
+
+    request = eventually(abandoned, "a request without the task that made it")
+    assert request["attributes"]["peeps.rpc.join"] == "both_ends"
+    answer = collector.get("/api/snapshot")
+    nodes = {node["id"]: node for node in answer["nodes"]}
+    follow = {(edge["kind"], edge["src"]): edge["dst"] for edge in answer["edges"]}
+    handler = nodes[follow["handled_by", follow["rpc_link", request["id"]]]]
+    assert (handler["kind"], handler["wait"]["operation"]) == ("task", "sleep")
+
+
+def test_a_grpc_call_is_cancelled_and_its_handler_works_on(collector: Collector, watch: Watch) -> None:
+    program = watch("grpc-cancelled-but-running")
+
+    def chain() -> Any:
+        answer = collector.get("/api/snapshot")
+        nodes = {node["id"]: node for node in answer["nodes"]}
+        follow = {(edge["kind"], edge["src"]): edge["dst"] for edge in answer["edges"]}
+        told: dict[str, tuple[str, str]] = {}
+        for request in (node for node in nodes.values() if node["kind"] == "request"):
+            handler = nodes.get(follow.get(("handled_by", follow.get(("rpc_link", request["id"]), "")), ""))
+            if handler is not None and handler["wait"] is not None:
+                told[request["state"]] = (request["label"], handler["wait"]["source"])
+        return told if told.keys() == {"detached", "pending"} else None
+
+    name = "request shop.Inventory/Reserve to inventory"
+    holds, works = program.line("reserve", "async with books"), program.line("reserve", "asyncio.sleep")
+    eventually(
+        lambda: chain() == {"detached": (name, works), "pending": (name, holds)}, "both calls, and their handlers"
+    )

@@ -100,7 +100,7 @@ def test_the_ends_that_are_watched_are_told_with_their_state() -> None:
     for span in (fine, failed, unwatched):
         span.end()
     asyncio.run(main())
-    assert [(end.state, end.error) for end in world.spans.ended] == [
+    assert [(end.state, end.error) for end in world.spans.take_ended()] == [
         ("ok", ""),
         ("error", "ConnectTimeout"),
         ("cancelled", ""),

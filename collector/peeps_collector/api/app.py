@@ -25,6 +25,7 @@ from ..store.reader import Reader
 from ..store.sql_processes import SqlProcesses
 from .answers import ApiError, answer, error_answer
 from .blame_route import BlameRoute
+from .call_routes import CallRoutes
 from .finding_routes import FindingRoutes
 from .graph_routes import GraphRoutes
 from .request_routes import RequestRoutes
@@ -58,6 +59,7 @@ def create_app(
             Route("/api/snapshot", graph.snapshot),
             Route("/api/findings", FindingRoutes(live, findings).findings),
             Route("/api/node/{id:path}", graph.node),
+            Route("/api/calls", CallRoutes(live).calls),
             Route("/api/blame", profile.blame),
             Route("/api/leaks", leaks.ask, methods=["POST"]),
             Route("/api/leaks", leaks.answers),

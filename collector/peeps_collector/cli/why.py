@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..wording import alike
+from .calls import long_ones
 from .client import Client
 from .command import add_json, add_paths, add_process, seconds
 from .leaks import check
@@ -85,7 +86,8 @@ def why(
     deadline = time.monotonic() + wait_seconds
     notes: list[str] = []
     while True:
-        answer = client.get("/api/findings", process=client.process_ids(process))
+        ids = client.process_ids(process)
+        answer = client.get("/api/findings", process=ids)
         if not _is_failing(answer, failing) and ask and answer["verdict"]["connected"]:
             ask, notes = False, look_now(client, process)
             continue
@@ -97,7 +99,8 @@ def why(
         print()
     else:
         processes = client.get("/api/processes")["processes"]
-        print("\n".join(report(answer, {p["id"]: p for p in processes}, Style(), paths=paths)))
+        lines = report(answer, {p["id"]: p for p in processes}, Style(), paths=paths)
+        print("\n".join(lines + long_ones(client, ids, Style())))
     if not _is_failing(answer, failing):
         print("".join(f"{note}\n" for note in notes), end="", file=sys.stderr)
     if _is_failing(answer, failing):

@@ -15,6 +15,8 @@ ANYIO = ("4.16",)
 ASGIREF = ("3.12",)
 GEVENT = ("26.9",)
 EVENTLET = ("0.41",)
+AIOHTTP = ("3.14",)
+GRPCIO = ("1.85",)
 
 TABLE = {
     "CPython": CPYTHON,
@@ -24,6 +26,8 @@ TABLE = {
     "asgiref": ASGIREF,
     "gevent": GEVENT,
     "eventlet": EVENTLET,
+    "aiohttp": AIOHTTP,
+    "grpcio": GRPCIO,
 }
 
 

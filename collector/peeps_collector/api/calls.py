@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Calls in flight, in words: where each went, since when, who handles it, and what that one is in. Pure functions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+from peeps_otel import semconv
+from peeps_otel.diagnosis.wording import label
+from peeps_otel.model import EdgeKind, Node, NodeKind, own_line
+
+from ..graph.joins import Join
+from ..graph.live import View
+from ..graph.process import Process
+from ..wording import duration
+from .selection import Shown
+
+_NOBODY = {
+    Join.NOT_RECEIVED: "nobody has received it",
+    Join.PEER_NOT_ATTACHED: "its receiver does not report here",
+    Join.FINISHED_ON_ONE_SIDE: "its handler is done, and the answer has not come",
+}
+
+
+class Call(NamedTuple):
+    """The two ends of a call, as far as they are seen. `waiter`: who waits for the answer; `handler`: who is to give
+    it."""
+
+    request: Node | None
+    response: Node | None
+    waiter: Node | None
+    handler: Node | None
+
+    @property
+    def since_ns(self) -> int:
+        return min(one.created_at for one in (self.request, self.response) if one is not None)
+
+
+def calls(view: View) -> list[Call]:
+    """All calls in flight, the oldest first. A response without its request is a call of its own."""
+    answered: set[str] = set()
+    found: list[Call] = []
+    waiters = {edge.dst: edge.src for edge in _edges(view) if edge.kind is EdgeKind.NEEDS and _is_request(edge.dst)}
+    ends = [node for node in view.nodes.values() if node.kind in (NodeKind.REQUEST, NodeKind.RESPONSE)]
+    for request in (node for node in ends if node.kind is NodeKind.REQUEST):
+        responses = [view.nodes[one] for one in _led_to(view, request.id, EdgeKind.RPC_LINK) if one in view.nodes]
+        answered.update(one.id for one in responses)
+        response = responses[0] if responses else None
+        waiter = view.nodes.get(waiters.get(request.id, ""))
+        found.append(Call(request, response, waiter, _handler(view, response)))
+    alone = (node for node in ends if node.kind is NodeKind.RESPONSE and node.id not in answered)
+    found += [Call(None, response, None, _handler(view, response)) for response in alone]
+    return sorted(found, key=lambda call: call.since_ns)
+
+
+def told(call: Call, shown: Shown, processes: Mapping[str, Process]) -> dict[str, Any]:
+    """One call as the API tells it."""
+    end = call.request or call.response
+    assert end is not None
+    join = end.attributes.get(semconv.RPC_JOIN)
+    return {
+        "text": _text(call, shown, processes),
+        "method": end.attributes.get(semconv.METHOD),
+        "correlation": end.attributes.get(semconv.CORRELATION),
+        "join": join,
+        "since_ns": call.since_ns,
+        "age": duration(shown.now_ns - call.since_ns),
+        "age_ns": shown.now_ns - call.since_ns,
+        "request": None if call.request is None else call.request.id,
+        "response": None if call.response is None else call.response.id,
+        "waiter": None if call.waiter is None else call.waiter.id,
+        "handler": None if call.handler is None else call.handler.id,
+        "processes": list(dict.fromkeys(shown.view.owner[one.id] for one in call if one is not None)),
+    }
+
+
+def _text(call: Call, shown: Shown, processes: Mapping[str, Process]) -> str:
+    age = duration(shown.now_ns - call.since_ns)
+    if call.request is not None:
+        text = f"request {call.request.name}{_to(call.request)}, sent {age} ago"
+        if call.waiter is not None:
+            text += f" by {label(call.waiter)}{_in(call.waiter, shown, processes)}"
+        elif call.request.state == "detached":
+            text += " by a task that has ended"
+    else:
+        assert call.response is not None
+        text = f"response {call.response.name}{_in(call.response, shown, processes)}, received {age} ago"
+        done = call.response.attributes.get(semconv.RPC_JOIN) == Join.FINISHED_ON_ONE_SIDE
+        text += ", whose caller is gone" if done else " from an unknown caller"
+    if call.handler is not None:
+        where = "" if call.request is None else _in(call.handler, shown, processes)
+        return f"{text}, handled by {label(call.handler)}{where}, which {_doing(call.handler, shown)}"
+    if call.response is not None:
+        return f"{text}, handled by nobody who is seen"
+    join = None if call.request is None else call.request.attributes.get(semconv.RPC_JOIN)
+    said = next((words for one, words in _NOBODY.items() if one == join), "")
+    return f"{text}; {said}" if said else text
+
+
+def _to(request: Node) -> str:
+    service = request.attributes.get(semconv.RPC_SERVICE)
+    if isinstance(service, str) and service:
+        return f" to service {service}"
+    address, port = request.attributes.get(semconv.SERVER_ADDRESS), request.attributes.get(semconv.SERVER_PORT)
+    return f" to {address}:{port}" if address and port else f" to {address}" if address else ""
+
+
+def _in(node: Node, shown: Shown, processes: Mapping[str, Process]) -> str:
+    process = processes.get(shown.view.owner.get(node.id, ""))
+    return "" if process is None else f" in {process.info.service}"
+
+
+def _doing(node: Node, shown: Shown) -> str:
+    wait = node.wait
+    if wait is None:
+        return f"is {node.state or 'running'}"
+    needs = [shown.view.nodes.get(one) for one in _led_to(shown.view, node.id, EdgeKind.NEEDS)]
+    known = [one for one in needs if one is not None]
+    short = shown.places(shown.view.owner.get(node.id)).short(wait.source)
+    what = f"waits for {label(known[0])}" if len(known) == 1 else f"waits in {wait.operation}"
+    return f"{what} at {short}" if own_line.is_line(wait.source) else f"{what} {short}".rstrip()
+
+
+def _handler(view: View, response: Node | None) -> Node | None:
+    if response is None:
+        return None
+    return next((view.nodes[one] for one in _led_to(view, response.id, EdgeKind.HANDLED_BY) if one in view.nodes), None)
+
+
+def _led_to(view: View, node: str, kind: EdgeKind) -> list[str]:
+    return [edge.dst for edge in view.out.get(node, ()) if edge.kind is kind]
+
+
+def _edges(view: View) -> Iterator[Any]:
+    for outgoing in view.out.values():
+        yield from outgoing
+
+
+def _is_request(node: str) -> bool:
+    return node.startswith("request:")
