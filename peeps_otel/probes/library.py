@@ -20,6 +20,7 @@ from ..model.operations import Operation, operation
 from .internals.asyncio_core import timer_deadline
 from .internals.await_chain import SuspendedFrame
 from .internals.stdlib import attribute
+from .pool_types import Lent, PoolHandle, PoolHolder, PoolState, PoolType
 from .resource_types import (
     CHANNEL,
     NOT_BEFORE,
@@ -28,9 +29,6 @@ from .resource_types import (
     Held,
     Known,
     Making,
-    PoolHolder,
-    PoolState,
-    PoolType,
     ResourceType,
     State,
     of_lock,
@@ -48,11 +46,13 @@ __all__ = [
     "Confidence",
     "Held",
     "Known",
+    "Lent",
     "Library",
     "Making",
     "NodeKind",
     "Operation",
     "Place",
+    "PoolHandle",
     "PoolHolder",
     "PoolState",
     "PoolType",
@@ -155,6 +155,9 @@ class Support:
     resource_type_of: Callable[[type[object]], ResourceType | None] | None = None
     """For types that cannot be named beforehand."""
     pools: tuple[PoolType, ...] = ()
+    pool_handles: tuple[PoolHandle, ...] = ()
+    """By what in a live function it is seen that a task or thread has something of a pool. Looked for while somebody
+    waits for one."""
     find_pools: Callable[[], Iterable[object]] | None = None
     """The living pools, where the library itself keeps them; otherwise one is known from its first waiter on."""
     task_waits: tuple[TaskWait, ...] = ()

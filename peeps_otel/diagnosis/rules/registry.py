@@ -22,6 +22,8 @@ from .never_yields import NeverYields
 from .nothing_moves import NothingMoves
 from .order_risk import OrderRisk
 from .peer_not_reading import PeerNotReading
+from .pool_exhausted import PoolExhausted
+from .pool_waits_for_itself import PoolWaitsForItself
 from .process_silent import ProcessSilent
 from .rule import Rule
 from .self_waking import SelfWaking
@@ -33,6 +35,7 @@ from .unusually_long import UnusuallyLong
 RULES: tuple[type[Rule], ...] = (
     HeldAtFork,
     LostWithProcess,
+    PoolWaitsForItself,
     Deadlock,
     NeverEnds,
     LockStarved,
@@ -44,6 +47,7 @@ RULES: tuple[type[Rule], ...] = (
     CancelIgnored,
     ChannelNotDrained,
     PeerNotReading,
+    PoolExhausted,
     HeldAcrossWait,
     ExecutorSaturated,
     SelfWaking,

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, CoroutineType, FrameType, GeneratorType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 from ... import semconv
@@ -21,6 +21,9 @@ from ..library import Waiting
 from ..patches.recorder import ORIGIN, SINCE, TaskOrigin
 from ..source import own_code, source_text
 from .loops import Loops
+
+if TYPE_CHECKING:
+    from ..pools.in_hand import Borrowed
 
 _EPOCH_2001_NS = 10**18
 _DEFAULT_NAME = re.compile(r"Task-\d+")
@@ -61,6 +64,8 @@ class TaskRecord:
     cancel_requests: int = 0
     last_look: int = 0
     puts_since_ns: int = 0  # waits to put into a channel since then; 0: it does not
+    borrowed: tuple[Borrowed, ...] = ()  # of pools, when it had made `borrowed_at` steps
+    borrowed_at: int = -1
     given: str = ""  # the name that asyncio gave, until a function of the application is seen to be called after it
 
 
