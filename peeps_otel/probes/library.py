@@ -101,6 +101,7 @@ class Place(Enum):
     ANYWHERE = "one of the innermost five, and before what it uses inside: right for all libraries above asyncio"
     INNERMOST = "the innermost"
     AROUND = "around an innermost one of asyncio's, by means of which it waits"
+    AROUND_OTHERS = "as ANYWHERE, but by means of which it waits may be another library's"
 
 
 class TaskWait(NamedTuple):
@@ -118,19 +119,21 @@ class TaskWait(NamedTuple):
         if self.find is not None:
             return self.find(links, link, future)
         thing = None if self.finds is None else first_of(link, self.finds)
-        deadline = timer_within(links, link) if self.place is Place.ANYWHERE else None
+        deadline = timer_within(links, link) if self.place in (Place.ANYWHERE, Place.AROUND_OTHERS) else None
         return Waiting(self.operation, () if thing is None else (thing,), deadline=deadline)
 
 
 class ThreadWait(NamedTuple):
     """A function in which threads wait, by the names of its module and its own (`Lock.acquire`): nothing need be
-    imported to name it. `finds`: the local that holds what is waited for, often `self`. With `operation("idle")` it is
-    where a thread of the library stands that has nothing to do."""
+    imported to name it. `finds`: the local that holds what is waited for, often `self`; `finds_in`: of which function,
+    0 for this one, 1 for its caller. With `operation("idle")` it is where a thread of the library stands that has
+    nothing to do."""
 
     module: str
     function: str
     operation: Operation
     finds: str | None = None
+    finds_in: int = 0
 
 
 class CancelScopes(NamedTuple):

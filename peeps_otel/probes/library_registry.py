@@ -12,16 +12,21 @@ from typing import Any, cast
 
 from ..model import NodeKind
 from . import library as shapes
+from .aiohttp.library import AIOHTTP
 from .anyio.library import ANYIO
 from .asgiref.library import ASGIREF
 from .asyncio.library import ASYNCIO
+from .httpcore.library import HTTPCORE
+from .httpx.library import HTTPX
 from .identity import Identities
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
 from .pool_types import Lent, PoolHandle
+from .requests.library import REQUESTS
 from .resource_types import ResourceType
 from .threads.library import CONCURRENT, IMPORTS, MULTIPROCESSING, SUBPROCESS, THREADING
 from .sqlalchemy.library import SQLALCHEMY
 from .trio.library import TRIO
+from .urllib3.library import URLLIB3
 
 LIBRARIES: tuple[Library, ...] = (
     ASYNCIO,
@@ -34,6 +39,11 @@ LIBRARIES: tuple[Library, ...] = (
     ASGIREF,
     TRIO,
     SQLALCHEMY,
+    URLLIB3,
+    REQUESTS,
+    HTTPCORE,
+    HTTPX,
+    AIOHTTP,
 )
 """One line for each."""
 

@@ -30,7 +30,8 @@ class PoolHolder(NamedTuple):
 class PoolState(NamedTuple):
     """A pool at this moment; None where it does not tell. `in_use`: how many are taken; `holders`: those of them that
     are known. `unbounded`: it makes more when all are taken, so nobody ever waits for a holder. `lent`: what is taken,
-    for a library whose connections do not tell their pool (see `Lent`)."""
+    for a library whose connections do not tell their pool (see `Lent`). `lost`: how many of those in use nobody can
+    give back any more."""
 
     capacity: int | None
     in_use: int | None
@@ -39,6 +40,7 @@ class PoolState(NamedTuple):
     name: str = ""
     unbounded: bool = False
     lent: tuple[Any, ...] = ()
+    lost: int = 0
 
 
 class Lent(NamedTuple):
@@ -73,6 +75,7 @@ class PoolType(NamedTuple):
             self._state,
             self._called,
             self.type_name,
+            is_pool=True,
         )
 
     def _called(self, pool: Any) -> Known:
@@ -90,11 +93,12 @@ class PoolType(NamedTuple):
                 semconv.SEMAPHORE_AVAILABLE: available,
                 semconv.SEMAPHORE_PERMITS: capacity,
                 semconv.POOL_IN_USE: in_use,
+                semconv.POOL_LOST: state.lost or None,
                 semconv.RESOURCE_WAITERS: state.waiters,
             }
         )
         holders = _one_each([*told, *seen])
-        if state.unbounded or in_use is None or len(told) + _things(seen) < in_use or not holders:
+        if state.unbounded or in_use is None or len(told) + _things(seen) + state.lost < in_use or not holders:
             return State(attributes, Providers.OPEN, holders, lent=state.lent)
         # Anybody may close the pool, raise its size or invalidate what it has lent: never more than likely.
         return State(attributes, Providers.ESTIMATED, holders, lent=state.lent)

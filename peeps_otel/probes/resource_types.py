@@ -103,6 +103,7 @@ class ResourceType(NamedTuple):
     only: no property, no `repr`, no lock. `type_name`: as a person would write it, or what makes it of the very class;
     `package.Class` where empty.
     `while_used`: nodes only while somebody waits for it or has it, as there are very many of it in any program.
+    `is_pool`: what it lends is taken inside its library; where the program asked for it is what people want to see.
     """
 
     cls: type[Any]
@@ -112,6 +113,7 @@ class ResourceType(NamedTuple):
     type_name: str | Callable[[type[object]], str] = ""
     made: Callable[[Any], Making | None] | None = None
     while_used: bool = False
+    is_pool: bool = False
 
 
 def of_lock(holders: list[Held], sure: bool = True) -> Providers:

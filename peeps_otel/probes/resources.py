@@ -261,11 +261,19 @@ class Resources:
         waiters = state.attributes.get(semconv.RESOURCE_WAITERS)
         if waiters or (waiters is None and not state.attributes.get(semconv.SEMAPHORE_AVAILABLE)):
             self.pools_wanted = True
-            self._lent.update({id(thing): (ref(thing), ref(pool)) for thing in state.lent})
+            self._lent.update({id(thing): (_reference(thing), ref(pool)) for thing in state.lent})
 
     def _around(self, thing: Any, record: ResourceRecord) -> Around:
         on_stacks = self._held.get(id(thing), [])
         return Around(on_stacks, self.task_id, self.task_at, self.thread_id, record.initial, self.sure)
+
+
+def _reference(thing: object) -> ref[Any]:
+    """One that takes no weak reference lives as long as the pool's own look is not over: good for one look."""
+    try:
+        return ref(thing)
+    except TypeError:
+        return ref(type(thing))
 
 
 def _since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:

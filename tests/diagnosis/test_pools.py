@@ -170,3 +170,42 @@ def test_a_ring_through_a_pool_and_a_lock_is_told_as_a_ring() -> None:
     world.task("a", lock)
     world.task("b", pool, operation="pool.acquire")
     assert [(one.kind, one.level) for one in _look(world, 1, 3)] == [("deadlock", "LIKELY")]
+
+
+def test_what_a_library_has_lost_nobody_gives_back() -> None:
+    world = World()
+    pool = _pool(world, in_use=2, known=False)
+    world.nodes[pool].attributes["peeps.pool.lost"] = 2
+    world.task("late", pool, operation="pool.acquire")
+    diagnoser = Diagnoser()
+    levels = [[one.level for one in _look(world, second, diagnoser=diagnoser)] for second in (2, 3)]
+    assert levels == [[], ["SLOW"]]
+    (finding,) = _look(world, 6, diagnoser=diagnoser)
+    assert _said([finding]) == [
+        (
+            "pool_exhausted",
+            "LIKELY",
+            "2 of 2 connections of QueuePool db are held, but lost: who asked for that has gone; late waits for one",
+        )
+    ]
+
+
+def test_a_pool_that_has_lost_only_some_waits_for_the_others() -> None:
+    world = World()
+    pool = _pool(world, "task:report", in_use=2)
+    world.nodes[pool].attributes["peeps.pool.lost"] = 1
+    world.task("report", operation="sleep", deadline=START + 1000 * SECOND)
+    world.task("late", pool, operation="pool.acquire")
+    (finding,) = _look(world, 1, 3, 20)
+    assert (finding.kind, finding.level) == ("pool_exhausted", "SLOW")
+
+
+def test_a_holder_whom_nobody_seems_about_to_wake_is_told_sooner_and_by_this_rule_alone() -> None:
+    world = World()
+    pool = _pool(world, "task:order", in_use=1)
+    world.resource(NodeKind.EVENT, "approved", providers=Providers.OPEN, peeps__event__is_set=False)
+    world.task("order", "event:approved", operation="event.wait")
+    world.task("late", pool, operation="pool.acquire")
+    diagnoser = Diagnoser()
+    levels = [[(one.kind, one.level) for one in _look(world, second, diagnoser=diagnoser)] for second in (1, 3, 20)]
+    assert levels == [[], [("pool_exhausted", "SLOW")], [("pool_exhausted", "SUSPECT")]]

@@ -302,6 +302,17 @@ def entered_at(entered: Entered) -> tuple[str, str]:
     return "", f"{code.co_filename}:{line}"
 
 
+def asked_at(links: list[SuspendedFrame], entered: Entered) -> str:
+    """`path:line` of the innermost function of the program at or around the block by which something was taken; empty
+    where a library has taken it by itself."""
+    if own_code.is_own(entered.link.code.co_filename):
+        return entered_at(entered)[1]
+    around = links[: next((n for n, link in enumerate(links) if link.suspended is entered.link.suspended), 0)]
+    own = next((link for link in reversed(around) if own_code.is_own(link.code.co_filename)), None)
+    frame = None if own is None else own.frame
+    return "" if own is None or frame is None else f"{own.code.co_filename}:{frame.f_lineno}"
+
+
 def used_at(links: list[SuspendedFrame], is_own: Callable[[CodeType], bool]) -> tuple[str, str]:
     """Name and `path:line` of the expression by which a task waits: for things whose creation was not recorded."""
     entering = False

@@ -19,6 +19,11 @@ ASYNCPG = ("0.30", "0.31", "0.32")
 REDIS = ("5.2", "8.1")
 GEVENT = ("26.9",)
 EVENTLET = ("0.41",)
+HTTPCORE = ("1.0",)
+HTTPX = ("0.28",)
+URLLIB3 = ("2.8",)
+REQUESTS = ("2.34",)
+AIOHTTP = ("3.14",)
 
 TABLE = {
     "CPython": CPYTHON,
@@ -32,6 +37,11 @@ TABLE = {
     "redis": REDIS,
     "gevent": GEVENT,
     "eventlet": EVENTLET,
+    "httpcore": HTTPCORE,
+    "httpx": HTTPX,
+    "urllib3": URLLIB3,
+    "requests": REQUESTS,
+    "aiohttp": AIOHTTP,
 }
 
 

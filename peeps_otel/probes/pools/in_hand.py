@@ -45,7 +45,7 @@ _GENERATORS = (GeneratorType, AsyncGeneratorType)
 _MANAGERS = (_GeneratorContextManager, _AsyncGeneratorContextManager)
 _NOT_LOOKED_INTO = (
     *(type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType, CoroutineType, GeneratorType),
-    *(AsyncGeneratorType, MethodType, CellType, str, int, float, bytes, dict, list, set, tuple, frozenset),
+    *(AsyncGeneratorType, MethodType, CellType, str, int, float, bytes),
 )
 
 
@@ -105,6 +105,15 @@ def of_thread(stack: CallStack, libraries: LibraryRegistry) -> tuple[Borrowed, .
     return found.all()
 
 
+def reference(thing: object) -> ref[Any]:
+    """Tells whether a thing lives. One that takes no weak reference cannot be told from a later one of its type at its
+    address: it lives as long as the function that has it stands still, which is asked before."""
+    try:
+        return ref(thing)
+    except TypeError:
+        return ref(type(thing))
+
+
 class _Found:
     """By address of the thing. What was found first stays, but a place where it was taken is still wanted."""
 
@@ -120,14 +129,13 @@ class _Found:
         if known is not None and (known.source or not direct):
             return
         try:
-            thing = ref(lent.thing)
             pool = None if lent.pool is None else ref(lent.pool)
         except TypeError:
-            return  # cannot be told from a later one at its address
-        self._known[id(lent.thing)] = Borrowed(id(lent.thing), thing, pool, source(), direct)
+            return
+        self._known[id(lent.thing)] = Borrowed(id(lent.thing), reference(lent.thing), pool, source(), direct)
 
     def add_attributes_of(self, value: object) -> None:
-        """One step further: `self.connection`."""
+        """One step further: `self.connection`, or a list of responses."""
         if (
             value is None
             or type(value) in _NOT_LOOKED_INTO

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""aiohttp's client: its connector is a pool of connections."""
