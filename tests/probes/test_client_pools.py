@@ -64,18 +64,30 @@ class _Of(NamedTuple):
 
 def _urllib3() -> _Of:
     client = urllib3.PoolManager(maxsize=1, block=True)
-    return _Of(lambda url: client.request("GET", url, preload_content=False), lambda one: one.release_conn())
+
+    def ask(url: str) -> urllib3.BaseHTTPResponse:
+        return client.request("GET", url, preload_content=False)
+
+    return _Of(ask, urllib3.BaseHTTPResponse.release_conn)
 
 
 def _requests() -> _Of:
     session = requests.Session()
     session.mount("http://", HTTPAdapter(pool_maxsize=1, pool_block=True))
-    return _Of(lambda url: session.get(url, stream=True), lambda response: response.close())
+
+    def ask(url: str) -> requests.Response:
+        return session.get(url, stream=True)
+
+    return _Of(ask, requests.Response.close)
 
 
 def _httpx() -> _Of:
     client = httpx.Client(limits=httpx.Limits(max_connections=1), timeout=None, verify=False)
-    return _Of(lambda url: client.send(client.build_request("GET", url), stream=True), lambda one: one.close())
+
+    def ask(url: str) -> httpx.Response:
+        return client.send(client.build_request("GET", url), stream=True)
+
+    return _Of(ask, httpx.Response.close)
 
 
 _THREADS = [
@@ -152,16 +164,19 @@ async def _aiohttp_by_host(url: str) -> _Of:
 
 def _of_aiohttp(connector: aiohttp.TCPConnector) -> _Of:
     session = aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=None))
-    return _Of(session.get, lambda response: response.close(), session.close)
+    return _Of(session.get, aiohttp.ClientResponse.close, session.close)
 
 
 async def _async_httpx(url: str) -> _Of:
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=1), timeout=None, verify=False)
-    return _Of(
-        lambda url: client.send(client.build_request("GET", url), stream=True),
-        lambda response: asyncio.ensure_future(response.aclose()),
-        client.aclose,
-    )
+
+    def ask(url: str) -> Awaitable[httpx.Response]:
+        return client.send(client.build_request("GET", url), stream=True)
+
+    def let_go(response: httpx.Response) -> object:
+        return asyncio.ensure_future(response.aclose())
+
+    return _Of(ask, let_go, client.aclose)
 
 
 _TASKS = [

@@ -2,6 +2,7 @@
 """A host with a limit of two that takes a second for each answer, beside a quick one: its clients get through."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from aiohttp import ClientSession, ClientTimeout, TCPConnector, web
 
@@ -15,9 +16,9 @@ async def quick(request: web.Request) -> web.Response:
     return web.Response(text="ok")
 
 
-async def serve(handler: object) -> str:
+async def serve(handler: Callable[[web.Request], Awaitable[web.Response]]) -> str:
     app = web.Application()
-    app.router.add_get("/", handler)  # type: ignore[arg-type]
+    app.router.add_get("/", handler)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()

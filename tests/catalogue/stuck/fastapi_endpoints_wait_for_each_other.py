@@ -3,7 +3,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import uvicorn
@@ -14,7 +14,7 @@ approved = threading.Event()
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+async def lifespan(app: FastAPI) -> AsyncGenerator[None]:
     current_default_thread_limiter().total_tokens = 2
     yield
 
@@ -48,7 +48,9 @@ async def main() -> None:
     port = server.servers[0].sockets[0].getsockname()[1]
     orders = [asyncio.create_task(get(port, "/order"), name=f"client-{number}") for number in range(2)]
     await asyncio.sleep(0.2)
-    await asyncio.gather(serving, *orders, asyncio.create_task(get(port, "/approve"), name="approver"))
+    orders.append(asyncio.create_task(get(port, "/approve"), name="approver"))
+    await asyncio.gather(*orders)
+    await serving
 
 
 asyncio.run(main())

@@ -4,7 +4,7 @@
 import queue
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 
@@ -15,7 +15,7 @@ class Pool:
             self.free.put(f"connection {number}")
 
     @contextmanager
-    def connection(self) -> Iterator[str]:
+    def connection(self) -> Generator[str]:
         one = self.free.get()  # <- takes
         try:
             yield one
