@@ -23,8 +23,8 @@ from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
 from .pool_types import Lent, PoolHandle
 from .requests.library import REQUESTS
 from .resource_types import ResourceType
-from .threads.library import CONCURRENT, IMPORTS, MULTIPROCESSING, SUBPROCESS, THREADING
 from .sqlalchemy.library import SQLALCHEMY
+from .threads.library import CONCURRENT, IMPORTS, MULTIPROCESSING, SUBPROCESS, THREADING
 from .trio.library import TRIO
 from .urllib3.library import URLLIB3
 
