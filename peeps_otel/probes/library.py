@@ -19,7 +19,7 @@ from ..model import Confidence, NodeKind, Providers
 from ..model.operations import Operation, operation
 from .internals.asyncio_core import timer_deadline
 from .internals.await_chain import SuspendedFrame
-from .internals.stdlib import attribute
+from .internals.stdlib import attribute, undecorated
 from .pool_types import Lent, PoolHandle, PoolHolder, PoolState, PoolType
 from .resource_types import (
     CHANNEL,
@@ -157,6 +157,8 @@ class Support:
     resource_types: tuple[ResourceType, ...] = ()
     resource_type_of: Callable[[type[object]], ResourceType | None] | None = None
     """For types that cannot be named beforehand."""
+    resource_type_for: Callable[[object], ResourceType | None] | None = None
+    """For single objects of a common type that stand for something of the library: asked once for each, first."""
     pools: tuple[PoolType, ...] = ()
     pool_handles: tuple[PoolHandle, ...] = ()
     """By what in a live function it is seen that a task or thread has something of a pool. Looked for while somebody
@@ -214,9 +216,10 @@ class Library(Protocol):
 
 
 def code_of(owner: object, name: str) -> CodeType:
-    """The code of a function that a class or module itself defines. Raises AttributeError where there is none."""
+    """The code of a function that a class or module itself defines; of a decorated one, of the function within. Raises
+    AttributeError where there is none."""
     function: Any = vars(owner).get(name)
-    code: object = getattr(getattr(function, "__func__", function), "__code__", None)
+    code: object = getattr(undecorated(getattr(function, "__func__", function)), "__code__", None)
     if type(code) is not CodeType:
         raise AttributeError(f"{getattr(owner, '__module__', '')}.{getattr(owner, '__qualname__', owner)}.{name}")
     return code

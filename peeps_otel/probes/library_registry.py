@@ -16,11 +16,14 @@ from .aiohttp.library import AIOHTTP
 from .anyio.library import ANYIO
 from .asgiref.library import ASGIREF
 from .asyncio.library import ASYNCIO
+from .asyncpg.library import ASYNCPG
 from .httpcore.library import HTTPCORE
 from .httpx.library import HTTPX
 from .identity import Identities
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
 from .pool_types import Lent, PoolHandle
+from .psycopg_pool.library import PSYCOPG_POOL
+from .redis.library import REDIS
 from .requests.library import REQUESTS
 from .resource_types import ResourceType
 from .sqlalchemy.library import SQLALCHEMY
@@ -44,6 +47,9 @@ LIBRARIES: tuple[Library, ...] = (
     HTTPCORE,
     HTTPX,
     AIOHTTP,
+    PSYCOPG_POOL,
+    ASYNCPG,
+    REDIS,
 )
 """One line for each."""
 
@@ -171,6 +177,19 @@ class LibraryRegistry:
                 if found is not None:
                     return found
         return None
+
+    def resource_type_for(self, thing: object) -> ResourceType | None:
+        """What an object is: what a library says of this very one, else what its type says."""
+        for name, (_, support) in self._active.items():
+            if support.resource_type_for is not None:
+                try:
+                    found = support.resource_type_for(thing)
+                except Exception as error:
+                    self.failed(name, "resources", error)
+                    continue
+                if found is not None:
+                    return found
+        return self.resource_type(type(thing))
 
     def held_by_manager(self, manager: object, by_thread: bool = False) -> object | None:
         """The lock or permit that being inside `with manager` or `async with manager` holds. `by_thread`: of those only

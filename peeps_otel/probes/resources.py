@@ -123,7 +123,7 @@ class Resources:
                 self._name(known, guess()[0])
             return known
         kind = cast("type[object]", type(thing))
-        found = self._libraries.resource_type(kind)
+        found = self._libraries.resource_type_for(thing)
         if found is None:
             return None
         attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: _type_name(found, kind)}
