@@ -9,12 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import asyncpg
+import asyncpg as asyncpg_module  # pyright: ignore[reportMissingTypeStubs]
 import psycopg_pool
-import redis
 import redis.asyncio
 import sqlalchemy
 import sqlalchemy.ext.asyncio
+
+asyncpg: Any = asyncpg_module
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def psycopg_threads(port: int | None, folder: Path, size: int, wait_s: float) ->
 
 
 def redis_threads(port: int | None, folder: Path, size: int, wait_s: float) -> Threaded:
-    pool = redis.BlockingConnectionPool(port=port or 0, max_connections=size, timeout=wait_s)
+    pool: Any = redis.BlockingConnectionPool(port=port or 0, max_connections=size, timeout=int(wait_s))
 
     @contextmanager
     def block() -> Generator[Any]:
@@ -145,7 +146,7 @@ async def asyncpg_tasks_in_time(port: int | None, folder: Path, size: int, wait_
 
 
 async def redis_tasks(port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
-    pool = redis.asyncio.BlockingConnectionPool(port=port or 0, max_connections=size, timeout=wait_s)
+    pool: Any = redis.asyncio.BlockingConnectionPool(port=port or 0, max_connections=size, timeout=wait_s)
 
     @asynccontextmanager
     async def block() -> AsyncGenerator[Any]:

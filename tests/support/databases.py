@@ -6,9 +6,10 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 from glob import glob
 from pathlib import Path
@@ -27,7 +28,7 @@ def postgres_programs() -> Path | None:
 
 
 @contextmanager
-def postgres() -> Iterator[int | None]:
+def postgres() -> Generator[int | None]:
     """The port; anybody may connect as `postgres`."""
     programs = postgres_programs()
     if programs is None:
@@ -46,7 +47,7 @@ def postgres() -> Iterator[int | None]:
 
 
 @contextmanager
-def redis() -> Iterator[int | None]:
+def redis() -> Generator[int | None]:
     """The port."""
     server = shutil.which("redis-server")
     if server is None:
@@ -63,12 +64,12 @@ def redis() -> Iterator[int | None]:
 
 
 @contextmanager
-def _running(command: list[str], user: str | None, folder: str) -> Iterator[None]:
+def _running(command: list[str], user: str | None, folder: str) -> Generator[None]:
     with subprocess.Popen(command, user=user, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as one:
         try:
             yield
         finally:
-            one.terminate()
+            one.send_signal(signal.SIGINT)  # at once: not when the last client has gone
 
 
 def _not_root(folder: str) -> str | None:

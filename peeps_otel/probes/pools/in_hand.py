@@ -8,10 +8,6 @@ has it as an attribute. Nothing of the program is kept.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import (
-    _AsyncGeneratorContextManager,  # pyright: ignore[reportPrivateUsage]
-    _GeneratorContextManager,  # pyright: ignore[reportPrivateUsage]
-)
 from gc import get_referents, is_tracked
 from itertools import repeat
 from types import (
@@ -30,7 +26,7 @@ from typing import Any, NamedTuple, cast
 from weakref import ref
 
 from ..asyncio.tasks import entered_at
-from ..internals.await_chain import Entered, SuspendedFrame, entered
+from ..internals.await_chain import GENERATOR_MANAGERS, Entered, SuspendedFrame, entered
 from ..internals.frame_memory import FrameReader, local_names
 from ..internals.stdlib import attribute
 from ..library_registry import LibraryRegistry
@@ -42,7 +38,6 @@ from ..threads.call_stack import CallStack
 _FRAMES_MOST = 64
 _ATTRIBUTES_MOST = 100
 _GENERATORS = (GeneratorType, AsyncGeneratorType)
-_MANAGERS = (_GeneratorContextManager, _AsyncGeneratorContextManager)
 _NOT_LOOKED_INTO = (
     *(type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType, CoroutineType, GeneratorType),
     *(AsyncGeneratorType, MethodType, CellType, str, int, float, bytes),
@@ -163,7 +158,7 @@ def _contents(referent: Any) -> tuple[Any, ...]:
 def _with_inner(manager: Any) -> Iterator[Any]:
     """A context manager, and the variables of the generator behind it where it is one."""
     yield manager
-    if issubclass(cast("type[object]", type(manager)), _MANAGERS):
+    if issubclass(cast("type[object]", type(manager)), GENERATOR_MANAGERS):
         generator = attribute(manager, "gen")
         if type(generator) in _GENERATORS:
             yield from get_referents(generator)
