@@ -68,7 +68,7 @@ def _urllib3() -> _Of:
     def ask(url: str) -> urllib3.BaseHTTPResponse:
         return client.request("GET", url, preload_content=False)
 
-    return _Of(ask, urllib3.BaseHTTPResponse.release_conn)
+    return _Of(ask, urllib3.HTTPResponse.release_conn)
 
 
 def _requests() -> _Of:
