@@ -7,7 +7,6 @@ Beside `name.py` lies `name.expected.toml`:
     loops = ["asyncio"]       # for a program that can only run there; default: asyncio and uvloop
     requires = ["anyio"]      # modules that must be there, or the program is skipped
     watch_s = 4               # a live program: how long it is watched
-    heap = true               # the heap is asked too, which the others do without
     heap = true               # the heap is asked who could end a wait; without this the rules alone must tell it
 
     [[finding]]               # exactly these at the end; beside them only others of level SLOW; a live program has none
@@ -42,7 +41,6 @@ HERE = Path(__file__).parent
 SHELVES = ("stuck", "reported", "live")
 _IN_LIBRARY = "in "
 _MARK = re.compile(r"#\s*<-\s*(.+?)\s*$")
-_KEYS = {"within_s", "loops", "requires", "watch_s", "finding", "known_miss", "services", "heap"}
 _KEYS = {"within_s", "loops", "requires", "watch_s", "heap", "finding", "known_miss", "services"}
 _FINDING_KEYS = {"kind", "level", "members", "blocked", "waits", "holds", "ring"}
 
@@ -77,7 +75,6 @@ class Entry:
     findings: tuple[Expected, ...]
     heap: bool = False
     known_misses: tuple[dict[str, str], ...] = field(default=())
-    heap: bool = False
 
     @property
     def live(self) -> bool:
@@ -133,7 +130,6 @@ def _entry(shelf: str, path: Path) -> Entry:
         findings=findings,
         heap=said.get("heap", False),
         known_misses=tuple(said.get("known_miss", ())),
-        heap=said.get("heap", False),
     )
 
 

@@ -149,7 +149,6 @@ class Catalogue:
         # Most expectations are those of the rules alone; what the heap adds is tested in tests/probes/test_heap_enders.
         heap = "true" if entry.heap else "false"
         settings = {"PEEPS_COLLECTOR_ENDPOINT": self._collector.otlp, "PEEPS_HEAP": heap}
-        settings = {"PEEPS_COLLECTOR_ENDPOINT": self._collector.otlp, "PEEPS_HEAP": str(entry.heap).lower()}
         running = Program(service, program, folder, python.executable, **settings)
         process = running.process
         verdict = Verdict(stretch=_stretch())
@@ -270,7 +269,6 @@ def name_of(nodes: dict[str, Any], node: str) -> str:
         return node
     if known["kind"] == "io":
         return known["name"].rpartition(":")[0] or "io"  # the port is another one each time
-    return known["name"].partition(" (Task-")[0] or known["kind"]
     return _PORT.sub("", known["name"].partition(" (Task-")[0]) or known["kind"]
 
 
