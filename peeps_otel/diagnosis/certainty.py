@@ -62,6 +62,10 @@ _OF_KIND = {
         "nothing has moved at the pool for too long; it would be LIKELY if each holder were known to wait for it again"
     ),
     (FindingKind.POOL_EXHAUSTED, Level.SLOW): "holders still go on; it would be SUSPECT if nothing moved at the pool",
+    (
+        FindingKind.TIMES_OUT,
+        Level.SLOW,
+    ): "its deadline will end it; it would be SUSPECT if waits there ended so again and again",
     (FindingKind.ORDER_RISK, Level.SLOW): "it has not happened yet; it would be PROVEN once two meet in the middle",
     (FindingKind.TASK_DESTROYED, Level.SLOW): "it was reported by Python itself, and nothing waits because of it now",
     (FindingKind.EXCEPTION_NEVER_RETRIEVED, Level.SLOW): (

@@ -57,6 +57,7 @@ class FindingKind(StrEnum):
     NOTHING_MOVES = "nothing_moves"
     NEVER_EXITS = "never_exits"
     POOL_EXHAUSTED = "pool_exhausted"
+    TIMES_OUT = "times_out"
 
 
 @dataclass(slots=True)

@@ -18,6 +18,8 @@ from tests.probes.pool_libraries import ASYNCHRONOUS, THREADED, Asynchronous, Th
 from tests.probes.threads_world import Seen, World, world
 from tests.support.databases import postgres, redis
 
+pytestmark = pytest.mark.slow
+
 _SIZE = 2
 _WAIT_S = 300.0  # long before it gives up
 _SECOND = 1_000_000_000

@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from ... import semconv
 from ...model import EvidenceStep, FindingKind, Level, Node, NodeKind, Providers
 from .. import evidence, pools, wording
-from ..reduction import cores, residue, shortest_cycle
+from ..reduction import cores, shortest_cycle
 from ..wait_index import BOUNDED, WAITERS
 from .context import Residue, RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
+from .without_deadlines import stuck_without_deadlines
 
 _MEMBERS_MOST = 20
 
@@ -49,7 +50,7 @@ class PoolWaitsForItself(LookRule):
                 continue
             if any(graph.since_of(holder) is None for holder in holders):
                 continue
-            stuck = _without_deadlines(context, [*waiters, *holders])
+            stuck = stuck_without_deadlines(context, [*waiters, *holders])
             core = next((one for one in cores(stuck.stuck, stuck.conditions) if pool.id in one), None)
             if core is None or any(graph.nodes[one].kind in BOUNDED for one in core if one != pool.id):
                 continue  # a ring through other things too is told as such
@@ -79,14 +80,6 @@ class PoolWaitsForItself(LookRule):
             blocked=evidence.tail(graph, graph.waiting(graph.behind({pool.id}) - set(core))),
             cycle=shortest_cycle([pool.id, *sorted(core)], stuck.conditions),
         )
-
-
-def _without_deadlines(context: RuleContext, members: list[str]) -> Residue:
-    graph = context.graph
-    within = graph.ahead(members)
-    old_ns = context.shared.waited
-    conditions = graph.conditions(Level.LIKELY, context.now_ns, old_ns, within, deadlines=False)
-    return Residue(Level.LIKELY, conditions, residue(conditions))
 
 
 def _who(context: RuleContext, pool: Node, holders: list[str]) -> str:

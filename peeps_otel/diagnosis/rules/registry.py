@@ -30,6 +30,7 @@ from .self_waking import SelfWaking
 from .semaphore_starved import SemaphoreStarved
 from .task_destroyed import TaskDestroyed
 from .task_growth import TaskGrowth
+from .times_out import TimesOut
 from .unusually_long import UnusuallyLong
 
 RULES: tuple[type[Rule], ...] = (
@@ -48,6 +49,7 @@ RULES: tuple[type[Rule], ...] = (
     ChannelNotDrained,
     PeerNotReading,
     PoolExhausted,
+    TimesOut,
     HeldAcrossWait,
     ExecutorSaturated,
     SelfWaking,
