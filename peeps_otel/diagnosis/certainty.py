@@ -54,6 +54,18 @@ _OF_KIND = {
     (FindingKind.NOTHING_MOVES, Level.SUSPECT): (
         "no task or thread has gone on for long; it would be LIKELY if nobody outside the program could end these waits"
     ),
+    (FindingKind.POOL_EXHAUSTED, Level.LIKELY): (
+        "all who have what the pool lent are known, and each waits for it again; it would be PROVEN if nobody could "
+        "enlarge or close the pool"
+    ),
+    (FindingKind.POOL_EXHAUSTED, Level.SUSPECT): (
+        "nothing has moved at the pool for too long; it would be LIKELY if each holder were known to wait for it again"
+    ),
+    (FindingKind.POOL_EXHAUSTED, Level.SLOW): "holders still go on; it would be SUSPECT if nothing moved at the pool",
+    (
+        FindingKind.TIMES_OUT,
+        Level.SLOW,
+    ): "its deadline will end it; it would be SUSPECT if waits there ended so again and again",
     (FindingKind.ORDER_RISK, Level.SLOW): "it has not happened yet; it would be PROVEN once two meet in the middle",
     (FindingKind.TASK_DESTROYED, Level.SLOW): "it was reported by Python itself, and nothing waits because of it now",
     (FindingKind.EXCEPTION_NEVER_RETRIEVED, Level.SLOW): (

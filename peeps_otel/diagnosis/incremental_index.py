@@ -196,9 +196,9 @@ class IncrementalIndex(WaitIndex):
     def cancelled_by(self, waiter: str) -> Collection[str]:
         return self._cancelled.get(waiter, ())
 
-    def stuck_threads(self) -> Iterable[str]:
+    def stuck_threads(self, deadlines: bool = True) -> Iterable[str]:
         threads = self._others.get(NodeKind.THREAD, {})
-        return [thread for thread in threads if thread in self._targets and self.is_stuck_thread(thread)]
+        return [thread for thread in threads if thread in self._targets and self.is_stuck_thread(thread, deadlines)]
 
     def tasks_of(self, thread: str) -> Collection[str]:
         return self._loop_tasks.by.get(thread, ())

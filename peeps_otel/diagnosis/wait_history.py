@@ -13,6 +13,7 @@ from .wait_index import WaitIndex
 
 _SITES = 4096
 _WAITERS = 512
+_TIMER_EARLY_NS = 20_000_000  # two clocks: a timer may seem to come a little before its time
 
 
 class _Seen(NamedTuple):
@@ -20,14 +21,17 @@ class _Seen(NamedTuple):
     operation: str
     steps: int | None
     source: str
+    deadline_ns: int | None = None
 
 
 @dataclass(slots=True)
 class _Ended:
-    """The waits that were seen to end at one site. `waiters`: some of those who had waited there."""
+    """The waits that were seen to end at one site. `waiters`: some of those who had waited there. `given_up`: how many
+    of the last ones, without one in between that did not, ended by their deadline."""
 
     longest_ns: int = 0
     count: int = 0
+    given_up: int = 0
     waiters: set[str] = field(default_factory=set[str])
 
 
@@ -56,6 +60,11 @@ class WaitHistory:
         """How many waits were seen to end at a site."""
         ended = self._ends.get(source)
         return 0 if ended is None else ended.count
+
+    def given_up(self, source: str) -> int:
+        """How many of the last waits at a site ended by their deadline, without one in between that did not."""
+        ended = self._ends.get(source)
+        return 0 if ended is None else ended.given_up
 
     def has_waited(self, waiter: str, source: str) -> bool:
         """Whether this one was seen to end a wait there before."""
@@ -112,6 +121,8 @@ class WaitHistory:
             ended = self._ends[wait.source] = _Ended()
         ended.longest_ns = max(ended.longest_ns, now_ns - wait.since_ns)
         ended.count += 1
+        gave_up = wait.deadline_ns is not None and now_ns >= wait.deadline_ns - _TIMER_EARLY_NS
+        ended.given_up = ended.given_up + 1 if gave_up else 0
         if len(ended.waiters) < _WAITERS:
             ended.waiters.add(waiter)
 
@@ -126,4 +137,4 @@ def _seen(node: Node, wait: Wait, before: _Seen | None) -> _Seen:
         and before.source == source
     ):
         return before
-    return _Seen(wait.since_ns, wait.operation, node.steps, source)
+    return _Seen(wait.since_ns, wait.operation, node.steps, source, wait.deadline_ns)

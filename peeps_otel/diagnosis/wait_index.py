@@ -107,12 +107,13 @@ class WaitIndex:
 
     # --- loops and their threads --------------------------------------------------------------------------------------
 
-    def stuck_threads(self) -> Iterable[str]:
+    def stuck_threads(self, deadlines: bool = True) -> Iterable[str]:
         """All threads of `is_stuck_thread` that wait for something known."""
-        return [w for w in self.targets if w.startswith(_THREAD_PREFIX) and self.is_stuck_thread(w)]
+        return [w for w in self.targets if w.startswith(_THREAD_PREFIX) and self.is_stuck_thread(w, deadlines)]
 
-    def is_stuck_thread(self, node_id: str) -> bool:
-        """A thread in a wait that has settled and that no timer ends: no loop of it makes a step meanwhile."""
+    def is_stuck_thread(self, node_id: str, deadlines: bool = True) -> bool:
+        """A thread in a wait that has settled and that no timer ends: no loop of it makes a step meanwhile.
+        `deadlines`: False takes timers for none."""
         node = self.nodes.get(node_id)
         return (
             node is not None
@@ -120,13 +121,13 @@ class WaitIndex:
             and node.wait is not None
             and node.state != IDLE
             and node_id in self.settled
-            and node_id not in self.bounded
+            and not (deadlines and node_id in self.bounded)
         )
 
     # --- conditions ---------------------------------------------------------------------------------------------------
 
     def conditions(
-        self, level: Level, now_ns: int, old_ns: int, within: Set[str] | None = None
+        self, level: Level, now_ns: int, old_ns: int, within: Set[str] | None = None, deadlines: bool = True
     ) -> dict[str, Requirement]:
         """The nodes that are not live by themselves, as seen at `level`.
 
@@ -134,13 +135,14 @@ class WaitIndex:
         who have it in their hands are stuck. SUSPECT: also what only this program can end and has not for `old_ns`.
         A node that is not in the graph, a waiter that has advanced, and a wait with a deadline are live, but for the
         tasks of a loop whose thread is stuck: no timer of theirs fires before it comes back. `within`: all others are
-        live.
+        live. `deadlines`: False asks who would be stuck if no wait had one.
         """
         found: dict[str, Requirement] = {}
         thread_of: dict[str, str] = {}
-        for thread in self.stuck_threads():
+        for thread in self.stuck_threads(deadlines):
             thread_of.update(dict.fromkeys(self.tasks_of(thread), thread))
-        nodes, settled, bounded, all_targets = self.nodes, self.settled, self.bounded, self.targets
+        nodes, settled, all_targets = self.nodes, self.settled, self.targets
+        bounded: Set[str] = self.bounded if deadlines else frozenset()
         proven = level is Level.PROVEN
         live: set[str] = set()  # resources without a condition: many may wait for one
         for waiter in settled if within is None else within:
@@ -184,6 +186,8 @@ class WaitIndex:
             return None
         if not closed and semconv.COULD_END_ASKED in resource.attributes:
             return self._by_heap(resource, level)
+        if semconv.POOL_IN_USE in resource.attributes:
+            return self._of_pool(resource, level)
         if resource.kind in _HELD:
             holders = self.holders.get(resource.id, [])
             if closed:
@@ -224,6 +228,14 @@ class WaitIndex:
         waiting = set(self.waiters.get(resource.id, ()))
         readers = [user for user in self.users.get(resource.id, ()) if user not in waiting]
         return OfResource(Requirement(1, readers)) if readers else None
+
+    def _of_pool(self, pool: Node, level: Level) -> OfResource | None:
+        """Where somebody has what it lent who is not known, or something is left, it is live."""
+        holders = self.holders.get(pool.id, [])
+        closed = pool.providers is Providers.CLOSED
+        if pool.providers is Providers.OPEN or pool.attributes.get(semconv.SEMAPHORE_AVAILABLE) or not holders:
+            return None
+        return OfResource(Requirement(1, holders)) if closed or level is not Level.PROVEN else None
 
     def _by_heap(self, resource: Node, level: Level) -> OfResource | None:
         """Where the heap was asked who could end a wait for it.
@@ -299,6 +311,22 @@ class WaitIndex:
     def held_by(self, resource: str, holder: str) -> Edge | None:
         """The edge that says since when and where the holder has it."""
         return self.holds(resource).get(holder)
+
+    def ahead(self, members: Iterable[str]) -> set[str]:
+        """The members and everything that their waits may lead to, whatever else could end them."""
+        reached = set(members)
+        work = list(reached)
+        while work:
+            node = work.pop()
+            onward = [*self.targets.get(node, ()), *self.holders.get(node, ()), *self.answers.get(node, ())]
+            for more in (self.users, self.enders, self.reached):
+                onward += more.get(node, ())
+            thread = self.thread_of(node)
+            for other in onward if thread is None else [*onward, thread]:
+                if other not in reached:
+                    reached.add(other)
+                    work.append(other)
+        return reached
 
     def waiting(self, members: Iterable[str]) -> list[str]:
         """The tasks and threads among them."""

@@ -56,6 +56,8 @@ class FindingKind(StrEnum):
     PEER_NOT_READING = "peer_not_reading"
     NOTHING_MOVES = "nothing_moves"
     NEVER_EXITS = "never_exits"
+    POOL_EXHAUSTED = "pool_exhausted"
+    TIMES_OUT = "times_out"
 
 
 @dataclass(slots=True)

@@ -19,7 +19,8 @@ from ..model import Confidence, NodeKind, Providers
 from ..model.operations import Operation, operation
 from .internals.asyncio_core import timer_deadline
 from .internals.await_chain import SuspendedFrame
-from .internals.stdlib import attribute
+from .internals.stdlib import attribute, undecorated
+from .pool_types import Lent, PoolHandle, PoolHolder, PoolState, PoolType
 from .resource_types import (
     CHANNEL,
     NOT_BEFORE,
@@ -28,9 +29,6 @@ from .resource_types import (
     Held,
     Known,
     Making,
-    PoolHolder,
-    PoolState,
-    PoolType,
     ResourceType,
     State,
     of_lock,
@@ -48,11 +46,13 @@ __all__ = [
     "Confidence",
     "Held",
     "Known",
+    "Lent",
     "Library",
     "Making",
     "NodeKind",
     "Operation",
     "Place",
+    "PoolHandle",
     "PoolHolder",
     "PoolState",
     "PoolType",
@@ -101,6 +101,7 @@ class Place(Enum):
     ANYWHERE = "one of the innermost five, and before what it uses inside: right for all libraries above asyncio"
     INNERMOST = "the innermost"
     AROUND = "around an innermost one of asyncio's, by means of which it waits"
+    AROUND_OTHERS = "as ANYWHERE, but by means of which it waits may be another library's"
 
 
 class TaskWait(NamedTuple):
@@ -118,19 +119,21 @@ class TaskWait(NamedTuple):
         if self.find is not None:
             return self.find(links, link, future)
         thing = None if self.finds is None else first_of(link, self.finds)
-        deadline = timer_within(links, link) if self.place is Place.ANYWHERE else None
+        deadline = timer_within(links, link) if self.place in (Place.ANYWHERE, Place.AROUND_OTHERS) else None
         return Waiting(self.operation, () if thing is None else (thing,), deadline=deadline)
 
 
 class ThreadWait(NamedTuple):
     """A function in which threads wait, by the names of its module and its own (`Lock.acquire`): nothing need be
-    imported to name it. `finds`: the local that holds what is waited for, often `self`. With `operation("idle")` it is
-    where a thread of the library stands that has nothing to do."""
+    imported to name it. `finds`: the local that holds what is waited for, often `self`; `finds_in`: of which function,
+    0 for this one, 1 for its caller. With `operation("idle")` it is where a thread of the library stands that has
+    nothing to do."""
 
     module: str
     function: str
     operation: Operation
     finds: str | None = None
+    finds_in: int = 0
 
 
 class CancelScopes(NamedTuple):
@@ -154,7 +157,12 @@ class Support:
     resource_types: tuple[ResourceType, ...] = ()
     resource_type_of: Callable[[type[object]], ResourceType | None] | None = None
     """For types that cannot be named beforehand."""
+    resource_type_for: Callable[[object], ResourceType | None] | None = None
+    """For single objects of a common type that stand for something of the library: asked once for each, first."""
     pools: tuple[PoolType, ...] = ()
+    pool_handles: tuple[PoolHandle, ...] = ()
+    """By what in a live function it is seen that a task or thread has something of a pool. Looked for while somebody
+    waits for one."""
     find_pools: Callable[[], Iterable[object]] | None = None
     """The living pools, where the library itself keeps them; otherwise one is known from its first waiter on."""
     task_waits: tuple[TaskWait, ...] = ()
@@ -208,9 +216,10 @@ class Library(Protocol):
 
 
 def code_of(owner: object, name: str) -> CodeType:
-    """The code of a function that a class or module itself defines. Raises AttributeError where there is none."""
+    """The code of a function that a class or module itself defines; of a decorated one, of the function within. Raises
+    AttributeError where there is none."""
     function: Any = vars(owner).get(name)
-    code: object = getattr(getattr(function, "__func__", function), "__code__", None)
+    code: object = getattr(undecorated(getattr(function, "__func__", function)), "__code__", None)
     if type(code) is not CodeType:
         raise AttributeError(f"{getattr(owner, '__module__', '')}.{getattr(owner, '__qualname__', owner)}.{name}")
     return code

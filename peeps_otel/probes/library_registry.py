@@ -16,12 +16,21 @@ from .aiohttp.library import AIOHTTP
 from .anyio.library import ANYIO
 from .asgiref.library import ASGIREF
 from .asyncio.library import ASYNCIO
+from .asyncpg.library import ASYNCPG
 from .grpc_aio.library import GRPC_AIO
+from .httpcore.library import HTTPCORE
+from .httpx.library import HTTPX
 from .identity import Identities
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
+from .pool_types import Lent, PoolHandle
+from .psycopg_pool.library import PSYCOPG_POOL
+from .redis.library import REDIS
+from .requests.library import REQUESTS
 from .resource_types import ResourceType
+from .sqlalchemy.library import SQLALCHEMY
 from .threads.library import CONCURRENT, IMPORTS, MULTIPROCESSING, SUBPROCESS, THREADING
 from .trio.library import TRIO
+from .urllib3.library import URLLIB3
 
 LIBRARIES: tuple[Library, ...] = (
     ASYNCIO,
@@ -35,6 +44,14 @@ LIBRARIES: tuple[Library, ...] = (
     TRIO,
     AIOHTTP,
     GRPC_AIO,
+    SQLALCHEMY,
+    URLLIB3,
+    REQUESTS,
+    HTTPCORE,
+    HTTPX,
+    PSYCOPG_POOL,
+    ASYNCPG,
+    REDIS,
 )
 """One line for each."""
 
@@ -48,6 +65,13 @@ def _nothing(_manager: Any) -> None:
 
 
 _NOTHING: tuple[str, _Holds] = ("", _nothing)
+
+
+def _nothing_lent(_handle: Any) -> tuple[Lent, ...]:
+    return ()
+
+
+_NO_HANDLE = ("", PoolHandle(object, _nothing_lent))
 
 
 class LibraryRegistry:
@@ -73,6 +97,8 @@ class LibraryRegistry:
         self._types: dict[int, ResourceType] = {}
         self._managers: tuple[dict[int, tuple[str, _Holds]], ...] = ({}, {})  # in tasks, in threads
         self._managers_met: tuple[Identities[tuple[str, _Holds]], ...] = (Identities(), Identities())
+        self._handles: dict[int, tuple[str, PoolHandle]] = {}
+        self._handles_met: Identities[tuple[str, PoolHandle]] = Identities()
 
     def activate_imported(self) -> None:
         """Adds the libraries that the program has imported since. Cheap to ask again."""
@@ -123,6 +149,8 @@ class LibraryRegistry:
                 self._managers[0].setdefault(id(manager), (name, support.held_by_manager))
             for manager in support.thread_managers:
                 self._managers[1].setdefault(id(manager), (name, support.held_by_manager))
+            for handle in support.pool_handles:
+                self._handles.setdefault(id(handle.cls), (name, handle))
             if support.deadline is not None:
                 self.deadlines.append((name, support.deadline))
             self.scope_types += support.scope_types
@@ -152,6 +180,19 @@ class LibraryRegistry:
                     return found
         return None
 
+    def resource_type_for(self, thing: object) -> ResourceType | None:
+        """What an object is: what a library says of this very one, else what its type says."""
+        for name, (_, support) in self._active.items():
+            if support.resource_type_for is not None:
+                try:
+                    found = support.resource_type_for(thing)
+                except Exception as error:
+                    self.failed(name, "resources", error)
+                    continue
+                if found is not None:
+                    return found
+        return self.resource_type(type(thing))
+
     def held_by_manager(self, manager: object, by_thread: bool = False) -> object | None:
         """The lock or permit that being inside `with manager` or `async with manager` holds. `by_thread`: of those only
         that a thread can hold."""
@@ -167,6 +208,35 @@ class LibraryRegistry:
         except Exception as error:
             self.failed(holds[0], "holders", error)
             return None
+
+    @property
+    def has_pool_handles(self) -> bool:
+        """Whether a library is active whose pools lend what can be seen in live functions."""
+        return bool(self._handles)
+
+    def is_handle(self, thing: object) -> bool:
+        """Whether it is of a type by which the program uses what a pool has lent."""
+        return self._handle(thing) is not _NO_HANDLE
+
+    def lent_by(self, thing: object) -> Sequence[Lent]:
+        """What of a pool a handle has; nothing for any other object."""
+        name, handle = self._handle(thing)
+        if not name:
+            return ()
+        try:
+            return tuple(handle.lent(thing))
+        except Exception as error:
+            self.failed(name, "what it has lent", error)
+            return ()
+
+    def _handle(self, thing: object) -> tuple[str, PoolHandle]:
+        kind = type(thing)
+        found = self._handles_met.get(kind)
+        if found is None:
+            bases = cast("tuple[type[object], ...]", type.__dict__["__mro__"].__get__(kind))
+            found = next((self._handles[id(base)] for base in bases if id(base) in self._handles), _NO_HANDLE)
+            self._handles_met.put(kind, found)
+        return found
 
     def deadline(self, task: asyncio.Task[Any], now: Callable[[], float]) -> tuple[list[float], bool]:
         """The loop times at which scopes of libraries end the wait of a task; and whether all could be told. `now`:
@@ -266,6 +336,7 @@ def _check(support: object) -> None:
     for found, wanted in (
         (support.resource_types, ResourceType),
         (support.pools, shapes.PoolType),
+        (support.pool_handles, PoolHandle),
         (support.task_waits, TaskWait),
         (support.thread_waits, shapes.ThreadWait),
         ((*support.managers, *support.thread_managers, *support.scope_types), type),

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from .. import semconv
 from ..model import AttributeValue, Confidence, NodeKind, Providers
 
 NOT_BEFORE = 1 << 63
@@ -17,7 +16,8 @@ NOT_BEFORE = 1 << 63
 class Held(NamedTuple):
     """A lock or permit in the hands of a task or thread. `by_block`: inside a `with` block, which will give it back.
     `exact`: `since_ns` was recorded; otherwise it is when the hold was first seen, which may have begun before, not
-    after. `bare`: by an `acquire()` of its own, which may be meant as a signal or for somebody else to release."""
+    after. `bare`: by an `acquire()` of its own, which may be meant as a signal or for somebody else to release.
+    `lent`: the address of what it has of a pool, so that one thing is not counted twice; 0: not told."""
 
     holder_id: str
     since_ns: int
@@ -26,6 +26,7 @@ class Held(NamedTuple):
     confidence: Confidence
     exact: bool = False
     bare: bool = False
+    lent: int = 0
 
 
 class Channel(NamedTuple):
@@ -39,12 +40,14 @@ class Channel(NamedTuple):
 
 @dataclass(slots=True)
 class State:
-    """`holders`: those of a lock or of permits. `channel`: of a thing with two ends."""
+    """`holders`: those of a lock or of permits. `channel`: of a thing with two ends. `lent`: what a pool has lent,
+    where that does not tell its pool."""
 
     attributes: dict[str, AttributeValue]
     providers: Providers = Providers.OPEN
     holders: list[Held] = field(default_factory=list[Held])
     channel: Channel | None = None
+    lent: tuple[Any, ...] = ()
 
 
 class Around(NamedTuple):
@@ -100,6 +103,7 @@ class ResourceType(NamedTuple):
     only: no property, no `repr`, no lock. `type_name`: as a person would write it, or what makes it of the very class;
     `package.Class` where empty.
     `while_used`: nodes only while somebody waits for it or has it, as there are very many of it in any program.
+    `is_pool`: what it lends is taken inside its library; where the program asked for it is what people want to see.
     """
 
     cls: type[Any]
@@ -109,6 +113,7 @@ class ResourceType(NamedTuple):
     type_name: str | Callable[[type[object]], str] = ""
     made: Callable[[Any], Making | None] | None = None
     while_used: bool = False
+    is_pool: bool = False
 
 
 def of_lock(holders: list[Held], sure: bool = True) -> Providers:
@@ -132,71 +137,3 @@ def of_permits(
 def whole_numbers(values: dict[str, int | None]) -> dict[str, AttributeValue]:
     """Without those that are not known: a missing value is absent, never 0."""
     return {name: value for name, value in values.items() if value is not None}
-
-
-class PoolHolder(NamedTuple):
-    """Who has something of a pool. `holder`: the task or the thread, or the ident of a thread. `since_ns`: Unix epoch,
-    0 where it is not known. `source`: `path:line` where it was taken, empty where it is not known."""
-
-    holder: Any
-    since_ns: int = 0
-    source: str = ""
-
-
-class PoolState(NamedTuple):
-    """A pool at this moment; None where it does not tell. `in_use`: how many are taken; `holders`: those of them that
-    are known. `unbounded`: it makes more when all are taken, so nobody ever waits for a holder."""
-
-    capacity: int | None
-    in_use: int | None
-    holders: tuple[PoolHolder, ...] = ()
-    waiters: int | None = None
-    name: str = ""
-    unbounded: bool = False
-
-
-class PoolType(NamedTuple):
-    """A type of connection pool. `read` reads stored values only, as everywhere."""
-
-    cls: type[Any]
-    type_name: str
-    read: Callable[[Any], PoolState]
-
-    def as_resource_type(self) -> ResourceType:
-        """A pool is a semaphore whose permits are what it lends."""
-        return ResourceType(
-            self.cls,
-            (NodeKind.SEMAPHORE,),
-            self._state,
-            self._called,
-            self.type_name,
-        )
-
-    def _called(self, pool: Any) -> Known:
-        return Known(self.read(pool).name, {})
-
-    def _state(self, pool: Any, around: Around) -> State:
-        state = self.read(pool)
-        holders = [held for one in state.holders if (held := _held_of_pool(one, around)) is not None]
-        capacity, in_use = state.capacity, state.in_use
-        available = None if capacity is None or in_use is None else max(0, capacity - in_use)
-        attributes = whole_numbers(
-            {
-                semconv.SEMAPHORE_AVAILABLE: available,
-                semconv.SEMAPHORE_PERMITS: capacity,
-                semconv.RESOURCE_WAITERS: state.waiters,
-            }
-        )
-        if state.unbounded or in_use is None or len(holders) < in_use:
-            return State(attributes, Providers.OPEN, holders)
-        # Anybody may close the pool, raise its size or invalidate what it has lent: never more than likely.
-        return State(attributes, Providers.ESTIMATED if holders else Providers.OPEN, holders)
-
-
-def _held_of_pool(one: PoolHolder, around: Around) -> Held | None:
-    holder: Any = one.holder
-    holder_id = around.thread_id(holder) if type(holder) is int else around.task_id(holder)
-    if holder_id is None:
-        return None
-    since_ns = one.since_ns or NOT_BEFORE
-    return Held(holder_id, since_ns, one.source, False, Confidence.EXACT, one.since_ns > 0)

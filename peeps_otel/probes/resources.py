@@ -84,6 +84,9 @@ class Resources:
         self.kin = Kin(inherited is not None)
         self._held: dict[int, list[Held]] = {}
         self._used: dict[int, ref[Any]] = {}
+        self._lent: dict[int, tuple[ref[Any], ref[Any]]] = {}
+        self.pools_wanted = False
+        """Whether somebody waited for a pool at the last look: it is worth finding out who has what it lent."""
 
     def begin(self) -> None:
         """A new look: who holds and waits for what is told anew."""
@@ -103,6 +106,11 @@ class Resources:
         if thing is not None:
             self._used[id(thing)] = reference
 
+    def pool_of(self, thing: int) -> ref[Any] | None:
+        """The pool that had lent the thing at this address at the last look, if it told."""
+        known = self._lent.get(thing)
+        return None if known is None or known[0]() is None else known[1]
+
     def record(self, thing: Any, now_ns: int, guess: Callable[[], tuple[str, str]]) -> ResourceRecord | None:
         """The record of a thing, made at first sight; None for a type that is not a resource.
 
@@ -115,7 +123,7 @@ class Resources:
                 self._name(known, guess()[0])
             return known
         kind = cast("type[object]", type(thing))
-        found = self._libraries.resource_type(kind)
+        found = self._libraries.resource_type_for(thing)
         if found is None:
             return None
         attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: _type_name(found, kind)}
@@ -197,6 +205,7 @@ class Resources:
         self.flows.look(now_ns)
         self.kin.note(now_ns)
         failed: dict[str, int] = {}
+        self._lent, self.pools_wanted = {}, False
         for number, (reference, record) in enumerate(self._known.records()):
             if number % _YIELD_EVERY == 0:
                 pause()
@@ -226,6 +235,8 @@ class Resources:
                 self._inherited.let_go(thing)
             else:
                 state.attributes |= self._inherited.of_lock(thing, self.thread_id)
+        if semconv.POOL_IN_USE in state.attributes:
+            self._note_pool(thing, state)
         if state.channel is not None:
             _keep_channel(record, state, state.channel)
             return
@@ -246,9 +257,23 @@ class Resources:
         if record.edges.get(node_id) != edges:
             record.edges[node_id] = edges
 
+    def _note_pool(self, pool: Any, state: State) -> None:
+        waiters = state.attributes.get(semconv.RESOURCE_WAITERS)
+        if waiters or (waiters is None and not state.attributes.get(semconv.SEMAPHORE_AVAILABLE)):
+            self.pools_wanted = True
+            self._lent.update({id(thing): (_reference(thing), ref(pool)) for thing in state.lent})
+
     def _around(self, thing: Any, record: ResourceRecord) -> Around:
         on_stacks = self._held.get(id(thing), [])
         return Around(on_stacks, self.task_id, self.task_at, self.thread_id, record.initial, self.sure)
+
+
+def _reference(thing: object) -> ref[Any]:
+    """One that takes no weak reference lives as long as the pool's own look is not over: good for one look."""
+    try:
+        return ref(thing)
+    except TypeError:
+        return ref(type(thing))
 
 
 def _since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:

@@ -270,6 +270,8 @@ class HeapQuestion:
             waiter, thing = graph.nodes.get(edge.src), graph.nodes.get(edge.dst)
             if waiter is None or thing is None or waiter.wait is None or thing.kind not in WAKERS:
                 continue
+            if semconv.POOL_IN_USE in thing.attributes:
+                continue  # whoever has what it lent gives it back, by methods of other things
             if thing.providers is Providers.CLOSED or waiter.state == "idle" or waiter.wait.deadline_ns is not None:
                 continue
             waiters.setdefault(thing.id, set()).add(waiter.id)

@@ -7,7 +7,7 @@ Beside `name.py` lies `name.expected.toml`:
     loops = ["asyncio"]       # for a program that can only run there; default: asyncio and uvloop
     requires = ["anyio"]      # modules that must be there, or the program is skipped
     watch_s = 4               # a live program: how long it is watched
-    heap = true               # the heap is asked too, which the others do without
+    heap = true               # the heap is asked who could end a wait; without this the rules alone must tell it
 
     [[finding]]               # exactly these at the end; beside them only others of level SLOW; a live program has none
     kind = "deadlock"
@@ -24,7 +24,8 @@ Beside `name.py` lies `name.expected.toml`:
     on = "uvloop"             # "asyncio", "uvloop" or "3.12"; left out: everywhere
     reason = "…"
 
-A line is named by a mark in the program: a comment `# <- a waits`, several with commas between them.
+A line is named by a mark in the program: a comment `# <- a waits`, several with commas between them. Where only a
+library's code waits, its name stands in place of a line: `in anyio`.
 """
 
 from __future__ import annotations
@@ -38,8 +39,9 @@ from typing import Any
 
 HERE = Path(__file__).parent
 SHELVES = ("stuck", "reported", "live")
+_IN_LIBRARY = "in "
 _MARK = re.compile(r"#\s*<-\s*(.+?)\s*$")
-_KEYS = {"within_s", "loops", "requires", "watch_s", "finding", "known_miss", "services", "heap"}
+_KEYS = {"within_s", "loops", "requires", "watch_s", "heap", "finding", "known_miss", "services"}
 _FINDING_KEYS = {"kind", "level", "members", "blocked", "waits", "holds", "ring"}
 
 
@@ -71,8 +73,8 @@ class Entry:
     loops: tuple[str, ...]
     requires: tuple[str, ...]
     findings: tuple[Expected, ...]
-    known_misses: tuple[dict[str, str], ...] = field(default=())
     heap: bool = False
+    known_misses: tuple[dict[str, str], ...] = field(default=())
 
     @property
     def live(self) -> bool:
@@ -126,8 +128,8 @@ def _entry(shelf: str, path: Path) -> Entry:
         loops=tuple(said.get("loops", ("asyncio", "uvloop"))),
         requires=tuple(said.get("requires", ())),
         findings=findings,
-        known_misses=tuple(said.get("known_miss", ())),
         heap=said.get("heap", False),
+        known_misses=tuple(said.get("known_miss", ())),
     )
 
 
@@ -136,10 +138,13 @@ def _expected(path: Path, said: dict[str, Any], found: dict[str, int]) -> Expect
         raise ValueError(f"{path.stem}.expected.toml: unknown {sorted(unknown)}")
 
     def places(table: dict[str, list[str]]) -> dict[str, tuple[str, str]]:
-        missing = {mark for _, mark in table.values()} - found.keys()
+        missing = {mark for _, mark in table.values() if not mark.startswith(_IN_LIBRARY)} - found.keys()
         if missing:
             raise ValueError(f"{path.name} has no mark {sorted(missing)}")
-        return {name: (other, f"{path}:{found[mark]}") for name, (other, mark) in table.items()}
+        return {
+            name: (other, mark if mark.startswith(_IN_LIBRARY) else f"{path}:{found[mark]}")
+            for name, (other, mark) in table.items()
+        }
 
     return Expected(
         kind=said["kind"],

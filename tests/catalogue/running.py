@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 import sys
 import threading
@@ -31,6 +32,7 @@ GRACE_S = 10.0
 STANDS_S = 1.2
 """How long a verdict must stay as it is: longer than the time between two looks."""
 _POLL_S = 0.2
+_PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
 _ORDER = ("PROVEN", "LIKELY", "SUSPECT", "SLOW")
 
 
@@ -261,13 +263,13 @@ def _as_said(found: dict[str, tuple[str, str]], wanted: dict[str, tuple[str, str
 
 
 def name_of(nodes: dict[str, Any], node: str) -> str:
-    """Its name, without the number of a task that was given none; of a nameless one its kind."""
+    """Its name, without the number of a task that was given none and without a port; of a nameless one its kind."""
     known = nodes.get(node)
     if known is None:
         return node
     if known["kind"] == "io":
         return known["name"].rpartition(":")[0] or "io"  # the port is another one each time
-    return known["name"].partition(" (Task-")[0] or known["kind"]
+    return _PORT.sub("", known["name"].partition(" (Task-")[0]) or known["kind"]
 
 
 def describe(finding: dict[str, Any]) -> str:

@@ -190,6 +190,7 @@ def test_a_pool_is_a_semaphore_with_the_holders_it_tells(page: dict[str, Any]) -
         "peeps.resource.type": "example.Pool",
         "peeps.semaphore.available": 0,
         "peeps.semaphore.permits": 2,
+        "peeps.pool.in_use": 2,
     }
     assert [(edge.kind, edge.dst) for edge in observation.edges[node.id]] == [
         (EdgeKind.HELD_BY, "thread:7"),

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from peeps_otel.probes import internals
-from peeps_otel.probes.anyio.library import ANYIO
 from peeps_otel.probes.internals import frame_memory, versions
+from peeps_otel.probes.library import Library
+from peeps_otel.probes.library_registry import LIBRARIES
 
 _HERE = Path(internals.__path__[0])
 _ADAPTERS = sorted(file.stem for file in _HERE.glob("[!_]*.py") if file.stem != "versions")
@@ -35,5 +36,6 @@ def test_the_layout_of_frames_is_known_for_every_python_that_was_checked() -> No
     assert tuple(sizes) == versions.minor(versions.CPYTHON)
 
 
-def test_a_library_is_checked_on_what_the_table_says() -> None:
-    assert ANYIO.checked == versions.TABLE["AnyIO"]
+@pytest.mark.parametrize("library", [one for one in LIBRARIES if one.distribution], ids=lambda one: one.name)
+def test_a_library_is_checked_on_what_the_table_says(library: Library) -> None:
+    assert library.checked == versions.TABLE[library.name]

@@ -14,7 +14,7 @@ from typing import Any
 from peeps_otel import semconv
 from peeps_otel.diagnosis.certainty import certainty
 from peeps_otel.diagnosis.wording import kind_word, label, short
-from peeps_otel.model import Node, NodeKind, own_line
+from peeps_otel.model import FindingKind, Node, NodeKind, own_line
 from peeps_otel.model.jsonable import node_from_json, node_to_json
 
 from ..wording import duration
@@ -81,6 +81,10 @@ def finding(told: Json, nodes: Mapping[str, Json], now_ns: int, places: Places) 
     told["kind_word"] = told["kind"].replace("_", " ").upper()
     told["age"] = duration(now_ns - told["since_ns"])
     told["headline"] = f"{told['kind_word']}, {told['level']}, {told['age']}"
+    deadline_ns = _gives_up(told, nodes)
+    if deadline_ns > now_ns:
+        told["gives_up_in"] = duration(deadline_ns - now_ns)
+        told["headline"] += f", gives up in {told['gives_up_in']}"
     told["certainty"] = certainty(told["kind"], told["level"])
     told["look_at_short"] = places.short(told["look_at"])
     for frame in told["stack"]:
@@ -126,6 +130,14 @@ def label_of(node_id: str | None, nodes: Mapping[str, Json]) -> str:
         return nodes[node_id]["label"]
     kind, _, rest = node_id.partition(":")
     return f"{kind_word(kind)} …{rest[-6:]} (gone)" if rest else node_id
+
+
+def _gives_up(told: Json, nodes: Mapping[str, Json]) -> int:
+    """When the first of its waiters gives up, of a finding that ends so; 0 where that is not known."""
+    if told["kind"] not in (FindingKind.TIMES_OUT, FindingKind.POOL_EXHAUSTED):
+        return 0
+    waits = [nodes[step["waiter"]]["wait"] for step in told["evidence"] if step["waiter"] in nodes]
+    return min((wait["deadline_ns"] for wait in waits if wait is not None and wait.get("deadline_ns")), default=0)
 
 
 def _relation(step: Json, nodes: Mapping[str, Json]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ... import semconv
 from ...model import Edge, FindingKind, Level, NodeKind
 from .. import evidence, leaf, wording
 from ..leaf import Leaf
@@ -39,6 +40,8 @@ class HeldAcrossWait(LookRule):
             for resource in context.of(kind):
                 if resource.id in context.explained or resource.id not in graph.waiters:
                     continue
+                if semconv.POOL_IN_USE in resource.attributes:
+                    continue  # told by `pool_exhausted`
                 holders = [h for h in graph.holders.get(resource.id, ()) if h in graph.nodes]
                 if not holders or not self._may_be_slow(context, holders[0]):
                     continue  # as with most of many thousand

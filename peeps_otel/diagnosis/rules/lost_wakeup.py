@@ -83,6 +83,8 @@ class LostWakeup(LookRule):
 
 
 def _is_there(context: RuleContext, resource: Node) -> bool:
+    if semconv.POOL_IN_USE in resource.attributes:
+        return False  # what it may still make takes its time: a connection to a server that does not answer
     match resource.kind:
         case NodeKind.LOCK:
             return resource.attributes.get(semconv.LOCK_LOCKED) is False

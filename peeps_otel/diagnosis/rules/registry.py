@@ -22,17 +22,21 @@ from .never_yields import NeverYields
 from .nothing_moves import NothingMoves
 from .order_risk import OrderRisk
 from .peer_not_reading import PeerNotReading
+from .pool_exhausted import PoolExhausted
+from .pool_waits_for_itself import PoolWaitsForItself
 from .process_silent import ProcessSilent
 from .rule import Rule
 from .self_waking import SelfWaking
 from .semaphore_starved import SemaphoreStarved
 from .task_destroyed import TaskDestroyed
 from .task_growth import TaskGrowth
+from .times_out import TimesOut
 from .unusually_long import UnusuallyLong
 
 RULES: tuple[type[Rule], ...] = (
     HeldAtFork,
     LostWithProcess,
+    PoolWaitsForItself,
     Deadlock,
     NeverEnds,
     LockStarved,
@@ -44,6 +48,8 @@ RULES: tuple[type[Rule], ...] = (
     CancelIgnored,
     ChannelNotDrained,
     PeerNotReading,
+    PoolExhausted,
+    TimesOut,
     HeldAcrossWait,
     ExecutorSaturated,
     SelfWaking,

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import ClassVar, cast
 
+from ... import semconv
 from ...model import EvidenceStep, Level, NodeKind, own_line
 from .. import evidence, leaf, wording
 from ..frames import place
@@ -30,6 +31,8 @@ class Starvation(ReductionRule):
     def find(self, context: RuleContext, residue: Residue) -> Iterable[Candidate]:
         graph, stuck = context.graph, residue.stuck
         for resource in sorted(node for node in stuck if graph.nodes[node].kind is self.of):
+            if residue.level is Level.SUSPECT and semconv.POOL_IN_USE in graph.nodes[resource].attributes:
+                continue  # a rule of its own tells who has what of it
             if residue.level is Level.PROVEN and not graph.asked_of_heap([resource]):
                 continue  # a ring, or a holder in one, has been told already
             waiter = None if resource in context.explained else graph.oldest_waiter(resource)

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The client of aiohttp."""
+"""aiohttp's client: its connector is a pool of connections, and its requests have timers of their own."""

@@ -29,6 +29,9 @@ from ..library import (
     CancelScopes,
     Channel,
     Held,
+    PoolHolder,
+    PoolState,
+    PoolType,
     ResourceType,
     State,
     Support,
@@ -42,6 +45,7 @@ from ..library import (
 
 _GROUP, _STARTING, _IN_THREAD = operation("taskgroup"), operation("taskgroup.start"), operation("executor")
 _BY_SCOPE = "cancel scope"
+_OF_THREADS = "to_thread"
 
 
 class AnyIO:
@@ -58,6 +62,7 @@ class AnyIO:
         types = internals.types()
         return Support(
             resource_types=_resource_types(types),
+            pools=(PoolType(types.limiter, "anyio.CapacityLimiter", _limiter),),
             task_waits=_task_waits(types),
             thread_waits=(ThreadWait(internals.BACKEND, "WorkerThread.run", operation("idle")),),
             managers=(types.lock, types.semaphore, types.limiter, types.condition, *internals.adapters()),
@@ -144,7 +149,6 @@ def _resource_types(types: Types) -> tuple[ResourceType, ...]:
     return (
         ResourceType(types.lock, (NodeKind.LOCK,), _lock),
         ResourceType(types.semaphore, (NodeKind.SEMAPHORE,), _semaphore),
-        ResourceType(types.limiter, (NodeKind.SEMAPHORE,), _limiter),
         ResourceType(types.event, (NodeKind.EVENT,), _event),
         ResourceType(types.condition, (NodeKind.CONDITION,), _condition),
         ResourceType(types.channel, CHANNEL, _channel, type_name="anyio.MemoryObjectStream"),
@@ -162,16 +166,18 @@ def _lock(lock: object, around: Around) -> State:
     )
 
 
-def _limiter(limiter: object, around: Around) -> State:
-    """Its total may be raised at any time, and a borrower need not be a task."""
+def _limiter(limiter: object) -> PoolState:
+    """A borrower need not be a task. Each thread that `to_thread.run_sync` uses is one
+    token of that limiter, so it is the pool of those threads."""
     total, borrowers = internals.tokens(limiter)
-    known = [borrower for borrower in borrowers if issubclass(type(borrower), asyncio.Task)]
-    holders = _exactly(known, around)
-    attributes: dict[str, AttributeValue] = {semconv.RESOURCE_WAITERS: internals.waiting(limiter)}
-    if total is not None:
-        attributes |= {semconv.SEMAPHORE_PERMITS: total, semconv.SEMAPHORE_AVAILABLE: max(0, total - len(borrowers))}
-    sure = bool(holders) and len(holders) == len(borrowers)
-    return State(attributes, Providers.ESTIMATED if sure else Providers.OPEN, holders)
+    return PoolState(
+        capacity=total,
+        in_use=len(borrowers),
+        holders=tuple(PoolHolder(one) for one in borrowers if issubclass(type(one), asyncio.Task)),
+        waiters=internals.waiting(limiter),
+        name=_OF_THREADS if internals.is_default_limiter(limiter) else "",
+        unbounded=total is None,
+    )
 
 
 def _exactly(owners: list[Any], around: Around) -> list[Held]:

@@ -20,6 +20,7 @@ from ..library import Waiting
 from ..library_registry import installed
 from ..patches.asyncio_runtime import AsyncioPatch
 from ..patches.recorder import Recorder, TaskOrigin
+from ..pools.holders import PoolHolders
 from ..probe import EndedTask, Observation, Yield
 from . import cancellation, channel_users
 from . import tasks as asyncio_tasks
@@ -38,6 +39,7 @@ _DUE_MOST = 256
 _SHOWN_AT_ONCE = 500
 _MET_AT_ONCE = 200
 _FAILED_MOST = 1000
+_SEARCHED_MOST = 1000
 
 
 KnownTask = tuple[ref[asyncio.Task[Any]], TaskRecord]
@@ -75,6 +77,7 @@ class AsyncioProbe:
         self._resources.task_id, self._resources.task_at = self._id_of, self._id_at
         self._resources.flows.loops = self.loops
         self._relations = Relations(self._context, self._classifier, self._id_of)
+        self._pool_holders = PoolHolders(self._libraries, self._resources)
         self._loops = Loops(self._context.inherited)
         self._by_sequence: dict[int, str] = {}
         self._sites = CreationSites()
@@ -122,6 +125,7 @@ class AsyncioProbe:
             observation.coverage.append(f"{self._left_out} tasks of the process this was forked from are left out")
         seen, living, holding = self._look_at_all(met, observation, now_ns, pause, failed)
         self._relations.hold(holding, self._last_look_ns)
+        self._hold_of_pools(met, pause, failed)
         while seen:
             if len(seen) % _READ_AT_ONCE == 0:
                 pause()
@@ -251,6 +255,30 @@ class AsyncioProbe:
         if lines.first <= 0 or lines.rest <= 0:
             observation.shed.append("source lines of some waiting tasks")
         return seen, living, holding
+
+    def _hold_of_pools(self, met: list[KnownTask], pause: Yield, failed: _Failures) -> None:
+        """Who has what pools have lent. Of a task that has made no step since it was searched that is known."""
+        if not self._pool_holders.wanted:
+            return
+        searched = 0
+        for number, (reference, record) in enumerate(met):
+            if number % _QUICK_AT_ONCE == 0:
+                pause()
+            wait = record.node.wait
+            if wait is None:
+                record.borrowed, record.borrowed_at = (), -1
+                continue
+            if record.borrowed_at != record.steps and searched < _SEARCHED_MOST:
+                task = reference()
+                searched += 1
+                try:
+                    found = () if task is None else self._pool_holders.of_task(chain(task.get_coro()))
+                except Exception as error:
+                    failed.add(error)
+                    continue
+                record.borrowed, record.borrowed_at = found, record.steps
+            if record.borrowed_at == record.steps:
+                self._pool_holders.hold(record.id, wait.since_ns, record.borrowed)
 
     def _show(
         self, living: list[TaskRecord], touched: dict[str, tuple[Edge, ...]], observation: Observation, pause: Yield

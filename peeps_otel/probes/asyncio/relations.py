@@ -66,6 +66,10 @@ class Relations:
             name, source = asyncio_tasks.entered_at(one)
             record = self._resources.record(lock, now_ns, lambda name=name, source=source: (name, source))
             if record is not None:
+                if record.type.is_pool:
+                    asked = asyncio_tasks.asked_at(links, one)
+                    record.source = asked if asked and record.source == source else record.source
+                    source = asked
                 holds.append(Holds(ref(lock), source, by_block=not one.by_generator))
         return holds
 

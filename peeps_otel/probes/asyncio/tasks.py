@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, CoroutineType, FrameType, GeneratorType
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 from ... import semconv
@@ -21,6 +21,9 @@ from ..library import Waiting
 from ..patches.recorder import ORIGIN, SINCE, TaskOrigin
 from ..source import own_code, source_text
 from .loops import Loops
+
+if TYPE_CHECKING:
+    from ..pools.in_hand import Borrowed
 
 _EPOCH_2001_NS = 10**18
 _DEFAULT_NAME = re.compile(r"Task-\d+")
@@ -61,6 +64,8 @@ class TaskRecord:
     cancel_requests: int = 0
     last_look: int = 0
     puts_since_ns: int = 0  # waits to put into a channel since then; 0: it does not
+    borrowed: tuple[Borrowed, ...] = ()  # of pools, when it had made `borrowed_at` steps
+    borrowed_at: int = -1
     given: str = ""  # the name that asyncio gave, until a function of the application is seen to be called after it
 
 
@@ -295,6 +300,17 @@ def entered_at(entered: Entered) -> tuple[str, str]:
         item = items[entered.position]
         return source_text.expression_name(item.text), f"{code.co_filename}:{item.line}"
     return "", f"{code.co_filename}:{line}"
+
+
+def asked_at(links: list[SuspendedFrame], entered: Entered) -> str:
+    """`path:line` of the innermost function of the program at or around the block by which something was taken; empty
+    where a library has taken it by itself."""
+    if own_code.is_own(entered.link.code.co_filename):
+        return entered_at(entered)[1]
+    around = links[: next((n for n, link in enumerate(links) if link.suspended is entered.link.suspended), 0)]
+    own = next((link for link in reversed(around) if own_code.is_own(link.code.co_filename)), None)
+    frame = None if own is None else own.frame
+    return "" if own is None or frame is None else f"{own.code.co_filename}:{frame.f_lineno}"
 
 
 def used_at(links: list[SuspendedFrame], is_own: Callable[[CodeType], bool]) -> tuple[str, str]:

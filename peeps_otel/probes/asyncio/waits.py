@@ -32,6 +32,7 @@ class Classifier:
         self.revision = -1
         """Of the libraries: what followed from less may be wrong."""
         self._anywhere: dict[int, tuple[str, TaskWait]] = {}
+        self._around_others: set[int] = set()
         self._inner: dict[int, TaskWait] = {}
         self._around: dict[int, TaskWait] = {}
         self.refresh()
@@ -42,15 +43,17 @@ class Classifier:
             return
         self.revision = self._libraries.revision
         for name, row in self._libraries.task_waits:  # the registry keeps the codes, hence their identities
-            if row.place is Place.ANYWHERE:
+            if row.place in (Place.ANYWHERE, Place.AROUND_OTHERS):
                 self._anywhere[id(row.code)] = (name, row)
+                if row.place is Place.AROUND_OTHERS:
+                    self._around_others.add(id(row.code))
             else:
                 (self._inner if row.place is Place.INNERMOST else self._around)[id(row.code)] = row
 
     def classify(self, links: list[SuspendedFrame], future: asyncio.Future[Any]) -> Waiting:
         """`links`: the chain of awaits, outermost first; `future`: what the task is suspended on."""
         if self._anywhere:
-            for link in reversed(links[-_ANYWHERE_LINKS:]):
+            for link in self._in_order(links[-_ANYWHERE_LINKS:]):
                 entry = self._anywhere.get(id(link.code))
                 if entry is not None:
                     try:
@@ -73,6 +76,13 @@ class Classifier:
         if not bare or issubclass(type(found.targets[0]), asyncio.Task):
             return found
         return of_library(links, found.targets[0]) or found
+
+    def _in_order(self, links: list[SuspendedFrame]) -> list[SuspendedFrame]:
+        """The innermost first, but one that waits by means of another library before that."""
+        links = links[::-1]
+        if not self._around_others:
+            return links
+        return sorted(links, key=lambda link: id(link.code) not in self._around_others)
 
     def plain(self, codes: tuple[CodeType, ...]) -> TaskWait | None:
         """What tasks in these functions wait for, where that follows from the innermost one alone."""

@@ -25,6 +25,7 @@ CHECKED_ON = versions.on("AnyIO")
 BACKEND = "anyio._backends._asyncio"
 _PRIMITIVES = "anyio._core._synchronization"
 _STREAMS = "anyio.streams.memory"
+_LOW_LEVEL = "anyio.lowlevel"
 _SCOPES_MOST = 100
 _SCOPES_OF_ALL_MOST = 10_000
 
@@ -124,6 +125,17 @@ def tokens(limiter: object) -> tuple[int | None, list[object]]:
     borrowers: object = field(limiter, "_borrowers")
     found = list(cast("set[object]", borrowers)) if type(borrowers) is set else []
     return asyncio_internals.whole(field(limiter, "_total_tokens")), found
+
+
+def is_default_limiter(limiter: object) -> bool:
+    """Whether it is a loop's limiter of the threads of `to_thread.run_sync`, where no other is given."""
+    module = sys.modules.get(_LOW_LEVEL)
+    by_loop: object = field(None if module is None else vars(module).get("_run_vars"), "data")
+    for values in list(cast("dict[object, object]", by_loop).values()) if type(by_loop) is dict else ():
+        for variable, value in list(cast("dict[object, object]", values).items()) if type(values) is dict else ():
+            if value is limiter and field(variable, "_name") == "_default_thread_limiter":
+                return True
+    return False
 
 
 def event_of(event: object) -> locks.Event | None:

@@ -47,7 +47,7 @@ _EXITS = frozenset({"__aexit__", "__exit__"})
 _BOUND = frozenset({MethodType, BuiltinMethodType, type(Lock().__exit__), type(RLock().__exit__)})
 _TELLING = _BOUND | {AsyncGeneratorType, *((FunctionType, MethodDescriptorType) if sys.version_info >= (3, 14) else ())}
 _WAITING_TO_ENTER = ("__aenter__", "acquire")
-_GENERATOR_MANAGERS = (_GeneratorContextManager, _AsyncGeneratorContextManager)
+GENERATOR_MANAGERS = (_GeneratorContextManager, _AsyncGeneratorContextManager)
 _SPLIT_EXITS = sys.version_info >= (3, 14)
 """Since 3.14 the value stack shows `__aexit__` as a function with its object right after it, not as a bound method."""
 
@@ -227,7 +227,7 @@ def _split_managers(referents: list[Any]) -> list[Any]:
 
 def _inner(manager: object) -> SuspendedFrame | None:
     """The suspended generator of a `@contextmanager` or `@asynccontextmanager`."""
-    if not issubclass(type(manager), _GENERATOR_MANAGERS):
+    if not issubclass(type(manager), GENERATOR_MANAGERS):
         return None
     generator = cast("Any", manager).gen
     if type(generator) is GeneratorType:

@@ -18,7 +18,7 @@ import sys
 import threading
 from collections import deque
 from contextlib import _GeneratorContextManager  # pyright: ignore[reportPrivateUsage]
-from types import BuiltinFunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
+from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple, cast
 
 from . import versions
@@ -59,11 +59,11 @@ MODULES = (
 )
 """Those whose frames stand between a caller and the call that sleeps."""
 
+_DECORATORS_MOST = 5
 IMPORT_LOCK = ("importlib._bootstrap", "_ModuleLock")
 """What a thread has while it runs the body of a module, and others wait for who import the same one."""
 IMPORT_MANAGER = "_ModuleLockManager"
 """By which it is entered."""
-
 _OWNER = re.compile(r"owner=(\d+) count=(\d+)")
 
 
@@ -175,6 +175,16 @@ LOOP_RUNS = frozenset({"run_until_complete", "run_forever"})
 """By these a program runs an event loop that has no Python frames of its own."""
 
 
+def undecorated(function: Any) -> Any:
+    """The function within its decorators, as far as they tell (`functools.wraps`)."""
+    for _ in range(_DECORATORS_MOST):
+        inner = function.__dict__.get("__wrapped__") if type(function) is FunctionType else None
+        if type(inner) is not FunctionType:
+            break
+        function = inner
+    return function
+
+
 def attribute(thing: object, name: str) -> Any:
     """An attribute of an instance, module or class, without running code of the program; None where it has none, or
     where only such code could tell."""
@@ -186,11 +196,24 @@ def attribute(thing: object, name: str) -> Any:
     inherited = _in_classes(kind, name)
     plain = inherited is None or type(inherited) in (MemberDescriptorType, GetSetDescriptorType)
     if not plain and _is_descriptor(inherited):
-        return None
+        return _stored(thing, kind, name) if _gives_way(inherited) else None
     try:
         return object.__getattribute__(thing, name)
     except AttributeError:
         return None
+
+
+def _gives_way(descriptor: object) -> bool:
+    """Whether what an instance has stored under its name comes first, as with `functools.cached_property`."""
+    return all(_in_classes(type(descriptor), name) is None for name in ("__set__", "__delete__"))
+
+
+def _stored(thing: object, kind: type[object], name: str) -> Any:
+    """What an instance has in its own dictionary."""
+    if type(_in_classes(kind, "__dict__")) is not GetSetDescriptorType:
+        return None
+    values: object = object.__getattribute__(thing, "__dict__")
+    return cast("dict[str, Any]", values).get(name) if type(values) is dict else None
 
 
 def _in_classes(kind: type[object], name: str) -> Any:

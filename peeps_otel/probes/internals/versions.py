@@ -13,10 +13,18 @@ CPYTHON_PARTLY = ("3.14.2",)
 UVLOOP = ("0.21", "0.22", "0.23")
 ANYIO = ("4.16",)
 ASGIREF = ("3.12",)
+SQLALCHEMY = ("2.0", "2.1")
+PSYCOPG_POOL = ("3.2", "3.3")
+ASYNCPG = ("0.30", "0.31", "0.32")
+REDIS = ("5.2", "8.1")
 GEVENT = ("26.9",)
 EVENTLET = ("0.41",)
 AIOHTTP = ("3.14",)
 GRPCIO = ("1.85",)
+HTTPCORE = ("1.0",)
+HTTPX = ("0.28",)
+URLLIB3 = ("2.8",)
+REQUESTS = ("2.34",)
 
 TABLE = {
     "CPython": CPYTHON,
@@ -24,10 +32,18 @@ TABLE = {
     "uvloop": UVLOOP,
     "AnyIO": ANYIO,
     "asgiref": ASGIREF,
+    "SQLAlchemy": SQLALCHEMY,
+    "psycopg_pool": PSYCOPG_POOL,
+    "asyncpg": ASYNCPG,
+    "redis": REDIS,
     "gevent": GEVENT,
     "eventlet": EVENTLET,
     "aiohttp": AIOHTTP,
     "grpcio": GRPCIO,
+    "httpcore": HTTPCORE,
+    "httpx": HTTPX,
+    "urllib3": URLLIB3,
+    "requests": REQUESTS,
 }
 
 

@@ -7,7 +7,7 @@ import sys
 from types import CodeType, ModuleType
 from typing import Any
 
-from ..internals.stdlib import NAMED
+from ..internals.stdlib import NAMED, undecorated
 from ..library import Operation, ThreadWait
 from ..library_registry import LibraryRegistry
 
@@ -94,7 +94,7 @@ class Functions:
             if not isinstance(holder, type):
                 return None
         function = vars(holder).get(name)
-        function = getattr(function, "__func__", function)  # a class method
+        function = undecorated(getattr(function, "__func__", function))  # a class method
         code = getattr(function, "__code__", None)
         if type(code) is not CodeType:
             return None

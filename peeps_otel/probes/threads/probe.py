@@ -28,6 +28,8 @@ from ..internals.frame_memory import reads
 from ..internals.thread import ThreadFacts
 from ..library import operation
 from ..patches.thread_death import ThreadDeathPatch
+from ..pools.holders import PoolHolders
+from ..pools.in_hand import Borrowed
 from ..probe import Observation, Yield
 from ..resource_types import Held
 from ..source import own_code, source_text
@@ -66,6 +68,8 @@ class _Record:
     holds: list[tuple[ref[Any], Held]] = field(default_factory=list[tuple[ref[Any], Held]])
     work: Work = NO_WORK
     call: str = ""  # the C function it is in, if that is no wait by a name
+    borrowed: tuple[Borrowed, ...] = ()  # of pools
+    searched: bool = False  # for these, since it was read
 
 
 class ThreadProbe:
@@ -84,6 +88,7 @@ class ThreadProbe:
         self._resources = self._context.resources
         self._resources.thread_id = self._thread_id
         self._pools = Pools(self._context.ids)
+        self._pool_holders = PoolHolders(self._context.libraries, self._resources)
 
     def install(self) -> None:
         """What waits and holds is only read."""
@@ -220,8 +225,19 @@ class ThreadProbe:
         if not asleep and self._stands(ident, cpu_ns):
             if record.node is not None and record.node.state in ("running", "gil"):  # it was, but has it been since?
                 self._set(record, self._state(record, cpu_ns, now_ns), None, record.node.stack, ())
+            self._search(record, frame)
             return
         self._read(record, facts, cpu_ns, frame, asleep, known, now_ns)
+
+    def _search(self, record: _Record, frame: FrameType) -> None:
+        """What of pools a thread has that stands where it was read, if that is wanted now and was not then."""
+        if record.searched or record.facts.native_id is None or not self._pool_holders.wanted:
+            return
+        calls = CallStack(frame, thread_internals.cpu_clock(record.facts.native_id), record.cpu_ns)
+        borrowed = self._pool_holders.of_thread(calls)
+        calls.clear()
+        if thread_internals.cpu_ns(record.facts.native_id) == record.cpu_ns:
+            record.borrowed, record.searched = borrowed, True
 
     def _read(
         self,
@@ -238,10 +254,12 @@ class ThreadProbe:
             clock = thread_internals.cpu_clock(facts.native_id)
         calls = CallStack(frame, clock, cpu_ns)
         waiting, taken = None, list[holds.Taken]()
+        record.borrowed, record.searched = (), asleep and self._pool_holders.wanted
         if asleep:
             waiting = self._classifier.classify(calls)
             record.call = "" if waiting is not None else self._classifier.call(calls)
             taken = holds.taken(calls, holds.given_up(calls, self._classifier.functions.condition_wait), self._held_by)
+            record.borrowed = self._pool_holders.of_thread(calls) if record.searched else ()
             record.work = work_of(calls, self._classifier)  # else what it had in hand before, until that is done
         use = _use(waiting, calls)
         stack = calls.named(self._context.with_lines)
@@ -250,6 +268,7 @@ class ThreadProbe:
         record.moment = asleep and after_ns is not None and after_ns == cpu_ns
         if not record.moment:
             waiting, taken, record.call = None, [], ""  # parts of different moments: nothing is concluded from them
+            record.borrowed, record.searched = (), False
         state = waiting.state if waiting is not None else self._state(record, cpu_ns, now_ns)
         record.facts = facts
         if not record.source:
@@ -376,6 +395,8 @@ class ThreadProbe:
                 self._resources.use(reference)
             for reference, one in record.holds:
                 self._resources.hold(reference, one)
+            wait = None if record.node is None else record.node.wait
+            self._pool_holders.hold(record.id, record.read_ns if wait is None else wait.since_ns, record.borrowed)
         wanted = self._context.futures.pending()
         working = [(record.id, record.work) for record in self._threads.values()]
         self._touch(self._resources.far_ends(now_ns))

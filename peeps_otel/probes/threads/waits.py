@@ -158,7 +158,7 @@ class Classifier:
         number, row = found
         if row.operation.idle:
             return Waiting(_IDLE, "idle", used_at=number)
-        targets, needs = self._targets(stack.reader(number), row)
+        targets, needs = self._targets(stack, number + row.finds_in, row)
         return Waiting(
             row.operation,
             "waiting" if row.finds is not None or targets else "blocked",
@@ -166,7 +166,7 @@ class Classifier:
             needs,
             timeout,
             min(ends, default=None),
-            number + 1,
+            number + row.finds_in + 1,
         )
 
     def _is_idle(self, number: int, stack: CallStack) -> bool:
@@ -189,8 +189,11 @@ class Classifier:
             return self._outward(stack)  # of a type that has no name here (since 3.13)
         return None
 
-    def _targets(self, reader: FrameReader, row: ThreadWait) -> tuple[tuple[Any, ...], int]:
-        found = None if row.finds is None else reader.local_named(row.finds)
+    def _targets(self, stack: CallStack, number: int, row: ThreadWait) -> tuple[tuple[Any, ...], int]:
+        if row.finds is None or number >= len(stack):
+            return (), 1
+        reader = stack.reader(number)
+        found = reader.local_named(row.finds)
         if found is None:
             return (), 1
         if not row.operation.several:

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pools in a graph: which there are, who waits for them, and what they lend, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .. import semconv
+from ..model import Node, NodeKind
+from . import wording
+from .rules.context import RuleContext
+from .wait_index import WaitIndex
+
+_LENDS = {"Limiter": "token", "Executor": "worker", "Queue": "item", "QueuePool": "connection"}
+
+
+def exhausted(context: RuleContext) -> Iterator[tuple[Node, list[str]]]:
+    """The pools that have nothing left, each with those who wait for it in a wait that has settled, the longest first.
+    What a finding explains is left out."""
+    graph = context.graph
+    for kind in (NodeKind.SEMAPHORE, NodeKind.RX):
+        for pool in context.of(kind):
+            if semconv.POOL_IN_USE not in pool.attributes or pool.id in context.explained:
+                continue
+            if pool.attributes.get(semconv.SEMAPHORE_AVAILABLE):
+                continue
+            waiters = [w for w in graph.waiters.get(pool.id, ()) if w in graph.settled and w not in context.explained]
+            if waiters:
+                yield pool, sorted(waiters, key=lambda w: (graph.wait_of(w).since_ns, w))
+
+
+def taken(pool: Node) -> str:
+    """`4 of 4 connections of QueuePool db are held`."""
+    in_use, capacity = pool.attributes.get(semconv.POOL_IN_USE), pool.attributes.get(semconv.SEMAPHORE_PERMITS)
+    thing = _lends(pool)
+    how_many = f"{in_use} of {capacity} {thing}s" if type(capacity) is int else f"all {in_use} {thing}s"
+    verb = "is" if capacity == 1 or (type(capacity) is not int and in_use == 1) else "are"
+    return f"{how_many} of {wording.label(pool)} {verb} held"
+
+
+def has_one(graph: WaitIndex, pool: str, holder: str) -> str:
+    """`report has one, taken at app/x.py:12`."""
+    held = graph.held_by(pool, holder)
+    where = "" if held is None else wording.at("taken at", held.source or "")
+    return f"{wording.label(graph.nodes.get(holder))} has one" + (f",{where}" if where else "")
+
+
+def _lends(pool: Node) -> str:
+    kind = str(pool.attributes.get(semconv.RESOURCE_TYPE, ""))
+    return next((thing for end, thing in _LENDS.items() if kind.endswith(end)), "connection")

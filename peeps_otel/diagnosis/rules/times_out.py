@@ -1,0 +1,138 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waits that only their deadline ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ... import semconv
+from ...model import FindingKind, Level
+from .. import evidence, ring, wording
+from ..frames import site
+from ..reduction import cores, shortest_cycle
+from ..wait_index import BOUNDED, WAITERS
+from .context import Residue, RuleContext
+from .rule import Account, Candidate, LookRule
+from .tunable import number, seconds
+from .without_deadlines import stuck_without_deadlines
+
+
+class TimesOut(LookRule):
+    """Somebody waits with a deadline for a lock, a permit, room in a channel or a connection. SLOW where nobody who is
+    known can end that before; SUSPECT where the last waits at the line ended so. What is polled is left out."""
+
+    name = "times_out"
+    kind = FindingKind.TIMES_OUT
+    levels = (Level.SUSPECT, Level.SLOW)
+    when = (
+        "Somebody has waited {long_wait.waited} for a lock, a permit, a connection or room in a channel, and gives up "
+        "at a known time: SLOW where no holder could go on before that, also of a ring. SUSPECT where the last {row} "
+        "waits at the same line ended by giving up after {given} or more"
+    )
+    advice = "Find out why its holder does not go on: the deadline only turns the wait into an error"
+    explains = True
+
+    row = number(3, "how many waits in a row must have given up at a line")
+    given = seconds(2, "a shorter deadline is taken for a poll")
+
+    def find(self, context: RuleContext) -> Iterable[Candidate]:
+        graph = context.graph
+        waiting = [one for one in sorted(graph.bounded) if self._counts(context, one)]
+        told: set[str] = set()
+        for waiter in waiting:
+            thing = graph.targets[waiter][0]
+            line = site(graph.nodes[waiter], graph.wait_of(waiter))
+            if context.memory.given_up(line) >= self.row and thing not in told:
+                told.add(thing)
+                yield self._again(context, waiter, thing)
+        long = [one for one in waiting if context.is_long(one) and not told.intersection(graph.targets[one])]
+        if long:
+            stuck = stuck_without_deadlines(context, long)
+            yield from self._rings(context, stuck, told)
+            yield from self._others(context, stuck, long, told)
+
+    def _counts(self, context: RuleContext, waiter: str) -> bool:
+        """Whether it waits with a deadline that is no poll, for what can run out, and nothing has told of it yet."""
+        graph = context.graph
+        if waiter not in graph.settled or waiter in context.explained:
+            return False
+        node = graph.nodes[waiter]
+        if node.wait is None or node.wait.deadline_ns is None:
+            return False
+        things = [graph.nodes[one] for one in graph.targets.get(waiter, ()) if one in graph.nodes]
+        if context.explained.intersection(graph.targets.get(waiter, ())):
+            return False  # what it waits for is a part of a finding
+        long = node.wait.deadline_ns - node.wait.since_ns >= self.given
+        return long and len(things) == 1 and (things[0].kind in BOUNDED or semconv.POOL_IN_USE in things[0].attributes)
+
+    def _rings(self, context: RuleContext, stuck: Residue, told: set[str]) -> Iterable[Candidate]:
+        graph = context.graph
+        for core in cores(stuck.stuck, stuck.conditions):
+            ends = [one for one in core if one in graph.bounded]
+            if not ends or context.explained.intersection(core) or told.intersection(core):
+                continue
+            cycle = shortest_cycle(sorted(core, key=lambda one: ring.rank(graph, one)), stuck.conditions)
+            if not any(graph.nodes[one].kind in WAITERS for one in cycle):
+                continue
+            told.update(core)
+            yield Candidate(
+                kind=self.kind,
+                level=Level.SLOW,
+                since_ns=max(graph.since_of(one) or 0 for one in core),
+                core=sorted(core),
+                about=core,
+                tell=lambda core=core, cycle=cycle: self._ring(context, core, cycle),
+            )
+
+    def _ring(self, context: RuleContext, core: list[str], cycle: list[str]) -> Account:
+        graph = context.graph
+        links = ring.links(graph, cycle)
+        beside = ring.beside(graph, core, cycle)
+        first = min((one for one in core if one in graph.bounded), key=lambda one: graph.wait_of(one).deadline_ns or 0)
+        title = ring.title(graph, links, beside)
+        return Account(
+            title=f"{title}; the ring breaks when {wording.label(graph.nodes[first])} gives up",
+            advice=ring.advice(graph, links, FindingKind.DEADLOCK),
+            look_at=graph.wait_of(first).source,
+            evidence=links + beside,
+            blocked=evidence.tail(graph, graph.waiting(graph.behind(set(core)))),
+            cycle=cycle,
+        )
+
+    def _others(self, context: RuleContext, stuck: Residue, long: list[str], told: set[str]) -> Iterable[Candidate]:
+        """What waits behind a stuck holder. Of a pool that has a finding of its own."""
+        graph = context.graph
+        for waiter in sorted(long, key=lambda one: (graph.wait_of(one).since_ns, one)):
+            thing = graph.targets[waiter][0]
+            pool = semconv.POOL_IN_USE in graph.nodes[thing].attributes
+            if waiter not in stuck.stuck or thing in told or pool or waiter in told:
+                continue
+            told.add(thing)
+            yield self._candidate(context, Level.SLOW, waiter, thing, "; nothing but its deadline is seen to end that")
+
+    def _again(self, context: RuleContext, waiter: str, thing: str) -> Candidate:
+        return self._candidate(context, Level.SUSPECT, waiter, thing, f"; the last {self.row} who waited there gave up")
+
+    def _candidate(self, context: RuleContext, level: Level, waiter: str, thing: str, why: str) -> Candidate:
+        graph = context.graph
+        holders = [one for one in graph.holders.get(thing, ()) if one in graph.nodes]
+
+        def tell() -> Account:
+            names = wording.several([wording.label(graph.nodes[one]) for one in holders])
+            held = f", held by {names}" if holders else ""
+            return Account(
+                title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, thing)}{held}{why}",
+                advice=f"{self.advice}.",
+                look_at=graph.wait_of(waiter).source,
+                evidence=[evidence.link(graph, waiter, thing, holders[0] if holders else None)],
+                blocked=evidence.tail(graph, graph.waiting(graph.behind({thing}))),
+            )
+
+        return Candidate(
+            kind=self.kind,
+            level=level,
+            since_ns=graph.wait_of(waiter).since_ns,
+            core=[waiter, thing, *holders[:3]],
+            about=[thing],
+            tell=tell,
+        )

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What of a pool a task or thread has in hand: a connection, a response, a session in a live function.
+
+A handle is in hand while a variable or a `with` block of a function refers to it, or less surely while an object there
+has it as an attribute. Nothing of the program is kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from gc import get_referents, is_tracked
+from itertools import repeat
+from types import (
+    AsyncGeneratorType,
+    BuiltinFunctionType,
+    CellType,
+    CodeType,
+    CoroutineType,
+    FrameType,
+    FunctionType,
+    GeneratorType,
+    MethodType,
+    ModuleType,
+)
+from typing import Any, NamedTuple, cast
+from weakref import ref
+
+from ..asyncio.tasks import entered_at
+from ..internals.await_chain import GENERATOR_MANAGERS, Entered, SuspendedFrame, entered
+from ..internals.frame_memory import FrameReader, local_names
+from ..internals.stdlib import attribute
+from ..library_registry import LibraryRegistry
+from ..pool_types import Lent
+from ..source import own_code, source_text
+from ..threads.bytecode import analysis
+from ..threads.call_stack import CallStack
+
+_FRAMES_MOST = 64
+_ATTRIBUTES_MOST = 100
+_GENERATORS = (GeneratorType, AsyncGeneratorType)
+_NOT_LOOKED_INTO = (
+    *(type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType, CoroutineType, GeneratorType),
+    *(AsyncGeneratorType, MethodType, CellType, str, int, float, bytes),
+)
+
+
+class Borrowed(NamedTuple):
+    """Something of a pool in somebody's hands. `thing`: its address, with a reference that tells whether it is still
+    that. `source`: `path:line` where it was taken; empty where that is not clear. `direct`: by a variable or block, not
+    by an attribute of one."""
+
+    thing: int
+    reference: ref[Any]
+    pool: ref[Any] | None
+    source: str
+    direct: bool
+
+
+def of_task(links: list[SuspendedFrame], libraries: LibraryRegistry) -> tuple[Borrowed, ...]:
+    """Of a suspended task. `links`: its chain of awaits, outermost first."""
+    found = _Found(libraries)
+    for link in links:
+        for referent in link.referents:
+            for one in _contents(referent):
+                for lent in found.lent_by(one):
+                    found.add(lent, lambda link=link, one=one: _stored_in_suspended(link, one))
+    for manager in entered(links):
+        for one in _with_inner(manager.manager):
+            for lent in found.lent_by(one):
+                found.add(lent, lambda manager=manager: _entered_at(manager))
+    for link in links:
+        if own_code.is_own(link.code.co_filename):
+            for referent in link.referents:
+                found.add_attributes_of(referent)
+    return found.all()
+
+
+def of_thread(stack: CallStack, libraries: LibraryRegistry) -> tuple[Borrowed, ...]:
+    """Of a thread that sleeps."""
+    found = _Found(libraries)
+    some = range(min(len(stack), _FRAMES_MOST) - 1, -1, -1)  # outermost first
+    for number in some:
+        reader = stack.reader(number)
+        for index in range(len(local_names(reader.code))):
+            value = reader.local(index)
+            for lent in found.lent_by(value):
+                found.add(lent, lambda reader=reader, index=index: _stored_at(reader.code, index, reader.lasti))
+        if reader.code.co_exceptiontable:
+            for block in analysis(reader.code).with_blocks(reader.lasti):
+                leaving = reader.below_handler(block.slot)
+                for one in _with_inner(leaving.__self__) if type(leaving) is MethodType else ():
+                    at = reader.lasti if block.entered_at is None else block.entered_at
+                    for lent in found.lent_by(one):
+                        found.add(lent, lambda reader=reader, at=at: source_text.source_of(reader.code, at))
+    for number in some:
+        reader = stack.reader(number)
+        if own_code.is_own(reader.code.co_filename):
+            for index in range(len(local_names(reader.code))):
+                found.add_attributes_of(reader.local(index))
+    return found.all()
+
+
+def reference(thing: object) -> ref[Any]:
+    """Tells whether a thing lives. One that takes no weak reference cannot be told from a later one of its type at its
+    address: it lives as long as the function that has it stands still, which is asked before."""
+    try:
+        return ref(thing)
+    except TypeError:
+        return ref(type(thing))
+
+
+class _Found:
+    """By address of the thing. What was found first stays, but a place where it was taken is still wanted."""
+
+    def __init__(self, libraries: LibraryRegistry) -> None:
+        self._libraries = libraries
+        self._known: dict[int, Borrowed] = {}
+
+    def lent_by(self, handle: object) -> Iterable[Lent]:
+        return self._libraries.lent_by(handle)
+
+    def add(self, lent: Lent, source: Callable[[], str], direct: bool = True) -> None:
+        known = self._known.get(id(lent.thing))
+        if known is not None and (known.source or not direct):
+            return
+        try:
+            pool = None if lent.pool is None else ref(lent.pool)
+        except TypeError:
+            return
+        self._known[id(lent.thing)] = Borrowed(id(lent.thing), reference(lent.thing), pool, source(), direct)
+
+    def add_attributes_of(self, value: object) -> None:
+        """One step further: `self.connection`, or a list of responses."""
+        if (
+            value is None
+            or type(value) in _NOT_LOOKED_INTO
+            or not is_tracked(value)
+            or self._libraries.is_handle(value)
+        ):
+            return
+        for one in get_referents(value)[:_ATTRIBUTES_MOST]:
+            values = (one,)
+            if type(one) is dict:
+                values = tuple(cast("dict[object, object]", one).values())[:_ATTRIBUTES_MOST]
+            for inner in values:
+                for lent in self.lent_by(inner):
+                    self.add(lent, str, direct=False)
+
+    def all(self) -> tuple[Borrowed, ...]:
+        return tuple(self._known.values())
+
+
+def _contents(referent: Any) -> tuple[Any, ...]:
+    """A variable's value: of one that an inner function shares, what is in its cell."""
+    return tuple(get_referents(referent)) if type(referent) is CellType else (referent,)
+
+
+def _with_inner(manager: Any) -> Iterator[Any]:
+    """A context manager, and the variables of the generator behind it where it is one."""
+    yield manager
+    if issubclass(cast("type[object]", type(manager)), GENERATOR_MANAGERS):
+        generator = attribute(manager, "gen")
+        if type(generator) in _GENERATORS:
+            yield from get_referents(generator)
+
+
+# --- where it was taken -----------------------------------------------------------------------------------------------
+
+
+def _stored_in_suspended(link: SuspendedFrame, value: object) -> str:
+    """The line of a suspended function that stored a value in one of its variables."""
+    if not own_code.is_own(link.code.co_filename):
+        return ""
+    frame = link.frame
+    if frame is None:
+        return ""
+    # A suspended function stays where it is while this thread has the GIL; each reading checks that anew.
+    reader = FrameReader(frame, repeat(0), 0)
+    for index in range(len(local_names(link.code))):
+        if reader.local(index) is value:
+            return _stored_at(link.code, index, frame.f_lasti)
+    return ""
+
+
+def _stored_at(code: CodeType, index: int, lasti: int) -> str:
+    """The last line before `lasti` that stores into a local of a function of the program; of an argument none."""
+    if not own_code.is_own(code.co_filename):
+        return ""
+    offset = None
+    for op in analysis(code).ops:
+        if _stores(op.name, op.argument, index) and (offset is None or op.offset <= lasti):
+            offset = op.offset
+    return "" if offset is None else source_text.source_of(code, offset)
+
+
+def _stores(name: str, argument: int, index: int) -> bool:
+    match name:
+        case "STORE_FAST" | "STORE_DEREF" | "STORE_FAST_MAYBE_NULL":
+            return argument == index
+        case "STORE_FAST_STORE_FAST":
+            return index in (argument >> 4, argument & 15)
+        case "STORE_FAST_LOAD_FAST":
+            return argument >> 4 == index
+        case _:
+            return False
+
+
+def _entered_at(manager: Entered) -> str:
+    """The line of the `with` item in a suspended function of the program."""
+    return entered_at(manager)[1] if own_code.is_own(manager.link.code.co_filename) else ""

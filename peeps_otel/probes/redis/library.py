@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""redis-py's blocking pools, for threads and for tasks. Its connections do not know their pool: that tells which of
+them are taken."""
+
+from __future__ import annotations
+
+import sys
+from collections import deque
+from collections.abc import Iterable
+from typing import Any, cast
+
+from ...model.operations import operation
+from ..internals import versions
+from ..internals.await_chain import SuspendedFrame
+from ..library import (
+    Lent,
+    PoolHandle,
+    PoolState,
+    PoolType,
+    Support,
+    TaskWait,
+    ThreadWait,
+    Waiting,
+    attribute,
+    code_of,
+    first_of,
+    timer_within,
+)
+
+_SYNC, _ASYNC = "redis.connection", "redis.asyncio.connection"
+_CLIENTS = ("redis.client", "redis.asyncio.client")
+_CLIENT_NAMES = ("Redis", "PubSub", "Pipeline")
+_POOL, _GET = "BlockingConnectionPool", "get_connection"
+_ACQUIRE = operation("pool.acquire")
+_WAITING = ("Condition.wait", "Condition.wait_for")
+
+
+class Redis:
+    """A `Library`. The package imports all of its modules at once, those for asyncio too."""
+
+    name = "redis"
+    distribution = "redis"
+    checked = versions.REDIS
+
+    def is_imported(self) -> bool:
+        return all(_POOL in vars(sys.modules.get(module, sys)) for module in (_SYNC, _ASYNC)) and all(
+            "Pipeline" in vars(sys.modules.get(module, sys)) for module in _CLIENTS
+        )
+
+    def support(self) -> Support:
+        threaded, asynchronous = vars(sys.modules[_SYNC])[_POOL], vars(sys.modules[_ASYNC])[_POOL]
+
+        def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+            """Not where it has one already and connects it."""
+            if links[-1].code.co_qualname not in _WAITING:
+                return None
+            found = first_of(link, asynchronous)
+            return None if found is None else Waiting(_ACQUIRE, (found,), deadline=timer_within(links, link))
+
+        return Support(
+            pools=(PoolType(threaded, "", _read_threaded), PoolType(asynchronous, "", _read_asynchronous)),
+            pool_handles=tuple(_handles()),
+            task_waits=(TaskWait(code_of(asynchronous, _GET), _ACQUIRE, find=find),),
+            thread_waits=(ThreadWait(_SYNC, f"{_POOL}.{_GET}", _ACQUIRE, finds="self"),),
+        )
+
+
+def _read_threaded(pool: Any) -> PoolState:
+    """What was made and is not in its queue is taken; what was not made yet is in the queue as None."""
+    queue, made, most = attribute(pool, "pool"), attribute(pool, "_connections"), attribute(pool, "max_connections")
+    items, waiters = attribute(queue, "queue"), attribute(attribute(queue, "not_empty"), "_waiters")
+    if type(items) not in (deque, list) or type(made) is not list or type(most) is not int:
+        return PoolState(None, None)
+    left = list(cast("Iterable[object]", items))
+    idle = {id(one) for one in left}
+    return PoolState(
+        most,
+        max(0, most - len(left)),
+        waiters=len(cast("deque[object]", waiters)) if type(waiters) is deque else None,
+        lent=tuple(one for one in list(cast("list[object]", made)) if id(one) not in idle),
+    )
+
+
+def _read_asynchronous(pool: Any) -> PoolState:
+    taken, most = attribute(pool, "_in_use_connections"), attribute(pool, "max_connections")
+    waiters = attribute(attribute(pool, "_condition"), "_waiters")
+    if type(taken) is not set or type(most) is not int:
+        return PoolState(None, None)
+    lent = tuple(cast("set[object]", taken))
+    waiting = [one for one in list(cast("deque[Any]", waiters)) if not one.done()] if type(waiters) is deque else None
+    return PoolState(most, len(lent), waiters=None if waiting is None else len(waiting), lent=lent)
+
+
+def _handles() -> Iterable[PoolHandle]:
+    for module in (_SYNC, _ASYNC):
+        kind = vars(sys.modules[module]).get("AbstractConnection")
+        if isinstance(kind, type):
+            yield PoolHandle(kind, _itself)
+    for module in _CLIENTS:
+        for name in _CLIENT_NAMES:
+            kind = vars(sys.modules[module]).get(name)
+            if isinstance(kind, type):
+                yield PoolHandle(kind, _of_client)
+
+
+def _itself(connection: object) -> Iterable[Lent]:
+    return (Lent(connection),)
+
+
+def _of_client(client: object) -> Iterable[Lent]:
+    """One that keeps a connection: a pipeline that watches, a subscription."""
+    connection = attribute(client, "connection")
+    return () if connection is None else (Lent(connection),)
+
+
+REDIS = Redis()

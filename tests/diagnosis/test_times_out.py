@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waits that only their deadline ends: told while they last, and a suspicion once they end so again and again."""
+
+from __future__ import annotations
+
+from peeps_otel.diagnosis import Diagnoser
+from peeps_otel.model import Finding
+from tests.diagnosis.world import SECOND, START, World
+
+_GIVES_UP = START + 20 * SECOND
+
+
+def _said(findings: list[Finding]) -> list[tuple[str, str, str]]:
+    return [(one.kind, one.level, one.title) for one in findings]
+
+
+def _look(world: World, *after_s: float) -> list[tuple[str, str, str]]:
+    diagnoser = Diagnoser()
+    return [_said(diagnoser.look(world.graph(), START + int(one * SECOND))) for one in after_s][-1]
+
+
+def test_a_ring_with_a_deadline_is_told_as_one_that_breaks() -> None:
+    world = World()
+    db, cache = world.lock("db", "task:a"), world.lock("cache", "task:b")
+    world.task("a", cache, deadline=_GIVES_UP)
+    world.task("b", db)
+    assert _look(world, 1, 3) == [
+        (
+            "times_out",
+            "SLOW",
+            "a waits for Lock cache, held by b, which waits for Lock db, held by a; the ring breaks when a gives up",
+        )
+    ]
+
+
+def test_a_wait_behind_itself_ends_by_its_deadline_alone() -> None:
+    """A holder that waits with a deadline for what a ring without one has."""
+    world = World()
+    held = world.lock("db", "task:a")
+    world.task("a", held)
+    world.task("late", held, deadline=_GIVES_UP)
+    assert [(kind, level) for kind, level, _ in _look(world, 1, 3)] == [("deadlock", "PROVEN")]
+
+
+def test_a_holder_that_goes_on_is_no_finding() -> None:
+    world = World()
+    held = world.lock("db", "task:busy")
+    world.task("busy")
+    world.task("late", held, deadline=_GIVES_UP)
+    assert _look(world, 1, 3, 9) == []
+
+
+def _in_turn(deadline_s: float, gives_up: bool) -> list[tuple[str, str, str]]:
+    """Four tasks wait for a lock one after the other, at one line; the last of them is looked at."""
+    diagnoser = Diagnoser()
+    found: list[tuple[str, str, str]] = []
+    for number in range(4):
+        begun = START + int(number * 2 * deadline_s * SECOND)
+        deadline = begun + int(deadline_s * SECOND)
+        world = World()
+        held = world.lock("db", "task:busy")
+        world.task("busy", steps=number)
+        world.task(f"late-{number}", held, since=begun, deadline=deadline)
+        looks = [begun + int(deadline_s * SECOND * part) for part in (0.25, 0.5)]
+        found = [_said(diagnoser.look(world.graph(), one)) for one in looks][-1]
+        world = World()
+        world.lock("db", "task:busy")
+        world.task("busy", steps=number)
+        diagnoser.look(world.graph(), deadline + SECOND // 10 if gives_up else deadline - int(deadline_s * SECOND / 4))
+    return found
+
+
+def test_the_last_three_gave_up() -> None:
+    assert _in_turn(4, gives_up=True) == [
+        ("times_out", "SUSPECT", "late-3 waits for Lock db, held by busy; the last 3 who waited there gave up")
+    ]
+
+
+def test_who_got_it_in_time_did_not_give_up() -> None:
+    assert _in_turn(4, gives_up=False) == []
+
+
+def test_a_poll_is_none() -> None:
+    assert _in_turn(0.5, gives_up=True) == []
