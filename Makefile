@@ -14,13 +14,14 @@ PYTEST_ARGS ?=
 export PIP_NO_INPUT := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test lint venv wheels clean
+.PHONY: help demo check test pythons lint venv wheels clean
 
 help:
 	@echo "make demo    set everything up, run a stuck program, say what is stuck, show it in the explorer"
 	@echo "make check   lint and the quick tests: before each commit"
 	@echo "make test    set everything up, lint, run every test"
-	@echo "make lint    ruff and pyright"
+	@echo "make pythons the core's quick tests on every other CPython that is here"
+	@echo "make lint    ruff and pyright; where Node is, the explorer's TypeScript too"
 	@echo "make venv    only set up .venv (PYTHON=python3.13 to choose)"
 	@echo "make wheels  the four wheels, in dist/"
 	@echo "make clean   remove what the others made, .venv too"
@@ -42,6 +43,11 @@ lint: $(VENV)/.installed-test
 	$(BIN)/ruff check --quiet $(SOURCES)
 	$(BIN)/ruff format --check --quiet $(SOURCES)
 	$(BIN)/pyright --pythonpath $(BIN)/python
+	@scripts/lint-typescript
+
+# The other CPythons that are here.
+pythons: $(VENV)/.installed-test
+	scripts/test-pythons $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
 
 venv: $(VENV)/.installed
 
@@ -50,7 +56,7 @@ wheels: $(VENV)/.installed
 	@ls dist
 
 clean:
-	rm -rf $(VENV) dist build artifacts .pytest_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venvs dist build artifacts .pytest_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +
 
 $(VENV)/.created:

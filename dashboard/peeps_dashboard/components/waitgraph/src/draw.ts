@@ -6,7 +6,10 @@ import type { GraphData, GraphEdge, GraphNode, Positions } from "./types";
 
 const NS = "http://www.w3.org/2000/svg";
 
-export const svgElement = <K extends keyof SVGElementTagNameMap>(tag: K, attributes: Record<string, string> = {}): SVGElementTagNameMap[K] => {
+export const svgElement = <K extends keyof SVGElementTagNameMap>(
+  tag: K,
+  attributes: Record<string, string> = {},
+): SVGElementTagNameMap[K] => {
   const made = document.createElementNS(NS, tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   return made;
@@ -32,7 +35,14 @@ export interface Drawing {
   edges: Map<string, SVGGElement>;
 }
 
-export const drawNodes = (layer: SVGGElement, drawing: Drawing, shown: GraphNode[], data: GraphData, places: Positions, first: boolean): void => {
+export const drawNodes = (
+  layer: SVGGElement,
+  drawing: Drawing,
+  shown: GraphNode[],
+  data: GraphData,
+  places: Positions,
+  first: boolean,
+): void => {
   const cycle = new Set(data.cycle);
   const alive = new Set(data.nodes.map((n) => n.id));
   const wanted = new Set<string>();
@@ -74,7 +84,13 @@ const newEdge = (edge: GraphEdge): SVGGElement => {
   return g;
 };
 
-export const drawEdges = (layer: SVGGElement, drawing: Drawing, data: GraphData, places: Positions, seen: Map<string, GraphNode>): void => {
+export const drawEdges = (
+  layer: SVGGElement,
+  drawing: Drawing,
+  data: GraphData,
+  places: Positions,
+  seen: Map<string, GraphNode>,
+): void => {
   const wanted = new Set<string>();
   const cycle = data.cycle;
   const next = new Map(cycle.map((id, i) => [id, cycle[(i + 1) % cycle.length]]));
@@ -95,7 +111,8 @@ export const drawEdges = (layer: SVGGElement, drawing: Drawing, data: GraphData,
       drawing.edges.set(edge.id, g);
     }
     const inRing = next.get(edge.source) === edge.target;
-    const { d, middle } = data.layout === "ring" ? straight(a, b, inRing && cycle.length === 2 ? 34 : 0) : flowing(a, b);
+    const { d, middle } =
+      data.layout === "ring" ? straight(a, b, inRing && cycle.length === 2 ? 34 : 0) : flowing(a, b);
     const path = g.querySelector("path");
     path?.setAttribute("d", d);
     path?.setAttribute("marker-end", inRing ? "url(#wg-arrow-cyc)" : "url(#wg-arrow)");
@@ -114,9 +131,19 @@ export const drawEdges = (layer: SVGGElement, drawing: Drawing, data: GraphData,
 
 export const arrowHeads = (): SVGDefsElement => {
   const defs = svgElement("defs");
-  for (const [id, kind] of [["wg-arrow", "arrow"], ["wg-arrow-cyc", "arrow cyc"]] as const) {
+  for (const [id, kind] of [
+    ["wg-arrow", "arrow"],
+    ["wg-arrow-cyc", "arrow cyc"],
+  ] as const) {
     const marker = svgElement("marker", {
-      id, viewBox: "0 0 8 8", refX: "7.4", refY: "4", markerWidth: "12", markerHeight: "12", markerUnits: "userSpaceOnUse", orient: "auto",
+      id,
+      viewBox: "0 0 8 8",
+      refX: "7.4",
+      refY: "4",
+      markerWidth: "12",
+      markerHeight: "12",
+      markerUnits: "userSpaceOnUse",
+      orient: "auto",
     });
     marker.append(svgElement("path", { d: "M0 0.4L8 4L0 7.6z", class: kind }));
     defs.append(marker);

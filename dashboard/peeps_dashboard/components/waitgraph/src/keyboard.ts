@@ -16,7 +16,11 @@ export const listen = (svg: SVGSVGElement, act: Actions): void => {
   svg.addEventListener("keydown", (e) => {
     if (e.ctrlKey || e.metaKey || e.altKey) return;
     const data = act.data();
-    const at = (e.target as Element).closest("[data-id]")?.getAttribute("data-id") ?? act.current() ?? data.cycle[0] ?? data.nodes[0]?.id;
+    const at =
+      (e.target as Element).closest("[data-id]")?.getAttribute("data-id") ??
+      act.current() ??
+      data.cycle[0] ??
+      data.nodes[0]?.id;
     if (at === undefined) return;
     const go = (id: string | undefined) => {
       if (id !== undefined) act.moveTo(id);

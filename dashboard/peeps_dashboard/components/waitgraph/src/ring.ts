@@ -38,7 +38,11 @@ export const ring = (data: GraphData, known: Positions): Positions => {
     const away = (seat.top ? -1 : 1) * nth * (HEIGHT + 12);
     if (seat.column === 0) places.set(node.id, { x: at.x - OUTSIDE - wide, y: at.y + away });
     else if (seat.column === columns - 1) places.set(node.id, { x: at.x + width(anchor) + OUTSIDE, y: at.y + away });
-    else places.set(node.id, { x: at.x + (width(anchor) - wide) / 2, y: at.y + (seat.top ? -1 : 1) * (nth + 1) * (HEIGHT + 34) });
+    else
+      places.set(node.id, {
+        x: at.x + (width(anchor) - wide) / 2,
+        y: at.y + (seat.top ? -1 : 1) * (nth + 1) * (HEIGHT + 34),
+      });
   }
   return places;
 };

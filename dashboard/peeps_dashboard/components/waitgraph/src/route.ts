@@ -20,7 +20,8 @@ export const straight = (a: Box, b: Box, bend: number): Route => {
   const q = centre(b);
   const dx = q.x - p.x;
   const dy = q.y - p.y;
-  const reach = (w: number) => Math.min(w / 2 / Math.max(1e-6, Math.abs(dx)), HEIGHT / 2 / Math.max(1e-6, Math.abs(dy)));
+  const reach = (w: number) =>
+    Math.min(w / 2 / Math.max(1e-6, Math.abs(dx)), HEIGHT / 2 / Math.max(1e-6, Math.abs(dy)));
   const f = reach(a.w);
   const g = reach(b.w);
   const length = Math.hypot(dx, dy) || 1;
@@ -40,9 +41,15 @@ export const flowing = (a: Box, b: Box): Route => {
   if (b.x >= a.x + a.w) {
     const [x1, y1, x2, y2] = [a.x + a.w, a.y + HEIGHT / 2, b.x, b.y + HEIGHT / 2];
     const m = Math.max(30, (x2 - x1) / 2.4);
-    return { d: `M${x1} ${y1}C${x1 + m} ${y1} ${x2 - m} ${y2} ${x2} ${y2}`, middle: { x: (x1 + x2) / 2, y: (y1 + y2) / 2 } };
+    return {
+      d: `M${x1} ${y1}C${x1 + m} ${y1} ${x2 - m} ${y2} ${x2} ${y2}`,
+      middle: { x: (x1 + x2) / 2, y: (y1 + y2) / 2 },
+    };
   }
   const [x1, y1, x2, y2] = [a.x + a.w / 2, a.y + HEIGHT, b.x + b.w / 2, b.y + HEIGHT];
   const low = Math.max(y1, y2) + 54;
-  return { d: `M${x1} ${y1}C${x1} ${low} ${x2} ${low} ${x2} ${y2}`, middle: { x: (x1 + x2) / 2, y: (y1 + y2 + 6 * (low - 13)) / 8 } };
+  return {
+    d: `M${x1} ${y1}C${x1} ${low} ${x2} ${low} ${x2} ${y2}`,
+    middle: { x: (x1 + x2) / 2, y: (y1 + y2 + 6 * (low - 13)) / 8 },
+  };
 };

@@ -7,7 +7,8 @@ const MAX_WIDTH = 236;
 const FOLD_WIDTH = 152;
 const TEXT_LEFT = 34;
 
-const ROUND = (w: number) => `M10 0H${w - 10}a10 10 0 0 1 10 10V36a10 10 0 0 1 -10 10H10a10 10 0 0 1 -10 -10V10a10 10 0 0 1 10 -10z`;
+const ROUND = (w: number) =>
+  `M10 0H${w - 10}a10 10 0 0 1 10 10V36a10 10 0 0 1 -10 10H10a10 10 0 0 1 -10 -10V10a10 10 0 0 1 10 -10z`;
 const SQUARE = (w: number) => `M0 0H${w}V46H0z`;
 const HEXAGON = (w: number) => `M13 0H${w - 13}L${w} 23L${w - 13} 46H13L0 23z`;
 const BARREL = (w: number) => `M12 0H${w - 12}a12 23 0 0 1 0 46H12a12 23 0 0 1 0 -46z`;

@@ -68,7 +68,10 @@ export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events):
   };
 
   const legend = (d: GraphData, ghosts: number) => {
-    const parts = [["", "waits for"], ["dash", "held by"]];
+    const parts = [
+      ["", "waits for"],
+      ["dash", "held by"],
+    ];
     if (d.edges.some((e) => e.kind !== "needs" && e.kind !== "held_by")) parts.push(["dot", "other relation"]);
     bar.replaceChildren(
       ...parts.map(([line, text]) => {
