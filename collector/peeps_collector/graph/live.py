@@ -117,6 +117,8 @@ class LiveGraph:
             self.seen(info, now_ns)
             process = self._processes[info.id]
             node = record.node
+            if process.secret:
+                return False  # its stream says all that it has, and nobody else can continue that
             if not self._newer(process, node.id, record.stream_id, record.sequence):
                 return False
             if self._owner.get(node.id, info.id) != info.id:
@@ -137,7 +139,7 @@ class LiveGraph:
             self.seen(info, now_ns)
             process = self._processes[info.id]
             node = process.nodes.get(record.node_id)
-            if node is None or not self._newer(process, node.id, record.stream_id, record.sequence):
+            if node is None or process.secret or not self._newer(process, node.id, record.stream_id, record.sequence):
                 return False
             changes = Changes(info.id, record.time_ns)
             changes.gone(node, process.out.pop(node.id, ()))
