@@ -207,7 +207,7 @@ def test_a_process_does_not_speak_of_anothers_nodes_and_a_finding_says_who_repor
     findings = FindingRegistry(world.live, RowBuffer(100), [])
     with pytest.raises(Rejected, match=f"its member {own} is of another process"):
         findings.reported("evil", said(own, secret=0xA), SECOND)
-    (link,) = [EvidenceStep(own, own, None, None, "t")]
+    link = EvidenceStep(own, own, None, 1, "t")
     by_evidence = said(secret=0xB)
     by_evidence.finding.evidence.append(link)
     with pytest.raises(Rejected, match=f"its member {own} is of another process"):

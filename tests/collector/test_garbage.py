@@ -29,5 +29,5 @@ def test_all_of_it_is_collected_when_idle_and_at_last_when_busy() -> None:
 def test_many_new_objects_bring_no_look_at_the_old_ones() -> None:
     Garbage(0.0).postpone()
     before = gc.get_stats()[2]["collections"]
-    kept = [[[]] for _ in range(300_000)]
+    kept: list[list[int]] = [[number] for number in range(300_000)]
     assert (gc.get_stats()[2]["collections"], len(kept)) == (before, 300_000)
