@@ -256,11 +256,13 @@ class LiveGraph:
         with self._lock:
             for key, count in updates.items():
                 process = self._processes.get(key)
-                if process is not None:
-                    pending = process.judged <= process.complete_at
-                    process.judged = count
-                    if pending and count > process.complete_at:
-                        self._touch()
+                if process is None or process.judged or not 0 < process.complete_at <= count:
+                    continue
+                if not process.first_look:
+                    process.first_look = count
+                elif count > process.first_look:
+                    process.judged = True
+                    self._touch()
 
     def find(self, nodes: Collection[str]) -> dict[str, tuple[str, Node]]:
         """The process and the state of those that are alive, without a copy of the graph."""
@@ -331,7 +333,7 @@ class LiveGraph:
             process.needs_key_frame, process.missed = False, 0
         elif snapshot.sequence != expected:
             process.needs_key_frame = True
-            process.complete_at = -1 if process.complete_at else 0
+            process.lose_picture()
             process.missed += snapshot.sequence - expected
         process.sequence = snapshot.sequence
         process.time_ns = snapshot.time_ns

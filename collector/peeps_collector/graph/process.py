@@ -40,7 +40,8 @@ class Process:
     `farewell`: what its sidecar said of its end; empty where it said goodbye itself, or nothing; `claim`: the same as
     long as it is not believed. `secret`: of its stream, 0 where it has none. `busy`: a snapshot is being applied.
     `complete_at`: its `updates` when its picture became complete, 0 where it was not yet, -1 where it is
-    not any more; `judged`: at the last look.
+    not any more; `first_look`: at the first look of the diagnosis at that;
+    `judged`: there was a second one, of something newer.
     Times are the collector's clock but for `time_ns`, which is the process's own, of its last snapshot.
     """
 
@@ -72,7 +73,8 @@ class Process:
     secret: int = 0
     busy: bool = False
     complete_at: int = 0
-    judged: int = 0
+    first_look: int = 0
+    judged: bool = False
 
     def state_at(self, now_ns: int) -> State:
         """The state by the clock; GONE stays until the process sends again."""
@@ -95,6 +97,7 @@ class Process:
         self.sequence = 0
         self.stream_began_ns = 0
         self.needs_key_frame = False
+        self.lose_picture()
         self.complete_at = 0
         self.missed = 0
         self.nodes = {}
@@ -102,6 +105,11 @@ class Process:
         self.changed = None
         self.node_sequence = {}
         self.decoder = Decoder()
+
+    def lose_picture(self) -> None:
+        """It is not complete any more; the looks at it do not count."""
+        self.complete_at = -1 if self.complete_at else 0
+        self.first_look, self.judged = 0, False
 
     def note_changed(self, nodes: Iterable[str]) -> None:
         """For the diagnosis, which may take them much later: at worst it takes all."""
@@ -112,7 +120,7 @@ class Process:
 
     def coverage_notes(self) -> list[str]:
         """What could not be observed, by the process's own word and by ours."""
-        if not self.sequence or 0 < self.complete_at < self.judged:
+        if not self.sequence or self.judged:
             return list(self.coverage)
         if self.complete_at < 0:
             what = f"{self.missed} snapshots were missed: the picture is incomplete until the next key frame"
