@@ -135,6 +135,7 @@ FINDING_BLOCKED_SITES: Final = "peeps.finding.blocked.sites"
 FINDING_BREAK_FIRST: Final = "peeps.finding.break_first"
 FINDING_LOOK_AT: Final = "peeps.finding.look_at"
 FINDING_REFUTED_BY: Final = "peeps.finding.refuted_by"
+FINDING_SEAL: Final = "peeps.finding.seal"
 FINDING_ALIKE_COUNT: Final = "peeps.finding.alike.count"
 FINDING_ALIKE_EXAMPLES: Final = "peeps.finding.alike.examples"
 

@@ -11,6 +11,7 @@ import shutil
 import socket
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Generator
 from dataclasses import asdict
 from pathlib import Path
@@ -22,6 +23,7 @@ from starlette.types import ASGIApp
 from .api.app import create_app
 from .config import Address, Config
 from .diagnose import Diagnosis, GraphDiagnoser, IncrementalDiagnoser
+from .garbage import Garbage
 from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
 from .names import LOOPBACK_NAMES
@@ -110,6 +112,7 @@ class Collector:
         self._grpc = GrpcServer(self._pipeline, config.max_request_bytes, self._received_by_grpc)
         self._servers: list[tuple[_Server, Any]] = []
         self._port: SharedPort | None = None
+        self._garbage = Garbage(time.monotonic())
         self._sweeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -138,6 +141,7 @@ class Collector:
             self._live, self._findings, self._reader, self._sql, self.health, hosts, requests=self._requests
         )
         await self._serve(app, [api], files // 10)
+        self._garbage.postpone()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
     async def stop(self) -> None:
@@ -228,6 +232,7 @@ class Collector:
         while True:
             await asyncio.sleep(_SWEEP_SECONDS)
             now_s = asyncio.get_running_loop().time()
+            self._garbage.collect_if_due(now_s, idle=not self._budget.bytes)
             for server, _ in self._servers:
                 sweep(server.server_state.connections, now_s)
             if self._port is not None:

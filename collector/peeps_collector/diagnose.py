@@ -150,6 +150,7 @@ class Diagnosis:
             undecided = {key: None for key, p in self._live.processes().items() if p.needs_key_frame}
             untold = self._diagnoser.untold if isinstance(self._diagnoser, IncrementalDiagnoser) else 0
             self._findings.update_from_diagnosis(findings, undecided, now_ns, untold)
+            self._live.judged(updates)
         self._findings.check_reports(now_ns)
         silent = self.silence.step(now_ns)
         self._findings.update_silent(silent if self._tells_silence else {}, now_ns)

@@ -11,6 +11,7 @@ from typing import Any
 
 from .. import semconv
 from ..model import Confidence, Edge, Finding, Frame, Level, Node, NodeKind, Snapshot, own_line
+from ..model.seal import finding_seal
 from ..model.wire import Encoder
 from ..version import __version__
 from ..watcher.interfaces import CycleResult
@@ -49,11 +50,11 @@ class Events:
         if self._encoder is not None:
             self._snapshot(self._encoder, snapshot)
         for finding in look.opened:
-            self._finding(finding, semconv.FINDING_OPEN, snapshot.time_ns)
+            self._finding(finding, semconv.FINDING_OPEN, snapshot)
         for finding in look.resolved:
-            self._finding(finding, semconv.FINDING_RESOLVED, snapshot.time_ns)
+            self._finding(finding, semconv.FINDING_RESOLVED, snapshot)
         for refuted in look.refuted:
-            self._finding(refuted.finding, semconv.FINDING_REFUTED, snapshot.time_ns, refuted.member)
+            self._finding(refuted.finding, semconv.FINDING_REFUTED, snapshot, refuted.member)
         for stall in look.stalls[:_STALLS_MOST]:
             self._stall(stall)
         self._keep_waiting(look)
@@ -107,7 +108,8 @@ class Events:
             attributes=attributes,
         )
 
-    def _finding(self, finding: Finding, state: str, time_ns: int, refuted_by: str = "") -> None:
+    def _finding(self, finding: Finding, state: str, snapshot: Snapshot, refuted_by: str = "") -> None:
+        time_ns, core = snapshot.time_ns, finding.core[:_CORE_MOST]
         attributes: dict[str, Any] = {
             semconv.FINDING_ID: finding.id,
             semconv.FINDING_KIND: finding.kind.value,
@@ -115,7 +117,7 @@ class Events:
             semconv.FINDING_TITLE: finding.title,
             semconv.FINDING_STATE: state,
             semconv.FINDING_SINCE: finding.since_ns,
-            semconv.FINDING_CORE: finding.core[:_CORE_MOST],
+            semconv.FINDING_CORE: core,
             semconv.FINDING_CYCLE: finding.cycle[:_CORE_MOST],
             semconv.FINDING_BLOCKED_COUNT: len(finding.blocked),
             semconv.FINDING_ADVICE: finding.advice,
@@ -138,6 +140,8 @@ class Events:
                 for link in finding.evidence[:_CORE_MOST]
             ],
         }
+        if snapshot.secret:
+            attributes[semconv.FINDING_SEAL] = finding_seal(snapshot.secret, finding, core, state, time_ns)
         if finding.blocked_sites:
             attributes[semconv.FINDING_BLOCKED_SITES] = [asdict(site) for site in finding.blocked_sites[:_SITES_MOST]]
         if finding.break_first:

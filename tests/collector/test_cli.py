@@ -17,7 +17,7 @@ from peeps_collector.api.in_words import Places
 from peeps_collector.cli.style import Style, printable, table
 from peeps_collector.cli.why import report
 from peeps_collector.wording import duration
-from peeps_otel.model import Frame, Level, Node, NodeKind, Wait
+from peeps_otel.model import Finding, FindingKind, Frame, Level, Node, NodeKind, Wait, finding_id
 from peeps_otel.model.coverage import blind
 from tests.collector.collector_support import Deadlock, Program, Running, finding_event, new_id
 from tests.support.network import http
@@ -36,6 +36,17 @@ def stuck(collector: Running) -> Deadlock:
 
     eventually(found)
     return deadlock
+
+
+def judged(collector: Running, program: Program) -> None:
+    """Until the program has been looked at twice."""
+
+    def seen() -> bool:
+        collector.send(program.snapshot([]))
+        (process,) = collector.get("/api/processes")["processes"]
+        return not any("first look pending" in note for note in process["cannot_judge"])
+
+    eventually(seen)
 
 
 def test_why_says_which_line_to_open(collector: Running) -> None:
@@ -88,16 +99,23 @@ def test_why_of_nothing(collector: Running) -> None:
     waiting.wait = Wait("sleep", program_time(collector) - 3_000_000_000, "app.py:10", deadline_ns=1 << 62)
     collector.send(program.snapshot([waiting, Node(new_id(NodeKind.TASK), NodeKind.TASK, "u", 1, "a.py:1")]))
     result = collector.peeps("why")
+    assert result.returncode == 2
+    assert result.stdout.startswith("Cannot judge: shop (pid 4711): first look pending")
+    judged(collector, program)
+    result = collector.peeps("why")
     assert result.returncode == 0
     assert re.match(r"Nothing is stuck: 2 tasks, the longest wait is \d+ s \(sleep at app.py:10\)\.", result.stdout)
 
 
 def test_the_level_from_which_it_fails(collector: Running) -> None:
-    program, deadlock = Program(), Deadlock()
-    finding = deadlock.finding()
-    finding.level = Level.SUSPECT
-    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
+    program = Program()
+    waiting = Node(new_id(NodeKind.TASK), NodeKind.TASK, "t", 1, "app.py:1")
+    waiting.wait = Wait("sleep", program_time(collector), "app.py:10", deadline_ns=1 << 62)
+    core = [waiting.id]
+    finding = Finding(finding_id(FindingKind.DEADLOCK, core), FindingKind.DEADLOCK, Level.SUSPECT, "t", 1, core)
+    collector.send(program.snapshot([waiting], key_frame=True))
     collector.send(program.request(finding_event(finding, "open")))
+    judged(collector, program)
 
     codes = {level: collector.peeps("why", "--fail-on", level).returncode for level in ("LIKELY", "SUSPECT", "SLOW")}
     assert codes == {"LIKELY": 0, "SUSPECT": 1, "SLOW": 1}
@@ -107,6 +125,7 @@ def test_what_cannot_be_judged_is_never_called_calm(collector: Running) -> None:
     program = Program()
     program.coverage = [blind("gevent has replaced threads"), "frames: not read"]
     collector.send(program.snapshot([], key_frame=True))
+    judged(collector, program)
     result = collector.peeps("why", "--wait", "0.1")
     told = json.loads(collector.peeps("why", "--json").stdout)["verdict"]
     assert [(one["name"], one["note"]) for one in told["cannot_judge"]] == [

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 
 import pytest
 
@@ -16,7 +17,8 @@ from peeps_collector.graph.live import LiveGraph
 from peeps_collector.graph.process import State
 from peeps_collector.graph.silence import Silence
 from peeps_collector.store.buffer import RowBuffer
-from peeps_otel.model import Finding, FindingKind, Level, Node, NodeKind
+from peeps_otel.model import EvidenceStep, Finding, FindingKind, Level, Node, NodeKind
+from peeps_otel.model.seal import finding_seal
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.ulid import ulid_bytes
 from peeps_otel.model.wire_decoder import WireError
@@ -187,15 +189,89 @@ def test_two_senders_without_an_instance_id_are_two_processes() -> None:
     assert one.id != two.id
 
 
+def said(
+    *core: str, secret: int = 0, level: Level = Level.PROVEN, state: str = "open", finding_id: str = "deadlock:1"
+) -> FindingRecord:
+    finding = Finding(finding_id, FindingKind.DEADLOCK, level, f"by {secret:x}", 1, list(core))
+    return FindingRecord(finding, 0, state, "", finding_seal(secret, finding, list(core), state, 1), 1)
+
+
+def told(findings: FindingRegistry) -> list[tuple[str, str, list[str], list[str]]]:
+    entries = sorted((entry.to_json() for entry in findings.open()), key=lambda entry: entry["id"])
+    return [(entry["id"], entry["level"], entry["reported_by"], entry["processes"]) for entry in entries]
+
+
 def test_a_process_does_not_speak_of_anothers_nodes_and_a_finding_says_who_reports_it() -> None:
     world, own = World(), new_id(NodeKind.TASK)
     world.send(message(1, 0xA, own))
     findings = FindingRegistry(world.live, RowBuffer(100), [])
-    finding = Finding("deadlock:1", FindingKind.DEADLOCK, Level.PROVEN, "t", 1, [own])
-    record = FindingRecord(finding, 0, "open", "", 1)
     with pytest.raises(Rejected, match=f"its member {own} is of another process"):
-        findings.reported("evil", record, SECOND)
-    assert findings.open() == []
-    findings.reported("victim", record, SECOND)
-    (entry,) = findings.open()
-    assert entry.to_json()["reported_by"] == ["victim"]
+        findings.reported("evil", said(own, secret=0xA), SECOND)
+    link = EvidenceStep(own, own, None, 1, "t")
+    by_evidence = said(secret=0xB)
+    by_evidence.finding.evidence.append(link)
+    with pytest.raises(Rejected, match=f"its member {own} is of another process"):
+        findings.reported("evil", by_evidence, SECOND)
+    assert told(findings) == []
+    findings.reported("victim", said(own, secret=0xA), SECOND)
+    assert told(findings) == [("deadlock:1", "PROVEN", ["victim"], ["victim"])]
+
+
+def test_who_does_not_know_the_secret_of_the_stream_says_nothing_under_its_name() -> None:
+    world, own = World(), new_id(NodeKind.TASK)
+    world.send(message(1, 0xA, own))
+    findings = FindingRegistry(world.live, RowBuffer(100), [])
+    for state in ("open", "resolved", "refuted"):
+        with pytest.raises(Rejected, match=r"finding deadlock:1: peeps\.finding\.seal is missing or wrong"):
+            findings.reported("victim", said(own, secret=0xBAD, state=state), SECOND)
+    raised = replace(said(own, secret=0xA, level=Level.SUSPECT), finding=said(own).finding)
+    with pytest.raises(Rejected, match="seal"):
+        findings.reported("victim", raised, SECOND)
+    assert told(findings) == []
+    assert not world.live.apply_node(VICTIM, NodeRecord(node(own), [], 7, 2, 5), SECOND)
+    assert world.live.processes()["victim"].nodes[own].name == ""
+
+
+def test_what_was_said_under_a_name_before_its_stream_was_known_is_withdrawn() -> None:
+    world, own = World(), new_id(NodeKind.TASK)
+    findings = FindingRegistry(world.live, RowBuffer(100), [])
+    world.live.seen(VICTIM, SECOND)
+    findings.reported("victim", said(own, secret=0xBAD), SECOND)
+    findings.reported("victim", said(own, secret=0xA, finding_id="deadlock:2"), SECOND)
+    world.live.seen(process_of(resource("evil")), SECOND)
+    findings.reported("evil", said(own, secret=0xBAD, finding_id="deadlock:3"), SECOND)
+    made = message(1, 0xA, own)
+    made.time_unix_nano = 1
+    world.send(made)
+    findings.check_reports(2 * SECOND)
+    assert told(findings) == [("deadlock:2", "PROVEN", ["victim"], ["victim"])]
+
+
+def test_the_id_of_anothers_finding_gives_no_say_in_it() -> None:
+    world, own, other = World(), new_id(NodeKind.TASK), new_id(NodeKind.TASK)
+    world.send(message(1, 0xA, own))
+    world.send(message(1, 0xB, other, stream=9), who="evil")
+    findings = FindingRegistry(world.live, RowBuffer(100), [])
+    ours = Finding("deadlock:1", FindingKind.DEADLOCK, Level.LIKELY, "ours", 1, [own])
+    findings.update_from_diagnosis([ours], {}, SECOND)
+    findings.reported("evil", said(other, secret=0xB), SECOND)
+    findings.reported("evil", said(other, secret=0xB, state="refuted"), SECOND)
+    findings.update_from_diagnosis([ours], {}, SECOND)
+    assert told(findings) == [("deadlock:1", "LIKELY", ["collector"], ["victim"])]
+    findings.reported("evil", said(other, secret=0xB), SECOND)
+    assert told(findings) == [
+        ("deadlock:1", "LIKELY", ["collector"], ["victim"]),
+        ("deadlock:1@evil", "PROVEN", ["evil"], ["evil"]),
+    ]
+    findings.reported("victim", said(own, secret=0xA), SECOND)
+    assert told(findings)[0] == ("deadlock:1", "PROVEN", ["collector", "victim"], ["victim"])
+
+
+def test_a_forked_copy_under_the_same_name_speaks_for_itself() -> None:
+    world, own, copied = World(), new_id(NodeKind.TASK), new_id(NodeKind.TASK)
+    world.send(message(1, 0xA, own))
+    world.send(message(1, 0xF, copied, stream=0x99))
+    findings = FindingRegistry(world.live, RowBuffer(100), [])
+    findings.reported("victim", said(copied, secret=0xF), SECOND)
+    copy = f"victim/{0x99:016x}"
+    assert told(findings) == [("deadlock:1", "PROVEN", [copy], [copy])]

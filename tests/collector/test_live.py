@@ -91,7 +91,12 @@ def test_a_gap_keeps_what_is_known_and_says_so(collector: Running) -> None:
 
     collector.send(program.snapshot([node("all")], key_frame=True))
     assert names(collector) == ["all"]
-    assert collector.get("/api/processes")["processes"][0]["coverage"] == []
+
+    def notes() -> list[str]:
+        collector.send(program.snapshot([]))
+        return collector.get("/api/processes")["processes"][0]["coverage"]
+
+    eventually(lambda: notes() == [])
 
 
 def test_a_gap_hides_no_verdict_and_makes_none(collector: Running) -> None:
@@ -301,3 +306,42 @@ def test_a_late_readable_node_does_not_undo_a_snapshot(collector: Running) -> No
 def ended_states(collector: Running) -> list[str]:
     findings = collector.get("/api/findings?history=1")["findings"]
     return [finding["state"] for finding in findings if finding["state"] != "open"]
+
+
+def test_no_all_clear_before_a_process_has_been_seen_twice(collector: Running) -> None:
+    """As after a restart of the collector: the first that comes says only what has changed."""
+    program, deadlock = Program(sequence=40), Deadlock()
+
+    def verdict() -> dict[str, Any]:
+        return collector.get("/api/findings")["verdict"]
+
+    collector.send(program.snapshot([]))
+    assert verdict()["sentence"].startswith("Cannot judge: shop (pid 4711): first look pending")
+    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
+    assert verdict()["sentence"].startswith("Cannot judge: shop (pid 4711): first look pending")
+    said: list[bool] = []
+
+    def found() -> bool:
+        collector.send(program.snapshot([]))
+        now = verdict()
+        said.append(now["stuck"] or bool(now["cannot_judge"]))
+        return now["stuck"]
+
+    eventually(found)
+    assert all(said)
+
+
+def test_after_a_gap_nothing_is_called_calm_until_the_next_key_frame(collector: Running) -> None:
+    program = Program()
+
+    def note() -> str:
+        collector.send(program.snapshot([]))
+        (process,) = collector.get("/api/processes")["processes"]
+        return "; ".join(process["cannot_judge"])
+
+    collector.send(program.snapshot([], key_frame=True))
+    eventually(lambda: not note())
+    program.sequence += 3
+    assert note() == "3 snapshots were missed: the picture is incomplete until the next key frame"
+    collector.send(program.snapshot([], key_frame=True))
+    eventually(lambda: not note())

@@ -174,7 +174,7 @@ def test_what_may_be_over_by_now_is_not_said_of_a_silent_process(world: World) -
     info = world.snapshot(_program(7), "elsewhere")
     for kind, level in ((FindingKind.LOOP_BLOCKED, Level.SUSPECT), (FindingKind.DEADLOCK, Level.PROVEN)):
         finding = Finding(f"{kind}:1", kind, level, "said before", BEGIN, ["task:1"])
-        world.findings.reported(info.id, FindingRecord(finding, 0, "open", "", world.now_ns), world.now_ns)
+        world.findings.reported(info.id, FindingRecord(finding, 0, "open", "", "", world.now_ns), world.now_ns)
     kinds = [FindingKind.DEADLOCK, FindingKind.LOOP_BLOCKED]
     assert [entry.finding.kind for entry in world.findings.open()] == kinds
     world.silence.reported(info, _record(), world.now_ns)

@@ -158,8 +158,8 @@ def position_of(attributes: Attributes) -> tuple[int | None, int | None]:
     return stream_id, _optional_whole(attributes, semconv.SEQUENCE)
 
 
-def finding_of(attributes: Attributes) -> tuple[Finding, int, str, str]:
-    """The finding, how many are blocked behind it, its state and by whom it was refuted. Raises Rejected."""
+def finding_of(attributes: Attributes) -> tuple[Finding, int, str, str, str]:
+    """The finding, how many are blocked behind it, its state, by whom it was refuted, its seal. Raises Rejected."""
     finding_id = _text(attributes, semconv.FINDING_ID, "set it to the finding's stable id")
     try:
         state = _text(attributes, semconv.FINDING_STATE, "set it to open, resolved or refuted")
@@ -187,7 +187,8 @@ def finding_of(attributes: Attributes) -> tuple[Finding, int, str, str]:
             examples=_strings(attributes, semconv.FINDING_ALIKE_EXAMPLES),
         )
         refuted_by = _optional_text(attributes, semconv.FINDING_REFUTED_BY) or ""
-        return finding, _optional_whole(attributes, semconv.FINDING_BLOCKED_COUNT) or 0, state, refuted_by
+        seal = _optional_text(attributes, semconv.FINDING_SEAL) or ""
+        return finding, _optional_whole(attributes, semconv.FINDING_BLOCKED_COUNT) or 0, state, refuted_by, seal
     except Rejected as rejected:
         raise Rejected(f"finding {finding_id[:80]}: {rejected}") from None
 

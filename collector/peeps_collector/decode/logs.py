@@ -50,12 +50,14 @@ class GoneRecord:
 
 @dataclass(frozen=True, slots=True)
 class FindingRecord:
-    """A finding of the process's own diagnosis. `state`: open, resolved or refuted, by the node `refuted_by`."""
+    """A finding of the process's own diagnosis. `state`: open, resolved or refuted, by the node `refuted_by`. `seal`:
+    see peeps_otel/model/seal.py, empty where it has none."""
 
     finding: Finding
     blocked_count: int
     state: str
     refuted_by: str
+    seal: str
     time_ns: int
 
 

@@ -25,13 +25,15 @@ from ..decode.values import json_text
 from ..store.buffer import RowBuffer
 from ..store.schema import FINDING, FINDING_EVENT
 from .live import LiveGraph
-from .process import State
+from .origin import check_members, is_own, reporter_of
+from .process import Process, State
 
 COLLECTOR = ""
 """The reporter that is the collector itself; every other is a process id."""
 _LEVELS = list(Level)
 _RUNNABLE_KINDS = ("task:", "thread:")
 _HISTORY = 200
+_REFUTERS_MOST = 1000
 _NOT_OF_WAITS = frozenset(
     {
         FindingKind.LOOP_BLOCKED,
@@ -47,8 +49,10 @@ _NOT_OF_WAITS = frozenset(
 
 @dataclass(slots=True)
 class Entry:
-    """A finding with its life. Times are the collector's clock."""
+    """A finding with its life. Times are the collector's clock. `key`: its id, or one of its own where another finding
+    goes by that id."""
 
+    key: str
     finding: Finding
     blocked_count: int
     processes: list[str]
@@ -60,6 +64,7 @@ class Entry:
     def to_json(self) -> dict[str, Any]:
         """The shape of docs/api.md without `nodes`."""
         return finding_to_json(self.finding) | {
+            "id": self.key,
             "state": self.state,
             "blocked_count": self.blocked_count,
             "processes": self.processes,
@@ -85,7 +90,8 @@ def _across_processes(entries: Iterable[Entry]) -> set[str]:
 
 
 def _is_part_of(entry: Entry, across: set[str]) -> bool:
-    return entry.finding.level in (Level.SUSPECT, Level.SLOW) and across.issuperset(entry.finding.core)
+    core = entry.finding.core  # without members it is about a process as a whole
+    return bool(core) and entry.finding.level in (Level.SUSPECT, Level.SLOW) and across.issuperset(core)
 
 
 class FindingRegistry:
@@ -98,7 +104,9 @@ class FindingRegistry:
         self._open: dict[str, Entry] = {}
         self._untold = 0
         self._ended: deque[dict[str, Any]] = deque(history, maxlen=_HISTORY)
-        self._refuted = RefutedSites()
+        self._keys: dict[tuple[str, str], str] = {}  # by id and reporter, of the open ones
+        self._unproven: dict[tuple[str, str], FindingRecord] = {}  # of processes whose stream is not known yet
+        self._refuted: OrderedDict[str, RefutedSites] = OrderedDict()  # by process
         self._closed: OrderedDict[str, Entry] = OrderedDict()  # of this run, as many as are shown
 
     @property
@@ -142,11 +150,16 @@ class FindingRegistry:
             return next((ended for ended in self._ended if ended["id"] == finding_id), None)
 
     def reported(self, process: str, record: FindingRecord, now_ns: int) -> None:
-        """A process says that a finding is open, resolved or refuted. Raises Rejected where its members are of another
-        one."""
+        """A process says that a finding is open, resolved or refuted. Raises Rejected where another one says so, or its
+        members are of another one."""
         with self._lock:
+            processes = self._live.processes()
+            process = reporter_of(process, record, processes)
+            check_members(process, record.finding, self._live)
             if record.state == semconv.FINDING_OPEN:
-                _check_members(process, record.finding, self._live)
+                known = processes.get(process)
+                if known is None or not known.secret:
+                    self._unproven[record.finding.id, process] = record
                 self._report(process, record.finding, record.blocked_count, record.time_ns, now_ns)
             elif record.state == semconv.FINDING_REFUTED:
                 self._refute(process, record, now_ns)
@@ -155,11 +168,18 @@ class FindingRegistry:
 
     def _refute(self, process: str, record: FindingRecord, now_ns: int) -> None:
         """The snapshot that shows it may have come before the word: then it counts as resolved until now."""
-        self._refuted.add(record.finding, record.refuted_by)
-        for reporter in (COLLECTOR, process):
-            self._withdraw(record.finding.id, reporter, now_ns, semconv.FINDING_REFUTED)
+        self._refuted.setdefault(process, RefutedSites()).add(record.finding, record.refuted_by)
+        self._refuted.move_to_end(process)
+        if len(self._refuted) > _REFUTERS_MOST:
+            self._refuted.popitem(last=False)
+        entry = self._open.get(self._keys.get((record.finding.id, COLLECTOR), ""))
+        if entry is not None and all(is_own(one, process) for one in entry.processes):
+            self._withdraw(record.finding.id, COLLECTOR, now_ns, semconv.FINDING_REFUTED)
+        self._withdraw(record.finding.id, process, now_ns, semconv.FINDING_REFUTED)
         entry = self._closed.get(record.finding.id)
         if entry is None or entry.state == semconv.FINDING_REFUTED or record.finding.id in self._open:
+            return
+        if not all(is_own(one, process) for one in entry.processes):
             return
         entry.state = semconv.FINDING_REFUTED
         for number, ended in enumerate(self._ended):
@@ -176,15 +196,12 @@ class FindingRegistry:
         with self._lock:
             self._untold = untold
             seen = {finding.id for finding in findings}
-            for finding in map(self._refuted.lowered, findings):
+            for finding in map(self._lowered, findings):
                 self._report(COLLECTOR, finding, len(finding.blocked), now_ns, now_ns)
             for entry in list(self._open.values()):
-                if (
-                    COLLECTOR in entry.reports
-                    and entry.finding.id not in seen
-                    and undecided.keys().isdisjoint(entry.processes)
-                ):
-                    self._withdraw(entry.finding.id, COLLECTOR, now_ns)
+                own = entry.reports.get(COLLECTOR)
+                if own is not None and own[0].id not in seen and undecided.keys().isdisjoint(entry.processes):
+                    self._withdraw(own[0].id, COLLECTOR, now_ns)
 
     def update_silent(self, findings: Mapping[str, Finding], now_ns: int) -> None:
         """The processes that are silent now, all of them, by their ids."""
@@ -194,7 +211,7 @@ class FindingRegistry:
             for entry in list(self._open.values()):
                 if entry.finding.kind is FindingKind.PROCESS_SILENT:
                     for reporter in entry.reports.keys() - findings.keys():
-                        self._withdraw(entry.finding.id, reporter, now_ns)
+                        self._withdraw(entry.reports[reporter][0].id, reporter, now_ns)
 
     def check_reports(self, now_ns: int) -> None:
         """Withdraws what a process reported once, but what its graph shows to be over."""
@@ -205,18 +222,56 @@ class FindingRegistry:
                     if reporter == COLLECTOR:
                         continue
                     process = processes.get(reporter)
-                    if process is None or process.state is State.GONE:
-                        self._withdraw(entry.finding.id, reporter, now_ns)
+                    if process is None or process.state is State.GONE or self._is_foreign(finding, reporter, processes):
+                        self._withdraw(finding.id, reporter, now_ns)
                     elif process.sequence and not process.needs_key_frame and process.time_ns > reported_ns:
                         if _still_waiting(finding, self._live):
                             entry.last_seen_ns = max(entry.last_seen_ns, process.pulse_ns)
                         else:
-                            self._withdraw(entry.finding.id, reporter, now_ns)
+                            self._withdraw(finding.id, reporter, now_ns)
+
+    def _is_foreign(self, finding: Finding, reporter: str, processes: Mapping[str, Process]) -> bool:
+        """Whether it shows only now that the reporter was another one, or spoke of nodes of another one."""
+        record = self._unproven.get((finding.id, reporter))
+        if record is None:
+            return False
+        try:
+            true_reporter = reporter_of(reporter, record, processes)
+            check_members(reporter, finding, self._live)
+        except Rejected:
+            return True
+        if processes[reporter].secret:
+            self._unproven.pop((finding.id, reporter), None)
+        return true_reporter != reporter
+
+    def _lowered(self, finding: Finding) -> Finding:
+        """By what was refuted in the processes of its members, and in no other."""
+        if not self._refuted:
+            return finding
+        for owner in dict.fromkeys(owner for owner, _ in self._live.find(finding.core).values()):
+            for process, refuted in self._refuted.items():
+                if is_own(owner, process):
+                    finding = refuted.lowered(finding)
+        return finding
+
+    def _key(self, reporter: str, finding: Finding) -> str:
+        """Where a finding goes by an id already, another process does not get its words into it by naming that id."""
+        known = self._keys.get((finding.id, reporter))
+        entry = self._open.get(finding.id)
+        if known is not None or entry is None:
+            return known or finding.id
+        same = not set(entry.finding.core).isdisjoint(finding.core)
+        harmless = _LEVELS.index(finding.level) >= _LEVELS.index(entry.finding.level)
+        # The risk of an order has its id from the places in the program, which several processes may run.
+        if same or (finding.kind is entry.finding.kind is FindingKind.ORDER_RISK and harmless):
+            return finding.id
+        return f"{finding.id}@{reporter or 'collector'}"
 
     def _report(self, reporter: str, finding: Finding, blocked: int, time_ns: int, now_ns: int) -> None:
-        entry = self._open.get(finding.id)
+        key = self._keys[finding.id, reporter] = self._key(reporter, finding)
+        entry = self._open.get(key)
         if entry is None:
-            entry = self._open[finding.id] = Entry(finding, blocked, [], now_ns, now_ns)
+            entry = self._open[key] = Entry(key, finding, blocked, [], now_ns, now_ns)
             change = "opened"
         else:
             change = ""
@@ -230,6 +285,8 @@ class FindingRegistry:
             self._record(entry, change, now_ns)
 
     def _withdraw(self, finding_id: str, reporter: str, now_ns: int, state: str = semconv.FINDING_RESOLVED) -> None:
+        self._unproven.pop((finding_id, reporter), None)
+        finding_id = self._keys.pop((finding_id, reporter), finding_id)
         entry = self._open.get(finding_id)
         if entry is None or entry.reports.pop(reporter, None) is None:
             return
@@ -260,13 +317,13 @@ class FindingRegistry:
         self._live.touch()
         self._rows.add(
             FINDING_EVENT.name,
-            [(now_ns, finding.id, change, finding.level.value, entry.blocked_count, finding.title)],
+            [(now_ns, entry.key, change, finding.level.value, entry.blocked_count, finding.title)],
         )
         self._rows.add(
             FINDING.name,
             [
                 (
-                    finding.id,
+                    entry.key,
                     finding.kind.value,
                     finding.level.value,
                     entry.state,
@@ -282,13 +339,6 @@ class FindingRegistry:
                 )
             ],
         )
-
-
-def _check_members(reporter: str, finding: Finding, live: LiveGraph) -> None:
-    """Of other processes the collector speaks, which sees them. A forked copy of the reporter is no other."""
-    for node, (owner, _) in live.find(finding.core).items():
-        if owner != reporter and not owner.startswith(f"{reporter}/"):
-            raise Rejected(f"finding {finding.id[:80]}: its member {node} is of another process")
 
 
 def _still_waiting(finding: Finding, live: LiveGraph) -> bool:

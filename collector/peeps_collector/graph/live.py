@@ -9,7 +9,7 @@ process out of the diagnosis until its next key frame: a task whose progress was
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Container, Generator
+from collections.abc import Collection, Container, Generator, Mapping
 from dataclasses import dataclass, replace
 
 from peeps_otel import semconv
@@ -117,6 +117,8 @@ class LiveGraph:
             self.seen(info, now_ns)
             process = self._processes[info.id]
             node = record.node
+            if process.secret:
+                return False  # its stream says all that it has, and nobody else can continue that
             if not self._newer(process, node.id, record.stream_id, record.sequence):
                 return False
             if self._owner.get(node.id, info.id) != info.id:
@@ -137,7 +139,7 @@ class LiveGraph:
             self.seen(info, now_ns)
             process = self._processes[info.id]
             node = process.nodes.get(record.node_id)
-            if node is None or not self._newer(process, node.id, record.stream_id, record.sequence):
+            if node is None or process.secret or not self._newer(process, node.id, record.stream_id, record.sequence):
                 return False
             changes = Changes(info.id, record.time_ns)
             changes.gone(node, process.out.pop(node.id, ()))
@@ -249,6 +251,19 @@ class LiveGraph:
                 process.changed = set()
             return deltas, updates
 
+    def judged(self, updates: Mapping[str, int]) -> None:
+        """The diagnosis has seen these processes as `take_changes` told."""
+        with self._lock:
+            for key, count in updates.items():
+                process = self._processes.get(key)
+                if process is None or process.judged or not 0 < process.complete_at <= count:
+                    continue
+                if not process.first_look:
+                    process.first_look = count
+                elif count > process.first_look:
+                    process.judged = True
+                    self._touch()
+
     def find(self, nodes: Collection[str]) -> dict[str, tuple[str, Node]]:
         """The process and the state of those that are alive, without a copy of the graph."""
         with self._lock:
@@ -318,6 +333,7 @@ class LiveGraph:
             process.needs_key_frame, process.missed = False, 0
         elif snapshot.sequence != expected:
             process.needs_key_frame = True
+            process.lose_picture()
             process.missed += snapshot.sequence - expected
         process.sequence = snapshot.sequence
         process.time_ns = snapshot.time_ns
@@ -386,6 +402,8 @@ class LiveGraph:
         process.node_sequence = {n: s for n, s in process.node_sequence.items() if s > snapshot.sequence}
         self._rows.add(SNAPSHOT.name, [_snapshot_row(process, snapshot, size, now_ns)])
         self._commit(process, picture.changes, now_ns)
+        if not process.needs_key_frame and process.complete_at <= 0:
+            process.complete_at = process.updates
         if snapshot.key_frame and not snapshot.nodes and not snapshot.interval_ns:
             self._end(process, snapshot.time_ns)  # nothing is alive and no further snapshot: goodbye
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from peeps_otel.model import Edge, Node
+from peeps_otel.model.coverage import blind
 from peeps_otel.model.wire import Decoder
 
 from ..decode.resource import ProcessInfo
@@ -38,6 +39,9 @@ class Process:
     `changed`: the nodes that have changed since the diagnosis last took them; None where it must take all.
     `farewell`: what its sidecar said of its end; empty where it said goodbye itself, or nothing; `claim`: the same as
     long as it is not believed. `secret`: of its stream, 0 where it has none. `busy`: a snapshot is being applied.
+    `complete_at`: its `updates` when its picture became complete, 0 where it was not yet, -1 where it is
+    not any more; `first_look`: at the first look of the diagnosis at that;
+    `judged`: there was a second one, of something newer.
     Times are the collector's clock but for `time_ns`, which is the process's own, of its last snapshot.
     """
 
@@ -68,6 +72,9 @@ class Process:
     claim: str = ""
     secret: int = 0
     busy: bool = False
+    complete_at: int = 0
+    first_look: int = 0
+    judged: bool = False
 
     def state_at(self, now_ns: int) -> State:
         """The state by the clock; GONE stays until the process sends again."""
@@ -90,12 +97,19 @@ class Process:
         self.sequence = 0
         self.stream_began_ns = 0
         self.needs_key_frame = False
+        self.lose_picture()
+        self.complete_at = 0
         self.missed = 0
         self.nodes = {}
         self.out = {}
         self.changed = None
         self.node_sequence = {}
         self.decoder = Decoder()
+
+    def lose_picture(self) -> None:
+        """It is not complete any more; the looks at it do not count."""
+        self.complete_at = -1 if self.complete_at else 0
+        self.first_look, self.judged = 0, False
 
     def note_changed(self, nodes: Iterable[str]) -> None:
         """For the diagnosis, which may take them much later: at worst it takes all."""
@@ -106,9 +120,10 @@ class Process:
 
     def coverage_notes(self) -> list[str]:
         """What could not be observed, by the process's own word and by ours."""
-        if not self.needs_key_frame:
+        if not self.sequence or self.judged:
             return list(self.coverage)
-        return [
-            *self.coverage,
-            f"{self.missed} snapshots were missed: the picture is incomplete and not judged until the next key frame",
-        ]
+        if self.complete_at < 0:
+            what = f"{self.missed} snapshots were missed: the picture is incomplete until the next key frame"
+        else:
+            what = "first look pending: what it does has not been seen twice yet"
+        return [*self.coverage, blind(what)]

@@ -24,7 +24,7 @@ _METHODS = {
     "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": Signal.METRICS,
     "/opentelemetry.proto.collector.logs.v1.LogsService/Export": Signal.LOGS,
 }
-_STREAMS_MOST = 32
+_STREAMS_MOST = 100  # fewer are against the advice of RFC 9113: a client may begin so many before it is told
 
 
 class Intake(Protocol):

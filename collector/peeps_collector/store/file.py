@@ -50,6 +50,7 @@ def open_database(path: str, memory: str, warnings: list[str] | None = None) -> 
         existed, connection = False, _connect(path)
     try:
         connection.execute("SET checkpoint_threshold='1TB'")  # lease.py says when
+        connection.execute("SET enable_progress_bar=false")
         connection.execute("SET python_enable_replacements=false")
         connection.execute(f"SET memory_limit='{memory}'")
         _schema(connection, path, existed)

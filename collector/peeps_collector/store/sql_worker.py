@@ -69,6 +69,7 @@ def _run(path: str, statement: Statement) -> Any:
     try:
         connection.execute(f"SET memory_limit='{_DUCKDB_MEMORY}'")
         connection.execute("SET temp_directory=''")  # or it would fill the disk
+        connection.execute("SET enable_progress_bar=false")
         connection.execute("SET python_enable_replacements=false")
         connection.execute("SET enable_external_access=false")
         connection.execute("SET lock_configuration=true")

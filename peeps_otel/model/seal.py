@@ -1,0 +1,26 @@
+# SPDX-License-Identifier: Apache-2.0
+"""That a finding is told by the process whose snapshots it rests on: a keyed hash with the secret of its stream.
+
+Whoever can reach the collector can send under any name, and everything that was sent can be read there but for the
+secret. Not for keeping anything secret, nor against who reads what the process sends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from hmac import compare_digest
+
+from .finding import Finding
+
+
+def finding_seal(secret: int, finding: Finding, core: list[str], state: str, time_ns: int) -> str:
+    """32 hexadecimal digits. `secret`: of the stream, 64 bits; `core`: as it is sent, `time_ns`: of the record."""
+    told = "\n".join([finding.id, finding.level.value, state, str(time_ns), finding.title, *core])
+    key = secret.to_bytes(8, "big")
+    return hashlib.blake2b(told.encode(errors="surrogatepass"), digest_size=16, key=key).hexdigest()
+
+
+def is_sealed(seal: str, secret: int, finding: Finding, state: str, time_ns: int) -> bool:
+    """Whether it is the seal of this finding as it arrived."""
+    expected = finding_seal(secret, finding, finding.core, state, time_ns)
+    return compare_digest(seal.encode(errors="replace"), expected.encode())
