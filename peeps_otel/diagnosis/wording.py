@@ -135,13 +135,15 @@ def waits_for(graph: WaitIndex, waiter: str, target: str) -> str:
         return f"cannot run while {name} is blocked"
     if waiter == target:
         return "waits for the end of itself"
+    wait = None if waiter not in graph.nodes else graph.nodes[waiter].wait
+    if node is None and wait is not None and operation(wait.operation).kind is not None:
+        return f"waits in {wait.operation}"  # not for somebody's end: for a thing that is not shown
     if node is None or node.kind in WAITERS:
         another = node is not None and name == label(graph.nodes.get(waiter))
         return f"waits for the end of another {name}" if another else f"waits for the end of {name}"
     if node.kind is NodeKind.TX:
         length, capacity = node.attributes.get(semconv.CHANNEL_LENGTH), node.attributes.get(semconv.CHANNEL_CAPACITY)
         return f"waits to put into {name} ({length}/{capacity})" if capacity else f"waits to put into {name}"
-    wait = None if waiter not in graph.nodes else graph.nodes[waiter].wait
     if node.kind is NodeKind.RX and wait is not None and operation(wait.operation).drains:
         return f"waits until everything put into {name} is done"
     if node.kind is NodeKind.RX:

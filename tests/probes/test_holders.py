@@ -302,7 +302,7 @@ def test_from_the_program_to_the_verdict(probe: AsyncioProbe, loop_kind: str, ba
     )
 
 
-def test_a_deadlock_with_a_timeout_is_none(probe: AsyncioProbe, loop_kind: str) -> None:
+def test_a_ring_with_a_timeout_is_told_as_one_that_breaks(probe: AsyncioProbe, loop_kind: str) -> None:
     async def take(first: asyncio.Lock, second: asyncio.Lock, limit: float | None) -> None:
         async with first:
             await asyncio.sleep(0)
@@ -315,7 +315,8 @@ def test_a_deadlock_with_a_timeout_is_none(probe: AsyncioProbe, loop_kind: str) 
         kept.append(asyncio.create_task(take(two, one, 60), name="b"))
 
     with running(probe, main, loop_kind) as program:
-        assert _verdict(program, "a", "b") == []
+        title = "a waits for Lock two, held by b, which waits for Lock one, held by a; the ring breaks when b gives up"
+        assert _verdict(program, "a", "b") == [("times_out", "SLOW", title)]
 
 
 def test_a_child_not_met_yet_is_no_proof(probe: AsyncioProbe) -> None:
@@ -336,7 +337,9 @@ def test_a_child_not_met_yet_is_no_proof(probe: AsyncioProbe) -> None:
         kept.append(asyncio.create_task(parent(), name="parent"))
 
     with running(probe, main) as program:
-        assert _verdict(program, "parent", "stuck", "live") == []
+        ((kind, level, title),) = _verdict(program, "parent", "stuck", "live")
+        assert (kind, level) == ("held_across_wait", "SLOW")
+        assert title.startswith("stuck waits for Lock lock, held by parent, which waits for the end of live")
 
 
 async def iterates(lock: asyncio.Lock) -> None:
