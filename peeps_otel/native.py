@@ -17,7 +17,7 @@ from importlib.machinery import BuiltinImporter
 from importlib.util import module_from_spec
 from typing import Any
 
-from .probes.internals.green_threads import patched_by
+from .probes.internals.green_threads import know_again, patched_by
 
 
 def _pristine(name: str) -> Any:
@@ -106,10 +106,7 @@ class Thread:
             self._target(*self._args)
         finally:
             if patched_by() and self._thread is not None:
-                # `threading` will look for this thread under an ident of the library that came after its start.
-                active: dict[int, threading.Thread] = getattr(threading, "_active", {})
-                active.pop(self._thread.ident or 0, None)
-                active[threading.get_ident()] = self._thread
+                know_again(self._thread)
 
     def _run(self) -> None:
         ident = _system.get_ident()

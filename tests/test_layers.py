@@ -47,7 +47,6 @@ MAY_IMPORT: dict[str, set[str]] = {
 # that are rewritten also in `probes/patches/`. Here is what else has some, and why.
 _OTEL = "OpenTelemetry keeps its logs API and its exporters in modules whose names begin so"
 _GIL = "asked with a default, so that it may be missing"
-_TO_GO = "to go: belongs into probes/internals/"
 PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
     "peeps_otel/export/collector_exporters.py": ({"_logs"}, _OTEL),
     "peeps_otel/export/http_client.py": (
@@ -64,12 +63,7 @@ PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
         {"_interpreters", "_xxsubinterpreters"},
         "asked before anything of the probes may be loaded",
     ),
-    "peeps_otel/native.py": ({"_active"}, "to go: belongs into probes/internals/, which it may import"),
-    "peeps_otel/probes/futures.py": ({"_asyncio"}, _TO_GO),
-    "peeps_otel/probes/heap/actors.py": ({"_args", "_kwargs", "_target"}, _TO_GO),
-    "peeps_otel/probes/heap/picture.py": ({"_asyncio"}, _TO_GO),
     "peeps_otel/probes/heap/leaks.py": ({"_is_gil_enabled"}, _GIL),
-    "peeps_otel/probes/heap/reach.py": ({"_asyncio"}, _TO_GO),
     "peeps_otel/requests/sampler.py": (
         {"_tracers"},
         "tracers that were made before have the sampler each for itself; asked with a default",

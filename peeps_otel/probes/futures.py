@@ -14,6 +14,7 @@ from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
 from .identity import Identities, NodeIds
 from .internals import pool as internals
+from .internals.asyncio_core import FUTURE_MODULES
 
 
 class Worked(NamedTuple):
@@ -124,4 +125,4 @@ def _type_name(kind: type[object]) -> str:
     if kind is concurrent.futures.Future:
         return "concurrent.futures.Future"
     module = str(type.__dict__["__module__"].__get__(kind))
-    return f"{'asyncio' if module in ('_asyncio', 'asyncio.futures') else module}.{kind.__name__}"
+    return f"{'asyncio' if module in FUTURE_MODULES else module}.{kind.__name__}"

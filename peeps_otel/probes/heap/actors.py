@@ -23,12 +23,11 @@ from ..internals.frame_memory import stack_words
 from ..internals.heap import attribute
 from ..internals.loop import turned_for
 from ..internals.loop_handles import callbacks, code_of
-from ..internals.thread import known_threads
+from ..internals.thread import STARTED_WITH, known_threads
 from .picture import Picture
 from .remaining_code import Place
 
 _WEAK_MAPPINGS = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
-_STARTED_WITH = ("_target", "_args", "_kwargs")  # of a Thread: only that thread itself uses them
 
 
 class Key(NamedTuple):
@@ -182,7 +181,7 @@ class Actors:
             return
         fields = cast("dict[str, Any]", attribute(of, "__dict__") or {})
         self.thread_objects[id(of)] = self.thread_objects[id(fields)] = key
-        for name in _STARTED_WITH:
+        for name in STARTED_WITH:
             if (value := fields.get(name)) is not None:
                 self.started_with[id(value)] = key
 

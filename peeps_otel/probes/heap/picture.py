@@ -16,6 +16,8 @@ from collections.abc import Set as AbstractSet
 from itertools import accumulate, chain, compress
 from typing import Any
 
+from ..internals.heap import not_walked
+
 _CHUNK = 2000  # objects between two calls of `pause`
 
 
@@ -34,7 +36,7 @@ class Picture:
         """Of the picture's own parts, which refer to everything and mean nothing."""
         self._flat = array("Q")
         sizes = array("I")
-        skipped = sys.modules.get("_asyncio")  # walking that module of 3.12.1 never ends (python/cpython#122695)
+        skipped = not_walked()
         for begin in range(0, len(objects), _CHUNK):
             lists: list[list[Any]] = [
                 [] if one is skipped else gc.get_referents(one) for one in objects[begin : begin + _CHUNK]

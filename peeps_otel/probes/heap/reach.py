@@ -32,6 +32,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple, cast
 
 from ..internals import versions
+from ..internals.heap import not_walked
 
 CHECKED_ON = versions.on("CPython")
 CHECKED_VERSIONS = versions.minor(versions.CPYTHON)
@@ -83,8 +84,7 @@ class _Heap:
         self._objects = objects  # kept to the end: dropping the last reference to one would run its destructor
         self._by_id = dict(zip(map(id, objects), objects, strict=True))
         self._ours = ours
-        # Walking the module `_asyncio` of 3.12.1 never ends (python/cpython#122695). What it holds becomes a root.
-        self._not_walked = {id(sys.modules.get("_asyncio")), id(objects), id(counts), id(self._by_id)}
+        self._not_walked = {id(not_walked()), id(objects), id(counts), id(self._by_id)}
         self._roots = self._unexplained(counts)
         self._weak = {address for address, thing in self._by_id.items() if issubclass(type(thing), _WEAK)}
         self._targets: dict[int, set[int]] | None = None

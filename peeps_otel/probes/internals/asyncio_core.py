@@ -37,6 +37,9 @@ from .heap import attribute
 
 CHECKED_ON = versions.on("CPython", "CPython, partly", "uvloop")
 
+FUTURE_MODULES = ("_asyncio", "asyncio.futures")
+"""Where the type of a future says that it was defined: in C, in Python."""
+
 TASKS_BY_LOOP = hasattr(asyncio, "future_add_to_awaited_by")
 """Since 3.14 the tasks of asyncio's own type can only be asked for loop by loop."""
 

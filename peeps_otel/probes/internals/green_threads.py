@@ -8,6 +8,7 @@ nowhere in a thread's state. Nothing of either is ever imported or called.
 from __future__ import annotations
 
 import sys
+import threading
 from typing import Any, cast
 
 from . import versions
@@ -27,6 +28,14 @@ def patched_by() -> str:
     if any(_table(_EVENTLET, "already_patched").get(module) for module in _MODULES):
         return "eventlet"
     return ""
+
+
+def know_again(thread: threading.Thread) -> None:
+    """At the end of `thread`, which runs: a library that came after its start gives it another ident, under which
+    `threading` will look for it."""
+    active: dict[int, threading.Thread] = getattr(threading, "_active", {})
+    active.pop(thread.ident or 0, None)
+    active[threading.get_ident()] = thread
 
 
 def _table(module: str, name: str) -> dict[str, Any]:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Private names of timers that the leak proof relies on.
+"""Private names of timers and modules that the leak proof relies on.
 
-A name that is not there counts as a timer that
-is armed: a task too many is taken for live, never one too few.
+A name that is not there counts as a timer that is armed: a task too many is taken for live, never one too few.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 from types import FrameType, ModuleType
 from typing import Any
 
@@ -22,6 +22,11 @@ _EVERYWHERE = (asyncio.AbstractEventLoop, ModuleType, type, FrameType, contextva
 def is_timer_handle(kind: type[Any]) -> bool:
     """asyncio's and uvloop's."""
     return kind is asyncio.TimerHandle or (kind.__name__ == "TimerHandle" and kind.__module__ == "uvloop.loop")
+
+
+def not_walked() -> ModuleType | None:
+    """Walking this module of 3.12.1 never ends (python/cpython#122695). What it holds becomes a root."""
+    return sys.modules.get("_asyncio")
 
 
 def leads_everywhere(thing: object) -> bool:

@@ -31,6 +31,10 @@ WRITES = frozenset({1, 20, 64, 66})
 """`write` and `writev`: x86-64, the others."""
 
 
+STARTED_WITH = ("_target", "_args", "_kwargs")
+"""Of a `Thread`: only that thread itself uses them."""
+
+
 class ThreadFacts(NamedTuple):
     """`native_id` is None for a thread that `threading` does not know, or does not know yet."""
 

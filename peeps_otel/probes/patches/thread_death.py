@@ -36,6 +36,7 @@ class ThreadDeathPatch:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._function: FunctionType | None = None
         self._original: CodeType | None = None
         self._installed: CodeType | None = None
         self.coverage: list[str] = []
@@ -44,6 +45,9 @@ class ThreadDeathPatch:
         if self._installed is not None:
             return
         function = _function()
+        if function is None:
+            self.coverage.append("threads that an exception ends are not seen: `threading.Thread` is another library's")
+            return
         try:
             insert = rewrite.Insert(_tells_of_it, f"{_NAME}(self)", 1, before=True)
             code = rewrite.rewritten(function, [insert])
@@ -51,14 +55,14 @@ class ThreadDeathPatch:
             self.coverage.append(f"threads that an exception ends are not seen: {reason}")
             return
         setattr(threading, _NAME, self.died)  # stays: threads that run now end in the rewritten function
-        self._original, self._installed = function.__code__, code
+        self._function, self._original, self._installed = function, function.__code__, code
         function.__code__ = code
 
     def uninstall(self) -> None:
-        function = _function()
-        if self._installed is not None and self._original is not None and function.__code__ is self._installed:
+        function = self._function  # not asked for again: gevent may have put another class in the place of `Thread`
+        if function is not None and self._original is not None and function.__code__ is self._installed:
             function.__code__ = self._original
-        self._original = self._installed = None
+        self._function = self._original = self._installed = None
         self.coverage = []
 
     def died(self, thread: threading.Thread) -> None:
@@ -72,8 +76,10 @@ class ThreadDeathPatch:
             return
 
 
-def _function() -> FunctionType:
-    return vars(threading.Thread)["_bootstrap_inner"]
+def _function() -> FunctionType | None:
+    """None where `Thread` is another library's."""
+    found: object = vars(threading.Thread).get("_bootstrap_inner")
+    return found if type(found) is FunctionType else None
 
 
 def _tells_of_it(statement: ast.stmt) -> bool:
