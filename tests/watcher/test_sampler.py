@@ -106,6 +106,7 @@ def test_the_same_stack_is_one_object() -> None:
 def test_folded_and_speedscope() -> None:
     async def handler() -> None:
         spin(0.4)
+        await asyncio.sleep(0.2)  # no processor time: a line of its own
 
     with sampled(asyncio.new_event_loop(), "web;1") as program:
         program.sample_while(handler(), "orders")

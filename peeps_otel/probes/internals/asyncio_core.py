@@ -32,7 +32,7 @@ from weakref import ref
 
 from . import versions
 from .await_chain import SuspendedFrame
-from .current_frames import current_frames
+from .current_frames import frames_of_all
 from .heap import attribute
 
 CHECKED_ON = versions.on("CPython", "CPython, partly", "uvloop")
@@ -80,13 +80,20 @@ def live_tasks() -> list[asyncio.Task[Any]]:
 def loops_on_stacks() -> list[tuple[int, asyncio.AbstractEventLoop]]:
     """The loops that threads are running now, by the ident of the thread: read off the frames of asyncio that run
     them."""
-    running = ((ident, next(loops_within(innermost), None)) for ident, innermost in current_frames().items())
-    return [(ident, loop) for ident, loop in running if loop is not None]
+    found: list[tuple[int, asyncio.AbstractEventLoop]] = []
+    for ident, innermost in frames_of_all():
+        loop = next(loops_within(innermost), None)
+        if loop is not None:
+            found.append((ident, loop))
+    return found
 
 
 def all_loops_on_stacks() -> list[tuple[int, asyncio.AbstractEventLoop]]:
     """The same with those that are only on a stack: a callback of theirs runs another loop."""
-    return [(ident, loop) for ident, innermost in current_frames().items() for loop in loops_within(innermost)]
+    found: list[tuple[int, asyncio.AbstractEventLoop]] = []
+    for ident, innermost in frames_of_all():
+        found += [(ident, loop) for loop in loops_within(innermost)]
+    return found
 
 
 def loops_within(innermost: FrameType) -> Iterator[asyncio.AbstractEventLoop]:

@@ -20,6 +20,7 @@ there the first other interpreter that is met is the end of reading frames in th
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat, starmap
 from types import FrameType
@@ -36,23 +37,34 @@ _ask: Callable[[], Frames] = sys._current_frames  # pyright: ignore[reportPrivat
 
 
 def current_frames() -> Frames:
-    """By `threading.get_ident()`; empty where they cannot be read: the thread that asks is missing then too.
+    """Of all threads but the one that asks, by `threading.get_ident()`; empty where they cannot be read.
 
-    Let go of the frames at once: one that is kept keeps the locals of its function when that returns.
+    Let go of the frames at once: one that is kept keeps the locals of its function when that returns. That of the
+    asking thread would keep itself: its function has the frames in its hands, and all of them would live, with what the
+    program had in its variables, until the next garbage collection.
     """
     global _given_up
     if _given_up:
         return {}
     found = next(_attempt())
     if type(found) is dict:
-        return cast("Frames", found)
+        frames = cast("Frames", found)
+        frames.pop(get_ident(), None)
+        return frames
     _given_up = sys.version_info >= (3, 13)
     return {}
 
 
+def frames_of_all() -> Iterator[tuple[int, FrameType]]:
+    """The innermost frame of each thread; that of the asking thread is that of the function which called the one that
+    asks here: it has none of these frames in its hands."""
+    yield from current_frames().items()
+    yield get_ident(), sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+
+
 def can_be_read() -> bool:
     """Whether `current_frames` gives any now."""
-    return bool(current_frames())
+    return not _given_up and type(next(_attempt())) is dict
 
 
 def _attempt() -> Iterator[object]:
