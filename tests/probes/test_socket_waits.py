@@ -83,7 +83,7 @@ def test_a_connection_that_a_library_waits_for_is_none_that_answers(probe: Async
 
     with running(probe, case) as program:
         seen = program.settled("has it", "wants it")
-        assert (seen.operation("has it"), seen.operation("wants it")) == ("socket", "future")
+        assert (seen.operation("has it"), seen.operation("wants it")) == ("socket", "pool.acquire")
 
 
 def test_a_future_of_the_program_itself_stays_one(probe: AsyncioProbe) -> None:

@@ -32,6 +32,19 @@ def spin(seconds: float) -> None:
         sum(range(100))
 
 
+@contextmanager
+def sleeping_thread() -> Generator[None, None, None]:
+    """A thread beside, which uses no processor time."""
+    done = threading.Event()
+    thread = threading.Thread(target=done.wait, name="asleep")
+    thread.start()
+    try:
+        yield
+    finally:
+        done.set()
+        thread.join()
+
+
 class Sampled:
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self.loop = loop

@@ -16,7 +16,7 @@ from peeps_otel.probes.internals import asyncio_core as asyncio_internals
 from peeps_otel.watcher.profile import Profile
 from peeps_otel.watcher.sampler import Sampler
 from peeps_otel.watcher.steps import StepHistory
-from tests.watcher.loops import PERIOD_S, Sampled, sampled, spin
+from tests.watcher.loops import PERIOD_S, Sampled, sampled, sleeping_thread, spin
 
 
 def _sample_for(sampler: Sampler, seconds: float) -> None:
@@ -106,9 +106,8 @@ def test_the_same_stack_is_one_object() -> None:
 def test_folded_and_speedscope() -> None:
     async def handler() -> None:
         spin(0.4)
-        await asyncio.sleep(0.2)  # no processor time: a line of its own
 
-    with sampled(asyncio.new_event_loop(), "web;1") as program:
+    with sampled(asyncio.new_event_loop(), "web;1") as program, sleeping_thread():
         program.sample_while(handler(), "orders")
         profile = program.sampler.profile
     lines = [line.rpartition(" ") for line in profile.folded().splitlines()]

@@ -62,7 +62,7 @@ class Classifier:
                         self._libraries.failed(entry[0], "waits", error)
                         continue
                     if found is not None:
-                        return found
+                        return _of_peer(links, found)
         if links:
             inner = self._inner.get(id(links[-1].code))
             if inner is not None:
@@ -71,11 +71,7 @@ class Classifier:
                     if around is not None:
                         return around.read(links, link, future) or of_future(future)
                 return inner.read(links, links[-1], future) or of_future(future)
-        found = of_future(future)
-        bare = found.operation in (_FUTURE, _SHIELD) and issubclass(type(found.targets[0]), asyncio.Future)
-        if not bare or issubclass(type(found.targets[0]), asyncio.Task):
-            return found
-        return of_library(links, found.targets[0]) or found
+        return _of_peer(links, of_future(future))
 
     def _in_order(self, links: list[SuspendedFrame]) -> list[SuspendedFrame]:
         """The innermost first, but one that waits by means of another library before that."""
@@ -108,3 +104,13 @@ class Classifier:
     def is_own(self, code: CodeType) -> bool:
         """Whether it is a coroutine by which one waits, not one that does something."""
         return id(code) in self._inner or id(code) in self._around or id(code) in self._anywhere
+
+
+def _of_peer(links: list[SuspendedFrame], found: Waiting) -> Waiting:
+    """The same, but a bare future that a library's connection will complete is a wait for the peer."""
+    if found.operation not in (_FUTURE, _SHIELD) or not found.targets:
+        return found
+    if not issubclass(type(found.targets[0]), asyncio.Future) or issubclass(type(found.targets[0]), asyncio.Task):
+        return found
+    peer = of_library(links, found.targets[0])
+    return found if peer is None else peer._replace(deadline=found.deadline)
