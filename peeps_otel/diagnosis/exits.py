@@ -23,9 +23,12 @@ _RETOLD = frozenset(
         FindingKind.CHANNEL_NOT_DRAINED,
     }
 )
+_CHANNELS = frozenset({FindingKind.CHANNEL_FULL, FindingKind.CHANNEL_NOT_DRAINED})
+"""Not retold where the main thread has only started others and come to its end: the channel says more."""
+_INTERPRETER = "the interpreter"
 _WAITS = {
     "asyncio.run": "asyncio.run() waits for it",
-    "the interpreter": "the interpreter waits for it",
+    _INTERPRETER: "the interpreter waits for it",
     "shutdown_default_executor": "the end of the loop's default executor waits for it",
     "multiprocessing": "the end of multiprocessing waits for it",
     "atexit": "a function of atexit waits for it",
@@ -47,7 +50,7 @@ def _retold(graph: WaitIndex, candidate: Candidate, ending: Sequence[Node]) -> C
         return candidate
     behind = graph.behind(set(candidate.core))
     end = next((thread for thread in ending if thread.id in behind or _runs(graph, thread, keeper)), None)
-    if end is None:
+    if end is None or (candidate.kind in _CHANNELS and end.attributes.get(semconv.THREAD_ENDING) == _INTERPRETER):
         return candidate
     return replace(candidate, kind=FindingKind.NEVER_EXITS, tell=lambda: _tell(graph, keeper, end, candidate.tell()))
 

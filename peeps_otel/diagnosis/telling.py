@@ -35,7 +35,7 @@ def tell(
     groups: dict[object, list[Candidate]] = {}
     for candidate in candidates:
         groups.setdefault(_sites(graph, candidate, owner), []).append(candidate)
-    chosen = [_Group(group) for group in groups.values()]
+    chosen = [_Group(graph, group) for group in groups.values()]
     untold = max(0, len(chosen) - TOLD_MOST)
     if untold:
         chosen.sort(key=lambda g: (_RANK[g.first.level], g.id not in before, g.first.since_ns, g.id))
@@ -45,11 +45,15 @@ def tell(
 
 
 class _Group:
-    """Alike candidates. `first`: the oldest, which is told for all of them."""
+    """Alike candidates. `first`: the oldest, which is told for all of them; of those that one look met together, the
+    one whose first member was made first."""
 
-    def __init__(self, members: list[Candidate]) -> None:
+    def __init__(self, graph: WaitIndex, members: list[Candidate]) -> None:
         since_ns = min(candidate.since_ns for candidate in members)
         oldest = [candidate for candidate in members if candidate.since_ns == since_ns]
+        made_ns = {id(one): _made_ns(graph, one) for one in oldest}
+        first_ns = min(made_ns.values())
+        oldest = [one for one in oldest if made_ns[id(one)] == first_ns]
         self.id, self.first = min(((finding_id(one.kind, one.about), one) for one in oldest), key=lambda pair: pair[0])
         self._members = members
 
@@ -81,6 +85,11 @@ class _Group:
             return []
         others = sorted((one.since_ns, _one_of(graph, one)) for one in self._members if one is not self.first)
         return [node for _, node in others[:EXAMPLES_MOST]]
+
+
+def _made_ns(graph: WaitIndex, candidate: Candidate) -> int:
+    node = graph.nodes.get(candidate.core[0]) if candidate.core else None
+    return 0 if node is None else node.created_at
 
 
 def _one_of(graph: WaitIndex, candidate: Candidate) -> str:

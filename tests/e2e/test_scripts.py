@@ -107,7 +107,7 @@ def test_a_name_that_does_not_say_which(terminal: Terminal, name: str, words: st
 def test_a_port_that_is_in_use(terminal: Terminal) -> None:
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"127.0.0.1:{server.getsockname()[1]}"
-        code, output = terminal.run("run-example", "lock", PEEPS_LISTEN=address)
+        code, output = terminal.run("run-example", "lock-order", PEEPS_LISTEN=address)
     assert code == 1
     assert f"something already answers at {address} (PEEPS_LISTEN); stop it, or set PEEPS_LISTEN" in output
     assert not terminal.alive()
