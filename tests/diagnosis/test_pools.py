@@ -50,7 +50,9 @@ def test_who_has_a_connection_and_waits_for_another_exhausts_the_pool_for_good()
     ]
     assert finding.core == ["task:report", pool]
     assert finding.blocked == ["task:late"]
-    assert finding.look_at == world.nodes["task:report"].wait.source  # type: ignore[union-attr]  # pyright: ignore
+    wait = world.nodes["task:report"].wait
+    assert wait is not None
+    assert finding.look_at == wait.source
     assert [step.text for step in finding.evidence] == [
         "report waits for QueuePool db at app/work.py:3; report holds it, taken at app/hold.py:2"
     ]

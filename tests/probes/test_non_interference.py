@@ -448,7 +448,7 @@ class _HostileFuture:
         yield self
 
 
-def test_no_code_of_the_program_is_run(probe: AsyncioProbe) -> None:
+def test_no_code_of_the_program_is_run(probe: AsyncioProbe) -> None:  # noqa: C901  one case after the other
     hostile = _Hostile()
 
     class Carrier:

@@ -74,7 +74,7 @@ class AnyIO:
         )
 
 
-def _task_waits(types: Types) -> tuple[TaskWait, ...]:
+def _task_waits(types: Types) -> tuple[TaskWait, ...]:  # noqa: C901  one row after the other
     code = code_of
 
     def direct(owner: type[Any], function: str, name: str) -> TaskWait:

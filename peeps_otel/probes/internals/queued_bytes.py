@@ -128,8 +128,8 @@ def _in_buffer(transport: Any) -> int | None:
     if type(buffer) is bytearray:
         return len(buffer)
     if type(buffer) is deque:
-        parts = list(cast("deque[object]", buffer))
-        return sum(len(part) for part in parts if type(part) in (bytes, bytearray, memoryview))  # pyright: ignore
+        parts = list(cast("deque[bytes]", buffer))
+        return sum(len(part) for part in parts if type(part) in (bytes, bytearray, memoryview))
     if type(transport).__module__ == "uvloop.loop":
         try:
             return transport.get_write_buffer_size()  # written in C

@@ -79,7 +79,7 @@ class Pools:
         self._ids = ids
         self._known: Identities[_Executor] = Identities()
 
-    def look(
+    def look(  # noqa: C901  hot: a call for each thing would cost
         self,
         working: Iterable[tuple[str, Work]],
         wanted: list[Any],
