@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import http.server
 import threading
 from collections.abc import Awaitable, Callable, Iterator
@@ -228,6 +229,7 @@ def test_a_response_that_was_dropped_has_lost_its_connection(url: str) -> None:
             loop = asyncio.get_running_loop()
             tasks.cleaning.append(lambda: loop.call_soon_threadsafe(stop.set))
             await _dropped(client, url)
+            gc.collect()  # since 3.13 a cycle keeps it until then
             kept = await client.send(client.build_request("GET", url), stream=True)
             waits = asyncio.create_task(client.get(url, timeout=None), name="waiter")
             await stop.wait()
@@ -236,7 +238,12 @@ def test_a_response_that_was_dropped_has_lost_its_connection(url: str) -> None:
             await client.aclose()
 
         tasks.start("loop", lambda: asyncio.run(scene()))
-        seen = tasks.until(lambda seen: _is_held(seen, "waiter"))
+        # Another thread may just have one of its objects in hand: then it does not count as lost in that look.
+        seen = tasks.until(
+            lambda seen: (
+                _is_held(seen, "waiter") and all("peeps.pool.lost" in one.attributes for one in _needed(seen, "waiter"))
+            )
+        )
         (pool,) = _needed(seen, "waiter")
     assert (pool.attributes["peeps.pool.in_use"], pool.attributes["peeps.pool.lost"], pool.providers) == (
         *(2, 1),
