@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from .. import semconv
 from ..model import Confidence, Edge, EvidenceStep, FindingKind, Node, NodeKind
@@ -50,14 +51,12 @@ def with_the_dead(graph: WaitIndex, candidate: Candidate, account: Account) -> A
         title = f"{account.title}; {_told(graph, thing, dead)}"
         steps = {step.text: step for step in (_step(graph, thing, one, edge) for one, edge in reversed(dead))}
         used = dead[0][1].confidence is Confidence.EXACT
-        return Account(
+        return replace(
+            account,
             title=title,
             advice=f"{_ADVICE} {account.advice}" if used else account.advice,
             look_at=dead[0][0].source if used else account.look_at,
             evidence=[*account.evidence, *list(steps.values())[: -1 - _NAMED_MOST : -1]],
-            blocked=account.blocked,
-            cycle=account.cycle,
-            break_first=account.break_first,
         )
     return account
 

@@ -13,18 +13,14 @@ from .rules.never_exits import NeverExits
 from .rules.rule import Account, Candidate
 from .wait_index import WAITERS, WaitIndex
 
-_RETOLD = frozenset(
-    {
-        FindingKind.NEVER_ENDS,
-        FindingKind.CANCEL_IGNORED,
-        FindingKind.LOCK_STARVED,
-        FindingKind.SEMAPHORE_STARVED,
-        FindingKind.CHANNEL_FULL,
-        FindingKind.CHANNEL_NOT_DRAINED,
-    }
-)
 _CHANNELS = frozenset({FindingKind.CHANNEL_FULL, FindingKind.CHANNEL_NOT_DRAINED})
 """Not retold where the main thread has only started others and come to its end: the channel says more."""
+_RETOLD = _CHANNELS | {
+    FindingKind.NEVER_ENDS,
+    FindingKind.CANCEL_IGNORED,
+    FindingKind.LOCK_STARVED,
+    FindingKind.SEMAPHORE_STARVED,
+}
 _INTERPRETER = "the interpreter"
 _WAITS = {
     "asyncio.run": "asyncio.run() waits for it",

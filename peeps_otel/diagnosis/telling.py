@@ -49,11 +49,9 @@ class _Group:
     one whose first member was made first."""
 
     def __init__(self, graph: WaitIndex, members: list[Candidate]) -> None:
-        since_ns = min(candidate.since_ns for candidate in members)
-        oldest = [candidate for candidate in members if candidate.since_ns == since_ns]
-        made_ns = {id(one): _made_ns(graph, one) for one in oldest}
-        first_ns = min(made_ns.values())
-        oldest = [one for one in oldest if made_ns[id(one)] == first_ns]
+        ages = [(one.since_ns, _made_ns(graph, one)) for one in members]
+        first = min(ages)
+        oldest = [one for age, one in zip(ages, members, strict=True) if age == first]
         self.id, self.first = min(((finding_id(one.kind, one.about), one) for one in oldest), key=lambda pair: pair[0])
         self._members = members
 

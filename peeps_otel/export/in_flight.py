@@ -123,19 +123,19 @@ class InFlight:
         return True
 
     def _ends(self, now_ns: int) -> None:
-        for ended in self._spans.take_ended():
-            more = {semconv.ERROR_TYPE: ended.error} if ended.error else {}
-            self._end(ended.span_id, ended.state, now_ns, more)
+        self._take_ended(now_ns)
         if self._told:
             living = self._spans.spans()
             gone = [span_id for span_id in self._told if span_id not in living]
             if gone:  # those that ended while we looked have said so by now
-                for ended in self._spans.take_ended():
-                    self._end(
-                        ended.span_id, ended.state, now_ns, {semconv.ERROR_TYPE: ended.error} if ended.error else {}
-                    )
+                self._take_ended(now_ns)
             for span_id in gone:
                 self._end(span_id, LOST, now_ns)
+
+    def _take_ended(self, now_ns: int) -> None:
+        for ended in self._spans.take_ended():
+            more = {semconv.ERROR_TYPE: ended.error} if ended.error else {}
+            self._end(ended.span_id, ended.state, now_ns, more)
 
     def _end(self, span_id: int, state: str, now_ns: int, more: dict[str, Any] | None = None) -> None:
         self._spans.watched.discard(span_id)

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
-from weakref import ref
 
 from .. import semconv
 from ..model import AttributeValue
+from .identity import Identities
 from .internals import asyncio_io, child_pipes
 from .internals import stdlib as stdlib_internals
 from .internals.child_pipes import FullPipe
@@ -32,31 +32,25 @@ class Children:
     """For the watcher thread only."""
 
     def __init__(self) -> None:
-        self._watched: dict[int, tuple[ref[Any], _Child]] = {}
+        self._watched: Identities[_Child] = Identities()
         self._looked_ns = 0
 
     def waited_for(self, process: Any) -> None:
         """Somebody waits for the end of this process."""
-        known = self._watched.get(id(process))
-        if (known is not None and known[0]() is process) or len(self._watched) >= _WATCHED_MOST:
+        if self._watched.get(process) is not None or len(self._watched) >= _WATCHED_MOST:
             return
         pid = asyncio_io.process_id(process) or stdlib_internals.pid(process)
-        if pid is None:
-            return
-        try:
-            self._watched[id(process)] = (ref(process), _Child(pid))
-        except TypeError:
-            return
+        if pid is not None:
+            self._watched.put(process, _Child(pid))
 
     def look(self, now_ns: int) -> None:
         """Once a second, while anybody is waited for: which pipes to us are full, and who has filled them."""
-        if not self._watched or now_ns - self._looked_ns < _EVERY_NS:
+        if not len(self._watched) or now_ns - self._looked_ns < _EVERY_NS:
             return
         self._looked_ns = now_ns
-        for address in [address for address, (reference, _) in self._watched.items() if reference() is None]:
-            del self._watched[address]
+        self._watched.forget_dead()
         full = child_pipes.full_pipes()
-        for reference, child in list(self._watched.values()):
+        for reference, child in self._watched.records():
             pipe = child_pipes.filled_by(child.pid, full)
             if pipe != child.pipe:
                 child.pipe, child.since_ns = pipe, now_ns
@@ -65,11 +59,8 @@ class Children:
 
     def of(self, process: object, now_ns: int) -> dict[str, AttributeValue]:
         """What to say of a child that has filled a pipe; empty for any other."""
-        known = self._watched.get(id(process))
-        if known is None or known[0]() is not process:
-            return {}
-        child = known[1]
-        if child.pipe is None or now_ns - child.since_ns < _SHOWN_AFTER_NS:
+        child = self._watched.get(process)
+        if child is None or child.pipe is None or now_ns - child.since_ns < _SHOWN_AFTER_NS:
             return {}
         return {
             semconv.IO_UNMOVED_SINCE: child.since_ns,

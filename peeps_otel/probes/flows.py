@@ -12,12 +12,12 @@ import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
-from weakref import ref
 
 from .. import semconv
 from ..model import AttributeValue, NodeKind
 from ..model.operations import Operation
 from .child_processes import Children
+from .identity import Identities
 from .internals import asyncio_io, queued_bytes
 from .internals.asyncio_io import joined
 from .internals.loop import connections
@@ -44,7 +44,7 @@ class Flows:
     """For the watcher thread only. `loops`: those of the program, set by the probe that knows."""
 
     def __init__(self) -> None:
-        self._watched: dict[int, tuple[ref[Any], Flow]] = {}
+        self._watched: Identities[Flow] = Identities()
         self.children = Children()
         self.loops: Callable[[], Iterable[asyncio.AbstractEventLoop]] = lambda: ()
 
@@ -56,25 +56,18 @@ class Flows:
             self.children.waited_for(thing)
 
     def _watch(self, thing: Any, node_id: str) -> None:
-        known = self._watched.get(id(thing))
-        if (known is not None and known[0]() is thing) or len(self._watched) >= _WATCHED_MOST:
+        if self._watched.get(thing) is not None or len(self._watched) >= _WATCHED_MOST:
             return
         found = queued_bytes.endpoint(thing)
         peer = joined(found.peer, found.port) if found.peer is not None and found.port is not None else ""
-        try:
-            self._watched[id(thing)] = (ref(thing), Flow(node_id, found.local or "", peer))
-        except TypeError:
-            return
+        self._watched.put(thing, Flow(node_id, found.local or "", peer))
 
     def look(self, now_ns: int) -> None:
         """Reads what stands at each of them; forgets those where nothing does."""
         self.children.look(now_ns)
-        for address, (reference, flow) in list(self._watched.items()):
+        for reference, flow in self._watched.records():
             thing = reference()
-            unsent = None if thing is None else queued_bytes.unsent(thing)
-            if not unsent:
-                del self._watched[address]
-                continue
+            unsent = (None if thing is None else queued_bytes.unsent(thing)) or 0
             if unsent != flow.unsent:
                 flow.unsent, flow.since_ns = unsent, now_ns
             elif flow.peer and now_ns - flow.asked_ns >= _RECEIVED_EVERY_NS:
@@ -82,21 +75,22 @@ class Flows:
                 received = queued_bytes.received(flow.peer, flow.local)
                 if received != flow.received:
                     flow.received, flow.since_ns = received, now_ns
+        self._watched.sweep(lambda flow: not flow.unsent, lambda: None)
 
     def of(self, thing: object, now_ns: int) -> dict[str, AttributeValue]:
         """What to say of a connection at which nothing moves; empty for any other."""
-        known = self._watched.get(id(thing))
-        if known is None or known[0]() is not thing:
+        flow = self._watched.get(thing)
+        if flow is None:
             return self.children.of(thing, now_ns)
-        if now_ns - known[1].since_ns < _SHOWN_AFTER_NS:
+        if now_ns - flow.since_ns < _SHOWN_AFTER_NS:
             return {}
-        return {semconv.IO_UNSENT: known[1].unsent, semconv.IO_UNMOVED_SINCE: known[1].since_ns}
+        return {semconv.IO_UNSENT: flow.unsent, semconv.IO_UNMOVED_SINCE: flow.since_ns}
 
     def far_ends(self, now_ns: int, known: Callable[[], Iterable[Any]]) -> dict[int, str]:
         """By the address of a transport, a protocol or a socket of this process: the node of the connection at which
         nothing moves and whose other end it is. `known`: connections that somebody waited for, beside those of
         asyncio's loops."""
-        still = [flow for _, flow in self._watched.values() if now_ns - flow.since_ns >= _SHOWN_AFTER_NS]
+        still = [flow for _, flow in self._watched.records() if now_ns - flow.since_ns >= _SHOWN_AFTER_NS]
         wanted = {(flow.peer, flow.local): flow.node_id for flow in still if flow.peer and flow.local}
         if not wanted:
             return {}

@@ -5,7 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable, Iterator
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
@@ -92,6 +93,15 @@ def is_done(future: object) -> bool:
     if issubclass(kind, concurrent.futures.Future):
         return internals.is_done(future)
     return issubclass(kind, asyncio.Future) and cast("Any", asyncio.Future).done(future)
+
+
+def count_waiting(futures: object) -> int | None:
+    """How many of those who queue for something still wait, by the futures they were given; None for what is no queue
+    of a library."""
+    kind = type(futures)
+    if kind is not deque and kind is not OrderedDict:
+        return None
+    return sum(not is_done(one) for one in list(cast("Iterable[object]", futures)))
 
 
 def _describe(record: FutureRecord, worked: Worked, shared: dict[str, AttributeValue]) -> Node:

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..model import Confidence, NodeKind, Providers
 from ..model.operations import Operation, operation
+from .futures import count_waiting
 from .internals.asyncio_core import timer_deadline
 from .internals.await_chain import SuspendedFrame
 from .internals.stdlib import attribute, undecorated
@@ -66,6 +67,7 @@ __all__ = [
     "Waiting",
     "attribute",
     "code_of",
+    "count_waiting",
     "first_of",
     "of_lock",
     "of_permits",

@@ -5,25 +5,41 @@ from __future__ import annotations
 
 import time
 import urllib.parse
-from typing import Any
+from typing import Any, NamedTuple
 
 from .client import Client
+from .style import printable
 
 Json = dict[str, Any]
 
 _POLL_S = 0.1
 
 
-def ask(client: Client, path: str, processes: list[str]) -> list[Json]:
-    """The requests, one for each process that is alive. Raises ClientError."""
-    query = urllib.parse.urlencode({"process": processes}, doseq=True)
-    requests: list[Json] = client.post(f"{path}?{query}", {})["requests"]
-    return requests
+class Asked(NamedTuple):
+    """What came of the request to one process; `name`: of the process, for a person."""
+
+    name: str
+    request: Json
 
 
-def answers(client: Client, path: str, requests: list[Json], *, heard_s: float, answer_s: float) -> list[Json]:
-    """The requests as they are when all are answered, after `answer_s` at the latest; who has not even heard of his
-    after `heard_s` is not waited for. Raises ClientError."""
+def ask(
+    client: Client, path: str, process: str | None, *, heard_s: float, answer_s: float, findings_s: float
+) -> list[Asked]:
+    """Asks each process that is alive, or those that `process` names, and waits for the answers for `answer_s` at the
+    most, then for the findings they speak of for `findings_s`. Who has not even heard of his request after `heard_s` is
+    not waited for. Raises ClientError."""
+    query = urllib.parse.urlencode({"process": client.process_ids(process)}, doseq=True)
+    requests = _answers(client, path, client.post(f"{path}?{query}", {})["requests"], heard_s, answer_s)
+    if not requests:
+        return []
+    _wait_for_findings(client, {one for r in requests if r["answer"] for one in r["answer"]["findings"]}, findings_s)
+    processes: list[Json] = client.get("/api/processes")["processes"]
+    names = {p["id"]: f"{p['service']} (pid {p['pid']})" for p in processes}
+    return [Asked(printable(names.get(request["process"], str(request["process"]))), request) for request in requests]
+
+
+def _answers(client: Client, path: str, requests: list[Json], heard_s: float, answer_s: float) -> list[Json]:
+    """The requests as they are when all are answered."""
     began = time.monotonic()
     ids = [request["request"] for request in requests]
     while ids:
@@ -36,9 +52,8 @@ def answers(client: Client, path: str, requests: list[Json], *, heard_s: float, 
     return []
 
 
-def wait_for_findings(client: Client, wanted: set[str], seconds: float) -> None:
-    """The findings come by another way than the answer: until they are here, too. Raises ClientError."""
-    wanted = set(wanted)
+def _wait_for_findings(client: Client, wanted: set[str], seconds: float) -> None:
+    """The findings come by another way than the answer: until they are here, too."""
     deadline = time.monotonic() + seconds
     while wanted and time.monotonic() < deadline:
         wanted -= {finding["id"] for finding in client.get("/api/findings", history="1")["findings"]}

@@ -6,7 +6,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..wording import duration
-from .asking import answers, ask, wait_for_findings
+from .asking import ask
 from .client import Client, ClientError
 from .style import printable
 
@@ -21,22 +21,15 @@ _FINDINGS_S = 5.0
 def check(client: Client, process: str | None) -> list[str]:
     """Waits until every process has answered, and for the findings; says per process what was done. Raises
     ClientError."""
-    requests = ask(client, _PATH, client.process_ids(process))
-    if not requests:
+    asked = ask(client, _PATH, process, heard_s=_HEARD_S, answer_s=_ANSWER_S, findings_s=_FINDINGS_S)
+    if not asked:
         raise ClientError("no program is connected that could look for leaks")
-    answered = answers(client, _PATH, requests, heard_s=_HEARD_S, answer_s=_ANSWER_S)
-    wanted: set[str] = set()
-    for request in answered:
-        wanted.update(request["answer"]["findings"] if request["answer"] else ())
-    wait_for_findings(client, wanted, _FINDINGS_S)
-    processes: list[Json] = client.get("/api/processes")["processes"]
-    names: dict[str, str] = {p["id"]: f"{p['service']} (pid {p['pid']})" for p in processes}
-    return [_sentence(names.get(str(request["process"]), str(request["process"])), request) for request in answered]
+    return [_sentence(*one) for one in asked]
 
 
 def _sentence(name: str, request: Json) -> str:
     answer: Json | None = request["answer"]
-    subject = f"Leak check of {printable(name)}:"
+    subject = f"Leak check of {name}:"
     if answer is None:
         why = (
             "it was not reached; its snapshots do not come here directly"

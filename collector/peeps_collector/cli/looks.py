@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from .asking import answers, ask, wait_for_findings
+from .asking import ask
 from .client import Client
 from .style import printable
 
@@ -20,13 +20,8 @@ _FINDINGS_S = 2.0
 def look_now(client: Client, process: str | None) -> list[str]:
     """Waits for the look of each process, for 5 s at most, and for its findings. What was not reached or not asked is
     in the lines that come back. Raises ClientError."""
-    requests = ask(client, _PATH, client.process_ids(process))
-    found = answers(client, _PATH, requests, heard_s=_HEARD_S, answer_s=_ANSWER_S)
-    wanted = {finding for one in found if one["answer"] for finding in one["answer"]["findings"]}
-    wait_for_findings(client, wanted, _FINDINGS_S)
-    processes: list[Json] = client.get("/api/processes")["processes"]
-    names: dict[str, str] = {p["id"]: f"{p['service']} (pid {p['pid']})" for p in processes}
-    return [note for one in found if (note := _note(printable(names.get(str(one["process"]), "a process")), one))]
+    asked = ask(client, _PATH, process, heard_s=_HEARD_S, answer_s=_ANSWER_S, findings_s=_FINDINGS_S)
+    return [note for one in asked if (note := _note(*one))]
 
 
 def _note(name: str, request: Json) -> str:

@@ -8,11 +8,9 @@ of the hosts somebody waits for. Until when a request waits for its answer is to
 from __future__ import annotations
 
 import sys
-from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, cast
 
-from ..futures import is_done
 from ..internals import aiohttp_client, versions
 from ..library import (
     Lent,
@@ -25,6 +23,7 @@ from ..library import (
     Waiting,
     attribute,
     code_of,
+    count_waiting,
     first_of,
     operation,
     timer_within,
@@ -119,9 +118,7 @@ def _waiting_by_host(connector: object) -> dict[tuple[Any, ...], int]:
     waiters = attribute(connector, "_waiters")
     found: dict[tuple[Any, ...], int] = {}
     for key, futures in list(cast("dict[Any, Any]", waiters).items()) if issubclass(type(waiters), dict) else ():
-        if type(futures) is OrderedDict:
-            left = [one for one in list(cast("OrderedDict[Any, None]", futures)) if not is_done(one)]
-            found[_host(key)] = found.get(_host(key), 0) + len(left)
+        found[_host(key)] = found.get(_host(key), 0) + (count_waiting(futures) or 0)
     return found
 
 

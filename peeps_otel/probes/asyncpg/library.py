@@ -27,6 +27,7 @@ from ..library import (
     Waiting,
     attribute,
     code_of,
+    count_waiting,
     first_of,
     timer_within,
 )
@@ -83,11 +84,10 @@ def _read(queue: Any) -> PoolState:
     most, items, getters = (attribute(queue, name) for name in ("_maxsize", "_queue", "_getters"))
     capacity = most if type(most) is int else None
     left = len(cast("list[object]", items)) if type(items) in (list, deque) else None
-    waiting = [one for one in list(cast("deque[Any]", getters)) if not one.done()] if type(getters) is deque else None
     return PoolState(
         capacity,
         None if capacity is None or left is None else max(0, capacity - left),
-        waiters=None if waiting is None else len(waiting),
+        waiters=count_waiting(getters),
     )
 
 

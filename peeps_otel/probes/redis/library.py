@@ -23,6 +23,7 @@ from ..library import (
     Waiting,
     attribute,
     code_of,
+    count_waiting,
     first_of,
     timer_within,
 )
@@ -87,8 +88,7 @@ def _read_asynchronous(pool: Any) -> PoolState:
     if type(taken) is not set or type(most) is not int:
         return PoolState(None, None)
     lent = tuple(cast("set[object]", taken))
-    waiting = [one for one in list(cast("deque[Any]", waiters)) if not one.done()] if type(waiters) is deque else None
-    return PoolState(most, len(lent), waiters=None if waiting is None else len(waiting), lent=lent)
+    return PoolState(most, len(lent), waiters=count_waiting(waiters), lent=lent)
 
 
 def _handles() -> Iterable[PoolHandle]:

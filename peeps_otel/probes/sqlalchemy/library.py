@@ -29,6 +29,7 @@ from ..library import (
     Waiting,
     attribute,
     code_of,
+    count_waiting,
     timer_within,
 )
 
@@ -95,8 +96,7 @@ def _in_queue(queue: object) -> tuple[int | None, int | None]:
         if inner is None:
             return 0, 0  # made when it is first used
         items, getters = attribute(inner, "_queue"), attribute(inner, "_getters")
-        waiting = [one for one in list(cast("deque[Any]", getters)) if not one.done()] if type(getters) is deque else []
-        return _length(items), len(waiting)
+        return _length(items), count_waiting(getters) or 0
     waiters = attribute(attribute(queue, "not_empty"), "_waiters")
     return _length(attribute(queue, "queue")), _length(waiters)
 
