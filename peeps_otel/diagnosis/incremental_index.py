@@ -119,7 +119,7 @@ class IncrementalIndex(WaitIndex):
         else:
             del self._others[node.kind][node.id]
 
-    def _link(self, node_id: str, out: tuple[Edge, ...]) -> None:  # noqa: C901  hot: a call for each thing would cost
+    def _link(self, node_id: str, out: tuple[Edge, ...]) -> None:  # noqa: C901  older than the limit, in each look: cut it with a measurement
         if out:
             self.out[node_id] = out
         else:

@@ -16,7 +16,7 @@ class WaitGraph(WaitIndex):
     """`pause` is called now and then while a large graph is read, so that other threads may run. `marks`: the
     attributes of tasks that some rule speaks of."""
 
-    def __init__(  # noqa: C901  hot: a call for each thing would cost
+    def __init__(  # noqa: C901  older than the limit, in each look: cut it with a measurement
         self,
         graph: Graph,
         settled: Set[str],

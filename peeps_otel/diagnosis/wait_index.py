@@ -179,7 +179,7 @@ class WaitIndex:
             return None
         return found.condition
 
-    def of_resource(self, resource: Node, level: Level) -> OfResource | None:  # noqa: C901  hot: a call for each thing would cost
+    def of_resource(self, resource: Node, level: Level) -> OfResource | None:  # noqa: C901  older than the limit, in each look: cut it with a measurement
         """The condition of what is waited for, whatever the time; None where it is live."""
         closed = resource.providers is Providers.CLOSED
         if not closed and semconv.COULD_END_OUTSIDE in resource.attributes:

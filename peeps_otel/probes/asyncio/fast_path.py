@@ -39,7 +39,7 @@ class FastPathReader:
         self._lines = lines
         self._attributes = attributes
 
-    def read(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int) -> bool:  # noqa: C901  hot: a call for each thing would cost
+    def read(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int) -> bool:  # noqa: C901  older than the limit, in each look: cut it with a measurement
         """Updates the record of a task that is suspended in a function that tells by itself what it waits for, inside
         no block, and is to have no lines. False where this one is not of that kind; nothing is changed then."""
         if not internals.is_plain(task):

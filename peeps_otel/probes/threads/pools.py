@@ -79,7 +79,7 @@ class Pools:
         self._ids = ids
         self._known: Identities[_Executor] = Identities()
 
-    def look(  # noqa: C901  hot: a call for each thing would cost
+    def look(  # noqa: C901  older than the limit, in each look: cut it with a measurement
         self,
         working: Iterable[tuple[str, Work]],
         wanted: list[Any],

@@ -75,7 +75,7 @@ class Classifier:
         types: set[type[Any] | None] = {LOCK, RLOCK, SIMPLE_QUEUE, socket.socket, internals.sem_lock_type()}
         self._receivers = frozenset(id(one) for one in types if one is not None)
 
-    def classify(self, stack: CallStack) -> Waiting | None:  # noqa: C901  hot: a call for each thing would cost
+    def classify(self, stack: CallStack) -> Waiting | None:  # noqa: C901  older than the limit, in each look: cut it with a measurement
         """Of a thread that does not run. None: it is in no wait that is known."""
         if len(stack) == 0:
             return None
