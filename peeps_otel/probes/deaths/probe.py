@@ -67,17 +67,18 @@ class Deaths:
     def confirm(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         for death in self._ledger.take():
             self._note(death)
-        waited_for = (
-            {edge.dst for edges in observation.edges.values() for edge in edges if edge.kind is EdgeKind.NEEDS}
-            if self._known
-            else set[str]()
-        )
+        had = [
+            (death, node_id, edges)
+            for deaths in self._known.values()
+            for death, node_id in deaths
+            if (edges := self._edges(death, node_id, observation))
+        ]
         nodes: dict[str, tuple[Node, tuple[Edge, ...]]] = {}
-        for deaths in self._known.values():
-            for death, node_id in deaths:
-                edges = self._edges(death, node_id, observation, waited_for)
-                if edges:
-                    nodes[node_id] = self._node(death, node_id, edges)
+        waited_for = _waited_for(observation) if had else set[str]()  # most that died had nothing that still lives
+        for death, node_id, edges in had:
+            wanted = tuple(edge for edge in edges if edge.dst in waited_for)
+            if wanted:
+                nodes[node_id] = self._node(death, node_id, wanted)
         self._nodes = nodes
         for node, edges in nodes.values():
             observation.nodes[node.id], observation.edges[node.id] = node, edges
@@ -95,14 +96,15 @@ class Deaths:
         if len(self._known) > _PLACES_MOST:
             self._known.popitem(last=False)
 
-    def _edges(self, death: Death, node_id: str, observation: Observation, waited_for: set[str]) -> tuple[Edge, ...]:
+    def _edges(self, death: Death, node_id: str, observation: Observation) -> tuple[Edge, ...]:
+        """To the things it had that are shown."""
         found: list[Edge] = []
         for had in death.had:
             thing = had.thing()
             if thing is None:
                 continue
             for kind, of in self._nodes_of(thing):
-                if of in waited_for and of in observation.nodes:
+                if of in observation.nodes:
                     used = _used(kind, thing, had)
                     confidence = Confidence.EXACT if used else Confidence.INFERRED
                     found.append(Edge(EdgeKind.HAD, node_id, of, death.time_ns, confidence=confidence))
@@ -138,6 +140,10 @@ class Deaths:
             attributes=attributes,
         )
         return node, edges
+
+
+def _waited_for(observation: Observation) -> set[str]:
+    return {edge.dst for edges in observation.edges.values() for edge in edges if edge.kind is EdgeKind.NEEDS}
 
 
 def _name(death: Death) -> str:
