@@ -9,9 +9,12 @@ from typing import TYPE_CHECKING, Literal
 from .version import __version__
 
 if TYPE_CHECKING:
-    from .model import Finding
+    from collections.abc import Callable
 
-__all__ = ["__version__", "attention", "init", "leaks", "pause", "profile", "resume"]
+    from .model import Finding
+    from .providers import ProviderHandle, RpcReport, ShmReport
+
+__all__ = ["__version__", "attention", "init", "leaks", "pause", "profile", "register_provider", "resume"]
 
 
 def init(service_name: str | None = None) -> None:
@@ -27,7 +30,7 @@ def init(service_name: str | None = None) -> None:
     if not is_main() or not read(os.environ).enabled:
         return
     from . import agent
-    from .providers import set_up_missing
+    from .sdk_setup import set_up_missing
 
     set_up_missing(service_name)
     agent.start()
@@ -63,6 +66,20 @@ def profile(form: Literal["folded", "speedscope"] = "folded", *, on_cpu: bool = 
     if form == "speedscope":
         return sampled.speedscope(f"process {os.getpid()}", 1 / running.config.sample_hz)
     return sampled.folded(on_cpu)
+
+
+def register_provider(name: str, kind: str, function: Callable[[], RpcReport | ShmReport]) -> ProviderHandle:
+    """Has `function` asked at each look for what a transport of yours has in flight. Returns a handle that ends it.
+
+    `kind`: `rpc` (it returns a `peeps_otel.providers.RpcReport`), `shm` (a `ShmReport`), or a word of yours (either).
+    `function` is called on a thread of ours, whether or not a loop runs, and must not block: one that raises, takes
+    longer than 250 ms or returns something else is named in the coverage and in an event. A method is held weakly; a
+    function that refers to things around it lives as long as the handle. Any thread, before or after `init()`.
+    Raises ValueError for an empty name or kind, TypeError for what cannot be called.
+    """
+    from .providers.registered import register
+
+    return register(name, kind, function, depth=2)
 
 
 def pause() -> None:

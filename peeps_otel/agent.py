@@ -119,6 +119,8 @@ class Agent:
         if parts is not None:
             parts.watcher.stop()
             parts.outlet.end()
+            if parts.providers is not None:
+                parts.providers.uninstall()
             if parts.watchdog is not None:
                 parts.watchdog.uninstall()
         self._lasting.uninstall()

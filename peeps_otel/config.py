@@ -251,6 +251,13 @@ VARIABLES: tuple[Variable, ...] = (
         _number(0, 3_600_000),
         "calls that last this long send `peeps.request.in_flight` events, see docs/requests.md; 0: none",
     ),
+    Variable(
+        "PEEPS_PROVIDERS",
+        "providers",
+        "true",
+        _boolean,
+        "false: functions given to `peeps_otel.register_provider` are not called, see docs/providers.md",
+    ),
     Variable("PEEPS_METRICS", "metrics", "true", _boolean, "false: no metrics"),
     Variable("PEEPS_PROTOCOL_TRACE", "protocol_trace", "false", _boolean, "log each export: size and preview"),
 )
@@ -289,6 +296,7 @@ class Config:
     requests: bool
     unsampled: bool
     in_flight_ms: int
+    providers: bool
     metrics: bool
     protocol_trace: bool
     problems: tuple[str, ...] = ()

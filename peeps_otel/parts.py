@@ -43,6 +43,7 @@ from .probes.probe import Probe
 from .probes.source import own_code
 from .probes.source.ownership import Ownership
 from .probes.threads.probe import ThreadProbe
+from .providers.probe import ProviderProbe
 from .requests.live_spans import LiveSpans
 from .requests.probe import RequestProbe
 from .requests.sampler import UnsampledSpans
@@ -125,6 +126,8 @@ class Parts:
         probes += [one for one in (self._threads, self.watchdog) if one is not None]
         self._requests = None if lasting.live_spans is None else RequestProbe(context, lasting.live_spans)
         probes += [] if self._requests is None else [self._requests]
+        self.providers = ProviderProbe(context, self._requests) if config.providers else None
+        probes += [] if self.providers is None else [self.providers]
         probes.append(Deaths(context, lasting.deaths, config.exception_messages))
         self.probes = CompositeProbe(probes, context)
         self.leaks = LeakCheck(asyncio_probe.node_id, config.leaks_every_s, lambda: self.watcher.deadlocked)

@@ -17,7 +17,11 @@ _PROBES = _MODEL | _NATIVE | {"peeps_otel.probes"}
 _REQUESTS = _PROBES | {"peeps_otel.requests"}
 _WATCHER = _DIAGNOSIS | _PROBES | {"peeps_otel.watcher"}
 _EXPORT = _WATCHER | _REQUESTS | {"peeps_otel.export"}
-_AGENT = _EXPORT | {"peeps_otel.watchdog", "peeps_otel.config", "peeps_otel.parts", "peeps_otel.agent"}
+_AGENT = (
+    _EXPORT
+    | {"peeps_otel.providers"}
+    | {"peeps_otel.watchdog", "peeps_otel.config", "peeps_otel.parts", "peeps_otel.agent"}
+)
 _DOORS = _AGENT | {"peeps_otel.interpreter_internals"}
 MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.version": set(),
@@ -32,12 +36,13 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.watcher": _WATCHER,
     "peeps_otel.watchdog": _PROBES | {"peeps_otel.watchdog"},
     "peeps_otel.export": _EXPORT,
-    "peeps_otel.providers": _EXPORT,
+    "peeps_otel.providers": _REQUESTS | {"peeps_otel.providers"},
+    "peeps_otel.sdk_setup": _EXPORT,
     "peeps_otel.parts": _AGENT - {"peeps_otel.agent"},
     "peeps_otel.agent": _AGENT,
     "peeps_otel.instrumentor": _DOORS,
     "peeps_otel.what_we_touch": _PROBES | {"peeps_otel"},  # walks through the package, which says where it is
-    "peeps_otel": _DOORS | {"peeps_otel.providers"},
+    "peeps_otel": _DOORS | {"peeps_otel.sdk_setup"},
     "peeps_otel_distro": {"peeps_otel", "peeps_otel_distro"},
     "peeps_collector": _DIAGNOSIS | {"peeps_collector"},
     "peeps_dashboard": {"peeps_dashboard"},

@@ -13,6 +13,7 @@ from .. import semconv
 from ..model import Confidence, Edge, Finding, Frame, Level, Node, NodeKind, Snapshot, own_line
 from ..model.seal import finding_seal
 from ..model.wire import Encoder
+from ..probes.probe import ProviderFault
 from ..version import __version__
 from ..watcher.interfaces import CycleResult
 from ..watcher.stalls import Stall
@@ -23,6 +24,7 @@ _NODES_MOST = 200  # per look
 _CORE_MOST = 128
 _STALLS_MOST = 20  # per look
 _SITES_MOST = 20
+_FAULTS_MOST = 20  # per look
 _SEVERITY = {
     Level.PROVEN: SeverityNumber.ERROR,
     Level.LIKELY: SeverityNumber.ERROR,
@@ -44,6 +46,7 @@ class Events:
         self._told: dict[str, Node] = {}
         self._waiting: dict[str, Node] = {}  # tasks that wait for something of this program
         self._encoder = Encoder() if snapshots else None
+        self._faults: set[ProviderFault] = set()  # of the look before
 
     def take(self, look: CycleResult) -> None:
         snapshot = look.snapshot
@@ -55,6 +58,7 @@ class Events:
             self._finding(finding, semconv.FINDING_RESOLVED, snapshot)
         for refuted in look.refuted:
             self._finding(refuted.finding, semconv.FINDING_REFUTED, snapshot, refuted.member)
+        self._tell_faults(look)
         for stall in look.stalls[:_STALLS_MOST]:
             self._stall(stall)
         self._keep_waiting(look)
@@ -158,6 +162,19 @@ class Events:
         kind = finding.kind.value.upper().replace("_", " ")
         body = f"{kind}, {finding.level.value}: {finding.title}" if opened else f"{state}: {finding.title}"
         self._emit(semconv.EVENT_FINDING, time_ns, severity, body, attributes)
+
+    def _tell_faults(self, look: CycleResult) -> None:
+        """Of the program's own providers: once for each that is new."""
+        faults = dict.fromkeys(look.observation.faults)
+        for fault in [fault for fault in faults if fault not in self._faults][:_FAULTS_MOST]:
+            attributes: dict[str, Any] = {
+                semconv.PROVIDER_NAME: fault.provider,
+                semconv.PROVIDER_KIND: fault.kind,
+                semconv.PROVIDER_REASON: fault.reason,
+            }
+            body = f"provider {fault.provider}: {fault.reason}"
+            self._emit(semconv.EVENT_PROVIDER_FAULT, look.snapshot.time_ns, SeverityNumber.WARN, body, attributes)
+        self._faults = set(faults)
 
     def _stall(self, stall: Stall) -> None:
         """A callback that kept its loop for long, and has given it back."""

@@ -24,6 +24,14 @@ class EndedTask(NamedTuple):
     ended_before_ns: int
 
 
+class ProviderFault(NamedTuple):
+    """A registered provider that has not reported as it should."""
+
+    provider: str
+    kind: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Observation:
     """Everything there is at one look. Nodes and edge tuples that have not changed are the same objects as before."""
@@ -33,6 +41,7 @@ class Observation:
     ended: list[EndedTask] = field(default_factory=list[EndedTask])
     coverage: list[str] = field(default_factory=list[str])
     shed: list[str] = field(default_factory=list[str])
+    faults: list[ProviderFault] = field(default_factory=list[ProviderFault])
 
 
 class Probe(Protocol):

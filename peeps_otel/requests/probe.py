@@ -97,6 +97,10 @@ class RequestProbe:
         """The nodes of the last look by span id."""
         return {span_id: record.node for span_id, record in self._records.items()}
 
+    def is_live(self, span_id: int) -> bool:
+        """Whether this span has begun and not ended, shown or not."""
+        return self._spans.get(span_id) is not None
+
     def waiter_of(self, request: str) -> str | None:
         """The task or thread that waited for a request at the last look."""
         return self._waited_by.get(request)

@@ -10,13 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from ..model import Confidence, Edge, EdgeKind, Node, NodeKind, Providers, Wait, own_line
-from ..model.operations import operation
+from ..model.operations import operation as operation_of
 from ..probes.probe import Observation
 
 OPERATION = "request"
 _OUTSIDE = frozenset({NodeKind.IO, NodeKind.CONNECTION, NodeKind.CUSTOM})
 
-_Entry = tuple[Node, tuple[Edge, ...], str, Node, tuple[Edge, ...]]
+_How = tuple[str, str, int | None]
+_Entry = tuple[Node, tuple[Edge, ...], _How, Node, tuple[Edge, ...]]
 
 
 class Waiters:
@@ -27,22 +28,30 @@ class Waiters:
         self._before: dict[str, _Entry] = {}
         self._now: dict[str, _Entry] = {}
 
-    def lead(self, observation: Observation, waiter: str, request: Node) -> bool:
-        """Lets `waiter` need `request` in place of what its wait leads to outside. False where it waits for nothing, or
-        for something of the program."""
+    def lead(
+        self,
+        observation: Observation,
+        waiter: str,
+        target: Node,
+        operation: str = OPERATION,
+        deadline_ns: int | None = None,
+    ) -> bool:
+        """Lets `waiter` need `target` in place of what its wait leads to outside. False where it waits for nothing, or
+        for something of the program. `operation`: in which it waits; `deadline_ns`: when a timer ends it."""
         node, edges = observation.nodes.get(waiter), observation.edges.get(waiter, ())
-        if node is None or not _leads_outside(observation, node, edges):
+        if node is None or not _leads_outside(observation, node, edges, target):
             return False
+        how = (target.id, operation, deadline_ns)
         before = self._before.get(waiter)
-        if before is not None and before[0] is node and before[1] == edges and before[2] == request.id:
-            entry = (node, edges, request.id, before[3], before[4])
+        if before is not None and before[0] is node and before[1] == edges and before[2] == how:
+            entry = (node, edges, how, before[3], before[4])
         else:
-            made = _waiting(node, request)
+            made = _waiting(node, target, operation, deadline_ns)
             wait = made.wait
             assert wait is not None
-            need = Edge(EdgeKind.NEEDS, waiter, request.id, wait.since_ns, wait.source or None, Confidence.INFERRED)
+            need = Edge(EdgeKind.NEEDS, waiter, target.id, wait.since_ns, wait.source or None, Confidence.INFERRED)
             others = tuple(edge for edge in edges if edge.kind is not EdgeKind.NEEDS)
-            entry = (node, edges, request.id, made, (need, *others))
+            entry = (node, edges, how, made, (need, *others))
         self._now[waiter] = entry
         observation.nodes[waiter], observation.edges[waiter] = entry[3], entry[4]
         return True
@@ -52,26 +61,38 @@ class Waiters:
         self._before, self._now = self._now, {}
 
 
-def _leads_outside(observation: Observation, node: Node, edges: tuple[Edge, ...]) -> bool:
+def _leads_outside(observation: Observation, node: Node, edges: tuple[Edge, ...], target: Node) -> bool:
     wait = node.wait
     if wait is None:
         return node.kind is NodeKind.THREAD and node.state == "blocked"
-    known = operation(wait.operation)
+    known = operation_of(wait.operation)
     if wait.needs != 1 or known.sleeps or known.idle or known.several:
         return False
     targets = [observation.nodes.get(edge.dst) for edge in edges if edge.kind is EdgeKind.NEEDS]
     if not targets:
         return known.kind in (None, NodeKind.IO)
-    return all(target is not None and _is_outside(target) for target in targets)
+    return all(one is not None and (_is_outside(one) or _is_nearer(target, one)) for one in targets)
 
 
 def _is_outside(target: Node) -> bool:
     return target.kind in _OUTSIDE or (target.kind is NodeKind.FUTURE and target.providers is Providers.OPEN)
 
 
-def _waiting(node: Node, request: Node) -> Node:
+def _is_nearer(target: Node, before: Node) -> bool:
+    """A request is waited for by means of what is within it. Of one request more may be said than before."""
+    return before.kind is NodeKind.REQUEST and (target.kind is not NodeKind.REQUEST or target.id == before.id)
+
+
+def _waiting(node: Node, target: Node, operation: str, deadline_ns: int | None) -> Node:
     """A thread in a call of C is seen to be blocked, and by its open span for what."""
-    if node.wait is not None:
+    wait = node.wait
+    if wait is None:
+        source = own_line.place(node.stack)
+        wait = Wait(operation, target.created_at, source, deadline_ns=deadline_ns)
+        return replace(node, state="waiting", wait=wait, steps=node.steps or 0)
+    ends = [one for one in (wait.deadline_ns, deadline_ns) if one is not None]
+    if operation == OPERATION:
+        operation = wait.operation
+    if wait.operation == operation and wait.deadline_ns == min(ends, default=None):
         return node
-    source = own_line.place(node.stack)
-    return replace(node, state="waiting", wait=Wait(OPERATION, request.created_at, source), steps=node.steps or 0)
+    return replace(node, wait=replace(wait, operation=operation, deadline_ns=min(ends, default=None)))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Providers for a program that has none."""
+"""OpenTelemetry providers for a program that has none."""
 
 from __future__ import annotations
 
