@@ -102,7 +102,9 @@ def _span(value: object) -> tuple[int, int] | None:
     """A `SpanContext` is a tuple that begins so. With a zero in it, it is no span."""
     if not issubclass(type(value), tuple):
         raise Malformed(f"{_name(value)}, a span context is expected")
-    trace_id, span_id, *_ = (*tuple.__iter__(cast("tuple[object, ...]", value)), None, None)
+    items: Any = tuple
+    found: list[object] = [*items.__iter__(value), None, None]  # not one of a subclass
+    trace_id, span_id = found[0], found[1]
     if type(trace_id) is not int or type(span_id) is not int:
         raise Malformed("no span context: trace id and span id are expected, as integers")
     return (trace_id, span_id) if trace_id and span_id else None

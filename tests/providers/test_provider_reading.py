@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -36,7 +35,7 @@ class Traps:
     def _trap(self, *_arguments: object) -> Any:
         raise AssertionError("code of the program has run")
 
-    __repr__ = __str__ = __eq__ = __hash__ = __len__ = __iter__ = __bool__ = __getattr__ = _trap  # pyright: ignore[reportAssignmentType, reportUnannotatedClassAttribute]
+    __repr__ = __str__ = __eq__ = __hash__ = __len__ = __iter__ = __bool__ = __getattr__ = _trap
 
 
 WHOLE = RpcReport(
@@ -59,17 +58,15 @@ def test_a_report_that_is_as_declared_is_taken_as_it_is() -> None:
 )
 def test_each_field_of_each_record_is_checked(kind: type[Any]) -> None:
     """An object with traps in any field is seen not to be as declared, and none of its code runs."""
-    sound = {one.name: _sound(str(one.type), one.name) for one in fields(kind)}
+    sound: dict[str, Any] = {one.name: _sound(str(one.type), one.name) for one in fields(kind)}
     name, of_kind = _row_of(kind)
     for one in fields(kind):
         if str(one.type) in ("Worker | None",):
             continue
-        record = kind(**(sound | {one.name: Traps()}))
-        if kind is Completion:
-            report: Any = RpcReport(connections=[Connection(id="c", recent=[record])])
-        else:
-            report = (RpcReport if of_kind == "rpc" else ShmReport)(**{name: [record]})
-        taken = read_now(report, of_kind)
+        fields_: dict[str, Any] = sound | {one.name: Traps()}
+        record = kind(**fields_)
+        row: dict[str, Any] = {name: [Connection(id="c", recent=[record]) if kind is Completion else record]}
+        taken = read_now(RpcReport(**row) if of_kind == "rpc" else ShmReport(**row), of_kind)
         assert len(taken.problems) == 1, one.name
         assert f"{one.name}: " in taken.problems[0]
 
@@ -98,35 +95,42 @@ def _row_of(kind: type[Any]) -> tuple[str, str]:
     return rows[kind]
 
 
+def _request(**fields_: Any) -> Request:
+    sound: dict[str, Any] = {"id": "1", "method": "M", "direction": "out"}
+    return Request(**(sound | fields_))
+
+
 @pytest.mark.parametrize(
-    ("request_", "says"),
+    ("wrong", "says"),
     [
-        (lambda: Request(id="1", method="M", direction="out", started_ns=-1), "started_ns: a number below 0"),
-        (lambda: Request(id="1", method="M", direction="out", started_ns=1 << 63), "started_ns: a number below 0"),
-        (lambda: Request(id="1", method="M", direction="sideways"), "direction: neither 'out' nor 'in'"),
-        (lambda: Request(id="1", method=None, direction="out"), "method: NoneType, text is expected"),
-        (lambda: Request(id="1", method="M", direction="out", source="app.py"), "source: not `path:line`"),
-        (lambda: Request(id="1", method="M", direction="out", span=("a", "b")), "span: no span context"),
-        (lambda: Request(id="1", method="M", direction="out", attributes={1: 2}), "attributes: a key is int"),
-        (lambda: Request(id="1", method="M", direction="out", attributes={"a": 0.5}), "attributes: 'a' is float"),
-        (lambda: object.__new__(Request), "id: is not set"),
-        (lambda: {"id": "1"}, "dict, Request is expected"),
+        (_request(started_ns=-1), "started_ns: a number below 0"),
+        (_request(started_ns=1 << 63), "started_ns: a number below 0"),
+        (_request(direction="sideways"), "direction: neither 'out' nor 'in'"),
+        (_request(method=None), "method: NoneType, text is expected"),
+        (_request(source="app.py"), "source: not `path:line`"),
+        (_request(span=("a", "b")), "span: no span context"),
+        (_request(attributes={1: 2}), "attributes: a key is int"),
+        (_request(attributes={"a": 0.5}), "attributes: 'a' is float"),
+        (object.__new__(Request), "id: is not set"),
+        ({"id": "1"}, "dict, Request is expected"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_what_is_wrong_is_named_and_the_others_are_taken(request_: Callable[[], Any], says: str) -> None:
+def test_what_is_wrong_is_named_and_the_others_are_taken(wrong: Any, says: str) -> None:
     good = WHOLE.requests[0]
-    taken = read_now(RpcReport(requests=[good, request_()]))
+    taken = read_now(RpcReport(requests=[good, wrong]))
     assert [problem.startswith(f"requests[1]: {says}") for problem in taken.problems] == [True], taken.problems
     assert taken.report == RpcReport(requests=[good], connections=[], channels=[])
 
 
 def test_what_is_no_report_of_its_kind_at_all() -> None:
-    for value, kind, says in (
+    cases: tuple[tuple[Any, str, str], ...] = (
         (None, "rpc", "returned NoneType, RpcReport is expected"),
         (ShmReport(), "rpc", "returned ShmReport, RpcReport is expected"),
         (Traps(), "shm", "returned Traps, ShmReport is expected"),
         ({}, "bus", "returned dict, RpcReport or ShmReport is expected"),
-    ):
+    )
+    for value, kind, says in cases:
         with pytest.raises(Malformed) as raised:
             read_now(value, kind)
         assert str(raised.value) == says

@@ -43,10 +43,19 @@ def test_a_method_is_asked_as_long_as_its_object_lives() -> None:
     assert names() == []
 
 
-@pytest.mark.parametrize(
-    "of",
-    [lambda transport: lambda: transport.report(), lambda transport: partial(Transport.report, transport), lambda t: t],
-)
+def _closure(transport: Transport) -> Callable[[], RpcReport]:
+    return lambda: transport.report()
+
+
+def _partial(transport: Transport) -> Callable[[], RpcReport]:
+    return partial(Transport.report, transport)
+
+
+def _itself(transport: Transport) -> Callable[[], RpcReport]:
+    return transport
+
+
+@pytest.mark.parametrize("of", [_closure, _partial, _itself])
 def test_what_refers_to_things_around_it_is_asked_as_long_as_its_handle_lives(of: Callable[[Any], Any]) -> None:
     transport = Transport()
     gone = ref(transport)

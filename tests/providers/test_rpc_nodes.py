@@ -30,12 +30,12 @@ class Wire:
         return RpcReport(connections=self.connections, requests=self.requests, channels=self.channels)
 
     async def call(self, method: str, **more: Any) -> None:
-        waits = {"task": asyncio.current_task(), "started_ns": T0} | more
+        waits: dict[str, Any] = {"task": asyncio.current_task(), "started_ns": T0} | more
         self.requests.append(Request(id=str(len(self.requests)), method=method, direction="out", **waits))
         await answer()
 
     async def handle(self, method: str, work: Awaitable[Any], **more: Any) -> None:
-        runs = {"task": asyncio.current_task(), "started_ns": T0} | more
+        runs: dict[str, Any] = {"task": asyncio.current_task(), "started_ns": T0} | more
         self.requests.append(Request(id=str(len(self.requests)), method=method, direction="in", **runs))
         await work
 
