@@ -30,10 +30,10 @@ class Suspects(Protocol):
     `turned`: the waiters whose place in `waits.settled` may not be what it was at the look before.
     """
 
-    def __call__(self, waits: WaitIndex, turned: Set[str], now_ns: int, old_ns: int) -> set[str]: ...
+    def __call__(self, waits: WaitIndex, turned: Set[str], now_ns: int, old_ns: int, /) -> set[str]: ...
 
 
-def suspects(waits: WaitIndex, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:
+def suspects(waits: WaitIndex, _turned: Set[str], now_ns: int, old_ns: int) -> set[str]:
     """The plain way, over everything."""
     return residue(waits.conditions(Level.SUSPECT, now_ns, old_ns))
 
@@ -50,7 +50,7 @@ class Diagnoser:
         settings: RuleSettings | None = None,
         residue: Callable[[Mapping[str, Requirement]], set[str]] = residue,
         suspects: Suspects = suspects,
-        owner: Callable[[str], str] = lambda node: "",
+        owner: Callable[[str], str] = lambda _node: "",
     ) -> None:
         """`residue`, `suspects`: other ways to the same answers, for who has some that are faster on large graphs.
         `owner`: the process of a node: findings are one only within it."""

@@ -28,7 +28,7 @@ class Told(NamedTuple):
 
 
 def tell(
-    graph: WaitIndex, candidates: Sequence[Candidate], before: Set[str], owner: Callable[[str], str] = lambda node: ""
+    graph: WaitIndex, candidates: Sequence[Candidate], before: Set[str], owner: Callable[[str], str] = lambda _node: ""
 ) -> Told:
     """Groups and tells. `before`: the ids of the findings that were told at the last look, which stay where there are
     too many. `owner`: findings are alike only if they are of one process."""

@@ -30,7 +30,7 @@ def metric_exporter(url: str, timeout_s: float) -> OTLPMetricExporter:
 
 
 def snapshot_exporter(url: str, timeout_s: float, heard: Callable[[str], None]) -> OTLPLogExporter:
-    def hear(response: Response, *arguments: Any, **options: Any) -> None:
+    def hear(response: Response, *_arguments: Any, **_options: Any) -> None:
         if header := response.headers.get(REQUEST_HEADER):
             heard(header)
 

@@ -68,7 +68,7 @@ class SnapshotExporter:
         resource: Resource,
         request_key_frame: Callable[[], None],
         protocol_trace: bool,
-        asked: Callable[[str], None] = lambda header: None,
+        asked: Callable[[str], None] = lambda _header: None,
     ) -> None:
         self._endpoint = endpoint
         self._resource = resource

@@ -83,7 +83,7 @@ class RequestProbe:
         for number, (span_id, live) in enumerate(shown):
             if number % _YIELD_EVERY == 0:
                 pause()
-            record = self._read(span_id, live, before.get(span_id), observation, epoch_ns)
+            record = self._read(live, before.get(span_id), observation, epoch_ns)
             if record is not None:
                 self._records[span_id] = record
         self._fold()
@@ -107,9 +107,7 @@ class RequestProbe:
 
     # --- one span -----------------------------------------------------------------------------------------------------
 
-    def _read(
-        self, span_id: int, live: LiveSpan, before: _Record | None, observation: Observation, epoch_ns: int
-    ) -> _Record | None:
+    def _read(self, live: LiveSpan, before: _Record | None, observation: Observation, epoch_ns: int) -> _Record | None:
         span = live.span()
         if span is None:
             return None

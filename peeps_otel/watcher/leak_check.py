@@ -118,7 +118,7 @@ class LeakCheck:
             self._due_ns = now_ns + self._every_ns
         elif now_ns >= self._due_ns:
             self._due_ns = now_ns + self._every_ns
-            self.request(lambda report, findings: None)
+            self.request(lambda _report, _findings: None)
 
     def _still_lost(self, observation: Observation, known: set[str]) -> list[Finding]:
         kept: list[_Lost] = []

@@ -48,7 +48,7 @@ class Sampler:
     def __init__(
         self,
         loops: Callable[[], Iterable[asyncio.AbstractEventLoop]],
-        is_alive: Callable[[asyncio.AbstractEventLoop], bool] = lambda loop: True,
+        is_alive: Callable[[asyncio.AbstractEventLoop], bool] = lambda _loop: True,
     ) -> None:
         self._loops = loops
         self._is_alive = is_alive

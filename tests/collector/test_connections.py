@@ -113,7 +113,7 @@ class Clock:
         import uvicorn
         from uvicorn.server import ServerState
 
-        async def app(scope: Any, receive: Any, send: Any) -> None:
+        async def app(_scope: Any, receive: Any, send: Any) -> None:
             while (await receive()).get("more_body"):
                 pass
             await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})

@@ -77,7 +77,7 @@ def test_the_budget_is_of_bytes_and_one_request_always_fits() -> None:
 
 
 def request(sender: str, body: bytes) -> Request:
-    return Request(Signal.LOGS, Encoding.PROTOBUF, body, lambda outcome: None, sender)
+    return Request(Signal.LOGS, Encoding.PROTOBUF, body, lambda _outcome: None, sender)
 
 
 def test_senders_are_served_in_turn_and_each_in_its_own_order() -> None:

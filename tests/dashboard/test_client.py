@@ -14,7 +14,8 @@ from tests.dashboard.fake_api import FakeApi
 from tests.support.network import free_port
 
 
-def test_every_question_is_answered(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_every_question_is_answered() -> None:
     collector = Collector.from_environment()
     assert collector.health().get("status") == "ok"
     assert [p["service"] for p in collector.processes()["processes"]] == ["orders"]

@@ -43,7 +43,8 @@ def picture(test: AppTest) -> Any:
     return json.loads(component.json)
 
 
-def test_the_verdict_comes_first(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_the_verdict_comes_first() -> None:
     test = page("verdict")
     said = texts(test)
     assert re.match(r"DEADLOCK, PROVEN, 4\d s: worker-a waits for Lock db, held by worker-b", said)
@@ -75,7 +76,8 @@ def test_choosing_a_suspect_changes_the_page(api: FakeApi) -> None:
     assert "focus" not in test.query_params
 
 
-def test_a_finding_that_ended_gives_way_to_the_worst(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_a_finding_that_ended_gives_way_to_the_worst() -> None:
     test = page("verdict", finding="deadlock:ffffffffffffffff")
     assert "DEADLOCK, PROVEN" in texts(test)
 
@@ -127,7 +129,8 @@ def test_an_unreachable_collector(name: str, monkeypatch: pytest.MonkeyPatch) ->
     assert "peeps up" in [c.value for c in test.code]
 
 
-def test_the_graph_shows_what_is_stuck(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_the_graph_shows_what_is_stuck() -> None:
     test = page("graph")
     drawn = picture(test)
     assert [n["label"] for n in drawn["nodes"] if n["kind"] == "fold"] == ["+23 tasks wait"]
@@ -137,7 +140,8 @@ def test_the_graph_shows_what_is_stuck(api: FakeApi) -> None:
     assert len(picture(everything)["nodes"]) == 14
 
 
-def test_the_graph_around_a_node(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_the_graph_around_a_node() -> None:
     test = page("graph", centre="lock:CACHE", focus="lock:CACHE", depth="1", unfold="lock:CACHE")
     assert {n["label"] for n in picture(test)["nodes"]} >= {"Lock cache", "worker-a", "worker-b", "request-27"}
     assert "request-00" not in {n["label"] for n in picture(test)["nodes"]}
@@ -147,7 +151,8 @@ def test_the_graph_around_a_node(api: FakeApi) -> None:
     assert "centre" not in test.query_params
 
 
-def test_search_draws_the_graph_around_what_was_found(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_search_draws_the_graph_around_what_was_found() -> None:
     test = page("graph")
     test.selectbox(key="search").set_value("task:W30").run()
     assert not test.exception
@@ -155,7 +160,8 @@ def test_search_draws_the_graph_around_what_was_found(api: FakeApi) -> None:
     assert picture(test)["selected"] == "task:W30"
 
 
-def test_edges_are_links(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_edges_are_links() -> None:
     test = page("graph", focus="task:A")
     link = next(b for b in test.button if "Lock db" in b.label)
     link.click().run()
@@ -171,11 +177,13 @@ def test_filters_of_the_graph(api: FakeApi) -> None:
     assert kinds == {"task"}
 
 
-def test_a_node_that_nobody_knows(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_a_node_that_nobody_knows() -> None:
     assert "no node task:never was ever seen" in texts(page("graph", focus="task:never"))
 
 
-def test_the_table_of_tasks(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_the_table_of_tasks() -> None:
     test = page("tasks")
     table = test.dataframe[0].value
     assert list(table.columns) == ["state", "name", "waits for", "for", "where", "process", "source"]
@@ -188,7 +196,8 @@ def test_the_table_of_tasks(api: FakeApi) -> None:
     assert "request-03" in texts(by_link)
 
 
-def test_an_empty_search_is_said(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_an_empty_search_is_said() -> None:
     assert "No task matches." in texts(page("tasks", q="nothing like it"))
 
 
@@ -213,7 +222,8 @@ def test_hostile_names_are_only_text(api: FakeApi, name: str) -> None:
         assert ":red[x]" not in button.label
 
 
-def test_the_script_itself_runs(api: FakeApi) -> None:
+@pytest.mark.usefixtures("api")
+def test_the_script_itself_runs() -> None:
     from pathlib import Path
 
     import peeps_dashboard

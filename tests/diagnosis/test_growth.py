@@ -184,7 +184,7 @@ def lines_of(what: Callable[[], object]) -> int:
     """How many lines of Python it executes."""
     count = 0
 
-    def traced(frame: FrameType, event: str, argument: Any) -> Any:
+    def traced(_frame: FrameType, _event: str, _argument: Any) -> Any:
         nonlocal count
         count += 1
         return traced

@@ -22,7 +22,7 @@ Handler = Callable[[], Awaitable[str]]
 async def serve_aiohttp(port: int, handler: Handler) -> None:
     from aiohttp import web
 
-    async def read(request: web.Request) -> web.Response:
+    async def read(_request: web.Request) -> web.Response:
         return web.Response(text=await handler())
 
     app = web.Application()
@@ -45,7 +45,7 @@ async def call_aiohttp(port: int, seconds: float | None) -> str:
 async def serve_grpc(port: int, handler: Handler) -> None:
     import grpc
 
-    async def read(request: bytes, context: Any) -> bytes:
+    async def read(_request: bytes, _context: Any) -> bytes:
         return (await handler()).encode()
 
     class Books(grpc.GenericRpcHandler):

@@ -21,22 +21,22 @@ from peeps_otel.probes.heap import leaks as heap_leaks
 news = asyncio.Condition()
 
 
-async def stuck(request: web.Request) -> web.Response:
+async def stuck(_request: web.Request) -> web.Response:
     return web.json_response(await asyncio.Queue[int]().get())
 
 
-async def slow(request: web.Request) -> web.Response:
+async def slow(_request: web.Request) -> web.Response:
     await asyncio.sleep(3600)
     return web.Response()
 
 
-async def bounded(request: web.Request) -> web.Response:
+async def bounded(_request: web.Request) -> web.Response:
     async with asyncio.timeout(3600):
         await asyncio.get_running_loop().create_future()
     return web.Response()
 
 
-async def poll(request: web.Request) -> web.Response:
+async def poll(_request: web.Request) -> web.Response:
     async with news:
         await news.wait()
     return web.Response()

@@ -36,7 +36,7 @@ class Asynchronous:
     take: Callable[[], Any]
 
 
-def sqlalchemy_threads(port: int | None, folder: Path, size: int, wait_s: float) -> Threaded:
+def sqlalchemy_threads(_port: int | None, folder: Path, size: int, wait_s: float) -> Threaded:
     engine = sqlalchemy.create_engine(
         f"sqlite:///{folder}/threads.db", pool_size=size, max_overflow=0, pool_timeout=wait_s
     )
@@ -50,7 +50,7 @@ def sqlalchemy_threads(port: int | None, folder: Path, size: int, wait_s: float)
     return Threaded(lambda connection: connection.close(), block, engine.connect, engine.dispose)
 
 
-def sqlalchemy_sessions(port: int | None, folder: Path, size: int, wait_s: float) -> Threaded:
+def sqlalchemy_sessions(_port: int | None, folder: Path, size: int, wait_s: float) -> Threaded:
     """A session takes its connection with its first statement."""
     from sqlalchemy.orm import Session
 
@@ -67,7 +67,7 @@ def sqlalchemy_sessions(port: int | None, folder: Path, size: int, wait_s: float
     return Threaded(lambda connection: connection.close(), block, engine.connect, engine.dispose)
 
 
-def psycopg_threads(port: int | None, folder: Path, size: int, wait_s: float) -> Threaded:
+def psycopg_threads(port: int | None, _folder: Path, size: int, wait_s: float) -> Threaded:
     pool = psycopg_pool.ConnectionPool(
         f"postgresql://postgres@127.0.0.1:{port}/postgres", min_size=size, max_size=size, timeout=wait_s, open=True
     )
@@ -75,7 +75,7 @@ def psycopg_threads(port: int | None, folder: Path, size: int, wait_s: float) ->
     return Threaded(pool.putconn, pool.connection, pool.getconn, lambda: pool.close(0))
 
 
-def redis_threads(port: int | None, folder: Path, size: int, wait_s: float) -> Threaded:
+def redis_threads(port: int | None, _folder: Path, size: int, wait_s: float) -> Threaded:
     pool: Any = redis.BlockingConnectionPool(port=port or 0, max_connections=size, timeout=int(wait_s))
 
     @contextmanager
@@ -89,7 +89,7 @@ def redis_threads(port: int | None, folder: Path, size: int, wait_s: float) -> T
     return Threaded(pool.release, block, pool.get_connection, pool.disconnect)
 
 
-async def sqlalchemy_tasks(port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
+async def sqlalchemy_tasks(_port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
     engine = sqlalchemy.ext.asyncio.create_async_engine(
         f"sqlite+aiosqlite:///{folder}/tasks.db", pool_size=size, max_overflow=0, pool_timeout=wait_s
     )
@@ -106,7 +106,7 @@ async def sqlalchemy_tasks(port: int | None, folder: Path, size: int, wait_s: fl
     return Asynchronous(block, take)
 
 
-async def sqlalchemy_async_sessions(port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
+async def sqlalchemy_async_sessions(_port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
     engine = sqlalchemy.ext.asyncio.create_async_engine(
         f"sqlite+aiosqlite:///{folder}/async-sessions.db", pool_size=size, max_overflow=0, pool_timeout=wait_s
     )
@@ -123,7 +123,7 @@ async def sqlalchemy_async_sessions(port: int | None, folder: Path, size: int, w
     return Asynchronous(block, take)
 
 
-async def psycopg_tasks(port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
+async def psycopg_tasks(port: int | None, _folder: Path, size: int, wait_s: float) -> Asynchronous:
     pool = psycopg_pool.AsyncConnectionPool(
         f"postgresql://postgres@127.0.0.1:{port}/postgres", min_size=size, max_size=size, timeout=wait_s, open=False
     )
@@ -131,21 +131,21 @@ async def psycopg_tasks(port: int | None, folder: Path, size: int, wait_s: float
     return Asynchronous(pool.connection, pool.getconn)
 
 
-async def asyncpg_tasks(port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
+async def asyncpg_tasks(port: int | None, _folder: Path, size: int, _wait_s: float) -> Asynchronous:
     pool: Any = await asyncpg.create_pool(
         f"postgresql://postgres@127.0.0.1:{port}/postgres", min_size=size, max_size=size
     )
     return Asynchronous(pool.acquire, pool.acquire)
 
 
-async def asyncpg_tasks_in_time(port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
+async def asyncpg_tasks_in_time(port: int | None, _folder: Path, size: int, wait_s: float) -> Asynchronous:
     pool: Any = await asyncpg.create_pool(
         f"postgresql://postgres@127.0.0.1:{port}/postgres", min_size=size, max_size=size
     )
     return Asynchronous(lambda: pool.acquire(timeout=wait_s), pool.acquire)
 
 
-async def redis_tasks(port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
+async def redis_tasks(port: int | None, _folder: Path, size: int, wait_s: float) -> Asynchronous:
     pool: Any = redis.asyncio.BlockingConnectionPool(port=port or 0, max_connections=size, timeout=wait_s)
 
     @asynccontextmanager

@@ -185,7 +185,7 @@ async def group() -> None:
 
 
 async def group_start() -> None:
-    async def never_started(*, task_status: Any) -> None:
+    async def never_started(*, task_status: Any) -> None:  # noqa: ARG001  AnyIO passes it by name
         await forever()
 
     async def waiter() -> None:

@@ -155,11 +155,11 @@ def test_who_may_have_as_many_as_he_likes_waits_for_nobody(url: str) -> None:
 # --- tasks ------------------------------------------------------------------------------------------------------------
 
 
-async def _aiohttp_in_all(url: str) -> _Of:
+async def _aiohttp_in_all(_url: str) -> _Of:
     return _of_aiohttp(aiohttp.TCPConnector(limit=1))
 
 
-async def _aiohttp_by_host(url: str) -> _Of:
+async def _aiohttp_by_host(_url: str) -> _Of:
     return _of_aiohttp(aiohttp.TCPConnector(limit=0, limit_per_host=1))
 
 
@@ -168,7 +168,7 @@ def _of_aiohttp(connector: aiohttp.TCPConnector) -> _Of:
     return _Of(session.get, aiohttp.ClientResponse.close, session.close)
 
 
-async def _async_httpx(url: str) -> _Of:
+async def _async_httpx(_url: str) -> _Of:
     client = httpx.AsyncClient(limits=httpx.Limits(max_connections=1), timeout=None, verify=False)
 
     def ask(url: str) -> Awaitable[httpx.Response]:

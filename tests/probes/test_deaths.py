@@ -138,7 +138,7 @@ def test_nothing_of_the_program_is_kept_alive() -> None:
         kept = weakref.ref(thing)
         jobs: asyncio.Queue[int] = asyncio.Queue(1)
 
-        async def dies(thing: Thing) -> None:
+        async def dies(_thing: Thing) -> None:
             await jobs.get()
             raise _Bad
 
@@ -171,7 +171,7 @@ def test_an_exception_that_is_no_accident_is_no_death() -> None:
 def test_looking_does_not_count_as_having_looked_at_the_exception() -> None:
     async def main() -> list[str]:
         told: list[str] = []
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: told.append(context["message"]))
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: told.append(context["message"]))
         watch = _Watch()
         jobs: asyncio.Queue[int] = asyncio.Queue(1)
         _, putter = await _full(watch, jobs)
@@ -188,7 +188,7 @@ def test_one_that_was_collected_before_a_look_is_told_by_its_loop() -> None:
         patch = LoopErrorPatch(watch.ledger)
         patch.install()
         try:
-            asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+            asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
             jobs: asyncio.Queue[int] = asyncio.Queue(1)
             jobs.put_nowait(1)
             task = asyncio.create_task(_taker(jobs), name="taker")
@@ -241,9 +241,8 @@ def test_a_thread_that_ends_as_it_should_tells_nothing(patch: tuple[ThreadDeathP
     assert patch[1].take() == []
 
 
-def test_the_programs_own_hook_is_called_as_before(
-    patch: tuple[ThreadDeathPatch, Ledger], monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("patch")
+def test_the_programs_own_hook_is_called_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[type[BaseException]] = []
 
     def hook(arguments: threading.ExceptHookArgs) -> None:

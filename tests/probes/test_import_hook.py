@@ -97,9 +97,9 @@ def test_undone() -> None:
 
 def test_beside_a_hook_of_another_library() -> None:
     told: list[str] = []
-    wrapt.register_post_import_hook(lambda module: told.append("theirs, before"), NAME)
+    wrapt.register_post_import_hook(lambda _module: told.append("theirs, before"), NAME)
     when_imported(NAME, lambda: told.append("ours"))
-    wrapt.register_post_import_hook(lambda module: told.append("theirs, after"), NAME)
+    wrapt.register_post_import_hook(lambda _module: told.append("theirs, after"), NAME)
     importlib.import_module(NAME)
     assert sorted(told) == ["ours", "theirs, after", "theirs, before"]
 

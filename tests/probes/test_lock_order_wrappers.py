@@ -14,7 +14,7 @@ from peeps_otel.probes.patches.lock_order import Asked, LockOrderRecorder
 
 
 @pytest.fixture
-def recorder(probe: AsyncioProbe) -> Iterator[LockOrderRecorder]:
+def recorder(probe: AsyncioProbe) -> Iterator[LockOrderRecorder]:  # noqa: ARG001  installed before, removed after
     one = LockOrderRecorder()
     one.install()
     yield one
@@ -102,7 +102,8 @@ def test_nothing_is_kept_alive(recorder: LockOrderRecorder) -> None:
     assert not recorder.__dict__["_held"]
 
 
-def test_uninstall_leaves_everything_as_it_was(probe: AsyncioProbe) -> None:
+@pytest.mark.usefixtures("probe")
+def test_uninstall_leaves_everything_as_it_was() -> None:
     before = {name: vars(locks.Lock).get(name) for name in ("acquire", "__aenter__", "release")}
     recorder = LockOrderRecorder()
     recorder.install()
@@ -112,7 +113,8 @@ def test_uninstall_leaves_everything_as_it_was(probe: AsyncioProbe) -> None:
     assert {name: vars(locks.Lock).get(name) for name in before} == before
 
 
-def test_holders_are_still_read_off_the_stack(recorder: LockOrderRecorder, probe: AsyncioProbe) -> None:
+@pytest.mark.usefixtures("recorder")
+def test_holders_are_still_read_off_the_stack(probe: AsyncioProbe) -> None:
     from tests.probes.program import running
 
     async def main() -> None:

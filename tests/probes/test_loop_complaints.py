@@ -39,7 +39,7 @@ async def fail() -> None:
 
 def run(heard: list[dict[str, Any]], times: int = 2) -> None:
     async def main() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: heard.append(context))
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, context: heard.append(context))
         for _ in range(times):
             asyncio.create_task(fail())  # noqa: RUF006
         await asyncio.sleep(0.02)
@@ -77,7 +77,7 @@ def test_a_task_destroyed_while_it_waits(complaints: LoopErrors) -> None:
     gone: list[weakref.ref[Any]] = []
 
     async def main() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         gone.append(weakref.ref(asyncio.create_task(lost())))
         await asyncio.sleep(0.02)
         gc.collect()
@@ -96,7 +96,7 @@ def test_a_task_is_called_by_the_name_it_was_given(complaints: LoopErrors) -> No
         await asyncio.get_running_loop().create_future()
 
     async def main() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         task = asyncio.create_task(notify_later(), name="notifier")
         await asyncio.sleep(0)
         del task
@@ -108,7 +108,7 @@ def test_a_task_is_called_by_the_name_it_was_given(complaints: LoopErrors) -> No
 
 def test_a_future_nobody_looked_at(complaints: LoopErrors) -> None:
     async def main() -> None:
-        asyncio.get_running_loop().set_exception_handler(lambda loop, context: None)
+        asyncio.get_running_loop().set_exception_handler(lambda _loop, _context: None)
         asyncio.get_running_loop().create_future().set_exception(ValueError())
         await asyncio.sleep(0)
         gc.collect()
@@ -121,7 +121,7 @@ def test_a_future_nobody_looked_at(complaints: LoopErrors) -> None:
 def test_other_complaints_are_none_of_ours(complaints: LoopErrors) -> None:
     async def main() -> None:
         loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda loop, context: None)
+        loop.set_exception_handler(lambda _loop, _context: None)
         loop.call_exception_handler({"message": "something else"})
         loop.call_soon(lambda: 1 / 0)
         await asyncio.sleep(0.01)

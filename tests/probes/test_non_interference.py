@@ -174,8 +174,9 @@ def test_tracebacks_are_the_same(program: Callable[[], Any]) -> None:
         probe.uninstall()
 
 
+@pytest.mark.usefixtures("probe")
 @pytest.mark.parametrize("base", [asyncio.Lock, asyncio.Semaphore])
-def test_a_subclass_with_an_acquire_of_its_own_is_honoured(probe: AsyncioProbe, base: Any) -> None:
+def test_a_subclass_with_an_acquire_of_its_own_is_honoured(base: Any) -> None:
     calls: list[str] = []
 
     class Mine(base):
@@ -198,7 +199,8 @@ def test_a_subclass_with_an_acquire_of_its_own_is_honoured(probe: AsyncioProbe, 
     assert calls == ["acquire", "release"]
 
 
-def test_a_block_of_an_unchanged_lock(probe: AsyncioProbe) -> None:
+@pytest.mark.usefixtures("probe")
+def test_a_block_of_an_unchanged_lock() -> None:
     async def main() -> None:
         for one in (asyncio.Lock(), asyncio.Semaphore(), asyncio.BoundedSemaphore(), asyncio.Condition()):
             async with one as value:
@@ -213,7 +215,7 @@ def test_another_function_than_expected_is_left_alone(monkeypatch: pytest.Monkey
     def release(self: Any) -> None:
         self._locked = not self._locked
 
-    async def acquire(self: Any) -> bool:
+    async def acquire(_self: Any) -> bool:
         return True
 
     monkeypatch.setattr(locks.Lock, "release", release)
@@ -294,7 +296,7 @@ def test_nothing_is_kept_alive(probe: AsyncioProbe, loop_kind: str) -> None:
 
     references: list[ref[Any]] = []
 
-    async def holder(lock: asyncio.Lock, permits: asyncio.Semaphore, jobs: asyncio.Queue[Any], thing: Result) -> None:
+    async def holder(lock: asyncio.Lock, permits: asyncio.Semaphore, jobs: asyncio.Queue[Any], _thing: Result) -> None:
         async with lock:
             await permits.acquire()
             await jobs.get()
@@ -487,7 +489,7 @@ def test_no_code_of_the_program_is_run(probe: AsyncioProbe) -> None:  # noqa: C9
             _Hostile.note("maxsize")
             return 1
 
-    async def in_locals(arg: Any, *rest: Any, **more: Any) -> None:
+    async def in_locals(_arg: Any, *_rest: Any, **_more: Any) -> None:
         local, listed, mapped, carrier = hostile, [hostile], {"a": hostile}, Carrier()
         async with hostile:
             await asyncio.get_running_loop().create_future()

@@ -158,7 +158,7 @@ def test_a_task_that_has_a_connection_in_a_variable_or_a_block(tells: bool) -> N
         async with pool.connection_async() as connection:  # by name
             await handed(connection)
 
-    async def handed(connection: _Connection) -> None:
+    async def handed(_connection: _Connection) -> None:
         await pool.wait_async()
 
     async def by_attribute() -> None:
@@ -251,7 +251,7 @@ def test_what_many_share_by_an_attribute_is_nobodys() -> None:
     pool = _Pool(1)
     shared = _Unit()
 
-    async def serve(unit: _Unit) -> None:
+    async def serve(_unit: _Unit) -> None:
         await pool.wait_async()
 
     async def main() -> None:

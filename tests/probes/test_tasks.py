@@ -219,7 +219,7 @@ def test_who_has_a_full_queue_in_his_hands(probe: AsyncioProbe) -> None:
         async def run(self) -> None:
             await forever()
 
-    async def by_local(jobs: asyncio.Queue[int]) -> None:
+    async def by_local(_jobs: asyncio.Queue[int]) -> None:
         await forever()
 
     async def stranger() -> None:

@@ -98,7 +98,7 @@ def test_the_blocks_around_an_instruction_by_name() -> None:
     assert names == ["locks['db']", "lock", "first"]
 
 
-def bare(self: object, flag: bool) -> None:
+def bare(_self: object, flag: bool) -> None:
     lock.acquire()
     if flag:
         lock.release()

@@ -652,7 +652,7 @@ def test_a_connection_shows_its_peer(probe: AsyncioProbe, loop_kind: str) -> Non
     ports: list[int] = []
 
     async def main() -> None:
-        server = await asyncio.start_server(lambda reader, writer: kept.append(writer), "127.0.0.1", 0)
+        server = await asyncio.start_server(lambda _reader, writer: kept.append(writer), "127.0.0.1", 0)
         ports.append(server.sockets[0].getsockname()[1])
         reader, writer = await asyncio.open_connection("127.0.0.1", ports[0])
         kept.extend([server, writer])

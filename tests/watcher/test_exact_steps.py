@@ -33,7 +33,8 @@ def probe() -> Iterator[StepTimer]:
     assert RUN_ONCE.__code__ is original
 
 
-def test_every_step_is_counted_and_timed(probe: StepTimer) -> None:
+@pytest.mark.usefixtures("probe")
+def test_every_step_is_counted_and_timed() -> None:
     async def worker() -> None:
         for _ in range(9):
             await asyncio.sleep(0)
@@ -60,8 +61,9 @@ def test_every_step_is_counted_and_timed(probe: StepTimer) -> None:
     assert steps.stack()[1].line == inner.__code__.co_firstlineno + 2
 
 
+@pytest.mark.usefixtures("probe")
 @pytest.mark.parametrize("debug", [False, True])
-def test_wakeups_by_futures_and_python_tasks_count_too(probe: StepTimer, debug: bool) -> None:
+def test_wakeups_by_futures_and_python_tasks_count_too(debug: bool) -> None:
     async def waits(event: asyncio.Event) -> None:
         await event.wait()
 
@@ -78,7 +80,8 @@ def test_wakeups_by_futures_and_python_tasks_count_too(probe: StepTimer, debug: 
     assert counts == [2, 2]
 
 
-def test_callbacks_of_the_program_are_not_touched(probe: StepTimer) -> None:
+@pytest.mark.usefixtures("probe")
+def test_callbacks_of_the_program_are_not_touched() -> None:
     asked: list[str] = []
 
     class Strange:
@@ -103,11 +106,13 @@ def test_callbacks_of_the_program_are_not_touched(probe: StepTimer) -> None:
     assert asked == ["called", "method"]
 
 
-def test_the_rewritten_loop_still_counts_as_turning(probe: StepTimer) -> None:
+@pytest.mark.usefixtures("probe")
+def test_the_rewritten_loop_still_counts_as_turning() -> None:
     assert not loop_internals.is_in_callback(RUN_ONCE.__code__, foreign=False)
 
 
-def test_an_exception_of_a_callback_goes_the_usual_way(probe: StepTimer) -> None:
+@pytest.mark.usefixtures("probe")
+def test_an_exception_of_a_callback_goes_the_usual_way() -> None:
     told: list[dict[str, object]] = []
 
     async def main() -> None:

@@ -20,7 +20,7 @@ class Simulated:
     def __init__(
         self,
         cost: Callable[[Detail], int],
-        size: Callable[[Detail], int] = lambda detail: 0,
+        size: Callable[[Detail], int] = lambda _detail: 0,
         cpu_percent: float = 1,
         bytes_per_s: int = 65536,
         sample_cost_ns: int = 0,
@@ -59,13 +59,13 @@ class Simulated:
 
 
 def test_a_cheap_process_is_told_in_full_once_a_second() -> None:
-    simulated = Simulated(lambda detail: 2 * MS)
+    simulated = Simulated(lambda _detail: 2 * MS)
     simulated.run_for(60)
     assert (simulated.governor.detail, simulated.governor.interval_ns, simulated.governor.shed) == (Detail.ALL, S, [])
 
 
 def test_the_first_seconds_are_eager_and_so_is_attention() -> None:
-    simulated = Simulated(lambda detail: 1 * MS)
+    simulated = Simulated(lambda _detail: 1 * MS)
     assert simulated.governor.next_ns(0, False) == S // 4
     simulated.run_for(10)
     assert simulated.governor.next_ns(simulated.now_ns, False) == S
@@ -77,7 +77,7 @@ def test_the_first_seconds_are_eager_and_so_is_attention() -> None:
 
 
 def test_detail_goes_first_in_its_order_and_only_then_the_interval() -> None:
-    simulated = Simulated(lambda detail: 200 * MS)
+    simulated = Simulated(lambda _detail: 200 * MS)
     seen: list[tuple[Detail, int]] = []
     for _ in range(400):
         simulated.run_for(0.001)
@@ -104,7 +104,7 @@ def test_the_processor_budget_holds_in_the_long_run(cost_ms: int) -> None:
 
 
 def test_the_interval_at_most_doubles_from_one_look_to_the_next() -> None:
-    simulated = Simulated(lambda detail: 600 * MS)
+    simulated = Simulated(lambda _detail: 600 * MS)
     told = [simulated.governor.interval_ns]
     for _ in range(100):
         simulated.run_for(0.001)
@@ -114,7 +114,7 @@ def test_the_interval_at_most_doubles_from_one_look_to_the_next() -> None:
 
 
 def test_the_byte_budget_holds_in_the_long_run() -> None:
-    simulated = Simulated(lambda detail: MS, lambda detail: 300_000)
+    simulated = Simulated(lambda _detail: MS, lambda _detail: 300_000)
     simulated.run_for(300)
     _, rate = simulated.share_over(600)
     assert rate <= 65536
@@ -123,7 +123,7 @@ def test_the_byte_budget_holds_in_the_long_run() -> None:
 
 def test_what_was_shed_comes_back() -> None:
     heavy = True
-    simulated = Simulated(lambda detail: 100 * MS if heavy else MS)
+    simulated = Simulated(lambda _detail: 100 * MS if heavy else MS)
     simulated.run_for(120)
     assert simulated.governor.detail is not Detail.ALL
     heavy = False
@@ -143,14 +143,14 @@ def test_at_the_border_detail_does_not_flap() -> None:
 
 
 def test_samples_get_rarer_where_they_are_dear() -> None:
-    simulated = Simulated(lambda detail: MS, sample_cost_ns=1 * MS)
+    simulated = Simulated(lambda _detail: MS, sample_cost_ns=1 * MS)
     simulated.run_for(30)
     assert simulated.governor.sample_ns == 400 * MS
     assert "thread samples: 2.5 a second" in simulated.governor.shed
 
 
 def test_key_frames_are_as_rare_as_their_size_demands() -> None:
-    simulated = Simulated(lambda detail: MS)
+    simulated = Simulated(lambda _detail: MS)
     simulated.run_for(10)
     simulated.sent += 9_000_000
     simulated.governor.spent(simulated.now_ns + S, simulated.cpu_ns, simulated.sent, MS, 0, key_frame=True)
@@ -158,6 +158,6 @@ def test_key_frames_are_as_rare_as_their_size_demands() -> None:
 
 
 def test_without_budgets_nothing_is_shed() -> None:
-    simulated = Simulated(lambda detail: 500 * MS, lambda detail: 10_000_000, cpu_percent=0, bytes_per_s=0)
+    simulated = Simulated(lambda _detail: 500 * MS, lambda _detail: 10_000_000, cpu_percent=0, bytes_per_s=0)
     simulated.run_for(60)
     assert (simulated.governor.shed, simulated.governor.interval_ns) == ([], S)

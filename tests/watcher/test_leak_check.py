@@ -97,7 +97,8 @@ def test_a_request_is_answered_after_the_look_that_tells(program: Loop) -> None:
     assert not any(f.title.startswith("lost ") for f in after)
 
 
-def test_unasked_on_the_clock(program: Loop) -> None:
+@pytest.mark.usefixtures("program")
+def test_unasked_on_the_clock() -> None:
     probe = AsyncioProbe(Recorder(1 << 62))
     check = LeakCheck(probe.node_id, every_s=1)
     deadline = time.monotonic() + 60

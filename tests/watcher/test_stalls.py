@@ -118,12 +118,12 @@ def test_a_busy_loop_that_comes_round_is_no_stall(kind: str) -> None:
 def test_an_idle_loop_is_never_woken(kind: str) -> None:
     with sampled(new_loop(kind)) as program:
         _show_thread(program)
-        before = _switches(program)
+        before = _switches()
         program.sample_for(0.6)
-        assert _switches(program) - before <= 1
+        assert _switches() - before <= 1
 
 
-def _switches(program: Sampled) -> int:
+def _switches() -> int:
     """How often the loop's thread has gone to sleep so far."""
     native_id = next(thread.native_id for thread in threading.enumerate() if thread.name == "loopy")
     with open(f"/proc/self/task/{native_id}/status") as status:

@@ -49,7 +49,7 @@ def create_app(
     leaks, looks = RequestRoutes(LEAKS, live, asked), RequestRoutes(ATTENTION, live, asked)
     profile = BlameRoute(reader)
 
-    def get_health(request: Request) -> Response:
+    def get_health(_request: Request) -> Response:
         return answer(health())
 
     app = Starlette(
@@ -86,7 +86,7 @@ class _OwnNamesOnly:
         await self._app(scope, receive, send)
 
 
-async def _api_error(request: Request, error: Exception) -> Response:
+async def _api_error(_request: Request, error: Exception) -> Response:
     assert isinstance(error, ApiError)
     return error_answer(error.status, error.field, error.message)
 
@@ -96,5 +96,5 @@ async def _http_error(request: Request, error: Exception) -> Response:
     return error_answer(error.status_code, "path", f"{request.method} {request.url.path}: {error.detail}")
 
 
-async def _failure(request: Request, error: Exception) -> Response:
+async def _failure(_request: Request, error: Exception) -> Response:
     return error_answer(500, "", f"the collector failed: {type(error).__name__}: {error}")

@@ -43,7 +43,7 @@ async def _run(collector: Collector, explorer: bool, ready_file: str | None) -> 
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
 
-    def end(number: int, frame: FrameType | None) -> None:
+    def end(_number: int, _frame: FrameType | None) -> None:
         loop.call_soon_threadsafe(stop.set)
 
     for number in (signal.SIGINT, signal.SIGTERM):

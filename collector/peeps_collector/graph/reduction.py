@@ -90,7 +90,7 @@ def _in_rounds(stuck: Mask, missing: Whole, provider: Whole, waiter: Whole, gate
         came, stuck = came | more, stuck & ~more
     live = ~stuck
     degree = np.bincount(waiter, minlength=len(live))
-    gated = _surcharge(stuck, missing, degree, gate, np.flatnonzero(stuck & stuck[gate]))
+    gated = _surcharge(missing, degree, gate, np.flatnonzero(stuck & stuck[gate]))
     dependents = _Dependents(provider, waiter, len(live))
     fresh: Whole = np.flatnonzero(came)
     while len(fresh) >= _ROUND_FROM:
@@ -108,7 +108,7 @@ def _in_rounds(stuck: Mask, missing: Whole, provider: Whole, waiter: Whole, gate
     return ~live
 
 
-def _surcharge(stuck: Mask, missing: Whole, degree: Whole, gate: Whole, tasks: Whole) -> dict[int, Whole]:
+def _surcharge(missing: Whole, degree: Whole, gate: Whole, tasks: Whole) -> dict[int, Whole]:
     """The tasks of each stuck thread. They get a surcharge that their providers alone cannot pay."""
     missing[tasks] = np.maximum(missing[tasks], 0) + 1 + degree[tasks]
     threads = gate[tasks]

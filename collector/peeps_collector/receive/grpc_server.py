@@ -88,7 +88,7 @@ class GrpcServer:
     with the peer's name."""
 
     def __init__(
-        self, intake: Intake, limit: int, received: Callable[[str, int], None] = lambda peer, size: None
+        self, intake: Intake, limit: int, received: Callable[[str, int], None] = lambda _peer, _size: None
     ) -> None:
         self._intake = intake
         self._limit = limit

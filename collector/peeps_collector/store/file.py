@@ -35,7 +35,6 @@ def open_database(path: str, memory: str, warnings: list[str] | None = None) -> 
         raise StoreError(f"PEEPS_DB_MEMORY={memory!r} is not a size such as 1GB")
     warnings = [] if warnings is None else warnings
     _move_garbage_log(Path(f"{path}.wal"), warnings)
-    existed = Path(path).exists()
     try:
         connection = _connect(path)
     except Exception as error:  # for damage DuckDB has an exception outside of its own hierarchy, too
@@ -47,13 +46,13 @@ def open_database(path: str, memory: str, warnings: list[str] | None = None) -> 
             advice = "set PEEPS_DB to another file, or move this one away"
             raise StoreError(f"cannot open the database {path}: {advice} ({words})") from None
         warnings.append(_set_aside(Path(path), words))
-        existed, connection = False, _connect(path)
+        connection = _connect(path)
     try:
         connection.execute("SET checkpoint_threshold='1TB'")  # lease.py says when
         connection.execute("SET enable_progress_bar=false")
         connection.execute("SET python_enable_replacements=false")
         connection.execute(f"SET memory_limit='{memory}'")
-        _schema(connection, path, existed)
+        _schema(connection, path)
         end_what_was_open(connection)
         connection.execute("SET enable_external_access=false")
         connection.execute("SET lock_configuration=true")
@@ -121,7 +120,7 @@ def ended_findings(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]
     return [orjson.loads(detail) | {"state": state} for detail, state in rows]
 
 
-def _schema(connection: duckdb.DuckDBPyConnection, path: str, existed: bool) -> None:
+def _schema(connection: duckdb.DuckDBPyConnection, path: str) -> None:
     present = {name for (name,) in connection.execute("SELECT table_name FROM duckdb_tables()").fetchall()}
     if not present:
         connection.execute("BEGIN")

@@ -42,7 +42,7 @@ class Writer:
         buffer: RowBuffer,
         retention_hours: float,
         clock: Callable[[], int] = time.time_ns,
-        committed: Callable[[int], None] = lambda low: None,
+        committed: Callable[[int], None] = lambda _low: None,
         checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
         self._connection = connection

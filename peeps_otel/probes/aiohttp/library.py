@@ -57,10 +57,10 @@ class Aiohttp:
             pools=(PoolType(connector.BaseConnector, "aiohttp.Connector", _read),),
             pool_handles=(
                 PoolHandle(connector.Connection, _of_connection),
-                PoolHandle(connector._TransportPlaceholder, _of_placeholder),
+                PoolHandle(connector._TransportPlaceholder, _of_placeholder),  # noqa: SLF001  no public name leads to it
                 PoolHandle(sys.modules[_RESPONSES].ClientResponse, _of_response),
                 PoolHandle(sys.modules[_SOCKETS].ClientWebSocketResponse, _of_web_socket),
-                PoolHandle(client._BaseRequestContextManager, _of_request),
+                PoolHandle(client._BaseRequestContextManager, _of_request),  # noqa: SLF001  what `session.get()` returns
             ),
             task_waits=(
                 _task_wait(connector.BaseConnector, client.ClientSession),
@@ -78,7 +78,7 @@ def _task_wait(connector: Any, session: Any) -> TaskWait:
     code = code_of(connector, "_wait_for_available_connection")
     asks = code_of(session, "_request")
 
-    def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+    def find(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
         pool = first_of(link, connector)
         outer = next((one for one in links if one.code is asks), link)  # where the timeout of the request begins
         return Waiting(_ACQUIRE, () if pool is None else (pool,), deadline=timer_within(links, outer))

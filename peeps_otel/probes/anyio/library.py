@@ -83,7 +83,7 @@ def _task_waits(types: Types) -> tuple[TaskWait, ...]:  # noqa: C901  one row af
     def end(owner: type[Any], function: str, name: str) -> TaskWait:
         known = operation(name)
 
-        def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+        def find(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
             channel = internals.channel_of(first_of(link, owner))
             return Waiting(known, () if channel is None else (channel,))
 
@@ -92,7 +92,7 @@ def _task_waits(types: Types) -> tuple[TaskWait, ...]:  # noqa: C901  one row af
     def socket(function: str, name: str) -> TaskWait:
         known = operation(name)
 
-        def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+        def find(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
             transport = transport_of(first_of(link, types.socket))
             return Waiting(known, () if transport is None else (transport,))
 
@@ -109,13 +109,13 @@ def _task_waits(types: Types) -> tuple[TaskWait, ...]:  # noqa: C901  one row af
         callers = [id(outer.code) for outer, inner in pairwise(links) if inner is link]
         return None if used_inside.intersection(callers) else plain_event.read(links, link, future)
 
-    def group(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+    def group(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
         if link is not links[-1]:
             return None
         children = tuple(internals.group_tasks(first_of(link, types.group)))
         return Waiting(_GROUP, children, len(children), cancels=True)
 
-    def starting(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+    def starting(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
         if link is not links[-1]:
             return None
         coroutine = first_of(link, CoroutineType)
@@ -197,7 +197,7 @@ def _semaphore(semaphore: object, around: Around) -> State:
     return State(attributes, of_permits(around.on_stacks, available, most, most is not None), around.on_stacks)
 
 
-def _event(event: object, around: Around) -> State:
+def _event(event: object, _around: Around) -> State:
     inner = internals.event_of(event)
     if inner is None:
         return State({})
@@ -209,11 +209,11 @@ def _event(event: object, around: Around) -> State:
     )
 
 
-def _condition(condition: object, around: Around) -> State:
+def _condition(condition: object, _around: Around) -> State:
     return State({semconv.RESOURCE_WAITERS: internals.waiting(condition)})
 
 
-def _channel(channel: object, around: Around) -> State:
+def _channel(channel: object, _around: Around) -> State:
     length, capacity, senders, receivers = internals.channel_state(channel)
     attributes: dict[str, AttributeValue] = {semconv.CHANNEL_LENGTH: length}
     if capacity is not None:

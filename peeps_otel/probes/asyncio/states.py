@@ -38,7 +38,7 @@ def of_a_semaphore(semaphore: locks.Semaphore, around: Around) -> State:
     return State(attributes, of_permits(holders, available, total, bound is not None), holders)
 
 
-def of_an_event(event: locks.Event, around: Around) -> State:
+def of_an_event(event: locks.Event, _around: Around) -> State:
     return State(
         {
             semconv.EVENT_IS_SET: internals.event_is_set(event),
@@ -47,16 +47,16 @@ def of_an_event(event: locks.Event, around: Around) -> State:
     )
 
 
-def of_a_condition(condition: locks.Condition, around: Around) -> State:
+def of_a_condition(condition: locks.Condition, _around: Around) -> State:
     """Its lock is a node of its own."""
     return State({semconv.RESOURCE_WAITERS: internals.waiter_count(condition)})
 
 
-def of_a_barrier(barrier: locks.Barrier, around: Around) -> State:
+def of_a_barrier(_barrier: locks.Barrier, _around: Around) -> State:
     return State({})
 
 
-def of_a_queue(queue: queues.Queue[Any], around: Around) -> State:
+def of_a_queue(queue: queues.Queue[Any], _around: Around) -> State:
     length, capacity, putters, getters, unfinished = internals.queue_state(queue)
     attributes: dict[str, AttributeValue] = {}
     if length is not None:

@@ -45,7 +45,7 @@ def _finder(function: asyncio_operations.Function) -> TaskFinder | None:
 
 
 def _transport_in(known: Operation, finds: type[Any]) -> TaskFinder:
-    def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting:
+    def find(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting:
         thing = first_of(link, finds)
         transport = None if thing is None else io_internals.transport_of(thing)
         return Waiting(known, () if transport is None else (transport,))
@@ -56,7 +56,7 @@ def _transport_in(known: Operation, finds: type[Any]) -> TaskFinder:
 def _children_of(group: type[Any]) -> TaskFinder:
     known = operation("taskgroup")
 
-    def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting:
+    def find(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting:
         thing = first_of(link, group)
         if thing is None:
             return Waiting(known, ())
@@ -122,11 +122,11 @@ def _timer(link: SuspendedFrame) -> float | None:
     return None
 
 
-def _sleep(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting:
+def _sleep(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting:
     return Waiting(operation("sleep"), (), deadline=_timer(link))
 
 
-def _wait(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting:
+def _wait(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting:
     """`asyncio.wait`: all, or the first."""
     things = locals_and_cells(link)
     futures: set[Any] = next((set(thing) for thing in things if type(thing) in (set, frozenset) and thing), set[Any]())
@@ -136,18 +136,18 @@ def _wait(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Wai
     return Waiting(operation("wait"), pending, len(pending) if everything else 1, deadline=_timer(link))
 
 
-def _as_completed(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting:
+def _as_completed(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting:
     futures, timer = internals.still_to_complete(links, link)
     pending = tuple(target for one in futures if not one.done() for target in _behind(one))
     return Waiting(operation("as_completed"), pending, deadline=timer)
 
 
-def _wait_for(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting:
+def _wait_for(_links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting:
     known = operation("wait_for")
     return _beside(known, link, future) if _WAITS_BESIDE else of_future(future)._replace(operation=known, cancels=True)
 
 
-def _cancels(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting:
+def _cancels(_links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting:
     return _beside(operation("wait_for.cancel"), link, future)
 
 

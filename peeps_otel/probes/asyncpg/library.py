@@ -56,7 +56,7 @@ class Asyncpg:
         except KeyError as error:
             raise AttributeError(f"{_POOLS}.{error.args[0]}") from None
 
-        def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+        def find(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
             """Not where it has one already and connects it."""
             if links[-1].code.co_qualname != _TAKING:
                 return None

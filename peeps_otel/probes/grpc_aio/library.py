@@ -32,7 +32,7 @@ class GrpcAio:
         )
 
 
-def _other_end(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+def _other_end(_links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
     kind = internals.call_type()
     call = None if kind is None else first_of(link, kind)
     left_s = None if call is None else internals.seconds_left(call)

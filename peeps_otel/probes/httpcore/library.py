@@ -73,7 +73,7 @@ class Httpcore:
 def _task_wait(module: Any) -> TaskWait:
     pool_type = module.AsyncConnectionPool
 
-    def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+    def find(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
         """The pool is known to the function around it."""
         pool = next((first_of(outer, pool_type) for outer, inner in pairwise(links) if inner is link), None)
         return Waiting(_ACQUIRE, () if pool is None else (pool,))

@@ -51,7 +51,7 @@ class Redis:
     def support(self) -> Support:
         threaded, asynchronous = vars(sys.modules[_SYNC])[_POOL], vars(sys.modules[_ASYNC])[_POOL]
 
-        def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+        def find(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
             """Not where it has one already and connects it."""
             if links[-1].code.co_qualname not in _WAITING:
                 return None

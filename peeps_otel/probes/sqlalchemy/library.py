@@ -161,7 +161,7 @@ def _of_async_session(session: object) -> Iterable[Lent]:
 def _task_waits(get: CodeType) -> Iterable[TaskWait]:
     """A coroutine runs SQLAlchemy in a greenlet and awaits in its stead."""
 
-    def find(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+    def find(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
         greenlet = _class("greenlet", "greenlet")
         context = None if greenlet is None else next((r for r in link.referents if issubclass(type(r), greenlet)), None)
         pool = None if context is None else _pool_in(_frame_of(greenlet, context), get)

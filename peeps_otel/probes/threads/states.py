@@ -47,47 +47,47 @@ def of_a_semaphore(semaphore: Any, around: Around) -> State:
     return State(attributes, of_permits(holders, available, total, total is not None, around.sure), holders)
 
 
-def of_an_event(event: Any, around: Around) -> State:
+def of_an_event(event: Any, _around: Around) -> State:
     is_set, waiters = internals.event_state(event)
     return State({semconv.EVENT_IS_SET: is_set} | whole_numbers({semconv.RESOURCE_WAITERS: waiters}))
 
 
-def of_a_condition(condition: Any, around: Around) -> State:
+def of_a_condition(condition: Any, _around: Around) -> State:
     """Its lock is a node of its own."""
     return State(whole_numbers({semconv.RESOURCE_WAITERS: internals.condition_waiters(condition)}))
 
 
-def of_a_barrier(barrier: Any, around: Around) -> State:
+def of_a_barrier(barrier: Any, _around: Around) -> State:
     return State(whole_numbers({semconv.RESOURCE_WAITERS: internals.barrier_waiters(barrier)}))
 
 
-def of_a_simple_queue(thing: Any, around: Around) -> State:
+def of_a_simple_queue(thing: Any, _around: Around) -> State:
     return State({semconv.CHANNEL_LENGTH: SIMPLE_QUEUE.qsize(thing)}, channel=Channel(None, None))
 
 
-def of_a_queue(thing: Any, around: Around) -> State:
+def of_a_queue(thing: Any, _around: Around) -> State:
     state = internals.queue_state(thing)
     attributes = whole_numbers({semconv.CHANNEL_LENGTH: state.length, semconv.CHANNEL_CAPACITY: state.capacity})
     of_rx = whole_numbers({semconv.CHANNEL_UNFINISHED: state.unfinished})
     return State(attributes, channel=Channel(state.putters, state.getters, {}, of_rx))
 
 
-def of_a_shared_lock(lock: Any, around: Around) -> State:
+def of_a_shared_lock(_lock: Any, around: Around) -> State:
     """Of `multiprocessing`: another process may have it, but not while ours has."""
     holders = _by_block_first(around.on_stacks)
     return State({}, of_lock(holders, around.sure), holders)
 
 
-def of_a_shared_thing(thing: Any, around: Around) -> State:
+def of_a_shared_thing(_thing: Any, _around: Around) -> State:
     """Of `multiprocessing`: what it is in is not to be seen from here."""
     return State({})
 
 
-def of_a_shared_queue(thing: Any, around: Around) -> State:
+def of_a_shared_queue(_thing: Any, _around: Around) -> State:
     return State({}, channel=Channel(None, None))
 
 
-def of_a_process(process: Any, around: Around) -> State:
+def of_a_process(process: Any, _around: Around) -> State:
     return State(whole_numbers({semconv.COMMAND_PID: internals.pid(process)}))
 
 
