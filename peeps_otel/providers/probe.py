@@ -23,6 +23,7 @@ from .picture import Around, Canvas, OfSpan, Picture
 from .reading import Malformed, read
 from .registered import Entry, living
 from .rpc import RpcReport, Worker
+from .shared_memory import Mapped
 
 _OFTEN_NS = 1_000_000_000
 _LATE_NS = 10_000_000_000
@@ -55,6 +56,7 @@ class ProviderProbe:
         self._asker = asker or Asker()
         self._young_ns = young_ns
         self._providers: dict[int, _Provider] = {}
+        self._mapped = Mapped()
         self._waiters = Waiters()
         self._merged: dict[str, tuple[Node, OfSpan, Node]] = {}
         self._touched: dict[str, tuple[tuple[Edge, ...], tuple[Edge, ...]]] = {}
@@ -73,6 +75,7 @@ class ProviderProbe:
             observation.coverage.append(
                 f"providers: {len(entries) - len(ours)} registered before the fork, not asked in the child"
             )
+        ours += [self._mapped.entry] if self._mapped.is_wanted() else []
         numbers = {entry.number for entry in ours}
         self._providers = {number: one for number, one in self._providers.items() if number in numbers}
         self._asker.begin(ours)
@@ -138,7 +141,7 @@ class ProviderProbe:
         elif provider is not None:
             observation.nodes |= provider.picture.nodes
             observation.edges |= provider.picture.edges
-            if self._asker.rests(entry) > _OFTEN_NS:
+            if not entry.ready_made and self._asker.rests(entry) > _OFTEN_NS:
                 observation.coverage.append(f"provider {entry.name}: asked less often, for it takes long to answer")
         for reason in reasons:
             observation.faults.append(ProviderFault(entry.name, entry.kind, reason))

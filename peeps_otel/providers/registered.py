@@ -26,13 +26,17 @@ _numbers = count(1)
 
 class Entry:
     """One provider, as the watcher knows it. `pid`: of the process that registered it; a forked child has only copies
-    of what it reports of. `source`: where it was registered."""
+    of what it reports of. `source`: where it was registered. `ready_made`: one of ours, which may take a tenth of what
+    others may."""
 
-    __slots__ = ("__weakref__", "_function", "kind", "name", "number", "pid", "source")
+    __slots__ = ("__weakref__", "_function", "kind", "name", "number", "pid", "ready_made", "source")
 
-    def __init__(self, name: str, kind: str, function: Callable[[], Report | None], source: str) -> None:
+    def __init__(
+        self, name: str, kind: str, function: Callable[[], Report | None], source: str, ready_made: bool = False
+    ) -> None:
         self.number = next(_numbers)
         self.name, self.kind, self.source = name, kind, source
+        self.ready_made = ready_made
         self.pid = os.getpid()
         self._function = function
 

@@ -23,6 +23,7 @@ from peeps_otel.providers.probe import ProviderProbe
 from peeps_otel.providers.registered import Report, register
 from peeps_otel.requests.live_spans import LiveSpans
 from peeps_otel.requests.probe import RequestProbe
+from tests.support.waiting import eventually
 
 
 class World:
@@ -93,9 +94,11 @@ def a_world(budget_s: float = 60.0) -> Generator[World]:
 
 
 def rested(world: World, look: Callable[[Look], bool]) -> Look:
-    """A look for which it is true: one who took processor time is left alone for a while."""
-    while True:
+    """The first look for which it is true, at each of which everybody is asked, however much they took before."""
+
+    def once() -> Look | None:
+        world.asker._due_ns.clear()  # pyright: ignore[reportPrivateUsage]
         now = world.look()
-        if look(now):
-            return now
-        time.sleep(0.01)
+        return now if look(now) else None
+
+    return eventually(once)

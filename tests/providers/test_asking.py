@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -89,7 +90,8 @@ def test_one_that_is_slow_is_asked_less_often_and_shown_meanwhile() -> None:
         assert looks[-1].faults == []
 
 
-def test_without_providers_there_is_no_thread() -> None:
+def test_without_providers_there_is_no_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "multiprocessing.shared_memory", raising=False)  # asked by a provider of ours
     with a_world() as world:
         world.look()
         assert _threads() == 0
