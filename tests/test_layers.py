@@ -37,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.watchdog": _PROBES | {"peeps_otel.watchdog"},
     "peeps_otel.export": _EXPORT,
     "peeps_otel.providers": _REQUESTS | {"peeps_otel.providers"},
+    "peeps_otel.roam": {"peeps_otel.providers"},  # a transport that reports of itself as anybody's would
     "peeps_otel.sdk_setup": _EXPORT,
     "peeps_otel.parts": _AGENT - {"peeps_otel.agent"},
     "peeps_otel.agent": _AGENT,
@@ -112,6 +113,20 @@ WRITTEN_NAMES: dict[str, tuple[set[str], str]] = {
         "runs without the package, in a process that must be small",
     ),
     "peeps_collector/config.py": ({"peeps.duckdb"}, "the name of a file"),
+    "peeps_otel/roam/wire_keys.py": (
+        {
+            "peeps.chain_id",
+            "peeps.channel_credit",
+            "peeps.connection_correlation_id",
+            "peeps.method_name",
+            "peeps.parent_span_id",
+            "peeps.request_entity_id",
+            "peeps.span_id",
+            "peeps.task_id",
+            "peeps.task_name",
+        },
+        "keys on Roam's wire, no attributes of ours",
+    ),
     "peeps_dashboard/view/details.py": (
         {"peeps.node.id", "peeps.created_at", "peeps.source", "peeps.task.steps"},
         "the explorer knows the API alone, and shows these names",

@@ -11,7 +11,7 @@ from .messages import Message
 from .rules import ProtocolViolation
 
 _LENGTH = struct.Struct("<I")
-_TOO_LONG = {
+_TOO_LONG: dict[type[Message], str] = {
     messages.Request: rules.PAYLOAD_LIMIT,
     messages.Response: rules.PAYLOAD_LIMIT,
     messages.Data: rules.DATA_SIZE,

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from . import limits, messages, metadata, rules, wire_keys
 from .connection_state import ConnectionState, Direction
+from .errors import StateError
 from .events import (
     ChannelEnded,
     ConnectionAccepted,
@@ -33,10 +34,6 @@ _REASON_MOST = 200
 _REMEMBERED = 1024
 _RAN = (b"\x00", b"\x01\x00")
 """How the payload of a response begins whose handler ran to its end: a value, or an error of its own."""
-
-
-class StateError(RuntimeError):
-    """This side asked for what cannot be done now: the link has ended, the channel is closed."""
 
 
 class LinkState:

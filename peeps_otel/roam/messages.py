@@ -133,7 +133,8 @@ def decode(data: bytes | memoryview) -> Message:
         if number >= len(KINDS):
             raise ProtocolViolation(rules.UNKNOWN_VARIANT, f"message {number}")
         kind = KINDS[number]
-        found = _read_hello(reader) if kind is Hello else kind(*(_READ[name](reader) for name in kind._fields))
+        made: Callable[..., Message] = kind
+        found = _read_hello(reader) if kind is Hello else made(*(_READ[name](reader) for name in kind._fields))
         reader.finish()
     except DecodeError as error:
         raise ProtocolViolation(rules.DECODE_ERROR, str(error)) from error
@@ -173,13 +174,13 @@ def _write_u32(out: bytearray, value: int) -> None:
     write_unsigned(out, value, 32)
 
 
-_Write = Callable[[bytearray, object], None]
-_WRITE: dict[str, _Write] = {
-    "metadata": cast("_Write", metadata.write),
-    "channels": cast("_Write", _write_channels),
-    "payload": cast("_Write", write_blob),
-    "reason": cast("_Write", write_string),
-    "bytes": cast("_Write", _write_u32),
+Write = Callable[[bytearray, object], None]
+_WRITE: dict[str, Write] = {
+    "metadata": cast(Write, metadata.write),
+    "channels": cast(Write, _write_channels),
+    "payload": cast(Write, write_blob),
+    "reason": cast(Write, write_string),
+    "bytes": cast(Write, _write_u32),
 }
 _READ: dict[str, Callable[[Reader], Any]] = {
     "metadata": metadata.read,
@@ -189,5 +190,5 @@ _READ: dict[str, Callable[[Reader], Any]] = {
     "bytes": lambda reader: reader.unsigned(32),
 }
 for _name in ("request_id", "conn_id", "method_id", "channel_id"):
-    _WRITE[_name] = cast("_Write", write_unsigned)
+    _WRITE[_name] = cast(Write, write_unsigned)
     _READ[_name] = Reader.unsigned

@@ -81,7 +81,16 @@ class Method:
 
     def encode_arguments(self, values: tuple[Any, ...]) -> bytes:
         """Raises ValueError for values that are not of the arguments' types."""
-        return schema.encode(schema.Tuple(self.arguments), values)
+        named = f"{self.service}.{self.name}"
+        if len(values) != len(self.arguments):
+            raise ValueError(f"{named} takes {len(self.arguments)} arguments, not {len(values)}")
+        out = bytearray()
+        for number, (kind, value) in enumerate(zip(self.arguments, values, strict=True), 1):
+            try:
+                out += schema.encode(kind, value)
+            except ValueError as error:
+                raise ValueError(f"{named}, argument {number}: {error}") from error
+        return bytes(out)
 
     def decode_arguments(self, payload: bytes) -> tuple[Any, ...]:
         """Raises `DecodeError`."""

@@ -31,7 +31,7 @@ def encode(schema: Schema, value: Any) -> bytes:
     try:
         schema.write(out, value)
     except (TypeError, KeyError, AttributeError, OverflowError, struct.error, RecursionError) as error:
-        raise ValueError(f"{type(value).__name__} is not what the method takes: {error}") from error
+        raise ValueError(f"a value of type {type(value).__name__} does not fit: {error}") from error
     return bytes(out)
 
 

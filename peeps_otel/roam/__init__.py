@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Roam, wire version 6, on asyncio: calls, channels with credit, virtual connections. `docs/roam.md` walks through it.
+
+Needs the standard library and the API of OpenTelemetry. Nothing of peeps imports it: a program that does not speak Roam
+does not get it. The protocol without input or output is `link_state`, `messages` and `schema`.
+"""
+
+from .channels import Receiver, Sender
+from .connection import Connection
+from .endpoints import Server, connect_in_process, connect_tcp, connect_unix, serve_tcp, serve_unix
+from .errors import (
+    CallCancelled,
+    ChannelClosed,
+    ConnectionRefused,
+    InvalidPayload,
+    LinkClosed,
+    RoamError,
+    StateError,
+    UnknownMethod,
+    UserError,
+)
+from .limits import Limits
+from .link import Link
+from .metadata import NO_PROPAGATE, SENSITIVE, Entry
+from .methods import Method, Rx, Tx
+from .schema import (
+    BOOL,
+    BYTES,
+    CHAR,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    I128,
+    STRING,
+    U8,
+    U16,
+    U32,
+    U64,
+    U128,
+    UNIT,
+    Array,
+    Enum,
+    List,
+    Map,
+    Option,
+    Recursive,
+    Set,
+    Struct,
+    Tuple,
+    Variant,
+    result,
+)
+from .services import Context, Service
+
+__all__ = [
+    "BOOL",
+    "BYTES",
+    "CHAR",
+    "F32",
+    "F64",
+    "I8",
+    "I16",
+    "I32",
+    "I64",
+    "I128",
+    "NO_PROPAGATE",
+    "SENSITIVE",
+    "STRING",
+    "U8",
+    "U16",
+    "U32",
+    "U64",
+    "U128",
+    "UNIT",
+    "Array",
+    "CallCancelled",
+    "ChannelClosed",
+    "Connection",
+    "ConnectionRefused",
+    "Context",
+    "Entry",
+    "Enum",
+    "InvalidPayload",
+    "Limits",
+    "Link",
+    "LinkClosed",
+    "List",
+    "Map",
+    "Method",
+    "Option",
+    "Receiver",
+    "Recursive",
+    "RoamError",
+    "Rx",
+    "Sender",
+    "Server",
+    "Service",
+    "Set",
+    "StateError",
+    "Struct",
+    "Tuple",
+    "Tx",
+    "UnknownMethod",
+    "UserError",
+    "Variant",
+    "connect_in_process",
+    "connect_tcp",
+    "connect_unix",
+    "result",
+    "serve_tcp",
+    "serve_unix",
+]

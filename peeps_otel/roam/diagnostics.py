@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the links of this process have in flight, as a registered provider: connections, requests, channels, credit.
+
+Called on a thread of the watcher, so it copies what it reads. Values of metadata and arguments are in none of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from itertools import count
+from weakref import ref
+
+from ..providers import Channel, Completion, RpcReport
+from ..providers import Connection as ConnectionRecord
+from ..providers import Request as RequestRecord
+from ..providers.registered import register
+from .connection import Connection
+from .connection_state import ChannelState, Direction
+from .link import Link
+
+_links: dict[int, ref[Link]] = {}
+_numbers = count(1)
+_registered_in: set[int] = set()
+
+
+def follow(link: Link) -> None:
+    """It is reported as long as it is there and has not ended."""
+    number = next(_numbers)
+    _links[number] = ref(link, lambda _: _links.pop(number, None))
+    if os.getpid() not in _registered_in:
+        _registered_in.clear()
+        _registered_in.add(os.getpid())
+        register("roam", "rpc", report)
+
+
+def report() -> RpcReport:
+    """All that there is now."""
+    connections: list[ConnectionRecord] = []
+    requests: list[RequestRecord] = []
+    channels: list[Channel] = []
+    for number, reference in list(_links.items()):
+        link = reference()
+        if link is None or link.state.ended is not None:
+            continue
+        for connection in list(link.connections.values()):
+            name = f"{number}.{connection.id}"
+            connections.append(_connection(link, connection, name))
+            requests += _requests(connection, name)
+            channels += _channels(link, connection, name)
+    return RpcReport(connections=connections, requests=requests, channels=channels)
+
+
+def _connection(link: Link, connection: Connection, name: str) -> ConnectionRecord:
+    calls, agreed = connection.calls, link.state.agreed
+    permits = calls.permits
+    return ConnectionRecord(
+        id=name,
+        local=link.name or link.transport.local or None,
+        peer=link.peer_name or link.transport.peer or None,
+        transport=link.transport.name,
+        state="reading paused" if link.paused else "open",
+        correlation=f"{link.correlation}/{connection.id}",
+        opened_ns=link.opened_ns,
+        limits={
+            "max_payload_size": agreed.max_payload_size,
+            "initial_channel_credit": agreed.initial_channel_credit,
+            "max_concurrent_requests": agreed.max_concurrent_requests,
+            "credit": "full" if link.state.full else "not tracked by peer",
+        },
+        frames_sent=link.state.frames_out,
+        frames_received=link.state.frames_in,
+        bytes_sent=link.bytes_out,
+        bytes_received=link.bytes_in,
+        last_sent_ns=link.last_out_ns,
+        last_received_ns=link.last_in_ns,
+        pending_out=len(calls.sent),
+        pending_in=len(calls.handling),
+        completed=calls.completed,
+        recent=[
+            Completion(
+                method=over.method,
+                direction="out" if over.out else "in",
+                duration_ns=over.duration_ns,
+                ended_ns=over.ended_ns,
+            )
+            for over in list(calls.recent)
+        ],
+        health={"bytes_not_sent": link.transport.buffered, "all_permits_taken": permits is None or permits.locked()},
+    )
+
+
+def _requests(connection: Connection, name: str) -> Iterator[RequestRecord]:
+    for request_id, sent in list(connection.calls.sent.items()):
+        yield RequestRecord(
+            id=str(request_id),
+            connection=name,
+            method=f"{sent.method.service}/{sent.method.name}",
+            direction="out",
+            state="cancelling" if sent.cancelled else "sent",
+            started_ns=sent.began_ns,
+            task=sent.task,
+            span=sent.span,
+            correlation=f"{connection.link.correlation}/{connection.id}/{_side(connection, True)}/{request_id}",
+        )
+    for request_id, handling in list(connection.calls.handling.items()):
+        method = handling.context.method
+        yield RequestRecord(
+            id=str(request_id),
+            connection=name,
+            method=f"{method.service}/{method.name}",
+            direction="in",
+            state="cancelling" if handling.cancelled else "handling",
+            started_ns=handling.began_ns,
+            task=handling.task,
+            span=handling.span,
+            correlation=f"{connection.link.correlation}/{connection.id}/{_side(connection, False)}/{request_id}",
+        )
+
+
+def _side(connection: Connection, ours: bool) -> str:
+    """Who asked: both sides count from 1."""
+    return "i" if connection.link.state.initiator is ours else "a"
+
+
+def _channels(link: Link, connection: Connection, name: str) -> Iterator[Channel]:
+    state = link.state.connections.get(connection.id)
+    if state is None:
+        return
+    for channel in list(state.channels.values()):
+        if channel.direction is not Direction.UNBOUND:
+            yield _channel(link, connection, name, channel)
+
+
+def _channel(link: Link, connection: Connection, name: str, channel: ChannelState) -> Channel:
+    out = channel.direction is Direction.SENDS
+    inbox = None if out else connection.inboxes.get(channel.id)
+    if out:
+        waiting = [task for _, task in list(link.credit_waiters.get((connection.id, channel.id), ()))]
+    else:
+        waiting = [] if inbox is None else list(inbox.tasks)
+    return Channel(
+        id=str(channel.id),
+        direction="out" if out else "in",
+        connection=name,
+        request=str(channel.request_id),
+        state="open",
+        credit=channel.credit if link.state.full else None,
+        capacity=link.state.agreed.initial_channel_credit if link.state.full else None,
+        queued=None if inbox is None else inbox.items,
+        items=channel.items,
+        bytes=channel.bytes,
+        waiting=[task for task in waiting if task is not None],
+        correlation=f"{link.correlation}/{connection.id}/{channel.id}",
+        attributes={} if link.state.full else {"credit": "not tracked by peer"},
+    )
