@@ -98,12 +98,12 @@ def _write_bool(out: bytearray, value: bool) -> None:
     out.append(1 if value else 0)
 
 
-def _write_nothing(out: bytearray, value: None) -> None:
+def _write_nothing(_out: bytearray, value: None) -> None:
     if value is not None:
         raise ValueError(f"{type(value).__name__} where nothing is wanted")
 
 
-def _read_nothing(reader: Reader) -> None:
+def _read_nothing(_reader: Reader) -> None:
     return None
 
 

@@ -41,36 +41,36 @@ class Shop(roam.Service):
         ):
             self.add(method, handler)
 
-    async def echo(self, context: roam.Context, text: str) -> str:
+    async def echo(self, _context: roam.Context, text: str) -> str:
         return text
 
-    async def divide(self, context: roam.Context, one: int, other: int) -> int:
+    async def divide(self, _context: roam.Context, one: int, other: int) -> int:
         if other == 0:
             raise roam.UserError(roam.Variant("DivisionByZero"))
         return one // other
 
-    async def sum(self, context: roam.Context, numbers: roam.Receiver) -> int:
+    async def sum(self, _context: roam.Context, numbers: roam.Receiver) -> int:
         return sum([number async for number in numbers])
 
-    async def count(self, context: roam.Context, most: int, output: roam.Sender) -> None:
+    async def count(self, _context: roam.Context, most: int, output: roam.Sender) -> None:
         for number in range(most):
             await output.send(number)
 
-    async def shout(self, context: roam.Context, words: roam.Receiver, output: roam.Sender) -> None:
+    async def shout(self, _context: roam.Context, words: roam.Receiver, output: roam.Sender) -> None:
         async for word in words:
             await output.send(word.upper())
 
-    async def sleep(self, context: roam.Context) -> None:
+    async def sleep(self, _context: roam.Context) -> None:
         try:
             await asyncio.Event().wait()
         except asyncio.CancelledError:
             self.cancelled += 1
             raise
 
-    async def fail(self, context: roam.Context) -> None:
+    async def fail(self, _context: roam.Context) -> None:
         raise LookupError("not for the peer")
 
-    async def hold(self, context: roam.Context, parts: roam.Receiver) -> None:
+    async def hold(self, _context: roam.Context, parts: roam.Receiver) -> None:
         await self.go_on.wait()
         async for part in parts:
             self.held.append(len(part))
@@ -104,9 +104,12 @@ async def linked(
 
 async def until(condition: Callable[[], Any], what: str) -> None:
     """Within the loop; a generous limit for a busy machine."""
-    async with asyncio.timeout(60):
-        while not condition():
-            await asyncio.sleep(0.005)
+    try:
+        async with asyncio.timeout(60):
+            while not condition():
+                await asyncio.sleep(0.005)
+    except TimeoutError:
+        raise AssertionError(f"not within 60 s: {what}") from None
 
 
 def run(story: Callable[[], Awaitable[None]]) -> None:

@@ -228,7 +228,7 @@ def test_virtual_connections_live_and_end_by_themselves(tmp_path: Path) -> None:
     run(story)
 
 
-def test_the_server_calls_back(tmp_path: Path) -> None:
+def test_the_server_calls_back() -> None:
     async def story() -> None:
         ask = roam.Method("Shop", "ask", (), roam.STRING)
         server_side, client_side = roam.Service(), roam.Service()
@@ -237,7 +237,7 @@ def test_the_server_calls_back(tmp_path: Path) -> None:
             name: str = await context.connection.call(ECHO, "who are you?")
             return f"{name}, {context.connection.link.peer_name}"
 
-        async def me(context: roam.Context, text: str) -> str:
+        async def me(_context: roam.Context, text: str) -> str:
             return f"you asked {text}"
 
         server_side.add(ask, answer)
@@ -251,7 +251,7 @@ def test_the_server_calls_back(tmp_path: Path) -> None:
     run(story)
 
 
-def test_metadata_is_handed_on_unless_it_says_otherwise(tmp_path: Path) -> None:
+def test_metadata_is_handed_on_unless_it_says_otherwise() -> None:
     async def story() -> None:
         heard: list[dict[str, object]] = []
         inner, outer = roam.Service(), roam.Service()
@@ -267,7 +267,7 @@ def test_metadata_is_handed_on_unless_it_says_otherwise(tmp_path: Path) -> None:
             await roam.connect_tcp("127.0.0.1", second.port) as further,
         ):
 
-            async def pass_on(context: roam.Context) -> None:
+            async def pass_on(_context: roam.Context) -> None:
                 await further.call(ECHO, "x", metadata=(Entry("own", "1"),))
 
             outer.add(relay, pass_on)
@@ -284,7 +284,7 @@ def test_metadata_is_handed_on_unless_it_says_otherwise(tmp_path: Path) -> None:
     run(story)
 
 
-def test_a_peer_that_says_nothing_or_nonsense(tmp_path: Path) -> None:
+def test_a_peer_that_says_nothing_or_nonsense() -> None:
     async def story() -> None:
         async def nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
