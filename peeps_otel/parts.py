@@ -23,7 +23,7 @@ from .export.exporters import Exporters
 from .export.in_flight import InFlight
 from .export.metrics import Metrics
 from .export.otlp import Endpoint, endpoint, set_by_user
-from .export.request import ATTENTION, LEAKS, Request, leaks_record, looked_record
+from .export.request import ATTENTION, CUT, LEAKS, Request, cut_record, leaks_record, looked_record
 from .export.snapshot_exporter import SnapshotExporter
 from .export.spans import Spans, current_span_context
 from .model import FindingKind
@@ -159,14 +159,15 @@ class Parts:
         """The plain locks that threads were seen to have at the last look. From the fork hook."""
         return [] if self._threads is None else self._threads.holds()
 
-    def _asked(self, header: str) -> None:
+    def _asked(self, request: Request) -> None:
         """The collector has a request; it can only ask for a look."""
-        request = Request.parse(header)
-        if request is not None and request.kind == ATTENTION:
+        if request.kind == CUT:
+            self.watcher.cut(lambda snapshot: self.outlet.answer(cut_record(request, snapshot)))
+        if request.kind == ATTENTION:
             self.watcher.attention(
                 lambda report: self.outlet.answer(looked_record(request, report, self.watcher.open_findings))
             )
-        if request is not None and request.kind == LEAKS:
+        if request.kind == LEAKS:
             self.leaks.request(lambda report, findings: self.outlet.answer(leaks_record(request, report, findings)))
 
 
@@ -175,7 +176,7 @@ def _exporters(
     lasting: Lasting,
     requests: RequestProbe | None,
     request_key_frame: Callable[[], None],
-    asked: Callable[[str], None],
+    asked: Callable[[Request], None],
 ) -> Exporters:
     tracers, loggers = otel_names.tracer_provider(), otel_names.logger_provider()
     spans = None if tracers is None else Spans(tracers, config.span_task_ms * 1_000_000)

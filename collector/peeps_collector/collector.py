@@ -32,6 +32,7 @@ from .receive.durable import Durable
 from .receive.grpc_server import GrpcServer
 from .receive.http_protocol import Limits, limited, sweep
 from .receive.http_server import HttpReceiver
+from .receive.polls import Polls
 from .receive.port_sharing import Endpoint, SharedPort
 from .receive.queue import Budget
 from .receive.turns import Turns
@@ -112,6 +113,7 @@ class Collector:
         self._grpc = GrpcServer(self._pipeline, config.max_request_bytes, self._received_by_grpc)
         self._servers: list[tuple[_Server, Any]] = []
         self._port: SharedPort | None = None
+        self._polls: Polls | None = None
         self._garbage = Garbage(time.monotonic())
         self._sweeper: asyncio.Task[None] | None = None
 
@@ -129,8 +131,9 @@ class Collector:
         grpc_endpoint = await self._start_grpc()
         # Whoever is let in from outside calls us by names that we do not know.
         names = {*LOOPBACK_NAMES, *self.config.api_hosts} if self.config.listen.loopback else None
-        receiver = HttpReceiver(self._pipeline, self.config.max_request_bytes, names)
         files = _descriptors()
+        self._polls = Polls(self._live, self._requests, files // 4)
+        receiver = HttpReceiver(self._pipeline, self.config.max_request_bytes, names, self._polls)
         http = await self._serve(receiver, [], files // 2)
         self._port = SharedPort(grpc_endpoint, http, self._budget, files // 10)
         await self._port.listen(listen)
@@ -148,6 +151,8 @@ class Collector:
         """Stops taking in, decodes and stores what was taken in, closes the file."""
         if self._sweeper is not None:
             self._sweeper.cancel()
+        if self._polls is not None:
+            self._polls.close()
         if self._port is not None:
             await self._port.stop()
         await self._grpc.stop()

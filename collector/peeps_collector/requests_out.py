@@ -9,13 +9,14 @@ from __future__ import annotations
 import secrets
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 HEADER = b"peeps-request"
 LEAKS = "leaks"
 ATTENTION = "attention"
+CUT = "cut"
 _AGAIN_S = 5.0
 _FORGET_S = 600.0
 _MOST = 1000
@@ -43,6 +44,8 @@ class ProcessRequests:
 
     _asked: dict[str, PendingRequest] = field(default_factory=dict[str, PendingRequest])
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    on_ask: Callable[[str], object] = lambda _process: None
+    """Called on the asker's thread with the process that is asked."""
 
     def ask(self, kind: str, process: str) -> PendingRequest:
         """The request, or the one of this kind that the process has not answered yet."""
@@ -54,11 +57,16 @@ class ProcessRequests:
                     return asked
             asked = PendingRequest(secrets.token_hex(8), kind, process, now_s)
             self._asked[asked.id] = asked
-            return asked
+        self.on_ask(process)
+        return asked
 
     def header_for(self, processes: Iterable[str]) -> str:
-        """What the answer to a snapshot of these processes should carry; empty for nothing. Said again after 5 s, in
-        case it was lost."""
+        """What the answer to a snapshot of these processes should carry; empty for nothing."""
+        asked = self.due_for(processes)
+        return "" if asked is None else asked.header
+
+    def due_for(self, processes: Iterable[str]) -> PendingRequest | None:
+        """A request that these processes are to be told now. Said again after 5 s, in case it was lost."""
         now_s = time.monotonic()
         with self._lock:
             if self._asked:
@@ -67,14 +75,14 @@ class ProcessRequests:
                     due = asked.told_s is None or now_s - asked.told_s > _AGAIN_S
                     if asked.process in wanted and asked.answer is None and due:
                         asked.told_s = now_s
-                        return asked.header
-        return ""
+                        return asked
+        return None
 
     def answered(self, process: str, request: str, answer: dict[str, Any]) -> None:
-        """A process has answered; what nobody asked for is ignored."""
+        """A process has answered, or a forked copy under its name; what nobody asked for is ignored."""
         with self._lock:
             asked = self._asked.get(request)
-            if asked is not None and asked.process == process:
+            if asked is not None and (asked.process == process or asked.process.startswith(f"{process}/")):
                 asked.answer = answer
 
     def find(self, requests: Iterable[str]) -> list[PendingRequest]:

@@ -32,6 +32,11 @@ class Exporters(Protocol):
         """A log exporter; what the collector asks in its answers goes to `heard`, on the thread that exports."""
         ...
 
+    def asker(self, url: str) -> Any:
+        """A function that sends a JSON object to `url` and waits long for the answer: its status and, where it is 200,
+        what its JSON says. None where there is no such function."""
+        ...
+
 
 class Endpoint(NamedTuple):
     """Where to push: `http://host:port` or `https:`, and with what."""

@@ -63,5 +63,9 @@ def snapshot_exporter(url: str, timeout_s: float, heard: Callable[[str], None]) 
     )
 
 
+def asker(_url: str) -> None:
+    """By gRPC a request is heard with the answer to a snapshot."""
+
+
 def _insecure(url: str) -> bool:
     return url.startswith("http:")

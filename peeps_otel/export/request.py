@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the collector may ask of a process, and how the process answers.
 
-Snapshots go one way, over OTLP/HTTP. The collector's answer to one may carry a request in a header, so nothing of ours
-listens anywhere, and whoever can ask is whom the program was told to report to. A request can only start a diagnosis:
-it cannot read, change or stop anything. An OpenTelemetry Collector in between drops the header; requests then go
-unanswered, which the asker is told.
+Snapshots go one way, over OTLP/HTTP. The collector's answer to one may carry a request in a header, and so may the
+answer to a question of ours that waits for one (see `requests_heard`): nothing of ours listens anywhere, and whoever
+can ask is whom the program was told to report to. A request can only start a diagnosis: it cannot read, change or stop
+anything. An OpenTelemetry Collector in between drops both; requests then go unanswered, which the asker is told.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import time
 from typing import Any, NamedTuple
 
 from .. import semconv
-from ..model import Finding
+from ..model import Finding, Snapshot
 from ..probes.heap.leaks import LeakReport
 from ..watcher.look_requests import LookReport
 from .otel_names import LogRecord, SeverityNumber, empty_context
@@ -22,6 +22,7 @@ from .otel_names import LogRecord, SeverityNumber, empty_context
 REQUEST_HEADER = "peeps-request"
 LEAKS = "leaks"
 ATTENTION = "attention"
+CUT = "cut"
 _FORM = re.compile(r"([a-z]{1,32});id=([0-9a-f]{1,32})")
 
 
@@ -69,6 +70,17 @@ def looked_record(request: Request, report: LookReport, findings: list[Finding])
         attributes[semconv.LOOKED_NOT_ASKED] = report.not_asked
     body = f"looked; {report.asked} waits were asked about who could end them"
     return _record(semconv.EVENT_LOOKED, body, attributes)
+
+
+def cut_record(request: Request, snapshot: Snapshot) -> LogRecord:
+    """The event `peeps.cut`: which snapshot is this process's part of the cut."""
+    attributes: dict[str, Any] = {
+        semconv.CUT_REQUEST: request.id,
+        semconv.STREAM_ID: f"{snapshot.stream_id:016x}",
+        semconv.SEQUENCE: snapshot.sequence,
+        semconv.CUT_TIME: snapshot.time_ns,
+    }
+    return _record(semconv.EVENT_CUT, f"snapshot {snapshot.sequence} is complete", attributes)
 
 
 def _record(name: str, body: str, attributes: dict[str, Any]) -> LogRecord:

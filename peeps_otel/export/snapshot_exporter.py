@@ -28,6 +28,8 @@ from .otel_names import (
     suppressed,
 )
 from .otlp import Endpoint
+from .request import Request
+from .requests_heard import RequestsHeard
 
 CHANGES = (
     Change(
@@ -68,13 +70,15 @@ class SnapshotExporter:
         resource: Resource,
         request_key_frame: Callable[[], None],
         protocol_trace: bool,
-        asked: Callable[[str], None] = lambda _header: None,
+        asked: Callable[[Request], None] = lambda _request: None,
     ) -> None:
         self._endpoint = endpoint
         self._resource = resource
         self._request_key_frame = request_key_frame
         self._protocol_trace = protocol_trace
         self._asked = asked
+        self._stream = (0, 0)
+        self._heard = RequestsHeard(endpoint, lambda: self._stream, self._on_request)
         self.cpu_ns = self.sent = 0
         """Since the process began: processor time of the link's thread, bytes of snapshots handed to the network."""
         self._open()
@@ -97,6 +101,7 @@ class SnapshotExporter:
         if self._closing:  # the watcher had paused
             self._open()
         snapshot.dropped = self.dropped
+        self._stream = (snapshot.stream_id, snapshot.secret)
         if snapshot.key_frame:
             self._encoder = Encoder()
         outgoing = Outgoing(
@@ -138,6 +143,7 @@ class SnapshotExporter:
     def close(self, timeout_s: float = 1.0) -> None:
         """Gives what is queued a last chance of `timeout_s`."""
         self._closing = True
+        self._heard.stop()
         self._wake.set()
         if self._thread is not None:
             self._thread.join(timeout_s)
@@ -161,6 +167,8 @@ class SnapshotExporter:
                     return
                 continue
             if self._deliver(outgoing):
+                if not closing:
+                    self._heard.start()
                 continue
             self.dropped += 1
             if not self._complained:
@@ -207,8 +215,13 @@ class SnapshotExporter:
             return False
 
     def _hear(self, header: str) -> None:
-        """The collector's answer to a snapshot has carried a request."""
+        """The collector's answer to a snapshot has carried a header."""
+        request = Request.parse(header)
+        if request is not None:
+            self._on_request(request)
+
+    def _on_request(self, request: Request) -> None:
         try:
-            self._asked(header)
+            self._asked(request)
         except Exception:
             _logger.warning("peeps: a request of the collector failed; the program is not affected", exc_info=True)

@@ -78,7 +78,11 @@ class Governor:
         """Between two samples of the threads; 0: none are taken."""
 
     def attention(self, now_ns: int) -> None:
-        """Somebody is looking: for a while, looks come often. From any thread."""
+        """Somebody is looking: for a while, looks come often, and with all detail at first. From any thread."""
+        if not self.is_generous(now_ns):
+            self.detail = (
+                Detail.ALL
+            )  # what is left out is left out again where the budget, which is larger now, says so
         self._attention_until_ns = now_ns + _ATTENTION_NS
 
     def is_generous(self, now_ns: int) -> bool:

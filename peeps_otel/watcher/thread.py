@@ -19,6 +19,7 @@ from ..model.change import Change
 from ..probes.composite import CompositeProbe
 from ..probes.patches.recorder import LongWait, Recorder
 from .assembly import Assembler, Difference
+from .cuts import Cuts, Taken
 from .governor import Detail, Governor
 from .heap_question import HeapQuestion
 from .history import History, TaskView, lags
@@ -83,6 +84,7 @@ class Watcher:
         self._refutations = Refutations(tasks)
         self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
         self._requests = LookRequests()
+        self._cuts = Cuts()
         self.rules: list[WatcherRule] = []
         """Diagnoses of their own, asked after each look. To be filled before `start`."""
         self.heap: HeapQuestion | None = None
@@ -146,6 +148,12 @@ class Watcher:
             self.heap.request()
         self.governor.attention(time.monotonic_ns())
         self._wake.set()
+
+    def cut(self, taken: Taken) -> None:
+        """As `attention`; the snapshot of the next look is complete, and `taken` is called with it, on the watcher's
+        thread. From any thread."""
+        self._cuts.request(taken)
+        self.attention()
 
     def start(self) -> None:
         """Begins to watch, under a new stream, also after `stop`."""
@@ -237,6 +245,8 @@ class Watcher:
         governor, detail = self.governor, self.governor.detail
         self._probes.context.with_lines = detail < Detail.NO_STACKS
         self._requests.before_look(self.heap)
+        if self._cuts.before_look():
+            self._assembler.request_key_frame()
         observation = self._probes.look(now_ns, self._pause)
         if self._history is not None:
             try:
@@ -286,6 +296,7 @@ class Watcher:
                 refuted,
             )
         )
+        self._cuts.after_look(snapshot)
         self._requests.after_look(self.heap)
         self._account(time.thread_time_ns() - cpu_ns, snapshot.key_frame)
         return self._diagnoser.unconfirmed

@@ -95,6 +95,7 @@ class Program:
     interval_ns: int = 60_000_000_000  # so that it is not silent for a slow test
     encoder: Encoder = field(default_factory=Encoder)
     coverage: list[str] = field(default_factory=list[str])
+    secret: int = 0
 
     def snapshot(
         self, nodes: list[Node], edges: list[Edge] | None = None, gone: list[str] | None = None, key_frame: bool = False
@@ -112,6 +113,7 @@ class Program:
                 cpu_ns=1000,
                 interval_ns=self.interval_ns,
                 coverage=self.coverage,
+                secret=self.secret,
             )
         )
         return self.request(event("peeps.snapshot", body=body))

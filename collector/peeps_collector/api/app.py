@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..cuts import Cuts
 from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..names import LOOPBACK_NAMES, refusal_of
@@ -26,6 +27,7 @@ from ..store.sql_processes import SqlProcesses
 from .answers import ApiError, answer, error_answer
 from .blame_route import BlameRoute
 from .call_routes import CallRoutes
+from .cut_routes import CutRoutes
 from .finding_routes import FindingRoutes
 from .graph_routes import GraphRoutes
 from .request_routes import RequestRoutes
@@ -47,6 +49,7 @@ def create_app(
     sql = SqlRoute(processes, sql_seconds)
     asked = requests or ProcessRequests()
     leaks, looks = RequestRoutes(LEAKS, live, asked), RequestRoutes(ATTENTION, live, asked)
+    cuts = CutRoutes(live, Cuts(asked))
     profile = BlameRoute(reader)
 
     def get_health(_request: Request) -> Response:
@@ -65,6 +68,8 @@ def create_app(
             Route("/api/leaks", leaks.answers),
             Route("/api/looks", looks.ask, methods=["POST"]),
             Route("/api/looks", looks.answers),
+            Route("/api/cuts", cuts.begin, methods=["POST"]),
+            Route("/api/cuts", cuts.known),
             Route("/api/sql", sql.sql, methods=["POST"]),
         ],
         exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _failure},

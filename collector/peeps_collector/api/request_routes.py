@@ -25,16 +25,7 @@ class RequestRoutes:
 
     def ask(self, request: Request) -> Response:
         """202 with one request for each process that is alive."""
-        wanted = request.query_params.getlist("process")
-        processes = self._live.processes()
-        unknown = [key for key in wanted if key not in processes]
-        if unknown:
-            raise ApiError(404, "process", f"no process {unknown[0][:80]!r} is known")
-        alive = [
-            key
-            for key, process in processes.items()
-            if (not wanted or key in wanted) and process.state in {State.LIVE, State.SILENT} and process.sequence
-        ]
+        alive = to_ask(request, self._live)
         return answer({"requests": [_shown(self._requests.ask(self._kind, key)) for key in alive]}, 202)
 
     def answers(self, request: Request) -> Response:
@@ -43,6 +34,20 @@ class RequestRoutes:
         if not wanted:
             raise ApiError(400, "request", "request must name what POST has answered here")
         return answer({"requests": [_shown(asked) for asked in self._requests.find(wanted)]})
+
+
+def to_ask(request: Request, live: LiveGraph) -> list[str]:
+    """The processes that are alive, or those among them that `process` names. Raises ApiError (404)."""
+    wanted = request.query_params.getlist("process")
+    processes = live.processes()
+    unknown = [key for key in wanted if key not in processes]
+    if unknown:
+        raise ApiError(404, "process", f"no process {unknown[0][:80]!r} is known")
+    return [
+        key
+        for key, process in processes.items()
+        if (not wanted or key in wanted) and process.state in {State.LIVE, State.SILENT} and process.sequence
+    ]
 
 
 def _shown(asked: PendingRequest) -> dict[str, Any]:

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from ..config import Config, ConfigError
 from ..version import __version__
-from . import blame, calls, collector, progress, ps, sql, up, why
+from . import blame, calls, collector, progress, ps, snapshot, sql, up, why
 from .client import ClientError
 from .command import Command
 
-COMMANDS: tuple[Command, ...] = (up, collector, why, ps, calls, progress, blame, sql)
+COMMANDS: tuple[Command, ...] = (up, collector, why, ps, calls, snapshot, progress, blame, sql)
 """Every command, in the order of the help."""
 
 _EXAMPLES = """\
@@ -30,6 +30,7 @@ examples:
   peeps why --wait 30      the same, but give it 30 seconds to get stuck
   peeps ps                 what every task waits for, longest wait first
   peeps calls              the requests in flight: sent when, to whom, handled by what
+  peeps snapshot --now     every process takes a complete snapshot; who does not answer is told
   peeps progress 30        how many tasks advance within 30 seconds, and which do not
 """
 

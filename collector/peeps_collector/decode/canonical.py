@@ -232,6 +232,16 @@ def _edges_of(attributes: Attributes, src: str) -> list[Edge]:
     return edges
 
 
+def cut_of(attributes: Attributes) -> tuple[str, dict[str, Any]]:
+    """The request for a cut that a snapshot answers, and which it is. Raises Rejected."""
+    stream_id, sequence = position_of(attributes)
+    if stream_id is None or not sequence:
+        missing = semconv.STREAM_ID if stream_id is None else semconv.SEQUENCE
+        raise Rejected(f"{missing} is missing; say which snapshot was taken")
+    answer = {"stream": f"{stream_id:016x}", "sequence": sequence, "time_ns": _time(attributes, semconv.CUT_TIME)}
+    return _text(attributes, semconv.CUT_REQUEST, "set it to the id of the request"), answer
+
+
 def looked_of(attributes: Attributes) -> tuple[str, dict[str, Any]]:
     """The request that a look answers, and what it says. Raises Rejected."""
     answer: dict[str, Any] = {

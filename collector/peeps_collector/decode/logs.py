@@ -15,7 +15,7 @@ from peeps_otel import semconv
 from peeps_otel.model import Edge, Finding, Node
 
 from ..store.schema import Row
-from .canonical import Rejected, finding_of, leaks_of, looked_of, node_id_of, node_of, position_of
+from .canonical import Rejected, cut_of, finding_of, leaks_of, looked_of, node_id_of, node_of, position_of
 from .resource import ProcessInfo, Scope, process_of, scope_of
 from .rows import AT_ONCE, Decoded
 from .silence import SilenceRecord, silence_of
@@ -124,6 +124,8 @@ def _take(record: LogRecord, scope: Scope, decoded: DecodedLogs, now_ns: int) ->
         decoded.records.append(AnswerRecord(*leaks_of(attributes)))
     elif name == semconv.EVENT_LOOKED:
         decoded.records.append(AnswerRecord(*looked_of(attributes)))
+    elif name == semconv.EVENT_CUT:
+        decoded.records.append(AnswerRecord(*cut_of(attributes)))
     decoded.rows.append(_row(record, attributes, scope, decoded.process, time_ns, now_ns))
 
 

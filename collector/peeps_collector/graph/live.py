@@ -285,6 +285,12 @@ class LiveGraph:
         with self._lock:
             return dict(self._processes)
 
+    def speaker(self, stream_id: int, secret: int) -> str | None:
+        """The process whose stream this is, by what only its sender knows."""
+        with self._lock:
+            found = (key for key, one in self._processes.items() if one.secret and one.stream_id == stream_id)
+            return next((key for key in found if self._processes[key].secret == secret), None)
+
     def not_answered(self) -> list[str]:
         """Processes whose picture is old or incomplete."""
         with self._lock:

@@ -14,6 +14,7 @@ from ..names import refusal_of
 from ..requests_out import HEADER
 from .encoding import Inflater, TooLarge, Undecodable, UnknownCompression, encode_response, encode_status
 from .grpc_server import Intake
+from .polls import PATH, Polls
 from .queue import RETRY_AFTER_S, Encoding, Outcome, Signal
 
 Scope = MutableMapping[str, Any]
@@ -23,6 +24,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 _PATHS = {f"/v1/{signal.value}": signal for signal in Signal}
 _INVALID_ARGUMENT, _NOT_FOUND, _DENIED, _RESOURCE_EXHAUSTED, _UNIMPLEMENTED, _UNAVAILABLE = 3, 5, 7, 8, 12, 14
 _RETRY = (b"retry-after", str(RETRY_AFTER_S).encode())
+_RETRY_LATE = ((b"retry-after", b"60"),)
 _LINGER_SECONDS = 10.0
 _LINGER_BYTES = 256 << 20
 
@@ -39,7 +41,10 @@ class HttpReceiver:
     """The ASGI application. `limit`: bytes of a request, before and after decompression. `hosts`: the names under which
     a page may not be tricked into sending (see names.py); None: any."""
 
-    def __init__(self, intake: Intake, limit: int, hosts: Collection[str] | None = None) -> None:
+    def __init__(
+        self, intake: Intake, limit: int, hosts: Collection[str] | None = None, polls: Polls | None = None
+    ) -> None:
+        self._polls = polls
         self._intake = intake
         self._limit = limit
         self._hosts = hosts
@@ -51,6 +56,9 @@ class HttpReceiver:
         media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
         encoding = Encoding.JSON if media_type == Encoding.JSON.value else Encoding.PROTOBUF
         try:
+            if scope["path"] == PATH and self._polls is not None:
+                await self._await_requests(headers, receive, send)
+                return
             outcome, body = await self._export(scope, media_type, encoding, headers, receive)
         except _Refusal as refusal:
             answer = encode_status(encoding, refusal.code, refusal.message)
@@ -58,6 +66,13 @@ class HttpReceiver:
             await _respond(send, refusal.status, encoding, answer, refusal.headers, receive if close else None)
         else:
             await _respond(send, 200, encoding, body, ((HEADER, outcome.ask.encode()),) if outcome.ask else ())
+
+    async def _await_requests(self, headers: dict[bytes, bytes], receive: Receive, send: Send) -> None:
+        if self._hosts is not None and (reason := refusal_of(headers, self._hosts, plain=True)):
+            raise _Refusal(403, _DENIED, reason, (b"connection", b"close"))
+        assert self._polls is not None
+        status, body = await self._polls.answer(await self._body(headers, receive), receive)
+        await _respond(send, status, Encoding.JSON, body, _RETRY_LATE if status == 503 else ())
 
     async def _export(
         self, scope: Scope, media_type: str, encoding: Encoding, headers: dict[bytes, bytes], receive: Receive
