@@ -27,6 +27,7 @@ from .psycopg_pool.library import PSYCOPG_POOL
 from .redis.library import REDIS
 from .requests.library import REQUESTS
 from .resource_types import ResourceType
+from .roam.library import ROAM
 from .sqlalchemy.library import SQLALCHEMY
 from .threads.library import CONCURRENT, IMPORTS, MULTIPROCESSING, SUBPROCESS, THREADING
 from .trio.library import TRIO
@@ -52,6 +53,7 @@ LIBRARIES: tuple[Library, ...] = (
     PSYCOPG_POOL,
     ASYNCPG,
     REDIS,
+    ROAM,
 )
 """One line for each."""
 

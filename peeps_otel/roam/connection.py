@@ -113,7 +113,7 @@ class Connection:
     async def _answer(self, request_id: int, sent: Sent) -> bytes:
         try:
             await self.link.flush_and_drain()
-            return await sent.answer
+            return await self.wait_for_answer(sent)
         except asyncio.CancelledError:
             sent.cancelled, sent.task = True, None
             if self.ended is None:
@@ -121,6 +121,10 @@ class Connection:
                     self.link.state.cancel(self.id, request_id)
                     self.link.flush()
             raise
+
+    async def wait_for_answer(self, sent: Sent) -> bytes:
+        """The payload of the response."""
+        return await sent.answer
 
     def _stale(self, request_id: int) -> None:
         self.link.break_off(ProtocolViolation(rules.STALE_RESPONSE, f"request {request_id}"))

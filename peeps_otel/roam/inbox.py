@@ -52,7 +52,7 @@ class Inbox:
         while not self.items:
             if self.ended is not None:
                 raise ChannelClosed(self.ended.reset)
-            await self._wait()
+            await self.wait()
         (size,) = _LENGTH.unpack_from(self._data, self._at)
         begin = self._at + _LENGTH.size
         self._at = begin + size
@@ -65,7 +65,8 @@ class Inbox:
             self._wake()
         return payload
 
-    async def _wait(self) -> None:
+    async def wait(self) -> None:
+        """Until there may be one."""
         future = asyncio.get_running_loop().create_future()
         task = asyncio.current_task()
         self._waiters.append(future)
