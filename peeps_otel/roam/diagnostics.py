@@ -9,9 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from itertools import count
+from threading import RLock
 from weakref import ref
 
-from ..providers import Channel, Completion, RpcReport
+from ..providers import Channel, Completion, ProviderHandle, RpcReport
 from ..providers import Connection as ConnectionRecord
 from ..providers import Request as RequestRecord
 from ..providers.registered import register
@@ -21,17 +22,29 @@ from .link import Link
 
 _links: dict[int, ref[Link]] = {}
 _numbers = count(1)
-_registered_in: set[int] = set()
+_handles: dict[int, ProviderHandle] = {}
+"""By process, for a forked child must register again; at most one."""
+_changing = RLock()
 
 
 def follow(link: Link) -> None:
-    """It is reported as long as it is there and has not ended."""
-    number = next(_numbers)
-    _links[number] = ref(link, lambda _: _links.pop(number, None))
-    if os.getpid() not in _registered_in:
-        _registered_in.clear()
-        _registered_in.add(os.getpid())
-        register("roam", "rpc", report)
+    """It is reported until it has ended or is gone. The provider is registered while there is a link. Any thread."""
+    number, process = next(_numbers), os.getpid()
+    with _changing:
+        _links[number] = ref(link, lambda _: _forget(number))
+        if process not in _handles:
+            _handles.clear()
+            _handles[process] = register("roam", "rpc", report)
+    link.when_closed = lambda: _forget(number)
+
+
+def _forget(number: int) -> None:
+    with _changing:
+        _links.pop(number, None)
+        if not _links:
+            for handle in _handles.values():
+                handle.close()
+            _handles.clear()
 
 
 def report() -> RpcReport:

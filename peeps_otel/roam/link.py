@@ -78,6 +78,7 @@ class Link:
         self.last_out_ns: int | None = None
         self.paused = False
         """What has come and is not read by its channels' receivers is too much: nothing is read from the transport."""
+        self.when_closed: Callable[[], object] = lambda: None
         self._service = service or _EMPTY
         self._on_connection = on_connection
         self._opened = asyncio.get_running_loop().create_future()
@@ -370,3 +371,4 @@ class Link:
             await self.transport.close()
         finally:
             self._closed.set()
+            self.when_closed()

@@ -88,6 +88,8 @@ def test_the_examples_are_listed(terminal: Terminal) -> None:
         "grpc-cancelled-but-running",
         "healthy",
         "lock-order-deadlock",
+        "roam-python-node-stuck-request",
+        "roam-rpc-stuck-request",
         "semaphore-starvation",
     ]
     assert re.search(r"^lock-order-deadlock +Two tasks take the same two locks", output, re.MULTILINE)
