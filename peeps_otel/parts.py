@@ -147,7 +147,9 @@ class Parts:
         )
         recorded = (lambda: ()) if lasting.lock_order is None else lasting.lock_order.take
         if config.heap:
-            self.watcher.heap = HeapQuestion(NodeObjects(self.probes, asyncio_probe), answered=self.watcher.wake)
+            forked_from = inherited.parent if inherited is not None and inherited.threads else None
+            objects = NodeObjects(self.probes, asyncio_probe)
+            self.watcher.heap = HeapQuestion(objects, answered=self.watcher.wake, forked_from=forked_from)
         self.watcher.rules.append(self.leaks)
         if config.rules.says(FindingKind.NOTHING_MOVES):
             still_ns = config.rules.make(NothingMoves).still

@@ -115,6 +115,16 @@ def ends(node: Node) -> str:
     return _ENDS.get(node.kind, "complete it")
 
 
+def only_waiters(graph: WaitIndex, thing: str) -> str:
+    """That those who could end the waits for a thing are in such a wait themselves; empty where there is none."""
+    waiting = set(graph.waiters.get(thing, ()))
+    able = [one for one in graph.enders.get(thing, ()) if one in waiting and one in graph.nodes]
+    names, end = [label(graph.nodes[one]) for one in able], ends(graph.nodes[thing])
+    if len(able) > 1:
+        return f"only {several(names)} could {end}, and they all wait for it too"
+    return f"only {names[0]} itself could {end}, after this very wait" if able else ""
+
+
 def several(names: list[str], most: int = 3) -> str:
     """`a`, `a and b`, `a, b, c and 4 more`."""
     if len(names) > most:

@@ -13,13 +13,14 @@ import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any, Protocol
 
 from .. import native, semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Graph, Node, NodeKind, Providers
 from ..model.change import Change
 from ..probes.heap import question
-from ..probes.heap.enders import Ender, Strength, Thing
+from ..probes.heap.enders import LEFT_BEHIND, Ender, Strength, Thing
 from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import WAKERS, wakers_of
 from ..probes.probe import Observation
@@ -37,6 +38,7 @@ CHANGES = (
 THREAD_NAME = "peeps-heap"
 _SECOND = 1_000_000_000
 _SETTLED_NS = 3 * _SECOND
+_TOGETHER_NS = 1 * _SECOND  # of a wait that is asked about along with a settled one
 _THINGS_MOST = 500
 _NAMED_MOST = 3
 _SHARE = 0.002  # of one core, on the average, for questions
@@ -86,15 +88,17 @@ class _Asked:
 
 class HeapQuestion:
     """`lay` before a look is diagnosed, `look` after; both on the watcher's thread. `ask`: how the heap is asked, on a
-    thread of ours."""
+    thread of ours. `forked_from`: the process that had threads which are not here; None: there is no such."""
 
     def __init__(
         self,
         objects: Objects,
-        ask: Callable[[list[Thing], list[BlockedThread]], Answer] = question.ask,
+        ask: Callable[[list[Thing], list[BlockedThread]], Answer] | None = None,
         answered: Callable[[], None] = lambda: None,
+        forked_from: int | None = None,
     ) -> None:
-        self._objects, self._ask, self._answered = objects, ask, answered
+        self._objects, self._answered, self._forked_from = objects, answered, forked_from
+        self._ask = ask or partial(question.ask, forked=forked_from is not None)
         self._judged: dict[str, _Judged] = {}
         self._laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
         self._lost: dict[str, int | None] = {}
@@ -204,6 +208,10 @@ class HeapQuestion:
         named: list[str] = []
         steps = {waiter: asked.steps.get(waiter) for waiter in waiters}
         for one in enders:
+            if one.key == LEFT_BEHIND:
+                facts[semconv.LOCK_FORK_HOLDER] = f"a thread of pid {self._forked_from} that was in its block"
+                facts[semconv.LOCK_FORK_HOLDER_EXACT] = False
+                continue
             who = self._node_of(one, asked, tasks)
             if who is None:
                 self._outside(facts, one, acting)
@@ -278,7 +286,9 @@ class HeapQuestion:
             oldest[thing.id] = min(oldest.get(thing.id, now_ns), waiter.wait.since_ns)
         found: dict[str, frozenset[str]] = {}
         for thing_id in sorted(waiters, key=oldest.__getitem__):
-            if now_ns - oldest[thing_id] < _SETTLED_NS or len(found) >= _THINGS_MOST:
+            waited_ns = now_ns - oldest[thing_id]
+            # One picture serves all: what has nearly settled is asked about along with what has.
+            if waited_ns < (_TOGETHER_NS if found else _SETTLED_NS) or len(found) >= _THINGS_MOST:
                 break
             judged = self._judged.get(thing_id)
             if judged is None or judged.waiters != frozenset(waiters[thing_id]):

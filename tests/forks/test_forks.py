@@ -232,6 +232,17 @@ def test_a_plain_lock_that_another_thread_held_at_the_fork_is_likely(tmp_path: P
     ]
 
 
+def test_a_plain_lock_of_a_thread_that_was_never_seen_with_it_is_told_by_what_that_left_behind(tmp_path: Path) -> None:
+    """The thread computes in its block, so nobody could read what it has; in the child its stack still has the end of
+    that block."""
+    busy = _KEPT.replace("time.sleep(60)", "while True: sum(range(1000))").replace("time.sleep(4)", "time.sleep(12)")
+    told = run(tmp_path, busy.format(kind="Lock"))
+    assert told.found(told.children[0])[-1] == (
+        f"LIKELY held_at_fork: thread wants waits for Lock lock, held by a thread of pid {told.parent} that was in its "
+        "block, as last seen before this process was forked; nobody here can release it"
+    )
+
+
 def test_a_lock_that_the_forking_thread_holds_is_its_own(tmp_path: Path) -> None:
     told = run(
         tmp_path,

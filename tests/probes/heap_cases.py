@@ -16,6 +16,7 @@ import json
 import os
 import signal
 import socket
+import socketserver
 import sys
 import threading
 import time
@@ -383,6 +384,32 @@ async def spent_setter() -> None:
     await asyncio.sleep(0.01)
     await spawn(event.wait(), "waiter")
     del setting
+
+
+@case("stuck: a server is stopped by a request that it serves itself")
+async def server_stops_itself() -> None:
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.server.shutdown()
+
+    server = socketserver.TCPServer(("127.0.0.1", 0), Handler)
+    with socket.create_connection(("127.0.0.1", server.socket.getsockname()[1])):
+        threading.Thread(target=server.serve_forever, name="server", daemon=True).start()
+        await asyncio.sleep(60)
+
+
+@case("stuck: the handler of a signal has it, but only takes a note")
+async def signal_only_notes() -> None:
+    class Server:
+        def __init__(self) -> None:
+            self.started, self.should_exit = asyncio.Event(), False
+
+        def note(self, *_: object) -> None:
+            self.should_exit = True
+
+    server = Server()
+    signal.signal(signal.SIGUSR2, server.note)
+    await spawn(server.started.wait(), "waiter")
 
 
 @case("live: iterator on the value stack of a running thread")

@@ -33,6 +33,8 @@ STUCK = {
     "global_lock_of_a_dead_thread": ("lock_starved", {"LIKELY"}, {"enters"}),
     "weak_only": ("never_ends", {"SUSPECT"}, {"caller"}),
     "spent_setter": ("never_ends", {"SUSPECT"}, {"waiter"}),
+    "server_stops_itself": ("never_ends", {"LIKELY", "SUSPECT"}, {"server"}),
+    "signal_only_notes": ("never_ends", {"LIKELY"}, {"waiter"}),
 }
 NAMED = {
     "lost_reply_reader_live": "reader: Client.on_reply uses set_result",

@@ -78,12 +78,7 @@ class NeverEnds(ReductionRule):
 
 def _nobody(graph: WaitIndex, root: str, level: Level) -> str:
     """Who is not there to end the wait; those who could, but wait for the same thing, by name."""
-    waiting = set(graph.waiters.get(root, ()))
-    able = [one for one in graph.enders.get(root, ()) if one in waiting and one in graph.nodes]
-    if len(able) < 2:  # one alone could only do it after its own wait
-        return _NOBODY[level]
-    names = wording.several([wording.label(graph.nodes[one]) for one in able], _NAMED_MOST)
-    return f"only {names} could {wording.ends(graph.nodes[root])}, and they all wait for it too"
+    return wording.only_waiters(graph, root) or _NOBODY[level]
 
 
 def _advice(graph: WaitIndex, root: str) -> str:

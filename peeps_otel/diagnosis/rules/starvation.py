@@ -122,7 +122,7 @@ def _title(graph: WaitIndex, waiter: str, resource: str, holders: list[str], lin
     title = f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource)}"
     if graph.nodes[resource].kind is NodeKind.TX:
         if not holders:
-            return f"{title}; nobody is seen who would take from it"
+            return f"{title}; {wording.only_waiters(graph, resource) or 'nobody is seen who would take from it'}"
         return f"{title}; {wording.are_stuck_too([wording.label(graph.nodes[h]) for h in holders])}"
     if not holders:
         return f"{title}, but nobody who is alive is known to hold it"

@@ -9,6 +9,7 @@ running frame: by somebody unknown, who may always act. The heap must stand stil
 
 from __future__ import annotations
 
+import sys
 import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
@@ -23,11 +24,14 @@ from types import (
     GeneratorType,
     MethodType,
 )
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
+from ..internals.frame_memory import is_readable
 from ..internals.heap import attribute
 from ..internals.loop_handles import code_of
+from ..source.ownership import is_standard_library
 from .actors import Actor, Actors, Key, content
+from .libraries import Libraries
 from .picture import Picture
 from .remaining_code import Place, RemainingCode
 
@@ -40,8 +44,9 @@ _BOUND = (MethodType, BuiltinMethodType)
 UNKNOWN = Key("unknown", "")
 _COMMON = Key("unknown", "reached by more than can be followed")
 _BLOCKED_STACK = Key("stack", "the value stack of a thread that is blocked")
+LEFT_BEHIND = Key("fork", "a thread that was in its block when this process was forked")
 _FROM_OUTSIDE = frozenset({"ready", "timer", "io", "signal", "loop", "unknown"})
-"""They act without waiting for anybody of this program."""
+"""They act without waiting for anybody of this program. What a signal's handler does is known by its code."""
 
 
 class Strength(IntEnum):
@@ -111,9 +116,13 @@ class Enders:
         things: Sequence[Thing],
         is_program: Callable[[str], bool],
         pause: Callable[[], None],
+        forked: bool = False,
     ) -> None:
+        """`forked`: from a process whose other threads are not here, though what they had on their stacks is."""
         self._picture, self._actors, self._things, self._pause = picture, actors, things, pause
-        self._code = RemainingCode(actors.functions, is_program)
+        self._forked = forked
+        libraries = Libraries(sys.modules, actors.functions, is_standard_library)
+        self._code = RemainingCode(actors.functions, is_program, libraries)
         self._into: dict[int, Counter[int]] = {}  # target -> sources, with how often
         self._weakly_into: dict[int, list[int]] = {}
         self._cut: set[int] = set()
@@ -217,7 +226,7 @@ class Enders:
         if (key := self._actors.started_with.get(address)) is not None:
             walk.found.setdefault(key, (faint, "what the thread was started with"))
         if self._has_more_references(address):
-            key = _BLOCKED_STACK if self._is_on_a_blocked_stack(address) else UNKNOWN
+            key = self._who_has(address)
             what = self._type_name(address)
             walk.found.setdefault(key, (faint, f"C code or the value stack of a running function has a {what}"))
         for source in self._into.get(address, ()):
@@ -294,18 +303,37 @@ class Enders:
             known += sum(1 for key in self._actors.local.get(id(content(one)), ()) if key)
         return self._picture.counts[place] > known
 
+    def _who_has(self, address: int) -> Key:
+        """Whose an unexplained reference is."""
+        one = self._picture.objects[self._position[address]]
+        # Nothing but a `with` keeps the `__exit__` of a lock, and those of the threads of this process are known.
+        if self._forked and type(one) is BuiltinMethodType and one.__name__ == "__exit__" and is_readable():
+            return LEFT_BEHIND
+        return _BLOCKED_STACK if self._is_on_a_blocked_stack(address) else UNKNOWN
+
     def _is_on_a_blocked_stack(self, address: int) -> bool:
         """Whether an unexplained reference is in all likelihood on the value stack of a blocked thread: the thread has
         the same thing, or what the bound method is bound to, in a local variable, or was started with it, or is
-        about to enter it: `with` calls `__enter__` with nothing but `__exit__` on the value stack."""
+        about to enter it: `with` calls `__enter__` with nothing but `__exit__` on the value stack; or it is made of
+        that thread's variables: the arguments of a call from C (of a class, say) that it is in."""
         actors = self._actors
-        one = self._picture.objects[self._position[address]]
+        one: Any = self._picture.objects[self._position[address]]
+        if self._are_arguments(one):
+            return True
         near = {address}
         if issubclass(type(one), _BOUND):
             near.add(id(attribute(one, "__self__")))
         keys = [key for address in near for key in (*actors.local.get(address, ()), *self._entering.get(address, ()))]
         starter = actors.started_with.get(address)
         return any(actors.by_key[key].waits for key in (*keys, *([starter] if starter else [])) if key in actors.by_key)
+
+    def _are_arguments(self, one: object) -> bool:
+        if type(one) is not tuple:
+            return False
+        actors, values = self._actors, cast("tuple[object, ...]", one)
+        having = [frozenset(actors.local.get(id(value), ())) for value in values]
+        common = frozenset[Key]() if not having else having[0].intersection(*having[1:])
+        return any(actors.by_key[key].waits for key in common if key in actors.by_key)
 
     def _field(self, source: int, target: int) -> str:
         """By which name a module, a class or a loop has it."""
@@ -324,10 +352,12 @@ class Enders:
         name = key.of if type(key.of) is str else "" if actor is None else actor.name
         if faint:
             return Ender(key, Strength.FAINT, name, via)
-        if key in walk.armed or key.kind in _FROM_OUTSIDE:
+        if key == LEFT_BEHIND:
+            return Ender(key, Strength.REACHES, name, via)
+        if key in walk.armed or (key.kind in _FROM_OUTSIDE and key.kind != "signal"):
             return Ender(key, Strength.ARMED, name, via)
         if key.kind in ("global", "class"):
-            user = self._code.any_user(key.of.rpartition(".")[2], walk.thing.wakers) if type(key.of) is str else ""
+            user = self._code.any_user(key.of, walk.thing.wakers) if type(key.of) is str else ""
             return Ender(key, Strength.OPEN if user else Strength.REACHES, name, user or via)
         if actor is None:
             return Ender(key, Strength.FAINT, name, via)

@@ -50,8 +50,11 @@ class Answer(NamedTuple):
     not_asked: str = ""
 
 
-def ask(things: Sequence[Thing], threads: Sequence[BlockedThread], timeout_s: float = TIMEOUT_S) -> Answer:
-    """Blocks until it is answered: about a second for 100,000 objects. On any thread but a program's. Never raises."""
+def ask(
+    things: Sequence[Thing], threads: Sequence[BlockedThread], timeout_s: float = TIMEOUT_S, *, forked: bool = False
+) -> Answer:
+    """Blocks until it is answered: about a second for 100,000 objects. On any thread but a program's. Never raises.
+    `forked`: as of `Enders`."""
     reason = leaks.unfit() or ("" if sys.platform == "linux" else f"no copies are made on {sys.platform}")
     if reason:
         return _without(reason)
@@ -63,12 +66,12 @@ def ask(things: Sequence[Thing], threads: Sequence[BlockedThread], timeout_s: fl
     names = {one.ident: one.name for one in threads}
     began_ns = time.perf_counter_ns()
     try:
-        forked = fork.on_a_copy(_answer(things, names, known, ours), timeout_s, current_frames)
+        copied = fork.on_a_copy(_answer(things, names, known, ours, forked), timeout_s, current_frames)
     except Exception as error:
         text = str(error) if type(error) is fork.CannotFork else f"{type(error).__name__}: {error}"
         return _without(text)
-    answer = _decoded(forked.answer)
-    report = answer.leaks._replace(pause_ns=forked.pause_ns, duration_ns=time.perf_counter_ns() - began_ns)
+    answer = _decoded(copied.answer)
+    report = answer.leaks._replace(pause_ns=copied.pause_ns, duration_ns=time.perf_counter_ns() - began_ns)
     return answer._replace(leaks=report)
 
 
@@ -77,7 +80,7 @@ def _without(reason: str) -> Answer:
 
 
 def _answer(
-    things: Sequence[Thing], names: dict[int, str], known: leaks.Known, ours: set[type[Any]]
+    things: Sequence[Thing], names: dict[int, str], known: leaks.Known, ours: set[type[Any]], forked: bool
 ) -> Callable[[Any], bytes]:
     def of(frames: Any) -> bytes:
         began_ns = time.process_time_ns()
@@ -90,7 +93,7 @@ def _answer(
             if ident not in _own_threads()
         ]
         actors = Actors(picture, threads, ours)
-        enders = Enders(picture, actors, things, is_program, _never)
+        enders = Enders(picture, actors, things, is_program, _never, forked)
         acting = sum(
             actor.key.kind in ("ready", "timer", "io") and not actor.own_wakeup for actor in actors.by_key.values()
         )

@@ -3,21 +3,34 @@
 
 By name only: the names that the instructions of its frames from the last one on can still load, along jumps and
 exception handlers, and those of the program's functions with these names, three calls further. It errs towards yes for
-common names (`set`, `get`), and towards no for names made at run time, so nothing PROVEN may rest on it.
+common names (`set`, `get`), and towards no for names made at run time, so nothing PROVEN may rest on it. What the
+standard library's own waits call is known: they are not followed (`remove` of a `deque` is nobody's function). The
+builtin `set` is no method that ends a wait.
 """
 
 from __future__ import annotations
 
+import builtins
 import dis
+import os
 from bisect import bisect_right
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType
 from typing import NamedTuple
 
+from .libraries import Libraries
+
 _CALLS_DEEP = 4
 _FUNCTIONS_MOST = 3000  # looked into for one question; more: yes
 _LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_SUPER_ATTR")
 _ANYBODY = frozenset({(0, 0)})
+_BUILTINS = frozenset(vars(builtins))
+_WAITS = tuple(
+    f"{os.path.dirname(os.__file__)}{os.sep}{part}"
+    for part in (f"asyncio{os.sep}", "threading.py", "queue.py", f"concurrent{os.sep}futures{os.sep}_base.py")
+)
+_HOOKS = frozenset({"_get", "_put", "_release_save", "_acquire_restore"})
+"""What those call of a class of the program that is made of theirs."""
 _LEAVES = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"})
 
 
@@ -31,10 +44,14 @@ class Place(NamedTuple):
 class RemainingCode:
     """`functions`: the code of every function on the heap by its name. `is_program`: whether a file is looked into."""
 
-    def __init__(self, functions: Mapping[str, Sequence[CodeType]], is_program: Callable[[str], bool]) -> None:
+    def __init__(
+        self, functions: Mapping[str, Sequence[CodeType]], is_program: Callable[[str], bool], libraries: Libraries
+    ) -> None:
         self._functions = functions
-        self._is_program = is_program
+        self._is_program_file, self._libraries = is_program, libraries
+        self._files: dict[str, bool] = {}
         self._names: dict[tuple[int, int], frozenset[str]] = {}
+        self._methods: dict[tuple[int, frozenset[str]], bool] = {}
         self._answers: dict[tuple[frozenset[tuple[int, int]], frozenset[str], str], str] = {}
 
     def may_call(self, places: Iterable[Place], names: frozenset[str], name: str = "") -> str:
@@ -44,7 +61,7 @@ class RemainingCode:
         key = (frozenset((id(place.code), place.last) for place in places), names, name)
         found = self._answers.get(key)
         if found is None:
-            begin = [(self._left(place), place.code.co_qualname) for place in places]
+            begin = [(self._left(place), place.code) for place in places]
             found = self._answers[key] = self._search(begin, names, name)
         return found
 
@@ -53,41 +70,60 @@ class RemainingCode:
         return self._is_program(code.co_filename)
 
     def any_user(self, name: str, names: frozenset[str]) -> str:
-        """A function of the program that uses the global `name` and might come to use one of `names`; empty: none."""
+        """A function of the program that uses the global `name` (`module.variable`) and might come to use one of
+        `names`; empty: none."""
         key = (_ANYBODY, names, name)
         found = self._answers.get(key)
         if found is None:
-            found = next((use for use in self._users(name, names) if use), "")
+            module, _, variable = name.rpartition(".")
+            found = next((use for use in self._users(module, variable, names) if use), "")
             self._answers[key] = found
         return found
 
-    def _users(self, name: str, names: frozenset[str]) -> Iterable[str]:
+    def _users(self, module: str, variable: str, names: frozenset[str]) -> Iterable[str]:
         for codes in self._functions.values():
             for code in codes:
-                if name in code.co_names and self._is_program(code.co_filename):
-                    yield self._search([(frozenset(code.co_names), code.co_qualname)], names, "")
+                if variable not in code.co_names or not self._is_program(code.co_filename):
+                    continue
+                if self._libraries.knows(code.co_filename, module):
+                    yield self._search([(frozenset(code.co_names), code)], names, "")
 
-    def _search(self, level: list[tuple[frozenset[str], str]], wanted: frozenset[str], name: str) -> str:
+    def _is_program(self, file: str) -> bool:
+        found = self._files.get(file)
+        if found is None:
+            found = self._files[file] = self._is_program_file(file) and self._libraries.is_needed(file)
+        return found
+
+    def _search(self, level: list[tuple[frozenset[str], CodeType]], wanted: frozenset[str], name: str) -> str:
         seen: set[int] = set()
         named, waking = not name, ""
         for _ in range(_CALLS_DEEP):
-            following: list[tuple[frozenset[str], str]] = []
-            for names, via in level:
+            following: list[tuple[frozenset[str], CodeType]] = []
+            for names, of in level:
                 named = named or name in names
                 found = names & wanted
-                if found and not waking:
-                    waking = f"{via} uses {min(found)}"
+                if found and not waking and (found - _BUILTINS or self._uses_method(of, found)):
+                    waking = f"{of.co_qualname} uses {min(found)}"
                 if named and waking:
                     return waking
-                for one in names:
+                for one in names & _HOOKS if of.co_filename.startswith(_WAITS) else names:
                     for code in self._functions.get(one, ()):
                         if id(code) not in seen and self._is_program(code.co_filename):
                             seen.add(id(code))
-                            following.append((frozenset((*code.co_names, *code.co_freevars)), code.co_qualname))
+                            following.append((frozenset((*code.co_names, *code.co_freevars)), code))
             if len(seen) > _FUNCTIONS_MOST:
                 return "more functions than can be followed"
             level = following
         return ""
+
+    def _uses_method(self, code: CodeType, names: frozenset[str]) -> bool:
+        """Whether it loads one of `names` from something, and not only the builtin of that name."""
+        key = (id(code), names)
+        found = self._methods.get(key)
+        if found is None:
+            loads = (one for one in dis.get_instructions(code) if one.argval in names)
+            found = self._methods[key] = any(one.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")) for one in loads)
+        return found
 
     def _left(self, place: Place) -> frozenset[str]:
         key = (id(place.code), place.last)
@@ -126,7 +162,8 @@ def names_left(code: CodeType, last: int) -> set[str]:
 
 def _loaded(one: dis.Instruction, names: set[str]) -> None:
     if one.opname.startswith(_LOADS) and type(one.argval) is str:
-        names.add(one.argval)
+        if one.argval not in _BUILTINS or one.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")):
+            names.add(one.argval)
     elif type(one.argval) is CodeType:  # a function made here may be called here
         names.update(one.argval.co_names)
 

@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who may come to call what: by the names in code that is still to run, of libraries that are there for the program."""
+
+from __future__ import annotations
+
+import asyncio.locks
+import os
+from types import CodeType, ModuleType
+from typing import Any
+
+from peeps_otel.probes.heap.libraries import Libraries
+from peeps_otel.probes.heap.remaining_code import Place, RemainingCode
+
+SITE = "/venv/lib/python3/site-packages"
+APP = "/srv/app.py"
+SET = frozenset({"set"})
+
+
+def module(name: str, file: str, **fields: Any) -> ModuleType:
+    made = ModuleType(name)
+    made.__dict__.update(fields, __file__=file)
+    return made
+
+
+def function(source: str, file: str = APP) -> CodeType:
+    """The code of the one function in `source`."""
+    return next(one for one in compile(source, file, "exec").co_consts if type(one) is CodeType)
+
+
+def library_of(name: str) -> str:
+    return f"{SITE}/{name}/__init__.py"
+
+
+def standard(file: str) -> bool:
+    return file.startswith(os.path.dirname(os.__file__))
+
+
+def remaining(*functions: CodeType, modules: dict[str, ModuleType] | None = None) -> RemainingCode:
+    by_name: dict[str, list[CodeType]] = {}
+    for code in functions:
+        by_name.setdefault(code.co_name, []).append(code)
+    libraries = Libraries({"__main__": module("__main__", APP)} | (modules or {}), by_name, standard)
+    return RemainingCode(by_name, lambda file: not standard(file), libraries)
+
+
+def test_who_calls_a_function_that_calls_a_method_of_that_name_may_end_the_wait() -> None:
+    finish = function("def finish(event): event.set()")
+    begin = function("def begin(event): finish(event)")
+    assert remaining(finish, begin).may_call([Place(begin, -1)], SET) == "finish uses set"
+
+
+def test_the_builtin_of_that_name_ends_no_wait() -> None:
+    unique = function("def unique(rows): return set(rows)")
+    begin = function("def begin(rows): unique(rows)")
+    assert remaining(unique, begin).may_call([Place(begin, -1)], SET) == ""
+    assert remaining(unique, begin).may_call([Place(unique, -1)], SET) == ""
+
+
+def test_both_the_builtin_and_the_method_may_end_it() -> None:
+    mixed = function("def mixed(rows, event): event.set(set(rows))")
+    begin = function("def begin(rows): mixed(rows)")
+    assert remaining(mixed, begin).may_call([Place(begin, -1)], SET) == "mixed uses set"
+
+
+def test_what_the_waits_of_the_standard_library_call_is_not_looked_for_in_the_program() -> None:
+    wait = function("async def wait(self): self._waiters.remove(1)", asyncio.locks.__file__)
+    remove = function("def remove(self, event): event.set()")
+    assert remaining(wait, remove).may_call([Place(wait, -1)], SET) == ""
+
+
+def test_a_method_of_the_program_that_such_a_wait_is_made_to_call_is() -> None:
+    wait = function("async def get(self): self._get()", asyncio.locks.__file__)
+    own = function("def _get(self): self.taken.set()")
+    assert remaining(wait, own).may_call([Place(wait, -1)], SET) == "_get uses set"
+
+
+def instrumented(**of_the_program: Any) -> dict[str, ModuleType]:
+    """aiohttp, loaded by its instrumentation, and whatever the program has in its variables."""
+    aiohttp = module("aiohttp", library_of("aiohttp"))
+    return {
+        "aiohttp": aiohttp,
+        "opentelemetry.instrumentation.aiohttp_client": module(
+            "opentelemetry.instrumentation.aiohttp_client", f"{SITE}/opentelemetry/instrumentation.py", aiohttp=aiohttp
+        ),
+        "app": module("app", APP, **dict.fromkeys(of_the_program, aiohttp)),
+    }
+
+
+def test_a_library_that_is_loaded_for_its_instrumentation_alone_calls_nothing() -> None:
+    finish = function("def finish(event): event.set()", library_of("aiohttp"))
+    begin = function("def begin(x): x.finish()")
+    place = Place(begin, -1)
+    assert remaining(finish, begin, modules=instrumented()).may_call([place], SET) == ""
+    assert remaining(finish, begin, modules=instrumented(http=True)).may_call([place], SET) == "finish uses set"
+
+
+def test_a_library_that_a_function_imports_when_it_runs_is_there_for_the_program() -> None:
+    finish = function("def finish(event): event.set()", library_of("aiohttp"))
+    begin = function("def begin(x): x.finish()")
+    lazy = function("def lazy():\n import aiohttp\n return aiohttp")
+    named = function("def named(): return load('aiohttp:Client')")
+    for one in (lazy, named):
+        assert remaining(finish, begin, one, modules=instrumented()).may_call([Place(begin, -1)], SET)
+
+
+def test_a_library_uses_no_variable_of_a_module_that_it_does_not_know() -> None:
+    stranger = function("def keys(x): return x.server.set()", library_of("urllib3"))
+    own = function("def stop(): server.done.set()")
+    urllib3 = module("urllib3", library_of("urllib3"))
+    modules = {"urllib3": urllib3, "app": module("app", APP, urllib3=urllib3)}
+    assert remaining(stranger, modules=modules).any_user("app.server", SET) == ""
+    assert remaining(stranger, own, modules=modules).any_user("app.server", SET) == "stop uses set"
+    assert remaining(stranger, modules=modules).any_user("urllib3.server", SET) == "keys uses set"
