@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType
 from typing import NamedTuple
 
+from ..internals.heap import HOOKS
 from .libraries import Libraries
 
 _CALLS_DEEP = 4
@@ -29,8 +30,6 @@ _WAITS = tuple(
     f"{os.path.dirname(os.__file__)}{os.sep}{part}"
     for part in (f"asyncio{os.sep}", "threading.py", "queue.py", f"concurrent{os.sep}futures{os.sep}_base.py")
 )
-_HOOKS = frozenset({"_get", "_put", "_release_save", "_acquire_restore"})
-"""What those call of a class of the program that is made of theirs."""
 _LEAVES = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"})
 
 
@@ -106,7 +105,7 @@ class RemainingCode:
                     waking = f"{of.co_qualname} uses {min(found)}"
                 if named and waking:
                     return waking
-                for one in names & _HOOKS if of.co_filename.startswith(_WAITS) else names:
+                for one in names & HOOKS if of.co_filename.startswith(_WAITS) else names:
                     for code in self._functions.get(one, ()):
                         if id(code) not in seen and self._is_program(code.co_filename):
                             seen.add(id(code))

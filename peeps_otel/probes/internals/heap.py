@@ -16,6 +16,8 @@ from . import versions
 
 CHECKED_ON = versions.on("CPython", "uvloop")
 
+HOOKS = frozenset({"_get", "_put", "_release_save", "_acquire_restore"})
+"""What the waits of `asyncio`, `queue` and `threading` call of a class of the program that is made of theirs."""
 _EVERYWHERE = (asyncio.AbstractEventLoop, ModuleType, type, FrameType, contextvars.Context)
 
 
