@@ -173,15 +173,15 @@ VARIABLES: tuple[Variable, ...] = (
         "cpu_budget_percent",
         "1",
         _decimal(0, 100),
-        "processor time that watching may use, in percent of one core; over it, detail is left out and then looks "
-        "come less often; 0: no limit",
+        "processor time that watching may use in any minute, in percent of one core; looks are cut in slices and come "
+        "less often to keep to it; 0: no limit",
     ),
     Variable(
         "PEEPS_BYTES_BUDGET",
         "bytes_budget",
         "65536",
         _number(0, 1 << 30),
-        "bytes of snapshots in a second, kept to in the same way; 0: no limit",
+        "bytes of snapshots in a second; over it, detail is left out and then looks come less often; 0: no limit",
     ),
     Variable(
         "PEEPS_DIAGNOSTICS",

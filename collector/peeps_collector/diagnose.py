@@ -47,7 +47,11 @@ class IncrementalDiagnoser:
     def __init__(self, settings: RuleSettings | None = None) -> None:
         self._owner: Mapping[str, str] = {}
         self._diagnoser = Diagnoser(
-            settings, residue=residue_of_many, suspects=_suspects, owner=lambda node: self._owner.get(node, "")
+            settings,
+            residue=residue_of_many,
+            suspects=_suspects,
+            owner=lambda node: self._owner.get(node, ""),
+            confirms=False,
         )
 
     @property

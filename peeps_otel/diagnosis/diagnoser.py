@@ -20,6 +20,10 @@ from .wait_graph import WaitGraph
 from .wait_history import WaitHistory
 from .wait_index import WaitIndex, no_pause
 
+_QUIET_NS = 10_000_000_000
+_AGAIN_NS = 5_000_000_000
+"""Where nothing has changed for ten seconds, what only time makes a finding is asked every five."""
+
 
 class Suspects(Protocol):
     """The reduction at the least sure level: who can never become live.
@@ -51,18 +55,22 @@ class Diagnoser:
         residue: Callable[[Mapping[str, Requirement]], set[str]] = residue,
         suspects: Suspects = suspects,
         owner: Callable[[str], str] = lambda _node: "",
+        confirms: bool = True,
     ) -> None:
         """`residue`, `suspects`: other ways to the same answers, for who has some that are faster on large graphs.
-        `owner`: the process of a node: findings are one only within it."""
+        `owner`: the process of a node: findings are one only within it. `confirms`: whether `unconfirmed` is asked."""
         settings = settings or RuleSettings()
         self._residue = residue
         self._suspects = suspects
         self._owner = owner
+        self._confirms = confirms
         self._says = settings.says
         self._shared = settings.make(LongWait)
         self._memory = WaitHistory()
         self._engine = RuleEngine(settings)
         self._told: Set[str] = frozenset()
+        self._findings: list[Finding] = []
+        self._quiet_since_ns = self._asked_ns = 0
         self._members: set[str] = set()
         self._deadlocked: Set[str] = frozenset()
         self.unconfirmed = False
@@ -82,17 +90,23 @@ class Diagnoser:
         nanoseconds by the clock of the observed process. `pause` is called now and then, so that other threads may run.
         Linear in nodes and edges.
         """
-        waits = WaitGraph(graph, frozenset(), pause, MARKS)
-        findings = self.look_at(waits, None, now_ns, pause)
-        self.unconfirmed = self._is_unconfirmed(waits, now_ns)
-        return findings
+        return self.look_at(WaitGraph(graph, frozenset(), pause, MARKS), None, now_ns, pause)
 
     def look_at(
         self, waits: WaitIndex, changed: Set[str] | None, now_ns: int, pause: Callable[[], None] = no_pause
     ) -> list[Finding]:
-        """The same for who has the indexes already; leaves `unconfirmed` alone. `changed`: see `WaitHistory.settle`."""
+        """The same for who has the indexes already. `changed`: see `WaitHistory.settle`."""
         waits.refresh()
         waits.settled = self._memory.settle(waits, now_ns, self._shared.settle, changed)
+        if changed is None or self._memory.turned or waits.is_due(now_ns):
+            self._quiet_since_ns = now_ns
+        elif now_ns - self._quiet_since_ns >= _QUIET_NS and now_ns - self._asked_ns < _AGAIN_NS:
+            return list(self._findings)
+        self._asked_ns = now_ns
+        self._findings = self._ask(waits, now_ns, pause)
+        return list(self._findings)
+
+    def _ask(self, waits: WaitIndex, now_ns: int, pause: Callable[[], None]) -> list[Finding]:
         pause()
         context = RuleContext(waits, now_ns, self._shared, self._memory, self._says)
         candidates = self._engine.first(context, pause)
@@ -105,20 +119,27 @@ class Diagnoser:
         self._members = {node for candidate in candidates for node in candidate.core}
         proven = (one for one in candidates if one.kind is FindingKind.DEADLOCK and one.level is Level.PROVEN)
         self._deadlocked = {node for candidate in proven for node in candidate.core}
+        if self._confirms:
+            self.unconfirmed = self._is_unconfirmed(waits, now_ns)
         return told.findings
 
     def _is_unconfirmed(self, waits: WaitIndex, now_ns: int) -> bool:
-        """Whether there is a ring that only lacks its second look. One through a channel also lacks age: no hurry."""
-        waiters = self._memory.waiters
-        if len(waits.settled) == len(waiters):
+        """Whether there is a ring that only lacks its second look: somebody who lacks his leads to it. One through a
+        channel also lacks age: no hurry."""
+        young = self._memory.young
+        if not young:
             return False
-        waits.settled = waiters
-        conditions = waits.conditions(Level.LIKELY, now_ns, self._shared.waited)
-        return any(
-            not self._members.issuperset(core)
-            and not any(waits.nodes[node].kind in (NodeKind.TX, NodeKind.IO) for node in core)
-            for core in cores(self._residue(conditions), conditions)
-        )
+        settled, waits.settled = waits.settled, self._memory.waiters
+        try:
+            near = waits.onward(young, Level.LIKELY)
+            conditions = waits.conditions(Level.LIKELY, now_ns, self._shared.waited, near)
+            return any(
+                not self._members.issuperset(core)
+                and not any(waits.nodes[node].kind in (NodeKind.TX, NodeKind.IO) for node in core)
+                for core in cores(self._residue(conditions), conditions)
+            )
+        finally:
+            waits.settled = settled
 
     def _by_reduction(self, context: RuleContext, pause: Callable[[], None]) -> list[Candidate]:
         """The least sure level goes first, over everything: who is live there is live at every other."""

@@ -30,6 +30,7 @@ class IncrementalIndex(WaitIndex):
         self._enders_of: dict[str, list[str]] = {}
         self._reached_by: dict[str, list[str]] = {}
         self._waiters, self._users, self._holding = _Reverse(), _Reverse(), _Reverse()
+        self._named = _Reverse()
         self.targets, self.holders, self.answers = self._targets, self._holders_of, self._answered
         self.waiters, self.users = self._waiters.by, self._users.by
         self._dead_of: dict[str, list[Edge]] = {}
@@ -53,6 +54,7 @@ class IncrementalIndex(WaitIndex):
         before, out_before = self._all.get(node_id), self.out.get(node_id, ())
         if node == before and out == out_before:
             return
+        since, targets = _since(before), self._targets.get(node_id, ())
         if before is not None and (node is None or node.kind is not before.kind):
             self._unsort(before)
             before = None
@@ -62,10 +64,11 @@ class IncrementalIndex(WaitIndex):
             self._all[node_id] = node
             self._sort(before, node)
         if out != out_before:
-            self._age(out_before)
             self._link(node_id, out)
             self._held.pop(node_id, None)
-        self._age(out)
+        now = self._targets.get(node_id, ())
+        if targets != now or since != _since(node):
+            self._age((*targets, *now))
         self._note_deadline(node_id, node)
         self._note_dirty((node_id,))
         if self._changed is not None:
@@ -84,11 +87,10 @@ class IncrementalIndex(WaitIndex):
     def _note_dirty(self, node_ids: Iterable[str]) -> None:
         """These have changed, or who waits for them or has them in his hands."""
 
-    def _age(self, out: tuple[Edge, ...]) -> None:
+    def _age(self, targets: Iterable[str]) -> None:
         """Who has waited longest for what it waits for may be another one now."""
-        for edge in out:
-            if edge.kind is EdgeKind.NEEDS:
-                self._oldest.pop(edge.dst, None)
+        for target in targets:
+            self._oldest.pop(target, None)
 
     def take_changed(self) -> set[str] | None:
         """The nodes that have changed since the last call; None where that may be any."""
@@ -161,9 +163,12 @@ class IncrementalIndex(WaitIndex):
         self._holding.replace(node_id, before, self._holders_of.get(node_id, ()))
         before = _set(self._used, node_id, used)
         self._note_dirty(self._users.replace(node_id, before, self._used.get(node_id, ())))
-        _set(self._answered, node_id, answers)
-        _set(self._enders_of, node_id, enders)
-        _set(self._reached_by, node_id, reached)
+        before = _set(self._answered, node_id, answers)
+        self._named.replace(node_id, before, answers)
+        before = _set(self._enders_of, node_id, enders)
+        self._named.replace(node_id, before, enders)
+        before = _set(self._reached_by, node_id, reached)
+        self._named.replace(node_id, before, reached)
         self._bury(node_id, had)
 
     def _bury(self, node_id: str, had: list[Edge]) -> None:
@@ -209,6 +214,23 @@ class IncrementalIndex(WaitIndex):
     def held_of(self, holder: str) -> Collection[str]:
         return self._holding.by.get(holder, ())
 
+    def edges_of(self, node_id: str) -> Sequence[Edge]:
+        return self.out.get(node_id, ())
+
+    def named_by(self, node_id: str) -> Collection[str]:
+        """The things that it answers, may end or has."""
+        return self._named.by.get(node_id, ())
+
+    def used_by(self, node_id: str) -> Collection[str]:
+        """What it has in its hands."""
+        return self._used.get(node_id, ())
+
+    def is_named(self, node_id: str) -> bool:
+        """Whether an edge of another node leads to it."""
+        return node_id in self._dead_of or any(
+            node_id in one.by for one in (self._waiters, self._holding, self._users, self._named)
+        )
+
     def holds(self, resource: str) -> Mapping[str, Edge]:
         held = self._held.get(resource)
         if held is None:
@@ -247,6 +269,10 @@ def _set(index: dict[str, list[str]], key: str, values: list[str]) -> Sequence[s
     if values:
         index[key] = values
     return before
+
+
+def _since(node: Node | None) -> int | None:
+    return None if node is None or node.wait is None else node.wait.since_ns
 
 
 def _home(task: Node) -> tuple[str] | None:

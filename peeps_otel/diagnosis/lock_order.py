@@ -10,6 +10,7 @@ An event loop's thread counts as a lock, too: what runs on it has it, and a susp
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ _CIRCLE_MOST = 6
 _ORDERS_MOST = 8  # kept of one pair of classes, with different gates or tasks
 _CHAINS_MOST = 20_000
 _RISKS_MOST = 100
+_PATHS_MOST = 2_000  # looked at for one new order
+_NEAR_MOST = 1_000  # classes from which one way back is known, about
 
 
 class Taken(NamedTuple):
@@ -56,6 +59,7 @@ class LockOrders:
     def __init__(self) -> None:
         self._chains: dict[tuple[object, ...], int] = {}  # how often by other tasks or under other gates
         self._orders: dict[str, dict[str, list[Order]]] = {}
+        self._before: dict[str, dict[str, None]] = {}  # by class: those it was taken after
         self._risks: dict[frozenset[str], Finding] = {}
         self.dropped = 0
         """Chains that were not looked at, for there are too many."""
@@ -92,6 +96,7 @@ class LockOrders:
 
     def _remember(self, order: Order) -> bool:
         known = self._orders.setdefault(order.first.kind, {}).setdefault(order.then.kind, [])
+        self._before.setdefault(order.then.kind, {})[order.first.kind] = None
         same = any(
             (o.gates, o.who) == (order.gates, order.who)
             and (order.first.kind != order.then.kind or o.first.instance == order.first.instance)
@@ -111,25 +116,42 @@ class LockOrders:
                 if (other.first.instance < other.then.instance) != (order.first.instance < order.then.instance)
             )
         else:
-            circles = self._back(order, [order])
+            circles = self._back(order)
         for circle in circles:
             kinds = frozenset(step.first.kind for step in circle)
             if kinds not in self._risks and len(self._risks) < _RISKS_MOST and _can_meet(circle):
                 self._risks[kinds] = _finding(circle)
                 return
 
-    def _back(self, start: Order, path: list[Order]) -> Iterator[list[Order]]:
-        """Paths of orders from where `path` ends to where it began, shortest first within each branch."""
-        following = self._orders.get(path[-1].then.kind, {})
-        for order in following.get(start.first.kind, ()):
-            yield [*path, order]
-        if len(path) + 1 >= _CIRCLE_MOST:
-            return
-        met = {step.first.kind for step in path}
-        for kind, orders in following.items():
-            if kind not in met and kind != path[-1].then.kind:
-                for order in orders:
-                    yield from self._back(start, [*path, order])
+    def _back(self, start: Order) -> Iterator[list[Order]]:
+        """Circles that begin with `start`, shorter ones first. Of very many that are possible only some are looked at:
+        there are more paths through a dense graph than anybody can walk."""
+        home = start.first.kind
+        distance = self._steps_to(home)
+        paths, walked = deque([[start]]), 0
+        while paths and walked < _PATHS_MOST:
+            path = paths.popleft()
+            walked += 1
+            following = self._orders.get(path[-1].then.kind, {})
+            for order in following.get(home, ()):
+                yield [*path, order]
+            met = {step.first.kind for step in path} | {path[-1].then.kind}
+            for kind, orders in following.items():
+                # Only where the rest of the way still fits.
+                if kind in met or len(path) + 1 + distance.get(kind, _CIRCLE_MOST) > _CIRCLE_MOST:
+                    continue
+                paths.extend([*path, order] for order in orders)
+
+    def _steps_to(self, home: str) -> dict[str, int]:
+        """By class: how many orders lead from it to `home` at least; none where too many."""
+        distance, reached = {home: 0}, [home]
+        for steps in range(1, _CIRCLE_MOST):
+            fresh = {one for kind in reached for one in self._before.get(kind, ()) if one not in distance}
+            distance.update(dict.fromkeys(fresh, steps))
+            reached = list(fresh)
+            if not reached or len(distance) > _NEAR_MOST:
+                break
+        return distance
 
 
 def _can_meet(circle: list[Order]) -> bool:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Set
+from collections.abc import Callable, Collection, Mapping, Sequence, Set
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Graph, Node, NodeKind
@@ -82,6 +82,7 @@ class WaitGraph(WaitIndex):
         self._marks = marks
         self._held_of: dict[str, list[str]] | None = None
         self._holds: dict[str, dict[str, Edge]] | None = None
+        self._out: dict[str, list[Edge]] | None = None
 
     def _with_deadline(self) -> set[str]:
         """Waiters that a timer ends, directly or by cancelling a parent that takes its children with it."""
@@ -127,6 +128,13 @@ class WaitGraph(WaitIndex):
                 if edge.kind is EdgeKind.HELD_BY:
                     self._holds.setdefault(edge.src, {})[edge.dst] = edge
         return self._holds.get(resource, {})
+
+    def edges_of(self, node_id: str) -> Sequence[Edge]:
+        if self._out is None:
+            self._out = {}
+            for edge in self._edges:
+                self._out.setdefault(edge.src, []).append(edge)
+        return self._out.get(node_id, ())
 
     def sort(self, pause: Callable[[], None]) -> Sorted:
         tasks: list[Node] = []

@@ -51,6 +51,11 @@ class WaitHistory:
         """Those that waited at the last look."""
         return self._waits.keys()
 
+    @property
+    def young(self) -> Set[str]:
+        """Those of them that have not settled."""
+        return self._young
+
     def longest(self, source: str) -> int:
         """The longest wait that has ended at a site; 0 where none has been seen to."""
         ended = self._ends.get(source)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -85,6 +85,11 @@ class WaitIndex:
     def refresh(self) -> None:
         """Before a look: what depends on more than one change."""
 
+    def is_due(self, now_ns: int) -> bool:
+        """Whether a look may find something else than the one before although nothing has changed: something becomes
+        old, or somebody is in a state that a rule speaks of."""
+        return True
+
     def sort(self, pause: Callable[[], None]) -> Sorted:
         """The nodes by kind: once a look."""
         raise NotImplementedError
@@ -103,6 +108,10 @@ class WaitIndex:
 
     def holds(self, resource: str) -> Mapping[str, Edge]:
         """By holder: the edge that says since when and where it has the thing."""
+        raise NotImplementedError
+
+    def edges_of(self, node_id: str) -> Sequence[Edge]:
+        """The edges that go out from a node."""
         raise NotImplementedError
 
     # --- loops and their threads --------------------------------------------------------------------------------------
@@ -141,30 +150,25 @@ class WaitIndex:
         thread_of: dict[str, str] = {}
         for thread in self.stuck_threads(deadlines):
             thread_of.update(dict.fromkeys(self.tasks_of(thread), thread))
-        nodes, settled, all_targets = self.nodes, self.settled, self.targets
-        bounded: Set[str] = self.bounded if deadlines else frozenset()
-        proven = level is Level.PROVEN
+        nodes = self.nodes
         live: set[str] = set()  # resources without a condition: many may wait for one
-        for waiter in settled if within is None else within:
-            targets = all_targets.get(waiter)
-            if targets is None or waiter in bounded or waiter not in settled:
-                continue
+        for waiter in self.settled if within is None else within:
             node = nodes.get(waiter)
-            if node is None or node.wait is None or node.state == IDLE:
+            condition = None if node is None else self.of_waiter(node, level, thread_of.get(waiter), deadlines)
+            if condition is None:
                 continue
-            early = proven and operation(node.wait.operation).ends_early  # one live child is enough to doubt
-            found[waiter] = Requirement(1 if early else node.wait.needs, targets, thread_of.get(waiter))
-            work = targets
+            found[waiter] = condition
+            work: Sequence[str] = condition.providers
             while work:
                 further: list[str] = []
                 for target in work:
                     resource = None if target in found or target in live else nodes.get(target)
                     if resource is None or resource.kind in WAITERS or (within is not None and target not in within):
                         continue
-                    condition = self._resource(resource, level, now_ns, old_ns)
-                    if condition is not None:
-                        found[target] = condition
-                        further += condition.providers
+                    needed = self._resource(resource, level, now_ns, old_ns)
+                    if needed is not None:
+                        found[target] = needed
+                        further += needed.providers
                     else:
                         live.add(target)
                 work = further
@@ -172,6 +176,19 @@ class WaitIndex:
             if task not in found and (within is None or task in within):
                 found[task] = Requirement(0, (), thread)
         return found
+
+    def of_waiter(self, node: Node, level: Level, thread: str | None, deadlines: bool = True) -> Requirement | None:
+        """The condition of a task or thread; None where it is live. `thread`: that of its loop, if it is stuck.
+        `deadlines`: False takes timers for none."""
+        waiter, wait = node.id, node.wait
+        targets = self.targets.get(waiter)
+        if targets is None or waiter not in self.settled or wait is None or (deadlines and waiter in self.bounded):
+            return None if thread is None else Requirement(0, (), thread)
+        if node.state == IDLE:
+            return None if thread is None else Requirement(0, (), thread)
+        # One live child is enough to doubt.
+        early = level is Level.PROVEN and operation(wait.operation).ends_early
+        return Requirement(1 if early else wait.needs, targets, thread)
 
     def _resource(self, resource: Node, level: Level, now_ns: int, old_ns: int) -> Requirement | None:
         found = self.of_resource(resource, level)
@@ -256,6 +273,26 @@ class WaitIndex:
             return None
         able += [*self.reached.get(resource.id, ()), *self.users.get(resource.id, ())]
         return OfResource(Requirement(1, list(dict.fromkeys(one for one in able if one not in waiting))))
+
+    def onward(self, first: Iterable[str], level: Level) -> set[str]:
+        """Those, and all that their waits lead to, as seen at `level`, whatever the time."""
+        found = set(first)
+        work = list(found)
+        while work:
+            node = self.nodes.get(work.pop())
+            if node is None:
+                continue
+            if node.kind in WAITERS:
+                home = self.thread_of(node.id)
+                further = [*self.targets.get(node.id, ()), *(() if home is None else (home,))]
+            else:
+                condition = self.of_resource(node, level)
+                further = () if condition is None else condition.condition.providers
+            for one in further:
+                if one not in found:
+                    found.add(one)
+                    work.append(one)
+        return found
 
     def as_told(self, conditions: dict[str, Requirement], stuck: Set[str]) -> dict[str, Requirement]:
         """The same, with only those as providers of a thing who by the heap would have to end a wait for it: that the

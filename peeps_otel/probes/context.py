@@ -35,6 +35,9 @@ class ProbeContext:
         self.futures.kin = self.resources.kin.of
         self.with_lines = True
         """False: the watcher's budget is spent, and stacks are left without lines."""
+        self.paced: Callable[[], int] | None = None
+        """Waits where the watcher's budget is spent: only to be called with no object of the program in anybody's
+        hands. Returns for how many nanoseconds the look has waited so far."""
         self._threads: dict[int, tuple[str, int]] = {}
         self.task_id: Callable[[Any], str | None] = _no_task
         """The node id of an asyncio task; set by the asyncio probe."""

@@ -95,6 +95,15 @@ class Making(NamedTuple):
 CHANNEL = (NodeKind.TX, NodeKind.RX)
 
 
+class Fingerprint(NamedTuple):
+    """All that the state of a thing is made of, beside who is seen to hold it: as long as that is as before, so is the
+    state. `numbers`: plain numbers, truth values or None, compared by value; `owner`: what was written down of its
+    holder, which is the same object as long as nobody else takes it."""
+
+    numbers: tuple[int | None, ...]
+    owner: object = None
+
+
 class ResourceType(NamedTuple):
     """One type of things that tasks or threads wait for or hold.
 
@@ -104,6 +113,7 @@ class ResourceType(NamedTuple):
     `package.Class` where empty.
     `while_used`: nodes only while somebody waits for it or has it, as there are very many of it in any program.
     `is_pool`: what it lends is taken inside its library; where the program asked for it is what people want to see.
+    `fingerprint`: cheaper than `read_state`, which is then called only where it differs; None: it cannot tell.
     """
 
     cls: type[Any]
@@ -114,6 +124,7 @@ class ResourceType(NamedTuple):
     made: Callable[[Any], Making | None] | None = None
     while_used: bool = False
     is_pool: bool = False
+    fingerprint: Callable[[Any], Fingerprint | None] | None = None
 
 
 def of_lock(holders: list[Held], sure: bool = True) -> Providers:

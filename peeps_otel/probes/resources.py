@@ -21,7 +21,7 @@ from .inherited import Inherited
 from .kin import Kin
 from .library_registry import LibraryRegistry
 from .probe import Observation, Yield
-from .resource_types import Around, Channel, Held, ResourceType, State
+from .resource_types import Around, Channel, Fingerprint, Held, ResourceType, State
 
 _YIELD_EVERY = 50
 _TOLD_APART = frozenset(
@@ -29,6 +29,8 @@ _TOLD_APART = frozenset(
 )  # an event is often one of very many, made for one request
 _USES_READ = 3
 _NAMES_MOST = 200  # characters
+_MadeOf = tuple[str, list[Held], Fingerprint, dict[str, AttributeValue]]
+_NOBODY: list[Held] = []  # never written to
 
 
 @dataclass(slots=True)
@@ -48,6 +50,7 @@ class ResourceRecord:
     seen_held: dict[str, int] = field(default_factory=dict[str, int])
     uses_read: int = 0
     number: int = 0  # among those of the same name; 0: the name need not tell it from others
+    described: _MadeOf | None = None  # what its nodes were made of
 
     @property
     def is_named(self) -> bool:
@@ -227,9 +230,15 @@ class Resources:
             if not record.nodes or still or semconv.IO_UNMOVED_SINCE in record.nodes[0].attributes:
                 _keep_only_node(record, State(still))
             return
+        beside = self.flows.of(thing, now_ns) | self.kin.of(cast("type[object]", type(thing)), record.created_ns)
+        made_of = self._made_of(thing, record, beside)
+        if made_of is not None and _is_as_before(record.described, made_of):
+            return
+        record.described = made_of
         state = record.type.read_state(thing, self._around(thing, record))
-        state.attributes |= self.flows.of(thing, now_ns)
-        state.attributes |= self.kin.of(cast("type[object]", type(thing)), record.created_ns)
+        state.attributes |= beside
+        if made_of is not None and made_of[2].owner is not None and not state.holders:
+            record.described = None  # a holder who is not known yet: to be asked again
         if self._inherited is not None:
             if state.holders:
                 self._inherited.let_go(thing)
@@ -263,6 +272,14 @@ class Resources:
             self.pools_wanted = True
             self._lent.update({id(thing): (_reference(thing), ref(pool)) for thing in state.lent})
 
+    def _made_of(self, thing: Any, record: ResourceRecord, beside: dict[str, AttributeValue]) -> _MadeOf | None:
+        """What tells whether a thing is as it was. None: it must be read. Read before the thing itself: what changes in
+        between is read at the next look."""
+        if record.type.fingerprint is None or self._inherited is not None:
+            return None
+        fingerprint = record.type.fingerprint(thing)
+        return None if fingerprint is None else (record.name, self._held.get(id(thing), _NOBODY), fingerprint, beside)
+
     def _around(self, thing: Any, record: ResourceRecord) -> Around:
         on_stacks = self._held.get(id(thing), [])
         return Around(on_stacks, self.task_id, self.task_at, self.thread_id, record.initial, self.sure)
@@ -274,6 +291,12 @@ def _reference(thing: object) -> ref[Any]:
         return ref(thing)
     except TypeError:
         return ref(type(thing))
+
+
+def _is_as_before(before: tuple[str, list[Held], Fingerprint] | None, now: tuple[str, list[Held], Fingerprint]) -> bool:
+    if before is None or before[0] != now[0] or before[1] != now[1]:
+        return False
+    return before[2].numbers == now[2].numbers and before[2].owner is now[2].owner
 
 
 def _since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:

@@ -1,19 +1,41 @@
 # SPDX-License-Identifier: Apache-2.0
 """What watching may cost, and what is left out when it would cost more.
 
-Two budgets, both measured on ourselves: processor time of our threads and bytes that leave the process. Whoever is over
-budget first loses detail, step by step; only then do the looks come less often. In the first seconds and while somebody
-is looking, five times as much may be spent.
+Two budgets, both measured on ourselves: processor time of our threads and bytes that leave the process. Processor time
+is a hard bound, kept by the purse, which cuts a look in slices; here the looks come as often as what one costs allows,
+by computation, and lose nothing of what they tell. Whoever sends too many bytes first loses detail, step by step; only
+then do the looks come less often. While somebody is looking, five times as much may be spent.
 """
 
 from __future__ import annotations
 
 from enum import IntEnum
 
+from .purse import START_SHARE, Purse
+
 EAGER_NS = 5_000_000_000
 EAGER_INTERVAL_NS = 250_000_000
 CONFIRM_NS = 100_000_000
-INTERVAL_MOST_NS = 60_000_000_000
+_BYTES_MOST_NS = 60_000_000_000
+_STEPS_S = (
+    0.25,
+    0.5,
+    1,
+    2,
+    3,
+    5,
+    8,
+    12,
+    20,
+    30,
+    45,
+    60,
+    90,
+    120,
+    180,
+    300,
+    600,
+)  # so that what is told does not change all the time
 _ATTENTION_NS = 15_000_000_000
 _GENEROUS = 5
 _MEMORY_NS = 10_000_000_000  # over which spending is averaged
@@ -73,6 +95,8 @@ class Governor:
         self.detail = Detail.ALL
         self.interval_ns = interval_ns
         """The interval between two looks, as far as the budgets go."""
+        self._bytes_interval_ns = interval_ns
+        self.purse = Purse(self._cpu_share, now_ns)
         self.key_frame_ns = key_frame_ns
         self.sample_ns = sample_ns
         """Between two samples of the threads; 0: none are taken."""
@@ -84,6 +108,21 @@ class Governor:
                 Detail.ALL
             )  # what is left out is left out again where the budget, which is larger now, says so
         self._attention_until_ns = now_ns + _ATTENTION_NS
+
+    def wait_ns(self, now_ns: int, cpu_ns: int) -> int:
+        """How long work must wait now, in the middle of a look too. `cpu_ns`: as in `spent`."""
+        return self.purse.wait_ns(now_ns, cpu_ns, _GENEROUS if now_ns < self._attention_until_ns else 1)
+
+    def foresee(self, look_cpu_ns: int) -> int:
+        """The interval until the look after one that has cost so much, if it costs the same."""
+        if not self._cpu_share:
+            return self._bytes_interval_ns
+        left = 1 - _SAMPLING_SHARE if self.sample_ns else 1.0
+        needed_s = look_cpu_ns / (self.purse.sustained * left) / 1e9
+        wanted_s = self._wanted_ns / 1e9
+        stretched = next((step for step in _STEPS_S if step >= needed_s / 1.1), _STEPS_S[-1])
+        by_cpu = self._wanted_ns if needed_s <= wanted_s else int(max(wanted_s, stretched) * 1e9)
+        return max(by_cpu, self._bytes_interval_ns)
 
     def is_generous(self, now_ns: int) -> bool:
         return now_ns < max(self._eager_until_ns, self._attention_until_ns)
@@ -101,6 +140,8 @@ class Governor:
     def next_ns(self, now_ns: int, suspicious: bool) -> int:
         """Nanoseconds until the next look."""
         interval = self.interval_ns
+        if self.purse.is_starting(now_ns) and interval > self._wanted_ns:
+            interval = max(self._wanted_ns, min(interval, int(self._look_cpu_ns / START_SHARE)))
         if self.is_generous(now_ns):
             interval = min(interval, max(EAGER_INTERVAL_NS, self._paced(_GENEROUS)))
         if suspicious:
@@ -127,9 +168,12 @@ class Governor:
         elif self._bytes_per_s:
             due_ns = int(used_bytes * 1e9 / (self._bytes_per_s * _KEY_FRAME_SHARE))
             self.key_frame_ns = max(self._wanted_key_frame_ns, due_ns)
-        self._look_cpu_ns += (0.3 if self._look_cpu_ns else 1.0) * (look_cpu_ns - self._look_cpu_ns)
+        # The first looks at many things are far dearer than the others: a cheaper one tells what comes next.
+        weight = 1.0 if look_cpu_ns < self._look_cpu_ns or not self._look_cpu_ns else 0.3
+        self._look_cpu_ns += weight * (look_cpu_ns - self._look_cpu_ns)
         self._sampling(sampling_ns)
         self._decide(now_ns)
+        self.interval_ns = self.foresee(int(self._look_cpu_ns))
 
     @staticmethod
     def _load(rate: float, budget: float) -> float:
@@ -145,7 +189,7 @@ class Governor:
             self.sample_ns = period
 
     def _decide(self, now_ns: int) -> None:
-        load = max(self.cpu_load, self.byte_load)
+        load = self.byte_load
         since = now_ns - self._changed_ns
         if load > 1:
             if self.detail < Detail.NO_IDLE_EDGES:
@@ -155,23 +199,19 @@ class Governor:
             else:
                 self._stretch()
         elif load < 0.5 and since >= self._relax_ns:
-            if self.interval_ns > self._wanted_ns:
+            if self._bytes_interval_ns > self._wanted_ns:
                 self._changed_ns = now_ns
-                self.interval_ns = max(self._wanted_ns, self.interval_ns // 2)
+                self._bytes_interval_ns = max(self._wanted_ns, self._bytes_interval_ns // 2)
             elif self.detail > Detail.ALL:
                 self._change(now_ns, Detail(self.detail - 1))
             else:
                 self._relax_ns = _RELAX_NS
 
     def _stretch(self) -> None:
-        """Towards the interval at which a look like the last ones is within both budgets, with some to spare. It
-        doubles at most: a collector takes a process for silent that is late by more than it has told last."""
-        left = 1 - _SAMPLING_SHARE if self.sample_ns else 1.0
-        by_cpu = self._look_cpu_ns / (self._cpu_share * left) if self._cpu_share else 0
-        by_bytes = self._look_bytes * 1e9 / (self._bytes_per_s * (1 - _KEY_FRAME_SHARE)) if self._bytes_per_s else 0
-        needed = 1.2 * max(by_cpu, by_bytes)
-        if self.interval_ns < needed:
-            self.interval_ns = min(2 * self.interval_ns, max(INTERVAL_MOST_NS, self._wanted_ns))
+        """Towards the interval at which a look like the last ones is within the byte budget, with some to spare."""
+        needed = 1.2 * self._look_bytes * 1e9 / (self._bytes_per_s * (1 - _KEY_FRAME_SHARE)) if self._bytes_per_s else 0
+        if self._bytes_interval_ns < needed:
+            self._bytes_interval_ns = min(2 * self._bytes_interval_ns, max(_BYTES_MOST_NS, self._wanted_ns))
 
     def _change(self, now_ns: int, detail: Detail) -> None:
         self.detail, self._changed_ns = detail, now_ns

@@ -17,7 +17,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from .. import native, semconv
-from ..model import AttributeValue, Confidence, Edge, EdgeKind, Graph, Node, NodeKind, Providers
+from ..diagnosis.wait_index import IDLE, WaitIndex, no_pause
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from ..model.change import Change
 from ..probes.heap import question
 from ..probes.heap.enders import LEFT_BEHIND, Ender, Strength, Thing
@@ -105,7 +106,8 @@ class HeapQuestion:
         self._answer: tuple[_Asked, Answer] | None = None
         self._busy = self._wanted = False
         self._began_ns = time.monotonic_ns()
-        self._spent_ns = 0
+        self.spent_ns = 0
+        """Processor time of all questions so far, in the copies of the process too."""
         self._next_ns = 0
         self.not_asked = ""
         self.asked = 0
@@ -180,7 +182,7 @@ class HeapQuestion:
             observation.edges[node_id] = joined
 
     def _take(self, observation: Observation, asked: _Asked, answer: Answer) -> None:
-        self._spent_ns += answer.cpu_ns
+        self.spent_ns += answer.cpu_ns
         self.not_asked = answer.not_asked
         if answer.not_asked:
             return
@@ -248,13 +250,13 @@ class HeapQuestion:
 
     # --- questions ----------------------------------------------------------------------------------------------------
 
-    def look(self, observation: Observation, graph: Graph, now_ns: int) -> None:
-        """Asks, where there is something to ask and the budget allows it. `graph`: who waits, and what for."""
+    def look(self, observation: Observation, waits: WaitIndex, now_ns: int) -> None:
+        """Asks, where there is something to ask and the budget allows it. `waits`: who waits, and what for."""
         clock_ns = time.monotonic_ns()
         if self._busy or clock_ns < self._next_ns or not (self._wanted or self._can_pay(clock_ns)):
             return
         self._wanted = False
-        waiting = self._worth_asking(graph, now_ns)
+        waiting = self._worth_asking(waits, now_ns)
         if waiting:
             self._next_ns = clock_ns + _AGAIN_NS
             self._begin(observation, waiting, now_ns)
@@ -266,24 +268,22 @@ class HeapQuestion:
         self._wanted = True
 
     def _can_pay(self, clock_ns: int) -> bool:
-        return self._spent_ns <= _FIRST_NS + _SHARE * (clock_ns - self._began_ns)
+        return self.spent_ns <= _FIRST_NS + _SHARE * (clock_ns - self._began_ns)
 
-    def _worth_asking(self, graph: Graph, now_ns: int) -> dict[str, frozenset[str]]:
+    def _worth_asking(self, waits: WaitIndex, now_ns: int) -> dict[str, frozenset[str]]:
         """The things whose waiters nothing known will wake, with those who wait; the oldest first."""
-        waiters: dict[str, set[str]] = {}
+        waiters: dict[str, frozenset[str]] = {}
         oldest: dict[str, int] = {}
-        for edge in graph.edges:
-            if edge.kind is not EdgeKind.NEEDS:
-                continue
-            waiter, thing = graph.nodes.get(edge.src), graph.nodes.get(edge.dst)
-            if waiter is None or thing is None or waiter.wait is None or thing.kind not in WAKERS:
-                continue
-            if semconv.POOL_IN_USE in thing.attributes:
-                continue  # whoever has what it lent gives it back, by methods of other things
-            if thing.providers is Providers.CLOSED or waiter.state == "idle" or waiter.wait.deadline_ns is not None:
-                continue
-            waiters.setdefault(thing.id, set()).add(waiter.id)
-            oldest[thing.id] = min(oldest.get(thing.id, now_ns), waiter.wait.since_ns)
+        for kind, things in waits.sort(no_pause).others.items():
+            for thing in things if kind in WAKERS else ():
+                if semconv.POOL_IN_USE in thing.attributes:
+                    continue  # whoever has what it lent gives it back, by methods of other things
+                if thing.providers is Providers.CLOSED or now_ns - waits.oldest_wait(thing.id) < _TOGETHER_NS:
+                    continue
+                waiting = [waits.nodes[one] for one in waits.waiters.get(thing.id, ()) if one in waits.nodes]
+                since = {n.id: n.wait.since_ns for n in waiting if n.wait is not None and _is_open(n, n.wait)}
+                if since:
+                    waiters[thing.id], oldest[thing.id] = frozenset(since), min(since.values())
         found: dict[str, frozenset[str]] = {}
         for thing_id in sorted(waiters, key=oldest.__getitem__):
             waited_ns = now_ns - oldest[thing_id]
@@ -291,8 +291,8 @@ class HeapQuestion:
             if waited_ns < (_TOGETHER_NS if found else _SETTLED_NS) or len(found) >= _THINGS_MOST:
                 break
             judged = self._judged.get(thing_id)
-            if judged is None or judged.waiters != frozenset(waiters[thing_id]):
-                found[thing_id] = frozenset(waiters[thing_id])
+            if judged is None or judged.waiters != waiters[thing_id]:
+                found[thing_id] = waiters[thing_id]
         return found
 
     def _begin(self, observation: Observation, waiting: dict[str, frozenset[str]], now_ns: int) -> None:
@@ -330,3 +330,8 @@ class HeapQuestion:
         finally:
             self._busy = False
             self._answered()
+
+
+def _is_open(waiter: Node, wait: Wait) -> bool:
+    """Whether no timer ends it."""
+    return waiter.state != IDLE and wait.deadline_ns is None

@@ -4,11 +4,12 @@ nothing of OpenTelemetry), and rules that need more than the wait graph of one c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
-from ..model import Finding, Graph, Snapshot
+from ..diagnosis.wait_index import WaitIndex
+from ..model import Finding, Snapshot
 from ..probes.patches.recorder import LongWait
 from ..probes.probe import EndedTask, Observation
 from .assembly import Difference
@@ -67,10 +68,18 @@ class LookConsumer(Protocol):
         ...
 
 
+class Waiting(NamedTuple):
+    """Who waits, and what for: the part of a look that is diagnosed. `changed`: the nodes of `waits` that are not as
+    they were at the look before, those that are gone too; None: that may be any."""
+
+    waits: WaitIndex
+    changed: Set[str] | None
+
+
 class WatcherRule(Protocol):
     """Asked after each look, on the watcher thread."""
 
-    def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
-        """What else is open now. `graph`: who waits, and what for; the part of `observation` that was diagnosed.
+    def look(self, observation: Observation, waiting: Waiting, findings: list[Finding], now_ns: int) -> list[Finding]:
+        """What else is open now. `waiting`: what was diagnosed of `observation`.
         `findings`: what the diagnosis has found in it."""
         ...

@@ -13,6 +13,7 @@ from weakref import ref
 from .. import native
 from ..diagnosis import leaks
 from ..diagnosis.leaks import Loss
+from ..diagnosis.wait_graph import WaitGraph
 from ..model import Finding, FindingKind, Graph, Level
 from ..model.change import Change
 from ..probes.asyncio.probe import AsyncioProbe
@@ -20,6 +21,7 @@ from ..probes.heap import leaks as heap_leaks
 from ..probes.heap.leaks import LeakReport, LostTask
 from ..probes.patches.recorder import Recorder
 from ..probes.probe import Observation
+from .interfaces import Waiting
 
 CHANGES = (
     Change(
@@ -103,7 +105,7 @@ class LeakCheck:
             with self._changed:
                 self._busy = False
 
-    def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
+    def look(self, observation: Observation, waiting: Waiting, findings: list[Finding], now_ns: int) -> list[Finding]:
         if self._every_ns:
             self._on_the_clock(time.monotonic_ns())
         with self._changed:
@@ -156,9 +158,10 @@ def check_now(running: LeakCheck | None) -> list[Finding]:
         check = LeakCheck(probe.node_id)
         report = check.take(heap_leaks.check())
         findings: list[Finding] = []
+        nobody = Waiting(WaitGraph(Graph({}, []), frozenset()), None)
         for _ in range(2):  # lines are read at the second look that finds a task in the same wait
             now_ns = time.time_ns()
-            findings = check.look(probe.look(now_ns), Graph({}, []), [], now_ns)
+            findings = check.look(probe.look(now_ns), nobody, [], now_ns)
     if report.not_run:
         raise RuntimeError(report.not_run)
     return findings

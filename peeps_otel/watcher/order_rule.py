@@ -9,19 +9,20 @@ from __future__ import annotations
 
 import datetime
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
 
 from .. import semconv
 from ..diagnosis import suppressions
 from ..diagnosis.lock_order import LockOrders, Taken
 from ..diagnosis.suppressions import BadSuppressions, Suppression
+from ..diagnosis.wait_index import WAITERS, WaitIndex
 from ..diagnosis.wording import label, short
-from ..model import Confidence, Edge, EdgeKind, Finding, FindingKind, Graph, Node, NodeKind
+from ..model import Confidence, Edge, EdgeKind, Finding, FindingKind, Node, NodeKind
 from ..probes.patches.lock_order import Asked, Place
 from ..probes.probe import Observation
+from .interfaces import Waiting
 
-_RUNNABLE = frozenset({NodeKind.TASK, NodeKind.THREAD})
 _logger = logging.getLogger("peeps_otel")
 
 
@@ -35,12 +36,12 @@ class OrderRule:
         self._recorded = recorded
         self.orders = LockOrders()
 
-    def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
-        self._from_graph(observation, graph, now_ns)
+    def look(self, observation: Observation, waiting: Waiting, findings: list[Finding], now_ns: int) -> list[Finding]:
+        self._from_waits(observation, waiting, now_ns)
         for asked in self._recorded():
             held = [_placed(place) for place in asked.held]
             self.orders.saw(held, _placed(asked.wanted), asked.who, asked.who_label, asked.stack, asked.time_ns)
-        found = _no_deadlock(graph, findings, self.orders.findings)
+        found = _no_deadlock(waiting.waits, findings, self.orders.findings)
         if not found or not self._suppressed:
             return found
         today = datetime.datetime.fromtimestamp(now_ns / 1e9, datetime.UTC).date()
@@ -48,30 +49,27 @@ class OrderRule:
         observation.coverage += notes
         return left
 
-    def _from_graph(self, observation: Observation, graph: Graph, now_ns: int) -> None:
-        nodes = graph.nodes
-        held: dict[str, list[Taken]] = {}
-        loops = {
-            str(thread)
-            for node in nodes.values()
-            if node.kind is NodeKind.TASK and (thread := node.attributes.get(semconv.TASK_THREAD)) is not None
-        }
-        for edge in _edges(graph, EdgeKind.HELD_BY):
-            lock = nodes.get(edge.src)
-            if lock is not None and _is_lock(lock):
-                held.setdefault(edge.dst, []).append(_taken(lock, edge.source or ""))
-        for who, locks in held.items():
-            self._suspended_with_thread_locks(nodes.get(who), locks, nodes, now_ns)
-        for edge in _edges(graph, EdgeKind.NEEDS):
-            waiter, target = nodes.get(edge.src), nodes.get(edge.dst)
-            if waiter is None or target is None or waiter.wait is None or waiter.wait.deadline_ns is not None:
+    def _from_waits(self, observation: Observation, waiting: Waiting, now_ns: int) -> None:
+        """Who waits as before asks for nothing new."""
+        waits, nodes = waiting.waits, waiting.waits.nodes
+        for who in _concerned(waits, waiting.changed):
+            waiter = nodes.get(who)
+            if waiter is None:
                 continue
-            mine = [*held.get(waiter.id, ())]
-            if waiter.id in loops:
-                mine.insert(0, _loop(waiter, ""))
-            for wanted in self._wanted(target, edge, observation):
-                if wanted.instance not in {one.instance for one in mine}:
-                    self.orders.saw(mine, wanted, waiter.id, label(waiter), _stack(waiter), now_ns)
+            held = [
+                _taken(nodes[lock], edge.source or "")
+                for lock in waits.held_of(who)
+                if lock in nodes and _is_lock(nodes[lock]) and (edge := waits.held_by(lock, who)) is not None
+            ]
+            self._suspended_with_thread_locks(waiter, held, nodes, now_ns)
+            if waiter.wait is None or waiter.wait.deadline_ns is not None:
+                continue
+            mine = [_loop(waiter, ""), *held] if waits.tasks_of(who) else held
+            for edge in waits.edges_of(who) if mine else ():
+                target = nodes.get(edge.dst) if edge.kind is EdgeKind.NEEDS else None
+                for wanted in () if target is None else self._wanted(target, edge, observation):
+                    if wanted.instance not in {one.instance for one in mine}:
+                        self.orders.saw(mine, wanted, waiter.id, label(waiter), _stack(waiter), now_ns)
 
     def _wanted(self, target: Node, edge: Edge, observation: Observation) -> list[Taken]:
         """A lock, or the loop that has to run the coroutine that a thread waits for."""
@@ -112,20 +110,39 @@ def read_suppressions(path: str) -> list[Suppression]:
         return []
 
 
-def _no_deadlock(graph: Graph, findings: list[Finding], risks: list[Finding]) -> list[Finding]:
+def _no_deadlock(waits: WaitIndex, findings: list[Finding], risks: list[Finding]) -> list[Finding]:
     """The risks that no deadlock has come of, or may be coming of: somebody waits for each of the locks. That one says
     it better, and takes two looks."""
+    if not risks:
+        return risks
     locked = {node for finding in findings if finding.kind is FindingKind.DEADLOCK for node in finding.core}
-    wanted = {edge.dst for edge in _edges(graph, EdgeKind.NEEDS)}
     return [
         risk
         for risk in risks
-        if not risk.core or not (locked.issuperset(risk.core) or (len(risk.core) > 1 and wanted.issuperset(risk.core)))
+        if not risk.core
+        or not (locked.issuperset(risk.core) or (len(risk.core) > 1 and all(one in waits.waiters for one in risk.core)))
     ]
 
 
-def _edges(graph: Graph, kind: EdgeKind) -> Iterable[Edge]:
-    return (edge for edge in graph.edges if edge.kind is kind)
+def _concerned(waits: WaitIndex, changed: Set[str] | None) -> Iterable[str]:
+    """Who may have, or ask for, something else than at the look before."""
+    if changed is None:
+        return [node.id for node in waits.nodes.values() if node.kind in WAITERS]
+    found: dict[str, None] = {}
+    for one in changed:
+        node = waits.nodes.get(one)
+        if node is None:
+            continue
+        if node.kind in WAITERS:
+            found[one] = None
+            home = waits.thread_of(one)
+            if home is not None:
+                found[home] = None
+        else:
+            found.update(dict.fromkeys(waits.holders.get(one, ())))
+            if node.kind is NodeKind.FUTURE:  # what runs it may be another loop now
+                found.update(dict.fromkeys(waits.waiters.get(one, ())))
+    return found
 
 
 def _is_lock(node: Node) -> bool:

@@ -20,6 +20,7 @@ from ..probes.internals.listening import listens
 from ..probes.internals.loop_handles import callbacks, tells_its_callbacks
 from ..probes.probe import Observation
 from .assembly import Difference
+from .interfaces import Waiting
 
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _OUTSIDE = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.TIMER, NodeKind.CONNECTION, NodeKind.REQUEST})
@@ -43,7 +44,7 @@ class Standstill:
         self._difference, self._loops, self._after_ns = difference, loops, after_ns
         self._since_ns = 0
 
-    def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
+    def look(self, observation: Observation, waiting: Waiting, findings: list[Finding], now_ns: int) -> list[Finding]:
         difference = self._difference()
         ended = any(_is_waiter(node) for node in difference.gone)
         if not self._since_ns or ended or any(_has_moved(before, node) for before, node in difference.changed):
@@ -51,15 +52,15 @@ class Standstill:
         if now_ns - self._since_ns < self._after_ns or any(one.level.stuck for one in findings):
             return []
         nodes = list(observation.nodes.values())
-        waiting = [node for node in nodes if _is_own(node) and node.wait is not None]
+        still = [node for node in nodes if _is_own(node) and node.wait is not None]
         explained = {member for one in findings for member in (*one.core, *one.blocked)}
-        if not waiting or any(node.id in explained for node in waiting):
+        if not still or any(node.id in explained for node in still):
             return []
         if any(self._may_go_on(node, observation) for node in nodes if _may_call_own(node)):
             return []
         if self._loops_may() or signal.getitimer(signal.ITIMER_REAL)[0] > 0 or listens():
             return []
-        return [_finding(observation, waiting, self._since_ns)]
+        return [_finding(observation, still, self._since_ns)]
 
     def _may_go_on(self, node: Node, observation: Observation) -> bool:
         """Whether something is in sight that makes it go on: a timer, somebody outside, its own turn."""

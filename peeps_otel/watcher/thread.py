@@ -13,6 +13,7 @@ from collections.abc import Set
 
 from .. import native
 from ..diagnosis import Diagnoser, RuleSettings
+from ..diagnosis.kept_reduction import kept_suspects
 from ..diagnosis.rules.loop_blocked import LoopBlocked
 from ..model import Finding
 from ..model.change import Change
@@ -44,6 +45,7 @@ CHANGES = (
 THREAD_NAME = "peeps-watcher"
 _LONG_WAITS_MOST = 1000  # per look
 _LEAST_NS = 10_000_000  # between a look and the next
+_WAIT_MOST_NS = 250_000_000  # at a time, for somebody may begin to look
 _CLOCKS_NS = 1_000_000  # two clocks may differ by this much
 _logger = logging.getLogger("peeps_otel")
 
@@ -79,7 +81,7 @@ class Watcher:
         self._cpu_percent, self._bytes_per_s = cpu_percent, bytes_per_s
         self._settings = settings or RuleSettings()
         self._stalled_ns = self._settings.make(LoopBlocked).stalled
-        self._assembler = Assembler(key_frame_ns, self._pause)
+        self._assembler = Assembler(key_frame_ns, self._pace)
         self._sampler = Sampler(tasks.loops, tasks.is_alive) if tasks is not None else None
         self._refutations = Refutations(tasks)
         self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
@@ -92,6 +94,8 @@ class Watcher:
         self._complained = False
         self._cpu_before_ns = 0  # of threads of ours that have ended
         self.cpu_ns = 0  # of the watcher's threads, since the process began
+        self.looks = 0
+        """How many were taken since it began."""
         self._reset()
 
     def _reset(self) -> None:
@@ -99,7 +103,7 @@ class Watcher:
         self._wake = native.Event()
         self._thread: native.Thread | None = None
         self._ledger = OpenFindings()
-        self._diagnoser = Diagnoser(self._settings)
+        self._diagnoser = Diagnoser(self._settings, suspects=kept_suspects)
         self._waits = Waits()
         self.governor = Governor(
             interval_ns=self._interval_ns,
@@ -113,6 +117,7 @@ class Watcher:
         self._sampling_ns = 0
         self._samples = 0
         self._told_stalls: set[int] = set()
+        self._paced_ns = 0
 
     def difference(self) -> Difference:
         """What the look at hand, or the last one, found changed. For the rules, on the watcher's thread."""
@@ -238,16 +243,44 @@ class Watcher:
         if self._sample_ns and time.monotonic_ns() >= self._sample_due_ns:
             self._sample()
 
+    def _pace(self) -> None:
+        """The same, and waits where the budget is spent. Not while an object of the program is in anybody's hands."""
+        self._pause()
+        wait_ns = self.governor.wait_ns(time.monotonic_ns(), self._all_cpu_ns())
+        if not wait_ns or self._stopping.is_set():
+            return
+        began_ns = time.monotonic_ns()
+        while wait_ns and not self._stopping.is_set():
+            due_ns = self._sample_due_ns - time.monotonic_ns() if self._sample_ns else wait_ns
+            self._stopping.wait(max(1_000_000, min(wait_ns, due_ns, _WAIT_MOST_NS)) / 1e9)
+            if self._sample_ns and time.monotonic_ns() >= self._sample_due_ns:
+                self._sample()
+            wait_ns = self.governor.wait_ns(time.monotonic_ns(), self._all_cpu_ns())
+        self._paced_ns += time.monotonic_ns() - began_ns
+
+    def _paced(self) -> int:
+        """Paces; how long in nanoseconds this look has waited for its budget so far."""
+        self._pace()
+        return self._paced_ns
+
+    def _all_cpu_ns(self) -> int:
+        """Processor time of the watcher and of the sink since the process began. The questions to the heap have a share
+        of their own: one that was dear must not stop the looks."""
+        return self._cpu_before_ns + time.thread_time_ns() + self._sink.spent().cpu_ns
+
     def look(self) -> bool:
         """One look, handed to the sink. Returns whether the next should come soon."""
         cpu_ns, began_ns = time.thread_time_ns(), time.perf_counter_ns()
         now_ns = time.time_ns()
+        self._paced_ns = 0
         governor, detail = self.governor, self.governor.detail
         self._probes.context.with_lines = detail < Detail.NO_STACKS
         self._requests.before_look(self.heap)
         if self._cuts.before_look():
             self._assembler.request_key_frame()
+        self._probes.context.paced = self._paced
         observation = self._probes.look(now_ns, self._pause)
+        now_ns += self._paced_ns  # the waits that were found last began in between
         if self._history is not None:
             try:
                 self._history.write(observation, self._probes.context, now_ns)
@@ -260,23 +293,23 @@ class Watcher:
         self._assembler.key_frame_ns = governor.key_frame_ns
         snapshot = self._assembler.assemble(observation, now_ns, detail < Detail.NO_IDLE_EDGES)
         difference = self._assembler.difference
-        graph = self._waits.update(difference, observation)
-        findings = self._diagnoser.look(graph, now_ns, self._pause)
+        waiting = self._waits.update(difference, observation)
+        findings = self._diagnoser.look_at(waiting.waits, waiting.changed, now_ns, self._pace)
         for rule in self.rules:
-            said = rule.look(observation, graph, findings, now_ns)
+            said = rule.look(observation, waiting, findings, now_ns)
             findings += [finding for finding in said if self._settings.says(finding.kind)]
         if self._diagnoser.untold:
             observation.coverage.append(f"{self._diagnoser.untold} more findings are not told")
         if self.heap is not None:
-            self.heap.look(observation, graph, now_ns)
+            self.heap.look(observation, waiting.waits, now_ns)
         findings, refuted = self._refutations.judge(findings, observation)
         changes = self._ledger.update(findings)
         withdrawn = {one.finding.id for one in refuted}
-        snapshot.interval_ns = governor.interval_ns
         long_waits: list[LongWait] = []
         while self._recorder.long_waits and len(long_waits) < _LONG_WAITS_MOST:
             long_waits.append(self._recorder.long_waits.popleft())
         snapshot.cpu_ns = time.thread_time_ns() - cpu_ns
+        snapshot.interval_ns = max(governor.interval_ns, governor.foresee(snapshot.cpu_ns))
         snapshot.duration_ns = time.perf_counter_ns() - began_ns
         watches = [] if self._sampler is None else list(self._sampler.watches.values())
         stalls = [] if self._sampler is None else self._sampler.take_stalls()
@@ -298,6 +331,7 @@ class Watcher:
         )
         self._cuts.after_look(snapshot)
         self._requests.after_look(self.heap)
+        self.looks += 1
         self._account(time.thread_time_ns() - cpu_ns, snapshot.key_frame)
         return self._diagnoser.unconfirmed
 
@@ -306,9 +340,8 @@ class Watcher:
         if self._samples > 200:  # the average of late
             self._samples, self._sampling_ns = 100, 100 * per_sample_ns
         self.cpu_ns = self._cpu_before_ns + time.thread_time_ns()
-        spent = self._sink.spent()
         self.governor.spent(
-            time.monotonic_ns(), self.cpu_ns + spent.cpu_ns, spent.sent, look_ns, per_sample_ns, key_frame
+            time.monotonic_ns(), self._all_cpu_ns(), self._sink.spent().sent, look_ns, per_sample_ns, key_frame
         )
 
     def _upkeep(self) -> WatcherStats:

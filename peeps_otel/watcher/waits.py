@@ -4,60 +4,86 @@ program, and for what."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from .. import semconv
+from ..diagnosis.kept_reduction import KeptReduction
 from ..diagnosis.rules.registry import MARKS
-from ..model import Edge, EdgeKind, Graph, Node, NodeKind
+from ..model import Edge, EdgeKind, Node, NodeKind
 from ..probes.probe import Observation
 from .assembly import Difference
+from .interfaces import Waiting
 
 _LEFT_OUT = frozenset({EdgeKind.SPAWNED, EdgeKind.CHANNEL_LINK})
+_NONE: tuple[Edge, ...] = ()
 
 
 class Waits:
-    """For the watcher thread only. A hundred thousand sleeping tasks cost nothing here."""
+    """For the watcher thread only. A hundred thousand sleeping tasks cost nothing here, and what is as before neither.
+
+    In the indexes is who matters, with the edges; whoever an edge of those leads to; and, with a thread that stands,
+    all tasks of its loop.
+    """
 
     def __init__(self) -> None:
-        self._nodes: dict[str, Node] = {}
+        self.index = KeptReduction(MARKS)
+        self._own: set[str] = set()
+        self._standing: set[str] = set()
 
-    def update(self, difference: Difference, observation: Observation) -> Graph:
-        """Takes in one look and returns the graph to diagnose."""
+    def update(self, difference: Difference, observation: Observation) -> Waiting:
+        """Takes in one look and returns what to diagnose."""
+        ends: set[str] = set()
+        standing = set(self._standing)
         for before, node in difference.changed:
-            if _matters(node, observation):
-                self._nodes[node.id] = node
-            elif before is not None:
-                self._nodes.pop(node.id, None)
+            edges = observation.edges.get(node.id, ())
+            if node.kind is NodeKind.THREAD:
+                (standing.add if _stands(node, edges) else standing.discard)(node.id)
+            if _matters(node, edges):
+                self._own.add(node.id)
+                self._put(node.id, node, tuple(edge for edge in edges if edge.kind not in _LEFT_OUT), ends)
+            elif before is not None and node.id in self._own:
+                self._own.discard(node.id)
+                self._put(node.id, None, _NONE, ends)
+                ends.add(node.id)
+            else:
+                ends.add(node.id)
         for node in difference.gone:
-            self._nodes.pop(node.id, None)
-        return self._graph(observation)
+            self._own.discard(node.id)
+            standing.discard(node.id)
+            self._put(node.id, None, _NONE, ends)
+        if standing != self._standing:
+            turned, self._standing = standing ^ self._standing, standing
+            ends.update(n.id for n in observation.nodes.values() if n.attributes.get(semconv.TASK_THREAD) in turned)
+        self._put_ends(ends, observation)
+        return Waiting(self.index, self.index.take_changed())
 
-    def _graph(self, observation: Observation) -> Graph:
-        nodes = dict(self._nodes)
-        edges: list[Edge] = []
-        standing: set[str] = set()
-        for node_id, node in self._nodes.items():
-            own = observation.edges.get(node_id, ())
-            edges.extend(edge for edge in own if edge.kind not in _LEFT_OUT)
-            if node.kind is NodeKind.THREAD and (
-                semconv.LOOP_STALLED_SINCE in node.attributes or (own and node.wait is not None)
-            ):
-                standing.add(node_id)
-        if standing:  # and with such a thread all tasks of its loop
-            nodes.update(
-                (node.id, node)
-                for node in observation.nodes.values()
-                if node.attributes.get(semconv.TASK_THREAD) in standing
-            )
-        # Tasks that are awaited, or have a queue in their hands, are nodes too, whatever they do themselves.
-        for edge in edges:
-            for end in (edge.src, edge.dst):
-                if end not in nodes and end in observation.nodes:
-                    nodes[end] = observation.nodes[end]
-        return Graph(nodes, edges)
+    def _put(self, node_id: str, node: Node | None, edges: tuple[Edge, ...], ends: set[str]) -> None:
+        before = self.index.edges_of(node_id)
+        self.index.put(node_id, node, edges)
+        if edges != before:
+            ends.update(edge.dst for edge in (*before, *edges))
+
+    def _put_ends(self, ends: Iterable[str], observation: Observation) -> None:
+        """Tasks that are awaited, or have a queue in their hands, are nodes too, whatever they do themselves."""
+        for end in ends:
+            if end in self._own:
+                continue
+            node = observation.nodes.get(end)
+            if node is None and end not in self.index.nodes:
+                continue
+            if node is not None and not self.index.is_named(end):
+                home = node.attributes.get(semconv.TASK_THREAD)
+                node = node if home in self._standing else None
+            self.index.put(end, node, _NONE)
 
 
-def _matters(node: Node, observation: Observation) -> bool:
+def _stands(thread: Node, edges: tuple[Edge, ...]) -> bool:
+    return semconv.LOOP_STALLED_SINCE in thread.attributes or (bool(edges) and thread.wait is not None)
+
+
+def _matters(node: Node, edges: tuple[Edge, ...]) -> bool:
     if node.kind is not NodeKind.TASK:
         return True
-    if node.wait is not None and observation.edges.get(node.id):
+    if node.wait is not None and edges:
         return True
     return not MARKS.isdisjoint(node.attributes)

@@ -141,3 +141,15 @@ def test_pairs_against_the_definition(chains: list[tuple[str, list[str]]]) -> No
     }
     pairs = {frozenset(node.removeprefix("lock:") for node in f.core) for f in orders.findings if len(f.evidence) == 2}
     assert pairs == expected
+
+
+def test_a_dense_graph_is_not_walked_to_its_end() -> None:
+    """Forty classes, each taken before all later ones: of their paths there are more than anybody can walk."""
+    orders = LockOrders()
+    names = [f"l{number}" for number in range(40)]
+    for first, one in enumerate(names):
+        for other in names[first + 1 :]:
+            saw(orders, f"{one}{other}", one, other)
+    assert orders.findings == []
+    saw(orders, "back", names[-1], names[0])
+    assert len(orders.findings) == 1

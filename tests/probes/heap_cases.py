@@ -26,6 +26,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from peeps_otel.diagnosis import Diagnoser
+from peeps_otel.diagnosis.kept_reduction import kept_suspects
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.context import ProbeContext
@@ -690,7 +691,8 @@ class Look:
         tasks, threads = AsyncioProbe(Recorder(1 << 62), context=context), ThreadProbe(context)
         self.probes = CompositeProbe([tasks, threads], context)
         self.heap = HeapQuestion(NodeObjects(self.probes, tasks))
-        self.assembler, self.waits, self.diagnoser = Assembler(30 * SECOND, lambda: None), Waits(), Diagnoser()
+        self.assembler, self.waits = Assembler(30 * SECOND, lambda: None), Waits()
+        self.diagnoser = Diagnoser(suspects=kept_suspects)
         self.assembler.restart()
 
     def once(self, ahead_s: int) -> list[dict[str, Any]]:
@@ -698,8 +700,8 @@ class Look:
         observation = self.probes.look(now_ns, lambda: None)
         self.heap.lay(observation, now_ns)
         self.assembler.assemble(observation, now_ns, True)
-        graph = self.waits.update(self.assembler.difference, observation)
-        findings = self.diagnoser.look(graph, now_ns)
+        graph, changed = self.waits.update(self.assembler.difference, observation)
+        findings = self.diagnoser.look_at(graph, changed, now_ns)
         self.heap.look(observation, graph, now_ns)
         self.by = {k: v for node in graph.nodes.values() for k, v in node.attributes.items() if "could_end" in k}
         names = [[graph.nodes[one].name for one in f.core if one in graph.nodes] for f in findings]

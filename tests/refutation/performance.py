@@ -80,6 +80,7 @@ class Engine:
             settings=SCALED,
             tasks=self._asyncio,
             sample_ns=_MS,
+            cpu_percent=0,  # looks are taken when the oracle says, whatever they cost
         )
         self._watcher.rules.append(self._leaks)
         self._heap = self._watcher.heap = HeapQuestion(NodeObjects(self._probes, self._asyncio))

@@ -12,11 +12,15 @@ from collections.abc import Iterator
 import pytest
 
 import peeps_otel
+from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import Finding, Graph, Level
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.heap.leaks import LeakReport
 from peeps_otel.probes.patches.recorder import Recorder
+from peeps_otel.watcher.interfaces import Waiting
 from peeps_otel.watcher.leak_check import LeakCheck
+
+NOBODY = Waiting(WaitGraph(Graph({}, []), frozenset()), None)
 
 pytestmark = [
     pytest.mark.slow,
@@ -84,16 +88,16 @@ def test_a_request_is_answered_after_the_look_that_tells(program: Loop) -> None:
     assert not check.request(hear)  # one at a time
     while not done.wait(0.05):
         now_ns = time.time_ns()
-        check.look(probe.look(now_ns), Graph({}, []), [], now_ns)
+        check.look(probe.look(now_ns), NOBODY, [], now_ns)
     (report, findings) = answers[0]
     assert report.not_run == report.in_process == ""
     assert any(f.title.startswith("lost ") for f in findings)
 
     now_ns = time.time_ns()
-    again = check.look(probe.look(now_ns), Graph({}, []), [], now_ns)
+    again = check.look(probe.look(now_ns), NOBODY, [], now_ns)
     assert [f.id for f in again] == [f.id for f in findings]
     program.cancel()
-    after = check.look(probe.look(now_ns), Graph({}, []), [], now_ns)
+    after = check.look(probe.look(now_ns), NOBODY, [], now_ns)
     assert not any(f.title.startswith("lost ") for f in after)
 
 
@@ -105,6 +109,6 @@ def test_unasked_on_the_clock() -> None:
     found: list[Finding] = []
     while not found and time.monotonic() < deadline:
         now_ns = time.time_ns()
-        found = check.look(probe.look(now_ns), Graph({}, []), [], now_ns)
+        found = check.look(probe.look(now_ns), NOBODY, [], now_ns)
         time.sleep(0.05)
     assert any(f.title.startswith("lost ") for f in found)

@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from peeps_otel import semconv
+from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import AttributeValue, Confidence, Edge, EdgeKind, Graph, Node, NodeKind, Wait
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Observation
+from peeps_otel.watcher.interfaces import Waiting
 from peeps_otel.watcher.order_rule import OrderRule, read_suppressions
 
 
@@ -49,8 +51,9 @@ class Seen:
             self.edge(EdgeKind.HELD_BY, lock, who, f"/srv/{who.partition(':')[2]}.py:1")
 
 
-def whole(observation: Observation) -> Graph:
-    return Graph(observation.nodes, [edge for edges in observation.edges.values() for edge in edges])
+def whole(observation: Observation) -> Waiting:
+    edges = [edge for edges in observation.edges.values() for edge in edges]
+    return Waiting(WaitGraph(Graph(observation.nodes, edges), frozenset()), None)
 
 
 def looked(rule: OrderRule, observation: Observation, now_ns: int) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 LOOKER = """
 import asyncio, json, os, queue, signal, socket, sys, threading, time
+from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import Graph
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
@@ -18,7 +19,10 @@ from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.watcher.assembly import Assembler
+from peeps_otel.watcher.interfaces import Waiting
 from peeps_otel.watcher.standstill import Standstill
+
+NOBODY = Waiting(WaitGraph(Graph({}, []), frozenset()), None)
 
 def watch():
     context = ProbeContext()
@@ -34,7 +38,7 @@ def watch():
         now_ns = time.time_ns() + ahead_s * 1_000_000_000
         observation = probes.look(now_ns, lambda: None)
         assembler.assemble(observation, now_ns)
-        found = rule.look(observation, Graph({}, []), [], now_ns)
+        found = rule.look(observation, NOBODY, [], now_ns)
     told = [{"title": f.title, "level": f.level, "look_at": f.look_at.rpartition("/")[2]} for f in found]
     print(json.dumps(told), flush=True)
     os._exit(0)

@@ -15,12 +15,34 @@ from .wait_targets import task_waits
 
 _TRANSPORT = ResourceType(object, (NodeKind.IO,), None, states.a_transport)
 _TYPES = (
-    ResourceType(locks.Condition, (NodeKind.CONDITION,), states.of_a_condition, made=states.making),
-    ResourceType(locks.Lock, (NodeKind.LOCK,), states.of_a_lock, made=states.making),
-    ResourceType(locks.Semaphore, (NodeKind.SEMAPHORE,), states.of_a_semaphore, made=states.making),
-    ResourceType(locks.Event, (NodeKind.EVENT,), states.of_an_event, made=states.making),
+    ResourceType(
+        locks.Condition,
+        (NodeKind.CONDITION,),
+        states.of_a_condition,
+        made=states.making,
+        fingerprint=states.fingerprint_of_a_condition,
+    ),
+    ResourceType(
+        locks.Lock, (NodeKind.LOCK,), states.of_a_lock, made=states.making, fingerprint=states.fingerprint_of_a_lock
+    ),
+    ResourceType(
+        locks.Semaphore,
+        (NodeKind.SEMAPHORE,),
+        states.of_a_semaphore,
+        made=states.making,
+        fingerprint=states.fingerprint_of_a_semaphore,
+    ),
+    ResourceType(
+        locks.Event,
+        (NodeKind.EVENT,),
+        states.of_an_event,
+        made=states.making,
+        fingerprint=states.fingerprint_of_an_event,
+    ),
     ResourceType(locks.Barrier, (NodeKind.BARRIER,), states.of_a_barrier, made=states.making),
-    ResourceType(queues.Queue, CHANNEL, states.of_a_queue, made=states.making),
+    ResourceType(
+        queues.Queue, CHANNEL, states.of_a_queue, made=states.making, fingerprint=states.fingerprint_of_a_queue
+    ),
     ResourceType(socket.socket, (NodeKind.IO,), None, states.a_socket),
     ResourceType(subprocess.Process, (NodeKind.COMMAND,), None, states.a_command),
 )

@@ -6,7 +6,9 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Set as AbstractSet
-from typing import Any
+from itertools import repeat
+from operator import is_
+from typing import Any, cast
 from weakref import ref
 
 from ... import native, semconv
@@ -42,6 +44,7 @@ _FAILED_MOST = 1000
 _SEARCHED_MOST = 1000
 
 
+_FUTURE, _TASK = cast("Any", asyncio.Future), cast("Any", asyncio.Task)  # their own functions, whatever a subclass does
 KnownTask = tuple[ref[asyncio.Task[Any]], TaskRecord]
 
 
@@ -123,18 +126,9 @@ class AsyncioProbe:
         met = self._discover_tasks(self._loops.tasks(), now_ns, pause, failed)
         if self._left_out:
             observation.coverage.append(f"{self._left_out} tasks of the process this was forked from are left out")
-        seen, living, holding = self._look_at_all(met, observation, now_ns, pause, failed)
+        living, holding = self._look_at_all(met, observation, now_ns, pause, failed)
         self._relations.hold(holding, self._last_look_ns)
         self._hold_of_pools(met, pause, failed)
-        while seen:
-            if len(seen) % _READ_AT_ONCE == 0:
-                pause()
-            one = seen.pop()  # freed one by one: all at once would take too long
-            try:
-                self._relations.connect(one, now_ns)
-            except Exception as error:
-                failed.add(error)
-                one.record.edges = ()
         self._show(living, self._touched(met, now_ns, pause), observation, pause)
         if self._tasks.replaced or len(living) != len(self._tasks):
             ended = self._tasks.sweep(lambda record: record.last_look != self._looks, pause)
@@ -156,8 +150,10 @@ class AsyncioProbe:
         new: list[tuple[ref[asyncio.Task[Any]], TaskOrigin | None]] = []
         self._left_out = 0
         entry_of, add = known.get, found.append
+        task = None
         for start in range(0, len(references), _MET_AT_ONCE):
-            pause()
+            task = None
+            self._between(pause)
             for reference in references[start : start + _MET_AT_ONCE]:
                 task = reference()
                 entry = entry_of(id(task))
@@ -179,7 +175,8 @@ class AsyncioProbe:
                     new.append((reference, origin))
         for number, (reference, origin) in enumerate(new):
             if number % _READ_AT_ONCE == 0:
-                pause()
+                task = None
+                self._between(pause)
             task = reference()
             if task is None:
                 continue
@@ -200,61 +197,107 @@ class AsyncioProbe:
 
     def _look_at_all(  # noqa: C901  older than the limit, in each look: cut it with a measurement
         self, met: list[KnownTask], observation: Observation, now_ns: int, pause: Yield, failed: _Failures
-    ) -> tuple[list[ReadTask], list[TaskRecord], list[TaskRecord]]:
-        """Those whose edges are to be made anew, all that live, and those that hold something."""
+    ) -> tuple[list[TaskRecord], list[TaskRecord]]:
+        """All that live, and those that hold something."""
         lines, looks = self._lines, self._looks
+        task = future = None  # nothing of the program is in our hands while we wait
+        began_ns = now_ns
         lines.begin(self._context.with_lines)
         self._due = []
-        seen: list[ReadTask] = []
         living: list[TaskRecord] = []
         holding: list[TaskRecord] = []
         putting_since_ns = now_ns
         work = 0  # since the last pause: 1 for a task that waits as before, more for one that is read
-        for reference, record in met:
-            work += 1
-            if work >= _MET_AT_ONCE:
-                work = 0
-                pause()
-            task = reference()
-            if task is None:
+        for start in range(0, len(met), _MET_AT_ONCE):
+            batch = met[start : start + _MET_AT_ONCE]
+            task = future = None
+            now_ns, work = began_ns + self._between(pause), 0
+            if self._all_wait_as_before(batch):
+                for _, record in batch:
+                    record.last_look = looks
+                    living.append(record)
+                    if record.holds:
+                        holding.append(record)
+                    if record.puts_since_ns:
+                        putting_since_ns = min(putting_since_ns, record.puts_since_ns)
                 continue
-            waits_as_before = False
-            if record.is_settled or (record.is_plain and (lines.first if record.matters else lines.rest) <= 0):
-                future = internals.waiter_of(task)
-                waits_as_before = (
-                    future is not None
-                    and record.future() is future  # pyright: ignore[reportOptionalCall]
-                    and not future.done()
-                    and task.cancelling() == record.cancel_requests
-                )
-            if not waits_as_before and task.done():
-                self._note_failure(task, reference, record.name)
-                continue
-            record.last_look = looks
-            living.append(record)
-            if not waits_as_before:
-                work += _MET_AT_ONCE // _QUICK_AT_ONCE
-                try:
-                    if self._quick.read(task, record, now_ns):
-                        if record.puts_since_ns:
-                            putting_since_ns = min(putting_since_ns, record.puts_since_ns)
-                        continue
-                    work += _MET_AT_ONCE // _READ_AT_ONCE
-                    one = self._look_at(task, record, now_ns, pause)
-                except Exception as error:
-                    failed.add(error)
-                    self._mark_not_waiting(task, record, "unknown", now_ns)
+            for reference, record in batch:
+                work += 1
+                if work >= _MET_AT_ONCE:
+                    work = 0
+                    task = future = None
+                    now_ns = began_ns + self._between(pause)
+                task = reference()
+                if task is None:
                     continue
-                if one is not None:
-                    seen.append(one)
-            if record.holds:
-                holding.append(record)
-            if record.puts_since_ns:
-                putting_since_ns = min(putting_since_ns, record.puts_since_ns)
+                waits_as_before = False
+                if record.is_settled or (record.is_plain and (lines.first if record.matters else lines.rest) <= 0):
+                    future = internals.waiter_of(task)
+                    waits_as_before = (
+                        future is not None
+                        and record.future() is future  # pyright: ignore[reportOptionalCall]
+                        and not future.done()
+                        and task.cancelling() == record.cancel_requests
+                    )
+                if not waits_as_before and task.done():
+                    self._note_failure(task, reference, record.name)
+                    continue
+                record.last_look = looks
+                living.append(record)
+                if not waits_as_before:
+                    work += _MET_AT_ONCE // _QUICK_AT_ONCE
+                    try:
+                        if self._quick.read(task, record, now_ns):
+                            if record.puts_since_ns:
+                                putting_since_ns = min(putting_since_ns, record.puts_since_ns)
+                            continue
+                        work += _MET_AT_ONCE // _READ_AT_ONCE
+                        one = self._look_at(task, record, now_ns, pause)
+                    except Exception as error:
+                        failed.add(error)
+                        self._mark_not_waiting(task, record, "unknown", now_ns)
+                        continue
+                    if one is not None:
+                        self._connect(one, now_ns, failed)
+                    one = None
+                if record.holds:
+                    holding.append(record)
+                if record.puts_since_ns:
+                    putting_since_ns = min(putting_since_ns, record.puts_since_ns)
         self._putting_since_ns = putting_since_ns
         if lines.first <= 0 or lines.rest <= 0:
             observation.shed.append("source lines of some waiting tasks")
-        return seen, living, holding
+        return living, holding
+
+    def _all_wait_as_before(self, batch: list[KnownTask]) -> bool:
+        """Whether none of these needs to be read: most often, and told by iterators of C for all of them at once."""
+        first, rest = self._lines.first <= 0, self._lines.rest <= 0
+        for _, record in batch:
+            if not record.is_settled and not (record.is_plain and (first if record.matters else rest)):
+                return False
+        tasks = [reference() for reference, _ in batch]
+        if any(map(is_, tasks, repeat(None))):
+            return False
+        futures = list(map(internals.waiter_of, tasks))
+        before = [record.future() for _, record in batch]  # pyright: ignore[reportOptionalCall]
+        if any(map(is_, futures, repeat(None))) or not all(map(is_, futures, before)):
+            return False
+        requests = [record.cancel_requests for _, record in batch]
+        return not any(map(_FUTURE.done, futures)) and list(map(_TASK.cancelling, tasks)) == requests
+
+    def _between(self, pause: Yield) -> int:
+        """Lets others run, or waits for the budget where there is one: for how long in this look so far."""
+        if self._context.paced is not None:
+            return self._context.paced()
+        pause()
+        return 0
+
+    def _connect(self, one: ReadTask, now_ns: int, failed: _Failures) -> None:
+        try:
+            self._relations.connect(one, now_ns)
+        except Exception as error:
+            failed.add(error)
+            one.record.edges = ()
 
     def _hold_of_pools(self, met: list[KnownTask], pause: Yield, failed: _Failures) -> None:
         """Who has what pools have lent. Of a task that has made no step since it was searched that is known."""

@@ -12,7 +12,7 @@ from ...model import AttributeValue, Confidence
 from ..internals import asyncio_core as internals
 from ..internals import asyncio_io as io_internals
 from ..internals.asyncio_io import Endpoint
-from ..library import NOT_BEFORE, Around, Channel, Held, Known, Making, State, of_lock, of_permits
+from ..library import NOT_BEFORE, Around, Channel, Fingerprint, Held, Known, Making, State, of_lock, of_permits
 from ..patches.recorder import HOLDERS, ORIGIN, OWNER, Holding, Origin
 from ..source import source_text
 
@@ -64,6 +64,39 @@ def of_a_queue(queue: queues.Queue[Any], _around: Around) -> State:
     if capacity > 0:
         attributes[semconv.CHANNEL_CAPACITY] = capacity
     return State(attributes, channel=Channel(putters, getters, {}, {semconv.CHANNEL_UNFINISHED: unfinished}))
+
+
+def fingerprint_of_a_lock(lock: locks.Lock) -> Fingerprint | None:
+    if type(lock) is not locks.Lock:
+        return None
+    owner = getattr(lock, OWNER, None)
+    if getattr(lock, HOLDERS, None):
+        return None
+    return Fingerprint((*internals.lock_state(lock), _lives(owner)), owner)
+
+
+def fingerprint_of_a_semaphore(semaphore: locks.Semaphore) -> Fingerprint | None:
+    """Those of whose permits is known who has them are read each time."""
+    if fact(semaphore, HOLDERS) or fact(semaphore, OWNER) is not None:
+        return None
+    return Fingerprint(internals.semaphore_state(semaphore))
+
+
+def fingerprint_of_an_event(event: locks.Event) -> Fingerprint:
+    return Fingerprint((internals.event_is_set(event), internals.waiter_count(event)))
+
+
+def fingerprint_of_a_condition(condition: locks.Condition) -> Fingerprint:
+    return Fingerprint((internals.waiter_count(condition),))
+
+
+def fingerprint_of_a_queue(queue: queues.Queue[Any]) -> Fingerprint:
+    return Fingerprint(internals.queue_state(queue))
+
+
+def _lives(owner: Any) -> bool:
+    """Whether the task that was written down as a holder is still there."""
+    return owner is not None and Holding(*owner if type(owner) is tuple else (owner,)).task() is not None
 
 
 def _recorded(primitive: Any, task_id: _TaskId) -> list[Held]:

@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where a look goes: `python -m bench.look_phases TASKS`: the watcher's phases, in one thread, by its processor time.
+
+The world is that of `look_worker`. The first look and the second are there once. Then come two dozen in which the lines
+of waits are resolved, by and by; of those, of looks at which nothing has changed, and of such at which one task in a
+hundred has gone on, the median is told, in milliseconds. The clock that the looks are told runs a second from one to
+the next.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable
+from statistics import median
+from typing import Any
+
+from peeps_otel.config import read
+from peeps_otel.parts import Lasting, Parts
+from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
+
+from .look_worker import many_tasks
+from .report_line import tell
+
+_SECOND = 1_000_000_000
+_EVERY = 100
+
+
+class _Spent:
+    """Processor time by phase, and how often each was gone through."""
+
+    def __init__(self) -> None:
+        self.ns: dict[str, int] = defaultdict(int)
+
+    def of(self, owner: Any, name: str, label: str) -> None:
+        inner = getattr(owner, name)
+
+        def outer(*args: Any, **kwargs: Any) -> Any:
+            began = time.thread_time_ns()
+            try:
+                return inner(*args, **kwargs)
+            finally:
+                self.ns[label] += time.thread_time_ns() - began
+
+        setattr(owner, name, outer)
+
+
+class _Nowhere:
+    """Takes what the watcher hands on and drops it."""
+
+    def take(self, look: CycleResult) -> None:
+        self.findings = len(look.findings)
+
+    def spent(self) -> ExporterUsage:
+        return ExporterUsage(0, 0)
+
+    def goodbye(self, snapshot: Any) -> None:
+        pass
+
+
+def _watch(spent: _Spent, parts: Parts) -> Callable[[], Any]:
+    watcher: Any = parts.watcher
+    watcher._sink = _Nowhere()
+    probe: Any = parts.probes
+    for one in probe._probes:
+        spent.of(one, "observe", f"probe {one.name}")
+        if hasattr(one, "confirm"):
+            spent.of(one, "confirm", f"confirm {one.name}")
+        if one.name == "asyncio":
+            for name in ("_discover_tasks", "_look_at_all", "_show", "_touched"):
+                spent.of(one, name, f"… {name.strip('_')}")
+    spent.of(probe.context.resources, "show", "resources")
+    spent.of(watcher._history, "write", "history")
+    spent.of(watcher._assembler, "assemble", "assemble")
+    spent.of(watcher._waits, "update", "waits")
+    for name in ("look", "look_at"):
+        spent.of(watcher._diagnoser, name, f"diagnosis {name}")
+    spent.of(watcher._diagnoser._memory, "settle", "… settle")
+    spent.of(watcher._diagnoser, "_by_reduction", "… reduction")
+    spent.of(watcher._diagnoser, "_is_unconfirmed", "… is_unconfirmed")
+    spent.of(watcher._diagnoser._engine, "look", "… rules")
+    if watcher.heap is not None:
+        spent.of(watcher.heap, "look", "heap look")
+        spent.of(watcher.heap, "lay", "heap lay")
+    for rule in watcher.rules:
+        spent.of(rule, "look", f"rule {type(rule).__name__}")
+    spent.of(watcher._refutations, "judge", "refutations")
+    spent.of(watcher, "look", "= look")
+    return watcher.look
+
+
+async def _move(tasks: list[asyncio.Task[None]]) -> None:
+    """One of a hundred ends, and another like it begins."""
+    from .look_worker import sleeps
+
+    for place in range(8, len(tasks), 10 * _EVERY // 10):
+        tasks[place].cancel()
+        tasks[place] = asyncio.create_task(sleeps())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+
+async def measure(count: int, heap: bool) -> dict[str, dict[str, float]]:
+    environment = {"PEEPS_CPU_BUDGET_PERCENT": "0", "PEEPS_BYTES_BUDGET": "0", "PEEPS_SAMPLE_HZ": "0"}
+    environment |= {} if heap else {"PEEPS_HEAP": "off"}
+    config = read(environment)
+    parts = Parts(config, Lasting(config))
+    parts.probes.install()
+    spent = _Spent()
+    parts.watcher.attention()
+    look = _watch(spent, parts)
+    tasks = await many_tasks(count)
+    clock = time.time_ns
+    ahead = [0]
+    time.time_ns = lambda: clock() + ahead[0]
+    figures: dict[str, dict[str, float]] = {}
+    for case, rounds in (("first", 1), ("second", 1), ("settling", 24), ("unchanged", 3), ("1 % changed", 3)):
+        took: dict[str, list[float]] = defaultdict(list)
+        for _ in range(rounds):
+            if case.startswith("1 %"):
+                await _move(tasks)
+            spent.ns.clear()
+            look()
+            ahead[0] += _SECOND
+            for label, ns in spent.ns.items():
+                took[label].append(ns / 1e6)
+        figures[case] = {label: round(median(values), 2) for label, values in took.items()}
+    assert len(tasks) == count
+    return figures
+
+
+def main(count: str, heap: str = "") -> None:
+    figures = asyncio.run(measure(int(count), heap == "heap"))
+    labels = sorted({label for one in figures.values() for label in one}, key=lambda x: -figures["unchanged"].get(x, 0))
+    print(f"| phase, ms | {' | '.join(figures)} |\n|---{'|--:' * len(figures)}|")
+    for label in labels:
+        print(f"| {label} | {' | '.join(str(one.get(label, '–')) for one in figures.values())} |")
+    tell({case: one["= look"] for case, one in figures.items()})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reduction kept from look to look: whether a node can ever become live is asked again only where something has
+changed that its waits lead to.
+
+Whether a node is live follows from the conditions of the nodes that its waits lead to, and from nothing else. So after
+a change only those are reduced anew whose waits lead to something that changed; all others are as they were.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Mapping, Set
+
+from ..model import Level
+from .incremental_index import IncrementalIndex
+from .reduction import Requirement, residue
+from .wait_index import BOUNDED, WAITERS, WaitIndex, no_pause
+
+_LEVELS = (Level.SUSPECT, Level.LIKELY)
+_NEVER = Requirement(1, ())
+
+
+class KeptReduction(IncrementalIndex):
+    """The indexes, and who is stuck by them. Not thread-safe: belongs to the thread that looks."""
+
+    def __init__(self, marks: Set[str] = frozenset()) -> None:
+        super().__init__(marks)
+        self._dirty: set[str] = set()
+        self._stuck: dict[Level, set[str]] = {level: set() for level in _LEVELS}
+        self._roots: set[str] = set()
+        self._due: list[tuple[int, str]] = []  # a heap: when a thing becomes old
+        self._gating: set[str] = set()
+        self._bounded_before: Set[str] = self.bounded
+        self._suspects: set[str] = set()
+        self.reduced = 0
+        """How many nodes the last look has reduced anew."""
+
+    def _note_dirty(self, node_ids: Iterable[str]) -> None:
+        self._dirty.update(node_ids)
+
+    def is_due(self, now_ns: int) -> bool:
+        if self._dirty or self._gating or (self._due and self._due[0][0] <= now_ns):
+            return True
+        return bool(self.sort(no_pause).marked) or any(self.stuck_threads())
+
+    def suspects(self, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:
+        """See `peeps_otel.diagnosis.diagnoser.Suspects`."""
+        dirty, self._dirty = self._dirty | turned, set()
+        for waiter in list(dirty):  # who has waited longest for these may be another one now
+            dirty.update(one for one in self.targets.get(waiter, ()) if one not in self._oldest)
+        if self.bounded is not self._bounded_before:
+            dirty |= self.bounded ^ self._bounded_before
+            self._bounded_before = self.bounded
+        gating = set(self.stuck_threads())
+        for thread in gating ^ self._gating:
+            dirty.update(self.tasks_of(thread))
+        self._gating = gating
+        while self._due and self._due[0][0] <= now_ns:
+            dirty.add(heapq.heappop(self._due)[1])
+        affected = self._behind(dirty)
+        self.reduced = len(affected)
+        if affected:
+            gated = {task: thread for thread in gating for task in self.tasks_of(thread)}
+            for level in _LEVELS:
+                self._reduce(affected, level, gated, now_ns, old_ns)
+            stuck = self._stuck[Level.SUSPECT]
+            self._roots -= affected
+            self._roots.update(one for one in affected if one in stuck and self._is_root(one))
+            self._suspects = self._speak_of(gated, now_ns, old_ns)
+        return self._suspects
+
+    def stuck(self) -> set[str]:
+        """All of the residue at SUSPECT, as it was when `suspects` was last asked."""
+        return self._stuck[Level.SUSPECT]
+
+    def _behind(self, changed: Set[str]) -> set[str]:
+        """Those, and all whose waits may lead to one of them."""
+        found, work = set(changed), list(changed)
+        while work:
+            for one in self._dependents(work.pop()):
+                if one not in found:
+                    found.add(one)
+                    work.append(one)
+        return found
+
+    def _dependents(self, node_id: str) -> Iterable[str]:
+        """Whose conditions may name it, at any level."""
+        yield from self.waiters.get(node_id, ())
+        yield from self.held_of(node_id)
+        yield from self.named_by(node_id)
+        yield from self.used_by(node_id)
+        if node_id in self._gating:
+            yield from self.tasks_of(node_id)
+
+    def _reduce(self, affected: Set[str], level: Level, gated: Mapping[str, str], now_ns: int, old_ns: int) -> None:
+        conditions: dict[str, Requirement] = {}
+        for one in affected:
+            condition = self._condition(one, level, gated, now_ns, old_ns)
+            if condition is not None:
+                conditions[one] = condition
+        stuck = self._stuck[level]
+        stuck -= affected
+        beyond = {p for one in conditions.values() for p in one.leads_to() if p in stuck}
+        stuck |= residue(conditions | dict.fromkeys(beyond, _NEVER))
+
+    def _condition(
+        self, node_id: str, level: Level, gated: Mapping[str, str], now_ns: int, old_ns: int
+    ) -> Requirement | None:
+        node = self.nodes.get(node_id)
+        if node is None:
+            return None
+        if node.kind in WAITERS:
+            return self.of_waiter(node, level, gated.get(node_id))
+        found = self.of_resource(node, level)
+        if found is None:
+            return None
+        if found.when_old:
+            due_ns = self.oldest_wait(node_id) + old_ns
+            if due_ns > now_ns:
+                if node_id in self.waiters:
+                    heapq.heappush(self._due, (due_ns, node_id))
+                return None
+        return found.condition
+
+    def _is_root(self, node_id: str) -> bool:
+        """Whether the findings of what is merely old speak of it."""
+        kind = self.nodes[node_id].kind
+        return node_id in self.waiters and (kind in BOUNDED or bool(self.asked_of_heap((node_id,))))
+
+    def _speak_of(self, gated: Mapping[str, str], now_ns: int, old_ns: int) -> set[str]:
+        """Who is stuck at LIKELY too, and what leads to or from a root."""
+        stuck = self._stuck[Level.SUSPECT]
+        found = self._stuck[Level.LIKELY] & stuck
+        if not self._roots:
+            return found
+        onward, work = set(self._roots), list(self._roots)
+        while work:
+            condition = self._condition(work.pop(), Level.SUSPECT, gated, now_ns, old_ns)
+            for one in () if condition is None else condition.leads_to():
+                if one in stuck and one not in onward:
+                    onward.add(one)
+                    work.append(one)
+        back, work = set(self._roots), list(self._roots)
+        while work:
+            for one in self._dependents(work.pop()):
+                if one in stuck and one not in back:
+                    back.add(one)
+                    work.append(one)
+        return found | onward | back
+
+
+def kept_suspects(waits: WaitIndex, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:
+    """A `peeps_otel.diagnosis.diagnoser.Suspects` for these indexes."""
+    assert isinstance(waits, KeptReduction)
+    return waits.suspects(turned, now_ns, old_ns)

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The reduction that is kept from look to look says what one says that is made anew, and does only what has changed."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peeps_otel.diagnosis import Diagnoser
+from peeps_otel.diagnosis.kept_reduction import KeptReduction, kept_suspects
+from peeps_otel.diagnosis.reduction import residue
+from peeps_otel.diagnosis.rules.registry import MARKS
+from peeps_otel.diagnosis.wait_graph import WaitGraph
+from peeps_otel.model import Edge, EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
+from tests.support.graph_story import SECOND, START, Story, brief
+
+OLD_NS = 2 * SECOND
+
+
+def put_all(kept: KeptReduction, graph: Graph) -> None:
+    """Brings the indexes up to date with a graph, by what differs."""
+    out: dict[str, list[Edge]] = {}
+    for edge in graph.edges:
+        out.setdefault(edge.src, []).append(edge)
+    for node_id in [*(one for one in list(kept.nodes) if one not in graph.nodes), *graph.nodes]:
+        kept.put(node_id, graph.nodes.get(node_id), tuple(out.get(node_id, ())))
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.integers(0, 1 << 32))
+def test_the_same_suspects_verdicts_and_hurry(seed: int) -> None:
+    story, kept = Story(seed), KeptReduction(MARKS)
+    engine, plain = Diagnoser(suspects=kept_suspects), Diagnoser()
+    for _ in range(8):
+        graph = story.graph()
+        put_all(kept, graph)
+        found = engine.look_at(kept, kept.take_changed(), story.now_ns)
+        assert brief(found) == brief(plain.look(graph, story.now_ns))
+        assert engine.unconfirmed == plain.unconfirmed
+        anew = WaitGraph(graph, set(kept.settled))
+        stuck = residue(anew.conditions(Level.SUSPECT, story.now_ns, OLD_NS))
+        assert set(anew.waiting(kept.stuck())) == set(anew.waiting(stuck))
+        assert stuck <= kept.stuck()  # beside things that nobody waits for at this time
+        assert kept.bounded == anew.bounded
+        story.move()
+
+
+def test_a_look_costs_what_has_changed() -> None:
+    """Four thousand wait for one event, and one other task goes from lock to lock."""
+    kept, engine = KeptReduction(MARKS), Diagnoser(suspects=kept_suspects)
+    event = Node("event:e", NodeKind.EVENT, "e", START, "app.py:1", providers=Providers.OPEN)
+    kept.put(event.id, event, ())
+    for number in range(4000):
+        task = Node(f"task:{number}", NodeKind.TASK, "t", START, "app.py:2", wait=Wait("event.wait", START, "app.py:2"))
+        kept.put(task.id, task, (Edge(EdgeKind.NEEDS, task.id, event.id, START),))
+    reduced: list[int] = []
+    for look in range(1, 8):
+        now_ns = START + look * SECOND
+        lock = Node(f"lock:{look}", NodeKind.LOCK, "l", START, "app.py:3", providers=Providers.CLOSED)
+        kept.put(lock.id, lock, (Edge(EdgeKind.HELD_BY, lock.id, "task:0", START),))
+        one = Node("task:one", NodeKind.TASK, "o", START, "app.py:4", wait=Wait("lock.acquire", now_ns, "app.py:4"))
+        kept.put(one.id, one, (Edge(EdgeKind.NEEDS, one.id, lock.id, now_ns),))
+        engine.look_at(kept, kept.take_changed(), now_ns)
+        reduced.append(kept.reduced)
+    assert min(reduced[:2]) > 4000  # new, then settled, and old at the same time
+    assert max(reduced[2:]) < 20

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The bound on processor time, against a clock that is made up."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from peeps_otel.watcher.purse import START_NS, Purse
+
+S = 1_000_000_000
+MS = 1_000_000
+
+
+class Worker:
+    """Always has work, in slices of random size. `spent`: when, and how much in all."""
+
+    def __init__(self, share: float = 0.01, slice_ms: float = 2) -> None:
+        self.chance = random.Random(1)
+        self.slice_ms = slice_ms
+        self.purse = Purse(share, 0)
+        self.now_ns = self.spent_ns = self.sleeps = 0
+        self.spent: list[tuple[int, int]] = [(0, 0)]
+
+    def work_until(self, seconds: float, factor: float = 1) -> None:
+        while self.now_ns < seconds * S:
+            wait_ns = self.purse.wait_ns(self.now_ns, self.spent_ns, factor)
+            self.sleeps += wait_ns > 0
+            if wait_ns:
+                self.now_ns += int(wait_ns * self.chance.choice([0.3, 1, 1, 1.5]))
+                continue
+            took_ns = int(self.chance.uniform(0, 2) * self.slice_ms * MS)
+            self.now_ns += 2 * took_ns  # others have the processor, too
+            self.spent_ns += took_ns
+            self.spent.append((self.now_ns, self.spent_ns))
+
+    def most_in(self, window_s: int, from_ns: int) -> float:
+        """The largest share of one core in any such window."""
+        starts = [one for one in self.spent if one[0] >= from_ns]
+        most, last = 0, 0
+        for at_ns, before in starts:
+            while last + 1 < len(self.spent) and self.spent[last + 1][0] <= at_ns + window_s * S:
+                last += 1
+            most = max(most, self.spent[last][1] - before)
+        return most / (window_s * S)
+
+
+@pytest.mark.parametrize("slice_ms", [0.2, 2, 10])
+def test_no_minute_costs_more_than_the_budget(slice_ms: float) -> None:
+    worker = Worker(slice_ms=slice_ms)
+    worker.work_until(400)
+    assert worker.most_in(60, START_NS) <= 0.01
+    assert worker.most_in(60, START_NS) > 0.006  # and it is used
+
+
+def test_a_burst_is_saved_up_and_bounded() -> None:
+    worker = Worker()
+    worker.work_until(20)
+    worker.now_ns += 500 * S  # nothing to do
+    worker.spent.append((worker.now_ns, worker.spent_ns))
+    before_ns = worker.spent_ns
+    worker.work_until(worker.now_ns / S + 1)
+    assert 50 * MS < worker.spent_ns - before_ns < 80 * MS
+    worker.work_until(worker.now_ns / S + 120)
+    assert worker.most_in(60, START_NS) <= 0.01
+
+
+def test_the_first_ten_seconds_pay_for_a_look_at_everything() -> None:
+    worker = Worker()
+    worker.work_until(10)
+    assert worker.spent_ns > 1.5 * S
+
+
+def test_work_is_not_woken_for_nothing() -> None:
+    worker = Worker(slice_ms=0.1)
+    worker.work_until(110)
+    worker.sleeps = 0
+    worker.work_until(210)
+    assert worker.sleeps < 100 * 6
+
+
+def test_without_a_budget_nobody_waits() -> None:
+    purse = Purse(0, 0)
+    assert purse.wait_ns(S, 10**12) == 0
