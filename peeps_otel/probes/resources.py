@@ -293,8 +293,8 @@ def _reference(thing: object) -> ref[Any]:
         return ref(type(thing))
 
 
-def _is_as_before(before: tuple[str, list[Held], Fingerprint] | None, now: tuple[str, list[Held], Fingerprint]) -> bool:
-    if before is None or before[0] != now[0] or before[1] != now[1]:
+def _is_as_before(before: _MadeOf | None, now: _MadeOf) -> bool:
+    if before is None or before[0] != now[0] or before[1] != now[1] or before[3] != now[3]:
         return False
     return before[2].numbers == now[2].numbers and before[2].owner is now[2].owner
 

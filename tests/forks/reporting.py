@@ -9,8 +9,9 @@ import threading
 
 import peeps_otel
 from peeps_otel import agent
-from peeps_otel.model import Finding, Graph, NodeKind
+from peeps_otel.model import Finding, NodeKind
 from peeps_otel.probes.probe import Observation
+from peeps_otel.watcher.interfaces import Waiting
 
 _PATH = os.environ.get("FORKS_REPORT", "")
 
@@ -29,7 +30,7 @@ class _Reporter:
         self._told: set[str] = set()
         self._looks = 0
 
-    def look(self, observation: Observation, graph: Graph, findings: list[Finding], now_ns: int) -> list[Finding]:
+    def look(self, observation: Observation, waiting: Waiting, findings: list[Finding], now_ns: int) -> list[Finding]:
         self._looks += 1
         for finding in findings:
             self._write({"found": f"{finding.level} {finding.kind}: {finding.title}"})

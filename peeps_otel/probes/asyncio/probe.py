@@ -275,10 +275,10 @@ class AsyncioProbe:
         for _, record in batch:
             if not record.is_settled and not (record.is_plain and (first if record.matters else rest)):
                 return False
-        tasks = [reference() for reference, _ in batch]
-        if any(map(is_, tasks, repeat(None))):
+        tasks = [task for reference, _ in batch if (task := reference()) is not None]
+        if len(tasks) != len(batch):
             return False
-        futures = list(map(internals.waiter_of, tasks))
+        futures: list[Any] = list(map(internals.waiter_of, tasks))
         before = [record.future() for _, record in batch]  # pyright: ignore[reportOptionalCall]
         if any(map(is_, futures, repeat(None))) or not all(map(is_, futures, before)):
             return False
