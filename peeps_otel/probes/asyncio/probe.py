@@ -283,7 +283,7 @@ class AsyncioProbe:
         if any(map(is_, futures, repeat(None))) or not all(map(is_, futures, before)):
             return False
         requests = [record.cancel_requests for _, record in batch]
-        return not any(map(_FUTURE.done, futures)) and list(map(_TASK.cancelling, tasks)) == requests
+        return not any(map(_FUTURE.done, futures)) and [_TASK.cancelling(task) for task in tasks] == requests
 
     def _between(self, pause: Yield) -> int:
         """Lets others run, or waits for the budget where there is one: for how long in this look so far."""
