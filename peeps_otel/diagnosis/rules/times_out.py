@@ -59,11 +59,12 @@ class TimesOut(LookRule):
         node = graph.nodes[waiter]
         if node.wait is None or node.wait.deadline_ns is None:
             return False
-        things = [graph.nodes[one] for one in graph.targets.get(waiter, ()) if one in graph.nodes]
-        if context.explained.intersection(graph.targets.get(waiter, ())):
-            return False  # what it waits for is a part of a finding
+        targets = graph.targets.get(waiter, ())
+        thing = graph.nodes.get(targets[0]) if len(targets) == 1 else None
+        if thing is None or thing.id in context.explained:
+            return False  # what it waits for is not known, or a part of a finding
         long = node.wait.deadline_ns - node.wait.since_ns >= self.given
-        return long and len(things) == 1 and (things[0].kind in BOUNDED or semconv.POOL_IN_USE in things[0].attributes)
+        return long and (thing.kind in BOUNDED or semconv.POOL_IN_USE in thing.attributes)
 
     def _rings(self, context: RuleContext, stuck: Residue, told: set[str]) -> Iterable[Candidate]:
         graph = context.graph
