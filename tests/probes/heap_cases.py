@@ -675,6 +675,7 @@ async def garbage_finally() -> None:
 
     spawn(helper(), "helper")
     await spawn(event.wait(), "waiter")
+    await asyncio.sleep(60)  # the looks themselves may bring the collection
 
 
 @case("live: bounded by asyncio.timeout (not handled: needs today's `bounded`)")
