@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+# ruff: noqa: SLF001  # it takes the phases apart from outside
 """Where a look goes: `python -m bench.look_phases TASKS`: the watcher's phases, in one thread, by its processor time.
 
 The world is that of `look_worker`. The first look and the second are there once. Then come two dozen in which the lines

@@ -127,7 +127,7 @@ def test_what_was_shed_comes_back() -> None:
 
 
 def test_at_the_border_detail_does_not_flap() -> None:
-    simulated = Simulated(lambda _detail: MS, lambda _detail: 40_000 if detail is Detail.ALL else 3_000)
+    simulated = Simulated(lambda _detail: MS, lambda detail: 40_000 if detail is Detail.ALL else 3_000)
     simulated.run_for(60)
     changes, before = 0, simulated.governor.detail
     for _ in range(1200):
