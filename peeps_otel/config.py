@@ -9,6 +9,9 @@ from typing import Any, NamedTuple
 
 from .diagnosis.rules.settings import BadRules, RuleSettings, parse
 
+UNSAMPLED_PER_S = 100
+_SIGNALS = frozenset({"traces", "logs", "metrics"})
+
 
 class Variable(NamedTuple):
     """`field`: the field of `Config`; `default` as it would be written; `meaning` for the documentation; `alias`: an
@@ -85,6 +88,22 @@ def _address(text: str) -> str | None:
     return f"http://{text}"
 
 
+def _signals(text: str) -> frozenset[str]:
+    words = frozenset(word for part in text.lower().split(",") if (word := part.strip()))
+    if words == frozenset({"none"}):
+        return frozenset()
+    if words == frozenset({"all"}):
+        return _SIGNALS
+    if not words <= _SIGNALS:
+        raise BadValue("must be all, none, or some of traces,logs,metrics")
+    return words
+
+
+def _per_second(text: str) -> int | None:
+    """How many; None: all."""
+    return None if text.lower() == "all" else UNSAMPLED_PER_S if _boolean(text) else 0
+
+
 def _rules(text: str) -> RuleSettings:
     try:
         return parse(text)
@@ -99,10 +118,18 @@ VARIABLES: tuple[Variable, ...] = (
         "collector_endpoint",
         "",
         _address,
-        "`host:port` (or URL) of a peeps collector: snapshots go there, and so does what the program's own "
-        "OpenTelemetry set-up produces, in addition to its own exporters; unset: no network of ours. "
+        "`host:port` (or URL) of a peeps collector: snapshots go there, and our own events, spans and metrics; unset: "
+        "no network of ours. What the program itself makes goes there only if `PEEPS_FORWARD` says so. "
         "`grpc://host:port` (`grpcs://` with TLS) pushes by OTLP/gRPC. `PEEPS_DASHBOARD` is an older name for it",
         alias="PEEPS_DASHBOARD",
+    ),
+    Variable(
+        "PEEPS_FORWARD",
+        "forward",
+        "none",
+        _signals,
+        "`all`, or of `traces,logs,metrics` some: what the program's own OpenTelemetry set-up makes goes to "
+        "`PEEPS_COLLECTOR_ENDPOINT` as well, in addition to its own exporters; that costs what exporting costs",
     ),
     Variable(
         "OTEL_EXPORTER_OTLP_PROTOCOL",
@@ -240,9 +267,9 @@ VARIABLES: tuple[Variable, ...] = (
         "PEEPS_UNSAMPLED",
         "unsampled",
         "true",
-        _boolean,
-        "false: requests whose spans are sampled out are not seen; true: such spans are recorded here and exported "
-        "nowhere, which costs what a recorded span costs",
+        _per_second,
+        f"true: of the spans that are sampled out, {UNSAMPLED_PER_S} a second are recorded here, for requests to be "
+        "seen, and exported nowhere; `all`: all are, which costs what a recorded span costs; false: none",
     ),
     Variable(
         "PEEPS_IN_FLIGHT_MS",
@@ -269,6 +296,7 @@ class Config:
 
     enabled: bool
     collector_endpoint: str | None
+    forward: frozenset[str]
     otlp_protocol: str
     interval_ms: int
     key_frame_s: int
@@ -294,7 +322,7 @@ class Config:
     diagnostics: bool
     watchdog: bool
     requests: bool
-    unsampled: bool
+    unsampled: int | None
     in_flight_ms: int
     providers: bool
     metrics: bool

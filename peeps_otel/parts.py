@@ -17,12 +17,13 @@ from . import semconv
 from .config import Config
 from .diagnosis.rules.nothing_moves import NothingMoves
 from .export import otel_names
-from .export.collector_exporters import add_exporters
+from .export.collector_exporters import forward
 from .export.events import Events
 from .export.exporters import Exporters
 from .export.in_flight import InFlight
 from .export.metrics import Metrics
 from .export.otlp import Endpoint, endpoint, set_by_user
+from .export.own_providers import LOGS, METRICS, SIGNALS, TRACES, OwnProviders, SeveralLoggers, SeveralMeters
 from .export.request import ATTENTION, CUT, LEAKS, Request, cut_record, leaks_record, looked_record
 from .export.snapshot_exporter import SnapshotExporter
 from .export.spans import Spans, current_span_context
@@ -71,14 +72,14 @@ class Lasting:
         self.thread_deaths = ThreadDeathPatch(self.deaths) if config.probe_threads else None
         self.step_timer = StepTimer()
         self.lock_order = LockOrderRecorder() if config.lock_order else None
-        tracers, loggers = otel_names.tracer_provider(), otel_names.logger_provider()
-        meters = otel_names.meter_provider()
+        tracers, meters = otel_names.tracer_provider(), otel_names.meter_provider()
         self.endpoint = _endpoint(config)
-        if self.endpoint is not None:
-            add_exporters(self.endpoint, tracers, loggers, meters, config.metrics)
+        self.own = None if self.endpoint is None else _own_providers(self.endpoint, config)
         self.live_spans = LiveSpans() if tracers is not None and config.requests else None
         self.unsampled = (
-            UnsampledSpans(tracers) if tracers is not None and self.live_spans and config.unsampled else None
+            UnsampledSpans(tracers, config.unsampled)
+            if tracers is not None and self.live_spans and config.unsampled != 0
+            else None
         )
         if tracers is not None and self.live_spans is not None:
             self.live_spans.follow(tracers)
@@ -86,7 +87,8 @@ class Lasting:
             self.unsampled.install()
         if tracers is not None:
             self.recorder.span_context = current_span_context
-        self.metrics = None if meters is None or not config.metrics else Metrics(meters)
+        told = [one for one in (meters, None if self.own is None else self.own.meters) if one is not None]
+        self.metrics = Metrics(SeveralMeters(*told)) if told and config.metrics else None
 
     def uninstall(self) -> None:
         """Leaves every function of the standard library as it was."""
@@ -99,6 +101,8 @@ class Lasting:
         for patch in (self.step_timer, self.loop_errors, self.thread_deaths, self.asyncio):
             if patch is not None:
                 patch.uninstall()
+        if self.own is not None:
+            self.own.shutdown()
 
     def after_fork_in_child(self) -> None:
         """What the parent's tasks and loops have told is not ours to tell."""
@@ -124,7 +128,7 @@ class Parts:
         probes: list[Probe] = [asyncio_probe, LoopErrors(context, lasting.loop_errors)] if config.probe_asyncio else []
         probes += [lasting.step_timer] if config.diagnostics else []
         probes += [one for one in (self._threads, self.watchdog) if one is not None]
-        self._requests = None if lasting.live_spans is None else RequestProbe(context, lasting.live_spans)
+        self._requests = _request_probe(context, lasting)
         probes += [] if self._requests is None else [self._requests]
         self.providers = ProviderProbe(context, self._requests) if config.providers else None
         probes += [] if self.providers is None else [self.providers]
@@ -173,6 +177,13 @@ class Parts:
             self.leaks.request(lambda report, findings: self.outlet.answer(leaks_record(request, report, findings)))
 
 
+def _request_probe(context: ProbeContext, lasting: Lasting) -> RequestProbe | None:
+    if lasting.live_spans is None:
+        return None
+    allowance = None if lasting.unsampled is None else lasting.unsampled.allowance
+    return RequestProbe(context, lasting.live_spans, unsampled=allowance)
+
+
 def _exporters(
     config: Config,
     lasting: Lasting,
@@ -180,8 +191,9 @@ def _exporters(
     request_key_frame: Callable[[], None],
     asked: Callable[[Request], None],
 ) -> Exporters:
-    tracers, loggers = otel_names.tracer_provider(), otel_names.logger_provider()
-    spans = None if tracers is None else Spans(tracers, config.span_task_ms * 1_000_000)
+    tracers, loggers = otel_names.tracer_provider(), _loggers(lasting.own)
+    own = None if lasting.own is None else lasting.own.spans
+    spans = None if tracers is None else Spans(tracers, config.span_task_ms * 1_000_000, own)
     if lasting.metrics is not None:
         lasting.metrics.begin(dict if spans is None else lambda: spans.dropped)
     link = None
@@ -192,6 +204,24 @@ def _exporters(
     if loggers is not None and lasting.live_spans is not None and requests is not None and config.in_flight_ms:
         in_flight = InFlight(loggers, lasting.live_spans, requests, config.in_flight_ms * 1_000_000)
     return Exporters(link=link, events=events, spans=spans, metrics=lasting.metrics, in_flight=in_flight)
+
+
+def _own_providers(at: Endpoint, config: Config) -> OwnProviders:
+    """For each signal that the program's provider does not bring to the collector itself."""
+    tracers = otel_names.tracer_provider() if TRACES in config.forward else None
+    loggers = otel_names.logger_provider() if LOGS in config.forward else None
+    meters = otel_names.meter_provider() if METRICS in config.forward else None
+    forward(at, tracers, loggers, meters)
+    wanted = {name for name, one in zip(SIGNALS, (tracers, loggers, meters), strict=True) if one is None}
+    if not config.metrics:
+        wanted.discard(METRICS)
+    return OwnProviders(at, _program_resource(), frozenset(wanted))
+
+
+def _loggers(own: OwnProviders | None) -> SeveralLoggers | None:
+    both = (otel_names.logger_provider(), None if own is None else own.loggers)
+    told = [one for one in both if one is not None]
+    return SeveralLoggers(*told) if told else None
 
 
 def _endpoint(config: Config) -> Endpoint | None:
@@ -209,8 +239,6 @@ def _announcement(at: Endpoint, ownership: Ownership) -> bytes:
 def _resource() -> otel_names.Resource:
     """The program's resource, and which process of it this is: most set-ups detect no process attributes, and in a
     forked child those that were detected are the parent's."""
-    providers = (otel_names.logger_provider(), otel_names.tracer_provider())
-    resource = next((p.resource for p in providers if p is not None), otel_names.Resource.get_empty())
     unless_detected = otel_names.Resource(
         {
             semconv.PROCESS_RUNTIME_NAME: sys.implementation.name,
@@ -223,4 +251,9 @@ def _resource() -> otel_names.Resource:
     except OSError:  # it has been deleted
         directory = {}
     of_process = directory | {semconv.PROCESS_PID: os.getpid()}
-    return unless_detected.merge(resource).merge(otel_names.Resource(of_process))
+    return unless_detected.merge(_program_resource()).merge(otel_names.Resource(of_process))
+
+
+def _program_resource() -> otel_names.Resource:
+    providers = (otel_names.logger_provider(), otel_names.tracer_provider())
+    return next((p.resource for p in providers if p is not None), otel_names.Resource.get_empty())

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`PEEPS_COLLECTOR_ENDPOINT`: exporters of our own on the program's providers, beside whatever is there already.
+"""`PEEPS_COLLECTOR_ENDPOINT`: how something gets there, for pipelines of our own (`own_providers`) and, where
+`PEEPS_FORWARD` asks for it, for the program's providers, beside whatever is there already.
 
 Each makes its OTLP exporter at the first export, on the SDK's own thread: `requests` and `urllib3` must not be imported
 before a program has had its chance to patch them (`http_client`), and not at all where nothing is exported. In a forked
@@ -29,7 +30,7 @@ CHANGES = (
         "a span processor, a log record processor and a metric reader of ours, beside those that are there",
         "at the start",
         "shut down with the providers",
-        "`PEEPS_COLLECTOR_ENDPOINT`; `PEEPS_METRICS` for the reader",
+        "off unless `PEEPS_FORWARD` names the signal",
     ),
 )
 
@@ -101,16 +102,29 @@ class _Metrics(MetricExporter):
         return True
 
 
-def add_exporters(
-    endpoint: Endpoint, tracers: TracerProvider | None, loggers: LoggerProvider | None, meters: Any, with_metrics: bool
-) -> None:
-    """Providers that are None are passed over."""
+def span_processor(endpoint: Endpoint) -> BatchSpanProcessor:
+    """Pushes the spans it is given to the collector."""
+    spans = _Spans(_OfThisProcess(lambda: endpoint.exporters().span_exporter(endpoint.url, _TIMEOUT_S)))
+    return BatchSpanProcessor(spans, schedule_delay_millis=_DELAY_MS)
+
+
+def log_processor(endpoint: Endpoint) -> BatchLogRecordProcessor:
+    """Pushes the log records it is given to the collector."""
+    logs = _Logs(_OfThisProcess(lambda: endpoint.exporters().log_exporter(endpoint.url, _TIMEOUT_S)))
+    return BatchLogRecordProcessor(logs, schedule_delay_millis=_DELAY_MS / 5)
+
+
+def metric_reader(endpoint: Endpoint) -> PeriodicExportingMetricReader:
+    """Pushes the metrics of its provider to the collector. It wakes all instruments of that provider."""
+    metrics = _Metrics(_OfThisProcess(lambda: endpoint.exporters().metric_exporter(endpoint.url, _TIMEOUT_S)))
+    return PeriodicExportingMetricReader(metrics, export_interval_millis=_METRICS_MS)
+
+
+def forward(endpoint: Endpoint, tracers: TracerProvider | None, loggers: LoggerProvider | None, meters: Any) -> None:
+    """`PEEPS_FORWARD`: all that these providers of the program make goes to the collector. None is passed over."""
     if tracers is not None:
-        spans = _Spans(_OfThisProcess(lambda: endpoint.exporters().span_exporter(endpoint.url, _TIMEOUT_S)))
-        tracers.add_span_processor(BatchSpanProcessor(spans, schedule_delay_millis=_DELAY_MS))
+        tracers.add_span_processor(span_processor(endpoint))
     if loggers is not None:
-        logs = _Logs(_OfThisProcess(lambda: endpoint.exporters().log_exporter(endpoint.url, _TIMEOUT_S)))
-        loggers.add_log_record_processor(BatchLogRecordProcessor(logs, schedule_delay_millis=_DELAY_MS / 5))
-    if meters is not None and with_metrics:
-        metrics = _Metrics(_OfThisProcess(lambda: endpoint.exporters().metric_exporter(endpoint.url, _TIMEOUT_S)))
-        meters.add_metric_reader(PeriodicExportingMetricReader(metrics, export_interval_millis=_METRICS_MS))
+        loggers.add_log_record_processor(log_processor(endpoint))
+    if meters is not None:
+        meters.add_metric_reader(metric_reader(endpoint))

@@ -17,7 +17,7 @@ from ..probes.probe import ProviderFault
 from ..version import __version__
 from ..watcher.interfaces import CycleResult
 from ..watcher.stalls import Stall
-from .otel_names import LoggerProvider, SeverityNumber, empty_context
+from .otel_names import Loggers, SeverityNumber, empty_context
 
 _LONG_NS = 5_000_000_000
 _NODES_MOST = 200  # per look
@@ -34,13 +34,13 @@ _SEVERITY = {
 
 
 class Events:
-    """Emits through a LoggerProvider. On the watcher thread only.
+    """Emits through one or several logger providers. On the watcher thread only.
 
     `nodes`: matter, all or none. `snapshots`: whether `peeps.snapshot` events go there too, for a collector of ours
     that stands behind the program's own exporter.
     """
 
-    def __init__(self, provider: LoggerProvider, nodes: str, snapshots: bool = False) -> None:
+    def __init__(self, provider: Loggers, nodes: str, snapshots: bool = False) -> None:
         self._logger = provider.get_logger(semconv.SCOPE, __version__, schema_url=semconv.SCHEMA_URL)
         self._nodes = nodes
         self._told: dict[str, Node] = {}

@@ -20,7 +20,7 @@ from ..probes.probe import Observation
 from ..requests.live_spans import LOST, EndedSpan, LiveSpan
 from ..version import __version__
 from ..watcher.interfaces import CycleResult
-from .otel_names import LoggerProvider, SeverityNumber, context_of
+from .otel_names import Loggers, SeverityNumber, context_of
 
 _AGAIN_NS = 30_000_000_000
 _SOON_NS = 5_000_000_000
@@ -72,7 +72,7 @@ class _Told:
 class InFlight:
     """On the watcher thread only. `after_ns`: shorter calls are not told."""
 
-    def __init__(self, provider: LoggerProvider, spans: Spans, calls: Calls, after_ns: int) -> None:
+    def __init__(self, provider: Loggers, spans: Spans, calls: Calls, after_ns: int) -> None:
         self._logger = provider.get_logger(semconv.SCOPE, __version__, schema_url=semconv.SCHEMA_URL)
         self._spans = spans
         self._calls = calls

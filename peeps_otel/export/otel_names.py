@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Protocol
 
 from opentelemetry import _logs as logs_api  # stable in the specification only
 from opentelemetry import context, metrics, trace
@@ -23,6 +23,7 @@ __all__ = [
     "LogRecord",
     "LogRecordExportResult",
     "LoggerProvider",
+    "Loggers",
     "ReadableLogRecord",
     "Resource",
     "SeverityNumber",
@@ -35,6 +36,13 @@ __all__ = [
     "suppressed",
     "tracer_provider",
 ]
+
+
+class Loggers(Protocol):
+    """A logger provider, as far as we use one."""
+
+    def get_logger(self, name: str, version: str | None = None, schema_url: str | None = None) -> Any: ...
+
 
 ReadableLogRecord = logs_sdk.ReadableLogRecord
 LoggerProvider = logs_sdk.LoggerProvider

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Spans for what has ended and took long: a task's life, a wait.
 
-Made after the fact, as `ReadableSpan`, and given to the program's own span pipeline: no span is started on a hot path,
-and none of the program's own spans gets another parent.
+Made after the fact, as `ReadableSpan`, and given to the program's own span pipeline and to ours: no span is started
+on a hot path, and none of the program's own spans gets another parent.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, cast
 
 from opentelemetry import trace
-from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanContext, SpanKind, TraceFlags
 
 from .. import semconv
@@ -26,13 +26,15 @@ _MOST = 500  # per look
 
 
 class Spans:
-    """On the watcher thread only. `task_ns`: shorter tasks are not told; 0: none are.
+    """On the watcher thread only. `task_ns`: shorter tasks are not told; 0: none are. `own`: gets the same
+    spans as the pipeline of `provider`.
 
     `dropped`: tasks and waits that did not become spans, by reason. Waits shorter than the recorder's threshold are not
     among them: nobody writes them down.
     """
 
-    def __init__(self, provider: TracerProvider, task_ns: int) -> None:
+    def __init__(self, provider: TracerProvider, task_ns: int, own: SpanProcessor | None = None) -> None:
+        self._own = own
         self._tracer = pipeline_of(provider, semconv.SCOPE, __version__, semconv.SCHEMA_URL)
         self._scope = InstrumentationScope(semconv.SCOPE, __version__, semconv.SCHEMA_URL)
         self._task_ns = task_ns
@@ -93,19 +95,20 @@ class Spans:
         if not sampled:
             return
         context = SpanContext(trace_id, tracer.id_generator.generate_span_id(), False, TraceFlags(TraceFlags.SAMPLED))
-        processor.on_end(
-            ReadableSpan(
-                name,
-                context=context,
-                parent=parent,
-                resource=tracer.resource,
-                attributes=attributes,
-                kind=SpanKind.INTERNAL,
-                start_time=start_ns,
-                end_time=max(start_ns, end_ns),
-                instrumentation_scope=self._scope,
-            )
+        span = ReadableSpan(
+            name,
+            context=context,
+            parent=parent,
+            resource=tracer.resource,
+            attributes=attributes,
+            kind=SpanKind.INTERNAL,
+            start_time=start_ns,
+            end_time=max(start_ns, end_ns),
+            instrumentation_scope=self._scope,
         )
+        processor.on_end(span)
+        if self._own is not None:
+            self._own.on_end(span)
 
 
 def current_span_context() -> object:

@@ -21,6 +21,7 @@ from ..probes.context import ProbeContext
 from ..probes.probe import Observation, Yield
 from . import span_facts
 from .live_spans import LiveSpan, LiveSpans
+from .sampler import Allowance
 from .waiters import Waiters
 
 PENDING = "pending"
@@ -46,12 +47,15 @@ class _Record:
 class RequestProbe:
     """A `Probe`. It speaks last, for it needs what the others have seen of tasks, threads and sockets.
 
-    `young_ns`: younger spans are not shown.
+    `young_ns`: younger spans are not shown. `unsampled`: how many spans that are sampled out are seen.
     """
 
     name = "requests"
 
-    def __init__(self, context: ProbeContext, spans: LiveSpans, young_ns: int = YOUNG_NS) -> None:
+    def __init__(
+        self, context: ProbeContext, spans: LiveSpans, young_ns: int = YOUNG_NS, unsampled: Allowance | None = None
+    ) -> None:
+        self._unsampled = unsampled
         self._context = context
         self._spans = spans
         self._young_ns = young_ns
@@ -79,6 +83,10 @@ class RequestProbe:
             shown = shown[:SHOWN_MOST]
         if self._spans.refused:
             observation.coverage.append(f"requests: {self._spans.refused} spans beyond the most that are kept")
+        if self._unsampled is not None and self._unsampled.refused:
+            self._unsampled.refused = False
+            most = self._unsampled.per_second
+            observation.coverage.append(f"requests: of those that are sampled out, {most} a second are seen")
         before, self._records = self._records, {}
         for number, (span_id, live) in enumerate(shown):
             if number % _YIELD_EVERY == 0:

@@ -1,14 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Spans that are sampled out are seen while they last: they are recorded here, and exported nowhere.
+"""Spans that are sampled out are seen while they last: some of each second are recorded here, and exported nowhere.
 
 A span that the sampler drops never reaches a processor, so that with a ratio of 1 % most requests would be invisible.
 The decision for spans between processes becomes RECORD_ONLY: the flag on the wire stays unset, and no exporter takes
-them. Internal spans stay dropped.
+them. Internal spans stay dropped. A recorded span costs several times what a dropped one does, so only so many a second
+are: a busy service pays a thousandth of a core at most, and one that has stopped answering is seen whole.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from time import monotonic
 from typing import Any, cast
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -20,8 +22,8 @@ from ..model.change import Change
 CHANGES = (
     Change(
         "`sampler` of the program's tracer provider and of its tracers",
-        "a sampler around it: a DROP for a client, server, producer or consumer span becomes RECORD_ONLY; the flag on "
-        "the wire and what is exported stay as they are",
+        "a sampler around it: for at most 100 a second, a DROP for a client, server, producer or consumer span becomes "
+        "RECORD_ONLY; the flag on the wire and what is exported stay as they are",
         "at the start",
         "by the agent's end",
         "`PEEPS_UNSAMPLED`",
@@ -32,11 +34,35 @@ _INTERNAL = SpanKind.INTERNAL
 _DROP = Decision.DROP
 
 
-class RecordingSampler(Sampler):
-    """Asks `inner` and records what that would drop. Thread-safe where `inner` is."""
+class Allowance:
+    """At most `per_second` in each second; None: no limit. From any thread: at a change of seconds, a few more may
+    pass. `refused`: whether any was, since somebody has set it to False."""
 
-    def __init__(self, inner: Sampler) -> None:
+    def __init__(self, per_second: int | None) -> None:
+        self.per_second = per_second
+        self._second = 0
+        self._passed = 0
+        self.refused = False
+
+    def passes(self) -> bool:
+        if self.per_second is None:
+            return True
+        second = int(monotonic())
+        if second != self._second:
+            self._second, self._passed = second, 0
+        if self._passed >= self.per_second:
+            self.refused = True
+            return False
+        self._passed += 1
+        return True
+
+
+class RecordingSampler(Sampler):
+    """Asks `inner` and records of what that would drop as much as is allowed. Thread-safe where `inner` is."""
+
+    def __init__(self, inner: Sampler, allowance: Allowance) -> None:
         self.inner = inner
+        self._passes = allowance.passes
 
     def should_sample(
         self,
@@ -49,7 +75,7 @@ class RecordingSampler(Sampler):
         trace_state: Any = None,
     ) -> SamplingResult:
         result = self.inner.should_sample(parent_context, trace_id, name, kind, attributes, links)
-        if kind is None or kind is _INTERNAL or result.decision is not _DROP:
+        if kind is None or kind is _INTERNAL or result.decision is not _DROP or not self._passes():
             return result
         return SamplingResult(Decision.RECORD_ONLY, attributes, result.trace_state)
 
@@ -60,8 +86,9 @@ class RecordingSampler(Sampler):
 class UnsampledSpans:
     """`install` and `uninstall` from any thread, both idempotent. `installed`: whether all tracers have it."""
 
-    def __init__(self, provider: TracerProvider) -> None:
+    def __init__(self, provider: TracerProvider, per_second: int | None = None) -> None:
         self._provider: Any = provider
+        self.allowance = Allowance(per_second)
         self.installed = False
 
     def install(self) -> None:
@@ -70,7 +97,7 @@ class UnsampledSpans:
         inner = getattr(provider, "sampler", None)
         if self.installed or not isinstance(inner, Sampler):
             return
-        outer = RecordingSampler(inner)
+        outer = RecordingSampler(inner, self.allowance)
         for owner in (provider, *self._tracers()):
             if getattr(owner, "sampler", None) is inner:
                 owner.sampler = outer

@@ -10,16 +10,17 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased, Sampler, TraceIdRatioBased
 from opentelemetry.trace import SpanKind, set_span_in_context
 
+from peeps_otel.requests import sampler
 from peeps_otel.requests.sampler import UnsampledSpans
 from tests.requests.spans import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, World, remote_parent
 
 NOTHING: list[Sampler] = [ALWAYS_OFF, ParentBased(TraceIdRatioBased(0)), TraceIdRatioBased(0)]
 
 
-@pytest.mark.parametrize("sampler", NOTHING, ids=lambda one: one.get_description())
+@pytest.mark.parametrize("dropping", NOTHING, ids=lambda one: one.get_description())
 @pytest.mark.parametrize("kind", [CLIENT, SERVER, PRODUCER, CONSUMER])
-def test_a_span_that_is_sampled_out_is_seen_and_not_exported(sampler: Sampler, kind: SpanKind) -> None:
-    world, exported = World(sampler), InMemorySpanExporter()
+def test_a_span_that_is_sampled_out_is_seen_and_not_exported(dropping: Sampler, kind: SpanKind) -> None:
+    world, exported = World(dropping), InMemorySpanExporter()
     world.provider.add_span_processor(SimpleSpanProcessor(exported))
     UnsampledSpans(world.provider).install()  # the tracer was made before
     with world.tracer.start_as_current_span("call", kind=kind, attributes={"rpc.method": "Take"}) as span:
@@ -58,3 +59,18 @@ def test_the_samplers_are_as_before_when_it_ends() -> None:
     unsampled.uninstall()
     samplers = [one.sampler for one in (world.provider, world.tracer, later)]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
     assert samplers == [ALWAYS_OFF] * 3
+
+
+def test_so_many_a_second_are_recorded_and_that_there_were_more_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, seconds = World(ALWAYS_OFF), [7.0]
+    monkeypatch.setattr(sampler, "monotonic", lambda: seconds[0])
+    unsampled = UnsampledSpans(world.provider, 3)
+    unsampled.install()
+
+    def recorded(count: int) -> int:
+        return sum(world.tracer.start_span("call", kind=SERVER).is_recording() for _ in range(count))
+
+    assert (recorded(3), unsampled.allowance.refused) == (3, False)
+    assert (recorded(5), unsampled.allowance.refused) == (0, True)
+    seconds[0] = 8.5
+    assert recorded(5) == 3
