@@ -3,9 +3,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
+from peeps_otel import semconv
 from peeps_otel.model import own_line
+
+_LONG_NS = 15_000_000_000  # a call or a standstill that is worth a word
 
 
 def duration(ns: int) -> str:
@@ -38,20 +41,40 @@ def cannot_judge_sentence(notes: list[tuple[str, str]]) -> str:
     return f"Cannot judge: {'; '.join(f'{name}: {note}' for name, note in notes)}."
 
 
-def calm_sentence(tasks: int, longest: tuple[dict[str, Any], int] | None, not_answered: int) -> str:
-    """`Nothing is stuck: 12 tasks, the longest wait is 3 s (sleep at app.py:10).`"""
-    what = "no tasks" if not tasks else "1 task" if tasks == 1 else f"{tasks:,} tasks"
-    if longest is None:
-        evidence = f"{what}, none waits" if tasks else what
-    else:
-        node, age_ns = longest
-        wait = node["wait"]
-        at = " at " if own_line.is_line(wait["source"]) else " "
-        where = f"{at}{wait['short']}" if wait["short"] else ""
-        evidence = f"{what}, the longest wait is {duration(age_ns)} ({wait['operation']}{where})"
-    missing = (
-        ""
-        if not not_answered
-        else f" {'1 process' if not_answered == 1 else f'{not_answered} processes'} did not answer."
-    )
-    return f"Nothing is stuck: {evidence}.{missing}"
+class Calm(NamedTuple):
+    """What there is where nothing is found. `longest`: the node that has waited longest, in words, and for how long;
+    `call`: the same of a call of C code. `still_ns`: for how long nobody has gone on."""
+
+    tasks: int
+    longest: tuple[dict[str, Any], int] | None = None
+    call: tuple[dict[str, Any], int] | None = None
+    still_ns: int = 0
+    not_answered: int = 0
+
+
+def calm_sentence(calm: Calm) -> str:
+    """`Nothing is stuck: 12 tasks, the longest wait is 3 s (sleep at app.py:10).`, and less where nothing moves."""
+    parts = ["no tasks" if not calm.tasks else "1 task" if calm.tasks == 1 else f"{calm.tasks:,} tasks"]
+    if calm.longest is not None:
+        node, age_ns = calm.longest
+        parts.append(f"the longest wait is {duration(age_ns)} ({node['wait']['operation']}{_at(node['wait'])})")
+    elif calm.tasks:
+        parts.append("none waits")
+    if calm.call is not None and calm.call[1] >= _LONG_NS:
+        node, age_ns = calm.call
+        line = next((frame for frame in reversed(node["stack"]) if frame["own"]), None)
+        called = node["attributes"].get(semconv.THREAD_CALL)
+        inside = "" if called is None else f" (in {called})"
+        where = "in a call" if line is None else f"at {line['short']}"
+        parts.append(f"{node['label']} has been {where}{inside} for {duration(age_ns)}")
+    verdict = "Nothing is stuck"
+    if calm.still_ns >= _LONG_NS:
+        verdict = f"Nothing is known to be stuck, but nothing has moved for {duration(calm.still_ns)}"
+    missing = calm.not_answered
+    unheard = f" {'1 process' if missing == 1 else f'{missing} processes'} did not answer." if missing else ""
+    return f"{verdict}: {', '.join(parts)}.{unheard}"
+
+
+def _at(wait: dict[str, Any]) -> str:
+    at = " at " if own_line.is_line(wait["source"]) else " "
+    return f"{at}{wait['short']}" if wait["short"] else ""

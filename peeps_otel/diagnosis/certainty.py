@@ -36,8 +36,10 @@ _OF_KIND = {
         "all who are seen with the queue are stuck; it would be PROVEN if nobody else could take from it"
     ),
     (FindingKind.LOST_WAKEUP, Level.LIKELY): (
-        "what it waits for is there, and its loop goes round without waking it; it would be PROVEN if nothing could "
-        "wake it any more"
+        "what it waits for is there, and nobody wakes it; it would be PROVEN if nothing could wake it any more"
+    ),
+    (FindingKind.LOST_WAKEUP, Level.SUSPECT): (
+        "its loop sleeps although it has something to do; it would be LIKELY if nothing else could wake it"
     ),
     (FindingKind.LOOP_BLOCKED, Level.SUSPECT): (
         "one callback has kept the loop too long; it would be LIKELY if nothing could end the call it is in"

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 from weakref import ref
@@ -24,7 +25,7 @@ _SHARED = ("multiprocessing.synchronize", "multiprocessing.queues", "multiproces
 @dataclass(slots=True)
 class _Child:
     name: str
-    popen: ref[Any]
+    popen: Callable[[], Any]
     died: str = ""
     died_ns: int = 0
 
@@ -40,9 +41,9 @@ class Kin:
         self._living = ""
         self._looked_ns = self._now_ns = 0
 
-    def of(self, kind: type[object], since_ns: int) -> dict[str, AttributeValue]:
-        """What to say of a thing of this type that somebody waits for, first seen at `since_ns`; empty for what is not
-        shared between processes."""
+    def of(self, kind: type[object], since_ns: int, thing: object = None) -> dict[str, AttributeValue]:
+        """What to say of `thing`, of this type, that somebody waits for, first seen at `since_ns`; empty for what is
+        not shared between processes."""
         module = str(type.__dict__["__module__"].__get__(kind))
         if module not in _SHARED and module != _POOL:
             return {}
@@ -50,6 +51,8 @@ class Kin:
         died = [one for one in self._known.values() if one.died]
         if module == _POOL:  # its workers are replaced, and the work that one of them had is not
             gone = [one for one in self._gone if one.died_ns >= since_ns and _WORKER in one.name]
+            if not gone and sharing.has_replaced_a_worker(thing):  # before it was first seen
+                gone = [_Child("", lambda: None, "a worker of the pool, which is gone")]
             died = gone if self._idle_ns and self._now_ns - self._idle_ns >= _IDLE_NS else []
         if self._living and not (module == _POOL and died):
             return {semconv.COULD_END_OUTSIDE: self._living}
@@ -60,6 +63,10 @@ class Kin:
         if now_ns - self._looked_ns < _EVERY_NS:
             return
         self._looked_ns = now_ns
+        for ident, known in self._known.items():  # those that nobody has waited for
+            code = None if known.died else sharing.ended_with(ident)
+            if code:
+                self._has_died(ident, known, code, now_ns)
         living = sharing.sharers()
         if self._forked or sharing.has_parent():
             self._living = "the process this was forked from"
@@ -93,8 +100,11 @@ class Kin:
             elif code == 0:
                 del self._known[ident]  # as it should
             elif code is not None:
-                self._gone = [*self._gone[-_GONE_MOST:], known]
-                known.died, known.died_ns = f"{known.name} (pid {ident}), {_how(code)}", now_ns
+                self._has_died(ident, known, code, now_ns)
+
+    def _has_died(self, ident: int, known: _Child, code: int, now_ns: int) -> None:
+        self._gone = [*self._gone[-_GONE_MOST:], known]
+        known.died, known.died_ns = f"{known.name} (pid {ident}), {_how(code)}", now_ns
 
 
 def _how(code: int) -> str:

@@ -230,7 +230,8 @@ class Resources:
             if not record.nodes or still or semconv.IO_UNMOVED_SINCE in record.nodes[0].attributes:
                 _keep_only_node(record, State(still))
             return
-        beside = self.flows.of(thing, now_ns) | self.kin.of(cast("type[object]", type(thing)), record.created_ns)
+        beside = self.flows.of(thing, now_ns)
+        beside |= self.kin.of(cast("type[object]", type(thing)), record.created_ns, thing)
         made_of = self._made_of(thing, record, beside)
         if made_of is not None and _is_as_before(record.described, made_of):
             return

@@ -21,7 +21,7 @@ from ..diagnosis.wait_index import IDLE, WaitIndex, no_pause
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from ..model.change import Change
 from ..probes.heap import question
-from ..probes.heap.enders import LEFT_BEHIND, Ender, Strength, Thing
+from ..probes.heap.enders import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength, Thing
 from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import WAKERS, wakers_of
 from ..probes.probe import Observation
@@ -241,6 +241,8 @@ class HeapQuestion:
 
     @staticmethod
     def _outside(facts: dict[str, AttributeValue], one: Ender, acting: int) -> None:
+        if one.via == NO_THREAD_RUNS:
+            facts[semconv.COULD_END_OPEN] = one.via  # says more than who might be called
         if one.strength is Strength.OPEN:
             facts.setdefault(semconv.COULD_END_OPEN, one.via or one.name)
             if acting:  # a callback may start anything

@@ -13,6 +13,7 @@ from .. import semconv
 from ..model import AttributeValue, Confidence, Frame, Node, NodeKind, own_line
 from ..probes.context import ProbeContext
 from ..probes.internals import asyncio_core as asyncio_internals
+from ..probes.internals.loop_handles import callbacks
 from ..probes.patches import step_timer as exact_steps
 from ..probes.probe import Observation
 from .overlay import Overlay
@@ -82,6 +83,8 @@ class History:
         for watch in self._sampler.watches.values():
             if watch.stalled_for(clock_ns) and watch.ident is not None:
                 self._stalled(watch, watch.ident, tasks, observation, context, now_ns)
+            elif watch.asleep_since_ns and watch.ident is not None:
+                self._asleep(watch, watch.ident, observation, context, now_ns)
         for node_id, (facts, stack, state) in tasks.items():
             self._overlay.lay(observation, node_id, facts, stack, state)
         self._overlay.done()
@@ -130,6 +133,16 @@ class History:
         if thread_id not in observation.nodes:
             observation.nodes[thread_id] = self._thread(thread_id, watch, dominant.frames(), now_ns)
         self._overlay.lay(observation, thread_id, {semconv.LOOP_STALLED_SINCE: watch.since_ns}, dominant.frames(), None)
+
+    def _asleep(
+        self, watch: LoopWatch, ident: int, observation: Observation, context: ProbeContext, now_ns: int
+    ) -> None:
+        loop = watch.loop()
+        if loop is None:
+            return
+        others = (one for one in callbacks(loop) if one.kind in ("timer", "io") and not one.own_wakeup)
+        facts: _Facts = {semconv.LOOP_ASLEEP_SINCE: watch.asleep_since_ns, semconv.LOOP_MAY_WAKE: any(others)}
+        self._overlay.lay(observation, context.thread(ident, now_ns), facts)
 
     def _thread(self, thread_id: str, watch: LoopWatch, stack: tuple[Frame, ...], now_ns: int) -> Node:
         """A node for a thread that no probe shows."""

@@ -80,6 +80,8 @@ class LoopWatch:
         """Whether its thread has used a processor between the last two samples; None: not known."""
         self.lag_ns = 0
         """The longest that a beat took to be answered, since it was last read."""
+        self.asleep_since_ns = 0
+        """When it was first seen asleep although callbacks are due, Unix time; 0: it is not."""
         self._ended = ended
         self._takes_beats = internals.takes_beats(loop)
         self._beat: Beat | None = None
@@ -103,6 +105,7 @@ class LoopWatch:
         """Takes in one sample. `task`: what the loop executes, None for a plain callback or nothing. `now_ns`, here and
         below: monotonic."""
         stack = None if seen is None else seen.stack
+        self._look_whether_asleep(loop, seen, task)
         if self._take_beat() and task is None and stack is not None and stack is self._beat_stack:
             self._idle_stack = stack  # it has come round and is where it was: this is how it looks when it idles
         if seen is None or stack is None or not stack.codes or not self._is_busy(stack, task):
@@ -128,6 +131,17 @@ class LoopWatch:
                 self._send_beat(loop)
         if len(self._stacks) < _STACKS_MOST or stack in self._stacks:
             self._stacks[stack] += 1
+
+    def _look_whether_asleep(self, loop: asyncio.AbstractEventLoop, seen: Seen | None, task: Any) -> None:
+        """A loop never waits for events while it has something due: that came from another thread, which did not wake
+        it. One sample alone may be of the moment between the two."""
+        asleep = task is None and not self.foreign and seen is not None and seen.moved is False
+        if asleep and seen is not None and seen.stack.codes:
+            asleep = not internals.is_in_callback(seen.stack.codes[-1], self.foreign) and internals.has_due(loop)
+        if not asleep:
+            self.asleep_since_ns = 0
+        elif not self.asleep_since_ns:
+            self.asleep_since_ns = time.time_ns()
 
     def _is_busy(self, stack: Stack, task: Any) -> bool:
         if task is not None:

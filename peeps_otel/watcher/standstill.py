@@ -17,6 +17,7 @@ from ..diagnosis import evidence, wording
 from ..diagnosis.wait_graph import WaitGraph
 from ..model import EdgeKind, EvidenceStep, Finding, FindingKind, Graph, Level, Node, NodeKind, finding_id, own_line
 from ..probes.internals.listening import listens
+from ..probes.internals.loop import is_foreign, thread_of
 from ..probes.internals.loop_handles import callbacks, tells_its_callbacks
 from ..probes.probe import Observation
 from .assembly import Difference
@@ -84,6 +85,7 @@ class Standstill:
         return any(
             not tells_its_callbacks(loop) or any(not one.own_wakeup for one in callbacks(loop))
             for loop in self._loops()
+            if is_foreign(loop) or thread_of(loop) is not None  # else it calls nothing
         )
 
 

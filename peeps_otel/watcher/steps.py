@@ -54,12 +54,14 @@ class Steps:
 
     def sampled(self, watches: Iterable[LoopWatch], now_ns: int) -> None:
         """Takes in one sample. `now_ns`: monotonic."""
-        stalled: set[int] = set()
+        stands: set[int] = set()
         for watch in watches:
+            if watch.asleep_since_ns or (watch.ident is None and not watch.foreign):
+                stands.add(id(watch.loop()))  # it does not come round, or nobody turns it
             if not watch.since_ns:
                 continue
             if watch.stalled_for(now_ns):
-                stalled.add(id(watch.loop()))
+                stands.add(id(watch.loop()))
             task = None if watch.task is None else watch.task()
             history = None if task is None else self._of(task)
             if history is not None:
@@ -71,7 +73,7 @@ class Steps:
         for reference in self._spinning:
             task = reference()
             history = None if task is None else self._known.get(task)
-            if task is None or history is None or id(task.get_loop()) in stalled:
+            if task is None or history is None or id(task.get_loop()) in stands:
                 continue
             history.samples += 1
             history.without_future += asyncio_internals.awaited_future(task) is None

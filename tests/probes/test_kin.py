@@ -100,3 +100,41 @@ def test_a_dead_child_that_nobody_has_waited_for_is_not_alive() -> None:
     assert sharing.is_alive(os.getpid())
     child.wait()
     assert not sharing.is_alive(child.pid)
+
+
+def test_a_child_that_ended_with_an_error_and_that_nobody_has_waited_for() -> None:
+    worker = _Worker(lambda _end: os._exit(3))
+    kin = Kin(forked=False)
+    seconds = iter(range(100, 1000))
+    try:
+        kin.note(99 * SECOND)
+        told = f"worker-1 (pid {worker.process.pid}), which ended with exit code 3"
+        eventually(lambda: _said(kin, next(seconds)) == {semconv.RESOURCE_LOST_WITH: told})
+    finally:
+        worker.end()
+
+
+class _Pool:
+    """As much of a `multiprocessing.Pool` as is read."""
+
+    def __init__(self, numbers: list[int], tasks_most: int | None = None) -> None:
+        self._pool = [_Numbered(number) for number in numbers]
+        self._maxtasksperchild = tasks_most
+
+
+class _Numbered:
+    def __init__(self, number: int) -> None:
+        self._identity = (number,)
+
+
+class _Result:
+    def __init__(self, pool: object) -> None:
+        self._pool = pool
+
+
+@pytest.mark.parametrize(
+    ("pool", "said"),
+    [(_Pool([1, 2]), False), (_Pool([1, 3]), True), (_Pool([1, 3], 5), False), (_Pool([]), False), (None, False)],
+)
+def test_a_gap_in_the_numbers_of_a_pools_workers_is_one_that_was_lost(pool: object, said: bool) -> None:
+    assert sharing.has_replaced_a_worker(_Result(pool)) is said

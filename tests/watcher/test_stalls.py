@@ -165,3 +165,18 @@ def test_no_loop_and_no_task_is_kept() -> None:
     assert sampler.watches == {}
     gc.collect()
     assert watch() is None
+
+
+def test_a_loop_that_sleeps_although_something_is_due_was_not_woken() -> None:
+    """An asyncio.Event that another thread sets: its waiter is due, the loop goes on waiting for files."""
+    event = asyncio.Event()
+    with sampled(new_loop("asyncio")) as program:
+        waiting = asyncio.run_coroutine_threadsafe(event.wait(), program.loop)
+        program.sample_until(lambda: bool(getattr(event, "_waiters", ())))
+        program.sample_for(0.1)
+        assert program.watch.asleep_since_ns == 0
+        event.set()
+        program.sample_until(lambda: program.watch.asleep_since_ns > 0)
+        program.loop.call_soon_threadsafe(lambda: None)
+        program.sample_until(lambda: program.watch.asleep_since_ns == 0)
+        assert waiting.result(10)

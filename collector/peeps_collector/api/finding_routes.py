@@ -16,10 +16,10 @@ from peeps_otel.model.coverage import cannot_judge
 from ..graph.findings import Entry, FindingRegistry
 from ..graph.live import LiveGraph, View
 from ..graph.process import Process, State
-from ..wording import calm_sentence, cannot_judge_sentence, duration, stuck_sentence
+from ..wording import Calm, calm_sentence, cannot_judge_sentence, duration, stuck_sentence
 from . import in_words
 from .answers import answer
-from .selection import Shown, longest_wait
+from .selection import Shown, longest_call, longest_wait, still_for
 
 _BLOCKED_SHOWN = 50
 
@@ -49,12 +49,14 @@ class FindingRoutes:
         tasks_waiting = [node for node in tasks if node.wait is not None]
         own = tasks_waiting or [node for node in waiting if not in_words.is_telemetry(node)]
         longest = longest_wait(shown, own)
+        movers = [n for n in nodes if n.kind in (NodeKind.TASK, NodeKind.THREAD) and not in_words.is_telemetry(n)]
+        calm = Calm(len(tasks), longest, longest_call(shown, movers), still_for(now_ns, movers), len(not_answered))
         told = [finding_in_words(finding, shown) for finding in findings]
         return answer(
             {
                 "now_ns": now_ns,
                 "version": self._live.version,
-                "verdict": _verdict(entries, told, processes, len(tasks), longest, len(not_answered), now_ns),
+                "verdict": _verdict(entries, told, processes, calm, now_ns),
                 "calm": {
                     "longest_wait": None
                     if longest is None
@@ -126,9 +128,7 @@ def _verdict(
     entries: list[Entry],
     told: list[dict[str, Any]],
     processes: Mapping[str, Process],
-    tasks: int,
-    longest: tuple[dict[str, Any], int] | None,
-    not_answered: int,
+    calm: Calm,
     now_ns: int,
 ) -> dict[str, Any]:
     watched = [process for process in processes.values() if process.state in {State.LIVE, State.SILENT}]
@@ -148,7 +148,7 @@ def _verdict(
     if blind:
         sentence = cannot_judge_sentence([(one["name"], one["note"]) for one in blind])
     elif watched:
-        sentence = calm_sentence(tasks, longest, not_answered)
+        sentence = calm_sentence(calm)
     else:
         sentence = "No program is connected."
         ended = [process for process in processes.values() if process.state is State.GONE]

@@ -9,6 +9,7 @@ from typing import Any
 
 from peeps_otel import semconv
 from peeps_otel.model import Edge, Node
+from peeps_otel.model.operations import operation
 
 from ..graph.live import View
 from ..graph.process import Process
@@ -76,11 +77,38 @@ def edges_into(view: View, node: str) -> list[Edge]:
 
 
 def longest_wait(shown: Shown, nodes: Collection[Node]) -> tuple[dict[str, Any], int] | None:
-    """The task or thread that has waited longest, and its age."""
-    best: Node | None = None
-    for node in nodes:
-        if node.wait is not None and (best is None or best.wait is None or node.wait.since_ns < best.wait.since_ns):
-            best = node
-    if best is None or best.wait is None:
+    """The task or thread that has waited longest, and its age. One that sleeps only where all do: it knows its end."""
+    waits = [(operation(node.wait.operation).sleeps, node.wait.since_ns, node.id) for node in nodes if node.wait]
+    if not waits:
         return None
-    return shown.node(best), max(shown.now_ns - best.wait.since_ns, 0)
+    _, since_ns, best = min(waits)
+    return shown.node(shown.view.nodes[best]), max(shown.now_ns - since_ns, 0)
+
+
+def longest_call(shown: Shown, nodes: Collection[Node]) -> tuple[dict[str, Any], int] | None:
+    """The thread that has been longest in one call of a C function that is no wait by a name, and for how long."""
+    calls = [(since_ns, node.id) for node in nodes if (since_ns := _in_call_since(node)) is not None]
+    if not calls:
+        return None
+    since_ns, best = min(calls)
+    return shown.node(shown.view.nodes[best]), max(shown.now_ns - since_ns, 0)
+
+
+def still_for(now_ns: int, nodes: Collection[Node]) -> int:
+    """For how long none of these tasks and threads has gone on; 0 where one is about to, by itself or by its deadline.
+    Threads that wait for work, or turn a loop, do not count."""
+    last_ns = 0
+    for node in nodes:
+        if node.state == "idle":
+            continue
+        wait = node.wait
+        since_ns = _in_call_since(node) if wait is None else wait.since_ns
+        if since_ns is None or (wait is not None and (wait.deadline_ns or operation(wait.operation).sleeps)):
+            return 0
+        last_ns = max(last_ns, since_ns)
+    return max(now_ns - last_ns, 0) if last_ns else 0
+
+
+def _in_call_since(node: Node) -> int | None:
+    since_ns = node.attributes.get(semconv.THREAD_CALL_SINCE)
+    return since_ns if node.wait is None and type(since_ns) is int else None

@@ -93,6 +93,8 @@ def _advice(graph: WaitIndex, root: str) -> str:
         others = (
             f" {wording.several(have, _NAMED_MOST)} {verb} it too, but nothing in the code still to run would {ends}."
         )
+    if isinstance(open_to, str) and " uses " not in open_to:
+        return f"{open_to}: run it, or refuse work once it has stopped.{others}"
     if isinstance(open_to, str):
         return f"{open_to}, which could end it, but nobody who runs is about to call that.{others}"
     if sum(one in waiting for one in graph.enders.get(root, ())) > 1:

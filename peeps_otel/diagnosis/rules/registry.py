@@ -13,6 +13,7 @@ from .held_across_wait import HeldAcrossWait
 from .held_at_fork import HeldAtFork
 from .leak import Leak
 from .lock_starved import LockStarved
+from .loop_asleep import LoopAsleep
 from .loop_blocked import LoopBlocked
 from .lost_wakeup import LostWakeup
 from .lost_with_process import LostWithProcess
@@ -43,6 +44,7 @@ RULES: tuple[type[Rule], ...] = (
     SemaphoreStarved,
     ChannelFull,
     LoopBlocked,
+    LoopAsleep,
     NeverYields,
     LostWakeup,
     CancelIgnored,

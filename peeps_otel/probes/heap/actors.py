@@ -21,12 +21,14 @@ from ..internals import asyncio_core as internals
 from ..internals.await_chain import chain, entered
 from ..internals.frame_memory import stack_words
 from ..internals.heap import attribute
-from ..internals.loop import turned_for
+from ..internals.loop import is_foreign, thread_of, turned_for
 from ..internals.loop_handles import callbacks, code_of
 from ..internals.thread import STARTED_WITH, known_threads
 from .picture import Picture
 from .remaining_code import Place
 
+STOPPED = "stopped"
+"""The kind of a callback of a loop that no thread runs: it comes only if somebody runs that loop."""
 _WEAK_MAPPINGS = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
 
 
@@ -136,8 +138,9 @@ class Actors:
                 self._add(Actor(key, f"signal {int(number)}: {code.co_qualname}", places=[Place(code, -1)]), [handler])
 
     def _read_loop(self, loop: asyncio.AbstractEventLoop) -> None:
+        runs = is_foreign(loop) or thread_of(loop) is not None
         for one in callbacks(loop):
-            key = Key(one.kind, id(one.handle))
+            key = Key(one.kind if runs else STOPPED, id(one.handle))
             self._add(Actor(key, one.name, callback=one.code, own_wakeup=one.own_wakeup), [one.handle])
 
     def _read_tasks(self) -> None:

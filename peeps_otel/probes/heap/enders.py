@@ -30,7 +30,7 @@ from ..internals.frame_memory import is_readable
 from ..internals.heap import attribute
 from ..internals.loop_handles import code_of
 from ..source.ownership import is_standard_library
-from .actors import Actor, Actors, Key, content
+from .actors import STOPPED, Actor, Actors, Key, content
 from .libraries import Libraries
 from .picture import Picture
 from .remaining_code import Place, RemainingCode
@@ -45,6 +45,8 @@ UNKNOWN = Key("unknown", "")
 _COMMON = Key("unknown", "reached by more than can be followed")
 _BLOCKED_STACK = Key("stack", "the value stack of a thread that is blocked")
 LEFT_BEHIND = Key("fork", "a thread that was in its block when this process was forked")
+NO_THREAD_RUNS = "It was given to an event loop that no thread runs"
+_RUNS = frozenset({"run_forever", "run_until_complete"})
 _FROM_OUTSIDE = frozenset({"ready", "timer", "io", "signal", "loop", "unknown"})
 """They act without waiting for anybody of this program. What a signal's handler does is known by its code."""
 
@@ -352,6 +354,8 @@ class Enders:
         name = key.of if type(key.of) is str else "" if actor is None else actor.name
         if faint:
             return Ender(key, Strength.FAINT, name, via)
+        if key.kind == STOPPED:
+            return self._of_a_stopped_loop(key, name)
         if key == LEFT_BEHIND:
             return Ender(key, Strength.REACHES, name, via)
         if key in walk.armed or (key.kind in _FROM_OUTSIDE and key.kind != "signal"):
@@ -367,6 +371,14 @@ class Enders:
         if not use and key in walk.coded:
             use = "a function in its hands"
         return Ender(key, Strength.CODES if use else Strength.REACHES, name, use or via)
+
+    def _of_a_stopped_loop(self, key: Key, name: str) -> Ender:
+        """Whoever runs the loop again has its callbacks called."""
+        for one in self._actors.by_key.values():
+            use = self._code.may_call(one.places, _RUNS) if one.key.kind in ("thread", "stack") else ""
+            if use:
+                return Ender(key, Strength.CODES, name, use)
+        return Ender(key, Strength.OPEN, name, NO_THREAD_RUNS)
 
     def _users_of_ground(self, walk: _Walk) -> list[Ender]:
         """Those whose remaining code takes it from common ground and may end the wait."""

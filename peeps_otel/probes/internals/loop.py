@@ -98,6 +98,11 @@ def runs_in(task: Any, innermost: FrameType) -> bool:
     return False
 
 
+def has_due(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether callbacks are due on it; False for a loop that does not tell (uvloop)."""
+    return issubclass(type(loop), base_events.BaseEventLoop) and bool(vars(loop).get("_ready"))
+
+
 def takes_beats(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether a callback may be sent to it: a loop whose class overrides that is left alone."""
     for cls in type(loop).__mro__:

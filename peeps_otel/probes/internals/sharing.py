@@ -44,6 +44,35 @@ def exit_code(popen: Any) -> int | None:
     return number(popen, "returncode")
 
 
+def ended_with(ident: int) -> int | None:
+    """How a child has ended that nobody has waited for yet, as `exit_code`; None: it lives, or that is not told."""
+    try:
+        with open(f"/proc/{ident}/stat", "rb") as file:
+            fields = file.read(2048).rpartition(b") ")[2].split()
+    except OSError:
+        return None
+    if fields[0] != b"Z":
+        return None
+    status = int(fields[-1])  # as of `waitpid`
+    return -(status & 0x7F) if status & 0x7F else status >> 8
+
+
+def has_replaced_a_worker(result: Any) -> bool:
+    """Whether the pool that owes this result has another worker in place of one that it lost: their numbers have a gap,
+    and it does not replace workers by itself."""
+    pool = attribute(result, "_pool")
+    workers, tasks_most = attribute(pool, "_pool"), attribute(pool, "_maxtasksperchild")
+    if type(workers) is not list or tasks_most is not None:
+        return False
+    numbers: list[int] = []
+    for worker in cast("list[Any]", workers)[:_CHILDREN_MOST]:
+        identity = attribute(worker, "_identity")
+        if type(identity) is not tuple or not identity or type(cast("tuple[Any, ...]", identity)[-1]) is not int:
+            return False
+        numbers.append(cast("tuple[int, ...]", identity)[-1])
+    return bool(numbers) and max(numbers) - min(numbers) + 1 > len(numbers)
+
+
 def has_parent() -> bool:
     """Whether this process was itself made by `multiprocessing`."""
     module = sys.modules.get("multiprocessing.process")

@@ -68,6 +68,7 @@ class _Record:
     holds: list[tuple[ref[Any], Held]] = field(default_factory=list[tuple[ref[Any], Held]])
     work: Work = NO_WORK
     call: str = ""  # the C function it is in, if that is no wait by a name
+    call_since_ns: int = 0
     borrowed: tuple[Borrowed, ...] = ()  # of pools
     searched: bool = False  # for these, since it was read
 
@@ -307,6 +308,11 @@ class ThreadProbe:
         shown = record.cpu_shown_ns
         if record.cpu_ns is not None and (shown is None or record.cpu_ns - shown >= _CPU_STEP_NS):
             record.cpu_shown_ns = record.cpu_ns
+        blocked, before = state == "blocked" and wait is None, record.node
+        if not blocked or before is None or before.wait is not None or (before.state, before.stack) != (state, stack):
+            record.call_since_ns = (
+                record.read_ns
+            )  # else each look has found it there, perhaps in the next of such calls
         known: dict[str, AttributeValue | None] = {
             semconv.THREAD_ID: facts.ident,
             semconv.THREAD_NAME: facts.name,
@@ -314,7 +320,8 @@ class ThreadProbe:
             semconv.THREAD_DAEMON: facts.daemon,
             semconv.THREAD_ENDING: _ending(facts, stack),
             semconv.THREAD_CPU_TIME: record.cpu_shown_ns,
-            semconv.THREAD_CALL: record.call if record.call and state == "blocked" else None,
+            semconv.THREAD_CALL: record.call if record.call and blocked else None,
+            semconv.THREAD_CALL_SINCE: record.call_since_ns if blocked else None,
         }
         attributes = {name: value for name, value in known.items() if value is not None}
         node = Node(

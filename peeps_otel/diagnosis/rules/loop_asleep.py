@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Event loops that sleep although they have something to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ... import semconv
+from ...model import FindingKind, Level, Node, NodeKind
+from .. import evidence, wording
+from ..frames import place
+from .context import RuleContext
+from .rule import Account, Candidate, LookRule
+from .tunable import seconds
+
+_NAMED_MOST = 3
+
+
+class LoopAsleep(LookRule):
+    """A task is ready, its loop waits for events and does not know: it was made ready by another thread, by a function
+    that is not for other threads (`Event.set`, `Queue.put_nowait`, `Future.set_result`, `call_soon`)."""
+
+    name = "loop_asleep"
+    kind = FindingKind.LOST_WAKEUP
+    levels = (Level.LIKELY, Level.SUSPECT)
+    when = (
+        "An event loop has slept for {asleep} although callbacks are due on it. SUSPECT where a timer or a file that "
+        "the loop watches may still wake it"
+    )
+    advice = (
+        "Something was set, put or scheduled from another thread or a signal handler: hand it to the loop by "
+        "`loop.call_soon_threadsafe(...)`, which wakes it"
+    )
+    explains = True
+
+    asleep = seconds(2, "how long a loop must have slept although callbacks are due")
+
+    def find(self, context: RuleContext) -> Iterable[Candidate]:
+        graph = context.graph
+        for thread in context.of(NodeKind.THREAD):
+            since_ns = context.number(thread, semconv.LOOP_ASLEEP_SINCE)
+            if since_ns is None or context.now_ns - since_ns < self.asleep or thread.id in context.explained:
+                continue
+            tasks = [node for one in graph.tasks_of(thread.id) if (node := graph.nodes.get(one)) is not None]
+            ready = sorted((one for one in tasks if one.state == "runnable"), key=lambda one: one.id)
+            may_wake = thread.attributes.get(semconv.LOOP_MAY_WAKE) is not False
+            core = [*(one.id for one in ready[:_NAMED_MOST]), thread.id]
+            yield Candidate(
+                kind=self.kind,
+                level=Level.SUSPECT if may_wake else Level.LIKELY,
+                since_ns=since_ns,
+                core=core,
+                about=[thread.id],
+                tell=lambda t=thread, r=ready, m=may_wake: self._tell(context, t, r, m),
+                explains=graph.behind({one.id for one in ready}),
+            )
+
+    def _tell(self, context: RuleContext, thread: Node, ready: list[Node], may_wake: bool) -> Account:
+        names = wording.several([wording.label(one) for one in ready], _NAMED_MOST) or "a callback"
+        where = place(ready[0]) if ready else ""
+        title = f"{names} {'is' if len(ready) < 2 else 'are'} ready to run{wording.at('at', where)}, "
+        title += f"but the event loop of {wording.label(thread)} sleeps: nobody has woken it"
+        title += ", and only something else may" if may_wake else ""
+        behind = context.graph.behind({one.id for one in ready})
+        return Account(
+            title=title,
+            advice=f"{self.advice}.",
+            look_at=where,
+            blocked=evidence.tail(context.graph, behind - {one.id for one in ready}),
+        )

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What is said where nothing is found: less where nothing moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from peeps_collector.api.selection import still_for
+from peeps_collector.wording import Calm, calm_sentence
+from peeps_otel.model import AttributeValue, Node, NodeKind, Wait
+
+S = 1_000_000_000
+NOW = 1_000 * S
+LINE = {"file": "/srv/app.py", "short": "app.py:8", "own": True, "function": "audit", "line": 8}
+
+
+def _waits(operation: str) -> dict[str, Any]:
+    return {"wait": {"operation": operation, "source": "/srv/app.py:9", "short": "app.py:9"}}
+
+
+def _in_a_call() -> dict[str, Any]:
+    return {
+        "label": "MainThread",
+        "attributes": {"peeps.thread.call": "sqlite3.execute"},
+        "stack": [LINE],
+        "wait": None,
+    }
+
+
+def test_somebody_goes_on() -> None:
+    assert calm_sentence(Calm(2, (_waits("queue.get"), 3 * S))) == (
+        "Nothing is stuck: 2 tasks, the longest wait is 3 s (queue.get at app.py:9)."
+    )
+    assert calm_sentence(Calm(1, not_answered=2)) == "Nothing is stuck: 1 task, none waits. 2 processes did not answer."
+
+
+def test_nobody_does() -> None:
+    assert calm_sentence(Calm(0, (_waits("file.read"), 25 * S), still_ns=25 * S)) == (
+        "Nothing is known to be stuck, but nothing has moved for 25 s: "
+        "no tasks, the longest wait is 25 s (file.read at app.py:9)."
+    )
+
+
+def test_a_long_call_of_c_code_is_told_with_its_line() -> None:
+    assert calm_sentence(Calm(0, call=(_in_a_call(), 25 * S))) == (
+        "Nothing is stuck: no tasks, MainThread has been at app.py:8 (in sqlite3.execute) for 25 s."
+    )
+    assert calm_sentence(Calm(0, call=(_in_a_call(), 2 * S))) == "Nothing is stuck: no tasks."
+
+
+def _thread(name: str, state: str, wait: Wait | None = None, **attributes: int) -> Node:
+    named: dict[str, AttributeValue] = {f"peeps.{key.replace('__', '.')}": value for key, value in attributes.items()}
+    return Node(f"thread:{name}", NodeKind.THREAD, name, 1, "/srv/app.py:1", state=state, wait=wait, attributes=named)
+
+
+def _wait(operation: str, ago_s: int, deadline_ns: int | None = None) -> Wait:
+    return Wait(operation, NOW - ago_s * S, "/srv/app.py:9", 1, deadline_ns)
+
+
+def test_for_how_long_nobody_has_gone_on() -> None:
+    waits, called = (
+        _thread("a", "waiting", _wait("event.wait", 30)),
+        _thread("b", "blocked", thread__call_since=NOW - 20 * S),
+    )
+    assert still_for(NOW, [waits]) == 30 * S
+    assert still_for(NOW, [waits, called, _thread("pool_0", "idle")]) == 20 * S
+    assert still_for(NOW, []) == 0
+
+
+def test_who_runs_sleeps_or_gives_up_goes_on() -> None:
+    waits = _thread("a", "waiting", _wait("event.wait", 30))
+    for other in (
+        _thread("runs", "running"),
+        _thread("sleeps", "waiting", _wait("sleep", 30)),
+        _thread("gives up", "waiting", _wait("event.wait", 30, NOW + S)),
+    ):
+        assert still_for(NOW, [waits, other]) == 0
