@@ -68,6 +68,9 @@ _OF_KIND = {
         FindingKind.TIMES_OUT,
         Level.SLOW,
     ): "its deadline will end it; it would be SUSPECT if waits there ended so again and again",
+    (FindingKind.CALL_ABANDONED, Level.SLOW): (
+        "the handler goes on; it would be SUSPECT if it were known to do so for ever"
+    ),
     (FindingKind.ORDER_RISK, Level.SLOW): "it has not happened yet; it would be PROVEN once two meet in the middle",
     (FindingKind.TASK_DESTROYED, Level.SLOW): "it was reported by Python itself, and nothing waits because of it now",
     (FindingKind.EXCEPTION_NEVER_RETRIEVED, Level.SLOW): (

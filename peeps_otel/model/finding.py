@@ -58,6 +58,7 @@ class FindingKind(StrEnum):
     NEVER_EXITS = "never_exits"
     POOL_EXHAUSTED = "pool_exhausted"
     TIMES_OUT = "times_out"
+    CALL_ABANDONED = "call_abandoned"
 
 
 @dataclass(slots=True)

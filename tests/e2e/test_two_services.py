@@ -164,3 +164,13 @@ def test_a_grpc_call_is_cancelled_and_its_handler_works_on(collector: Collector,
     eventually(
         lambda: chain() == {"detached": (name, works), "pending": (name, holds)}, "both calls, and their handlers"
     )
+
+    def told() -> Any:
+        findings = collector.get("/api/findings")["findings"]
+        return next((one for one in findings if one["kind"] == "call_abandoned"), None)
+
+    finding = eventually(told, "the call that is for nobody is a finding")
+    assert finding["level"] == "SLOW"
+    assert finding["title"].startswith(f"{name} has outlived the task that sent it, but its handler ")
+    called = {one["id"]: one["service"] for one in collector.get("/api/processes")["processes"]}
+    assert sorted(called[process] for process in finding["processes"]) == ["grpc-cancelled-but-running", "inventory"]

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .call_abandoned import CallAbandoned
 from .cancel_ignored import CancelIgnored
 from .channel_full import ChannelFull
 from .channel_not_drained import ChannelNotDrained
@@ -48,6 +49,7 @@ RULES: tuple[type[Rule], ...] = (
     NeverYields,
     LostWakeup,
     CancelIgnored,
+    CallAbandoned,
     ChannelNotDrained,
     PeerNotReading,
     PoolExhausted,
