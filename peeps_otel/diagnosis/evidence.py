@@ -23,7 +23,7 @@ def link(graph: WaitIndex, waiter: str, resource: str, holder: str | None) -> Ev
     if holder is not None and holder != resource and target is not None:
         name = wording.label(graph.nodes.get(holder))
         if held is None and holder in graph.enders.get(resource, ()):
-            text += f"; {name} could {wording.ends(target)}"
+            text += f"; {name} could {wording.ends(graph, resource)}"
         elif target.kind in (NodeKind.REQUEST, NodeKind.RESPONSE):
             text += f"; {name}{wording.in_service(target)} handles it"
         elif target.kind is NodeKind.FUTURE and held is not None:

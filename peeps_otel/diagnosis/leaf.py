@@ -128,7 +128,7 @@ def _step(graph: WaitIndex, step: Step) -> str:
         return f"{text}, answered by {wording.label(onward)}"
     if target.kind is NodeKind.IO:
         return f"{text}, whose other end {wording.label(onward)} has"
-    return f"{text}, which only {wording.label(onward)} could {wording.ends(target).removesuffix(' it')}"
+    return f"{text}, which only {wording.label(onward)} could {wording.ends(graph, target.id).removesuffix(' it')}"
 
 
 def look_at(graph: WaitIndex, leaf: Leaf) -> str:

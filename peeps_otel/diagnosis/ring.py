@@ -105,7 +105,7 @@ def title(graph: WaitIndex, ring: list[EvidenceStep], beside: list[EvidenceStep]
 
 def _had(graph: WaitIndex, resource: str, holder: str, owner: str) -> str:
     if _is_ender(graph, resource, holder):
-        return f"which only {owner} could {wording.ends(graph.nodes[resource]).removesuffix(' it')}"
+        return f"which only {owner} could {wording.ends(graph, resource).removesuffix(' it')}"
     match graph.nodes[resource].kind:
         case NodeKind.TX:
             return f"which only {owner} can drain"

@@ -110,8 +110,12 @@ _ENDS = {
 }
 
 
-def ends(node: Node) -> str:
-    """What somebody does to end a wait for it: `set it`, `put into it`."""
+def ends(graph: WaitIndex, thing: str) -> str:
+    """What somebody does to end the waits for it: `set it`, `put into it`, `finish it` where all is to be done."""
+    node, waiters = graph.nodes[thing], [graph.nodes.get(one) for one in graph.waiters.get(thing, ())]
+    waits = [one.wait.operation for one in waiters if one is not None and one.wait is not None]
+    if node.kind is NodeKind.RX and waits and all(operation(one).drains for one in waits):
+        return "finish it"
     return _ENDS.get(node.kind, "complete it")
 
 
@@ -119,7 +123,7 @@ def only_waiters(graph: WaitIndex, thing: str) -> str:
     """That those who could end the waits for a thing are in such a wait themselves; empty where there is none."""
     waiting = set(graph.waiters.get(thing, ()))
     able = [one for one in graph.enders.get(thing, ()) if one in waiting and one in graph.nodes]
-    names, end = [label(graph.nodes[one]) for one in able], ends(graph.nodes[thing])
+    names, end = [label(graph.nodes[one]) for one in able], ends(graph, thing)
     if len(able) > 1:
         return f"only {several(names)} could {end}, and they all wait for it too"
     return f"only {names[0]} itself could {end}, after this very wait" if able else ""

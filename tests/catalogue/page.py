@@ -63,12 +63,10 @@ def section(entry: Entry, verdict: Verdict) -> str:
         lines.append(f"Not found yet: {reason}\n" if reason else "**Nothing was said.**\n")
     for finding in findings:
         kind = finding["kind"].upper().replace("_", " ")
-        lines += [
-            f"**{kind}, {finding['level']}**: {_lasting(finding['title'])}\n",
-            "```text",
-            *_picture(finding),
-            "```\n",
-        ]
+        lines.append(f"**{kind}, {finding['level']}**: {_lasting(finding['title'])}\n")
+        picture = list(_picture(finding))
+        if picture:
+            lines += ["```text", *picture, "```\n"]
     return "\n".join(lines)
 
 

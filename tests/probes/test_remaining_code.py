@@ -68,6 +68,14 @@ def test_what_the_waits_of_the_standard_library_call_is_not_looked_for_in_the_pr
     assert remaining(wait, remove).may_call([Place(wait, -1)], SET) == ""
 
 
+def test_a_wait_of_the_standard_library_passes_on_no_more_than_it_was_given() -> None:
+    source = "async def wait(self): await self._waiter; self.notify()"
+    notify = frozenset({"notify"})
+    own = function(source)
+    assert remaining().may_call([Place(function(source, asyncio.locks.__file__), -1)], notify) == ""
+    assert remaining().may_call([Place(own, -1)], notify) == "wait uses notify"
+
+
 def test_a_method_of_the_program_that_such_a_wait_is_made_to_call_is() -> None:
     wait = function("async def get(self): self._get()", asyncio.locks.__file__)
     own = function("def _get(self): self.taken.set()")

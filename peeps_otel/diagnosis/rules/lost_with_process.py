@@ -65,7 +65,7 @@ class LostWithProcess(LookRule):
         if node.kind is NodeKind.FUTURE:
             title += f", and may have lost it with {died}"
         else:
-            title += f", which may be lost with {died}; nobody else is left who could {wording.ends(node)}"
+            title += f", which may be lost with {died}; nobody else is left who could {wording.ends(graph, thing)}"
         return Account(
             title=title,
             advice=f"{self.advice}.",

@@ -84,7 +84,7 @@ def _nobody(graph: WaitIndex, root: str, level: Level) -> str:
 def _advice(graph: WaitIndex, root: str) -> str:
     """What the heap said of those who have it, and of code that could end the wait if it were called."""
     node = graph.nodes[root]
-    ends, waiting = wording.ends(node), graph.waiters.get(root, ())
+    ends, waiting = wording.ends(graph, root), graph.waiters.get(root, ())
     open_to = node.attributes.get(semconv.COULD_END_OPEN)
     have = [wording.label(graph.nodes[one]) for one in graph.reached.get(root, ()) if one in graph.nodes]
     others = ""
@@ -97,8 +97,12 @@ def _advice(graph: WaitIndex, root: str) -> str:
         return f"{open_to}: run it, or refuse work once it has stopped.{others}"
     if isinstance(open_to, str):
         return f"{open_to}, which could end it, but nobody who runs is about to call that.{others}"
-    if sum(one in waiting for one in graph.enders.get(root, ())) > 1:
+    able = [one for one in graph.enders.get(root, ()) if one in waiting]
+    if len(able) > 1:
         return (
             f"Give back what was taken before taking more of the same, or put an end to that wait by a timeout.{others}"
         )
+    if able:
+        name = wording.label(graph.nodes[able[0]])
+        return f"Only code of {name} after this wait would {ends}: leave the wait to another thread or task.{others}"
     return f"Whoever should {ends} is gone, or has lost it.{others} Only cancelling the waiter ends this wait."

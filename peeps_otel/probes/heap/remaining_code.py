@@ -25,6 +25,7 @@ _CALLS_DEEP = 4
 _FUNCTIONS_MOST = 3000  # looked into for one question; more: yes
 _LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_SUPER_ATTR")
 _ANYBODY = frozenset({(0, 0)})
+_WAIT_NAMES = frozenset({"wait", "wait_for", "acquire", "get", "put", "join"})
 _BUILTINS = frozenset(vars(builtins))
 _WAITS = tuple(
     f"{os.path.dirname(os.__file__)}{os.sep}{part}"
@@ -100,7 +101,7 @@ class RemainingCode:
             following: list[tuple[frozenset[str], CodeType]] = []
             for names, of in level:
                 named = named or name in names
-                found = names & wanted
+                found = frozenset[str]() if _is_wait(of) else names & wanted
                 if found and not waking and (found - _BUILTINS or self._uses_method(of, found)):
                     waking = f"{of.co_qualname} uses {min(found)}"
                 if named and waking:
@@ -130,6 +131,11 @@ class RemainingCode:
         if found is None:
             found = self._names[key] = frozenset(names_left(place.code, place.last))
         return found
+
+
+def _is_wait(code: CodeType) -> bool:
+    """Whether it is a wait of the standard library: what it wakes is one that was woken itself."""
+    return code.co_name in _WAIT_NAMES and code.co_filename.startswith(_WAITS)
 
 
 def names_left(code: CodeType, last: int) -> set[str]:
