@@ -7,17 +7,19 @@ Only what matters by default: the nodes of a finding, and tasks in a long wait f
 from __future__ import annotations
 
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import semconv
 from ..model import Confidence, Edge, Finding, Frame, Level, Node, NodeKind, Snapshot, own_line
 from ..model.seal import finding_seal
-from ..model.wire import Encoder
 from ..probes.probe import ProviderFault
 from ..version import __version__
 from ..watcher.interfaces import CycleResult
 from ..watcher.stalls import Stall
 from .otel_names import Loggers, SeverityNumber, empty_context
+
+if TYPE_CHECKING:
+    from ..model.wire import Encoder
 
 _LONG_NS = 5_000_000_000
 _NODES_MOST = 200  # per look
@@ -45,7 +47,7 @@ class Events:
         self._nodes = nodes
         self._told: dict[str, Node] = {}
         self._waiting: dict[str, Node] = {}  # tasks that wait for something of this program
-        self._encoder = Encoder() if snapshots else None
+        self._encoder = _encoder() if snapshots else None
         self._faults: set[ProviderFault] = set()  # of the look before
 
     def take(self, look: CycleResult) -> None:
@@ -285,3 +287,9 @@ def stack_text(stack: tuple[Frame, ...]) -> str:
         else f'  File "{frame.file}", line {frame.line}, in {frame.function}'
         for frame in stack
     )
+
+
+def _encoder() -> Encoder:
+    from ..model.wire import Encoder  # with the whole of protobuf
+
+    return Encoder()

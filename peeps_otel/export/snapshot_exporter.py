@@ -8,15 +8,15 @@ and counted, and the next one that can will be a key frame: the truth is in the 
 from __future__ import annotations
 
 import logging
+import sys
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .. import native, semconv
 from ..model import Snapshot
 from ..model.change import Change
-from ..model.wire import Encoder
 from ..version import __version__
 from .log_suppression import quiet
 from .otel_names import (
@@ -31,6 +31,9 @@ from .otlp import Endpoint
 from .request import Request
 from .requests_heard import RequestsHeard
 
+if TYPE_CHECKING:
+    from ..model.wire import Encoder
+
 CHANGES = (
     Change(
         "a daemon thread `peeps-link`",
@@ -42,6 +45,7 @@ CHANGES = (
 )
 
 THREAD_NAME = "peeps-link"
+_EARLY_S = 0.2
 _QUEUE = 4  # snapshots; more would only be older
 _ANSWERS = 16
 _TIMEOUT_S = 2.0
@@ -86,7 +90,10 @@ class SnapshotExporter:
         self._complained = False
 
     def _open(self) -> None:
-        self._encoder = Encoder()
+        self._encoder: Encoder | None = None
+        self._encoding = native.Lock()
+        self._early: deque[Snapshot] = deque()
+        self._not_before = time.monotonic() + _EARLY_S
         self._queue: deque[Outgoing] = deque()
         self._answers: deque[LogRecord] = deque(maxlen=_ANSWERS)
         self._lock = native.Lock()
@@ -100,9 +107,28 @@ class SnapshotExporter:
         """Encodes and queues. Never blocks on the network."""
         if self._closing:  # the watcher had paused
             self._open()
-        snapshot.dropped = self.dropped
         self._stream = (snapshot.stream_id, snapshot.secret)
-        if snapshot.key_frame:
+        self._early.append(snapshot)
+        if not self._too_early():
+            self._queue_early()
+        self._wake.set()
+        self.start()
+
+    def _too_early(self) -> bool:
+        """A process that ends at once is not told of: what telling takes is more than all the rest of its start."""
+        return f"{__package__}.otlp_http" not in sys.modules and time.monotonic() < self._not_before
+
+    def _queue_early(self) -> None:
+        """On the watcher's thread, and once on the link's."""
+        with self._encoding:
+            while self._early:
+                self._encode(self._early.popleft())
+
+    def _encode(self, snapshot: Snapshot) -> None:
+        from ..model.wire import Encoder  # with the whole of protobuf
+
+        snapshot.dropped = self.dropped
+        if snapshot.key_frame or self._encoder is None:
             self._encoder = Encoder()
         outgoing = Outgoing(
             self._encoder.encode(snapshot, lambda: native.sleep(0)),
@@ -119,8 +145,6 @@ class SnapshotExporter:
                 self._request_key_frame()
                 return
             self._queue.append(outgoing)
-        self._wake.set()
-        self.start()
 
     def start(self) -> None:
         """Starts the thread, if it does not run. Early: once the main thread has ended, Python (3.12) starts no more
@@ -151,6 +175,12 @@ class SnapshotExporter:
             self._exporter.shutdown()
 
     def _run(self) -> None:
+        while self._too_early():
+            self._wake.clear()
+            if self._closing:
+                return
+            self._wake.wait(max(0.0, self._not_before - time.monotonic()))
+        self._queue_early()
         while True:
             self._wake.clear()
             if not self._queue and not self._answers and not self._closing:
@@ -171,7 +201,7 @@ class SnapshotExporter:
                     self._heard.start()
                 continue
             self.dropped += 1
-            if not self._complained:
+            if not self._complained and not self._closing:  # as Python ends, exports may fail for want of Python
                 self._complained = True
                 _logger.warning("peeps: %s does not take snapshots; trying on, said once", self._endpoint.url)
             self._request_key_frame()

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 import time
 from typing import Any
@@ -19,6 +20,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from peeps_otel import semconv
+from peeps_otel.export import snapshot_exporter
 from peeps_otel.export.events import Events
 from peeps_otel.export.exporters import Exporters
 from peeps_otel.export.metrics import Metrics
@@ -267,3 +269,31 @@ def test_a_link_without_a_collector_drops_counts_and_asks_for_a_key_frame() -> N
     assert asked.wait(30)
     assert link.dropped >= 1
     link.close(0.1)
+
+
+@pytest.mark.parametrize(("early_s", "told"), [(3600.0, False), (0.0, True)])
+def test_a_process_that_ends_at_once_loads_no_exporter_to_say_so(
+    monkeypatch: pytest.MonkeyPatch, early_s: float, told: bool
+) -> None:
+    monkeypatch.setattr(snapshot_exporter, "_EARLY_S", early_s)
+    monkeypatch.delitem(sys.modules, "peeps_otel.export.otlp_http", raising=False)
+    made = threading.Event()
+
+    class Nowhere(Endpoint):
+        def exporters(self) -> Any:
+            made.set()
+            return self
+
+        def snapshot_exporter(self, *_arguments: object) -> Any:
+            return self
+
+        def export(self, _batch: object) -> None: ...
+
+        def shutdown(self) -> None: ...
+
+    link = SnapshotExporter(Nowhere("http://127.0.0.1:1"), Resource({}), lambda: None, protocol_trace=False)
+    link.send(Snapshot(1, 1, 1, key_frame=True))
+    link.send(Snapshot(1, 2, 2, key_frame=False))
+    assert made.wait(30.0 if told else 0.0) is told
+    link.close(30.0)
+    assert made.is_set() is told
