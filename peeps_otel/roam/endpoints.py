@@ -39,7 +39,7 @@ async def connect_in_process(
 
 
 class Server:
-    """Listens, and has a link to each peer. `links`: those that are open; `port`: of TCP."""
+    """Listens, and has a link to each peer. `links`: those that are open, or about to be; `port`: of TCP."""
 
     def __init__(self, service: Service, options: dict[str, Any]) -> None:
         self._service = service
@@ -55,13 +55,15 @@ class Server:
 
     async def serve(self, name: str, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One peer, until it has gone."""
-        with contextlib.suppress(RoamError, OSError):
-            link = await _open(StreamTransport(name, reader, writer), False, self._service, dict(self._options))
-            self.links.add(link)
-            try:
+        link = Link(StreamTransport(name, reader, writer), False, self._service, **self._options)
+        self.links.add(link)
+        follow(link)
+        try:
+            with contextlib.suppress(RoamError, OSError):
+                await link.open()
                 await link.wait_closed()
-            finally:
-                self.links.discard(link)
+        finally:
+            self.links.discard(link)
 
     async def close(self) -> None:
         """Takes no more, and says Goodbye to those that are there."""

@@ -19,6 +19,7 @@ SHOUT = roam.Method("Shop", "shout", (roam.Rx(roam.STRING), roam.Tx(roam.STRING)
 SLEEP = roam.Method("Shop", "sleep")
 FAIL = roam.Method("Shop", "fail")
 HOLD = roam.Method("Shop", "hold", (roam.Rx(roam.BYTES),))
+ALL = (ECHO, DIVIDE, SUM, COUNT, SHOUT, SLEEP, FAIL, HOLD)
 
 
 class Shop(roam.Service):
