@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """One of two services that call each other: `services.py TRANSPORT MODE NAME PORT OTHER [SECONDS]`.
 
-TRANSPORT: aiohttp or grpc. MODE: `deadlock`, each calls the other while it holds the lock that its own answer needs;
-`cancelled`, the caller gives up, and the handler does not. OTHER: the port of the other one. SECONDS: a timeout of the
-calls.
+TRANSPORT: aiohttp, grpc or roam. MODE: `deadlock`, each calls the other while it holds the lock that its own answer
+needs; `cancelled`, the caller gives up, and the handler does not. OTHER: the port of the other one. SECONDS: a timeout of
+the calls.
 """
 
 from __future__ import annotations
@@ -69,9 +69,27 @@ async def call_grpc(port: int, seconds: float | None) -> str:
         return str(answer, "utf-8")
 
 
+async def serve_roam(port: int, handler: Handler) -> None:
+    from peeps_otel import roam
+
+    async def read(_context: roam.Context) -> str:
+        return await handler()
+
+    service = roam.Service("books")
+    service.add(roam.Method("Books", "read", (), roam.STRING), read)
+    kept.append(await roam.serve_tcp(service, "127.0.0.1", port))
+
+
+async def call_roam(port: int, seconds: float | None) -> str:
+    from peeps_otel import roam
+
+    async with asyncio.timeout(seconds), await roam.connect_tcp("127.0.0.1", port) as link:
+        return str(await link.call(roam.Method("Books", "read", (), roam.STRING)))
+
+
 kept: list[Any] = []
-SERVE = {"aiohttp": serve_aiohttp, "grpc": serve_grpc}
-CALL = {"aiohttp": call_aiohttp, "grpc": call_grpc}
+SERVE = {"aiohttp": serve_aiohttp, "grpc": serve_grpc, "roam": serve_roam}
+CALL = {"aiohttp": call_aiohttp, "grpc": call_grpc, "roam": call_roam}
 
 
 async def deadlock(transport: str, port: int, other: int, seconds: float | None) -> None:
@@ -127,7 +145,7 @@ def instrument(transport: str) -> None:
 
         GrpcAioInstrumentorClient().instrument()
         GrpcAioInstrumentorServer().instrument()
-    else:
+    elif transport == "aiohttp":  # Roam makes its spans itself
         from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
         from opentelemetry.instrumentation.aiohttp_server import AioHttpServerInstrumentor  # pyright: ignore[reportMissingTypeStubs]
 

@@ -93,7 +93,7 @@ def services(collector: Collector, tmp_path: Path) -> Iterator[Start]:
         process.wait()
 
 
-@pytest.mark.parametrize("transport", ["aiohttp", "grpc"])
+@pytest.mark.parametrize("transport", ["aiohttp", "grpc", "roam"])
 def test_two_services_of_any_transport_wait_for_each_other(
     collector: Collector, services: Start, transport: str
 ) -> None:
@@ -104,12 +104,12 @@ def test_two_services_of_any_transport_wait_for_each_other(
     assert {"lock", "request", "response", "task"} == {node["kind"] for node in named}
     assert sum(node["kind"] == "lock" for node in named) == 2
     methods = {node["attributes"]["peeps.method"] for node in named if node["kind"] in ("request", "response")}
-    assert methods == {"GET /read" if transport == "aiohttp" else "shop.Books/Read"}
+    assert methods == {{"aiohttp": "GET /read", "grpc": "shop.Books/Read", "roam": "Books/read"}[transport]}
     called = {one["id"]: one["service"] for one in collector.get("/api/processes")["processes"]}
     assert {called[process] for process in finding["processes"]} == {"shop", "inventory"}
 
 
-@pytest.mark.parametrize("transport", ["aiohttp", "grpc"])
+@pytest.mark.parametrize("transport", ["aiohttp", "grpc", "roam"])
 def test_calls_with_a_timeout_are_no_deadlock(collector: Collector, services: Start, transport: str) -> None:
     services(transport, "deadlock", "3000")
 
