@@ -2,8 +2,8 @@
 """One of two services that call each other: `services.py TRANSPORT MODE NAME PORT OTHER [SECONDS]`.
 
 TRANSPORT: aiohttp, grpc or roam. MODE: `deadlock`, each calls the other while it holds the lock that its own answer
-needs; `cancelled`, the caller gives up, and the handler does not. OTHER: the port of the other one. SECONDS: a timeout of
-the calls.
+needs; `cancelled`, the caller gives up, and the handler does not. OTHER: the port of the other one. SECONDS: a timeout
+of the calls.
 """
 
 from __future__ import annotations
