@@ -84,6 +84,7 @@ class Link:
         self._opened = asyncio.get_running_loop().create_future()
         self._closed = asyncio.Event()
         self._room = asyncio.Event()
+        self._closing = False
         self._unread = 0
         self._connecting: dict[int, tuple[asyncio.Future[Connection], Service]] = {}
         self.credit_waiters: dict[tuple[int, int], list[tuple[asyncio.Future[None], asyncio.Task[Any] | None]]] = {}
@@ -132,7 +133,7 @@ class Link:
         if self._reader is None:
             await self._close_transport()
         elif asyncio.current_task() is not self._reader:
-            self._reader.cancel()
+            self._stop_reading()
             await self._closed.wait()
 
     async def wait_closed(self) -> None:
@@ -179,8 +180,7 @@ class Link:
             ended = self.state.break_off(violation)
             self.flush()
             self._end_all(ended.reason)
-            if self._reader is not None:
-                self._reader.cancel()
+            self._stop_reading()
 
     async def wait_for_credit(self, conn_id: int, channel_id: int) -> None:
         """Until some came or the channel has ended."""
@@ -366,7 +366,13 @@ class Link:
             self.credit_came(*key)
         self._room.set()
 
+    def _stop_reading(self) -> None:
+        """Not while it closes the transport already: that is to be done to its end."""
+        if self._reader is not None and not self._closing:
+            self._reader.cancel()
+
     async def _close_transport(self) -> None:
+        self._closing = True
         try:
             await self.transport.close()
         finally:

@@ -69,15 +69,17 @@ class StreamTransport:
         return await self._reader.read(CHUNK)
 
     async def close(self) -> None:
-        with contextlib.suppress(OSError, RuntimeError, TimeoutError):
-            async with asyncio.timeout(_LINGER_S):
-                await self._writer.drain()
-                if self._writer.can_write_eof():
-                    self._writer.write_eof()
-                taken = 0
-                while taken < _LINGER_BYTES and (data := await self._reader.read(CHUNK)):
-                    taken += len(data)
-        self._writer.close()
+        try:
+            with contextlib.suppress(OSError, RuntimeError, TimeoutError):
+                async with asyncio.timeout(_LINGER_S):
+                    await self._writer.drain()
+                    if self._writer.can_write_eof():
+                        self._writer.write_eof()
+                    taken = 0
+                    while taken < _LINGER_BYTES and (data := await self._reader.read(CHUNK)):
+                        taken += len(data)
+        finally:
+            self._writer.close()
         with contextlib.suppress(OSError):
             await self._writer.wait_closed()
 
