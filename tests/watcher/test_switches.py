@@ -75,6 +75,6 @@ def test_parts_are_switched_off_and_budgets_set() -> None:
         PEEPS_DIAGNOSTICS="1",
     )
     assert "PEEPS_SAMPLE_HZ is 0" in str(told["error"])
-    assert told["probes"] == ["exact steps", "deaths"]
+    assert told["probes"] == ["exact steps", "providers", "deaths"]
     assert told["rewritten"] is True
     assert told["budgets"] == [0.005, 1000, 0]
