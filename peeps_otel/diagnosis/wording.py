@@ -36,7 +36,7 @@ def label(node: Node | None) -> str:
         of_thread = node.attributes.get(semconv.DIED_AS) == NodeKind.THREAD and "thread" not in node.name.lower()
         return f"thread {node.name}" if of_thread else node.name
     kind = str(node.attributes.get(semconv.RESOURCE_TYPE, "")).rpartition(".")[2] or _LABELS.get(node.kind, node.kind)
-    if node.attributes.get(semconv.RESOURCE_TYPE) == _IMPORT:
+    if is_import(node):
         return f"the import of {node.name}"
     if node.kind is NodeKind.IO and kind.endswith(("Transport", "socket")):
         return _connection("pipe" if "Pipe" in kind else "socket", node.name)
@@ -46,6 +46,11 @@ def label(node: Node | None) -> str:
         a = "an" if kind[:1] in "AEIOU" else "a"
         return f"{kind} ({short(node.source)})" if node.source else f"{a} {kind}"
     return node.name if node.name.lower().startswith(f"{kind.lower()} ") else f"{kind} {node.name}"
+
+
+def is_import(node: Node) -> bool:
+    """Whether it is the lock of a module that is being imported."""
+    return node.attributes.get(semconv.RESOURCE_TYPE) == _IMPORT
 
 
 def _call(node: Node) -> str:

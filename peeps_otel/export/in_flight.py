@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .. import semconv
-from ..diagnosis.wording import at, label
+from ..diagnosis.around import around
+from ..diagnosis.wording import at, doing, label
 from ..model import EdgeKind, Node, NodeKind
 from ..probes.probe import Observation
 from ..requests.live_spans import LOST, EndedSpan, LiveSpan
@@ -183,14 +184,10 @@ def _reason(node: Node, waiter: str | None, observation: Observation) -> str:
 
 
 def _doing(node: Node, observation: Observation) -> str:
-    if node.wait is None:
-        return f"{label(node)} is {node.state or 'running'}"
-    edges = observation.edges.get(node.id, ())
-    targets = [one for edge in edges if edge.kind is EdgeKind.NEEDS and (one := observation.nodes.get(edge.dst))]
-    text = f"waits for {label(targets[0])}" if len(targets) == 1 else f"waits in {node.wait.operation}"
-    text += at("at", node.wait.source, text)
-    if len(targets) == 1:
-        held = [edge.dst for edge in observation.edges.get(targets[0].id, ()) if edge.kind is EdgeKind.HELD_BY]
-        holder = observation.nodes.get(held[0]) if len(held) == 1 else None
-        text += f", held by {label(holder)}" if holder is not None else ""
-    return f"{label(node)} {text}"
+    """And who has what it waits for, where that is one."""
+    graph = around(node.id, observation.nodes, lambda one: observation.edges.get(one, ()))
+    targets = graph.targets.get(node.id, [])
+    held = graph.holders.get(targets[0], []) if len(targets) == 1 else []
+    holder = observation.nodes.get(held[0]) if len(held) == 1 else None
+    by = f", held by {label(holder)}" if holder is not None else ""
+    return f"{label(node)} {doing(graph, node.id) or 'is not seen to do anything'}{by}"

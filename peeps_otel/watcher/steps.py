@@ -23,13 +23,12 @@ _ENOUGH = 20  # samples before anything is said
 
 @dataclass(slots=True)
 class StepHistory:
-    """Of one task; durations in nanoseconds. `step_since_ns`: the start of the last step that was seen, Unix time.
+    """Of one task; durations in nanoseconds.
 
     `samples`, `without_future`: of a task that each look finds due for a step, how often it was sampled in between
     while its loop came round, and how often it waited for nothing then.
     """
 
-    step_since_ns: int = 0
     longest_ns: int = 0
     total_ns: int = 0
     samples: int = 0
@@ -66,7 +65,6 @@ class Steps:
             history = None if task is None else self._of(task)
             if history is not None:
                 lasted = watch.lasted_ns(now_ns)
-                history.step_since_ns = watch.since_ns
                 history.longest_ns = max(history.longest_ns, lasted)
                 history.total_ns += lasted - watch.counted_ns
                 watch.counted_ns = lasted

@@ -130,3 +130,15 @@ def test_a_bare_future_has_no_executor_to_be_advised_about() -> None:
     (finding,) = diagnose(world, after=_LONG)
     assert finding.kind == "deadlock"
     assert finding.advice == "Only cancelling one of these tasks can release the ring."
+
+
+def test_the_lock_of_an_import_is_not_spoken_of_as_a_lock() -> None:
+    world = World()
+    world.resource(NodeKind.LOCK, "lock", "thread:worker", peeps__resource__type="importlib.import")
+    world.thread("handler", "lock:lock")
+    world.thread("worker", state="blocked", stack=_DB, peeps__thread__call="socket.recv")
+    (finding,) = diagnose(world, after=_LONG)
+    assert (finding.title, finding.advice) == (
+        "thread handler waits for the import of lock, held by thread worker, which is in socket.recv at app/db.py:15",
+        "Move the slow part out of the module's top level into a function, and call that once it is imported.",
+    )

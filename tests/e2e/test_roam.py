@@ -67,7 +67,7 @@ def test_a_handler_in_another_process_sleeps_for_ever(collector: Collector, watc
     told(
         collector,
         f"request {METHOD} to service demo-server, sent AGE ago by call (Task-1) in roam-rpc-stuck-request, "
-        f"handled by roam DemoRpc.sleepy_forever in demo-server, which waits in sleep at {short}",
+        f"handled by roam DemoRpc.sleepy_forever in demo-server, which sleeps at {short}",
     )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from peeps_otel import semconv
-from peeps_otel.diagnosis.wording import label
+from peeps_otel.diagnosis.around import around
+from peeps_otel.diagnosis.wording import doing, label
 from peeps_otel.model import EdgeKind, Node, NodeKind, own_line
 
 from ..graph.joins import Join
@@ -112,14 +113,10 @@ def _in(node: Node, shown: Shown, processes: Mapping[str, Process]) -> str:
 
 
 def _doing(node: Node, shown: Shown) -> str:
-    wait = node.wait
-    if wait is None:
-        return f"is {node.state or 'running'}"
-    needs = [shown.view.nodes.get(one) for one in _led_to(shown.view, node.id, EdgeKind.NEEDS)]
-    known = [one for one in needs if one is not None]
-    short = shown.places(shown.view.owner.get(node.id)).short(wait.source)
-    what = f"waits for {label(known[0])}" if len(known) == 1 else f"waits in {wait.operation}"
-    return f"{what} at {short}" if own_line.is_line(wait.source) else f"{what} {short}".rstrip()
+    text = doing(around(node.id, shown.view.nodes, lambda one: shown.view.out.get(one, ())), node.id)
+    places = shown.places(shown.view.owner.get(node.id))
+    known = [own_line.source(frame) for frame in node.stack]
+    return places.in_text(text, known if node.wait is None else [*known, node.wait.source])
 
 
 def _handler(view: View, response: Node | None) -> Node | None:

@@ -63,10 +63,6 @@ class Writer:
         self.ticks = 0
         """Committed transactions."""
 
-    @property
-    def disk_full(self) -> bool:
-        return self.failure.startswith("disk full")
-
     def start(self) -> None:
         self._thread.start()
 

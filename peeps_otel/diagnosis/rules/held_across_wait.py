@@ -15,6 +15,7 @@ from .rule import Account, Candidate, LookRule
 from .tunable import seconds
 
 _HOLDERS_MOST = 20
+_OF_IMPORT = "Move the slow part out of the module's top level into a function, and call that once it is imported."
 
 
 class HeldAcrossWait(LookRule):
@@ -85,7 +86,7 @@ class HeldAcrossWait(LookRule):
         return Account(
             title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource)}, "
             f"held by {name}{more}, which {leaf.clause(graph, way)}",
-            advice=f"{self.advice}.",
+            advice=_OF_IMPORT if wording.is_import(graph.nodes[resource]) else f"{self.advice}.",
             look_at=leaf.look_at(graph, way),
             evidence=[evidence.link(graph, waiter, resource, holders[0]), *leaf.links(graph, way)],
             blocked=evidence.tail(graph, graph.behind({resource})),

@@ -116,18 +116,6 @@ def cpu_clock_is_fine() -> bool:
     return True
 
 
-def kernel_wait(native_id: int | None) -> str | None:
-    """The name of the kernel function a thread sleeps in, empty where it does not sleep; None where it is not told."""
-    if native_id is None or not _LINUX:
-        return None
-    try:
-        with open(f"/proc/self/task/{native_id}/wchan", "rb", buffering=0) as file:
-            text = file.read(64).decode("ascii", "replace")
-    except OSError:
-        return None
-    return "" if text == "0" else text
-
-
 def system_call(native_id: int | None, pid: int | None = None) -> tuple[int, int] | None:
     """Number and first argument of the system call a thread is in; None where it is in none or it is not told. `pid`:
     of the child process whose thread it is, else it is ours."""
