@@ -17,8 +17,8 @@ from .config import Config, read
 from .export import otel_names
 from .model.change import Change
 from .parts import Lasting, Parts
+from .probes import runtime
 from .probes.inherited import Inherited
-from .probes.internals import thread as thread_internals
 from .watcher.leak_check import LeakCheck
 from .watcher.thread import THREAD_NAME, Watcher
 
@@ -157,7 +157,7 @@ class Agent:
     def _after_fork_in_child(self) -> None:
         if self._stopped:
             return
-        thread_internals.forked()
+        runtime.forked()
         parent, self._pid = self._pid, os.getpid()
         threads, self._threads_at_fork = self._threads_at_fork, {}
         before, self._parts = self._parts, None

@@ -82,6 +82,15 @@ PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
     "peeps_otel_distro/distro.py": ({"_configuration", "_OTelSDKConfigurator"}, _OTEL),
 }
 
+# Nobody outside `probes/` asks `internals/` itself: `probes/runtime.py` is the door. Here is who goes past it, and why.
+INTERNALS = "peeps_otel.probes.internals"
+PAST_THE_DOOR: dict[str, tuple[set[str], str]] = {
+    "peeps_otel/native.py": ({"green_threads"}, "`internals/` itself is built on it"),
+    "peeps_otel/providers/registered.py": ({"asyncio_core"}, "sees things, as a probe does, of what the program tells"),
+    "peeps_otel/providers/shared_memory.py": ({"sharing"}, "sees things, as a probe does, of what the program tells"),
+    "peeps_otel/requests/live_spans.py": ({"asyncio_core"}, "once for each span, so by the C function itself"),
+}
+
 # What is changed for the whole process is changed in `probes/patches/`. Here is what else does so, and why.
 _OWN_PROCESS = "a process of our own"
 CHANGES: dict[str, tuple[set[str], str]] = {
@@ -147,6 +156,15 @@ def test_dependencies_point_down() -> None:
                 if imported.partition(".")[0] in PACKAGES and not _allowed(imported, MAY_IMPORT[here] | {here})
             )
     assert wrong == []
+
+
+def test_internals_are_asked_by_the_door() -> None:
+    found: dict[str, set[str]] = {}
+    for source in (one for package in PACKAGES for one in sources(package)):
+        asked = {one.removeprefix(f"{INTERNALS}.").partition(".")[0] for one in source.imports if INTERNALS in one}
+        if asked and not source.name.startswith("peeps_otel/probes/"):
+            found[source.name] = asked
+    assert found == {name: modules for name, (modules, _) in PAST_THE_DOOR.items()}
 
 
 def _allowed(imported: str, allowed: set[str]) -> bool:

@@ -20,7 +20,7 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 
 from .. import native
-from ..probes.internals.current_frames import current_frames
+from ..probes.runtime import current_frames
 
 _IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
 _ATTEMPTS = 3

@@ -23,7 +23,7 @@ from collections.abc import Callable
 
 from .. import native
 from ..model.change import Change
-from ..probes.internals import thread as thread_internals
+from ..probes import runtime
 from ..probes.probe import Observation, Yield
 from .launch import CannotLaunch, launch
 from .page import BYE, BYTES, DONE, NO_DUMP, Page
@@ -204,7 +204,7 @@ class _Post:
         return False
 
     def _name_threads(self, page: Page) -> None:
-        threads = [thread_internals.facts(ident, one) for ident, one in thread_internals.known_threads().items()]
+        threads = [runtime.facts(ident, one) for ident, one in runtime.known_threads().items()]
         idents = tuple(thread.ident for thread in threads)
         if idents != self._idents:
             self._idents = idents

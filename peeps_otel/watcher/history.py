@@ -11,9 +11,8 @@ from weakref import ref
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Frame, Node, NodeKind, own_line
+from ..probes import runtime
 from ..probes.context import ProbeContext
-from ..probes.internals import asyncio_core as asyncio_internals
-from ..probes.internals.loop_handles import callbacks
 from ..probes.patches import step_timer as exact_steps
 from ..probes.probe import Observation
 from .overlay import Overlay
@@ -91,7 +90,7 @@ class History:
 
     def _timed(self, tasks: _Known) -> None:
         """What was timed of each task, beside what samples know of some."""
-        for reference in asyncio_internals.task_references(self._tasks.loops()):
+        for reference in runtime.task_references(self._tasks.loops()):
             task = reference()
             steps = None if task is None else exact_steps.steps_of(task)
             node_id = None if steps is None else self._tasks.node_id(task)
@@ -140,7 +139,7 @@ class History:
         loop = watch.loop()
         if loop is None:
             return
-        others = (one for one in callbacks(loop) if one.kind in ("timer", "io") and not one.own_wakeup)
+        others = (one for one in runtime.callbacks(loop) if one.kind in ("timer", "io") and not one.own_wakeup)
         facts: _Facts = {semconv.LOOP_ASLEEP_SINCE: watch.asleep_since_ns, semconv.LOOP_MAY_WAKE: any(others)}
         self._overlay.lay(observation, context.thread(ident, now_ns), facts)
 

@@ -17,7 +17,7 @@ from weakref import ref
 
 from ..diagnosis.refuted_sites import CLAIMS, RefutedSites
 from ..model import Finding, Frame, Node, NodeKind
-from ..probes.internals import asyncio_cancellation, asyncio_core
+from ..probes import runtime
 from ..probes.probe import Observation
 
 _MEMBERS_MOST = 200
@@ -102,12 +102,12 @@ def _member(node: Node, reference: ref[asyncio.Task[Any]] | None) -> _Member:
     task = None if reference is None else reference()
     if task is None:
         return _Member(node)
-    future = asyncio_core.awaited_future(task)
+    future = runtime.awaited_future(task)
     try:
         waits_for = None if future is None else ref(future)
     except TypeError:
         waits_for = None
-    return _Member(node, reference, waits_for, asyncio_cancellation.requests(task))
+    return _Member(node, reference, waits_for, runtime.cancel_requests(task))
 
 
 def _refuted(claim: _Claim, observation: Observation) -> Refuted | None:
@@ -128,12 +128,12 @@ def _of_task(member: _Member, observation: Observation) -> _Fate:
         return _Fate.STILL if _waits_as_before(member.node, observation) else _Fate.BROKEN
     if _TASK.done(task):
         return _Fate.BROKEN if _TASK.cancelled(task) else _Fate.MOVED
-    if asyncio_cancellation.requests(task) > member.cancel_requests:
+    if runtime.cancel_requests(task) > member.cancel_requests:
         return _Fate.BROKEN
     if member.future is None:
         return _Fate.STILL if _waits_as_before(member.node, observation) else _Fate.MOVED
     before = member.future()
-    return _Fate.STILL if before is not None and asyncio_core.awaited_future(task) is before else _Fate.MOVED
+    return _Fate.STILL if before is not None and runtime.awaited_future(task) is before else _Fate.MOVED
 
 
 def _of_thread(member: _Member, observation: Observation) -> _Fate:

@@ -14,9 +14,7 @@ from types import CodeType, CoroutineType, FrameType
 from typing import Any
 
 from .. import native
-from ..probes.internals import loop as loop_internals
-from ..probes.internals import thread as thread_internals
-from ..probes.internals.current_frames import current_frames
+from ..probes import runtime
 from .profile import Profile, Row, Stack
 from .stalls import LoopWatch, Seen, Stall
 from .steps import Steps
@@ -32,7 +30,7 @@ class _Thread:
 
     __slots__ = ("cpu_ns", "name", "native_id", "own", "row", "seen")
 
-    def __init__(self, facts: thread_internals.ThreadFacts) -> None:
+    def __init__(self, facts: runtime.ThreadFacts) -> None:
         self.native_id = facts.native_id
         self.name = facts.name
         self.own = facts.name.startswith(_OWN) or facts.ident in native.own_idents
@@ -59,7 +57,7 @@ class Sampler:
         self._ended: list[Stall] = []
         self._threads: dict[int, _Thread] = {}
         self._last_ns = 0
-        self._clock_is_fine = thread_internals.cpu_clock_is_fine()
+        self._clock_is_fine = runtime.cpu_clock_is_fine()
 
     def sample(self) -> None:
         """Takes one."""
@@ -67,7 +65,7 @@ class Sampler:
         elapsed_ns = now_ns - self._last_ns if self._last_ns else 0
         self._last_ns = now_ns
         self.samples += 1
-        running = [one for one in loop_internals.running_tasks(self._living_loops()) if self._is_alive(one[0])]
+        running = [one for one in runtime.running_tasks(self._living_loops()) if self._is_alive(one[0])]
         if running:
             self._discover_tasks([loop for loop, _ in running])
         moved = self._clocks()
@@ -81,7 +79,7 @@ class Sampler:
                 del self.watches[key]
                 continue
             if not watch.foreign:
-                watch.ident = loop_internals.thread_of(loop)
+                watch.ident = runtime.thread_of(loop)
             thread = None if watch.ident is None else self._threads.get(watch.ident)
             watch.observe(loop, None if thread is None else thread.seen, tasks.get(key), now_ns)
         self.steps.sampled(self.watches.values(), now_ns)
@@ -111,7 +109,7 @@ class Sampler:
     def _clocks(self) -> dict[int, int | None]:
         """Reads the clock of each thread. Returns by ident those that may have run since, with the time they used:
         None where that is not known."""
-        known = thread_internals.known_threads()
+        known = runtime.known_threads()
         threads = self._threads
         refresh = self.samples % _ALL_EVERY == 1
         for ident in threads.keys() - known.keys():
@@ -121,12 +119,12 @@ class Sampler:
         for ident, handle in known.items():
             thread = threads.get(ident)
             if thread is None or refresh:
-                facts = thread_internals.facts(ident, handle)
+                facts = runtime.facts(ident, handle)
                 if thread is None or thread.native_id != facts.native_id:
                     thread = threads[ident] = _Thread(facts)
             if thread.own:
                 continue
-            before, thread.cpu_ns = thread.cpu_ns, thread_internals.cpu_ns(thread.native_id)
+            before, thread.cpu_ns = thread.cpu_ns, runtime.cpu_ns(thread.native_id)
             if thread.cpu_ns is None or before is None:
                 moved[ident] = None
                 if thread.cpu_ns is None:
@@ -148,7 +146,7 @@ class Sampler:
         elapsed_ns: int,
     ) -> None:
         """Reads the stacks of the threads in `moved`, and of those that were never seen."""
-        frames = current_frames()
+        frames = runtime.current_frames()
         if not frames:
             self._read_nothing(moved)
             return
@@ -157,14 +155,14 @@ class Sampler:
             watch = self.watches.get(id(loop))
             if watch is not None and watch.foreign:
                 _find_thread(watch, task, frames)
-            ident = watch.ident if watch is not None and watch.foreign else loop_internals.thread_of(loop)
+            ident = watch.ident if watch is not None and watch.foreign else runtime.thread_of(loop)
             if ident is not None:
                 labels[ident] = _label(task)
         for ident, frame in frames.items():
             thread = self._threads.get(ident)
             if thread is None:
-                handle = thread_internals.known_threads().get(ident)
-                thread = self._threads[ident] = _Thread(thread_internals.facts(ident, handle))
+                handle = runtime.known_threads().get(ident)
+                thread = self._threads[ident] = _Thread(runtime.facts(ident, handle))
             elif ident not in moved and thread.seen is not None:
                 continue
             if thread.own:
@@ -199,9 +197,9 @@ class Sampler:
 def _find_thread(watch: LoopWatch, task: Any, frames: dict[int, FrameType]) -> None:
     """Which thread runs a loop that does not tell: the one in whose stack its running task is."""
     known = frames.get(watch.ident) if watch.ident is not None else None
-    if known is not None and loop_internals.runs_in(task, known):
+    if known is not None and runtime.runs_in(task, known):
         return
-    watch.ident = next((ident for ident, frame in frames.items() if loop_internals.runs_in(task, frame)), watch.ident)
+    watch.ident = next((ident for ident, frame in frames.items() if runtime.runs_in(task, frame)), watch.ident)
 
 
 def _label(task: Any) -> str:

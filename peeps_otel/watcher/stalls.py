@@ -12,7 +12,7 @@ from weakref import ref
 
 from ..model import Frame
 from ..model.change import Change
-from ..probes.internals import loop as internals
+from ..probes import runtime
 from .profile import Stack
 
 CHANGES = (
@@ -72,7 +72,7 @@ class LoopWatch:
     def __init__(self, loop: asyncio.AbstractEventLoop, ended: list[Stall]) -> None:
         """`ended`: where the stalls that are over go."""
         self.loop = ref(loop)
-        self.foreign = internals.is_foreign(loop)
+        self.foreign = runtime.is_foreign(loop)
         self.ident: int | None = None
         self.thread_name = ""
         self._native_id: int | None = None
@@ -83,7 +83,7 @@ class LoopWatch:
         self.asleep_since_ns = 0
         """When it was first seen asleep although callbacks are due, Unix time; 0: it is not."""
         self._ended = ended
-        self._takes_beats = internals.takes_beats(loop)
+        self._takes_beats = runtime.takes_beats(loop)
         self._beat: Beat | None = None
         self._beat_stack: Stack | None = None  # where a loop without frames was when the beat was sent, and no task ran
         self._idle_stack: Stack | None = None
@@ -113,7 +113,7 @@ class LoopWatch:
             return
         self.moves = seen.moved
         self.thread_name, self._native_id = seen.thread_name, seen.native_id
-        root = id(task) if task is not None else internals.callback_root(stack.codes, self.foreign)
+        root = id(task) if task is not None else runtime.callback_root(stack.codes, self.foreign)
         same_task = task is None if self.task is None else self.task() is task
         # A thread that has used no processor since is where it was. Else only a beat that is still on its way shows
         # that the loop has not come round in between.
@@ -137,7 +137,7 @@ class LoopWatch:
         it. One sample alone may be of the moment between the two."""
         asleep = task is None and not self.foreign and seen is not None and seen.moved is False
         if asleep and seen is not None and seen.stack.codes:
-            asleep = not internals.is_in_callback(seen.stack.codes[-1], self.foreign) and internals.has_due(loop)
+            asleep = not runtime.is_in_callback(seen.stack.codes[-1], self.foreign) and runtime.has_due(loop)
         if not asleep:
             self.asleep_since_ns = 0
         elif not self.asleep_since_ns:
@@ -148,7 +148,7 @@ class LoopWatch:
             return True
         if self._idle_stack is not None and stack.key == self._idle_stack.key:
             return False
-        return internals.is_in_callback(stack.codes[-1], self.foreign)
+        return runtime.is_in_callback(stack.codes[-1], self.foreign)
 
     def stalled_for(self, now_ns: int) -> int:
         """For how long one callback has kept the loop; 0: less than a stall."""
@@ -172,7 +172,7 @@ class LoopWatch:
     def own_stack(self, stack: Stack) -> tuple[Frame, ...]:
         """The part of a stack that belongs to the task that runs: from its coroutine on."""
         task = None if self.task is None else self.task()
-        return stack.frames()[internals.step_begins_at(stack.codes, task) if task is not None else 0 :]
+        return stack.frames()[runtime.step_begins_at(stack.codes, task) if task is not None else 0 :]
 
     def end(self, now_ns: int) -> None:
         """The callback that ran is over; also when the loop itself is gone."""
@@ -194,7 +194,7 @@ class LoopWatch:
     def _send_beat(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._takes_beats:
             beat = Beat()
-            if internals.send(loop, beat.answer):
+            if runtime.send(loop, beat.answer):
                 self._beat = beat
 
     def _take_beat(self) -> bool:

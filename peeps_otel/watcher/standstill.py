@@ -16,10 +16,8 @@ from .. import semconv
 from ..diagnosis import evidence, wording
 from ..diagnosis.wait_graph import WaitGraph
 from ..model import EdgeKind, EvidenceStep, Finding, FindingKind, Graph, Level, Node, NodeKind, finding_id, own_line
-from ..probes.internals.listening import listens
-from ..probes.internals.loop import is_foreign, thread_of
-from ..probes.internals.loop_handles import callbacks, tells_its_callbacks
 from ..probes.probe import Observation
+from ..probes.runtime import callbacks, is_foreign, listens, tells_its_callbacks, thread_of
 from .assembly import Difference
 from .interfaces import Waiting
 

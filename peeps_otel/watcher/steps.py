@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import ref
 
+from ..probes import runtime
 from ..probes.identity import Identities
-from ..probes.internals import asyncio_core as asyncio_internals
 from .stalls import LoopWatch
 
 _TASKS_MOST = 4096
@@ -74,7 +74,7 @@ class Steps:
             if task is None or history is None or id(task.get_loop()) in stands:
                 continue
             history.samples += 1
-            history.without_future += asyncio_internals.awaited_future(task) is None
+            history.without_future += runtime.awaited_future(task) is None
 
     def looked(self, due: Iterable[Any]) -> None:
         """`due`: the tasks that a look found waiting for nothing. They are watched from now on, for as long as that is

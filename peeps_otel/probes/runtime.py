@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the watcher, the watchdog and the agent may ask about the interpreter, its threads, loops and tasks.
+
+The door to `internals/`, where the private names are: nobody outside `probes/` goes past it, so what a new CPython
+breaks is mended in there alone. Each function is described where it is written.
+"""
+
+from __future__ import annotations
+
+from .internals.asyncio_cancellation import requests as cancel_requests
+from .internals.asyncio_core import awaited_future, task_references
+from .internals.current_frames import current_frames
+from .internals.listening import listens
+from .internals.loop import (
+    callback_root,
+    has_due,
+    is_foreign,
+    is_in_callback,
+    running_tasks,
+    runs_in,
+    send,
+    step_begins_at,
+    takes_beats,
+    thread_of,
+)
+from .internals.loop_handles import callbacks, tells_its_callbacks
+from .internals.thread import ThreadFacts, cpu_clock_is_fine, cpu_ns, facts, forked, known_threads
+
+__all__ = [
+    "ThreadFacts",
+    "awaited_future",
+    "callback_root",
+    "callbacks",
+    "cancel_requests",
+    "cpu_clock_is_fine",
+    "cpu_ns",
+    "current_frames",
+    "facts",
+    "forked",
+    "has_due",
+    "is_foreign",
+    "is_in_callback",
+    "known_threads",
+    "listens",
+    "running_tasks",
+    "runs_in",
+    "send",
+    "step_begins_at",
+    "takes_beats",
+    "task_references",
+    "tells_its_callbacks",
+    "thread_of",
+]
