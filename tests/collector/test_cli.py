@@ -14,6 +14,7 @@ import pytest
 
 from peeps_collector.api import in_words
 from peeps_collector.api.in_words import Places
+from peeps_collector.cli import blame
 from peeps_collector.cli.style import Style, printable, table
 from peeps_collector.cli.why import report
 from peeps_collector.wording import duration
@@ -152,6 +153,16 @@ def test_places_are_relative_to_where_the_program_runs() -> None:
 
 def program_time(collector: Running) -> int:
     return collector.get("/health")["now_ns"]
+
+
+def test_places_of_blame_are_short_unless_asked_for() -> None:
+    waited = 9_000_000_000
+    waiter = {"site": "/srv/shop/app/work.py:31", "site_short": "app/work.py:31", "ns": waited}
+    row = {"holder_site": "/srv/shop/app/hold.py:40", "holder_short": "app/hold.py:40", "waiters": [waiter]}
+    row |= {"ns": waited, "direct_ns": waited, "waits": 1, "resources": ["lock db"]}
+    answer = {"now_ns": 60_000_000_000, "since_ns": 0, "total_ns": waited, "rows": [row]}
+    assert blame.listing(answer, Style())[1].split()[-2:] == ["app/work.py:31", "app/hold.py:40"]
+    assert blame.listing(answer, Style(), paths=True)[1].split()[-2:] == [waiter["site"], row["holder_site"]]
 
 
 def test_ps_has_the_longest_wait_first(collector: Running) -> None:

@@ -111,6 +111,7 @@ def test_blame_from_the_stored_history(collector: Running) -> None:
     text = collector.peeps("blame", "--since", "10m")
     assert text.returncode == 0
     assert "app.py:40" in text.stdout.splitlines()[1]
+    assert "app.py:40" in collector.peeps("blame", "--paths").stdout.splitlines()[1]
     folded = collector.peeps("blame", "--format", "folded").stdout
     assert folded.startswith("move (app.py:31);[lock db];nap (app.py:40);audit (app.py:45) ")
     profile = json.loads(collector.peeps("blame", "--format", "speedscope").stdout)

@@ -4,17 +4,19 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from peeps_otel.diagnosis import blame, blame_formats
-from peeps_otel.diagnosis.blame import Charge
+from peeps_otel.diagnosis.blame import Charge, Row
 
 from ..store.reader import Reader
 from ..store.statement import Failure, StatementFailed
 from ..store.wait_history import waits_since
 from .answers import ApiError, answer, whole_parameter
+from .in_words import Places
 
 _DEFAULT_S = 600
 _MOST_S = 7 * 86_400
@@ -65,9 +67,13 @@ def _rendered(form: str, charges: list[Charge], waits: int, since_ns: int, now_n
                     "waits": waits,
                     "total_ns": sum(row.ns for row in rows),
                     "truncated": len(rows) > _ROWS_MOST,
-                    "rows": [
-                        row._asdict() | {"waiters": [{"site": site, "ns": ns} for site, ns in row.waiters[:20]]}
-                        for row in rows[:_ROWS_MOST]
-                    ],
+                    "rows": [_told(row) for row in rows[:_ROWS_MOST]],
                 }
             )
+
+
+def _told(row: Row) -> dict[str, Any]:
+    """With the short forms of its places; of which process each is, the history does not say."""
+    short = Places().short
+    waiters = [{"site": site, "site_short": short(site), "ns": ns} for site, ns in row.waiters[:20]]
+    return row._asdict() | {"holder_short": short(row.holder_site), "waiters": waiters}

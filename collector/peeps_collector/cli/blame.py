@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..wording import duration
 from .client import Client
-from .command import add_json, add_process, span
+from .command import add_json, add_paths, add_process, span
 from .style import Style, table
 
 if TYPE_CHECKING:
@@ -30,16 +30,34 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--format", choices=FORMATS, default=FORMATS[0], help="table, or a profile on standard output")
     parser.add_argument("--all", action="store_true", help="also waits for what has merely not come yet")
     add_process(parser)
+    add_paths(parser)
     add_json(parser)
 
 
 def run(options: argparse.Namespace, config: Config) -> int:
     client = Client(str(config.api))
-    return blame(client, options.process, options.since, options.format, as_json=options.json, everything=options.all)
+    return blame(
+        client,
+        options.process,
+        options.since,
+        options.format,
+        as_json=options.json,
+        everything=options.all,
+        paths=options.paths,
+    )
 
 
-def blame(client: Client, process: str | None, since_s: int, form: str, *, as_json: bool, everything: bool) -> int:
-    """Prints the table, or the profile as it is; 0. Raises ClientError."""
+def blame(
+    client: Client,
+    process: str | None,
+    since_s: int,
+    form: str,
+    *,
+    as_json: bool,
+    everything: bool,
+    paths: bool = False,
+) -> int:
+    """Prints the table, or the profile as it is (with whole paths); 0. Raises ClientError."""
     parameters: dict[str, str | list[str]] = {
         "process": client.process_ids(process),
         "since_s": str(since_s),
@@ -56,12 +74,13 @@ def blame(client: Client, process: str | None, since_s: int, form: str, *, as_js
         json.dump(answer, sys.stdout, indent=2)
         print()
         return 0
-    print("\n".join(listing(answer, Style())))
+    print("\n".join(listing(answer, Style(), paths=paths)))
     return 0
 
 
-def listing(answer: Json, style: Style, most: int = 20) -> list[str]:
-    """The text, line by line."""
+def listing(answer: Json, style: Style, most: int = 20, *, paths: bool = False) -> list[str]:
+    """The text, line by line. `paths`: whole ones."""
+    waiter, holder = ("site", "holder_site") if paths else ("site_short", "holder_short")
     rows: list[Json] = answer["rows"]
     span = duration(answer["now_ns"] - answer["since_ns"])
     if not rows:
@@ -74,8 +93,8 @@ def listing(answer: Json, style: Style, most: int = 20) -> list[str]:
             duration(row["direct_ns"]),
             str(row["waits"]),
             ", ".join(row["resources"][:2]),
-            row["waiters"][0]["site"] if row["waiters"] else "",
-            row["holder_site"],
+            row["waiters"][0][waiter] if row["waiters"] else "",
+            row[holder],
         )
         for row in rows[:most]
     ]

@@ -52,9 +52,10 @@ def draw_node(node: Node, names: Mapping[str, str], *, stuck: bool = False) -> P
     name = words.label_of(node)
     tip = [f"{node['kind_word']} {node['name']}", *facts]
     if wait:
-        tip.append(f"{wait['operation']} at {wait['source']}")
+        at = " " if wait["short"].startswith("in ") else " at "
+        tip.append(f"{wait['operation']}{at}{wait['short']}")
     else:
-        tip.append(f"from {node['source']}")
+        tip.append(f"from {node['short']}")
     tone = "stuck" if stuck else "gone" if node.get("state") == "gone" else "waiting" if wait else "idle"
     return {
         "id": node["id"],
