@@ -11,7 +11,6 @@ import gzip
 import http.client
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import threading
@@ -29,6 +28,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Sp
 from peeps_otel.model import Node, NodeKind, Snapshot, Wait
 from peeps_otel.model.ulid import UlidSource, ulid_text
 from peeps_otel.model.wire import Encoder
+from scripts.collector_process import CollectorProcess, Ended, on_free_ports
 
 _SPACING_S = 0.01
 _AFTER_S = 2.0  # what a request brings with it: storing, the diagnosis
@@ -130,22 +130,14 @@ def main() -> int:
         ("the next key frame", "/v1/logs", frame, {}),
     ]
     with tempfile.TemporaryDirectory() as place:
-        ready = Path(place, "ready.json")
-        settings = {
-            "PEEPS_LISTEN": "127.0.0.1:0",
-            "PEEPS_API": "127.0.0.1:0",
-            "PEEPS_OTLP_GRPC": "off",
-            "PEEPS_OTLP_HTTP": "off",
-            "PEEPS_DB": str(Path(place, "peeps.duckdb")),
-        }
-        command = [sys.executable, "-m", "peeps_collector", "collector", "--ready-file", str(ready)]
-        collector = subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.DEVNULL)
+        variables = os.environ | on_free_ports(Path(place, "peeps.duckdb"))
+        program = [sys.executable, "-m", "peeps_collector"]
+        collector = CollectorProcess(program, Path(place, "ready.json"), variables)
         try:
-            while not ready.exists():
-                if collector.poll() is not None:
-                    raise SystemExit("the collector did not start")
-                time.sleep(0.05)
-            address: str = json.loads(ready.read_text())["http"][0]
+            try:
+                address: str = collector.wait()["http"][0]
+            except Ended as ended:
+                raise SystemExit(str(ended)) from None
             print(f"{'beside':24} {'n':>6} {'p50 ms':>7} {'p99 ms':>7} {'max ms':>7}")
             victim = _Victim(address)
             try:
@@ -162,8 +154,8 @@ def main() -> int:
             finally:
                 victim.stop()
         finally:
-            collector.terminate()
-            collector.wait(60)
+            collector.process.terminate()
+            collector.process.wait(60)
     return 0
 
 

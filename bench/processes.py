@@ -4,20 +4,18 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Generator
 from pathlib import Path
+
+from scripts.collector_process import CollectorProcess, Ended, on_free_ports
 
 from .modes import ROOT, Started
 from .report_line import told
 from .steady import bound_to
-
-_START_SECONDS = 60.0
 
 
 class Failed(Exception):
@@ -84,32 +82,18 @@ def server(started: Started, processor: int) -> Generator[tuple[int, int]]:
 def collector(processor: int) -> Generator[str]:
     """The OTLP address of a collector of our own, with this interpreter."""
     with tempfile.TemporaryDirectory(prefix="peeps-bench-") as directory:
-        ready = Path(directory, "ready.json")
-        environment = os.environ | {
-            "PEEPS_LISTEN": "127.0.0.1:0",
-            "PEEPS_API": "127.0.0.1:0",
-            "PEEPS_OTLP_GRPC": "off",
-            "PEEPS_OTLP_HTTP": "off",
-            "PEEPS_DB": str(Path(directory, "peeps.duckdb")),
-        }
-        command = [Path(sys.executable).with_name("peeps"), "collector", "--ready-file", str(ready)]
-        process = subprocess.Popen(
-            command,
-            env=environment,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            preexec_fn=bound_to(processor),
-        )
+        program = [str(Path(sys.executable).with_name("peeps"))]
+        variables = os.environ | on_free_ports(Path(directory, "peeps.duckdb"))
+        started = CollectorProcess(program, Path(directory, "ready.json"), variables, before_exec=bound_to(processor))
         try:
-            end = time.monotonic() + _START_SECONDS
-            while not ready.exists():
-                if process.poll() is not None or time.monotonic() > end:
-                    raise Failed("the collector did not start")
-                time.sleep(0.05)
-            yield json.loads(ready.read_text())["grpc"][0]
+            try:
+                addresses = started.wait()
+            except Ended as ended:
+                raise Failed(str(ended)) from None
+            yield addresses["grpc"][0]
         finally:
-            process.terminate()
-            process.wait()
+            started.process.terminate()
+            started.process.wait()
 
 
 def _last_words(text: str) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import json
 import os
 import shutil
 import signal
@@ -21,6 +20,8 @@ import urllib.request
 import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from collector_process import CollectorProcess, Ended
 
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLES = ROOT / "examples"
@@ -123,10 +124,14 @@ class Stack:
         variables = dict(os.environ, **addresses)
         if not variables.get("PEEPS_DB"):
             variables["PEEPS_DB"] = str(Path(self._directory, "peeps.duckdb"))
-        command = [peeps, "up", "--ready-file", str(ready)]
-        self._collector = self._start(command, variables, stdout=subprocess.DEVNULL)
-        self._until(ready.exists, "the collector did not get ready")
-        said = json.loads(ready.read_text(encoding="utf-8"))
+        started = CollectorProcess([peeps], ready, variables, "up", apart=True)
+        self._collector = started.process
+        self._children.append(started.process)
+        try:
+            self._until(lambda: started.addresses() is not None, "the collector did not get ready")
+            said = started.wait()
+        except Ended as ended:
+            raise Failed(str(ended)) from None
         self.listen, self.api = said["grpc"][0], said["api"]
         self._until(lambda: _ok(f"http://{self.api}/health"), f"the collector does not answer at {self.api}")
         say(f"collector  OTLP {self.listen}, query API http://{self.api}, database {variables['PEEPS_DB']}")
@@ -181,12 +186,8 @@ class Stack:
             _end(child)
         shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _start(
-        self, command: list[str], variables: dict[str, str], stdout: int | None = None
-    ) -> subprocess.Popen[bytes]:
-        child = subprocess.Popen(
-            command, env=variables, stdin=subprocess.DEVNULL, stdout=stdout, start_new_session=True
-        )
+    def _start(self, command: list[str], variables: dict[str, str]) -> subprocess.Popen[bytes]:
+        child = subprocess.Popen(command, env=variables, stdin=subprocess.DEVNULL, start_new_session=True)
         self._children.append(child)
         return child
 

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from scripts.collector_process import CollectorProcess, Ended, on_free_ports
+
 from .network import http
 from .processes import end, environment, peeps
 from .waiting import PATIENCE_S, eventually
@@ -38,33 +40,25 @@ class Collector:
         ready = directory / f"{stem}.json"
         self._output, self._errors = directory / f"{stem}.out.txt", directory / f"{stem}.err.txt"
         self.database = database or directory / "peeps.duckdb"
-        defaults = {
-            "PEEPS_LISTEN": "127.0.0.1:0",
-            "PEEPS_OTLP_GRPC": "off",
-            "PEEPS_OTLP_HTTP": "off",
-            "PEEPS_API": "127.0.0.1:0",
-            "PEEPS_DB": str(self.database),
-        }
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "peeps_collector", command, "--ready-file", str(ready)],
-                env=environment(**(defaults | settings)),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=errors,
-                preexec_fn=before_exec,
+            started = CollectorProcess(
+                [sys.executable, "-m", "peeps_collector"],
+                ready,
+                environment(**(on_free_ports(self.database) | settings)),
+                command,
+                output,
+                errors,
+                before_exec,
             )
-
-        def is_ready() -> bool:
-            assert self.process.poll() is None, self.output() + self.errors()
-            return ready.exists()
-
+        self.process = started.process
         try:
-            eventually(is_ready, "the collector is ready")
+            self.ready: dict[str, Any] = eventually(started.addresses, "the collector is ready")
+        except Ended:
+            end(self.process)
+            raise AssertionError(self.output() + self.errors()) from None
         except BaseException:
             end(self.process)
             raise
-        self.ready: dict[str, Any] = json.loads(ready.read_text())
         self.api: str = self.ready["api"]
         self.otlp: str = self.ready["grpc"][0]
 
