@@ -29,6 +29,7 @@ from peeps_otel.probes.library import (
     State,
     Support,
     TaskWait,
+    ThreadWait,
     Waiting,
     code_of,
     operation,
@@ -220,6 +221,60 @@ def _raises(*_: Any) -> Any:
 class _Thing:
     async def wait(self) -> None:
         await asyncio.get_running_loop().create_future()
+
+
+class _Gate:
+    """Stands for a library's lock whose `with` calls its own `acquire`."""
+
+    def __init__(self) -> None:
+        self._inner = threading.Lock()
+
+    def acquire(self) -> None:
+        self._inner.acquire()
+
+    def __enter__(self) -> None:
+        self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._inner.release()
+
+
+def _read_gate(_gate: object, around: Around) -> State:
+    return State({}, holders=around.on_stacks)
+
+
+class _Gates:
+    name = "gates"
+    distribution = ""
+    checked: tuple[str, ...] = ()
+
+    def is_imported(self) -> bool:
+        return True
+
+    def support(self) -> Support:
+        return Support(
+            resource_types=(ResourceType(_Gate, (NodeKind.LOCK,), _read_gate),),
+            thread_waits=(ThreadWait(__name__, "_Gate.acquire", operation("lock.acquire"), finds="self"),),
+            thread_managers=(_Gate,),
+        )
+
+
+def test_a_thing_is_called_what_the_program_calls_it_not_self(monkeypatch: pytest.MonkeyPatch) -> None:
+    _install(monkeypatch, _Gates())
+    gate = _Gate()
+    gate.acquire()
+
+    def waiter() -> None:
+        with gate:
+            pass
+
+    with world() as made:
+        made.cleaning.append(lambda: gate.__exit__())
+        made.start("waiter", waiter)
+        made.settled("waiter")
+        seen = made.until(lambda seen: bool(seen.needed("waiter")))
+        (needed,) = seen.needed("waiter")
+        assert (needed.kind, needed.name, seen.holders(needed)) == (NodeKind.LOCK, "gate", [])
 
 
 def test_a_library_that_does_not_fit_is_said_and_the_others_are_seen() -> None:

@@ -34,7 +34,7 @@ from ..probe import Observation, Yield
 from ..resource_types import Held
 from ..source import own_code, source_text
 from . import holds, waits
-from .bytecode import analysis
+from .bytecode import Path, analysis
 from .call_stack import CallStack
 from .pools import NO_WORK, Pools, Work, work_of
 from .waits import Classifier, Waiting
@@ -446,15 +446,23 @@ def _use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
     at = waiting.used_at
     if _enters_a_condition(calls.codes[at]) and at + 1 < len(calls):
         at += 1  # what is entered there has no better name than `_lock`
-    reader = calls.reader(at)
-    known = analysis(reader.code)
-    path = known.receiver(reader.lasti)[0] or (
-        known.path_before(reader.lasti) if known.entering(reader.lasti) is not None else None
-    )
+    path = _path(calls, at)
+    while path is not None and path.short == "self" and at + 1 < len(calls):
+        at += 1  # a method of the thing itself: whoever called that has a name for it
+        path = _path(calls, at)
     outer = range(waiting.used_at, len(calls))
     asked = next((n for n in outer if own_code.is_own(calls.codes[n].co_filename)), waiting.used_at)
     source = source_text.source_of(calls.codes[asked], calls.frames[asked].f_lasti)
     return "" if path is None else path.short, source
+
+
+def _path(calls: CallStack, at: int) -> Path | None:
+    """What is used by the call, or entered by the `with`, that a function is in."""
+    reader = calls.reader(at)
+    known = analysis(reader.code)
+    return known.receiver(reader.lasti)[0] or (
+        known.path_before(reader.lasti) if known.entering(reader.lasti) is not None else None
+    )
 
 
 _BOOTSTRAP = frozenset({"Thread._bootstrap", "Thread._bootstrap_inner"})
