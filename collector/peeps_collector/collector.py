@@ -22,6 +22,7 @@ from starlette.types import ASGIApp
 
 from .api.app import create_app
 from .config import Address, Config
+from .decode.compiled import Compiled
 from .diagnose import Diagnosis, GraphDiagnoser, IncrementalDiagnoser
 from .garbage import Garbage
 from .graph.findings import FindingRegistry
@@ -97,6 +98,7 @@ class Collector:
         self._requests = ProcessRequests()
         turns = Turns()
         self._durable = Durable(self._journal, turns, self._budget)
+        self._compiled = Compiled()
         self._pipeline = Pipeline(
             self._budget,
             self._live,
@@ -108,6 +110,7 @@ class Collector:
             trace=config.protocol_trace,
             requests=self._requests,
             unready=self._unready,
+            span_columns=self._compiled.decoder,
         )
         self._directory = Path(tempfile.mkdtemp(prefix="peeps-"))  # mode 700
         self._grpc = GrpcServer(self._pipeline, config.max_request_bytes, self._received_by_grpc)
@@ -127,6 +130,7 @@ class Collector:
         self._writer.start()
         self._durable.start()
         self._pipeline.start()
+        self._compiled.start()
         self._diagnosis.start()
         grpc_endpoint = await self._start_grpc()
         # Whoever is let in from outside calls us by names that we do not know.
@@ -197,6 +201,7 @@ class Collector:
             "queue_bytes": self._budget.bytes,
             "journal_bytes": self._journal.bytes,
             "received": counts,
+            "span_decoder": "objects" if self._compiled.decoder() is None else "columns",
             "rejected": {"records": rejected},
             "dropped": {"requests": 0, "rows": self._rows.dropped},
             "refused": {"requests": self._pipeline.refused + self._budget.refused},

@@ -25,6 +25,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from peeps_otel.model.wire import WireError
 
 from .decode.canonical import Rejected
+from .decode.compiled import SpanDecoder
 from .decode.logs import (
     AnswerRecord,
     DecodedLogs,
@@ -50,12 +51,14 @@ from .receive.journal import Entry
 from .receive.queue import Budget, Encoding, Outcome, Request, Signal
 from .receive.turns import Turns
 from .requests_out import ProcessRequests
-from .store.buffer import RowBuffer, Rows
+from .store.buffer import RowBuffer
 from .store.schema import LOG, METRIC, RESOURCE, SPAN
+from .store.table_rows import Rows, TableRows, add_rows
 
 _MESSAGE_BYTES = 4000
 _PREVIEW_BYTES = 120
 _TURN_SECONDS = 0.005
+_FEW_BYTES = 4 << 10
 _RESOURCES_KNOWN = 10_000
 Steps = Generator[None, None, Outcome]
 _log = logging.getLogger(__name__)
@@ -78,7 +81,7 @@ class Counts:
 class _Found:
     """What one request has yielded so far."""
 
-    rows: Rows = field(default_factory=dict[str, "list[tuple[object, ...]]"])
+    rows: Rows = field(default_factory=dict[str, TableRows])
     reasons: list[str] = field(default_factory=list[str])
     watched: set[str] = field(default_factory=set[str])
 
@@ -99,6 +102,7 @@ class Pipeline:
         trace: bool = False,
         requests: ProcessRequests | None = None,
         unready: Callable[[], str] = lambda: "",
+        span_columns: Callable[[], SpanDecoder | None] = lambda: None,
     ) -> None:
         self.budget = budget
         self._live = live
@@ -110,6 +114,7 @@ class Pipeline:
         self._trace = trace
         self._requests = requests or ProcessRequests()
         self._unready = unready
+        self._span_columns = span_columns
         self._work: dict[int, Steps] = {}
         self._resources: set[str] = set()
         self.counts = Counts()
@@ -170,14 +175,8 @@ class Pipeline:
         """Decodes and applies one request, a slice at a time. Never raises."""
         found = _Found()
         try:
-            # All of it is looked at before any of it is applied: a request is taken as a whole, or not.
-            parts: list[bytes] = []
-            for part in slices(signal, encoding, body):
-                if part is not None:
-                    parts.append(part)
-                yield
-            for part in parts:
-                yield from self._apply(signal, part, found, now_ns)
+            if not (yield from self._by_columns(signal, encoding, body, found, now_ns)):
+                yield from self._by_objects(signal, encoding, body, found, now_ns)
         except Undecodable as error:
             outcome = Outcome(undecodable=True, message=str(error)[:_MESSAGE_BYTES])
         except Exception as error:  # one request must not stop the collector
@@ -216,6 +215,33 @@ class Pipeline:
             self.budget.give(len(request.body))
             request.answer(done.value)
 
+    def _by_columns(
+        self, signal: Signal, encoding: Encoding, body: bytes, found: _Found, now_ns: int
+    ) -> Generator[None, None, bool]:
+        """Whether the request was one for columns, and is done."""
+        if signal is not Signal.TRACES or encoding is not Encoding.PROTOBUF or len(body) < _FEW_BYTES:
+            return False
+        columns = self._span_columns()
+        parts = None if columns is None else (yield from columns.steps(body, now_ns))
+        if parts is None:
+            return False
+        for part in parts:
+            self._note(part, SPAN.name, found, now_ns)
+            self.counts.spans += len(part)
+        return True
+
+    def _by_objects(
+        self, signal: Signal, encoding: Encoding, body: bytes, found: _Found, now_ns: int
+    ) -> Generator[None, None, None]:
+        # All of it is looked at before any of it is applied: a request is taken as a whole, or not.
+        parts: list[bytes] = []
+        for part in slices(signal, encoding, body):
+            if part is not None:
+                parts.append(part)
+            yield
+        for part in parts:
+            yield from self._apply(signal, part, found, now_ns)
+
     def _apply(self, signal: Signal, part: bytes, found: _Found, now_ns: int) -> Iterator[None]:
         message = decode_request(signal, Encoding.PROTOBUF, part)
         if signal is Signal.LOGS:
@@ -242,8 +268,8 @@ class Pipeline:
             if len(self._resources) >= _RESOURCES_KNOWN:
                 self._resources.clear()
             self._resources.add(process.key)
-            found.rows.setdefault(RESOURCE.name, []).append(process.row)
-        found.rows.setdefault(table, []).extend(decoded.rows)
+            add_rows(found.rows, RESOURCE.name, [process.row])
+        add_rows(found.rows, table, decoded.rows, decoded.batch)
         found.reasons += decoded.rejected
 
     def _apply_records(self, block: DecodedLogs, found: _Found, now_ns: int) -> Iterator[None]:

@@ -33,6 +33,11 @@ COMMANDS = {
 }
 HEAVY = {"duckdb", "streamlit", "pyarrow", "numpy", "grpcio", "uvicorn", "uvloop"}
 GRPC = "peeps_otel.export.otlp_grpc"
+COLUMNS = "peeps_collector.decode.columns"
+NEED_AN_EXTRA = {
+    "peeps-otel": {GRPC},
+    "peeps-collector": {f"{COLUMNS}.{module}" for module in ("compiler", "walk", "text", "spans")},
+}
 
 IMPORT_ALL = """
 import importlib, pkgutil, sys
@@ -91,8 +96,7 @@ def installed(programs: Path) -> set[str]:
 @pytest.mark.parametrize("wheel", FOLDERS)
 def test_a_wheel_alone(wheel: str, install: Install, tmp_path: Path) -> None:
     programs = install(wheel)
-    without = {GRPC} if wheel == "peeps-otel" else set[str]()
-    code = IMPORT_ALL.format(package=PACKAGES[wheel], without=without)
+    code = IMPORT_ALL.format(package=PACKAGES[wheel], without=NEED_AN_EXTRA.get(wheel, set[str]()))
     run(programs / "python", "-I", "-c", code, cwd=tmp_path)
     for command, *arguments in COMMANDS.get(wheel, []):
         assert "usage:" in run(programs / command, *arguments, cwd=tmp_path)
@@ -104,3 +108,8 @@ def test_the_extra_for_grpc(install: Install, tmp_path: Path) -> None:
     programs = install("peeps-otel[grpc]")
     run(programs / "python", "-I", "-c", IMPORT_ALL.format(package="peeps_otel", without=set[str]()), cwd=tmp_path)
     assert "grpcio" in installed(programs)
+
+
+def test_the_extra_for_columns(install: Install, tmp_path: Path) -> None:
+    programs = install("peeps-collector[fast]")
+    run(programs / "python", "-I", "-c", IMPORT_ALL.format(package=COLUMNS, without=set[str]()), cwd=tmp_path)

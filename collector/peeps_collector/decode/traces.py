@@ -15,8 +15,8 @@ from .resource import ProcessInfo, Scope, process_of, scope_of
 from .rows import Decoded
 from .values import attributes_of, json_text, nanoseconds, too_many_values
 
-_KINDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
-_STATUS = ("unset", "ok", "error")
+KIND_WORDS = ("unspecified", "internal", "server", "client", "producer", "consumer")
+STATUS_WORDS = ("unset", "ok", "error")
 _INNER_MOST = 5000
 
 
@@ -31,14 +31,19 @@ def decode_traces(request: ExportTraceServiceRequest, now_ns: int) -> Iterator[D
         for part in block.scope_spans:
             scope = scope_of(part.scope, part.schema_url)
             for span in part.spans:
-                if why := _too_much(span):
-                    found.reject(f"span {span.name!r}", why)
-                else:
-                    found.rows.append(_row(span, process, scope, now_ns))
+                take_span(span, found, scope, now_ns)
                 if found.full:
                     yield found
                     found = Decoded(process)
         yield found
+
+
+def take_span(span: Span, found: Decoded, scope: Scope, now_ns: int) -> None:
+    """Adds the row of a span, or why there is none."""
+    if why := _too_much(span):
+        found.reject(f"span {span.name!r}", why)
+    else:
+        found.rows.append(_row(span, found.process, scope, now_ns))
 
 
 def _too_much(span: Span) -> str:
@@ -67,10 +72,10 @@ def _row(span: Span, process: ProcessInfo, scope: Scope, now_ns: int) -> Row:
         span.span_id.hex(),
         span.parent_span_id.hex() or None,
         span.name,
-        _word(_KINDS, span.kind),
+        _word(KIND_WORDS, span.kind),
         nanoseconds(span.start_time_unix_nano),
         nanoseconds(span.end_time_unix_nano),
-        _word(_STATUS, span.status.code),
+        _word(STATUS_WORDS, span.status.code),
         span.status.message or None,
         scope.row[0],
         json_text(attributes_of(span.attributes)),

@@ -4,11 +4,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from .schema import Row
-
-Rows = dict[str, list[Row]]
+from .table_rows import Rows, TableRows, rows_of
 
 
 class RowBuffer:
@@ -31,13 +30,13 @@ class RowBuffer:
 
     def add(self, table: str, rows: Sequence[Row]) -> None:
         if rows:
-            self.add_request({table: rows})
+            self.add_request(rows_of(table, rows))
 
-    def add_request(self, tables: Mapping[str, Sequence[Row]], request: int = 0) -> None:
+    def add_request(self, tables: Rows, request: int = 0) -> None:
         """All rows of a request, and its number in the journal: both are committed together, or neither is."""
         with self._lock:
             for table, rows in tables.items():
-                self._rows.setdefault(table, []).extend(rows)
+                self._rows.setdefault(table, TableRows()).extend(rows)
                 self._size += len(rows)
             if request:
                 self._requests.append(request)

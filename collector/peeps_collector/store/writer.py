@@ -11,14 +11,17 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import duckdb
 
 from .arrow import to_arrow
-from .buffer import RowBuffer, Rows
+from .arrow_columns import together
+from .buffer import RowBuffer
 from .position import Position
 from .retention import retention_statements
-from .schema import TABLES, Row
+from .schema import TABLES
+from .table_rows import Rows, TableRows
 
 _TICK_SECONDS = 1.0
 _RETENTION_SECONDS = 60.0
@@ -78,7 +81,7 @@ class Writer:
         with self._lock:
             rows, requests = self._buffer.take()
             for table, part in rows.items():
-                self._rows.setdefault(table, []).extend(part)
+                self._rows.setdefault(table, TableRows()).extend(part)
             self._wanted = self._position_with(requests).reached(reached)
             if not self._rows and self._wanted.text() == self.position.text():
                 return
@@ -152,21 +155,27 @@ class Writer:
             raise
         return unfit
 
-    def _insert(self, name: str, rows: list[Row]) -> int:
-        table = TABLES[name]
+    def _insert(self, name: str, rows: TableRows) -> int:
+        """Returns how many rows did not fit their columns."""
         key = _KEYS.get(name)
-        if key is not None:
-            rows = list({row[0]: row for row in rows}.values())
-        batch, unfit = to_arrow(table, rows)
-        self._connection.register("incoming", batch)
+        tuples = rows.tuples if key is None else list({row[0]: row for row in rows.tuples}.values())
+        unfit = 0
+        if tuples:
+            batch, unfit = to_arrow(TABLES[name], tuples)
+            self._insert_arrow(name, batch, key)
+        if rows.batches:
+            self._insert_arrow(name, together(rows.batches), key)
+        return unfit
+
+    def _insert_arrow(self, name: str, incoming: Any, key: str | None) -> None:
+        self._connection.register("incoming", incoming)
         try:
             if key is not None:
                 self._connection.execute(f"DELETE FROM {name} WHERE {key} IN (SELECT {key} FROM incoming)")
-            columns = ", ".join(table.columns)  # a file that was migrated has them in another order
+            columns = ", ".join(TABLES[name].columns)  # a file that was migrated has them in another order
             self._connection.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming")
         finally:
             self._connection.unregister("incoming")
-        return unfit
 
     def _without_bad_tables(self, wanted: Position) -> int:
         """One bad table must not cost the others their rows, nor stop everything for ever."""

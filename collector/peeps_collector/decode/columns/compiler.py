@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: Apache-2.0
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false
+"""Numba, with types for readers and checkers: what is decorated here is compiled at its first call, and kept on disk.
+
+None of it holds the interpreter lock. All of it but `within` checks each index.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeAlias, TypeVar, cast
+
+import numba
+import numpy as np
+
+Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+_Function = TypeVar("_Function", bound=Callable[..., Any])
+
+int64 = cast("Callable[[int], int]", numba.int64)
+uint64 = cast("Callable[[int], int]", numba.uint64)
+"""Mixed with int64, it would become a floating-point number."""
+
+
+def compiled(function: _Function) -> _Function:
+    return cast("_Function", numba.njit(cache=True, nogil=True, boundscheck=True)(function))
+
+
+def inlined(function: _Function) -> _Function:
+    """For what is called for every byte or field."""
+    return cast("_Function", numba.njit(cache=True, nogil=True, boundscheck=True, inline="always")(function))
+
+
+def within(function: _Function) -> _Function:
+    """For loops over an extent that was checked, so that the processor takes many bytes at once. Nothing else."""
+    return cast("_Function", numba.njit(cache=True, nogil=True)(function))

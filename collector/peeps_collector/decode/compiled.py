@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether spans can be decoded to columns: it needs Numba, which the extra `peeps-collector[fast]` installs.
+
+The first start on a machine compiles for some seconds, later ones load what was compiled. Both happen beside the
+service, which decodes the ordinary way until then.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import logging
+import threading
+from collections.abc import Generator
+from typing import Protocol
+
+from .rows import Decoded
+
+_log = logging.getLogger(__name__)
+
+
+class SpanDecoder(Protocol):
+    def steps(self, body: bytes, now_ns: int) -> Generator[None, None, list[Decoded] | None]:
+        """All that is in a protobuf request, or None where it is malformed."""
+        ...
+
+
+class Compiled:
+    """`decoder` is for one thread, `start` for another."""
+
+    def __init__(self) -> None:
+        self._decoder: SpanDecoder | None = None
+
+    def start(self) -> None:
+        """Gets the decoder ready in a thread of its own, where Numba is installed."""
+        if importlib.util.find_spec("numba") is not None:
+            threading.Thread(target=self._load, name="peeps-compile", daemon=True).start()
+
+    def decoder(self) -> SpanDecoder | None:
+        """None until it is ready, and where there is none."""
+        return self._decoder
+
+    def _load(self) -> None:
+        try:
+            from .columns.spans import SpanColumns, example
+
+            decoder = SpanColumns()
+            for _ in decoder.steps(example(), 1):
+                pass  # every function is compiled now, not in the midst of a request
+        except Exception:
+            _log.exception("Numba does not work here; spans are decoded the ordinary way")
+        else:
+            self._decoder = decoder

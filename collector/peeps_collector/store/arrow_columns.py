@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+"""Arrow columns from buffers and numbers: for rows that never were Python objects."""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import numpy as np
+import pyarrow as pa
+
+from .schema import Table
+
+Numbers: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
+_FIRST_ROW = np.zeros(1, np.int32)
+
+
+def strings(offsets: Numbers, data: Numbers, valid: Numbers | None = None) -> Any:
+    """`offsets`: int32, one more than rows, into the UTF-8 bytes `data`. `valid`: bool; None: all are."""
+    mask = None if valid is None else pa.py_buffer(np.packbits(valid, bitorder="little"))
+    return pa.StringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data), mask)
+
+
+def numbers(values: Numbers, valid: Numbers | None = None) -> Any:
+    """`values`: int64."""
+    return pa.array(values, mask=None if valid is None else ~valid)
+
+
+def words(indices: Numbers, of: tuple[str, ...]) -> Any:
+    """The word of each index."""
+    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), pa.array(of, pa.string()))
+
+
+def constant(value: str | None, rows: int) -> Any:
+    """One text, or null, in every row."""
+    indices = pa.array(np.zeros(rows, np.int32), mask=None if value is not None else np.ones(rows, np.bool_))
+    return pa.DictionaryArray.from_arrays(indices, pa.array([value or ""], pa.string()))
+
+
+def batch(table: Table, columns: dict[str, Any]) -> Any:
+    """A record batch of `table`. Raises KeyError where a column is missing."""
+    return pa.record_batch([columns[name] for name in table.columns], names=list(table.columns))
+
+
+def together(batches: list[Any]) -> Any:
+    """One table of batches that are of one shape."""
+    return pa.Table.from_batches(batches)
