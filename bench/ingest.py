@@ -22,6 +22,7 @@ import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -105,7 +106,7 @@ def span_by_grpc(address: str, seconds: float) -> int:
     bodies = span_bodies()
     with grpc.insecure_channel(address) as channel:
         method = "/opentelemetry.proto.collector.trace.v1.TraceService/Export"
-        export: Callable[[bytes], object] = channel.unary_unary(method)
+        export = cast("Callable[[bytes], object]", channel.unary_unary(method))
         end, sent = time.monotonic() + seconds, 0
         while time.monotonic() < end:
             try:

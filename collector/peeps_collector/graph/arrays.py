@@ -76,8 +76,7 @@ class ConditionArrays:
 
     def suspects(self, now_ns: int, old_ns: int) -> tuple[set[str], set[str]]:
         """Of those who can never become live as seen at SUSPECT: who is stuck at LIKELY too, and what leads to or from
-        a lock, a semaphore, a channel or a thing of which the heap was asked; and of all those and of the threads which
-        ones a timer ends.
+        a lock, a semaphore, a channel or a thing of which the heap was asked; and of all waiters which ones a timer ends.
 
         Nothing is computed where nothing has changed since the last time and nothing has become old.
         """
@@ -105,7 +104,7 @@ class ConditionArrays:
         # Also who asked for it, but is only kept by the thread of its loop.
         asks = self._needs.waiter[first[self._needs.provider]]
         named[asks] |= stuck[asks]
-        self._last = self._named(named), self._named(bounded & (named | self._is_thread))
+        self._last = self._named(named), self._named(bounded)
         return self._last
 
     def invalidate(self) -> None:
