@@ -76,7 +76,7 @@ class ConditionArrays:
 
     def suspects(self, now_ns: int, old_ns: int) -> tuple[set[str], set[str]]:
         """Of those who can never become live as seen at SUSPECT: who is stuck at LIKELY too, and what leads to or from
-        a lock, a semaphore, a channel or a thing of which the heap was asked; and of all waiters which ones a timer ends.
+        a lock, a semaphore, a channel or a thing of which the heap was asked; and of all waiters whom a timer ends.
 
         Nothing is computed where nothing has changed since the last time and nothing has become old.
         """
