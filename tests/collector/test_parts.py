@@ -161,7 +161,7 @@ def test_a_process_falls_silent_and_goes() -> None:
     assert [state_after(s) for s in (0, 5, 6, 60, 61)] == ["live", "live", "silent", "silent", "gone"]
     assert live.view().nodes == {}
     assert live.not_answered() == []
-    assert [row[3] for row in rows.take()[0]["node_change"]] == ["upsert", "gone"]
+    assert [row[3] for row in rows.take()[0]["node_change"].tuples] == ["upsert", "gone"]
     live.expire(5000 * SECOND)
     assert live.processes() == {}
     assert logs_request().resource_logs

@@ -14,6 +14,7 @@ import pytest
 from peeps_collector.store.buffer import RowBuffer
 from peeps_collector.store.file import StoreError, open_database
 from peeps_collector.store.schema import LOG, NODE_CHANGE, TABLES
+from peeps_collector.store.table_rows import rows_of
 from peeps_collector.store.writer import Writer
 from tests.collector.collector_support import Deadlock, Program, Running, event, logs_request
 from tests.support.processes import peeps
@@ -213,7 +214,7 @@ def test_a_full_buffer_says_so_and_drops_nothing() -> None:
     rows = RowBuffer(3)
     rows.add("log", [log_row("a", 1)] * 2)
     assert not rows.full
-    rows.add_request({"log": [log_row("b", 1)] * 2}, request=7)
+    rows.add_request(rows_of("log", [log_row("b", 1)] * 2), request=7)
     assert rows.full
     taken, requests = rows.take()
     assert (len(taken["log"]), requests) == (4, [7])
