@@ -14,22 +14,22 @@ import numba
 import numpy as np
 
 Array: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
-_Function = TypeVar("_Function", bound=Callable[..., Any])
+Function = TypeVar("Function", bound=Callable[..., Any])
 
 int64 = cast("Callable[[int], int]", numba.int64)
 uint64 = cast("Callable[[int], int]", numba.uint64)
 """Mixed with int64, it would become a floating-point number."""
 
 
-def compiled(function: _Function) -> _Function:
-    return cast("_Function", numba.njit(cache=True, nogil=True, boundscheck=True)(function))
+def compiled(function: Function) -> Function:
+    return cast("Function", numba.njit(cache=True, nogil=True, boundscheck=True)(function))
 
 
-def inlined(function: _Function) -> _Function:
+def inlined(function: Function) -> Function:
     """For what is called for every byte or field."""
-    return cast("_Function", numba.njit(cache=True, nogil=True, boundscheck=True, inline="always")(function))
+    return cast("Function", numba.njit(cache=True, nogil=True, boundscheck=True, inline="always")(function))
 
 
-def within(function: _Function) -> _Function:
+def within(function: Function) -> Function:
     """For loops over an extent that was checked, so that the processor takes many bytes at once. Nothing else."""
-    return cast("_Function", numba.njit(cache=True, nogil=True)(function))
+    return cast("Function", numba.njit(cache=True, nogil=True)(function))
