@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 from weakref import ReferenceType, ref
@@ -72,6 +72,46 @@ def _living(reference: object) -> ref[Any] | None:
     return None if found is None else ref(found)
 
 
+class _AtWork(NamedTuple):
+    """What the threads of one look have in hand, by identity; it lives as long as the look takes.
+
+    `workers`: executors and their threads. `resolved`: who works on a future. `loops`: with the thread of each.
+    """
+
+    workers: dict[int, tuple[Any, list[str]]]
+    resolved: dict[int, Worked]
+    loops: dict[int, tuple[Any, str]]
+
+    @classmethod
+    def of(cls, working: Iterable[tuple[str, Work]]) -> _AtWork:
+        self = cls({}, {}, {})
+        for thread, work in working:
+            executor = None if work.executor is None else work.executor()
+            if executor is not None:
+                self.workers.setdefault(id(executor), (executor, []))[1].append(thread)
+            future = None if work.future is None else work.future()
+            if future is not None:
+                self.resolved[id(future)] = Worked((thread,), work.function)
+            loop = None if work.loop is None else work.loop()
+            if loop is not None:
+                self.loops[id(loop)] = (loop, thread)
+        return self
+
+    def promised(self, missing: Set[int]) -> Iterator[tuple[int, Worked]]:
+        """Of the `missing` futures those that a loop resolves when it comes to a callback."""
+        for loop, thread in self.loops.values():
+            for future, function in internals.promised(loop):
+                if id(future) in missing:
+                    yield id(future), Worked((thread,), function)
+
+
+def _queued(executor: Any, executor_id: str, missing: Set[int]) -> Iterator[tuple[int, Worked]]:
+    """Of the `missing` futures those that wait for a worker."""
+    for position, item in enumerate(internals.queued(executor)):
+        if id(item.future) in missing:
+            yield id(item.future), Worked((executor_id,), item.function, position)
+
+
 class Pools:
     """The executors of the process. For the watcher thread only."""
 
@@ -79,7 +119,7 @@ class Pools:
         self._ids = ids
         self._known: Identities[_Executor] = Identities()
 
-    def look(  # noqa: C901  older than the limit, in each look: cut it with a measurement
+    def look(
         self,
         working: Iterable[tuple[str, Work]],
         wanted: list[Any],
@@ -90,38 +130,22 @@ class Pools:
         """Adds the executors that `working` threads (node id, work) belong to. Returns who will resolve a future, for
         those that are `wanted`."""
         self._known.forget_dead()
-        workers: dict[int, tuple[Any, list[str]]] = {}
-        resolved: dict[int, Worked] = {}
-        loops: dict[int, tuple[Any, str]] = {}
-        for thread, work in working:
-            executor = None if work.executor is None else work.executor()
-            if executor is not None:
-                workers.setdefault(id(executor), (executor, []))[1].append(thread)
-            future = None if work.future is None else work.future()
-            if future is not None:
-                resolved[id(future)] = Worked((thread,), work.function)
-            loop = None if work.loop is None else work.loop()
-            if loop is not None:
-                loops[id(loop)] = (loop, thread)
+        at_work = _AtWork.of(working)
+        resolved = at_work.resolved
         missing = {id(future) for target in wanted for future in _computed(target)} - resolved.keys()
-        for executor, threads in workers.values():
+        for executor, threads in at_work.workers.values():
             record = self._record(executor, now_ns)
             if record is None:
                 continue
-            queue = internals.queued(executor) if missing else []
-            for position, item in enumerate(queue):
-                if id(item.future) in missing:
-                    resolved[id(item.future)] = Worked((record.id,), item.function, position)
+            if missing:
+                resolved.update(_queued(executor, record.id, missing))
             self._describe(record, executor, threads)
             if record.node is not None:
                 observation.nodes[record.id] = record.node
                 observation.edges[record.id] = record.edges
         missing -= resolved.keys()
         if missing:
-            for loop, thread in loops.values():
-                for future, function in internals.promised(loop):
-                    if id(future) in missing:
-                        resolved[id(future)] = Worked((thread,), function)
+            resolved.update(at_work.promised(missing))
 
         def worked(target: Any) -> Worked:
             for future in _computed(target):

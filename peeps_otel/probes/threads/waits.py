@@ -75,7 +75,7 @@ class Classifier:
         types: set[type[Any] | None] = {LOCK, RLOCK, SIMPLE_QUEUE, socket.socket, internals.sem_lock_type()}
         self._receivers = frozenset(id(one) for one in types if one is not None)
 
-    def classify(self, stack: CallStack) -> Waiting | None:  # noqa: C901  older than the limit, in each look: cut it with a measurement
+    def classify(self, stack: CallStack) -> Waiting | None:
         """Of a thread that does not run. None: it is in no wait that is known."""
         if len(stack) == 0:
             return None
@@ -87,10 +87,7 @@ class Classifier:
         if callee is None:
             return self._without_callee(top, stack)
         if id(top.code) == self.functions.condition_wait:
-            if callee.name == internals.REACQUIRE:
-                lock = internals.condition_lock(top.local_named("self"))
-                return Waiting(_LOCK, "waiting", () if lock is None else (lock,))
-            return self._outward(stack)
+            return self._in_condition(callee, top, stack)
         if callee.name in _ACQUIRES and type(callee.receiver) in (LOCK, RLOCK):
             if self.functions.operation(top.code) is not None:
                 return self._outward(stack)  # Thread.join and the interpreter's end wait by a lock too
@@ -98,25 +95,28 @@ class Classifier:
         if callee.name == "get" and type(callee.receiver) is SIMPLE_QUEUE:
             if id(top.code) == self.functions.worker:
                 return Waiting(_IDLE, "idle")
-            outer = self._outward(stack)
-            return outer or _getting(callee)
+            return self._outward(stack) or _getting(callee)
+        return self._in_call(callee, stack)
+
+    def _in_condition(self, callee: Callee, top: FrameReader, stack: CallStack) -> Waiting | None:
+        """Waiting to be notified, or, notified, for its lock."""
+        if callee.name != internals.REACQUIRE:
+            return self._outward(stack)
+        lock = internals.condition_lock(top.local_named("self"))
+        return Waiting(_LOCK, "waiting", () if lock is None else (lock,))
+
+    def _in_call(self, callee: Callee, stack: CallStack) -> Waiting | None:
+        """In a C function that is known to wait, perhaps on behalf of a known function around it."""
         call = internals.CALLS.get((callee.owner, callee.name))
         by_process = callee.name in _ACQUIRES and type(callee.receiver) is internals.sem_lock_type()
-        if call is not None or by_process or callee.name in internals.WAITS_FOR_THREADS:
-            outer = self._outward(stack)
-            if outer is not None:
-                return outer
-        if call == "sleep":
-            seconds = _number(callee.arguments[0] if callee.arguments else None, None)
-            return Waiting(_SLEEP, "waiting", timeout_s=seconds)
-        if call is not None and type(callee.receiver) is socket.socket:
-            timeout = internals.socket_timeout(callee.receiver)
-            return Waiting(operation(call), "blocked", (callee.receiver,), timeout_s=timeout)
+        if call is None and not by_process and callee.name not in internals.WAITS_FOR_THREADS:
+            return None
+        outer = self._outward(stack)
+        if outer is not None:
+            return outer
         if call is not None:
-            return Waiting(operation(call), "blocked")
-        if by_process:
-            return Waiting(_LOCK, "waiting")  # its Python object is not in sight
-        return None
+            return _blocked(call, callee)
+        return Waiting(_LOCK, "waiting") if by_process else None  # its Python object is not in sight
 
     def call(self, stack: CallStack) -> str:
         """The C function that a thread is in, as `sqlite3.execute`; empty where that is not known."""
@@ -249,6 +249,17 @@ class Classifier:
 def _module_of(kind: type[object]) -> str:
     """The module of a type that is written in C."""
     return type.__dict__["__module__"].__get__(kind)
+
+
+def _blocked(call: str, callee: Callee) -> Waiting:
+    """`call`: the name of the operation."""
+    if call == "sleep":
+        seconds = _number(callee.arguments[0] if callee.arguments else None, None)
+        return Waiting(_SLEEP, "waiting", timeout_s=seconds)
+    if type(callee.receiver) is socket.socket:
+        timeout = internals.socket_timeout(callee.receiver)
+        return Waiting(operation(call), "blocked", (callee.receiver,), timeout_s=timeout)
+    return Waiting(operation(call), "blocked")
 
 
 def _acquiring(callee: Callee) -> Waiting | None:
