@@ -20,7 +20,7 @@ help:
 	@echo "make demo    set everything up, run a stuck program, say what is stuck, show it in the explorer"
 	@echo "make check   lint and the quick tests: before each commit"
 	@echo "make test    set everything up, lint, run every test"
-	@echo "make pythons the core's quick tests on every other CPython that is here"
+	@echo "make pythons what depends on the interpreter, on every other CPython that is here"
 	@echo "make lint    ruff and pyright; where Node is, the explorer's TypeScript too"
 	@echo "make venv    only set up .venv (PYTHON=python3.13 to choose)"
 	@echo "make wheels  the four wheels, in dist/"
@@ -45,9 +45,9 @@ lint: $(VENV)/.installed-test
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	@scripts/lint-typescript
 
-# The other CPythons that are here.
+# The other CPythons that are here; on this one `test` has run everything.
 pythons: $(VENV)/.installed-test
-	scripts/test-pythons $$($(BIN)/python -c 'import sys; print("%d.%d" % sys.version_info[:2])')
+	@WORKERS=$(WORKERS) $(BIN)/python scripts/test-pythons
 
 venv: $(VENV)/.installed
 

@@ -17,6 +17,7 @@ from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import FindingKind, NodeKind, Providers
 from tests.diagnosis.world import SECOND, START, World
 
+pytestmark = pytest.mark.slow
 SMALL, LARGE, LINEAR = 1_000, 30_000, 1.2
 LATE = START + 100 * SECOND
 

@@ -157,6 +157,7 @@ def test_a_broken_message_is_refused_and_leaves_no_trace(name: str) -> None:
     assert decoder.decode(body) == following
 
 
+@pytest.mark.slow
 @settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
 @given(streams(), st.data())
 def test_damaged_bytes_raise_nothing_but_a_wire_error(snapshots: list[Snapshot], data: st.DataObject) -> None:

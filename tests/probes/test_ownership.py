@@ -151,6 +151,7 @@ def environment(tmp_path: Path) -> Path:
     return packages
 
 
+@pytest.mark.slow
 def test_what_is_installed_from_a_directory_is_the_programs_own(tmp_path: Path, environment: Path) -> None:
     python = str(tmp_path / "venv" / "bin" / "python")
     shop = _project(tmp_path / "shop-src", "acme-shop", "shop")
@@ -166,6 +167,7 @@ def test_what_is_installed_from_a_directory_is_the_programs_own(tmp_path: Path, 
     assert whose.library(str(environment / "unrecorded" / "x.py")) == "unrecorded"
 
 
+@pytest.mark.slow
 def test_packages_in_a_target_directory_are_libraries_and_what_lies_beside_them_is_not(tmp_path: Path) -> None:
     """As in a Lambda's package or layer: the handler and what it needs in one directory."""
     task = tmp_path / "var" / "task"
@@ -179,6 +181,7 @@ def test_packages_in_a_target_directory_are_libraries_and_what_lies_beside_them_
     assert whose.library(str(task / "shop" / "core.py")) == ""
 
 
+@pytest.mark.slow
 def test_vendored_packages_are_libraries_though_no_entry_of_the_path_leads_there(tmp_path: Path) -> None:
     vendor = tmp_path / "shop" / "_vendor"
     wheel = _wheel_of(_project(tmp_path / "src", "requests-like", "requestslike"))
