@@ -70,7 +70,6 @@ def test_parts_are_switched_off_and_budgets_set() -> None:
         PEEPS_PROBE_ASYNCIO="false",
         PEEPS_PROBE_THREADS="false",
         PEEPS_REQUESTS="false",
-        PEEPS_PROVIDERS="false",
         PEEPS_CPU_BUDGET_PERCENT="0.5",
         PEEPS_BYTES_BUDGET="1000",
         PEEPS_DIAGNOSTICS="1",
