@@ -53,11 +53,12 @@ def test_two_http_services_call_each_other_with_their_locks_held(collector: Coll
     assert finding["advice"].startswith("Do not wait for request GET /read to ")
 
     # Those who asked first wait behind it, in the third process.
-    callers = [one for one in collector.get("/api/snapshot")["nodes"] if one["kind"] == "request"]
-    assert sorted(one["label"] for one in callers if one["name"] == "GET /update") == [
-        "request GET /update to inventory",
-        "request GET /update to shop",
-    ]
+    def asked_first() -> list[str]:
+        nodes = [one for one in collector.get("/api/snapshot")["nodes"] if one["kind"] == "request"]
+        return sorted(one["label"] for one in nodes if one["name"] == "GET /update")
+
+    wanted = ["request GET /update to inventory", "request GET /update to shop"]
+    eventually(lambda: asked_first() == wanted, "the callers are seen")
     # What each process sees of it alone is not told beside it.
     assert [one["id"] for one in collector.get("/api/findings")["findings"]] == [finding["id"]]
     said = collector.peeps("why")
