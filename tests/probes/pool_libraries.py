@@ -6,6 +6,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, Callable, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
+from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
@@ -75,18 +77,25 @@ def psycopg_threads(port: int | None, _folder: Path, size: int, wait_s: float) -
     return Threaded(pool.putconn, pool.connection, pool.getconn, lambda: pool.close(0))
 
 
+def _without_command(get_connection: Callable[..., Any]) -> Callable[..., Any]:
+    """Before redis 5.3 it asks for the name of a command, of which it makes no use."""
+    named = signature(get_connection).parameters["command_name"].default is Parameter.empty
+    return partial(get_connection, "PING") if named else get_connection
+
+
 def redis_threads(port: int | None, _folder: Path, size: int, wait_s: float) -> Threaded:
     pool: Any = redis.BlockingConnectionPool(port=port or 0, max_connections=size, timeout=int(wait_s))
+    get_connection = _without_command(pool.get_connection)
 
     @contextmanager
     def block() -> Generator[Any]:
-        connection = pool.get_connection()
+        connection = get_connection()
         try:
             yield connection
         finally:
             pool.release(connection)
 
-    return Threaded(pool.release, block, pool.get_connection, pool.disconnect)
+    return Threaded(pool.release, block, get_connection, pool.disconnect)
 
 
 async def sqlalchemy_tasks(_port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
@@ -147,16 +156,17 @@ async def asyncpg_tasks_in_time(port: int | None, _folder: Path, size: int, wait
 
 async def redis_tasks(port: int | None, _folder: Path, size: int, wait_s: float) -> Asynchronous:
     pool: Any = redis.asyncio.BlockingConnectionPool(port=port or 0, max_connections=size, timeout=wait_s)
+    get_connection = _without_command(pool.get_connection)
 
     @asynccontextmanager
     async def block() -> AsyncGenerator[Any]:
-        connection = await pool.get_connection()
+        connection = await get_connection()
         try:
             yield connection
         finally:
             await pool.release(connection)
 
-    return Asynchronous(block, pool.get_connection)
+    return Asynchronous(block, get_connection)
 
 
 THREADED: dict[str, tuple[Callable[..., Threaded], str]] = {
