@@ -8,8 +8,9 @@ pool; a connection with a request on its way does not, but its host and port do,
 from __future__ import annotations
 
 import sys
+from collections import deque
 from collections.abc import Iterator
-from queue import LifoQueue
+from queue import LifoQueue, Queue
 from typing import Any, cast
 from weakref import WeakSet
 
@@ -17,6 +18,7 @@ from ..internals import versions
 from ..library import Lent, PoolHandle, PoolState, PoolType, Support, ThreadWait, attribute, operation
 
 _POOLS, _RESPONSES, _CONNECTIONS = "urllib3.connectionpool", "urllib3.response", "urllib3.connection"
+_QUEUES = "urllib3.util.queue"
 
 
 class Urllib3:
@@ -78,15 +80,16 @@ def lent_by_response(response: object) -> Iterator[Lent]:
         yield Lent(connection, pool)
 
 
-def _queue_of(pool: object) -> LifoQueue[Any] | None:
+def _queue_of(pool: object) -> Queue[Any] | None:
     """None of a pool that is closed, or has a queue of the program's own."""
     free = attribute(pool, "pool")
-    return cast("LifoQueue[Any]", free) if type(free) is LifoQueue else None
+    its_own = vars(sys.modules.get(_QUEUES, sys)).get("LifoQueue")  # before 2.0
+    return cast("Queue[Any]", free) if type(free) is LifoQueue or type(free) is its_own else None
 
 
-def _contents(free: LifoQueue[Any]) -> list[Any]:
+def _contents(free: Queue[Any]) -> list[Any]:
     items = attribute(free, "queue")
-    return cast("list[Any]", items).copy() if type(items) is list else []
+    return list(cast("list[Any]", items)) if type(items) in (list, deque) else []
 
 
 URLLIB3 = Urllib3()
