@@ -155,6 +155,7 @@ class Governor:
     def spent(self, now_ns: int, cpu_ns: int, sent: int, look_cpu_ns: int, sampling_ns: int, key_frame: bool) -> None:
         """After each look. `cpu_ns`, `sent`: totals of the process's life; `look_cpu_ns`: of this look; `sampling_ns`:
         of one sample, on average; `key_frame`: whether this look's snapshot was complete."""
+        self.purse.looked()
         elapsed = max(1, now_ns - self._last_ns)
         used_ns, used_bytes = cpu_ns - self._last_cpu_ns, sent - self._last_bytes
         self._last_ns, self._last_cpu_ns, self._last_bytes = now_ns, cpu_ns, sent

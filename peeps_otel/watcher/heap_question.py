@@ -25,6 +25,7 @@ from ..probes.heap.enders import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength, T
 from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import WAKERS, wakers_of
 from ..probes.probe import Observation
+from .heap_allowance import HeapAllowance
 
 CHANGES = (
     Change(
@@ -42,8 +43,6 @@ _SETTLED_NS = 3 * _SECOND
 _TOGETHER_NS = 1 * _SECOND  # of a wait that is asked about along with a settled one
 _THINGS_MOST = 500
 _NAMED_MOST = 3
-_SHARE = 0.002  # of one core, on the average, for questions
-_FIRST_NS = 2 * _SECOND  # of processor time that may be spent before the average counts
 _AGAIN_NS = 10 * _SECOND  # between two questions, at least
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _logger = logging.getLogger("peeps_otel")
@@ -105,7 +104,9 @@ class HeapQuestion:
         self._lost: dict[str, int | None] = {}
         self._answer: tuple[_Asked, Answer] | None = None
         self._busy = self._wanted = False
-        self._began_ns = time.monotonic_ns()
+        self._allowance = HeapAllowance(time.monotonic_ns())
+        self._asking_ns = 0  # processor time of our thread that asked
+        self._saves_for = False
         self.spent_ns = 0
         """Processor time of all questions so far, in the copies of the process too."""
         self._next_ns = 0
@@ -132,6 +133,11 @@ class HeapQuestion:
             self._take(observation, *answered)
         if self.not_asked:
             observation.coverage.append(f"heap: not asked who could end a wait: {self.not_asked}")
+        elif self._saves_for:
+            seconds = self._allowance.expected_ns / 1e9
+            observation.coverage.append(
+                f"heap: not asked yet who could end some waits: a question takes {seconds:.1f} s of processor time"
+            )
         if not self._judged and not self._lost:
             return
         laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
@@ -182,7 +188,9 @@ class HeapQuestion:
             observation.edges[node_id] = joined
 
     def _take(self, observation: Observation, asked: _Asked, answer: Answer) -> None:
-        self.spent_ns += answer.cpu_ns
+        cost_ns = answer.cpu_ns + self._asking_ns
+        self.spent_ns += cost_ns
+        self._allowance.pay(time.monotonic_ns(), cost_ns)
         self.not_asked = answer.not_asked
         if answer.not_asked:
             return
@@ -255,10 +263,14 @@ class HeapQuestion:
     def look(self, observation: Observation, waits: WaitIndex, now_ns: int) -> None:
         """Asks, where there is something to ask and the budget allows it. `waits`: who waits, and what for."""
         clock_ns = time.monotonic_ns()
-        if self._busy or clock_ns < self._next_ns or not (self._wanted or self._can_pay(clock_ns)):
+        if self._busy or clock_ns < self._next_ns:
+            return
+        waiting = self._worth_asking(waits, now_ns)
+        self._saves_for = bool(waiting) and not self._wanted and not self._allowance.can_pay(clock_ns)
+        if self._saves_for:
+            self._next_ns = clock_ns + _AGAIN_NS
             return
         self._wanted = False
-        waiting = self._worth_asking(waits, now_ns)
         if waiting:
             self._next_ns = clock_ns + _AGAIN_NS
             self._begin(observation, waiting, now_ns)
@@ -268,9 +280,6 @@ class HeapQuestion:
         for a person waits. On any thread."""
         self._next_ns = 0
         self._wanted = True
-
-    def _can_pay(self, clock_ns: int) -> bool:
-        return self.spent_ns <= _FIRST_NS + _SHARE * (clock_ns - self._began_ns)
 
     def _worth_asking(self, waits: WaitIndex, now_ns: int) -> dict[str, frozenset[str]]:
         """The things whose waiters nothing known will wake, with those who wait; the oldest first."""
@@ -326,6 +335,7 @@ class HeapQuestion:
     def _run(self, asked: _Asked, things: list[Thing], blocked: list[BlockedThread]) -> None:
         try:
             answer = self._ask(things, blocked)
+            self._asking_ns = time.thread_time_ns()
             self._answer = asked, answer
         except Exception:
             _logger.warning("peeps: a question to the heap failed; the program is not affected", exc_info=True)
