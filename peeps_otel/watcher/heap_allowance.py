@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The processor time that questions to the heap may take: saved up first, spent afterwards.
 
-A question cannot be cut in slices, for its copy of the process keeps the memory that the program writes to meanwhile. So
-one is asked only where what the last one cost has been saved, and a dear one comes rarely.
+A question cannot be cut in slices, for its copy of the process keeps the memory that the program writes to meanwhile.
+So one is asked only where what the last one cost has been saved, and a dear one comes rarely.
 """
 
 from __future__ import annotations

@@ -2,9 +2,9 @@
 """The processor time that may be spent now: a bucket that fills at the rate of the budget, and a bound on any minute.
 
 In the first ten seconds of a process two looks at everything there is must be paid for, so the bucket fills fast; where
-they are not done by then it goes on doing so, for a minute at most. After that, what is spent in any sixty seconds is at
-most what fills it in that time and what it can hold, which together are the budget. Work that finds it empty waits: it
-is cut where the caller asks, however long a look takes then.
+they are not done by then it goes on doing so, for a minute at most. After that, what is spent in any sixty seconds is
+at most what fills it in that time and what it can hold, which together are the budget. Work that finds it empty waits:
+it is cut where the caller asks, however long a look takes then.
 """
 
 from __future__ import annotations

@@ -164,6 +164,38 @@ os._exit(0)
         assert run(code) == "True"
         assert not heard.exists()
 
+    def test_grpc_neither_stops_its_threads_nor_says_that_it_could_not(self) -> None:
+        pytest.importorskip("grpc")
+        code = """
+import asyncio, grpc
+from peeps_otel.probes.heap import fork as heap_fork
+
+async def answer(request, context):
+    return request
+
+class Echo(grpc.GenericRpcHandler):
+    def service(self, details):
+        return grpc.unary_unary_rpc_method_handler(answer)
+
+async def main():
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((Echo(),))
+    port = server.add_insecure_port("127.0.0.1:0")
+    await server.start()
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        ask = channel.unary_unary("/shop/Echo")
+        for _ in range(5):
+            await ask(b"before")
+            answer = await asyncio.to_thread(heap_fork.on_a_copy, lambda _: b"looked", 30)
+            assert answer.answer == b"looked"
+            print((await ask(b"works on")).decode())
+    await server.stop(None)
+
+asyncio.run(main())
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (0, "works on\n" * 5, "")
+
     def test_what_fails_in_it_is_said(self) -> None:
         def fail(_: object) -> bytes:
             raise ValueError("no good")
