@@ -133,7 +133,7 @@ class _Printable(_Result):
 _outcomes: Outcomes | None = None
 
 
-def pytest_configure(_config: Any) -> None:
+def pytest_configure() -> None:
     global _outcomes
     _outcomes = Outcomes(os.environ["PEEPS_OUTCOMES"])
     if _WATCHED:
