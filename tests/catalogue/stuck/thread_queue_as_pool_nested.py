@@ -44,7 +44,7 @@ def main() -> None:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join()  # <- joins
+        thread.join()
 
 
 main()
