@@ -7,9 +7,8 @@ changed: the forking thread holds the interpreter and nobody else is there. It c
 and leaves by `_exit`. No hook, destructor, signal handler or `atexit` function runs, and the program's open files and
 sockets are closed at once, so that no connection stays open because of it.
 
-Where gRPC is loaded the copy is made by `_Fork` (POSIX.1-2024; glibc 2.34), which runs no handlers of C libraries:
-gRPC's stop its threads, or say on stderr that they could not. Without these handlers a lock of `malloc` may stay taken
-in the copy, by a thread that it does not have; then the copy gives no answer and is killed.
+Where gRPC is loaded the copy is made without the handlers of C libraries (`internals/libc_fork.py`). A lock of `malloc`
+may then stay taken in it; such a copy gives no answer and is killed.
 
 Calls that would give the interpreter up are made through `ctypes.PyDLL`, which keeps it: the lock behind it may have
 been in another thread's hands in the moment of the fork.
@@ -30,6 +29,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, NoReturn
 
 from ...model.change import Change
+from ..internals import libc_fork
 
 CHANGES = (
     Change(
@@ -54,7 +54,6 @@ _TRIES = 2
 _FILES_MOST = 65_536
 _PR_SET_PDEATHSIG = 1
 _PAGE = 4096
-_GRPC = "grpc._cython.cygrpc"
 _one_at_a_time = threading.Lock()
 
 
@@ -75,7 +74,7 @@ def obstacle() -> str:
         return f"copies of a process are only made on Linux, not on {sys.platform}"
     if callable(signal.getsignal(signal.SIGCHLD)):
         return "the program handles SIGCHLD, and the end of a copy would come as one"
-    if _GRPC in sys.modules and not hasattr(ctypes.PyDLL(None), "_Fork"):
+    if libc_fork.fork_of(ctypes.PyDLL(None)) is None:
         return "gRPC's threads are stopped by a fork, and this C library cannot make a copy without that"
     rss, free = _memory()
     if free is not None and free < rss:
@@ -114,8 +113,10 @@ class _Child:
 
     def __init__(self, work: Callable[[Any], bytes], prepare: Callable[[], Any]) -> None:
         self._libc = ctypes.PyDLL(None, use_errno=True)
+        make_copy = libc_fork.fork_of(self._libc)
+        if make_copy is None:  # gRPC was imported a moment ago
+            raise CannotFork(obstacle())
         self._reading, writing = os.pipe()
-        make_copy: Callable[[], int] = self._libc["_Fork" if _GRPC in sys.modules else "fork"]
         was_enabled, interval = gc.isenabled(), sys.getswitchinterval()
         mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         # A thread that waits for the interpreter asks for it after this interval. Were one to ask while the copy is
