@@ -14,7 +14,6 @@ import http.client
 import json
 import os
 import random
-import subprocess
 import sys
 import tempfile
 import time
@@ -33,11 +32,11 @@ from peeps_otel import semconv
 from peeps_otel.model import Edge, EdgeKind, Frame, Node, NodeKind, Providers, Snapshot, Wait
 from peeps_otel.model.ulid import UlidSource
 from peeps_otel.model.wire import Encoder
+from scripts.collector_process import CollectorProcess, on_free_ports
 
 from .steady import cpu_ns, resident_bytes
 
 _SPANS = 512
-_ATTRIBUTES = 10
 _BODIES = 8
 _SECOND_NS = 1_000_000_000
 
@@ -223,25 +222,15 @@ class Running:
 @contextlib.contextmanager
 def running() -> Generator[Running]:
     with tempfile.TemporaryDirectory(prefix="peeps-ingest-") as directory:
-        ready, database = Path(directory, "ready.json"), Path(directory, "peeps.duckdb")
-        environment = os.environ | {
-            "PEEPS_LISTEN": "127.0.0.1:0",
-            "PEEPS_API": "127.0.0.1:0",
-            "PEEPS_OTLP_GRPC": "off",
-            "PEEPS_OTLP_HTTP": "off",
-            "PEEPS_DB": str(database),
-        }
-        command = [sys.executable, "-m", "peeps_collector", "collector", "--ready-file", str(ready)]
-        process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+        database = Path(directory, "peeps.duckdb")
+        program = [sys.executable, "-m", "peeps_collector"]
+        started = CollectorProcess(program, Path(directory, "ready.json"), os.environ | on_free_ports(database))
         try:
-            while not ready.exists():
-                assert process.poll() is None
-                time.sleep(0.05)
-            told = json.loads(ready.read_text())
-            yield Running(process.pid, told["grpc"][0], told["api"], database)
+            told = started.wait()
+            yield Running(started.process.pid, told["grpc"][0], told["api"], database)
         finally:
-            process.terminate()
-            process.wait()
+            started.process.terminate()
+            started.process.wait()
 
 
 Row = Callable[[str, float], int]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Node, NodeKind
+from .closure import closure
 from .wait_index import ANSWERS, Sorted, WaitIndex
 
 
@@ -190,13 +191,7 @@ class IncrementalIndex(WaitIndex):
         if not self._bounded_is_stale:
             return
         self._bounded_is_stale = False
-        bounded, work = set(self._with_deadline), list(self._with_deadline)
-        while work:
-            for child in self._cancelled.get(work.pop(), ()):
-                if child not in bounded:
-                    bounded.add(child)
-                    work.append(child)
-        self.bounded = bounded
+        self.bounded = closure(self._with_deadline, lambda one: self._cancelled.get(one, ()))
 
     def cancelled_by(self, waiter: str) -> Collection[str]:
         return self._cancelled.get(waiter, ())

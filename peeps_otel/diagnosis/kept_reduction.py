@@ -12,6 +12,7 @@ import heapq
 from collections.abc import Iterable, Mapping, Set
 
 from ..model import Level
+from .closure import closure
 from .incremental_index import IncrementalIndex
 from .reduction import Requirement, residue
 from .wait_index import BOUNDED, WAITERS, WaitIndex, no_pause
@@ -57,7 +58,8 @@ class KeptReduction(IncrementalIndex):
         self._gating = gating
         while self._due and self._due[0][0] <= now_ns:
             dirty.add(heapq.heappop(self._due)[1])
-        affected = self._behind(dirty)
+        # Those, and all whose waits may lead to one of them.
+        affected = closure(dirty, self._dependents)
         self.reduced = len(affected)
         if affected:
             gated = {task: thread for thread in gating for task in self.tasks_of(thread)}
@@ -72,16 +74,6 @@ class KeptReduction(IncrementalIndex):
     def stuck(self) -> set[str]:
         """All of the residue at SUSPECT, as it was when `suspects` was last asked."""
         return self._stuck[Level.SUSPECT]
-
-    def _behind(self, changed: Set[str]) -> set[str]:
-        """Those, and all whose waits may lead to one of them."""
-        found, work = set(changed), list(changed)
-        while work:
-            for one in self._dependents(work.pop()):
-                if one not in found:
-                    found.add(one)
-                    work.append(one)
-        return found
 
     def _dependents(self, node_id: str) -> Iterable[str]:
         """Whose conditions may name it, at any level."""
@@ -133,20 +125,15 @@ class KeptReduction(IncrementalIndex):
         found = self._stuck[Level.LIKELY] & stuck
         if not self._roots:
             return found
-        onward, work = set(self._roots), list(self._roots)
-        while work:
-            condition = self._condition(work.pop(), Level.SUSPECT, gated, now_ns, old_ns)
-            for one in () if condition is None else condition.leads_to():
-                if one in stuck and one not in onward:
-                    onward.add(one)
-                    work.append(one)
-        back, work = set(self._roots), list(self._roots)
-        while work:
-            for one in self._dependents(work.pop()):
-                if one in stuck and one not in back:
-                    back.add(one)
-                    work.append(one)
-        return found | onward | back
+
+        def leads_to(node_id: str) -> Iterable[str]:
+            condition = self._condition(node_id, Level.SUSPECT, gated, now_ns, old_ns)
+            return () if condition is None else stuck.intersection(condition.leads_to())
+
+        def led_from(node_id: str) -> Iterable[str]:
+            return stuck.intersection(self._dependents(node_id))
+
+        return found | closure(self._roots, leads_to) | closure(self._roots, led_from)
 
 
 def kept_suspects(waits: WaitIndex, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:

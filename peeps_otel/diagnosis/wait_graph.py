@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence, Set
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Graph, Node, NodeKind
+from .closure import closure
 from .wait_index import ANSWERS, Sorted, WaitIndex, no_pause
 
 _PAUSE_EVERY = 5000
@@ -92,13 +93,7 @@ class WaitGraph(WaitIndex):
             node = self.nodes.get(waiter)
             if node is not None and node.wait is not None and node.wait.deadline_ns is not None:
                 work.append(waiter)
-        bounded = set(work)
-        while work:
-            for child in self._cancels.get(work.pop(), ()):
-                if child not in bounded:
-                    bounded.add(child)
-                    work.append(child)
-        return bounded
+        return closure(work, lambda one: self._cancels.get(one, ()))
 
     def cancelled_by(self, waiter: str) -> Collection[str]:
         return self._cancels.get(waiter, ())

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from .. import semconv
 from ..model import Edge, EdgeKind, Level, Node, NodeKind, Providers, Wait
 from ..model.operations import operation
+from .closure import closure
 from .reduction import Requirement
 
 WAITERS = frozenset({NodeKind.TASK, NodeKind.THREAD})
@@ -276,23 +277,18 @@ class WaitIndex:
 
     def onward(self, first: Iterable[str], level: Level) -> set[str]:
         """Those, and all that their waits lead to, as seen at `level`, whatever the time."""
-        found = set(first)
-        work = list(found)
-        while work:
-            node = self.nodes.get(work.pop())
+
+        def leads_to(node_id: str) -> Iterable[str]:
+            node = self.nodes.get(node_id)
             if node is None:
-                continue
+                return ()
             if node.kind in WAITERS:
-                home = self.thread_of(node.id)
-                further = [*self.targets.get(node.id, ()), *(() if home is None else (home,))]
-            else:
-                condition = self.of_resource(node, level)
-                further = () if condition is None else condition.condition.providers
-            for one in further:
-                if one not in found:
-                    found.add(one)
-                    work.append(one)
-        return found
+                home = self.thread_of(node_id)
+                return [*self.targets.get(node_id, ()), *(() if home is None else (home,))]
+            condition = self.of_resource(node, level)
+            return () if condition is None else condition.condition.providers
+
+        return closure(first, leads_to)
 
     def as_told(self, conditions: dict[str, Requirement], stuck: Set[str]) -> dict[str, Requirement]:
         """The same, with only those as providers of a thing who by the heap would have to end a wait for it: that the
@@ -351,19 +347,15 @@ class WaitIndex:
 
     def ahead(self, members: Iterable[str]) -> set[str]:
         """The members and everything that their waits may lead to, whatever else could end them."""
-        reached = set(members)
-        work = list(reached)
-        while work:
-            node = work.pop()
-            onward = [*self.targets.get(node, ()), *self.holders.get(node, ()), *self.answers.get(node, ())]
-            for more in (self.users, self.enders, self.reached):
-                onward += more.get(node, ())
+
+        def leads_to(node: str) -> Iterable[str]:
+            for one in (self.targets, self.holders, self.answers, self.users, self.enders, self.reached):
+                yield from one.get(node, ())
             thread = self.thread_of(node)
-            for other in onward if thread is None else [*onward, thread]:
-                if other not in reached:
-                    reached.add(other)
-                    work.append(other)
-        return reached
+            if thread is not None:
+                yield thread
+
+        return closure(members, leads_to)
 
     def waiting(self, members: Iterable[str]) -> list[str]:
         """The tasks and threads among them."""

@@ -16,9 +16,11 @@ from ..providers import Channel, Completion, ProviderHandle, RpcReport
 from ..providers import Connection as ConnectionRecord
 from ..providers import Request as RequestRecord
 from ..providers.registered import register
+from .calls import Handling, Sent
 from .connection import Connection
 from .connection_state import ChannelState, Direction
 from .link import Link
+from .methods import Method
 
 _links: dict[int, ref[Link]] = {}
 _numbers = count(1)
@@ -105,35 +107,25 @@ def _connection(link: Link, connection: Connection, name: str) -> ConnectionReco
 
 def _requests(connection: Connection, name: str) -> Iterator[RequestRecord]:
     for request_id, sent in list(connection.calls.sent.items()):
-        yield RequestRecord(
-            id=str(request_id),
-            connection=name,
-            method=f"{sent.method.service}/{sent.method.name}",
-            direction="out",
-            state="cancelling" if sent.cancelled else "sent",
-            started_ns=sent.began_ns,
-            task=sent.task,
-            span=sent.span,
-            correlation=f"{connection.link.correlation}/{connection.id}/{_side(connection, True)}/{request_id}",
-        )
+        yield _request(connection, name, request_id, sent.method, sent)
     for request_id, handling in list(connection.calls.handling.items()):
-        method = handling.context.method
-        yield RequestRecord(
-            id=str(request_id),
-            connection=name,
-            method=f"{method.service}/{method.name}",
-            direction="in",
-            state="cancelling" if handling.cancelled else "handling",
-            started_ns=handling.began_ns,
-            task=handling.task,
-            span=handling.span,
-            correlation=f"{connection.link.correlation}/{connection.id}/{_side(connection, False)}/{request_id}",
-        )
+        yield _request(connection, name, request_id, handling.context.method, handling)
 
 
-def _side(connection: Connection, ours: bool) -> str:
-    """Who asked: both sides count from 1."""
-    return "i" if connection.link.state.initiator is ours else "a"
+def _request(connection: Connection, name: str, request_id: int, method: Method, one: Sent | Handling) -> RequestRecord:
+    ours = isinstance(one, Sent)
+    side = "i" if connection.link.state.initiator is ours else "a"  # who asked: both sides count from 1
+    return RequestRecord(
+        id=str(request_id),
+        connection=name,
+        method=f"{method.service}/{method.name}",
+        direction="out" if ours else "in",
+        state="cancelling" if one.cancelled else "sent" if ours else "handling",
+        started_ns=one.began_ns,
+        task=one.task,
+        span=one.span,
+        correlation=f"{connection.link.correlation}/{connection.id}/{side}/{request_id}",
+    )
 
 
 def _channels(link: Link, connection: Connection, name: str) -> Iterator[Channel]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 from . import schema
 from .blake3 import blake3
@@ -16,11 +16,11 @@ _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])|[_\s]+")
 
 
 @dataclass(frozen=True, slots=True)
-class Rx:
-    """An argument by which the handler receives: the caller sends. On the wire a channel's id."""
+class _ChannelEnd:
+    """An argument that is a channel: on the wire its id."""
 
     element: Schema
-    tag = 0x27
+    tag: ClassVar[int]
 
     def write(self, out: bytearray, value: Any) -> None:
         write_unsigned(out, value)
@@ -34,21 +34,17 @@ class Rx:
 
 
 @dataclass(frozen=True, slots=True)
-class Tx:
-    """An argument by which the handler sends: the caller receives."""
+class Rx(_ChannelEnd):
+    """By which the handler receives: the caller sends."""
 
-    element: Schema
+    tag = 0x27
+
+
+@dataclass(frozen=True, slots=True)
+class Tx(_ChannelEnd):
+    """By which the handler sends: the caller receives."""
+
     tag = 0x26
-
-    def write(self, out: bytearray, value: Any) -> None:
-        write_unsigned(out, value)
-
-    def read(self, reader: Reader) -> int:
-        return reader.unsigned()
-
-    def sign(self, out: bytearray, seen: set[int]) -> None:
-        out.append(self.tag)
-        self.element.sign(out, seen)
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,25 +17,8 @@ EAGER_NS = 5_000_000_000
 EAGER_INTERVAL_NS = 250_000_000
 CONFIRM_NS = 100_000_000
 _BYTES_MOST_NS = 60_000_000_000
-_STEPS_S = (
-    0.25,
-    0.5,
-    1,
-    2,
-    3,
-    5,
-    8,
-    12,
-    20,
-    30,
-    45,
-    60,
-    90,
-    120,
-    180,
-    300,
-    600,
-)  # so that what is told does not change all the time
+# Steps, so that what is told does not change all the time.
+_STEPS_S = (0.25, 0.5, 1, 2, 3, 5, 8, 12, 20, 30, 45, 60, 90, 120, 180, 300, 600)
 _ATTENTION_NS = 15_000_000_000
 _GENEROUS = 5
 _MEMORY_NS = 10_000_000_000  # over which spending is averaged
@@ -103,10 +86,8 @@ class Governor:
 
     def attention(self, now_ns: int) -> None:
         """Somebody is looking: for a while, looks come often, and with all detail at first. From any thread."""
-        if not self.is_generous(now_ns):
-            self.detail = (
-                Detail.ALL
-            )  # what is left out is left out again where the budget, which is larger now, says so
+        if not self.is_generous(now_ns):  # what does not fit into the larger budget either is left out again
+            self.detail = Detail.ALL
         self._attention_until_ns = now_ns + _ATTENTION_NS
 
     def wait_ns(self, now_ns: int, cpu_ns: int) -> int:

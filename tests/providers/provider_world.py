@@ -10,12 +10,11 @@ from contextlib import contextmanager
 from opentelemetry.sdk.trace import TracerProvider
 
 from peeps_otel.diagnosis import Diagnoser
-from peeps_otel.model import Edge, Finding, Graph, Node, NodeKind
+from peeps_otel.model import Finding, Graph
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
-from peeps_otel.probes.probe import Observation
 from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.providers import ProviderHandle
 from peeps_otel.providers.asking import Asker
@@ -23,6 +22,7 @@ from peeps_otel.providers.probe import ProviderProbe
 from peeps_otel.providers.registered import Report, register
 from peeps_otel.requests.live_spans import LiveSpans
 from peeps_otel.requests.probe import RequestProbe
+from tests.support import looks
 from tests.support.waiting import eventually
 
 
@@ -57,19 +57,7 @@ class World:
         return findings
 
 
-class Look:
-    def __init__(self, observation: Observation) -> None:
-        self.observation = observation
-
-    def of(self, kind: NodeKind) -> list[Node]:
-        return [node for node in self.observation.nodes.values() if node.kind is kind]
-
-    def edges(self, node: str) -> list[Edge]:
-        return list(self.observation.edges.get(node, ()))
-
-    def task(self, name: str) -> Node:
-        return next(node for node in self.of(NodeKind.TASK) if name in node.name)
-
+class Look(looks.Look):
     @property
     def faults(self) -> list[str]:
         return [f"{fault.provider}: {fault.reason}" for fault in self.observation.faults]

@@ -10,15 +10,14 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.sampling import ALWAYS_ON, Sampler
 from opentelemetry.trace import NonRecordingSpan, SpanContext, SpanKind, TraceFlags, set_span_in_context
 
-from peeps_otel.model import Edge, Node, NodeKind
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
-from peeps_otel.probes.probe import Observation
 from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.requests.live_spans import LiveSpans
 from peeps_otel.requests.probe import RequestProbe
+from tests.support.looks import Look
 
 TRACE, PARENT = 0xABC, 0xDEF
 
@@ -38,20 +37,6 @@ class World:
 
     def look(self) -> Look:
         return Look(self._probes.look(time.time_ns()))
-
-
-class Look:
-    def __init__(self, observation: Observation) -> None:
-        self.observation = observation
-
-    def of(self, kind: NodeKind) -> list[Node]:
-        return [node for node in self.observation.nodes.values() if node.kind is kind]
-
-    def edges(self, node: str) -> list[Edge]:
-        return list(self.observation.edges.get(node, ()))
-
-    def task(self, name: str) -> Node:
-        return next(node for node in self.of(NodeKind.TASK) if name in node.name)
 
 
 def remote_parent(sampled: bool = True) -> Any:

@@ -12,7 +12,8 @@ from opentelemetry.trace import Link, Span
 from peeps_otel import semconv
 from peeps_otel.model import Confidence, EdgeKind, NodeKind, Providers
 from peeps_otel.requests.span_facts import context_text
-from tests.requests.spans import CLIENT, CONSUMER, PARENT, SERVER, TRACE, Look, World, remote_parent
+from tests.requests.spans import CLIENT, CONSUMER, PARENT, SERVER, TRACE, World, remote_parent
+from tests.support.looks import Look
 
 FROM_AFAR = f"{TRACE:032x}-{PARENT:016x}"
 

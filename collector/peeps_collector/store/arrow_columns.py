@@ -13,7 +13,6 @@ import pyarrow as pa
 from .schema import Table
 
 Numbers: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
-_FIRST_ROW = np.zeros(1, np.int32)
 
 
 def strings(offsets: Numbers, data: Numbers, valid: Numbers | None = None) -> Any:

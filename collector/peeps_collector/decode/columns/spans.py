@@ -8,8 +8,8 @@ Spans that are odd (events, links, values that are lists, anything that a column
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Generator, Iterator, Sequence
+from typing import Any, Generic, TypeVar
 
 import numpy as np
 import orjson
@@ -31,6 +31,7 @@ _FEWEST = 16  # spans of one scope, below which columns cost more than rows
 _KNOWN_MOST = 256
 _HEAD_MOST = 16 << 10
 
+Head = TypeVar("Head", ProcessInfo, Scope)
 Steps = Generator[None, None, "list[Decoded] | None"]
 
 
@@ -40,8 +41,8 @@ class SpanColumns:
     def __init__(self) -> None:
         self._table: Array = np.zeros((_ROWS_AT_ONCE, walk.SPAN_COLUMNS), np.int64)
         self._attributes: Array = np.zeros((_ATTRIBUTES_AT_ONCE, walk.ATTRIBUTE_COLUMNS), np.int64)
-        self._processes: dict[bytes, ProcessInfo] = {}
-        self._scopes: dict[bytes, Scope] = {}
+        self._processes = _Known(_process)
+        self._scopes = _Known(_scope)
 
     def steps(self, body: bytes, now_ns: int) -> Steps:
         """All that is in a protobuf request. None where it is malformed: protobuf's own parser says in which way."""
@@ -83,25 +84,9 @@ class SpanColumns:
                 heads_of[number] = heads_of.get(number, b"") + body[begin:end]
         for number in resource_of.values():
             resources.setdefault(number, b"")
-        processes = {number: self._process(head) for number, head in resources.items()}
-        origins = [(processes[resource_of[number]], self._scope(scopes[number])) for number in sorted(scopes)]
+        processes = {number: self._processes.of(head) for number, head in resources.items()}
+        origins = [(processes[resource_of[number]], self._scopes.of(scopes[number])) for number in sorted(scopes)]
         return list(processes.values()), origins
-
-    def _process(self, head: bytes) -> ProcessInfo:
-        known = self._processes.get(head)
-        if known is None:
-            block = ResourceSpans.FromString(head)
-            known = process_of(block.resource, block.schema_url)
-            _keep(self._processes, head, known)
-        return known
-
-    def _scope(self, head: bytes) -> Scope:
-        known = self._scopes.get(head)
-        if known is None:
-            block = ScopeSpans.FromString(head)
-            known = scope_of(block.scope, block.schema_url)
-            _keep(self._scopes, head, known)
-        return known
 
     def _decoded(self, part: _Part, first: int, last: int) -> Iterator[Decoded]:
         """The spans from `first` to before `last`, which are of one scope."""
@@ -188,11 +173,33 @@ def example() -> bytes:
     return ExportTraceServiceRequest(resource_spans=[block]).SerializeToString()
 
 
-def _keep(known: dict[bytes, Any], head: bytes, value: object) -> None:
-    if len(known) >= _KNOWN_MOST:
-        known.clear()
-    if len(head) <= _HEAD_MOST:
-        known[head] = value
+class _Known(Generic[Head]):
+    """What the heads of blocks say, by their bytes: most requests of a sender begin alike."""
+
+    def __init__(self, read: Callable[[bytes], Head]) -> None:
+        """`read` raises DecodeError."""
+        self._read = read
+        self._heads: dict[bytes, Head] = {}
+
+    def of(self, head: bytes) -> Head:
+        known = self._heads.get(head)
+        if known is None:
+            known = self._read(head)
+            if len(self._heads) >= _KNOWN_MOST:
+                self._heads.clear()
+            if len(head) <= _HEAD_MOST:
+                self._heads[head] = known
+        return known
+
+
+def _process(head: bytes) -> ProcessInfo:
+    block = ResourceSpans.FromString(head)
+    return process_of(block.resource, block.schema_url)
+
+
+def _scope(head: bytes) -> Scope:
+    block = ScopeSpans.FromString(head)
+    return scope_of(block.scope, block.schema_url)
 
 
 def _known(values: Array) -> Any:
