@@ -217,8 +217,11 @@ class HeapQuestion:
         edges: list[Edge] = []
         named: list[str] = []
         steps = {waiter: asked.steps.get(waiter) for waiter in waiters}
+        seen = observation.nodes.get(thing)
         for one in enders:
             if one.key == LEFT_BEHIND:
+                if seen is not None and semconv.LOCK_FORK_HOLDER in seen.attributes:
+                    continue  # who had it is known better than by what was left behind
                 facts[semconv.LOCK_FORK_HOLDER] = f"a thread of pid {self._forked_from} that was in its block"
                 facts[semconv.LOCK_FORK_HOLDER_EXACT] = False
                 continue

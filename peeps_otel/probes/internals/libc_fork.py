@@ -11,6 +11,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+from . import versions
+
+CHECKED_ON = versions.on("grpcio")
 _GRPC = "grpc._cython.cygrpc"
 _WITHOUT_HANDLERS = "_Fork"
 
