@@ -12,6 +12,7 @@ from tests.source_facts import PACKAGES, sources
 # Who may import what of ours, by the first two parts of the name. Beside it everybody may have the version.
 _MODEL = {"peeps_otel.semconv", "peeps_otel.model"}
 _DIAGNOSIS = _MODEL | {"peeps_otel.diagnosis"}
+_REPORT = _DIAGNOSIS | {"peeps_otel.report"}
 _NATIVE = {"peeps_otel.native"}
 _PROBES = _MODEL | _NATIVE | {"peeps_otel.probes"}
 _REQUESTS = _PROBES | {"peeps_otel.requests"}
@@ -31,6 +32,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.native": {"peeps_otel.probes.internals"},  # whether gevent or eventlet have replaced what it needs
     "peeps_otel.model": _MODEL,
     "peeps_otel.diagnosis": _DIAGNOSIS,
+    "peeps_otel.report": _REPORT,
     "peeps_otel.probes": _PROBES,
     "peeps_otel.requests": _REQUESTS,
     "peeps_otel.watcher": _WATCHER,
@@ -45,7 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.what_we_touch": _PROBES | {"peeps_otel"},  # walks through the package, which says where it is
     "peeps_otel": _DOORS | {"peeps_otel.sdk_setup"},
     "peeps_otel_distro": {"peeps_otel", "peeps_otel_distro"},
-    "peeps_collector": _DIAGNOSIS | {"peeps_collector"},
+    "peeps_collector": _REPORT | {"peeps_collector"},
     "peeps_dashboard": {"peeps_dashboard"},
 }
 

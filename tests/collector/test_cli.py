@@ -12,14 +12,14 @@ from typing import Any
 
 import pytest
 
-from peeps_collector.api import in_words
-from peeps_collector.api.in_words import Places
 from peeps_collector.cli import blame
-from peeps_collector.cli.style import Style, printable, table
 from peeps_collector.cli.why import report
-from peeps_collector.wording import duration
 from peeps_otel.model import Finding, FindingKind, Frame, Level, Node, NodeKind, Wait, finding_id
 from peeps_otel.model.coverage import blind
+from peeps_otel.report import in_words
+from peeps_otel.report.in_words import Places
+from peeps_otel.report.sentences import duration
+from peeps_otel.report.style import Style, printable, table
 from tests.collector.collector_support import Deadlock, Program, Running, finding_event, new_id
 from tests.support.network import http
 from tests.support.processes import environment, peeps

@@ -22,10 +22,10 @@ SERVERS = {"up", "collector"}
 CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS]
 ARGUMENTS = {"progress": ["0"], "sql": ["SELECT 1"]}
 
-# What of ours a command may load. `serve` is the way to the server; the model and the diagnosis are for `progress`.
-OURS = {"peeps_collector", "peeps_collector.config", "peeps_collector.version", "peeps_collector.wording"}
+# What of ours a command may load. `serve` is the way to the server; the model, the diagnosis and the words are shared.
+OURS = {"peeps_collector", "peeps_collector.config", "peeps_collector.version"}
 COMMAND_LINE = "peeps_collector.cli"
-OF_PROGRESS = ("peeps_otel.model", "peeps_otel.diagnosis", "peeps_otel.semconv", "peeps_otel.version")
+SHARED = ("peeps_otel.model", "peeps_otel.diagnosis", "peeps_otel.report", "peeps_otel.semconv", "peeps_otel.version")
 
 LOADED = """
 import sys
@@ -67,7 +67,7 @@ def of_the_server(modules: list[str]) -> set[str]:
         and name not in OURS
         and name != "peeps_otel"
         and (not f"{name}.".startswith(f"{COMMAND_LINE}.") or name == f"{COMMAND_LINE}.serve")
-        and not name.startswith(OF_PROGRESS)
+        and not name.startswith(SHARED)
     }
 
 
@@ -90,7 +90,7 @@ def test_a_command_that_has_run_has_loaded_no_server(command: str, collector: Ru
     collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
     arguments = [command, *ARGUMENTS.get(command, [])]
     seen = after(f"from peeps_collector.cli.main import main\nmain({arguments!r})", PEEPS_API=collector.api)
-    assert "peeps_collector.cli.style" in seen["modules"]
+    assert "peeps_otel.report.style" in seen["modules"]
     assert (foreign(seen["modules"]), of_the_server(seen["modules"])) == (set(), set())
 
 

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from peeps_collector.wording import duration
+from peeps_otel.report.sentences import duration
 from tests.dashboard import scenarios
 from tests.dashboard.scenarios import S, World
 

@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from peeps_collector.api import in_words
-from peeps_collector.wording import duration
+from peeps_otel.report import in_words
+from peeps_otel.report.sentences import duration
 
 S = 1_000_000_000
 FROZEN_NOW = 1_795_000_000 * S

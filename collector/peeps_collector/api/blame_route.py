@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from peeps_otel.diagnosis import blame, blame_formats
 from peeps_otel.diagnosis.blame import Charge, Row
+from peeps_otel.report.in_words import Places
 
 from ..store.reader import Reader
 from ..store.statement import Failure, StatementFailed
 from ..store.wait_history import waits_since
 from .answers import ApiError, answer, whole_parameter
-from .in_words import Places
 
 _DEFAULT_S = 600
 _MOST_S = 7 * 86_400

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from ..graph.live import LiveGraph
 from .answers import answer, whole_parameter
 from .calls import calls, told
-from .selection import Shown
+from .selection import in_view
 
 
 class CallRoutes:
@@ -26,7 +26,7 @@ class CallRoutes:
         wanted = set(request.query_params.getlist("process"))
         now_ns = time.time_ns()
         view, processes = self._live.view(), self._live.processes()
-        shown = Shown(view, processes, now_ns)
+        shown = in_view(view, processes, now_ns)
         found = [call for call in calls(view) if now_ns - call.since_ns >= least_ns]
         if wanted:
             found = [call for call in found if any(one is not None and view.owner[one.id] in wanted for one in call)]

@@ -10,12 +10,12 @@ from peeps_otel import semconv
 from peeps_otel.diagnosis.around import around
 from peeps_otel.diagnosis.wording import doing, label
 from peeps_otel.model import EdgeKind, Node, NodeKind, own_line
+from peeps_otel.report.sentences import duration
+from peeps_otel.report.shown import Shown
 
 from ..graph.joins import Join
 from ..graph.live import View
 from ..graph.process import Process
-from ..wording import duration
-from .selection import Shown
 
 _NOBODY = {
     Join.NOT_RECEIVED: "nobody has received it",

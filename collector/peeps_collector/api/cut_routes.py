@@ -10,10 +10,11 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from peeps_otel.report.sentences import duration
+
 from ..cuts import Answer, Cut, Cuts, Part
 from ..graph.live import LiveGraph
 from ..graph.process import Process, State
-from ..wording import duration
 from .answers import ApiError, answer
 from .request_routes import to_ask
 

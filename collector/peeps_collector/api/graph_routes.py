@@ -12,16 +12,15 @@ from starlette.responses import Response
 from peeps_otel import semconv
 from peeps_otel.model.coverage import cannot_judge
 from peeps_otel.model.jsonable import edge_to_json
+from peeps_otel.report import in_words
+from peeps_otel.report.sentences import duration
 
 from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..graph.process import Process, State
 from ..store.reader import Reader
-from ..wording import duration
-from . import in_words
 from .answers import ApiError, answer, whole_parameter
-from .finding_routes import finding_in_words
-from .selection import Shown, edges_into, edges_within, neighbourhood, ranked
+from .selection import edges_into, edges_within, in_view, neighbourhood, ranked
 
 
 class GraphRoutes:
@@ -57,7 +56,7 @@ class GraphRoutes:
             core = {member for entry in self._findings.open() for member in entry.finding.core}
             nodes = ranked(nodes, core)[:limit]
         ids = {node.id for node in nodes}
-        shown = Shown(view, self._live.processes(), time.time_ns())
+        shown = in_view(view, self._live.processes(), time.time_ns())
         return answer(
             {
                 "now_ns": shown.now_ns,
@@ -80,9 +79,9 @@ class GraphRoutes:
         view = self._live.view()
         node = view.nodes.get(node_id)
         history = self._reader.node_history(node_id)
-        shown = Shown(view, self._live.processes(), time.time_ns())
+        shown = in_view(view, self._live.processes(), time.time_ns())
         findings = [e.to_json() for e in self._findings.open() if _names(e.to_json(), node_id)]
-        findings = [finding_in_words(finding, shown) for finding in findings]
+        findings = [shown.finding(finding) for finding in findings]
         if node is None:
             ended = self._reader.ended_node(node_id)
             if ended is None:
@@ -94,7 +93,7 @@ class GraphRoutes:
                     "edges_out": [],
                     "edges_in": [],
                     "neighbours": {},
-                    "findings": [finding_in_words(f, shown) for f in self._findings.ended() if _names(f, node_id)],
+                    "findings": [shown.finding(f) for f in self._findings.ended() if _names(f, node_id)],
                     "history": history,
                 }
             )

@@ -7,8 +7,9 @@ import time
 import urllib.parse
 from typing import Any, NamedTuple
 
+from peeps_otel.report.style import printable
+
 from .client import Client
-from .style import printable
 
 Json = dict[str, Any]
 

@@ -8,10 +8,11 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..wording import duration
+from peeps_otel.report.sentences import duration
+from peeps_otel.report.style import Style, table
+
 from .client import Client
 from .command import add_json, add_paths, add_process, span
-from .style import Style, table
 
 if TYPE_CHECKING:
     from ..config import Config

@@ -8,9 +8,10 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
+from peeps_otel.report.style import Style, printable
+
 from .client import Client
 from .command import add_json, add_process
-from .style import Style, printable
 
 if TYPE_CHECKING:
     from ..config import Config

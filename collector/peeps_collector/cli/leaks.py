@@ -5,10 +5,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ..wording import duration
+from peeps_otel.report.sentences import duration
+from peeps_otel.report.style import printable
+
 from .asking import ask
 from .client import Client, ClientError
-from .style import printable
 
 Json = dict[str, Any]
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from peeps_otel.report.style import printable
+
 from .asking import ask
 from .client import Client
-from .style import printable
 
 Json = dict[str, Any]
 

@@ -11,9 +11,9 @@ from typing import Any
 from peeps_otel.diagnosis.progress import Progress, progress, sentence
 from peeps_otel.model import Graph
 from peeps_otel.model.jsonable import node_from_json
+from peeps_otel.report.style import Style, printable
 
 from .client import Client
-from .style import Style, printable
 
 Json = dict[str, Any]
 

@@ -10,9 +10,10 @@ import time
 import urllib.parse
 from typing import TYPE_CHECKING, Any
 
+from peeps_otel.report.style import Style, printable, table
+
 from .client import Client, ClientError
 from .command import add_json, add_process
-from .style import Style, printable, table
 
 if TYPE_CHECKING:
     from ..config import Config

@@ -8,9 +8,10 @@ import json
 import sys
 from typing import TYPE_CHECKING
 
+from peeps_otel.report.style import table
+
 from .client import Client
 from .command import add_json
-from .style import table
 
 if TYPE_CHECKING:
     from ..config import Config

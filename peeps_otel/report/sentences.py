@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Durations and the verdict, in words: for the server and for the commands, so it loads nothing of either."""
+"""Durations and the verdict, in words. Loads next to nothing: the commands must be light."""
 
 from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from peeps_otel import semconv
-from peeps_otel.model import own_line
+from .. import semconv
+from ..model import own_line
 
 _LONG_NS = 15_000_000_000  # a call or a standstill that is worth a word
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the API says in words beside each value, so that every page and terminal says the same.
+"""What is said in words beside each value, so that every page and terminal says the same.
 
 Label, kind, age, headline, and places relative to the working directory of their process. The whole value always stands
 beside its words.
@@ -11,13 +11,12 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from peeps_otel import semconv
-from peeps_otel.diagnosis.certainty import certainty
-from peeps_otel.diagnosis.wording import kind_word, label, short
-from peeps_otel.model import FindingKind, Node, NodeKind, own_line
-from peeps_otel.model.jsonable import node_from_json, node_to_json
-
-from ..wording import duration
+from .. import semconv
+from ..diagnosis.certainty import certainty
+from ..diagnosis.wording import kind_word, label, short
+from ..model import FindingKind, Node, NodeKind, own_line
+from ..model.jsonable import node_from_json, node_to_json
+from .sentences import duration
 
 Json = dict[str, Any]
 _PACKAGES = re.compile(r".*[/\\](?:site|dist)-packages[/\\]")

@@ -7,11 +7,10 @@ from typing import Any
 
 import pytest
 
-from peeps_collector.api import in_words
-from peeps_collector.api.finding_routes import as_a_person_counts
-from peeps_collector.api.in_words import Places
-from peeps_collector.graph.live import View
 from peeps_otel.model import Edge, EdgeKind, Frame, Node, NodeKind, Wait
+from peeps_otel.report import in_words
+from peeps_otel.report.behind import as_a_person_counts
+from peeps_otel.report.in_words import Places
 from tests.collector.collector_support import new_id
 
 SECOND = 1_000_000_000
@@ -73,7 +72,7 @@ def test_a_request_that_is_several_tasks_counts_once() -> None:
         edges["task:main"] += (Edge(EdgeKind.NEEDS, "task:main", outer),)
         edges[outer] = (Edge(EdgeKind.NEEDS, outer, inner),)
         edges[inner] = (Edge(EdgeKind.NEEDS, inner, "lock:db"),)
-    people = as_a_person_counts({"blocked": list(edges)}, View(1, {}, {}, edges))
+    people = as_a_person_counts({"blocked": list(edges)}, {}, edges)
     assert people == ["task:main", *(f"task:request-{number}" for number in range(20))]
 
 
@@ -96,7 +95,7 @@ def test_the_task_in_a_line_of_the_program_stands_for_those_of_a_library() -> No
         edges[outer.id] = (Edge(EdgeKind.NEEDS, outer.id, inner.id),)
         edges[inner.id] = (Edge(EdgeKind.NEEDS, inner.id, "lock:db"),)
     finding = {"blocked": [one for one in nodes if one != "task:handler-0"], "core": ["task:handler-0", "lock:db"]}
-    assert as_a_person_counts(finding, View(1, nodes, {}, edges)) == ["task:handler-1", "task:handler-2"]
+    assert as_a_person_counts(finding, nodes, edges) == ["task:handler-1", "task:handler-2"]
 
 
 def test_what_waits_behind() -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from peeps_collector.api.selection import still_for
-from peeps_collector.wording import Calm, calm_sentence
 from peeps_otel.model import AttributeValue, Node, NodeKind, Wait
+from peeps_otel.report.calm import still_for
+from peeps_otel.report.sentences import Calm, calm_sentence
 
 S = 1_000_000_000
 NOW = 1_000 * S

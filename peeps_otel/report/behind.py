@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who waits behind a finding, counted as a person counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ..model import Edge, EdgeKind, Node, NodeKind, own_line
+
+_CHAIN_MOST = 20
+
+
+def as_a_person_counts(
+    finding: dict[str, Any], nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]
+) -> list[str]:
+    """What waits behind it, with one for a task and the task that it awaits: a request is often several. The one in a
+    line of the program stands for those of a library that await it."""
+    blocked: list[str] = finding["blocked"]
+    core = set(finding.get("core", ()))
+    members = set(blocked)
+    awaited_by: dict[str, list[str]] = {}
+    awaits: dict[str, list[str]] = {}
+    for one in blocked:
+        awaits[one] = [edge.dst for edge in out.get(one, ()) if edge.kind is EdgeKind.NEEDS]
+        for target in awaits[one]:
+            awaited_by.setdefault(target, []).append(one)
+
+    def is_part_of_another(one: str) -> bool:
+        outer = awaited_by.get(one, [])
+        return len(outer) == 1 and outer[0] in members and awaits[outer[0]] == [one] and outer[0] != one
+
+    def stands_for(one: str) -> str | None:
+        """None for a task of a library that awaits what the finding tells of already."""
+        for _ in range(_CHAIN_MOST):
+            node = nodes.get(one)
+            inner = awaits[one]
+            if node is None or node.kind is not NodeKind.TASK or len(inner) != 1 or inner[0] == one:
+                return one
+            if own_line.innermost(node.stack) is not None or not node.stack:
+                return one
+            if inner[0] in core and inner[0].startswith("task:"):
+                return None
+            if inner[0] not in members or not inner[0].startswith("task:"):
+                return one
+            one = inner[0]
+        return one
+
+    people = (stands_for(one) for one in blocked if not is_part_of_another(one))
+    return list(dict.fromkeys(one for one in people if one is not None))

@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What there is to say where nothing is found: the longest wait, the longest call, for how long nobody has gone on."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from .. import semconv
+from ..model import Node, NodeKind
+from ..model.operations import operation
+from . import in_words
+from .sentences import Calm
+from .shown import Shown
+
+
+class Waits:
+    """Of `nodes`: `tasks`, `tasks_waiting`, and what the sentence for calm is made of."""
+
+    def __init__(self, shown: Shown, nodes: Collection[Node]) -> None:
+        self._shown = shown
+        waiting = [node for node in nodes if node.wait is not None]
+        self.tasks = [node for node in nodes if node.kind is NodeKind.TASK]
+        self.tasks_waiting = [node for node in self.tasks if node.wait is not None]
+        own = self.tasks_waiting or [node for node in waiting if not in_words.is_telemetry(node)]
+        self.longest = longest_wait(shown, own)
+        self._movers = [n for n in nodes if n.kind in (NodeKind.TASK, NodeKind.THREAD) and not in_words.is_telemetry(n)]
+
+    def calm(self, not_answered: int = 0) -> Calm:
+        """`not_answered`: how many processes have not."""
+        call, still_ns = longest_call(self._shown, self._movers), still_for(self._shown.now_ns, self._movers)
+        return Calm(len(self.tasks), self.longest, call, still_ns, not_answered)
+
+
+def longest_wait(shown: Shown, nodes: Collection[Node]) -> tuple[dict[str, Any], int] | None:
+    """The task or thread that has waited longest, and its age. One that sleeps only where all do: it knows its end."""
+    waits = [(operation(node.wait.operation).sleeps, node.wait.since_ns, node.id) for node in nodes if node.wait]
+    if not waits:
+        return None
+    _, since_ns, best = min(waits)
+    return shown.node(shown.view.nodes[best]), max(shown.now_ns - since_ns, 0)
+
+
+def longest_call(shown: Shown, nodes: Collection[Node]) -> tuple[dict[str, Any], int] | None:
+    """The thread that has been longest in one call of a C function that is no wait by a name, and for how long."""
+    calls = [(since_ns, node.id) for node in nodes if (since_ns := _in_call_since(node)) is not None]
+    if not calls:
+        return None
+    since_ns, best = min(calls)
+    return shown.node(shown.view.nodes[best]), max(shown.now_ns - since_ns, 0)
+
+
+def still_for(now_ns: int, nodes: Collection[Node]) -> int:
+    """For how long none of these tasks and threads has gone on; 0 where one is about to, by itself or by its deadline.
+    Threads that wait for work, or turn a loop, do not count."""
+    last_ns = 0
+    for node in nodes:
+        if node.state == "idle":
+            continue
+        wait = node.wait
+        since_ns = _in_call_since(node) if wait is None else wait.since_ns
+        if since_ns is None or (wait is not None and (wait.deadline_ns or operation(wait.operation).sleeps)):
+            return 0
+        last_ns = max(last_ns, since_ns)
+    return max(now_ns - last_ns, 0) if last_ns else 0
+
+
+def _in_call_since(node: Node) -> int | None:
+    since_ns = node.attributes.get(semconv.THREAD_CALL_SINCE)
+    return since_ns if node.wait is None and type(since_ns) is int else None

@@ -1,0 +1,66 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Nodes and findings as one answer shows them: in words, with the nodes that a finding names."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from ..model import Edge, Node
+from . import in_words
+from .behind import as_a_person_counts
+from .in_words import Places
+
+_ANYWHERE = Places()
+_BLOCKED_SHOWN = 50
+
+
+class GraphView(Protocol):
+    """The nodes by id, the edges that begin at each, and whose process a node is of."""
+
+    @property
+    def nodes(self) -> Mapping[str, Node]: ...
+
+    @property
+    def out(self) -> Mapping[str, Sequence[Edge]]: ...
+
+    @property
+    def owner(self) -> Mapping[str, str]: ...
+
+
+class Shown:
+    """Nodes as one answer shows them: with their process and in words. `directories`: the working directory of each
+    process, empty where that is not known."""
+
+    def __init__(self, view: GraphView, directories: Mapping[str, str], now_ns: int) -> None:
+        self.view = view
+        self.now_ns = now_ns
+        self._places = {key: Places(directory) for key, directory in directories.items()}
+
+    def places(self, process: str | None) -> Places:
+        return self._places.get(process or "", _ANYWHERE)
+
+    def node(self, node: Node) -> dict[str, Any]:
+        process = self.view.owner.get(node.id)
+        return in_words.live_node(node, self.now_ns, self.places(process)) | {"process": process}
+
+    def nodes(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """Those of them that are alive."""
+        return {one: self.node(self.view.nodes[one]) for one in ids if one in self.view.nodes}
+
+    def finding(self, finding: dict[str, Any]) -> dict[str, Any]:
+        """A finding with its nodes, in words; changes `finding`."""
+        nodes = self.nodes(_named(finding))
+        process = finding["processes"][0] if finding["processes"] else None
+        told = in_words.finding(finding, nodes, self.now_ns, self.places(process))
+        people = as_a_person_counts(finding, self.view.nodes, self.view.out)
+        return told | {"nodes": nodes, "behind": in_words.behind(people, nodes, told["blocked_count"])}
+
+
+def _named(finding: dict[str, Any]) -> dict[str, None]:
+    """Every node the finding names."""
+    ids: dict[str, None] = dict.fromkeys(finding["core"])
+    for link in finding["evidence"]:
+        ids |= dict.fromkeys(node for node in (link["waiter"], link["resource"], link["holder"]) if node)
+    ids |= dict.fromkeys(finding["blocked"][:_BLOCKED_SHOWN])
+    return ids | dict.fromkeys(finding.get("examples", ()))
