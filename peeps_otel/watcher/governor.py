@@ -3,13 +3,17 @@
 
 Two budgets, both measured on ourselves: processor time of our threads and bytes that leave the process. Processor time
 is a hard bound, kept by the purse, which cuts a look in slices; here the looks come as often as what one costs allows,
-by computation, and lose nothing of what they tell. Whoever sends too many bytes first loses detail, step by step; only
-then do the looks come less often. While somebody is looking, five times as much may be spent.
+by computation, and lose nothing of what they tell. One dear look says nothing: another program on the same core, a
+garbage collection that struck our thread. Two in a row do, and a cheap one ends it at once. Whoever sends too many bytes
+first loses detail, step by step; only then do the looks come less often. While somebody is looking, five times as much
+may be spent.
 """
 
 from __future__ import annotations
 
+from collections import deque
 from enum import IntEnum
+from statistics import median_low
 
 from .purse import START_SHARE, Purse
 
@@ -24,8 +28,11 @@ _GENEROUS = 5
 _MEMORY_NS = 10_000_000_000  # over which spending is averaged
 _RELAX_NS = 10_000_000_000
 _RELAX_MOST_NS = 600_000_000_000
-_SAMPLING_SHARE = 0.4  # of the processor budget
+_SAMPLING_SHARE = 0.25  # of the processor budget
 _KEY_FRAME_SHARE = 0.5  # of the byte budget
+_COSTS = 3  # looks whose cost tells what the next one will cost
+_GROWS = 2  # times at most from look to look: what a look costs beyond the budget, the purse delays
+_LOOKS_SHARE = 0.2  # of the processor budget at least, however dear the samples are
 
 
 class Detail(IntEnum):
@@ -73,8 +80,10 @@ class Governor:
         self._relax_ns = _RELAX_NS
         self.cpu_load = self.byte_load = 0.0
         """What was spent of late, 1.0 being the budget."""
-        self._look_cpu_ns = 0.0
+        self._look_cpu_ns = 0
+        self._costs: deque[int] = deque(maxlen=_COSTS)
         self._look_bytes = 0.0
+        self._sampling_cost_ns = 0
         self.detail = Detail.ALL
         self.interval_ns = interval_ns
         """The interval between two looks, as far as the budgets go."""
@@ -95,15 +104,28 @@ class Governor:
         return self.purse.wait_ns(now_ns, cpu_ns, _GENEROUS if now_ns < self._attention_until_ns else 1)
 
     def foresee(self, look_cpu_ns: int) -> int:
-        """The interval until the look after one that has cost so much, if it costs the same."""
+        """The interval until the look after one that has cost so much."""
+        return self._affordable(self._expected(look_cpu_ns))
+
+    def _expected(self, look_cpu_ns: int) -> int:
+        """What the look after one that has cost so much will cost."""
+        return min(look_cpu_ns, median_low([*self._costs, look_cpu_ns][-_COSTS:]))
+
+    def _affordable(self, look_cpu_ns: int) -> int:
+        """The interval at which looks that cost so much are within the budgets, or half way to it."""
         if not self._cpu_share:
             return self._bytes_interval_ns
-        left = 1 - _SAMPLING_SHARE if self.sample_ns else 1.0
-        needed_s = look_cpu_ns / (self.purse.sustained * left) / 1e9
-        wanted_s = self._wanted_ns / 1e9
-        stretched = next((step for step in _STEPS_S if step >= needed_s / 1.1), _STEPS_S[-1])
-        by_cpu = self._wanted_ns if needed_s <= wanted_s else int(max(wanted_s, stretched) * 1e9)
-        return max(by_cpu, self._bytes_interval_ns)
+        sampling = self._sampling_cost_ns / self.sample_ns if self.sample_ns else 0.0
+        left = max(self.purse.sustained - sampling, self.purse.sustained * _LOOKS_SHARE)
+        needed_ns = look_cpu_ns / left
+        # Between the two it stays as it is, so that what is told does not change with every look.
+        by_cpu = max(self._step(needed_ns / 1.1), min(self.interval_ns, self._step(needed_ns)))
+        return max(min(by_cpu, _GROWS * self.interval_ns), self._bytes_interval_ns)
+
+    def _step(self, needed_ns: float) -> int:
+        if needed_ns <= self._wanted_ns:
+            return self._wanted_ns
+        return max(self._wanted_ns, int(next((one for one in _STEPS_S if one * 1e9 >= needed_ns), _STEPS_S[-1]) * 1e9))
 
     def is_generous(self, now_ns: int) -> bool:
         return now_ns < max(self._eager_until_ns, self._attention_until_ns)
@@ -134,8 +156,9 @@ class Governor:
         return int(self._look_cpu_ns / (self._cpu_share * factor)) if self._cpu_share else 0
 
     def spent(self, now_ns: int, cpu_ns: int, sent: int, look_cpu_ns: int, sampling_ns: int, key_frame: bool) -> None:
-        """After each look. `cpu_ns`, `sent`: totals of the process's life; `look_cpu_ns`: of this look; `sampling_ns`:
-        of one sample, on average; `key_frame`: whether this look's snapshot was complete."""
+        """After each look. `cpu_ns`, `sent`: totals of the process's life; `look_cpu_ns`: of this look and what was
+        exported since the last one, the samples that were taken meanwhile not counted; `sampling_ns`: of one sample, on
+        average; `key_frame`: whether this look's snapshot was complete."""
         self.purse.looked()
         elapsed = max(1, now_ns - self._last_ns)
         used_ns, used_bytes = cpu_ns - self._last_cpu_ns, sent - self._last_bytes
@@ -150,18 +173,18 @@ class Governor:
         elif self._bytes_per_s:
             due_ns = int(used_bytes * 1e9 / (self._bytes_per_s * _KEY_FRAME_SHARE))
             self.key_frame_ns = max(self._wanted_key_frame_ns, due_ns)
-        # The first looks at many things are far dearer than the others: a cheaper one tells what comes next.
-        weight = 1.0 if look_cpu_ns < self._look_cpu_ns or not self._look_cpu_ns else 0.3
-        self._look_cpu_ns += weight * (look_cpu_ns - self._look_cpu_ns)
+        self._look_cpu_ns = self._expected(look_cpu_ns)
+        self._costs.append(look_cpu_ns)
         self._sampling(sampling_ns)
         self._decide(now_ns)
-        self.interval_ns = self.foresee(int(self._look_cpu_ns))
+        self.interval_ns = self._affordable(self._look_cpu_ns)
 
     @staticmethod
     def _load(rate: float, budget: float) -> float:
         return rate / budget if budget else 0.0
 
     def _sampling(self, sampling_ns: int) -> None:
+        self._sampling_cost_ns = sampling_ns
         if self._wanted_sample_ns and self._cpu_share:
             paced = int(sampling_ns / (self._cpu_share * _SAMPLING_SHARE))
             # In steps of two, so that what is said of it does not change with every look.

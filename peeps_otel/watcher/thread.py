@@ -116,6 +116,8 @@ class Watcher:
         self._sample_due_ns = 0
         self._sampling_ns = 0
         self._samples = 0
+        self._sampled_ns = 0  # as `_sampling_ns`, of all samples
+        self._exported_ns = self._sink.spent().cpu_ns
         self._told_stalls: set[int] = set()
         self._paced_ns = 0
 
@@ -226,6 +228,7 @@ class Watcher:
         cost_ns = time.thread_time_ns() - cpu_ns
         self._samples += 1
         self._sampling_ns += cost_ns
+        self._sampled_ns += cost_ns
 
     def _new_stall(self) -> bool:
         """Whether a loop has been stalled for long enough to be worth a look that has not been taken."""
@@ -263,6 +266,10 @@ class Watcher:
         self._pace()
         return self._paced_ns
 
+    def _look_clock_ns(self) -> int:
+        """Processor time of this thread, but for samples: a look that waits for its budget takes many."""
+        return time.thread_time_ns() - self._sampled_ns
+
     def _all_cpu_ns(self) -> int:
         """Processor time of the watcher and of the sink since the process began. The questions to the heap have a share
         of their own: one that was dear must not stop the looks."""
@@ -270,7 +277,7 @@ class Watcher:
 
     def look(self) -> bool:
         """One look, handed to the sink. Returns whether the next should come soon."""
-        cpu_ns, began_ns = time.thread_time_ns(), time.perf_counter_ns()
+        cpu_ns, began_ns = self._look_clock_ns(), time.perf_counter_ns()
         now_ns = time.time_ns()
         self._paced_ns = 0
         governor, detail = self.governor, self.governor.detail
@@ -308,7 +315,7 @@ class Watcher:
         long_waits: list[LongWait] = []
         while self._recorder.long_waits and len(long_waits) < _LONG_WAITS_MOST:
             long_waits.append(self._recorder.long_waits.popleft())
-        snapshot.cpu_ns = time.thread_time_ns() - cpu_ns
+        snapshot.cpu_ns = self._look_clock_ns() - cpu_ns
         snapshot.interval_ns = max(governor.interval_ns, governor.foresee(snapshot.cpu_ns))
         snapshot.duration_ns = time.perf_counter_ns() - began_ns
         watches = [] if self._sampler is None else list(self._sampler.watches.values())
@@ -332,7 +339,7 @@ class Watcher:
         self._cuts.after_look(snapshot)
         self._requests.after_look(self.heap)
         self.looks += 1
-        self._account(time.thread_time_ns() - cpu_ns, snapshot.key_frame)
+        self._account(self._look_clock_ns() - cpu_ns, snapshot.key_frame)
         return self._diagnoser.unconfirmed
 
     def _account(self, look_ns: int, key_frame: bool) -> None:
@@ -340,9 +347,10 @@ class Watcher:
         if self._samples > 200:  # the average of late
             self._samples, self._sampling_ns = 100, 100 * per_sample_ns
         self.cpu_ns = self._cpu_before_ns + time.thread_time_ns()
-        self.governor.spent(
-            time.monotonic_ns(), self._all_cpu_ns(), self._sink.spent().sent, look_ns, per_sample_ns, key_frame
-        )
+        sink = self._sink.spent()
+        look_ns += sink.cpu_ns - self._exported_ns
+        self._exported_ns = sink.cpu_ns
+        self.governor.spent(time.monotonic_ns(), self._all_cpu_ns(), sink.sent, look_ns, per_sample_ns, key_frame)
 
     def _upkeep(self) -> WatcherStats:
         governor, spent = self.governor, self._sink.spent()

@@ -104,8 +104,37 @@ def test_the_looks_come_as_often_as_one_costs_and_tell_all(cost_ms: int) -> None
 
 
 def test_the_interval_is_told_with_the_look_that_was_dear() -> None:
+    """At the first look, which there is nothing to compare with; it stretches by doubling."""
     governor = Simulated(lambda _detail: MS).governor
-    assert [governor.foresee(cost_ms * MS) // S for cost_ms in (1, 8, 20, 400, 3000)] == [1, 2, 5, 90, 600]
+    assert [governor.foresee(cost_ms * MS) // S for cost_ms in (1, 8, 20, 400, 3000)] == [1, 1, 2, 2, 2]
+
+
+def test_one_dear_look_is_a_chance_and_two_in_a_row_are_believed() -> None:
+    costs = [MS] * 12 + [400 * MS] + [MS] * 3 + [400 * MS] * 4 + [MS] * 2
+    simulated = Simulated(lambda _detail: costs.pop(0))
+    intervals: list[int] = []
+    while costs:
+        simulated.run_for(0.001)
+        intervals.append(simulated.governor.interval_ns // S)
+    assert intervals == [1] * 16 + [1, 2, 4, 8] + [1] * 2
+
+
+@pytest.mark.parametrize("normal_ms", [0.3, 1, 4])
+def test_after_a_busy_time_the_looks_come_back_with_the_first_that_is_cheap(normal_ms: float) -> None:
+    """Everything costs ten times as much for five seconds."""
+    began_ns = 60 * S
+    simulated = Simulated(
+        lambda _detail: int(normal_ms * MS * (10 if began_ns <= simulated.now_ns < began_ns + 5 * S else 1))
+    )
+    simulated.run_for(60)
+    before = simulated.governor.interval_ns
+    while simulated.now_ns < began_ns + 5 * S:
+        simulated.run_for(0.001)
+    while simulated.governor.interval_ns > before:
+        simulated.run_for(0.001)
+    assert (before, simulated.governor.shed) == (S, [])
+    assert simulated.now_ns <= began_ns + 5 * S + 5 * S
+    assert simulated.share_over(60)[0] <= 0.01
 
 
 def test_the_byte_budget_holds_in_the_long_run() -> None:
