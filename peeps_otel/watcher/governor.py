@@ -3,8 +3,8 @@
 
 Two budgets, both measured on ourselves: processor time of our threads and bytes that leave the process. Processor time
 is a hard bound, kept by the purse, which cuts a look in slices; here the looks come as often as what one costs allows,
-by computation, and lose nothing of what they tell. One dear look says nothing: another program on the same core, a
-garbage collection that struck our thread. Two in a row do, and a cheap one ends it at once. Whoever sends too many bytes
+by computation, and lose nothing of what they tell. One dear look says nothing: another program on the same core, or a
+garbage collection that struck our thread. Two in a row do, and a cheap one ends it at once. Who sends too many bytes
 first loses detail, step by step; only then do the looks come less often. While somebody is looking, five times as much
 may be spent.
 """
