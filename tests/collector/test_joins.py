@@ -7,14 +7,14 @@ import itertools
 import os
 import socket
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import pytest
 
 from peeps_collector.graph.joins import Join, Joins, Peer
 from peeps_collector.graph.listeners import attached
 from peeps_otel import semconv
-from peeps_otel.model import Edge, EdgeKind, Node, NodeKind, Providers, Wait
+from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from tests.collector.collector_support import Program, Running, new_id
 from tests.support.waiting import eventually
 
@@ -31,6 +31,10 @@ def end(kind: NodeKind, correlation: str = CALL, port: int | None = None) -> Nod
     return Node(
         new_id(kind), kind, "GET /x", 1_795 * 10**15, "app.py:1", providers=Providers.ESTIMATED, attributes=attributes
     )
+
+
+def of(correlation: str, method: str) -> dict[str, AttributeValue]:
+    return {semconv.CORRELATION: correlation, semconv.METHOD: method}
 
 
 def join_of(joins: Joins, node: Node) -> object:
@@ -101,6 +105,21 @@ def test_who_was_reached_once_is_attached() -> None:
     joins.put(second, "a", "shop", S)
     joins.age(4 * S)
     assert join_of(joins, second) == "not_received"
+
+
+def test_without_an_address_it_is_the_service_that_was_reached() -> None:
+    joins = Joins()
+    methods = {"one": "shop.Stock/Read", "two": "shop.Stock/Take", "three": "shop.Prices/Read"}
+    requests = {one: replace(end(NodeKind.REQUEST, one), attributes=of(one, name)) for one, name in methods.items()}
+    for request in requests.values():
+        joins.put(request, "a", "shop", S)
+    joins.put(end(NodeKind.RESPONSE, "one"), "b", "stock", S)
+    joins.age(4 * S)
+    assert {one: join_of(joins, request) for one, request in requests.items()} == {
+        "one": "both_ends",
+        "two": "not_received",
+        "three": "peer_not_attached",
+    }
 
 
 @pytest.mark.skipif(not os.path.exists("/proc/self/net/tcp"), reason="needs Linux's /proc")

@@ -94,9 +94,16 @@ def _text(call: Call, shown: Shown, processes: Mapping[str, Process]) -> str:
         return f"{text}, handled by {label(call.handler)}{where}, which {_doing(call.handler, shown)}"
     if call.response is not None:
         return f"{text}, handled by nobody who is seen"
-    join = None if call.request is None else call.request.attributes.get(semconv.RPC_JOIN)
-    said = next((words for one, words in _NOBODY.items() if one == join), "")
+    said = "" if call.request is None else _nobody(call.request)
     return f"{text}; {said}" if said else text
+
+
+def _nobody(request: Node) -> str:
+    """Why no other end is seen, as far as that is known."""
+    join = request.attributes.get(semconv.RPC_JOIN)
+    if semconv.SERVER_ADDRESS not in request.attributes and join in (Join.NOT_RECEIVED, Join.PEER_NOT_ATTACHED):
+        return "nobody who reports here has received it"  # nor is it known where it went
+    return next((words for one, words in _NOBODY.items() if one == join), "")
 
 
 def _to(request: Node) -> str:

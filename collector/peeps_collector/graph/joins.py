@@ -73,14 +73,14 @@ class Turned(NamedTuple):
 class Joins:
     """Not thread-safe: guarded by the lock of the live graph.
 
-    At most 20 000 calls of which one end is over, and 10 000 addresses where a process was reached, are remembered.
+    At most 20 000 calls of which one end is over, and 10 000 places where a process was reached, are remembered.
     """
 
     def __init__(self) -> None:
         self._calls: dict[str, _Call] = {}
         self._ends: dict[str, _End] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
-        self._reached: OrderedDict[Peer, None] = OrderedDict()
+        self._reached: OrderedDict[Peer | str, None] = OrderedDict()
         self._attached: dict[Peer, bool] = {}
 
     # --- writing ------------------------------------------------------------------------------------------------------
@@ -185,7 +185,7 @@ class Joins:
             end.join, end.other = Join.BOTH_ENDS, others[0].service
             if asks:
                 end.links = tuple(_link(end, other) for other in others if other.process != end.process)
-                self._note_reached(_peer(end.node))
+                self._note_reached(_place(end.node))
             return
         end.other, end.links = "", ()
         if correlation and correlation in self._over:
@@ -199,18 +199,16 @@ class Joins:
 
     def _unanswered(self, end: _End) -> Join:
         """Nobody is seen to have received it: where nobody would tell us, that says nothing."""
-        peer = _peer(end.node)
-        if peer is None:
-            return Join.NOT_RECEIVED
-        attached = self._attached.get(peer, peer in self._reached)
+        place = _place(end.node)
+        reached = place in self._reached
+        attached = self._attached.get(place, reached) if isinstance(place, Peer) else reached
         return Join.NOT_RECEIVED if attached else Join.PEER_NOT_ATTACHED
 
-    def _note_reached(self, peer: Peer | None) -> None:
-        if peer is not None:
-            self._reached[peer] = None
-            self._reached.move_to_end(peer)
-            if len(self._reached) > _PEERS_MOST:
-                self._reached.popitem(last=False)
+    def _note_reached(self, place: Peer | str) -> None:
+        self._reached[place] = None
+        self._reached.move_to_end(place)
+        if len(self._reached) > _PEERS_MOST:
+            self._reached.popitem(last=False)
 
 
 def _correlation(node: Node) -> str:
@@ -221,6 +219,14 @@ def _correlation(node: Node) -> str:
 def _peer(node: Node) -> Peer | None:
     address, port = node.attributes.get(semconv.SERVER_ADDRESS), node.attributes.get(semconv.SERVER_PORT)
     return Peer(address, port) if isinstance(address, str) and type(port) is int else None
+
+
+def _place(node: Node) -> Peer | str:
+    """Where a request goes: an address, or the service that its method is of where the span has no address, as with
+    the stock clients of gRPC."""
+    method = node.attributes.get(semconv.METHOD)
+    name = method if isinstance(method, str) else node.name
+    return _peer(node) or name.rpartition("/")[0] or name
 
 
 def _link(request: _End, response: _End) -> Edge:
