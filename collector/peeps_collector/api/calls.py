@@ -14,8 +14,8 @@ from peeps_otel.report.sentences import duration
 from peeps_otel.report.shown import Shown
 
 from ..graph.joins import Join
-from ..graph.live import View
 from ..graph.process import Process
+from ..graph.view import View
 
 _NOBODY = {
     Join.NOT_RECEIVED: "nobody has received it",

@@ -14,7 +14,8 @@ from peeps_otel.model.coverage import cannot_judge
 from peeps_otel.report.calm import Waits
 from peeps_otel.report.sentences import Calm, calm_sentence, cannot_judge_sentence, duration, stuck_sentence
 
-from ..graph.findings import Entry, FindingRegistry
+from ..graph.finding_entry import Entry
+from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..graph.process import Process, State
 from .answers import answer

@@ -10,8 +10,8 @@ from peeps_otel import semconv
 from peeps_otel.model import Edge, Node
 from peeps_otel.report.shown import Shown
 
-from ..graph.live import View
 from ..graph.process import Process
+from ..graph.view import View
 
 _NEVER = 1 << 63
 

@@ -10,27 +10,24 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping, Set
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from typing import Any
 
 from peeps_otel import semconv
 from peeps_otel.diagnosis.refuted_sites import RefutedSites
-from peeps_otel.model import Finding, FindingKind, Level
-from peeps_otel.model.jsonable import finding_to_json
+from peeps_otel.model import Finding, FindingKind
 
 from ..decode.canonical import Rejected
 from ..decode.logs import FindingRecord
-from ..decode.values import json_text
 from ..store.buffer import RowBuffer
 from ..store.schema import FINDING, FINDING_EVENT
+from .finding_entry import LEVELS, Entry, told
 from .live import LiveGraph
 from .origin import check_members, is_own, reporter_of
 from .process import Process, State
 
 COLLECTOR = ""
 """The reporter that is the collector itself; every other is a process id."""
-_LEVELS = list(Level)
 _RUNNABLE_KINDS = ("task:", "thread:")
 _HISTORY = 200
 _REFUTERS_MOST = 1000
@@ -45,53 +42,6 @@ _NOT_OF_WAITS = frozenset(
     }
 )
 """Findings whose members need not wait: they end when whoever reported them says so."""
-
-
-@dataclass(slots=True)
-class Entry:
-    """A finding with its life. Times are the collector's clock. `key`: its id, or one of its own where another finding
-    goes by that id."""
-
-    key: str
-    finding: Finding
-    blocked_count: int
-    processes: list[str]
-    first_seen_ns: int
-    last_seen_ns: int
-    state: str = semconv.FINDING_OPEN
-    reports: dict[str, tuple[Finding, int, int]] = field(default_factory=dict[str, tuple[Finding, int, int]])
-
-    def to_json(self) -> dict[str, Any]:
-        """The shape of docs/api.md without `nodes`."""
-        return finding_to_json(self.finding) | {
-            "id": self.key,
-            "state": self.state,
-            "blocked_count": self.blocked_count,
-            "processes": self.processes,
-            "reported_by": sorted(reporter or "collector" for reporter in self.reports),
-            "first_seen_ns": self.first_seen_ns,
-            "last_seen_ns": self.last_seen_ns,
-        }
-
-
-def _is_stale(entry: Entry, silent: Set[str]) -> bool:
-    return (
-        entry.finding.kind is not FindingKind.PROCESS_SILENT
-        and entry.finding.level not in (Level.PROVEN, Level.LIKELY)
-        and bool(entry.processes)
-        and silent >= set(entry.processes)
-    )
-
-
-def _across_processes(entries: Iterable[Entry]) -> set[str]:
-    """The members of the deadlocks that no process can see by itself, and all behind them."""
-    stuck = (e.finding for e in entries if e.finding.level in (Level.PROVEN, Level.LIKELY) and len(e.processes) > 1)
-    return {node for finding in stuck for node in (*finding.core, *finding.blocked)}
-
-
-def _is_part_of(entry: Entry, across: set[str]) -> bool:
-    core = entry.finding.core  # without members it is about a process as a whole
-    return bool(core) and entry.finding.level in (Level.SUSPECT, Level.SLOW) and across.issuperset(core)
 
 
 class FindingRegistry:
@@ -115,27 +65,9 @@ class FindingRegistry:
         return self._untold
 
     def open(self) -> list[Entry]:
-        """Worst first: level, then number blocked, then age.
-
-        What a process sees of a deadlock through others is told as part of that. Of a silent process only what it
-        cannot have got out of since: whether a loop is blocked, or a wait unusually long, is not known of it any more.
-        """
+        """Those that are told, worst first."""
         with self._lock:
-            silent = {
-                process
-                for entry in self._open.values()
-                if entry.finding.kind is FindingKind.PROCESS_SILENT
-                for process in entry.reports
-            }
-            across = _across_processes(self._open.values())
-            return sorted(
-                (
-                    entry
-                    for entry in self._open.values()
-                    if not _is_stale(entry, silent) and not _is_part_of(entry, across)
-                ),
-                key=lambda e: (_LEVELS.index(e.finding.level), -e.blocked_count, e.finding.since_ns),
-            )
+            return told(self._open.values())
 
     def ended(self) -> list[dict[str, Any]]:
         """At most 200, newest first."""
@@ -261,7 +193,7 @@ class FindingRegistry:
         if known is not None or entry is None:
             return known or finding.id
         same = not set(entry.finding.core).isdisjoint(finding.core)
-        harmless = _LEVELS.index(finding.level) >= _LEVELS.index(entry.finding.level)
+        harmless = LEVELS.index(finding.level) >= LEVELS.index(entry.finding.level)
         # The risk of an order has its id from the places in the program, which several processes may run.
         if same or (finding.kind is entry.finding.kind is FindingKind.ORDER_RISK and harmless):
             return finding.id
@@ -306,7 +238,7 @@ class FindingRegistry:
     def _choose(self, entry: Entry) -> None:
         """The surest report speaks; of equals the collector's, which sees all processes."""
         entry.finding, _, _ = min(
-            (report for _, report in sorted(entry.reports.items())), key=lambda r: _LEVELS.index(r[0].level)
+            (report for _, report in sorted(entry.reports.items())), key=lambda r: LEVELS.index(r[0].level)
         )
         entry.blocked_count = max(max(count, len(finding.blocked)) for finding, count, _ in entry.reports.values())
         members = {process for process, _ in self._live.find(entry.finding.core).values()}
@@ -319,26 +251,7 @@ class FindingRegistry:
             FINDING_EVENT.name,
             [(now_ns, entry.key, change, finding.level.value, entry.blocked_count, finding.title)],
         )
-        self._rows.add(
-            FINDING.name,
-            [
-                (
-                    entry.key,
-                    finding.kind.value,
-                    finding.level.value,
-                    entry.state,
-                    finding.title,
-                    finding.since_ns,
-                    entry.first_seen_ns,
-                    entry.last_seen_ns,
-                    entry.processes,
-                    finding.core,
-                    entry.blocked_count,
-                    finding.advice,
-                    json_text(entry.to_json()),
-                )
-            ],
-        )
+        self._rows.add(FINDING.name, [entry.row()])
 
 
 def _still_waiting(finding: Finding, live: LiveGraph) -> bool:

@@ -10,16 +10,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Container, Generator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
-from peeps_otel import semconv
-from peeps_otel.model import Edge, EdgeKind, Node, Snapshot
+from peeps_otel.model import Edge, Node, Snapshot
 from peeps_otel.model.wire_decoder import Decoder, Head, WireError, head_of, parsed
 
 from ..decode.canonical import Rejected
 from ..decode.logs import GoneRecord, NodeRecord
 from ..decode.resource import ProcessInfo
-from ..decode.values import json_text
 from ..store.buffer import RowBuffer
 from ..store.schema import PROCESS, SNAPSHOT
 from .applying import Picture, picture_steps
@@ -29,20 +27,11 @@ from .incremental import Delta
 from .joins import Joins, Peer, Turned
 from .liveness import is_alive
 from .process import FORGET_NS, Process, State
+from .rows import process_row, snapshot_row
+from .view import View, view_of
 
 _JUMP_MOST = 1_000_000  # snapshots: eleven days of one a second
 _PROCESSES_MOST = 10_000
-_INTERVAL_MOST_NS = 86_400_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """The live graph at one version. Shared by its readers, which must not change it."""
-
-    version: int
-    nodes: dict[str, Node]
-    owner: dict[str, str]
-    out: dict[str, tuple[Edge, ...]]
 
 
 class LiveGraph:
@@ -119,7 +108,7 @@ class LiveGraph:
             node = record.node
             if process.secret:
                 return False  # its stream says all that it has, and nobody else can continue that
-            if not self._newer(process, node.id, record.stream_id, record.sequence):
+            if not process.is_newer(node.id, record.stream_id, record.sequence):
                 return False
             if self._owner.get(node.id, info.id) != info.id:
                 raise Rejected(f"node {node.id}: this id is of another process; give each node a ULID of its own")
@@ -139,7 +128,7 @@ class LiveGraph:
             self.seen(info, now_ns)
             process = self._processes[info.id]
             node = process.nodes.get(record.node_id)
-            if node is None or process.secret or not self._newer(process, node.id, record.stream_id, record.sequence):
+            if node is None or process.secret or not process.is_newer(node.id, record.stream_id, record.sequence):
                 return False
             changes = Changes(info.id, record.time_ns)
             changes.gone(node, process.out.pop(node.id, ()))
@@ -216,20 +205,7 @@ class LiveGraph:
     def view(self) -> View:
         with self._lock:
             if self._view is None or self._view.version != self._version:
-                nodes: dict[str, Node] = {}
-                owner: dict[str, str] = {}
-                out: dict[str, tuple[Edge, ...]] = {}
-                for process in self._processes.values():
-                    nodes |= process.nodes
-                    out |= process.out
-                    owner |= dict.fromkeys(process.nodes, process.info.id)
-                for end in self._joins.ids():
-                    if end in nodes:
-                        nodes[end] = self._joins.dressed(nodes[end])
-                        out[end] = (*out.get(end, ()), *self._joins.links(end))
-                for parent, children in _spawned(nodes).items():
-                    out[parent] = (*out.get(parent, ()), *children)
-                self._view = View(self._version, nodes, owner, out)
+                self._view = view_of(self._version, self._processes.values(), self._joins)
             return self._view
 
     def take_changes(self, known: Container[str]) -> tuple[dict[str, Delta], dict[str, int]]:
@@ -325,29 +301,6 @@ class LiveGraph:
                 self._rows.add(table, rows)
             self._touch()
 
-    def _newer(self, process: Process, node: str, stream_id: int | None, sequence: int | None) -> bool:
-        if sequence is None:
-            # Says nothing about its place: believed, unless a snapshot stream knows better.
-            return process.sequence == 0
-        if process.sequence and stream_id is not None and stream_id != process.stream_id:
-            return False
-        return sequence > process.sequence and sequence >= process.node_sequence.get(node, 0)
-
-    def _follow(self, process: Process, snapshot: Snapshot) -> None:
-        expected = process.sequence + 1
-        if snapshot.key_frame:
-            process.needs_key_frame, process.missed = False, 0
-        elif snapshot.sequence != expected:
-            process.needs_key_frame = True
-            process.lose_picture()
-            process.missed += snapshot.sequence - expected
-        process.sequence = snapshot.sequence
-        process.time_ns = snapshot.time_ns
-        process.interval_ns = min(snapshot.interval_ns, _INTERVAL_MOST_NS)
-        process.cpu_ns = snapshot.cpu_ns
-        process.dropped = snapshot.dropped
-        process.coverage, process.shed = snapshot.coverage, snapshot.shed
-
     def _process_of(self, info: ProcessInfo, head: Head, now_ns: int) -> Process | None:
         """The process a snapshot is of; None where it is old. A stream is bound to its first sender by its secret: who
         has another is another process, as long as the first one is there. Raises WireError."""
@@ -393,7 +346,7 @@ class LiveGraph:
             process.forget_stream()
             process.stream_id, process.decoder = snapshot.stream_id, decoder
             process.stream_began_ns, process.secret = snapshot.time_ns, snapshot.secret
-        self._follow(process, snapshot)
+        process.follow(snapshot)
         if snapshot.key_frame:
             self._disown(process)
             process.nodes, process.out = picture.nodes, picture.out
@@ -406,7 +359,7 @@ class LiveGraph:
             process.out.update(picture.out)
         self._owner.update(dict.fromkeys(picture.nodes, process.info.id))
         process.node_sequence = {n: s for n, s in process.node_sequence.items() if s > snapshot.sequence}
-        self._rows.add(SNAPSHOT.name, [_snapshot_row(process, snapshot, size, now_ns)])
+        self._rows.add(SNAPSHOT.name, [snapshot_row(process, snapshot, size, now_ns)])
         self._commit(process, picture.changes, now_ns)
         if not process.needs_key_frame and process.complete_at <= 0:
             process.complete_at = process.updates
@@ -462,57 +415,10 @@ class LiveGraph:
         self._version += 1
 
     def _store_process(self, process: Process) -> None:
-        info = process.info
-        self._rows.add(
-            PROCESS.name,
-            [
-                (
-                    info.id,
-                    info.service,
-                    info.pid,
-                    info.host,
-                    info.runtime,
-                    process.state.value,
-                    process.first_seen_ns,
-                    process.last_seen_ns,
-                    json_text(info.resource),
-                )
-            ],
-        )
+        self._rows.add(PROCESS.name, [process_row(process)])
 
 
 def _by_its_pid(process: Process, state: State) -> State:
     """A process that says nothing is gone when it does not exist any more, and silent as long as it does."""
     alive = is_alive(process.info, process.first_seen_ns)
     return state if alive is None else State.SILENT if alive else State.GONE
-
-
-def _snapshot_row(process: Process, snapshot: Snapshot, size: int, now_ns: int) -> tuple[object, ...]:
-    return (
-        process.info.id,
-        f"{snapshot.stream_id:016x}",
-        snapshot.sequence,
-        snapshot.time_ns,
-        now_ns,
-        snapshot.key_frame,
-        len(snapshot.nodes),
-        len(snapshot.edges),
-        len(snapshot.gone),
-        snapshot.cpu_ns,
-        snapshot.duration_ns,
-        snapshot.interval_ns,
-        snapshot.dropped,
-        size,
-        snapshot.coverage,
-        snapshot.shed,
-    )
-
-
-def _spawned(nodes: dict[str, Node]) -> dict[str, list[Edge]]:
-    """The `spawned` edges. A child names its parent, for a parent that named its children would change with each."""
-    found: dict[str, list[Edge]] = {}
-    for node in nodes.values():
-        parent = node.attributes.get(semconv.TASK_PARENT)
-        if isinstance(parent, str) and parent in nodes:
-            found.setdefault(parent, []).append(Edge(EdgeKind.SPAWNED, parent, node.id, node.created_at, node.source))
-    return found

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from peeps_otel.model import Edge, Node
+from peeps_otel.model import Edge, Node, Snapshot
 from peeps_otel.model.coverage import blind
 from peeps_otel.model.wire import Decoder
 
@@ -17,6 +17,7 @@ SILENT_NS = 5_000_000_000
 GONE_NS = 60_000_000_000
 FORGET_NS = 3_600_000_000_000
 _CHANGED_MOST = 1000
+_INTERVAL_MOST_NS = 86_400_000_000_000
 
 
 class State(StrEnum):
@@ -89,6 +90,31 @@ class Process:
     @property
     def silent_after_ns(self) -> int:
         return max(3 * self.interval_ns, SILENT_NS)
+
+    def is_newer(self, node_id: str, stream_id: int | None, sequence: int | None) -> bool:
+        """Whether a readable record of a node, by the place that it names, is newer than what is known of the node."""
+        if sequence is None:
+            # Says nothing about its place: believed, unless a snapshot stream knows better.
+            return self.sequence == 0
+        if self.sequence and stream_id is not None and stream_id != self.stream_id:
+            return False
+        return sequence > self.sequence and sequence >= self.node_sequence.get(node_id, 0)
+
+    def follow(self, snapshot: Snapshot) -> None:
+        """The stream stands at this snapshot now. After a gap the picture is complete again with the next key frame."""
+        expected = self.sequence + 1
+        if snapshot.key_frame:
+            self.needs_key_frame, self.missed = False, 0
+        elif snapshot.sequence != expected:
+            self.needs_key_frame = True
+            self.lose_picture()
+            self.missed += snapshot.sequence - expected
+        self.sequence = snapshot.sequence
+        self.time_ns = snapshot.time_ns
+        self.interval_ns = min(snapshot.interval_ns, _INTERVAL_MOST_NS)
+        self.cpu_ns = snapshot.cpu_ns
+        self.dropped = snapshot.dropped
+        self.coverage, self.shed = snapshot.coverage, snapshot.shed
 
     def forget_stream(self) -> None:
         """Back to knowing nothing of the process's graph; the caller has recorded its nodes as gone."""
