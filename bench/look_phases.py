@@ -70,7 +70,8 @@ def _watch(spent: _Spent, parts: Parts) -> Callable[[], Any]:
         if hasattr(one, "confirm"):
             spent.of(one, "confirm", f"confirm {one.name}")
         if one.name == "asyncio":
-            for name in ("_discover_tasks", "_look_at_all", "_show", "_touched"):
+            spent.of(one._table, "discover", "… discover")
+            for name in ("_look_at_all", "_show", "_touched"):
                 spent.of(one, name, f"… {name.strip('_')}")
     spent.of(probe.context.resources, "show", "resources")
     spent.of(watcher._history, "write", "history")

@@ -8,7 +8,7 @@ from gc import get_referents
 from typing import Any
 from weakref import ref
 
-from ...model import Edge, EdgeKind, Wait
+from ...model import AttributeValue, Edge, EdgeKind, NodeKind, Wait
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import chain, entered, may_have_entered
 from ..library_registry import LibraryRegistry
@@ -17,7 +17,7 @@ from ..source import own_code
 from . import tasks as asyncio_tasks
 from .line_budget import LineBudget
 from .tasks import TaskAttributes, TaskRecord
-from .wait_shapes import Shapes
+from .wait_shapes import Shape, Shapes
 
 _NO_DEADLINE = (None, False)
 
@@ -39,7 +39,7 @@ class FastPathReader:
         self._lines = lines
         self._attributes = attributes
 
-    def read(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int) -> bool:  # noqa: C901  older than the limit, in each look: cut it with a measurement
+    def read(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int) -> bool:
         """Updates the record of a task that is suspended in a function that tells by itself what it waits for, inside
         no block, and is to have no lines. False where this one is not of that kind; nothing is changed then."""
         if not internals.is_plain(task):
@@ -56,39 +56,20 @@ class FastPathReader:
             return False
         shape, coroutines = found
         operation, finds = shape.wait.operation, shape.wait.finds
-        matters = operation.lines_first
-        if self._lines.grants(matters, False) and (same or finds is not None):
+        if self._lines.grants(operation.lines_first, False) and (same or finds is not None):
             return False
-        for place in shape.entering:
-            following = coroutines[place + 1] if place + 1 < len(coroutines) else None
-            if may_have_entered(coroutines[place], following):
-                if entered(chain(coroutine)):
-                    return False
-                break
-        try:
-            for _, deadline_of in self._libraries.deadlines:
-                if deadline_of(task) != _NO_DEADLINE:
-                    return False
-        except Exception:
-            return False  # the other way says so
+        if shape.entering and _is_in_a_block(shape, coroutines):
+            return False
+        if self._libraries.deadlines and self._may_have_a_deadline(task):
+            return False
         referents = get_referents(coroutines[-1])
-        target_id = None
-        deadline_ns = None
+        target_id = deadline_ns = None
         if finds is not None:
-            known = None
-            for one in referents:
-                if issubclass(type(one), finds):
-                    known = self._resources.known(one)
-                    break
-            if known is None or not known.is_named:
-                return False
-            target_id = known.node_of(operation.kind)
+            target_id = self._target(referents, finds, operation.kind)
         else:
-            timers = [one for one in referents if type(one) is asyncio.TimerHandle]
-            deadline = internals.timer_deadline(timers[0]) if timers else None
-            if deadline is None:
-                return False
-            deadline_ns = now_ns + int((deadline - internals.loop_of(task).time()) * 1e9)
+            deadline_ns = _timer(referents, task, now_ns)
+        if target_id is None and deadline_ns is None:
+            return False
         recorded = asyncio_tasks.began(referents) if shape.recorded else None
         if internals.waiter_of(task) is not future:
             return False  # it ran on while it was being read
@@ -96,6 +77,36 @@ class FastPathReader:
             record.steps += 1
             record.since_ns = now_ns
             record.future = ref(future)
+        more = self._attributes.of(task, record, now_ns)
+        self._keep(record, shape, same, target_id, deadline_ns, recorded, more)
+        return True
+
+    def _may_have_a_deadline(self, task: asyncio.Task[Any]) -> bool:
+        try:
+            return any(deadline_of(task) != _NO_DEADLINE for _, deadline_of in self._libraries.deadlines)
+        except Exception:
+            return True  # the other way says so
+
+    def _target(self, referents: list[Any], finds: type[Any], kind: NodeKind | None) -> str | None:
+        """The node of the thing of this type that is waited for; None where none has a name yet."""
+        for one in referents:
+            if issubclass(type(one), finds):
+                known = self._resources.known(one)
+                return None if known is None or not known.is_named else known.node_of(kind)
+        return None
+
+    def _keep(
+        self,
+        record: TaskRecord,
+        shape: Shape,
+        same: bool,
+        target_id: str | None,
+        deadline_ns: int | None,
+        recorded: int | None,
+        more: dict[str, AttributeValue],
+    ) -> None:
+        """Writes down what was read. `recorded`: since when it waits, if it has written that down itself."""
+        operation = shape.wait.operation
         record.cancel_requests = 0
         before = record.node.wait
         if before is not None and same and before.deadline_ns is not None:
@@ -104,16 +115,37 @@ class FastPathReader:
         if record.given and shape.own:
             record.name, record.given = f"{shape.own} ({record.given})", ""
         if record.has_lines:
-            self._lines.note(record, matters, False)
-        record.matters = matters
+            self._lines.note(record, operation.lines_first, False)
+        record.matters = operation.lines_first
         record.is_plain, record.is_settled, record.holds = True, False, ()
         record.puts_since_ns = record.since_ns if operation.puts else 0
         source = shape.source if shape.is_own else own_code.place_of(shape.stack, record.source)
         wait = Wait(operation.name, since_ns, source, 1, deadline_ns, recorded is not None)
-        node = asyncio_tasks.node_of(record, "waiting", wait, shape.stack, self._attributes.of(task, record, now_ns))
-        if not same or node != record.node:
+        shown = record.node
+        unchanged = same and wait == before and shown.stack is shape.stack and shown.attributes is more
+        if unchanged and shown.name == record.name:
+            return  # nothing else can have changed: no node is made to find it equal
+        node = asyncio_tasks.node_of(record, "waiting", wait, shape.stack, more)
+        if not same or node != shown:
             record.node = node
             edges = () if target_id is None else (Edge(EdgeKind.NEEDS, record.id, target_id, since_ns, source),)
             if edges != record.edges:
                 record.edges = edges
-        return True
+
+
+def _is_in_a_block(shape: Shape, coroutines: list[Any]) -> bool:
+    """Whether one of the suspended functions is in a `with`, or iterates a generator."""
+    for place in shape.entering:
+        following = coroutines[place + 1] if place + 1 < len(coroutines) else None
+        if may_have_entered(coroutines[place], following):
+            return bool(entered(chain(coroutines[0])))
+    return False
+
+
+def _timer(referents: list[Any], task: asyncio.Task[Any], now_ns: int) -> int | None:
+    """When the timer that a sleeping function has goes off; None where it has none."""
+    timers = [one for one in referents if type(one) is asyncio.TimerHandle]
+    deadline = internals.timer_deadline(timers[0]) if timers else None
+    if deadline is None:
+        return None
+    return now_ns + int((deadline - internals.loop_of(task).time()) * 1e9)

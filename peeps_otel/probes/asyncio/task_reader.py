@@ -1,0 +1,150 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reading one task: what it waits for, what it holds, its stack and its attributes. Any task, in any wait."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+from weakref import ref
+
+from ... import semconv
+from ...model import AttributeValue
+from ..internals import asyncio_core as internals
+from ..internals.await_chain import Entered, chain, entered
+from ..library import Waiting
+from ..library_registry import LibraryRegistry
+from ..probe import Yield
+from . import cancellation
+from . import tasks as asyncio_tasks
+from .line_budget import LineBudget
+from .loops import Loops
+from .relations import ReadTask, Relations
+from .tasks import TaskAttributes, TaskRecord
+from .waits import Classifier
+
+_DUE_MOST = 256
+
+
+class TaskReader:
+    """For the watcher thread only. `due`: the tasks found waiting for nothing since it was emptied, 256 at most."""
+
+    def __init__(
+        self,
+        classifier: Classifier,
+        relations: Relations,
+        libraries: LibraryRegistry,
+        lines: LineBudget,
+        attributes: TaskAttributes,
+        loops: Loops,
+        id_of: Callable[[asyncio.Task[Any]], str | None],
+    ) -> None:
+        self._classifier = classifier
+        self._relations = relations
+        self._libraries = libraries
+        self._lines = lines
+        self._attributes = attributes
+        self._loops = loops
+        self._id_of = id_of
+        self.due: list[ref[asyncio.Task[Any]]] = []
+
+    def read(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, pause: Yield) -> ReadTask | None:
+        """Updates the task's record. Returns what its edges are to be made of, None where nothing has changed."""
+        future = internals.awaited_future(task)
+        requests = cancellation.requests(task)
+        if future is None:
+            if len(self.due) < _DUE_MOST:
+                self.due.append(ref(task))
+            state = asyncio_tasks.state_of(task, internals.loop_of(task))
+            if record.future is not None or record.node.state != state or record.cancel_requests != requests:
+                record.steps += record.future is not None or record.node.state == "waiting"
+                record.cancel_requests = requests
+                self.mark_not_waiting(task, record, state, now_ns)
+            return None
+        same = record.future is not None and record.future() is future
+        if not same:
+            record.steps += 1
+            record.since_ns = now_ns
+            try:
+                record.future = ref(future)
+            except TypeError:
+                record.future = None  # never the same twice, so never part of a verdict
+        record.cancel_requests = requests
+        links = chain(task.get_coro())
+        waiting = self._classifier.classify(links, future)
+        managers = entered(links)
+        if internals.awaited_future(task) is not future:
+            self.mark_not_waiting(
+                task, record, "runnable", now_ns
+            )  # it ran on while it was being read: that wait is over
+            return None
+        record.holds = self._relations.register_wait_and_holds(links, managers, waiting, record.source, now_ns)
+        matters = waiting.operation.lines_first or bool(record.holds)
+        at_once = same or bool(record.holds) or waiting.operation.lines_at_once
+        with_lines = (same and record.has_lines) or (at_once and self._lines.grants(matters, bool(record.holds)))
+        self._lines.note(record, matters, with_lines)
+        record.is_plain = (
+            record.future is not None
+            and not waiting.operation.several
+            and internals.is_plain(task)
+            and internals.is_asyncio_future(future)
+        )
+        record.is_settled = record.is_plain and with_lines
+        record.puts_since_ns = record.since_ns if waiting.operation.puts else 0
+        if record.given:
+            asyncio_tasks.name_after(record, (link.code for link in links))
+        stack = asyncio_tasks.frames(links, with_lines)
+        deadline_ns = self._deadline(task, waiting, managers, future, now_ns, pause)
+        wait = asyncio_tasks.wait_of(waiting, links, stack, record.source, record.since_ns, deadline_ns)
+        before = record.node.wait
+        if before is not None and same and before.deadline_ns is not None and wait.deadline_ns is not None:
+            wait.deadline_ns = before.deadline_ns  # two clocks: the same timer must not seem to move
+        more = self._more(task, record, managers, now_ns)
+        node = asyncio_tasks.node_of(record, "waiting", wait, stack, more)
+        if node != record.node:
+            record.node = node
+        return ReadTask(record, waiting)
+
+    def mark_not_waiting(self, task: asyncio.Task[Any], record: TaskRecord, state: str, now_ns: int) -> None:
+        """The task waits for nothing and what it holds cannot be read."""
+        record.future, record.edges, record.holds = None, (), ()
+        self._lines.note(record, False, False)
+        record.is_plain = record.is_settled = False
+        record.puts_since_ns = 0
+        more = self._more(task, record, [], now_ns)
+        record.node = asyncio_tasks.node_of(record, state, None, (), more)
+
+    def _more(
+        self, task: asyncio.Task[Any], record: TaskRecord, managers: list[Entered], now_ns: int
+    ) -> dict[str, AttributeValue]:
+        """All attributes of a task; those of a task that is being cancelled are its own."""
+        attributes = self._attributes.of(task, record, now_ns)
+        if record.cancel_requests > 0:
+            more: dict[str, AttributeValue] = {}
+            more[semconv.TASK_CANCEL_REQUESTS] = record.cancel_requests
+            asked_by = cancellation.asked_by(task, managers, self._id_of) or self._libraries.cancelled_by(task)
+            if asked_by is not None:
+                more[semconv.TASK_CANCELLED_BY] = asked_by
+            attributes = attributes | more
+        return attributes
+
+    def _deadline(
+        self,
+        task: asyncio.Task[Any],
+        waiting: Waiting,
+        managers: list[Entered],
+        future: asyncio.Future[Any],
+        now_ns: int,
+        pause: Yield,
+    ) -> int | None:
+        """When a timer ends the wait, whatever else happens."""
+        loop = internals.loop_of(task)
+        scopes, told = self._libraries.deadline(task, loop.time)
+        found: list[float | None] = [waiting.deadline, *scopes]
+        found.append(cancellation.earliest(managers, self._libraries.scope_types))
+        if waiting.operation.asked_by_timer:
+            found.append(self._loops.timer(loop, future, pause))
+        if not told:  # a timer that cannot be read may end it at any time
+            found.append(loop.time())
+        first = min((one for one in found if one is not None), default=None)
+        return None if first is None else now_ns + int((first - loop.time()) * 1e9)
