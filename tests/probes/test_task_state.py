@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from peeps_otel.model import EdgeKind
-from peeps_otel.probes.asyncio import probe as asyncio_probe
+from peeps_otel.probes.asyncio import task_reader
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
@@ -278,7 +278,7 @@ def test_a_task_that_cannot_be_read_costs_itself_alone(
     probe: AsyncioProbe, loop_kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An error of ours, in the middle of one task out of three."""
-    real = asyncio_probe.chain
+    real = task_reader.chain
     broken: list[Any] = []
 
     def chain(coroutine: Any) -> Any:
@@ -286,7 +286,7 @@ def test_a_task_that_cannot_be_read_costs_itself_alone(
             raise LookupError("of ours")
         return real(coroutine)
 
-    monkeypatch.setattr(asyncio_probe, "chain", chain)
+    monkeypatch.setattr(task_reader, "chain", chain)
 
     async def main() -> None:
         ready = asyncio.Event()
