@@ -40,8 +40,8 @@ from .receive.turns import Turns
 from .replay import journal_of, replay
 from .requests_out import ProcessRequests
 from .store.buffer import RowBuffer
-from .store.file import ended_findings, open_database
-from .store.lease import Leases
+from .store.database import Database
+from .store.file import ended_findings
 from .store.reader import Reader
 from .store.sql_processes import SqlProcesses
 from .store.writer import Writer
@@ -76,22 +76,21 @@ class Collector:
         self.otlp_grpc = ""
         self.otlp_http = ""
         self.api = ""
-        self._connection = open_database(config.database, config.database_memory, self.warnings)
+        self._database = Database(config.database, config.database_memory, self.warnings)
         self._rows = RowBuffer(config.store_rows)
         self._journal = journal_of(config.database, config.journal_bytes)
-        self._leases = Leases(self._connection, config.database)
-        self._sql = SqlProcesses(self._connection, config.database, self._leases)
-        self._reader = Reader(self._connection)
+        self._sql = SqlProcesses(self._database)
+        self._reader = Reader(self._database)
         self._writer = Writer(
-            self._connection,
+            self._database,
             self._rows,
             config.retention_hours,
             committed=self._journal.committed,
-            checkpoint=self._leases.checkpoint_if_due,
+            checkpoint=self._database.leases.checkpoint_if_due,
         )
-        self.warnings += replay(self._connection, self._journal, self._rows, self._writer)
+        self.warnings += replay(self._database, self._journal, self._rows, self._writer)
         self._live = LiveGraph(self._rows)
-        self._findings = FindingRegistry(self._live, self._rows, ended_findings(self._connection))
+        self._findings = FindingRegistry(self._live, self._rows, ended_findings(self._database.connection))
         judge = IncrementalDiagnoser(config.rules) if diagnoser is None else diagnoser()
         self._diagnosis = Diagnosis(self._live, self._findings, judge, settings=config.rules)
         self._budget = Budget(config.queue_bytes)
@@ -171,10 +170,7 @@ class Collector:
             self._live.store_processes()
             self._writer.stop()
             self._journal.close(self._writer.position.low)
-        self._reader.close()
-        self._leases.close()
-        self._connection.close()
-        self._leases.closed()
+        self._database.close()
         shutil.rmtree(self._directory, ignore_errors=True)
 
     def addresses(self) -> dict[str, Any]:
@@ -211,7 +207,7 @@ class Collector:
 
     def _unready(self) -> str:
         """Why nothing more can be taken now."""
-        if not self._rows.full:
+        if not self._rows.full and not self._writer.is_shut:
             return ""
         return f"{self._writer.failure or 'the database does not keep up'}; retry later"
 

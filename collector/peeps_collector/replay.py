@@ -14,11 +14,12 @@ from .pipeline import Pipeline
 from .receive.journal import Journal
 from .receive.queue import Budget
 from .store.buffer import RowBuffer
+from .store.database import Database
 from .store.file import end_what_was_open
 from .store.writer import Writer
 
 
-def replay(connection: duckdb.DuckDBPyConnection, journal: Journal, rows: RowBuffer, writer: Writer) -> list[str]:
+def replay(database: Database, journal: Journal, rows: RowBuffer, writer: Writer) -> list[str]:
     """Before anything is received. Returns warnings. The graph that it makes is history: who is alive will say so."""
     live = LiveGraph(rows)
     findings = FindingRegistry(live, rows, [])
@@ -37,7 +38,7 @@ def replay(connection: duckdb.DuckDBPyConnection, journal: Journal, rows: RowBuf
         return [*warnings, f"{count} requests of the journal could not be stored yet: {writer.failure}"]
     if count:
         try:
-            end_what_was_open(connection)
+            end_what_was_open(database.connection)
         except duckdb.Error as error:
             return [*warnings, f"the end of what was open could not be stored: {error}"]
     journal.set_aside()

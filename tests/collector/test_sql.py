@@ -17,8 +17,7 @@ import orjson
 import pytest
 
 from peeps_collector.store import sql_processes
-from peeps_collector.store.file import open_database
-from peeps_collector.store.lease import Leases
+from peeps_collector.store.database import Database
 from peeps_collector.store.sql_processes import SqlProcesses
 from peeps_collector.store.statement import Failure, Statement, StatementFailed
 from tests.collector.collector_support import Running, event, logs_request
@@ -149,19 +148,16 @@ def processes(
 ) -> Iterator[SqlProcesses]:
     """`here`: as where a second process cannot have the file."""
     path = str(tmp_path / "x.duckdb")
-    connection = open_database(path, "1GB")
-    leases = Leases(connection, path)
+    database = Database(path, "1GB")
 
     def can_be_shared(_: object) -> bool:
         return request.param == "apart"
 
     monkeypatch.setattr(sql_processes, "can_be_shared", can_be_shared)
-    made = SqlProcesses(connection, path, leases)
+    made = SqlProcesses(database)
     yield made
     made.stop()
-    leases.close()
-    connection.close()
-    leases.closed()
+    database.close()
 
 
 def statement(sql: str, seconds: float = 5.0) -> Statement:
@@ -236,8 +232,7 @@ def test_the_end_of_the_collector_does_not_wait_for_a_statement(processes: SqlPr
 @pytest.mark.skipif(sys.platform == "win32", reason="no such locks")
 def test_others_may_read_the_file_during_a_lease_and_never_write_it(tmp_path: Path) -> None:
     path = str(tmp_path / "x.duckdb")
-    connection = open_database(path, "1GB")
-    leases = Leases(connection, path)
+    database = Database(path, "1GB")
 
     def opened(read_only: bool) -> str:
         code = (
@@ -247,13 +242,11 @@ def test_others_may_read_the_file_during_a_lease_and_never_write_it(tmp_path: Pa
         return done.stdout.strip() or ("locked" if "lock on file" in done.stderr else done.stderr)
 
     assert (opened(read_only=True), opened(read_only=False)) == ("locked", "locked")
-    with leases.reading():
-        connection.execute("INSERT INTO meta VALUES ('written', 'meanwhile')")
+    with database.leases.reading():
+        database.connection.execute("INSERT INTO meta VALUES ('written', 'meanwhile')")
         assert (opened(read_only=True), opened(read_only=False)) == ("True", "locked")
     assert (opened(read_only=True), opened(read_only=False)) == ("locked", "locked")
-    leases.close()
-    connection.close()
-    leases.closed()
+    database.close()
     assert opened(read_only=False) == "True"
 
 

@@ -12,6 +12,7 @@ import duckdb
 import pytest
 
 from peeps_collector.store.buffer import RowBuffer
+from peeps_collector.store.database import Database
 from peeps_collector.store.file import StoreError, open_database
 from peeps_collector.store.schema import LOG, NODE_CHANGE, TABLES
 from peeps_collector.store.table_rows import rows_of
@@ -175,10 +176,11 @@ def change_row(node: str, op: str, time_ns: int) -> tuple[Any, ...]:
 
 
 def test_retention_keeps_the_state_of_what_is_alive(tmp_path: Path) -> None:
-    connection = open_database(str(tmp_path / "x.duckdb"), "1GB")
+    database = Database(str(tmp_path / "x.duckdb"), "1GB")
+    connection = database.connection
     now = time.time_ns()
     rows = RowBuffer(1000)
-    writer = Writer(connection, rows, retention_hours=1.0, clock=lambda: now)
+    writer = Writer(database, rows, retention_hours=1.0, clock=lambda: now)
     rows.add(LOG.name, [log_row("old", now - 2 * HOUR), log_row("new", now)])
     rows.add(
         NODE_CHANGE.name,
@@ -200,9 +202,10 @@ def test_retention_keeps_the_state_of_what_is_alive(tmp_path: Path) -> None:
 
 
 def test_a_row_that_does_not_fit_costs_only_itself(tmp_path: Path) -> None:
-    connection = open_database(str(tmp_path / "x.duckdb"), "1GB")
+    database = Database(str(tmp_path / "x.duckdb"), "1GB")
+    connection = database.connection
     rows = RowBuffer(1000)
-    writer = Writer(connection, rows, retention_hours=1.0)
+    writer = Writer(database, rows, retention_hours=1.0)
     rows.add(LOG.name, [log_row("good", 1), log_row("too far", 1 << 70), log_row("\ud800", 2), log_row("fine", 3)])
     writer.flush()
     assert connection.execute("SELECT body FROM log ORDER BY time_ns").fetchall() == [("good",), ("fine",)]

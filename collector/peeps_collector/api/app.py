@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import Any
 
+import duckdb
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -72,7 +73,13 @@ def create_app(
             Route("/api/cuts", cuts.known),
             Route("/api/sql", sql.sql, methods=["POST"]),
         ],
-        exception_handlers={ApiError: _api_error, HTTPException: _http_error, Exception: _failure},
+        exception_handlers={
+            ApiError: _api_error,
+            HTTPException: _http_error,
+            duckdb.FatalException: _shut,
+            duckdb.ConnectionException: _shut,
+            Exception: _failure,
+        },
     )
     return _OwnNamesOnly(app, LOOPBACK_NAMES | {host.lower() for host in hosts})
 
@@ -99,6 +106,11 @@ async def _api_error(_request: Request, error: Exception) -> Response:
 async def _http_error(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     return error_answer(error.status_code, "path", f"{request.method} {request.url.path}: {error.detail}")
+
+
+async def _shut(_request: Request, error: Exception) -> Response:
+    what = f"the database is being opened anew; try again ({str(error).splitlines()[0]})"
+    return error_answer(503, "database", what)
 
 
 async def _failure(_request: Request, error: Exception) -> Response:

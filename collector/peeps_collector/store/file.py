@@ -25,9 +25,12 @@ class StoreError(RuntimeError):
     """The database file cannot be used; the message says why and what to do."""
 
 
-def open_database(path: str, memory: str, warnings: list[str] | None = None) -> duckdb.DuckDBPyConnection:
+def open_database(
+    path: str, memory: str, warnings: list[str] | None = None, *, again: bool = False
+) -> duckdb.DuckDBPyConnection:
     """The one connection that writes; readers take cursors of it. Raises StoreError. A file of DuckDB that is damaged
-    is moved aside, never deleted, and a new one begun: `warnings` is then told.
+    is moved aside, never deleted, and a new one begun: `warnings` is then told. `again`: by the same run, which
+    knows what is open.
 
     After this no statement can touch another file or change a setting, whoever sends it.
     """
@@ -53,7 +56,8 @@ def open_database(path: str, memory: str, warnings: list[str] | None = None) -> 
         connection.execute("SET python_enable_replacements=false")
         connection.execute(f"SET memory_limit='{memory}'")
         _schema(connection, path)
-        end_what_was_open(connection)
+        if not again:
+            end_what_was_open(connection)
         connection.execute("SET enable_external_access=false")
         connection.execute("SET lock_configuration=true")
     except duckdb.OutOfMemoryException as error:

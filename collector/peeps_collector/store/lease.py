@@ -43,7 +43,15 @@ class Leases:
         self._lock = threading.Lock()
         self._readers = 0
         self._shared = False
+        self._path = path
         self._file = os.open(path, os.O_RDWR) if can_be_shared(path) else None
+
+    def reopened(self, connection: duckdb.DuckDBPyConnection) -> None:
+        """After `close` and `closed`: the file is open again."""
+        with self._lock:
+            self._connection = connection.cursor()
+            self._shared = False
+            self._file = os.open(self._path, os.O_RDWR) if can_be_shared(self._path) else None
 
     @contextlib.contextmanager
     def reading(self) -> Generator[None]:

@@ -1,20 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reading the database file beside the writer: cursors of the one connection, each in a read-only transaction."""
+"""Reading the database file beside the writer: short cursors of the one database, each in a read-only transaction."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Generator
-from contextlib import contextmanager
 from typing import Any
 
-import duckdb
 import orjson
 
 from peeps_otel.model import Frame
 from peeps_otel.model.jsonable import frame_to_json
 
 from .arrow import Result, batches_of
+from .database import Database
 from .statement import limited
 
 _HISTORY = 200
@@ -23,23 +20,17 @@ _HISTORY = 200
 class Reader:
     """Thread-safe. For statements of our own; those of strangers are run by sql_processes.py."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
-        self._root = connection.cursor()
-        self._lock = threading.Lock()
-
-    def close(self) -> None:
-        """After the last use."""
-        with self._lock:
-            self._root.close()
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def rows(self, sql: str, parameters: list[Any], limit: int, limit_bytes: int, seconds: float) -> list[list[Any]]:
         """Of one statement of ours. Raises StatementFailed."""
-        with self._cursor() as cursor, limited(cursor, seconds):
+        with self._database.reading() as cursor, limited(cursor, seconds):
             return Result(batches_of(cursor.sql(sql, params=parameters)), limit, limit_bytes).rows()
 
     def node_history(self, node: str) -> list[dict[str, Any]]:
         """The changes of a node, newest first, at most 200."""
-        with self._cursor() as cursor:
+        with self._database.reading() as cursor:
             rows = cursor.execute(
                 "SELECT time_ns, op, state, wait_operation FROM node_change WHERE node = ? "
                 "ORDER BY time_ns DESC, rowid DESC LIMIT ?",
@@ -52,7 +43,7 @@ class Reader:
 
     def ended_node(self, node: str) -> dict[str, Any] | None:
         """A node that is not alive any more, as JSON of docs/api.md with state `gone`."""
-        with self._cursor() as cursor:
+        with self._database.reading() as cursor:
             identity = cursor.execute(
                 "SELECT process, kind, name, created_at, source, confidence FROM node WHERE node = ?", [node]
             ).fetchone()
@@ -81,13 +72,3 @@ class Reader:
             "steps": steps,
             "attributes": orjson.loads(attributes) if attributes else {},
         }
-
-    @contextmanager
-    def _cursor(self) -> Generator[duckdb.DuckDBPyConnection]:
-        with self._lock:
-            cursor = self._root.cursor()
-        try:
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
-            yield cursor
-        finally:
-            cursor.close()  # also ends the transaction

@@ -12,10 +12,10 @@ import time
 from dataclasses import asdict
 from typing import IO
 
-import duckdb
 import orjson
 
-from .lease import Leases, can_be_shared
+from .database import Database
+from .lease import can_be_shared
 from .sql_worker import HEAD
 from .statement import Answer, Failure, Statement, StatementFailed, run, too_large, too_long
 
@@ -28,11 +28,9 @@ _STOPS = "the collector ends"
 class SqlProcesses:
     """Thread-safe. At most two statements run at once; their processes are kept for the next ones."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, path: str, leases: Leases) -> None:
-        self._root = connection.cursor()
-        self._path = path
-        self._leases = leases
-        self._alone = can_be_shared(path)
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._alone = can_be_shared(database.path)
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
@@ -67,14 +65,13 @@ class SqlProcesses:
             worker.end()
         for _ in range(_AT_ONCE):  # so that nobody reads the file any more
             self._slots.acquire(timeout=5)
-        self._root.close()
 
     def _apart(self, statement: Statement) -> Answer:
         worker = self._take()
         kept = False
         try:
-            with self._leases.reading():
-                answer = worker.ask(self._path, statement)
+            with self._database.leases.reading():
+                answer = worker.ask(self._database.path, statement)
             kept = True
             return answer
         except StatementFailed as failed:
@@ -87,12 +84,8 @@ class SqlProcesses:
 
     def _here(self, statement: Statement) -> Answer:
         """Where a second process cannot have the file: guarded by what it may contain."""
-        cursor = self._root.cursor()
-        try:
-            cursor.execute("BEGIN TRANSACTION READ ONLY")
+        with self._database.reading() as cursor:
             return run(cursor, statement, alone=False)
-        finally:
-            cursor.close()  # also ends the transaction
 
     def _take(self) -> _Worker:
         with self._lock:

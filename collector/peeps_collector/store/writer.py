@@ -18,6 +18,8 @@ import duckdb
 from .arrow import to_arrow
 from .arrow_columns import together
 from .buffer import RowBuffer
+from .database import Database
+from .file import StoreError
 from .position import Position
 from .retention import retention_statements
 from .schema import TABLES
@@ -35,20 +37,20 @@ _log = logging.getLogger(__name__)
 
 
 class Writer:
-    """Owns the connection from `start` to `stop`. `flush` is for tests, replay and shutdown; all else runs in the
+    """Owns the database from `start` to `stop`. `flush` is for tests, replay and shutdown; all else runs in the
     thread. `committed`: is told the number up to which the journal is not needed any more. `checkpoint`:
     is called after each tick."""
 
     def __init__(
         self,
-        connection: duckdb.DuckDBPyConnection,
+        database: Database,
         buffer: RowBuffer,
         retention_hours: float,
         clock: Callable[[], int] = time.time_ns,
         committed: Callable[[int], None] = lambda _low: None,
         checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
-        self._connection = connection
+        self._database = database
         self._buffer = buffer
         self._retention_ns = int(retention_hours * 3_600_000_000_000)
         self._clock = clock
@@ -59,10 +61,12 @@ class Writer:
         self._retention_due = time.monotonic() + _RETENTION_SECONDS
         self._thread = threading.Thread(target=self._run, name="peeps-store", daemon=True)
         self._rows: Rows = {}
-        self.position = read_position(connection)
+        self.position = read_position(database.connection)
         """What of the journal is in the database."""
         self.failure = ""
         """Why the last tick could not be written; empty where it was."""
+        self.is_shut = False
+        """The database had to be closed, and is not open again yet."""
         self.ticks = 0
         """Committed transactions."""
 
@@ -70,7 +74,7 @@ class Writer:
         self._thread.start()
 
     def stop(self) -> None:
-        """Writes what is left and ends the thread; the connection stays open."""
+        """Writes what is left and ends the thread; the database stays open."""
         self._stop.set()
         self._thread.join(30)
         self.flush()
@@ -79,6 +83,8 @@ class Writer:
         """Writes everything in the buffer, now. Never raises: a failure is in `failure` and in the log. `reached`: the
         numbers of the journal up to here are all done with."""
         with self._lock:
+            if not self._database.is_usable() and not self._reopened():
+                return
             rows, requests = self._buffer.take()
             for table, part in rows.items():
                 self._rows.setdefault(table, TableRows()).extend(part)
@@ -99,10 +105,10 @@ class Writer:
         with self._lock:
             oldest = self._clock() - self._retention_ns
             try:
-                self._connection.execute("BEGIN")
+                self._database.connection.execute("BEGIN")
                 for statement in retention_statements():
-                    self._connection.execute(statement, [oldest])
-                self._connection.execute("COMMIT")
+                    self._database.connection.execute(statement, [oldest])
+                self._database.connection.execute("COMMIT")
             except duckdb.Error as error:
                 self._rollback()
                 self._failed(error)
@@ -133,23 +139,40 @@ class Writer:
         self.position, self._rows = wanted, {}
         self._buffer.stored(lost)
 
+    def _reopened(self) -> bool:
+        """Opens the database anew. What was being committed when it failed is in it, or is not."""
+        try:
+            self._database.reopen()
+        except (StoreError, duckdb.Error) as error:
+            self.is_shut = True
+            self._tell(f"the database had to be closed, and cannot be opened again yet: {error}")
+            return False
+        self.is_shut = False
+        _log.warning("the database has been opened anew: %s", self.failure or "it did not answer any more")
+        self.failure = ""
+        if self._wanted is not None and self._is_in(self._wanted):
+            self.position, self._rows = self._wanted, {}
+            self._buffer.stored()
+        return True
+
     def _is_in(self, wanted: Position) -> bool:
         try:
-            return wanted.text() != self.position.text() and read_position(self._connection).text() == wanted.text()
+            found = read_position(self._database.connection).text()
+            return found == wanted.text() != self.position.text()
         except duckdb.Error:
             return False
 
     def _transaction(self, rows: Rows, position: Position) -> int:
         """Returns how many rows did not fit their columns."""
-        self._connection.execute("BEGIN")
+        self._database.connection.execute("BEGIN")
         unfit = 0
         try:
             for name, part in rows.items():
                 unfit += self._insert(name, part)
             if position.text() != self.position.text():
-                self._connection.execute("DELETE FROM meta WHERE key = ?", [POSITION_KEY])
-                self._connection.execute("INSERT INTO meta VALUES (?, ?)", [POSITION_KEY, position.text()])
-            self._connection.execute("COMMIT")
+                self._database.connection.execute("DELETE FROM meta WHERE key = ?", [POSITION_KEY])
+                self._database.connection.execute("INSERT INTO meta VALUES (?, ?)", [POSITION_KEY, position.text()])
+            self._database.connection.execute("COMMIT")
         except BaseException:
             self._rollback()
             raise
@@ -168,14 +191,14 @@ class Writer:
         return unfit
 
     def _insert_arrow(self, name: str, incoming: Any, key: str | None) -> None:
-        self._connection.register("incoming", incoming)
+        self._database.connection.register("incoming", incoming)
         try:
             if key is not None:
-                self._connection.execute(f"DELETE FROM {name} WHERE {key} IN (SELECT {key} FROM incoming)")
+                self._database.connection.execute(f"DELETE FROM {name} WHERE {key} IN (SELECT {key} FROM incoming)")
             columns = ", ".join(TABLES[name].columns)  # a file that was migrated has them in another order
-            self._connection.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming")
+            self._database.connection.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming")
         finally:
-            self._connection.unregister("incoming")
+            self._database.connection.unregister("incoming")
 
     def _without_bad_tables(self, wanted: Position) -> int:
         """One bad table must not cost the others their rows, nor stop everything for ever."""
@@ -183,7 +206,7 @@ class Writer:
         lost = 0
         for name, part in self._rows.items():
             try:
-                self._connection.execute("BEGIN")
+                self._database.connection.execute("BEGIN")
                 self._insert(name, part)
             except _OF_THE_ROWS as error:
                 lost += len(part)
@@ -196,7 +219,7 @@ class Writer:
 
     def _rollback(self) -> None:
         try:
-            self._connection.execute("ROLLBACK")
+            self._database.connection.execute("ROLLBACK")
         except duckdb.Error:
             _log.debug("nothing to roll back", exc_info=True)
 
@@ -206,6 +229,9 @@ class Writer:
             failure = f"disk full: the database cannot be written ({text}); it is tried again each second"
         else:
             failure = f"the database refused a write: {text}"
+        self._tell(failure)
+
+    def _tell(self, failure: str) -> None:
         if failure != self.failure:
             _log.error("%s", failure)
         self.failure = failure
