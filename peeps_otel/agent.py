@@ -15,6 +15,7 @@ from weakref import WeakMethod
 from . import native
 from .config import Config, read
 from .export import otel_names
+from .interpreter_internals import FREE_THREADED, is_free_threaded
 from .model.change import Change
 from .parts import Lasting, Parts
 from .probes import runtime
@@ -204,6 +205,9 @@ def start(environment: Mapping[str, str] = os.environ) -> Agent | None:
         try:
             config = read(environment)
             if not config.enabled or otel_names.sdk_disabled() or is_helper_process(sys.orig_argv):
+                return None
+            if is_free_threaded():
+                _warn_once(FREE_THREADED)
                 return None
             for problem in config.problems:
                 _logger.warning("peeps: %s", problem)

@@ -17,6 +17,7 @@ API
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Collection
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
 from .config import read
-from .interpreter_internals import is_main
+from .interpreter_internals import FREE_THREADED, is_free_threaded, is_main
 
 _DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
 
@@ -54,6 +55,9 @@ def post_instrument() -> None:
 def _start() -> None:
     """Not in a subinterpreter: there even our imports would fail. Where we are switched off, nothing is imported."""
     if is_main() and read(os.environ).enabled:
+        if is_free_threaded():
+            logging.getLogger("peeps_otel").warning(FREE_THREADED)
+            return
         from . import agent
 
         agent.start()

@@ -42,7 +42,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.roam": {"peeps_otel.providers"},  # a transport that reports of itself as anybody's would
     "peeps_otel.sdk_setup": _EXPORT,
     "peeps_otel.parts": _AGENT - {"peeps_otel.agent"},
-    "peeps_otel.agent": _AGENT,
+    "peeps_otel.agent": _DOORS,
     "peeps_otel.instrumentor": _DOORS,
     "peeps_otel.what_we_touch": _PROBES | {"peeps_otel"},  # walks through the package, which says where it is
     "peeps_otel": _DOORS | {"peeps_otel.sdk_setup"},
@@ -68,7 +68,7 @@ PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
     ),
     "peeps_otel/export/otlp_http.py": ({"_log_exporter"}, _OTEL),
     "peeps_otel/interpreter_internals.py": (
-        {"_interpreters", "_xxsubinterpreters"},
+        {"_interpreters", "_is_gil_enabled", "_xxsubinterpreters"},
         "asked before anything of the probes may be loaded",
     ),
     "peeps_otel/probes/heap/leaks.py": ({"_is_gil_enabled"}, _GIL),
