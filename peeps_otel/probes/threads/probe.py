@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import sys
 import threading
-from dataclasses import dataclass, field
-from itertools import chain
-from types import CodeType, FrameType
+from types import FrameType
 from typing import Any
 from weakref import ref
 
-from ... import native, semconv
-from ...model import AttributeValue, Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Wait, own_line
+from ...model import Confidence, Edge, EdgeKind, NodeKind, Wait, own_line
 from ...model.coverage import blind
 from ..context import ProbeContext
 from ..inherited import ThreadHold
@@ -29,48 +26,18 @@ from ..internals.thread import ThreadFacts
 from ..library import operation
 from ..patches.thread_death import ThreadDeathPatch
 from ..pools.holders import PoolHolders
-from ..pools.in_hand import Borrowed
 from ..probe import Observation, Yield
 from ..resource_types import Held
-from ..source import own_code, source_text
-from . import holds, waits
-from .bytecode import Path, analysis
+from . import holds, motion, waits
 from .call_stack import CallStack
-from .pools import NO_WORK, Pools, Work, work_of
+from .place_of_use import place_of_use
+from .pools import Pools, work_of
+from .record import ThreadRecord, begins_at, show
 from .waits import Classifier, Waiting
 
 _YIELD_EVERY = 20  # threads between two chances for the others to run
-_CPU_STEP_NS = 10_000_000  # by which the time shown must have grown to be shown anew
-_BUSY_SHARE = 0.5  # of the time between two looks on a processor: running, not just woken now and then
-_ASLEEP_S = 0.015
-_SWITCH_MOST_S = 0.02  # a program that lets the GIL change hands more seldom has its threads' waits not read
-_GIL_SHOWS_NS = 50_000_000  # a thread that waits for the GIL for so long has used a little CPU time
 _OURS = "peeps-"
 _SHUTDOWN = operation("interpreter.shutdown")
-
-
-@dataclass(slots=True)
-class _Record:
-    """What is known of one thread between looks: no frame, no object of the program but by weak reference."""
-
-    facts: ThreadFacts
-    id: str
-    created_ns: int
-    source: str = ""
-    cpu_ns: int | None = None
-    cpu_shown_ns: int | None = None
-    read_ns: int = 0
-    moment: bool = False  # the last reading was of one moment
-    steps: int = 0
-    node: Node | None = None
-    edges: tuple[Edge, ...] = ()
-    targets: list[ref[Any]] = field(default_factory=list[ref[Any]])
-    holds: list[tuple[ref[Any], Held]] = field(default_factory=list[tuple[ref[Any], Held]])
-    work: Work = NO_WORK
-    call: str = ""  # the C function it is in, if that is no wait by a name
-    call_since_ns: int = 0
-    borrowed: tuple[Borrowed, ...] = ()  # of pools
-    searched: bool = False  # for these, since it was read
 
 
 class ThreadProbe:
@@ -84,7 +51,7 @@ class ThreadProbe:
         self._clock_is_fine: bool | None = None
         self._stacks_tell = reads()
         self._context = context or ProbeContext()
-        self._threads: dict[int, _Record] = {}
+        self._threads: dict[int, ThreadRecord] = {}
         self._classifier = Classifier(self._context.libraries)
         self._resources = self._context.resources
         self._resources.thread_id = self._thread_id
@@ -113,7 +80,7 @@ class ThreadProbe:
             version = ".".join(map(str, sys.version_info[:2]))
             note = f"threads: holders and most waits are not read on this Python ({version})"
             observation.coverage.append(blind(note))
-        if not self._clock_is_fine or sys.getswitchinterval() > _SWITCH_MOST_S:
+        if not self._clock_is_fine or sys.getswitchinterval() > motion.SWITCH_MOST_S:
             note = "threads: no fine CPU clock, or a long switch interval: waits are not read"
             observation.coverage.append(blind(note))
         if self._deaths is not None:
@@ -136,7 +103,7 @@ class ThreadProbe:
             if node is None or node.wait is None or thread_internals.cpu_ns(record.facts.native_id) == record.cpu_ns:
                 continue
             record.moment, record.targets = False, []
-            self._set(record, "running", None, node.stack, ())
+            show(record, "running", None, node.stack, ())
             if record.node is not None:
                 observation.nodes[record.id], observation.edges[record.id] = record.node, record.edges
 
@@ -151,7 +118,7 @@ class ThreadProbe:
             if ident != own and not (facts := thread_internals.facts(ident, thread)).name.startswith(_OURS)
         }
         clocks = {ident: thread_internals.cpu_ns(facts.native_id) for ident, facts in all_facts.items()}
-        asleep = self._asleep(all_facts, clocks)
+        asleep = motion.asleep(self._threads, all_facts, clocks, self._clock_is_fine is True)
         # In this order: what a clock has not moved past its frames cannot have moved past either.
         frames = current_frames()
         for ident in frames.keys() - known.keys() - {own}:
@@ -165,39 +132,6 @@ class ThreadProbe:
             if frame is not None:
                 self._look_at(ident, facts, clocks.get(ident), frame, ident in asleep, known, now_ns)
         frames.clear()
-
-    def _asleep(self, all_facts: dict[int, ThreadFacts], clocks: dict[int, int | None]) -> set[int]:
-        """The threads that were not read before, or have run since, and now sleep in a C function. `clocks`: brought up
-        to date.
-
-        A thread that waits for the GIL wakes once in a switch interval to ask for it. One that has used no CPU time for
-        some of them, and is not about to run either, waits for something else.
-        """
-        interval_s = sys.getswitchinterval()
-        changed = [ident for ident, cpu_ns in clocks.items() if not self._stands(ident, cpu_ns)]
-        if not changed or not self._clock_is_fine or interval_s > _SWITCH_MOST_S:
-            return set()
-        native.sleep(max(_ASLEEP_S, 3 * interval_s))
-        asleep: set[int] = set()
-        for ident in changed:
-            native_id, before_ns = all_facts[ident].native_id, clocks[ident]
-            clocks[ident] = thread_internals.cpu_ns(native_id)
-            sleeps = before_ns is not None and thread_internals.on_processor(native_id) is False
-            # The clock after the state: a thread that sleeps now, and has used nothing, has slept all the time.
-            if sleeps and thread_internals.cpu_ns(native_id) == before_ns == clocks[ident]:
-                asleep.add(ident)
-        return asleep
-
-    def _stands(self, ident: int, cpu_ns: int | None) -> bool:
-        """Whether a thread is where it was when it was read."""
-        record = self._threads.get(ident)
-        return (
-            record is not None
-            and record.moment
-            and self._clock_is_fine is True
-            and cpu_ns is not None
-            and cpu_ns == record.cpu_ns
-        )
 
     def _forget_ended(self, living: dict[int, ThreadFacts]) -> None:
         for ident in list(self._threads):
@@ -221,16 +155,16 @@ class ThreadProbe:
         record = self._threads.get(ident)
         if record is None:
             created = thread_internals.started_ns(facts.native_id, now_ns) or now_ns
-            record = _Record(facts, self._context.thread(ident, created), created)
+            record = ThreadRecord(facts, self._context.thread(ident, created), created)
             self._threads[ident] = record
-        if not asleep and self._stands(ident, cpu_ns):
+        if not asleep and motion.stands(record, cpu_ns, self._clock_is_fine is True):
             if record.node is not None and record.node.state in ("running", "gil"):  # it was, but has it been since?
-                self._set(record, self._state(record, cpu_ns, now_ns), None, record.node.stack, ())
+                show(record, motion.state(record, cpu_ns, now_ns), None, record.node.stack, ())
             self._search(record, frame)
             return
         self._read(record, facts, cpu_ns, frame, asleep, known, now_ns)
 
-    def _search(self, record: _Record, frame: FrameType) -> None:
+    def _search(self, record: ThreadRecord, frame: FrameType) -> None:
         """What of pools a thread has that stands where it was read, if that is wanted now and was not then."""
         if record.searched or record.facts.native_id is None or not self._pool_holders.wanted:
             return
@@ -242,7 +176,7 @@ class ThreadProbe:
 
     def _read(
         self,
-        record: _Record,
+        record: ThreadRecord,
         facts: ThreadFacts,
         cpu_ns: int | None,
         frame: FrameType,
@@ -262,7 +196,7 @@ class ThreadProbe:
             taken = holds.taken(calls, holds.given_up(calls, self._classifier.functions.condition_wait), self._held_by)
             record.borrowed = self._pool_holders.of_thread(calls) if record.searched else ()
             record.work = work_of(calls, self._classifier)  # else what it had in hand before, until that is done
-        use = _use(waiting, calls)
+        use = place_of_use(waiting, calls)
         stack = calls.named(self._context.with_lines)
         calls.clear()
         after_ns = thread_internals.cpu_ns(facts.native_id)
@@ -270,10 +204,10 @@ class ThreadProbe:
         if not record.moment:
             waiting, taken, record.call = None, [], ""  # parts of different moments: nothing is concluded from them
             record.borrowed, record.searched = (), False
-        state = waiting.state if waiting is not None else self._state(record, cpu_ns, now_ns)
+        state = waiting.state if waiting is not None else motion.state(record, cpu_ns, now_ns)
         record.facts = facts
         if not record.source:
-            record.source = _begins_at(stack)
+            record.source = begins_at(stack)
         self._hold(record, taken, now_ns)
         before = record.node
         wait, edges = None, ()
@@ -298,64 +232,7 @@ class ThreadProbe:
         else:
             record.targets = []
         record.cpu_ns, record.read_ns = cpu_ns, now_ns
-        self._set(record, state, wait, stack, edges)
-
-    def _set(
-        self, record: _Record, state: str, wait: Wait | None, stack: tuple[Frame, ...], edges: tuple[Edge, ...]
-    ) -> None:
-        """Keeps the objects of what is unchanged: the snapshot tells changes by identity."""
-        facts = record.facts
-        shown = record.cpu_shown_ns
-        if record.cpu_ns is not None and (shown is None or record.cpu_ns - shown >= _CPU_STEP_NS):
-            record.cpu_shown_ns = record.cpu_ns
-        blocked, before = state == "blocked" and wait is None, record.node
-        if not blocked or before is None or before.wait is not None or (before.state, before.stack) != (state, stack):
-            record.call_since_ns = (
-                record.read_ns
-            )  # else each look has found it there, perhaps in the next of such calls
-        known: dict[str, AttributeValue | None] = {
-            semconv.THREAD_ID: facts.ident,
-            semconv.THREAD_NAME: facts.name,
-            semconv.THREAD_NATIVE_ID: facts.native_id,
-            semconv.THREAD_DAEMON: facts.daemon,
-            semconv.THREAD_ENDING: _ending(facts, stack),
-            semconv.THREAD_CPU_TIME: record.cpu_shown_ns,
-            semconv.THREAD_CALL: record.call if record.call and blocked else None,
-            semconv.THREAD_CALL_SINCE: record.call_since_ns if blocked else None,
-        }
-        attributes = {name: value for name, value in known.items() if value is not None}
-        node = Node(
-            id=record.id,
-            kind=NodeKind.THREAD,
-            name=facts.name,
-            created_at=record.created_ns,
-            source=record.source,
-            confidence=Confidence.INFERRED,
-            state=state,
-            wait=wait,
-            stack=stack,
-            steps=None if wait is None else record.steps,
-            attributes=attributes,
-        )
-        if record.node != node:
-            record.node = node
-        if record.edges != edges:
-            record.edges = edges
-
-    def _state(self, record: _Record, cpu_ns: int | None, now_ns: int) -> str:
-        """Of a thread that is in no wait that is known."""
-        native_id = record.facts.native_id
-        if cpu_ns is None or record.cpu_ns is None:
-            return "blocked" if thread_internals.on_processor(native_id) is False else "running"
-        used_ns, passed_ns = cpu_ns - record.cpu_ns, now_ns - record.read_ns
-        if used_ns >= _BUSY_SHARE * passed_ns or thread_internals.on_processor(native_id):
-            return "running"
-        call = thread_internals.system_call(native_id)
-        if call is None:
-            return "running" if used_ns > 0 else "blocked"
-        # Who wants the GIL looks for it every 5 ms.
-        wants = call[0] in thread_internals.FUTEX and (used_ns > 0 or passed_ns < _GIL_SHOWS_NS)
-        return "gil" if wants else "blocked"
+        show(record, state, wait, stack, edges)
 
     # --- what they wait for and have ----------------------------------------------------------------------------------
 
@@ -382,7 +259,7 @@ class ThreadProbe:
         self._resources.flows.waited_for(target, waiting.operation, node_id)
         return node_id
 
-    def _hold(self, record: _Record, taken: list[holds.Taken], now_ns: int) -> None:
+    def _hold(self, record: ThreadRecord, taken: list[holds.Taken], now_ns: int) -> None:
         before = {id(thing): held for reference, held in record.holds if (thing := reference()) is not None}
         record.holds = []
         for one in taken:
@@ -439,66 +316,9 @@ class ThreadProbe:
         return None if record is None else record.id
 
 
-def _use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
-    """Name and `path:line` of the expression by which a thread waits."""
-    if waiting is None or waiting.used_at >= len(calls):
-        return "", ""
-    at = waiting.used_at
-    if _enters_a_condition(calls.codes[at]) and at + 1 < len(calls):
-        at += 1  # what is entered there has no better name than `_lock`
-    path = _path(calls, at)
-    while path is not None and path.short == "self" and at + 1 < len(calls):
-        at += 1  # a method of the thing itself: whoever called that has a name for it
-        path = _path(calls, at)
-    outer = range(waiting.used_at, len(calls))
-    asked = next((n for n in outer if own_code.is_own(calls.codes[n].co_filename)), waiting.used_at)
-    source = source_text.source_of(calls.codes[asked], calls.frames[asked].f_lasti)
-    return "" if path is None else path.short, source
-
-
-def _path(calls: CallStack, at: int) -> Path | None:
-    """What is used by the call, or entered by the `with`, that a function is in."""
-    reader = calls.reader(at)
-    known = analysis(reader.code)
-    return known.receiver(reader.lasti)[0] or (
-        known.path_before(reader.lasti) if known.entering(reader.lasti) is not None else None
-    )
-
-
-_BOOTSTRAP = frozenset({"Thread._bootstrap", "Thread._bootstrap_inner"})
-
-
-def _ending(facts: ThreadFacts, stack: tuple[Frame, ...]) -> str | None:
-    """What ends the program in this thread; None where none does."""
-    is_main = facts.ident == threading.main_thread().ident
-    for frame in stack:
-        if frame.library:
-            place = "/".join(frame.file.replace("\\", "/").split("/")[-2:])
-            for (file, function), what in stdlib_internals.ENDS_PROGRAM.items():
-                if (
-                    frame.function == function
-                    and place.endswith(file)
-                    and (is_main or what == stdlib_internals.ELSEWHERE)
-                ):
-                    return what
-    return "atexit" if is_main and stdlib_internals.main_has_ended() else None
-
-
 def _hidden() -> str:
     """Why no thread can be read now; empty where they can."""
     library = green_threads.patched_by()
     if library:
         return f"{library} has replaced threads and locks by its own: who waits there is not seen"
     return "" if can_be_read() else OTHER_INTERPRETER
-
-
-def _enters_a_condition(code: CodeType) -> bool:
-    return code is threading.Condition.__enter__.__code__
-
-
-def _begins_at(stack: tuple[Frame, ...]) -> str:
-    """`path:line` of the thread's outermost own function; else of the outermost that does not merely start threads."""
-    own = (frame for frame in stack if not frame.library)
-    working = (frame for frame in stack if frame.file != threading.__file__ and frame.file[:1] != "<")
-    begun = (frame for frame in stack if frame.function not in _BOOTSTRAP)
-    return own_line.source(next(chain(own, working, begun), None)) or "unknown:0"
