@@ -6,61 +6,29 @@ One registry for both: a lock that a task holds and a thread waits for is one no
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
 from typing import Any, cast
 from weakref import ref
 
 from .. import semconv
-from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, NodeKind
 from .flows import Flows
 from .identity import Identities, NodeIds
 from .inherited import Inherited
 from .kin import Kin
 from .library_registry import LibraryRegistry
 from .probe import Observation, Yield
-from .resource_types import Around, Channel, Fingerprint, Held, ResourceType, State
+from .resource_nodes import MadeOf, ResourceRecord, keep_channel, keep_only_node, since_first_seen
+from .resource_types import Around, Held, ResourceType, State
+from .unique_names import UniqueNames
 
 _YIELD_EVERY = 50
 _TOLD_APART = frozenset(
     {NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.TX}
 )  # an event is often one of very many, made for one request
-_USES_READ = 3
 _NAMES_MOST = 200  # characters
-_MadeOf = tuple[str, list[Held], Fingerprint, dict[str, AttributeValue]]
 _NOBODY: list[Held] = []  # never written to
-
-
-@dataclass(slots=True)
-class ResourceRecord:
-    """What is known of one thing. A queue has two nodes, the others one."""
-
-    type: ResourceType
-    ids: dict[NodeKind, str]
-    name: str
-    source: str
-    created_ns: int
-    confidence: Confidence
-    initial: int | None
-    attributes: dict[str, AttributeValue]
-    nodes: list[Node] = field(default_factory=list[Node])
-    edges: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
-    seen_held: dict[str, int] = field(default_factory=dict[str, int])
-    uses_read: int = 0
-    number: int = 0  # among those of the same name; 0: the name need not tell it from others
-    described: _MadeOf | None = None  # what its nodes were made of
-
-    @property
-    def is_named(self) -> bool:
-        """Whether no further use needs to be read for its name."""
-        return bool(self.name) or self.uses_read >= _USES_READ
-
-    def node_of(self, kind: NodeKind | None) -> str:
-        """The node that is waited for: of a thing with two, the one of this kind."""
-        found = None if kind is None else self.ids.get(kind)
-        return found or self.ids.get(NodeKind.RX) or next(iter(self.ids.values()))
 
 
 def _nobody(_who: Any) -> str | None:
@@ -228,7 +196,7 @@ class Resources:
         if record.type.read_state is None:
             still = self.flows.of(thing, now_ns)
             if not record.nodes or still or semconv.IO_UNMOVED_SINCE in record.nodes[0].attributes:
-                _keep_only_node(record, State(still))
+                keep_only_node(record, State(still))
             return
         beside = self.flows.of(thing, now_ns)
         beside |= self.kin.of(cast("type[object]", type(thing)), record.created_ns, thing)
@@ -248,9 +216,9 @@ class Resources:
         if semconv.POOL_IN_USE in state.attributes:
             self._note_pool(thing, state)
         if state.channel is not None:
-            _keep_channel(record, state, state.channel)
+            keep_channel(record, state, state.channel)
             return
-        _keep_only_node(record, state)
+        keep_only_node(record, state)
         (node_id,) = record.ids.values()
         edges = tuple(
             Edge(
@@ -262,7 +230,7 @@ class Resources:
                 held.confidence,
                 bare=held.bare,
             )
-            for held in _since_first_seen(record, state.holders, now_ns)
+            for held in since_first_seen(record, state.holders, now_ns)
         )
         if record.edges.get(node_id) != edges:
             record.edges[node_id] = edges
@@ -273,7 +241,7 @@ class Resources:
             self.pools_wanted = True
             self._lent.update({id(thing): (_reference(thing), ref(pool)) for thing in state.lent})
 
-    def _made_of(self, thing: Any, record: ResourceRecord, beside: dict[str, AttributeValue]) -> _MadeOf | None:
+    def _made_of(self, thing: Any, record: ResourceRecord, beside: dict[str, AttributeValue]) -> MadeOf | None:
         """What tells whether a thing is as it was. None: it must be read. Read before the thing itself: what changes in
         between is read at the next look."""
         if record.type.fingerprint is None or self._inherited is not None:
@@ -294,68 +262,10 @@ def _reference(thing: object) -> ref[Any]:
         return ref(type(thing))
 
 
-def _is_as_before(before: _MadeOf | None, now: _MadeOf) -> bool:
+def _is_as_before(before: MadeOf | None, now: MadeOf) -> bool:
     if before is None or before[0] != now[0] or before[1] != now[1] or before[3] != now[3]:
         return False
     return before[2].numbers == now[2].numbers and before[2].owner is now[2].owner
-
-
-def _since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:
-    """A hold that was not recorded: since the first look that saw it, or since its holder began to wait, whichever was
-    earlier. It may have begun before that, not after."""
-    seen: dict[str, int] = {}
-    result: list[Held] = []
-    for held in holders:
-        if not held.exact:
-            known = min(record.seen_held.get(held.holder_id, now_ns), held.since_ns)
-            seen[held.holder_id] = known
-            held = held._replace(since_ns=known)
-        result.append(held)
-    record.seen_held = seen
-    return result
-
-
-def _keep_channel(record: ResourceRecord, state: State, channel: Channel) -> None:
-    common = state.attributes | {semconv.CHANNEL_TYPE: record.attributes[semconv.RESOURCE_TYPE]}
-    tx, rx = record.ids[NodeKind.TX], record.ids[NodeKind.RX]
-    of_tx = common | _waiters(channel.putters) | channel.of_tx
-    of_rx = common | _waiters(channel.getters) | channel.of_rx
-    _keep(record, 0, _node(record, NodeKind.TX, tx, Providers.OPEN, of_tx))
-    _keep(record, 1, _node(record, NodeKind.RX, rx, Providers.OPEN, of_rx))
-    if tx not in record.edges:
-        record.edges[tx] = (Edge(EdgeKind.CHANNEL_LINK, tx, rx),)
-
-
-def _waiters(count: int | None) -> dict[str, AttributeValue]:
-    return {} if count is None else {semconv.CHANNEL_WAITERS: count}
-
-
-def _keep_only_node(record: ResourceRecord, state: State) -> None:
-    ((kind, node_id),) = record.ids.items()
-    _keep(record, 0, _node(record, kind, node_id, state.providers, state.attributes))
-
-
-def _node(
-    record: ResourceRecord, kind: NodeKind, node_id: str, providers: Providers, attributes: dict[str, AttributeValue]
-) -> Node:
-    return Node(
-        id=node_id,
-        kind=kind,
-        name=record.name,
-        created_at=record.created_ns,
-        source=record.source,
-        confidence=record.confidence,
-        providers=providers,
-        attributes=record.attributes | attributes,
-    )
-
-
-def _keep(record: ResourceRecord, place: int, node: Node) -> None:
-    """Keeps the object of an unchanged node: the snapshot tells changes by identity."""
-    if place == len(record.nodes):
-        record.nodes.append(node)
-    elif record.nodes[place] != node:
-        record.nodes[place] = node
 
 
 def _type_name(known: ResourceType, kind: type[object]) -> str:
@@ -364,44 +274,3 @@ def _type_name(known: ResourceType, kind: type[object]) -> str:
         return known.type_name(kind)
     module = str(type.__dict__["__module__"].__get__(kind))
     return known.type_name or f"{module.partition('.')[0]}.{kind.__name__}"
-
-
-_Key = tuple[NodeKind, str]
-
-
-@dataclass(slots=True)
-class _Numbers:
-    """Of one name: the highest number given so far, and those below it that are free again (a heap)."""
-
-    highest: int = 0
-    free: list[int] = field(default_factory=list[int])
-
-
-class UniqueNames:
-    """`db`, then `db #2` for another lock called `db`, as long as both live. For the watcher thread only."""
-
-    def __init__(self) -> None:
-        self._numbers: dict[_Key, _Numbers] = {}
-
-    def take(self, kind: NodeKind, name: str) -> tuple[str, int]:
-        """The name to show, and the number to give back. No name stays none."""
-        if not name:
-            return "", 0
-        numbers = self._numbers.setdefault((kind, name), _Numbers())
-        if numbers.free:
-            number = heapq.heappop(numbers.free)
-        else:
-            number = numbers.highest = numbers.highest + 1
-        return (name if number == 1 else f"{name} #{number}"), number
-
-    def give_back(self, kind: NodeKind, shown: str, number: int) -> None:
-        """The thing is gone. `shown`, `number`: as they were taken."""
-        if not number:
-            return
-        name = shown if number == 1 else shown.removesuffix(f" #{number}")
-        numbers = self._numbers.get((kind, name))
-        if numbers is None:
-            return
-        heapq.heappush(numbers.free, number)
-        if len(numbers.free) == numbers.highest:
-            del self._numbers[kind, name]

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peeps_otel.model import NodeKind
-from peeps_otel.probes.resources import UniqueNames
+from peeps_otel.probes.unique_names import UniqueNames
 
 
 def test_names_are_told_apart_while_they_live() -> None:
