@@ -155,6 +155,8 @@ class Calm(TypedDict):
     longest_wait: LongestWait | None
     last_change_ns: int | None
     last_change_ago: str | None
+    nothing_moved_for: str | None
+    long_call: str | None
     tasks: int
     waiting: int
 

@@ -60,19 +60,33 @@ def calm_sentence(calm: Calm) -> str:
         parts.append(f"the longest wait is {duration(age_ns)} ({node['wait']['operation']}{_at(node['wait'])})")
     elif calm.tasks:
         parts.append("none waits")
-    if calm.call is not None and calm.call[1] >= _LONG_NS:
-        node, age_ns = calm.call
-        line = next((frame for frame in reversed(node["stack"]) if frame["own"]), None)
-        called = node["attributes"].get(semconv.THREAD_CALL)
-        inside = "" if called is None else f" (in {called})"
-        where = "in a call" if line is None else f"at {line['short']}"
-        parts.append(f"{node['label']} has been {where}{inside} for {duration(age_ns)}")
+    called = long_call(calm)
+    if called is not None:
+        parts.append(called)
     verdict = "Nothing is stuck"
-    if calm.still_ns >= _LONG_NS:
-        verdict = f"Nothing is known to be stuck, but nothing has moved for {duration(calm.still_ns)}"
+    still = standstill(calm)
+    if still is not None:
+        verdict = f"Nothing is known to be stuck, but nothing has moved for {still}"
     missing = calm.not_answered
     unheard = f" {'1 process' if missing == 1 else f'{missing} processes'} did not answer." if missing else ""
     return f"{verdict}: {', '.join(parts)}.{unheard}"
+
+
+def standstill(calm: Calm) -> str | None:
+    """For how long nobody has gone on; None where that is not worth a word."""
+    return duration(calm.still_ns) if calm.still_ns >= _LONG_NS else None
+
+
+def long_call(calm: Calm) -> str | None:
+    """`MainThread has been at app.py:8 (in sqlite3.execute) for 25 s`; None where no call has taken long."""
+    if calm.call is None or calm.call[1] < _LONG_NS:
+        return None
+    node, age_ns = calm.call
+    line = next((frame for frame in reversed(node["stack"]) if frame["own"]), None)
+    called = node["attributes"].get(semconv.THREAD_CALL)
+    inside = "" if called is None else f" (in {called})"
+    where = "in a call" if line is None else f"at {line['short']}"
+    return f"{node['label']} has been {where}{inside} for {duration(age_ns)}"
 
 
 def _at(wait: dict[str, Any]) -> str:

@@ -40,10 +40,11 @@ CHANGES = (
 THREAD_NAME = "peeps-heap"
 _SECOND = 1_000_000_000
 _SETTLED_NS = 3 * _SECOND
-_TOGETHER_NS = 1 * _SECOND  # of a wait that is asked about along with a settled one
+_TOGETHER_NS = 1 * _SECOND  # of a wait that is asked about along with a settled one, or that a verdict waits for
 _THINGS_MOST = 500
 _NAMED_MOST = 3
 _AGAIN_NS = 10 * _SECOND  # between two questions, at least
+_PERMITS = f"{NodeKind.SEMAPHORE}:"
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _logger = logging.getLogger("peeps_otel")
 
@@ -299,10 +300,11 @@ class HeapQuestion:
                 if since:
                     waiters[thing.id], oldest[thing.id] = frozenset(since), min(since.values())
         found: dict[str, frozenset[str]] = {}
+        in_doubt = any(_may_be_given_back(waits, one) for one in waiters if one not in self._judged)
         for thing_id in sorted(waiters, key=oldest.__getitem__):
             waited_ns = now_ns - oldest[thing_id]
             # One picture serves all: what has nearly settled is asked about along with what has.
-            if waited_ns < (_TOGETHER_NS if found else _SETTLED_NS) or len(found) >= _THINGS_MOST:
+            if waited_ns < (_TOGETHER_NS if found or in_doubt else _SETTLED_NS) or len(found) >= _THINGS_MOST:
                 break
             judged = self._judged.get(thing_id)
             if judged is None or judged.waiters != waiters[thing_id]:
@@ -350,3 +352,10 @@ class HeapQuestion:
 def _is_open(waiter: Node, wait: Wait) -> bool:
     """Whether no timer ends it."""
     return waiter.state != IDLE and wait.deadline_ns is None
+
+
+def _may_be_given_back(waits: WaitIndex, thing: str) -> bool:
+    """Whether it is a permit that a bare `acquire()` took and whose holders all wait: a ring through it is told only
+    once it is known who else gives it back."""
+    holders = waits.bare.get(thing) if thing.startswith(_PERMITS) else None
+    return holders is not None and all(one in waits.targets for one in holders)

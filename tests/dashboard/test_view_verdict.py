@@ -72,6 +72,22 @@ def test_nothing_is_stuck_is_a_verdict_with_evidence() -> None:
     ]
 
 
+def test_where_nothing_has_moved_the_headline_says_no_more_than_the_terminal() -> None:
+    answer = findings_of(scenarios.make("healthy", frozen=True))
+    answer["calm"] |= {
+        "nothing_moved_for": "34 s",
+        "long_call": "MainThread has been at app.py:8 (in sqlite3.execute) for 34 s",
+    }
+    assert verdict.of_calm(answer) == Headline(
+        tone="orange",
+        lead="Nothing is known to be stuck, but nothing has moved for 34 s",
+        rest="12 tasks, 9 of them waiting, none found stuck; "
+        "the longest wait is main, 1 min 1 s (event.wait at app.py:58); "
+        "MainThread has been at app.py:8 (in sqlite3.execute) for 34 s.",
+        note="What ends these waits is not seen from here: it may lie outside.",
+    )
+
+
 def test_numbers_of_a_finding() -> None:
     world = scenarios.make("mixed", frozen=True)
     deadlock, channel, semaphore = findings_of(world)["findings"]

@@ -6,7 +6,17 @@ from __future__ import annotations
 import pytest
 
 from peeps_otel.diagnosis import Diagnoser
-from peeps_otel.model import Edge, EdgeKind, EvidenceStep, FindingKind, Level, NodeKind, Providers, finding_id
+from peeps_otel.model import (
+    AttributeValue,
+    Edge,
+    EdgeKind,
+    EvidenceStep,
+    FindingKind,
+    Level,
+    NodeKind,
+    Providers,
+    finding_id,
+)
 from tests.diagnosis.world import SECOND, START, World, brief, diagnose
 
 
@@ -260,6 +270,41 @@ def test_a_ring_of_locks_taken_without_a_block_is_likely() -> None:
     world.task("a", db)
     world.task("b", cache)
     assert [finding.level for finding in diagnose(world)] == [Level.LIKELY]
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_ring_of_permits_taken_without_a_block_is_told_once_the_heap_was_asked(asked: bool) -> None:
+    world = World()
+    about: dict[str, AttributeValue] = {"peeps__could_end__asked": START} if asked else {}
+    estimated = Providers.ESTIMATED
+    db = world.resource(NodeKind.SEMAPHORE, "db", "task:b", providers=estimated, bare=True, **about)
+    cache = world.lock("cache", "task:a", providers=Providers.ESTIMATED, bare=True)
+    world.task("a", db)
+    world.task("b", cache)
+    diagnoser = Diagnoser()
+    findings = diagnose(world, 3 * SECOND, diagnoser)
+    assert [finding.level for finding in findings] == ([Level.LIKELY] if asked else [])
+    findings = diagnoser.look(world.graph(), START + 11 * SECOND)
+    assert [finding.level for finding in findings] == [Level.LIKELY if asked else Level.SUSPECT]
+
+
+def test_a_ring_of_permits_that_a_timer_may_give_back_is_none() -> None:
+    world = World()
+    db = world.resource(
+        NodeKind.SEMAPHORE,
+        "db",
+        "task:b",
+        providers=Providers.ESTIMATED,
+        bare=True,
+        peeps__could_end__asked=START,
+        peeps__could_end__outside="timer late",
+    )
+    cache = world.lock("cache", "task:a")
+    world.task("a", db)
+    world.task("b", cache)
+    diagnoser = Diagnoser()
+    assert diagnose(world, diagnoser=diagnoser) == []
+    assert diagnoser.look(world.graph(), START + 60 * SECOND) == []
 
 
 def test_a_member_of_a_k_of_n_wait_that_is_not_enough() -> None:

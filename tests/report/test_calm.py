@@ -7,7 +7,7 @@ from typing import Any
 
 from peeps_otel.model import AttributeValue, Node, NodeKind, Wait
 from peeps_otel.report.calm import still_for
-from peeps_otel.report.sentences import Calm, calm_sentence
+from peeps_otel.report.sentences import Calm, calm_sentence, long_call, standstill
 
 S = 1_000_000_000
 NOW = 1_000 * S
@@ -46,6 +46,15 @@ def test_a_long_call_of_c_code_is_told_with_its_line() -> None:
         "Nothing is stuck: no tasks, MainThread has been at app.py:8 (in sqlite3.execute) for 25 s."
     )
     assert calm_sentence(Calm(0, call=(_in_a_call(), 2 * S))) == "Nothing is stuck: no tasks."
+
+
+def test_both_are_told_apart_from_the_sentence_where_they_are_worth_a_word() -> None:
+    long, short = Calm(0, call=(_in_a_call(), 25 * S), still_ns=25 * S), Calm(0, call=(_in_a_call(), S), still_ns=S)
+    assert (standstill(long), long_call(long)) == (
+        "25 s",
+        "MainThread has been at app.py:8 (in sqlite3.execute) for 25 s",
+    )
+    assert (standstill(short), long_call(short)) == (None, None)
 
 
 def _thread(name: str, state: str, wait: Wait | None = None, **attributes: int) -> Node:

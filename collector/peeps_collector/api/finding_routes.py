@@ -12,7 +12,15 @@ from starlette.responses import Response
 
 from peeps_otel.model.coverage import cannot_judge
 from peeps_otel.report.calm import Waits
-from peeps_otel.report.sentences import Calm, calm_sentence, cannot_judge_sentence, duration, stuck_sentence
+from peeps_otel.report.sentences import (
+    Calm,
+    calm_sentence,
+    cannot_judge_sentence,
+    duration,
+    long_call,
+    standstill,
+    stuck_sentence,
+)
 
 from ..graph.finding_entry import Entry
 from ..graph.findings import FindingRegistry
@@ -43,12 +51,13 @@ class FindingRoutes:
         not_answered = [key for key in self._live.not_answered() if key in processes]
         nodes = [n for n in view.nodes.values() if not wanted or view.owner[n.id] in wanted]
         waits = Waits(shown, nodes)
+        calm = waits.calm(len(not_answered))
         told = [shown.finding(finding) for finding in findings]
         return answer(
             {
                 "now_ns": now_ns,
                 "version": self._live.version,
-                "verdict": _verdict(entries, told, processes, waits.calm(len(not_answered)), now_ns),
+                "verdict": _verdict(entries, told, processes, calm, now_ns),
                 "calm": {
                     "longest_wait": None
                     if waits.longest is None
@@ -61,6 +70,8 @@ class FindingRoutes:
                     "last_change_ago": duration(now_ns - self._live.last_change_ns)
                     if self._live.last_change_ns
                     else None,
+                    "nothing_moved_for": standstill(calm),
+                    "long_call": long_call(calm),
                     "tasks": len(waits.tasks),
                     "waiting": len(waits.tasks_waiting),
                 },

@@ -63,8 +63,14 @@ def of_calm(answer: Findings) -> Headline:
         at = "" if wait and wait["source"].startswith("in ") else "at "
         what = f" ({wait['operation']} {at}{wait['short']})" if wait else ""
         parts.append(f"the longest wait is {words.label_of(longest['node'])}, {longest['age']}{what}")
+    if calm["long_call"] is not None:
+        parts.append(calm["long_call"])
+    rest = "; ".join(parts) + "."
+    if calm["nothing_moved_for"] is not None:
+        lead = f"Nothing is known to be stuck, but nothing has moved for {calm['nothing_moved_for']}"
+        return Headline("orange", lead, rest, "What ends these waits is not seen from here: it may lie outside.")
     note = "No ring of waits, no exhausted semaphore, no full channel, no lock held for too long was found."
-    return Headline("green", "Nothing is stuck", "; ".join(parts) + ".", note)
+    return Headline("green", "Nothing is stuck", rest, note)
 
 
 def finding_numbers(finding: Finding, processes: Sequence[Process], zone: tzinfo | None) -> Numbers:

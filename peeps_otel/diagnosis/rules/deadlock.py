@@ -8,21 +8,23 @@ from collections.abc import Iterable
 from ...model import FindingKind, Level, NodeKind
 from .. import evidence, ring
 from ..reduction import cores, shortest_cycle
-from ..wait_index import WAITERS
+from ..wait_index import WAITERS, WaitIndex
 from .context import Residue, RuleContext
 from .rule import Account, Candidate, ReductionRule
 
 
 class Deadlock(ReductionRule):
     """A ring that closes only because somebody has a full channel in his hands is named after the channel, unless two
-    of its tasks wait for each other's channels; it rests on an estimate, and must also be old."""
+    of its tasks wait for each other's channels; it rests on an estimate, and must also be old. So does one through a
+    permit that a bare `acquire()` took: a timer, a callback or somebody else may give it back, which the heap knows."""
 
     name = "deadlock"
     kind = FindingKind.DEADLOCK
     levels = (Level.PROVEN, Level.LIKELY, Level.SUSPECT)
     when = (
         "Nodes wait for each other so that none can ever go on: a core of the reduction, the same at two looks "
-        "(settled for {long_wait.settle}). SUSPECT where the heap says so of code that is still to run, after "
+        "(settled for {long_wait.settle}). LIKELY through a permit that no block gives back only once the heap was asked "
+        "who else could; SUSPECT while it was not, and where it says so of code that is still to run, after "
         "{long_wait.could_end}"
     )
     advice = "Break the ring at the named member; take locks in one order; never block a loop on work of its own"
@@ -41,17 +43,12 @@ class Deadlock(ReductionRule):
             resources = {part.resource for part in parts if part.resource != part.holder}
             full = [resource for resource in resources if graph.nodes[resource].kind is NodeKind.TX]
             kind = FindingKind.CHANNEL_FULL if full and len(resources) == 1 else self.kind
-            through_channel = any(graph.nodes[node].kind in (NodeKind.TX, NodeKind.IO) for node in core)
-            if residue.level is Level.SUSPECT:
-                # What is merely old is no ring; what the heap says of its parties may be.
-                is_told = bool(graph.asked_of_heap(core)) and context.is_old(core)
-            else:
-                is_told = not through_channel or context.is_long(parts[0].waiter)
-            if not is_told or not context.says(kind):
+            level = _level(context, residue, core, cycle, parts[0].waiter)
+            if level is None or not context.says(kind):
                 continue
             yield Candidate(
                 kind=kind,
-                level=residue.level,
+                level=level,
                 since_ns=max(graph.since_of(waiter) or 0 for waiter in waiters),
                 core=sorted(core),
                 about=core,
@@ -77,3 +74,21 @@ class Deadlock(ReductionRule):
             cycle=cycle,
             break_first=first.text,
         )
+
+
+def _level(context: RuleContext, residue: Residue, core: list[str], cycle: list[str], waiter: str) -> Level | None:
+    """How sure a ring is; None: it is not told yet. `waiter`: who has waited longest in it."""
+    graph = context.graph
+    if residue.level is Level.SUSPECT:
+        # What is merely old is no ring; what the heap says of its parties may be.
+        return Level.SUSPECT if graph.asked_of_heap(core) and context.is_old(core) else None
+    if residue.level is Level.LIKELY and _heap_may_know(graph, cycle):
+        return Level.SUSPECT if context.is_old(core) else None
+    through_channel = any(graph.nodes[node].kind in (NodeKind.TX, NodeKind.IO) for node in core)
+    return residue.level if not through_channel or context.is_long(waiter) else None
+
+
+def _heap_may_know(graph: WaitIndex, cycle: list[str]) -> bool:
+    """Whether it closes by a permit that a bare `acquire()` took, of which the heap has not been asked."""
+    bare = [one for one in cycle if graph.nodes[one].kind is NodeKind.SEMAPHORE and one in graph.bare]
+    return len(graph.asked_of_heap(bare)) < len(bare)
