@@ -23,8 +23,8 @@ class Deadlock(ReductionRule):
     levels = (Level.PROVEN, Level.LIKELY, Level.SUSPECT)
     when = (
         "Nodes wait for each other so that none can ever go on: a core of the reduction, the same at two looks "
-        "(settled for {long_wait.settle}). LIKELY through a permit that no block gives back only once the heap was asked "
-        "who else could; SUSPECT while it was not, and where it says so of code that is still to run, after "
+        "(settled for {long_wait.settle}). LIKELY through a permit that no block gives back only once the heap was "
+        "asked who else could; SUSPECT while it was not, and where it says so of code that is still to run, after "
         "{long_wait.could_end}"
     )
     advice = "Break the ring at the named member; take locks in one order; never block a loop on work of its own"
