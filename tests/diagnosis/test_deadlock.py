@@ -3,20 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from peeps_otel import semconv
 from peeps_otel.diagnosis import Diagnoser
-from peeps_otel.model import (
-    AttributeValue,
-    Edge,
-    EdgeKind,
-    EvidenceStep,
-    FindingKind,
-    Level,
-    NodeKind,
-    Providers,
-    finding_id,
-)
+from peeps_otel.model import Edge, EdgeKind, EvidenceStep, FindingKind, Level, NodeKind, Providers, finding_id
 from tests.diagnosis.world import SECOND, START, World, brief, diagnose
 
 
@@ -275,9 +268,9 @@ def test_a_ring_of_locks_taken_without_a_block_is_likely() -> None:
 @pytest.mark.parametrize("asked", [False, True])
 def test_a_ring_of_permits_taken_without_a_block_is_told_once_the_heap_was_asked(asked: bool) -> None:
     world = World()
-    about: dict[str, AttributeValue] = {"peeps__could_end__asked": START} if asked else {}
-    estimated = Providers.ESTIMATED
-    db = world.resource(NodeKind.SEMAPHORE, "db", "task:b", providers=estimated, bare=True, **about)
+    db = world.resource(NodeKind.SEMAPHORE, "db", "task:b", providers=Providers.ESTIMATED, bare=True)
+    if asked:
+        world.nodes[db] = replace(world.nodes[db], attributes={semconv.COULD_END_ASKED: START})
     cache = world.lock("cache", "task:a", providers=Providers.ESTIMATED, bare=True)
     world.task("a", db)
     world.task("b", cache)
