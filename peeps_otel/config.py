@@ -232,6 +232,13 @@ VARIABLES: tuple[Variable, ...] = (
         "true: tell the text of an exception that ended a task or thread, not only its type; texts may hold secrets",
     ),
     Variable(
+        "PEEPS_SOURCE",
+        "source",
+        "true",
+        _boolean,
+        "false: the text of the program's own lines is not sent to the collector, only their path and number",
+    ),
+    Variable(
         "PEEPS_LOCK_ORDER",
         "lock_order",
         "false",
@@ -310,6 +317,7 @@ class Config:
     leaks_every_s: int
     heap: bool
     exception_messages: bool
+    source: bool
     lock_order: bool
     suppress: str
     own: tuple[str, ...]

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import socket
 import sys
+import time
 from collections.abc import Callable
 
 from . import semconv
@@ -26,6 +27,7 @@ from .export.otlp import Endpoint, endpoint, set_by_user
 from .export.own_providers import LOGS, METRICS, SIGNALS, TRACES, OwnProviders, SeveralLoggers, SeveralMeters
 from .export.request import ATTENTION, CUT, LEAKS, Request, cut_record, leaks_record, looked_record
 from .export.snapshot_exporter import SnapshotExporter
+from .export.source_texts import SourceTexts
 from .export.spans import Spans, current_span_context
 from .model import FindingKind
 from .probes.asyncio.probe import AsyncioProbe
@@ -42,6 +44,7 @@ from .probes.patches.step_timer import StepTimer
 from .probes.patches.thread_death import ThreadDeathPatch
 from .probes.probe import Probe
 from .probes.source import own_code
+from .probes.source.line_text import LineTexts
 from .probes.source.ownership import Ownership
 from .probes.threads.probe import ThreadProbe
 from .providers.probe import ProviderProbe
@@ -63,6 +66,7 @@ class Lasting:
     """Made once, before the first `Parts`, whose probes install what is theirs. `uninstall` from any thread."""
 
     def __init__(self, config: Config) -> None:
+        self.began_ns = time.time_ns()
         self.ownership = Ownership(own=config.own, library=config.library)
         own_code.decide_by(self.ownership)
         self.recorder = Recorder(config.span_wait_ms * 1_000_000 or _NEVER_NS)
@@ -203,7 +207,9 @@ def _exporters(
     in_flight = None
     if loggers is not None and lasting.live_spans is not None and requests is not None and config.in_flight_ms:
         in_flight = InFlight(loggers, lasting.live_spans, requests, config.in_flight_ms * 1_000_000)
-    return Exporters(link=link, events=events, spans=spans, metrics=lasting.metrics, in_flight=in_flight)
+    told = config.source and (link is not None or (events is not None and config.snapshots))
+    texts = SourceTexts(LineTexts(lasting.began_ns)) if told else None
+    return Exporters(link=link, events=events, spans=spans, metrics=lasting.metrics, in_flight=in_flight, texts=texts)
 
 
 def _own_providers(at: Endpoint, config: Config) -> OwnProviders:

@@ -186,6 +186,7 @@ def test_what_an_event_requires() -> None:
         ],
         semconv.EVENT_LOOKED: [semconv.LOOKED_REQUEST, semconv.LOOKED_ASKED, semconv.LOOKED_FINDINGS],
         semconv.EVENT_STACKS: [semconv.SILENT_SINCE],
+        semconv.EVENT_SOURCE_TEXT: [semconv.SOURCE, semconv.SOURCE_TEXT_FIRST],
         semconv.EVENT_CUT: [semconv.CUT_REQUEST, semconv.STREAM_ID, semconv.SEQUENCE, semconv.CUT_TIME],
         semconv.EVENT_PROVIDER_FAULT: [semconv.PROVIDER_NAME, semconv.PROVIDER_KIND, semconv.PROVIDER_REASON],
         semconv.EVENT_REQUEST_IN_FLIGHT: [

@@ -34,6 +34,7 @@ from .decode.logs import (
     NodeRecord,
     Record,
     SnapshotBody,
+    SourceTextRecord,
     decode_logs,
 )
 from .decode.metrics import decode_metrics
@@ -296,6 +297,8 @@ class Pipeline:
             self._live.apply_gone(process, record, now_ns)
         elif isinstance(record, SilenceRecord):
             self._diagnosis.silence.reported(process, record, now_ns)
+        elif isinstance(record, SourceTextRecord):
+            self._findings.texts.told(process.id, record, self._live.processes())
         elif isinstance(record, AnswerRecord):
             self._requests.answered(process.id, record.request, record.answer)
         else:

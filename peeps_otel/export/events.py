@@ -16,7 +16,7 @@ from ..probes.probe import ProviderFault
 from ..version import __version__
 from ..watcher.interfaces import CycleResult
 from ..watcher.stalls import Stall
-from .otel_names import Loggers, SeverityNumber, empty_context
+from .otel_names import Loggers, LogRecord, SeverityNumber, empty_context
 
 if TYPE_CHECKING:
     from ..model.wire import Encoder
@@ -49,6 +49,16 @@ class Events:
         self._waiting: dict[str, Node] = {}  # tasks that wait for something of this program
         self._encoder = _encoder() if snapshots else None
         self._faults: set[ProviderFault] = set()  # of the look before
+
+    def tell(self, record: LogRecord) -> None:
+        """One record as it is."""
+        self._emit(
+            record.event_name or "",
+            record.timestamp or 0,
+            SeverityNumber.DEBUG,
+            record.body,
+            dict(record.attributes or {}),
+        )
 
     def take(self, look: CycleResult) -> None:
         snapshot = look.snapshot

@@ -13,6 +13,7 @@ from .in_flight import InFlight
 from .metrics import Metrics
 from .otel_names import LogRecord
 from .snapshot_exporter import SnapshotExporter
+from .source_texts import SourceTexts
 from .spans import Spans
 
 _logger = logging.getLogger("peeps_otel")
@@ -29,9 +30,11 @@ class Exporters:
         spans: Spans | None,
         metrics: Metrics | None,
         in_flight: InFlight | None = None,
+        texts: SourceTexts | None = None,
     ) -> None:
         self._link, self._events, self._spans, self._metrics = link, events, spans, metrics
         self._in_flight = in_flight
+        self._texts = texts
         self._complained: set[str] = set()
 
     def start(self) -> None:
@@ -41,6 +44,8 @@ class Exporters:
     def take(self, look: CycleResult) -> None:
         if self._link is not None:
             self._guard("link", lambda link=self._link: link.send(look.snapshot))
+        if self._texts is not None:
+            self._guard("source text", lambda texts=self._texts: self._tell_texts(texts, look))
         for name, part in (
             ("events", self._events),
             ("requests", self._in_flight),
@@ -49,6 +54,14 @@ class Exporters:
         ):
             if part is not None:
                 self._guard(name, lambda part=part: part.take(look))
+
+    def _tell_texts(self, texts: SourceTexts, look: CycleResult) -> None:
+        """By the way of the snapshots: to our collector, and to nobody else."""
+        for record in texts.due(look):
+            if self._link is not None:
+                self._link.answer(record)
+            elif self._events is not None:
+                self._events.tell(record)
 
     def spent(self) -> ExporterUsage:
         return ExporterUsage(0, 0) if self._link is None else ExporterUsage(self._link.cpu_ns, self._link.sent)

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""That a finding is told by the process whose snapshots it rests on: a keyed hash with the secret of its stream.
+"""That a finding, or the text of a line, is told by the process whose snapshots it rests on: a keyed hash with the
+secret of its stream.
 
 Whoever can reach the collector can send under any name, and everything that was sent can be read there but for the
 secret. Not for keeping anything secret, nor against who reads what the process sends.
@@ -20,7 +21,19 @@ def finding_seal(secret: int, finding: Finding, core: list[str], state: str, tim
     return hashlib.blake2b(told.encode(errors="surrogatepass"), digest_size=16, key=key).hexdigest()
 
 
+def text_seal(secret: int, place: str, first: int, text: str) -> str:
+    """The same for lines of source."""
+    told = "\n".join([place, str(first), text])
+    key = secret.to_bytes(8, "big")
+    return hashlib.blake2b(told.encode(errors="surrogatepass"), digest_size=16, key=key).hexdigest()
+
+
 def is_sealed(seal: str, secret: int, finding: Finding, state: str, time_ns: int) -> bool:
     """Whether it is the seal of this finding as it arrived."""
     expected = finding_seal(secret, finding, finding.core, state, time_ns)
     return compare_digest(seal.encode(errors="replace"), expected.encode())
+
+
+def is_text_sealed(seal: str, secret: int, place: str, first: int, text: str) -> bool:
+    """Whether it is the seal of these lines as they arrived."""
+    return compare_digest(seal.encode(errors="replace"), text_seal(secret, place, first, text).encode())

@@ -22,6 +22,7 @@ class FindingText:
     def __init__(self, style: Style, *, paths: bool = False) -> None:
         self._style = style
         self._paths = paths
+        self._sources: dict[str, Json] = {}
 
     def lines(self, finding: Json, where: str = "") -> list[str]:
         """`where`: in which processes."""
@@ -32,8 +33,10 @@ class FindingText:
         if where:
             lines.append(style("dim", f"in {where}"))
         look_at = self._place(finding, "look_at", "look_at_short")
+        self._sources = finding.get("sources") or {}
         if look_at:
             lines.append(f"{style('bold', 'Open:')} {style('cyan', look_at)}")
+            lines += self._lines_around(finding["look_at"])
         if finding["certainty"]:
             lines.append(style("dim", f"{finding['level']}: {finding['certainty']}."))
         shown: set[str] = set()
@@ -49,6 +52,25 @@ class FindingText:
         if finding["break_first"]:
             lines.append(f"{style('bold', 'Stop first:')} {printable(finding['break_first'])}")
         return lines + _alike(finding) + self._behind(finding)
+
+    def _lines_around(self, place: str) -> list[str]:
+        """The text of a line and of those around it."""
+        told = self._sources.get(place)
+        if told is None:
+            return []
+        asked = int(place.rpartition(":")[2])
+        rows = [(told["first"] + number, printable(text)) for number, text in enumerate(told["lines"])]
+        margin = min((len(text) - len(text.lstrip()) for _, text in rows if text), default=0)
+        return [self._row(number, text[margin:], number == asked) for number, text in rows]
+
+    def _row(self, number: int, text: str, asked: bool) -> str:
+        row = f"{number:>5} | {text}".rstrip()
+        return f"  {self._style('cyan', '->' + row)}" if asked else self._style("dim", f"    {row}")
+
+    def _text(self, place: str) -> list[str]:
+        """Of one line, below where it is named, as Python's own tracebacks have it; empty where it is not known."""
+        text = line_of(self._sources, place)
+        return [f"           {printable(text)}"] if text else []
 
     def _place(self, told: Json, whole: str, short: str) -> str:
         return printable(told[whole if self._paths else short] or "")
@@ -74,9 +96,12 @@ class FindingText:
         elif step["wait_source"]:
             verb = "waits" if step["wait_source"].startswith("in ") else "waits at"
             lines.append(f"  {verb} {style('cyan', self._place(step, 'wait_source', 'wait_short'))}")
+            if step["waiter"] in shown or not (nodes.get(step["waiter"]) or {}).get("stack"):
+                lines += self._text(step["wait_source"])
         lines += self._stack(step["waiter"], nodes, step["wait_source"], shown)
         if step["holder"]:
             lines.append(self._holder(step))
+            lines += self._text(step["hold_source"] or "")
             lines += self._stack(step["holder"], nodes, "", shown)
         return lines
 
@@ -112,6 +137,7 @@ class FindingText:
         for number, (frame, place) in enumerate(zip(frames, places, strict=True)):
             text = printable(f"{place if self._paths else frame['short']} in {frame['function']}")
             lines.append(f"    {self._style('cyan', '-> ' + text)}" if number == marked else f"       {text}")
+            lines += self._text(place)
         return lines
 
     def _behind(self, finding: Json) -> list[str]:
@@ -123,6 +149,15 @@ class FindingText:
             if len(sites) > _SITES_NAMED:
                 lines.append(f"  and {sum(site['count'] for site in sites[_SITES_NAMED:])} elsewhere")
         return lines
+
+
+def line_of(sources: Json, place: str) -> str:
+    """The text of the line `place` without its indentation; empty where it is not in `sources`, as the API has them."""
+    told = sources.get(place)
+    number = place.rpartition(":")[2]
+    if told is None or not number.isdecimal() or not 0 <= int(number) - told["first"] < len(told["lines"]):
+        return ""
+    return str(told["lines"][int(number) - told["first"]]).strip()
 
 
 def _alike(finding: Json) -> list[str]:

@@ -162,6 +162,19 @@ def is_telemetry(one: Node) -> bool:
     return bool(_TELEMETRY.match(own_line.library_of(one.stack)))
 
 
+def lines_named(told: Json, nodes: Mapping[str, Json]) -> list[str]:
+    """The program's own lines that a finding points to, the first one to open first."""
+    places = [told["look_at"]]
+    for step in told["evidence"]:
+        places += (step["wait_source"] or "", step["hold_source"] or "")
+    stacks = [told["stack"]]
+    for step in told["evidence"]:
+        stacks += [nodes[one]["stack"] for one in (step["waiter"], step["holder"]) if one in nodes]
+    for stack in stacks:
+        places += [f"{frame['file']}:{frame['line']}" for frame in stack if frame.get("own") is not False]
+    return list(dict.fromkeys(line for place in places if (line := own_line.line_of(place))))
+
+
 def _sources(told: Json, nodes: Mapping[str, Json]) -> Iterator[str]:
     yield told["look_at"]
     for step in told["evidence"]:

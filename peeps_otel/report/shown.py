@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from ..model import Edge, Node
+from ..model import Edge, Node, own_line
 from . import in_words
 from .behind import as_a_person_counts
 from .in_words import Places
@@ -28,13 +28,28 @@ class GraphView(Protocol):
     def owner(self) -> Mapping[str, str]: ...
 
 
+class Texts(Protocol):
+    """The lines of source that are known."""
+
+    def of(self, processes: Iterable[str], places: Iterable[str]) -> dict[str, dict[str, Any]]:
+        """By place: `first`, the number of the first line, and `lines`."""
+        ...
+
+    def line(self, process: str, place: str) -> str:
+        """Of a place alone, empty where it is not known."""
+        ...
+
+
 class Shown:
     """Nodes as one answer shows them: with their process and in words. `directories`: the working directory of each
-    process, empty where that is not known."""
+    process, empty where that is not known. `texts`: None where no text of lines is shown."""
 
-    def __init__(self, view: GraphView, directories: Mapping[str, str], now_ns: int) -> None:
+    def __init__(
+        self, view: GraphView, directories: Mapping[str, str], now_ns: int, texts: Texts | None = None
+    ) -> None:
         self.view = view
         self.now_ns = now_ns
+        self._texts = texts
         self._places = {key: Places(directory) for key, directory in directories.items()}
 
     def places(self, process: str | None) -> Places:
@@ -42,7 +57,10 @@ class Shown:
 
     def node(self, node: Node) -> dict[str, Any]:
         process = self.view.owner.get(node.id)
-        return in_words.live_node(node, self.now_ns, self.places(process)) | {"process": process}
+        told = in_words.live_node(node, self.now_ns, self.places(process)) | {"process": process}
+        if self._texts is not None and told["wait"] is not None:
+            told["wait"]["text"] = self._texts.line(process or "", own_line.line_of(told["wait"]["source"]))
+        return told
 
     def nodes(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Those of them that are alive."""
@@ -54,6 +72,8 @@ class Shown:
         process = finding["processes"][0] if finding["processes"] else None
         told = in_words.finding(finding, nodes, self.now_ns, self.places(process))
         people = as_a_person_counts(finding, self.view.nodes, self.view.out)
+        if self._texts is not None:
+            told["sources"] = self._texts.of(told["processes"], in_words.lines_named(told, nodes))
         return told | {"nodes": nodes, "behind": in_words.behind(people, nodes, told["blocked_count"])}
 
 

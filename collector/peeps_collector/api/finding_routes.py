@@ -43,7 +43,7 @@ class FindingRoutes:
         view = self._live.view()
         everything = self._live.processes()
         processes = {k: p for k, p in everything.items() if not wanted or k in wanted}
-        shown = in_view(view, everything, now_ns)
+        shown = in_view(view, everything, now_ns, self._findings.texts)
         entries = [e for e in self._findings.open() if not wanted or wanted.intersection(e.processes)]
         findings = [entry.to_json() for entry in entries]
         if request.query_params.get("history", "0") not in {"", "0"}:

@@ -56,7 +56,7 @@ class GraphRoutes:
             core = {member for entry in self._findings.open() for member in entry.finding.core}
             nodes = ranked(nodes, core)[:limit]
         ids = {node.id for node in nodes}
-        shown = in_view(view, self._live.processes(), time.time_ns())
+        shown = in_view(view, self._live.processes(), time.time_ns(), self._findings.texts)
         return answer(
             {
                 "now_ns": shown.now_ns,
@@ -79,7 +79,7 @@ class GraphRoutes:
         view = self._live.view()
         node = view.nodes.get(node_id)
         history = self._reader.node_history(node_id)
-        shown = in_view(view, self._live.processes(), time.time_ns())
+        shown = in_view(view, self._live.processes(), time.time_ns(), self._findings.texts)
         findings = [e.to_json() for e in self._findings.open() if _names(e.to_json(), node_id)]
         findings = [shown.finding(finding) for finding in findings]
         if node is None:

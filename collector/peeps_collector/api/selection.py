@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping
 
 from peeps_otel import semconv
 from peeps_otel.model import Edge, Node
-from peeps_otel.report.shown import Shown
+from peeps_otel.report.shown import Shown, Texts
 
 from ..graph.process import Process
 from ..graph.view import View
@@ -16,13 +16,13 @@ from ..graph.view import View
 _NEVER = 1 << 63
 
 
-def in_view(view: View, processes: Mapping[str, Process], now_ns: int) -> Shown:
+def in_view(view: View, processes: Mapping[str, Process], now_ns: int, texts: Texts | None = None) -> Shown:
     """The nodes of the view as an answer shows them."""
     directories = {
         key: str(process.info.resource.get(semconv.PROCESS_WORKING_DIRECTORY) or "")
         for key, process in processes.items()
     }
-    return Shown(view, directories, now_ns)
+    return Shown(view, directories, now_ns, texts)
 
 
 def neighbourhood(view: View, focus: str, depth: int) -> set[str]:

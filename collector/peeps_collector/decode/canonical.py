@@ -34,6 +34,8 @@ Attributes = dict[str, Any]
 _E = TypeVar("_E", bound=StrEnum)
 
 _FRAME = re.compile(r'^\s*File "(.*)"(?:, line (\d+))?, in (.*)$')
+_SOURCE_TEXT_MOST = 4_000
+_SOURCE_LINES_MOST = 20
 _SOURCE = re.compile(r"^\s*\S.*:\d+\s*$", re.DOTALL)
 # Both ends of a call had their own names for what is `method`, `correlation`, `state` and `created_at` of any node.
 _ALIAS_FAMILY = re.compile(
@@ -250,6 +252,17 @@ def looked_of(attributes: Attributes) -> tuple[str, dict[str, Any]]:
         "not_asked": _optional_text(attributes, semconv.LOOKED_NOT_ASKED) or "",
     }
     return _text(attributes, semconv.LOOKED_REQUEST, "set it to the id of the request"), answer
+
+
+def source_text_of(attributes: Attributes, body: object) -> tuple[str, int, str, str]:
+    """A place, the number of its first line, the lines, the seal. Raises Rejected."""
+    place = _text(attributes, semconv.SOURCE, "set it to path:line")
+    first = _optional_whole(attributes, semconv.SOURCE_TEXT_FIRST)
+    if not first or not place.rpartition(":")[2].isdecimal():
+        raise Rejected(f"{semconv.SOURCE_TEXT_FIRST} is missing or {semconv.SOURCE} is not path:line; set both")
+    if not isinstance(body, str) or len(body) > _SOURCE_TEXT_MOST or body.count("\n") >= _SOURCE_LINES_MOST:
+        raise Rejected(f"the body is not a text of at most {_SOURCE_LINES_MOST} lines, {_SOURCE_TEXT_MOST} characters")
+    return place, first, body, _optional_text(attributes, semconv.SOURCE_TEXT_SEAL) or ""
 
 
 def leaks_of(attributes: Attributes) -> tuple[str, dict[str, Any]]:

@@ -15,7 +15,17 @@ from peeps_otel import semconv
 from peeps_otel.model import Edge, Finding, Node
 
 from ..store.schema import Row
-from .canonical import Rejected, cut_of, finding_of, leaks_of, looked_of, node_id_of, node_of, position_of
+from .canonical import (
+    Rejected,
+    cut_of,
+    finding_of,
+    leaks_of,
+    looked_of,
+    node_id_of,
+    node_of,
+    position_of,
+    source_text_of,
+)
 from .resource import ProcessInfo, Scope, process_of, scope_of
 from .rows import AT_ONCE, Decoded
 from .silence import SilenceRecord, silence_of
@@ -69,7 +79,18 @@ class AnswerRecord:
     answer: dict[str, Any]
 
 
-Record = SilenceRecord | AnswerRecord | SnapshotBody | NodeRecord | GoneRecord | FindingRecord
+@dataclass(frozen=True, slots=True)
+class SourceTextRecord:
+    """Lines of a program's own source around `place`, `path:line`; `first`: the number of the first. `seal`: see
+    peeps_otel/model/seal.py."""
+
+    place: str
+    first: int
+    text: str
+    seal: str
+
+
+Record = SilenceRecord | SourceTextRecord | AnswerRecord | SnapshotBody | NodeRecord | GoneRecord | FindingRecord
 
 
 @dataclass(slots=True)
@@ -120,6 +141,8 @@ def _take(record: LogRecord, scope: Scope, decoded: DecodedLogs, now_ns: int) ->
         decoded.records.append(FindingRecord(*finding_of(attributes), time_ns))
     elif name == semconv.EVENT_STACKS:
         decoded.records.append(silence_of(attributes, value_of(record.body), time_ns))
+    elif name == semconv.EVENT_SOURCE_TEXT:
+        decoded.records.append(SourceTextRecord(*source_text_of(attributes, value_of(record.body))))
     elif name == semconv.EVENT_LEAKS:
         decoded.records.append(AnswerRecord(*leaks_of(attributes)))
     elif name == semconv.EVENT_LOOKED:

@@ -25,6 +25,7 @@ from .finding_entry import LEVELS, Entry, told
 from .live import LiveGraph
 from .origin import check_members, is_own, reporter_of
 from .process import Process, State
+from .source_texts import SourceTexts
 
 COLLECTOR = ""
 """The reporter that is the collector itself; every other is a process id."""
@@ -51,6 +52,8 @@ class FindingRegistry:
         self._live = live
         self._rows = rows
         self._lock = threading.RLock()
+        self.texts = SourceTexts()
+        """What the processes have told of the lines that findings name."""
         self._open: dict[str, Entry] = {}
         self._untold = 0
         self._ended: deque[dict[str, Any]] = deque(history, maxlen=_HISTORY)
