@@ -56,7 +56,7 @@ class Events:
             record.event_name or "",
             record.timestamp or 0,
             SeverityNumber.DEBUG,
-            record.body,
+            str(record.body),
             dict(record.attributes or {}),
         )
 

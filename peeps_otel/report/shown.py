@@ -57,7 +57,7 @@ class Shown:
 
     def node(self, node: Node) -> dict[str, Any]:
         process = self.view.owner.get(node.id)
-        told = in_words.live_node(node, self.now_ns, self.places(process)) | {"process": process}
+        told: dict[str, Any] = in_words.live_node(node, self.now_ns, self.places(process)) | {"process": process}
         if self._texts is not None and told["wait"] is not None:
             told["wait"]["text"] = self._texts.line(process or "", own_line.line_of(told["wait"]["source"]))
         return told
