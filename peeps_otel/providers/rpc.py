@@ -100,7 +100,8 @@ class Channel:
     """One end of a stream of items. `direction`: out where the items are sent from here. `id`: unique within connection
     and direction. `request`: the id of the request that it belongs to. `credit`: what the sender may still send, in the
     unit of `capacity`. `items`, `bytes`: that have passed. `waiting`: who waits here, for credit (out) or for an item
-    (in). `users`: who else has this end in hand and would read or write. `correlation`: the same at both ends."""
+    (in). `users`: who else has this end in hand and would read or write. `closed_by`: who closed it, of one that is
+    closed and told of all the same. `correlation`: the same at both ends."""
 
     id: str
     direction: Literal["out", "in"]
@@ -116,6 +117,7 @@ class Channel:
     bytes: int | None = None
     waiting: Sequence[Worker] = ()
     users: Sequence[Worker] = ()
+    closed_by: Worker | None = None
     correlation: str | None = None
     source: str | None = None
     attributes: Mapping[str, Value] = field(default_factory=dict[str, Value])

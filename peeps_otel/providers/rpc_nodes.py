@@ -126,7 +126,7 @@ def _channels(report: RpcReport, canvas: Canvas, around: Around, connections: Ma
             canvas.wait(around.ids(one.waiting), node_id, SEND)
             senders.append((node_id, one))
         else:  # whoever waits for an item waits for the other end of a wire: nothing is concluded from that
-            canvas.draw(node_id, _on(node_id, one.connection, connections))
+            canvas.draw(node_id, [*_closed(node_id, one, around), *_on(node_id, one.connection, connections)])
             canvas.use(around.ids(one.users), node_id)
             if one.correlation:
                 receivers[one.correlation] = node_id
@@ -134,8 +134,16 @@ def _channels(report: RpcReport, canvas: Canvas, around: Around, connections: Ma
     for node_id, one in senders:
         other = receivers.get(one.correlation or "")
         links = [] if other is None else [Edge(EdgeKind.CHANNEL_LINK, node_id, other)]
-        canvas.draw(node_id, [*links, *_on(node_id, one.connection, connections)])
+        canvas.draw(node_id, [*links, *_closed(node_id, one, around), *_on(node_id, one.connection, connections)])
         canvas.use(takers.get(one.correlation, ()) if other is not None else (), node_id)
+
+
+def _closed(node_id: str, one: Channel, around: Around) -> list[Edge]:
+    return (
+        []
+        if one.closed_by is None
+        else [_reported(EdgeKind.CLOSED_BY, node_id, who) for who in around.ids([one.closed_by])]
+    )
 
 
 def _takes(one: Channel) -> bool:

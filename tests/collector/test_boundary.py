@@ -78,6 +78,12 @@ def test_so_is_everything_of_their_kind(end: str, alias: str) -> None:
             node_of(GOOD | {key: "x"})
 
 
+@pytest.mark.parametrize("key", ["requestId", "request-status", "responseStatusCode", "peeps.request.correlationId"])
+def test_and_however_it_is_written(key: str) -> None:
+    with pytest.raises(Rejected, match=f"{key} is a name of an earlier contract"):
+        node_of(GOOD | {key: "x"})
+
+
 def test_names_that_only_look_like_them_are_taken() -> None:
     others = ["http.request.method", "http.response.status_code", "rpc.request.metadata", "aws.request_id", "requests"]
     others += ["request.body.size", "response.headers", "request.connection", "server.request.method", "requested_at"]

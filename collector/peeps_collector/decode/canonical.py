@@ -37,6 +37,7 @@ _FRAME = re.compile(r'^\s*File "(.*)"(?:, line (\d+))?, in (.*)$')
 _SOURCE_TEXT_MOST = 4_000
 _SOURCE_LINES_MOST = 20
 _SOURCE = re.compile(r"^\s*\S.*:\d+\s*$", re.DOTALL)
+_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 # Both ends of a call had their own names for what is `method`, `correlation`, `state` and `created_at` of any node.
 _ALIAS_FAMILY = re.compile(
     r"(?:request|response)[._](?:\w+[._])*?(?:\w*_)?(?:"
@@ -131,7 +132,7 @@ def node_of(attributes: Attributes) -> tuple[Node, list[Edge]]:
 
 def _is_alias(key: str) -> bool:
     """Whether it is a name of an earlier contract, or one of their kind, bare or in our namespace."""
-    bare = key.removeprefix("peeps.")
+    bare = _HUMP.sub("_", key.removeprefix("peeps.").replace("-", "_")).lower()
     return bare in semconv.LEGACY_ALIASES or _ALIAS_FAMILY.fullmatch(bare) is not None
 
 
