@@ -19,11 +19,11 @@ from peeps_otel.providers import Channel, RpcReport
 
 TOTAL = roam.Method("Things", "total", (roam.Rx(roam.U32),), roam.U64)
 kept: list[Any] = []
+tasks: dict[str, asyncio.Task[Any]] = {}
 
 
-def start(name: str, work: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-    kept.append(asyncio.create_task(work, name=name))
-    return kept[-1]
+def start(name: str, work: Coroutine[Any, Any, Any]) -> None:
+    tasks[name] = asyncio.create_task(work, name=name)
 
 
 async def keep(thing: Any) -> None:
@@ -73,7 +73,7 @@ async def wait(result: asyncio.Future[Any]) -> None:
 
 
 async def die(done: asyncio.Event) -> None:
-    if kept:
+    if tasks:
         raise RuntimeError
     done.set()
 
@@ -105,6 +105,7 @@ async def outside(directory: str) -> None:
         stranger = socket.socket()
         stranger.setblocking(False)
         start("net_connect", loop.sock_connect(stranger, address))
+        kept.append(tasks["net_connect"])
     free = socket.create_server(("127.0.0.1", 0))
     free.setblocking(False)
     start("net_accept", loop.sock_accept(free))
@@ -132,9 +133,10 @@ async def remote() -> None:
 
 
 def sends() -> RpcReport:
-    """A transport that still tells of a channel that the task `closes` has closed."""
-    closes = next(one for one in kept if isinstance(one, asyncio.Task) and one.get_name() == "sleep")
-    return RpcReport(channels=[Channel(id="7", direction="out", name="closed", state="closed", closed_by=closes)])
+    """A transport that still tells of a channel that the task `sleep` has closed."""
+    return RpcReport(
+        channels=[Channel(id="7", direction="out", name="closed", state="closed", closed_by=tasks["sleep"])]
+    )
 
 
 def thread() -> None:
