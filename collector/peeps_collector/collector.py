@@ -69,8 +69,9 @@ class Collector:
     """All methods on one event loop. After `start`, `listen`, `otlp` and `api` are the real addresses."""
 
     def __init__(self, config: Config, diagnoser: Callable[[], GraphDiagnoser] | None = None) -> None:
-        """Opens the database. Raises StoreError."""
+        """Opens the database. Raises StoreError, AccessError."""
         self.config = config
+        self._tls = None if config.tls is None else config.tls.for_server()
         self.warnings: list[str] = []
         self.listen = ""
         self.otlp_grpc = ""
@@ -112,7 +113,8 @@ class Collector:
             span_columns=self._compiled.decoder,
         )
         self._directory = Path(tempfile.mkdtemp(prefix="peeps-"))  # mode 700
-        self._grpc = GrpcServer(self._pipeline, config.max_request_bytes, self._received_by_grpc)
+        self._grpc = GrpcServer(self._pipeline, config.max_request_bytes, self._received_by_grpc, config.token)
+        self._api_server: asyncio.Server | None = None
         self._servers: list[tuple[_Server, Any]] = []
         self._port: SharedPort | None = None
         self._polls: Polls | None = None
@@ -136,17 +138,26 @@ class Collector:
         names = {*LOOPBACK_NAMES, *self.config.api_hosts} if self.config.listen.loopback else None
         files = _descriptors()
         self._polls = Polls(self._live, self._requests, files // 4)
-        receiver = HttpReceiver(self._pipeline, self.config.max_request_bytes, names, self._polls)
-        http = await self._serve(receiver, [], files // 2)
+        receiver = HttpReceiver(self._pipeline, self.config.max_request_bytes, names, self._polls, self.config.token)
+        http = await self._serve(receiver, files // 2)
         self._port = SharedPort(grpc_endpoint, http, self._budget, files // 10)
-        await self._port.listen(listen)
+        await self._port.listen(listen, self._tls)
         self.otlp_grpc = await self._listen_if_free(self.config.otlp_grpc, "gRPC")
         self.otlp_http = await self._listen_if_free(self.config.otlp_http, "HTTP")
         hosts = (*self.config.api_hosts, self.config.api.host)
         app = create_app(
-            self._live, self._findings, self._reader, self._sql, self.health, hosts, requests=self._requests
+            self._live,
+            self._findings,
+            self._reader,
+            self._sql,
+            self.health,
+            hosts,
+            requests=self._requests,
+            token=self.config.token,
         )
-        await self._serve(app, [api], files // 10)
+        make = await self._serve(app, files // 10)
+        loop = asyncio.get_running_loop()
+        self._api_server = await loop.create_server(make, sock=api, backlog=1024, ssl=self._tls)
         self._garbage.postpone()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
@@ -159,6 +170,8 @@ class Collector:
         if self._port is not None:
             await self._port.stop()
         await self._grpc.stop()
+        if self._api_server is not None:
+            self._api_server.close()
         self._sql.stop()  # else the API waits for statements
         for server, task in self._servers:
             server.should_exit = True
@@ -203,6 +216,8 @@ class Collector:
             "refused": {"requests": self._pipeline.refused + self._budget.refused},
             "warnings": [*self.warnings, *failures],
             "committed": self._writer.ticks,
+            "reopened": self._database.reopened,
+            "findings": {"open": len(self._findings.open())},
         }
 
     def _unready(self) -> str:
@@ -220,7 +235,7 @@ class Collector:
             self.warnings.append(f"{address} is taken by another program: OTLP/{protocol} is not received there")
             return ""
         name = _name(sock)
-        await self._port.listen(sock)
+        await self._port.listen(sock, self._tls)
         return name
 
     async def _start_grpc(self) -> Endpoint:
@@ -244,8 +259,8 @@ class Collector:
             if self._port is not None:
                 self._port.sweep(now_s)
 
-    async def _serve(self, app: ASGIApp, sockets: list[socket.socket], most: int) -> Callable[[], asyncio.Protocol]:
-        """Returns what makes the protocol of a further connection. `most`: connections."""
+    async def _serve(self, app: ASGIApp, most: int) -> Callable[[], asyncio.Protocol]:
+        """Returns what makes the protocol of a connection. `most`: connections."""
         limits = Limits(connections=most)
         config = uvicorn.Config(
             app,
@@ -261,7 +276,7 @@ class Collector:
             timeout_graceful_shutdown=2,
         )
         server = _Server(config)
-        task = asyncio.get_running_loop().create_task(server.serve(sockets=sockets))
+        task = asyncio.get_running_loop().create_task(server.serve(sockets=[]))
         self._servers.append((server, task))
         while not server.started:
             if task.done():

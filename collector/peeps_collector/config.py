@@ -1,37 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every setting of the collector, in one table.
+"""Every setting of the collector, in one table: `OPTIONS`.
 
-| variable | default | meaning |
-|---|---|---|
-| `PEEPS_LISTEN` | `127.0.0.1:9119` | where watched programs push: OTLP/gRPC and OTLP/HTTP on one port |
-| `PEEPS_OTLP_GRPC` | `127.0.0.1:4317` | OTLP's own port for gRPC, `off` to leave it alone |
-| `PEEPS_OTLP_HTTP` | `127.0.0.1:4318` | OTLP's own port for HTTP, `off` to leave it alone |
-| `PEEPS_API` | `127.0.0.1:9130` | the query API |
-| `PEEPS_HTTP` | `127.0.0.1:9120` | the explorer (`peeps up` hands it on) |
-| `PEEPS_DB` | `peeps.duckdb` | the database file |
-| `PEEPS_DB_MEMORY` | `1GB` | what DuckDB may use before it spills to disk |
-| `PEEPS_API_HOSTS` | empty | further names, comma separated, under which the query API may be addressed |
-| `PEEPS_MAX_REQUEST_BYTES` | `67108864` | largest OTLP request, also after decompression |
-| `PEEPS_QUEUE_BYTES` | `134217728` | being received or not yet decoded; beyond it senders are told to retry |
-| `PEEPS_JOURNAL_BYTES` | `1073741824` | acknowledged but not yet stored; beyond it senders are told to retry |
-| `PEEPS_STORE_ROWS` | `1000000` | decoded but not yet stored rows; beyond it senders are told to retry |
-| `PEEPS_RETENTION_HOURS` | `24` | history older than this is deleted |
-| `PEEPS_RULES` | empty | which findings the collector looks for, and from when on: see docs/findings.md |
-| `PEEPS_PROTOCOL_TRACE` | `0` | `1`: every receipt on stderr, with size and preview |
-| `PEEPS_INSECURE` | `0` | `1`: allow an address that is not loopback; there is no authentication yet |
-
-Port 0 takes a free port (`--ready-file` tells which).
+Port 0 takes a free port (`--ready-file` tells which). In the file of `--config` the same names stand in lower case and
+without `PEEPS_`; the environment is stronger.
 """
 
 from __future__ import annotations
 
 import ipaddress
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from .access import AccessError, Tls, tls_of, token_of
+from .settings_file import SettingsFileError, settings_of
 
 if TYPE_CHECKING:
     from peeps_otel.diagnosis import RuleSettings
+
+
+OPTIONS: dict[str, tuple[str, str]] = {
+    "PEEPS_LISTEN": ("127.0.0.1:9119", "where watched programs push: OTLP/gRPC and OTLP/HTTP on one port"),
+    "PEEPS_OTLP_GRPC": ("127.0.0.1:4317", "OTLP's own port for gRPC, `off` to leave it alone"),
+    "PEEPS_OTLP_HTTP": ("127.0.0.1:4318", "OTLP's own port for HTTP, `off` to leave it alone"),
+    "PEEPS_API": ("127.0.0.1:9130", "the query API"),
+    "PEEPS_HTTP": ("127.0.0.1:9120", "the explorer (`peeps up` hands it on)"),
+    "PEEPS_DB": ("peeps.duckdb", "the database file"),
+    "PEEPS_DB_MEMORY": ("1GB", "what DuckDB may use before it spills to disk"),
+    "PEEPS_API_HOSTS": ("", "further names, comma separated, under which the query API may be addressed"),
+    "PEEPS_MAX_REQUEST_BYTES": ("67108864", "largest OTLP request, also after decompression"),
+    "PEEPS_QUEUE_BYTES": ("134217728", "being received or not yet decoded; beyond it senders are told to retry"),
+    "PEEPS_JOURNAL_BYTES": ("1073741824", "acknowledged but not yet stored; beyond it senders are told to retry"),
+    "PEEPS_STORE_ROWS": ("1000000", "decoded but not yet stored rows; beyond it senders are told to retry"),
+    "PEEPS_RETENTION_HOURS": ("24", "history older than this is deleted"),
+    "PEEPS_RULES": ("", "which findings the collector looks for, and from when on: see docs/findings.md"),
+    "PEEPS_PROTOCOL_TRACE": ("0", "`1`: every receipt on stderr, with size and preview"),
+    "PEEPS_TOKEN": ("", "what senders and askers must show: `Authorization: Bearer TOKEN`"),
+    "PEEPS_TOKEN_FILE": ("", "the file that holds the token"),
+    "PEEPS_TLS_CERT": ("", "PEM file of the certificate, with its chain: every port then speaks TLS only"),
+    "PEEPS_TLS_KEY": ("", "PEM file of its key"),
+    "PEEPS_TLS_CLIENT_CA": ("", "PEM file: who has no certificate of this authority is refused (mTLS)"),
+    "PEEPS_LOG": ("text", "`json`: the collector's own log lines as JSON, one object a line"),
+    "PEEPS_INSECURE": ("0", "`1`: allow an address that is not loopback without a token or mTLS"),
+}
+"""Every setting: its default and what it means, in Markdown; docs/collector.md shows it."""
 
 
 class ConfigError(ValueError):
@@ -77,25 +89,33 @@ class Config:
     retention_hours: float = 24.0
     protocol_trace: bool = False
     rules: RuleSettings | None = None
+    token: str = field(default="", repr=False)
+    tls: Tls | None = None
+    log_json: bool = False
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Config:
         """Reads the table. Raises ConfigError for the first setting that cannot be used."""
         insecure = _switch(environment, "PEEPS_INSECURE")
+        try:
+            token, tls = token_of(environment), tls_of(environment)
+        except AccessError as error:
+            raise ConfigError(str(error)) from None
+        guarded = insecure or bool(token) or (tls is not None and bool(tls.client_ca))
 
         def address(name: str, default: str) -> Address:
-            return _address(name, environment.get(name) or default, insecure)
+            return _address(name, environment.get(name) or default, guarded)
 
         def optional(name: str, default: str) -> Address | None:
             text = environment.get(name) or default
-            return None if text.strip().lower() == "off" else _address(name, text, insecure)
+            return None if text.strip().lower() == "off" else _address(name, text, guarded)
 
         return cls(
             listen=address("PEEPS_LISTEN", "127.0.0.1:9119"),
             otlp_grpc=optional("PEEPS_OTLP_GRPC", "127.0.0.1:4317"),
             otlp_http=optional("PEEPS_OTLP_HTTP", "127.0.0.1:4318"),
             api=address("PEEPS_API", "127.0.0.1:9130"),
-            explorer=address("PEEPS_HTTP", "127.0.0.1:9120"),
+            explorer=_address("PEEPS_HTTP", environment.get("PEEPS_HTTP") or "127.0.0.1:9120", insecure),
             database=environment.get("PEEPS_DB") or "peeps.duckdb",
             database_memory=environment.get("PEEPS_DB_MEMORY") or "1GB",
             api_hosts=tuple(name.strip() for name in environment.get("PEEPS_API_HOSTS", "").split(",") if name.strip()),
@@ -106,7 +126,20 @@ class Config:
             retention_hours=_hours(environment),
             protocol_trace=_switch(environment, "PEEPS_PROTOCOL_TRACE"),
             rules=_rules(environment),
+            token=token,
+            tls=tls,
+            log_json=_one_of(environment, "PEEPS_LOG", ("text", "json")) == "json",
         )
+
+    @classmethod
+    def load(cls, path: str | None, environment: Mapping[str, str]) -> Config:
+        """With a file of settings, where there is one. Raises ConfigError."""
+        if path is None:
+            return cls.from_environment(environment)
+        try:
+            return cls.from_environment(settings_of(path, OPTIONS) | dict(environment))
+        except SettingsFileError as error:
+            raise ConfigError(str(error)) from None
 
 
 def _address(name: str, text: str, insecure: bool) -> Address:
@@ -117,8 +150,9 @@ def _address(name: str, text: str, insecure: bool) -> Address:
     address = Address(host, int(port))
     if not address.loopback and not insecure:
         raise ConfigError(
-            f"{name}={text!r} is not a loopback address, and the collector has no authentication: whoever reaches it "
-            "can read and write everything. Listen on 127.0.0.1, or set PEEPS_INSECURE=1 if the network is trusted."
+            f"{name}={text!r} is not a loopback address: whoever reaches it could read and write everything. Set "
+            "PEEPS_TOKEN_FILE (with PEEPS_TLS_CERT, so that nobody reads it on the way) or PEEPS_TLS_CLIENT_CA, listen "
+            "on 127.0.0.1, or set PEEPS_INSECURE=1 if the network is trusted."
         )
     return address
 
@@ -130,6 +164,13 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     if text in {"1", "true", "on", "yes"}:
         return True
     raise ConfigError(f"{name}={text!r} is neither 0 nor 1")
+
+
+def _one_of(environment: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:
+    text = environment.get(name, "").strip().lower() or words[0]
+    if text not in words:
+        raise ConfigError(f"{name}={text!r} is not one of {', '.join(words)}")
+    return text
 
 
 def _rules(environment: Mapping[str, str]) -> RuleSettings | None:

@@ -5,21 +5,21 @@ from __future__ import annotations
 
 import json
 import os
+import ssl
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any, Literal, cast
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import BaseHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from .api import Findings, Health, NodeAnswer, Processes, Snapshot
 
 DEFAULT_API = "127.0.0.1:9130"
 _TIMEOUT_S = 5.0
 _LARGEST_ANSWER = 64 * 2**20
-# A collector on the own machine is never behind a proxy, whatever the environment says.
-_OPENER = build_opener(ProxyHandler({}))
 
 Trouble = Literal["unreachable", "not_found", "refused", "not_a_collector"]
 
@@ -36,13 +36,25 @@ class CollectorError(Exception):
 
 @dataclass(frozen=True)
 class Collector:
-    """A collector at `address` (`host:port`)."""
+    """A collector at `address`: `host:port`, or a URL where it speaks TLS. `token`: what it wants to be shown.
+    `certificate`: a PEM file to believe it by, and `key` where it wants ours."""
 
     address: str
+    token: str = field(default="", repr=False)
+    certificate: str = ""
+    key: str = ""
 
     @classmethod
     def from_environment(cls) -> Collector:
-        return cls(os.environ.get("PEEPS_API") or DEFAULT_API)
+        token, file = os.environ.get("PEEPS_TOKEN", "").strip(), os.environ.get("PEEPS_TOKEN_FILE", "").strip()
+        if file and not token:
+            token = Path(file).read_text().strip()
+        return cls(
+            os.environ.get("PEEPS_API") or DEFAULT_API,
+            token,
+            os.environ.get("PEEPS_TLS_CERT", ""),
+            os.environ.get("PEEPS_TLS_KEY", ""),
+        )
 
     def health(self) -> Health:
         return cast(Health, self._get("/health"))
@@ -72,10 +84,22 @@ class Collector:
     def node(self, node_id: str) -> NodeAnswer:
         return cast(NodeAnswer, self._get("/api/node/" + quote(node_id, safe=":")))
 
+    def _opener(self) -> OpenerDirector:
+        # A collector on the own machine is never behind a proxy, whatever the environment says.
+        handlers: list[BaseHandler] = [ProxyHandler({})]
+        if self.address.startswith("https://") and self.certificate:
+            context = ssl.create_default_context(cafile=self.certificate)
+            if self.key:
+                context.load_cert_chain(self.certificate, self.key)
+            handlers.append(HTTPSHandler(context=context))
+        return build_opener(*handlers)
+
     def _get(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
-        url = f"http://{self.address}{path}" + ("?" + urlencode(parameters) if parameters else "")
+        base = self.address if "://" in self.address else f"http://{self.address}"
+        url = base + path + ("?" + urlencode(parameters) if parameters else "")
+        request = Request(url, headers={"Authorization": f"Bearer {self.token}"} if self.token else {})
         try:
-            with _OPENER.open(url, timeout=_TIMEOUT_S) as response:
+            with self._opener().open(request, timeout=_TIMEOUT_S) as response:
                 body = response.read(_LARGEST_ANSWER)
         except HTTPError as error:
             with error:

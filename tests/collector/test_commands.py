@@ -19,11 +19,12 @@ from tests.collector.collector_support import Deadlock, Program, Running
 from tests.support.processes import environment
 
 SERVERS = {"up", "collector"}
-CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS]
+OF_A_FILE = {"db"}
+CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS | OF_A_FILE]
 ARGUMENTS = {"progress": ["0"], "sql": ["SELECT 1"]}
 
 # What of ours a command may load. `serve` is the way to the server; the model, the diagnosis and the words are shared.
-OURS = {"peeps_collector", "peeps_collector.config", "peeps_collector.version"}
+OURS = {"peeps_collector", *(f"peeps_collector.{name}" for name in ("access", "config", "settings_file", "version"))}
 COMMAND_LINE = "peeps_collector.cli"
 SHARED = ("peeps_otel.model", "peeps_otel.diagnosis", "peeps_otel.report", "peeps_otel.semconv", "peeps_otel.version")
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The query API as a Starlette application.
 
-It is on loopback without authentication, so a page in the user's browser must not reach it: a request is answered
+On loopback it may be without authentication, so a page in the user's browser must not reach it: a request is answered
 only under a name that is ours (against DNS rebinding) and only from a page that is ours (`Origin`).
 """
 
@@ -18,7 +18,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from ..access import refusal_of as token_refusal
 from ..cuts import Cuts
+from ..exposition import MEDIA_TYPE, exposition
 from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..names import LOOPBACK_NAMES, refusal_of
@@ -34,6 +36,8 @@ from .graph_routes import GraphRoutes
 from .request_routes import RequestRoutes
 from .sql_route import SqlRoute
 
+_READY = "/ready"  # without a token: it says nothing else
+
 
 def create_app(
     live: LiveGraph,
@@ -44,8 +48,10 @@ def create_app(
     hosts: Collection[str] = (),
     sql_seconds: float = 5.0,
     requests: ProcessRequests | None = None,
+    token: str = "",
 ) -> ASGIApp:
-    """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed."""
+    """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed. `token`: what
+    must be shown, see access.py."""
     graph = GraphRoutes(live, findings, reader)
     sql = SqlRoute(processes, sql_seconds)
     asked = requests or ProcessRequests()
@@ -56,9 +62,18 @@ def create_app(
     def get_health(_request: Request) -> Response:
         return answer(health())
 
+    def get_ready(_request: Request) -> Response:
+        ready = health()["status"] == "ok"
+        return answer({"ready": ready}, 200 if ready else 503)
+
+    def get_metrics(_request: Request) -> Response:
+        return Response(exposition(health()), media_type=MEDIA_TYPE)
+
     app = Starlette(
         routes=[
             Route("/health", get_health),
+            Route(_READY, get_ready),
+            Route("/metrics", get_metrics),
             Route("/api/processes", graph.processes),
             Route("/api/snapshot", graph.snapshot),
             Route("/api/findings", FindingRoutes(live, findings).findings),
@@ -81,20 +96,26 @@ def create_app(
             Exception: _failure,
         },
     )
-    return _OwnNamesOnly(app, LOOPBACK_NAMES | {host.lower() for host in hosts})
+    return _Door(app, LOOPBACK_NAMES | {host.lower() for host in hosts}, token)
 
 
-class _OwnNamesOnly:
-    """Refuses requests that another site's page may be behind: see names.py."""
+class _Door:
+    """Refuses requests that another site's page may be behind (names.py), and those without the token (access.py)."""
 
-    def __init__(self, app: ASGIApp, names: Collection[str]) -> None:
+    def __init__(self, app: ASGIApp, names: Collection[str], token: str) -> None:
         self._app = app
         self._names = names
+        self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and (refusal := refusal_of(dict(scope["headers"]), self._names)):
             await error_answer(403, "host", refusal)(scope, receive, send)
             return
+        if scope["type"] == "http" and scope["path"] != _READY:
+            shown = dict(scope["headers"]).get(b"authorization", b"")
+            if refusal := token_refusal(shown, self._token):
+                await error_answer(401, "authorization", refusal)(scope, receive, send)
+                return
         await self._app(scope, receive, send)
 
 

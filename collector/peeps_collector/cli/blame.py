@@ -36,7 +36,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, config: Config) -> int:
-    client = Client(str(config.api))
+    client = Client.of(config)
     return blame(
         client,
         options.process,

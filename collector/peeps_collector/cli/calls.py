@@ -31,7 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, config: Config) -> int:
-    client = Client(str(config.api))
+    client = Client.of(config)
     answer = client.get("/api/calls", process=client.process_ids(options.process), limit="10000")
     if options.json:
         json.dump(answer, sys.stdout)

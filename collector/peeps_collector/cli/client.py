@@ -4,10 +4,16 @@
 from __future__ import annotations
 
 import json
+import ssl
 import urllib.error
 import urllib.parse
 import urllib.request
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
+
+from ..access import AccessError
+
+if TYPE_CHECKING:
+    from ..config import Config
 
 _SECONDS = 15.0
 Json = dict[str, Any]
@@ -20,23 +26,38 @@ class ClientError(RuntimeError):
 class Client:
     """Asks the collector at `address` (host:port). Proxies of the environment are not used: it is on this machine."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, token: str = "", context: ssl.SSLContext | None = None) -> None:
+        """`context`: where it speaks TLS."""
         self.address = address
-        self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        self._url = f"{'http' if context is None else 'https'}://{address}"
+        handlers: list[urllib.request.BaseHandler] = [urllib.request.ProxyHandler({})]
+        if context is not None:
+            handlers.append(urllib.request.HTTPSHandler(context=context))
+        self._opener = urllib.request.build_opener(*handlers)
+        if token:
+            self._opener.addheaders = [("Authorization", f"Bearer {token}")]
+
+    @classmethod
+    def of(cls, config: Config) -> Client:
+        """Raises ClientError where its certificate cannot be read."""
+        try:
+            return cls(str(config.api), config.token, None if config.tls is None else config.tls.for_client())
+        except AccessError as error:
+            raise ClientError(str(error)) from None
 
     def get(self, path: str, **parameters: str | list[str]) -> Json:
         """Raises ClientError."""
         query = urllib.parse.urlencode(parameters, doseq=True)
-        return self._ask(urllib.request.Request(f"http://{self.address}{path}{'?' if query else ''}{query}"))
+        return self._ask(urllib.request.Request(f"{self._url}{path}{'?' if query else ''}{query}"))
 
     def get_bytes(self, path: str, **parameters: str | list[str]) -> bytes:
         """The answer as it is. Raises ClientError."""
         query = urllib.parse.urlencode(parameters, doseq=True)
-        return self._bytes(urllib.request.Request(f"http://{self.address}{path}?{query}"))
+        return self._bytes(urllib.request.Request(f"{self._url}{path}?{query}"))
 
     def post(self, path: str, body: Json) -> Json:
         """Raises ClientError."""
-        request = urllib.request.Request(f"http://{self.address}{path}", json.dumps(body).encode(), method="POST")
+        request = urllib.request.Request(f"{self._url}{path}", json.dumps(body).encode(), method="POST")
         request.add_header("content-type", "application/json")
         return self._ask(request)
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
-from .command import add_ready_file
+from .command import add_config, add_ready_file
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -16,6 +16,7 @@ HELP = "run the collector only"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_config(parser)
     add_ready_file(parser)
 
 

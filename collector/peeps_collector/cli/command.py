@@ -47,6 +47,11 @@ def add_paths(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--paths", action="store_true", help="whole paths instead of short ones")
 
 
+def add_config(parser: argparse.ArgumentParser) -> None:
+    """`--config`: see settings_file.py."""
+    parser.add_argument("--config", metavar="FILE", help="settings in TOML: docs/collector.md has the table")
+
+
 def add_ready_file(parser: argparse.ArgumentParser) -> None:
     """`--ready-file`, for the commands that listen."""
     parser.add_argument("--ready-file", metavar="PATH", help="write the real addresses here (JSON) once listening")

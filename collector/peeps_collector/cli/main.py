@@ -10,11 +10,11 @@ from collections.abc import Sequence
 
 from ..config import Config, ConfigError
 from ..version import __version__
-from . import blame, calls, collector, progress, ps, snapshot, sql, up, why
+from . import blame, calls, collector, db, progress, ps, snapshot, sql, up, why
 from .client import ClientError
 from .command import Command
 
-COMMANDS: tuple[Command, ...] = (up, collector, why, ps, calls, snapshot, progress, blame, sql)
+COMMANDS: tuple[Command, ...] = (up, collector, why, ps, calls, snapshot, progress, blame, sql, db)
 """Every command, in the order of the help."""
 
 _EXAMPLES = """\
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     command: Command = options.command
     try:
-        return command.run(options, Config.from_environment(os.environ))
+        return command.run(options, Config.load(getattr(options, "config", None), os.environ))
     except (ConfigError, ClientError) as error:
         print(f"peeps: {error}", file=sys.stderr)
         return 2

@@ -25,4 +25,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, config: Config) -> int:
     from .progress_report import show_progress  # the model and the diagnosis
 
-    return show_progress(Client(str(config.api)), options.process, seconds=options.seconds, as_json=options.json)
+    return show_progress(Client.of(config), options.process, seconds=options.seconds, as_json=options.json)

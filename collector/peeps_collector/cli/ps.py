@@ -34,9 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, config: Config) -> int:
-    return ps(
-        Client(str(config.api)), options.process, as_json=options.json, everything=options.all, paths=options.paths
-    )
+    return ps(Client.of(config), options.process, as_json=options.json, everything=options.all, paths=options.paths)
 
 
 def ps(client: Client, process: str | None, *, as_json: bool, everything: bool, paths: bool = False) -> int:

@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import importlib.util
 import json
-import logging
 import os
 import signal
 import subprocess
@@ -14,6 +13,8 @@ import sys
 from pathlib import Path
 from types import FrameType
 
+from .. import log_lines
+from ..access import AccessError
 from ..collector import AddressTaken, Collector
 from ..config import Config
 from ..store.file import StoreError
@@ -23,10 +24,10 @@ _EXPLORER = "peeps_dashboard"
 
 def serve(config: Config, *, explorer: bool, ready_file: str | None) -> int:
     """0 after a clean end, 2 where it could not start. `explorer`: start it too, if it is installed."""
-    logging.basicConfig(level=logging.WARNING, format="peeps: %(levelname)s: %(message)s", stream=sys.stderr)
+    log_lines.set_up(config.log_json)
     try:
         collector = Collector(config)
-    except StoreError as error:
+    except (StoreError, AccessError) as error:
         print(f"peeps: {error}", file=sys.stderr)
         return 2
     if sys.platform == "win32":
@@ -72,12 +73,14 @@ async def _run(collector: Collector, explorer: bool, ready_file: str | None) -> 
 def _announce(collector: Collector, shown: bool, wanted: bool) -> None:
     addresses = collector.addresses()
     print(f"peeps collector  OTLP on {', '.join(dict.fromkeys(addresses['grpc'] + addresses['http']))} (gRPC and HTTP)")
-    print(f"                 query API http://{collector.api}  database {collector.config.database}")
+    scheme = "http" if collector.config.tls is None else "https"
+    print(f"                 query API {scheme}://{collector.api}  database {collector.config.database}")
+    endpoint = collector.listen if scheme == "http" else f"https://{collector.listen}"
     if shown:
         print(f"peeps explorer   http://{collector.config.explorer}")
     elif wanted:
         print("peeps explorer   not installed (pip install peeps-dashboard)")
-    print(f"watch a program  PEEPS_COLLECTOR_ENDPOINT={collector.listen} opentelemetry-instrument python app.py")
+    print(f"watch a program  PEEPS_COLLECTOR_ENDPOINT={endpoint} opentelemetry-instrument python app.py")
     for warning in collector.warnings:
         print(f"peeps: warning: {warning}", file=sys.stderr)
     sys.stdout.flush()
@@ -86,7 +89,11 @@ def _announce(collector: Collector, shown: bool, wanted: bool) -> None:
 def _start_explorer(collector: Collector) -> subprocess.Popen[bytes] | None:
     if importlib.util.find_spec(_EXPLORER) is None:
         return None
-    environment = os.environ | {"PEEPS_API": collector.api, "PEEPS_HTTP": str(collector.config.explorer)}
+    config = collector.config
+    address = collector.api if config.tls is None else f"https://{collector.api}"
+    environment = os.environ | {"PEEPS_API": address, "PEEPS_HTTP": str(config.explorer), "PEEPS_TOKEN": config.token}
+    if config.tls is not None:
+        environment |= {"PEEPS_TLS_CERT": config.tls.cert, "PEEPS_TLS_KEY": config.tls.key}
     return subprocess.Popen(
         [sys.executable, "-m", "peeps_collector.cli.run_until_parent_exits", sys.executable, "-m", _EXPLORER],
         stdin=subprocess.PIPE,

@@ -34,7 +34,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, config: Config) -> int:
-    client = Client(str(config.api))
+    client = Client.of(config)
     if options.now:
         return snapshot_now(client, options.process, as_json=options.json)
     return last_snapshots(client, options.process, as_json=options.json)

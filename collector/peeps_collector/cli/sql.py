@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, config: Config) -> int:
-    return sql(Client(str(config.api)), options.statement, as_json=options.json)
+    return sql(Client.of(config), options.statement, as_json=options.json)
 
 
 def sql(client: Client, statement: str, *, as_json: bool) -> int:

@@ -51,7 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, config: Config) -> int:
-    client = Client(str(config.api))
+    client = Client.of(config)
     notes = check(client, options.process) if options.leaks else []
     failing = LEVELS[: LEVELS.index(options.fail_on) + 1]
     code = why(

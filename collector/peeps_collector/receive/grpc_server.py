@@ -15,6 +15,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 from grpc import aio
 
+from ..access import refusal_of
 from ..requests_out import HEADER
 from .encoding import encode_response
 from .queue import RETRY_AFTER_S, Budget, Encoding, Outcome, Signal
@@ -40,19 +41,24 @@ class Intake(Protocol):
 
 
 class _Handlers(grpc.GenericRpcHandler):
-    def __init__(self, intake: Intake, limit: int, received: Callable[[str, int], None]) -> None:
+    def __init__(self, intake: Intake, limit: int, received: Callable[[str, int], None], token: str) -> None:
         self._intake = intake
         self._limit = limit
         self._received = received
+        self._token = token
 
     def service(self, handler_call_details: Any) -> Any:
         signal = _METHODS.get(handler_call_details.method)
         if signal is None:
             return None  # gRPC answers UNIMPLEMENTED
+        shown = next((value for key, value in handler_call_details.invocation_metadata if key == "authorization"), "")
+        refusal = refusal_of(shown.encode() if isinstance(shown, str) else shown, self._token)
 
         async def export(body: bytes, context: Any) -> bytes:
             sender: str = context.peer()
             self._received(sender, len(body))
+            if refusal:
+                await context.abort(grpc.StatusCode.UNAUTHENTICATED, refusal)
             # Not every version of the library looks again after decompression.
             if len(body) > self._limit:
                 await context.abort(
@@ -85,14 +91,19 @@ def _retry_info(message: str) -> bytes:
 
 class GrpcServer:
     """An OTLP/gRPC server on an internal endpoint. All methods on the event loop. `received` is told of each message,
-    with the peer's name."""
+    with the peer's name. `token`: what a sender must show, see access.py."""
 
     def __init__(
-        self, intake: Intake, limit: int, received: Callable[[str, int], None] = lambda _peer, _size: None
+        self,
+        intake: Intake,
+        limit: int,
+        received: Callable[[str, int], None] = lambda _peer, _size: None,
+        token: str = "",
     ) -> None:
         self._intake = intake
         self._limit = limit
         self._received = received
+        self._token = token
         self._server: Any = None
 
     async def start(self, target: str) -> int:
@@ -106,7 +117,7 @@ class GrpcServer:
                 ("grpc.max_metadata_size", 16 << 10),
             ]
         )
-        self._server.add_generic_rpc_handlers((_Handlers(self._intake, self._limit, self._received),))
+        self._server.add_generic_rpc_handlers((_Handlers(self._intake, self._limit, self._received, self._token),))
         port: int = self._server.add_insecure_port(target)
         await self._server.start()
         return port

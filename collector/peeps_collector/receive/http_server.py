@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any
 
+from ..access import refusal_of as token_refusal
 from ..names import refusal_of
 from ..requests_out import HEADER
 from .encoding import Inflater, TooLarge, Undecodable, UnknownCompression, encode_response, encode_status
@@ -23,6 +24,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 _PATHS = {f"/v1/{signal.value}": signal for signal in Signal}
 _INVALID_ARGUMENT, _NOT_FOUND, _DENIED, _RESOURCE_EXHAUSTED, _UNIMPLEMENTED, _UNAVAILABLE = 3, 5, 7, 8, 12, 14
+_UNAUTHENTICATED = 16
+_WANTED = (b"www-authenticate", b"Bearer")
 _RETRY = (b"retry-after", str(RETRY_AFTER_S).encode())
 _RETRY_LATE = ((b"retry-after", b"60"),)
 _LINGER_SECONDS = 10.0
@@ -39,11 +42,17 @@ class _Refusal(Exception):
 
 class HttpReceiver:
     """The ASGI application. `limit`: bytes of a request, before and after decompression. `hosts`: the names under which
-    a page may not be tricked into sending (see names.py); None: any."""
+    a page may not be tricked into sending (see names.py); None: any. `token`: what a sender must show (access.py)."""
 
     def __init__(
-        self, intake: Intake, limit: int, hosts: Collection[str] | None = None, polls: Polls | None = None
+        self,
+        intake: Intake,
+        limit: int,
+        hosts: Collection[str] | None = None,
+        polls: Polls | None = None,
+        token: str = "",
     ) -> None:
+        self._token = token
         self._polls = polls
         self._intake = intake
         self._limit = limit
@@ -56,6 +65,8 @@ class HttpReceiver:
         media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower().decode("latin-1")
         encoding = Encoding.JSON if media_type == Encoding.JSON.value else Encoding.PROTOBUF
         try:
+            if reason := token_refusal(headers.get(b"authorization", b""), self._token):
+                raise _Refusal(401, _UNAUTHENTICATED, reason, _WANTED, (b"connection", b"close"))
             if scope["path"] == PATH and self._polls is not None:
                 await self._await_requests(headers, receive, send)
                 return

@@ -17,6 +17,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import Callable
 from itertools import count
 from pathlib import Path
@@ -53,6 +54,9 @@ class _Side(asyncio.Protocol):
         peer = self.peer
         if peer is None or peer.transport is None or peer.ended:
             return False  # nothing more can come from either side: both are closed
+        if not peer.transport.can_write_eof():  # TLS ends in both directions at once
+            peer.transport.close()
+            return False
         peer.transport.write_eof()
         return True  # the other direction may still have an answer to carry
 
@@ -205,10 +209,14 @@ class SharedPort:
         self._numbers = count(1)
         self._servers: list[asyncio.Server] = []
 
-    async def listen(self, sock: socket.socket) -> None:
+    async def listen(self, sock: socket.socket, tls: ssl.SSLContext | None = None) -> None:
         """Takes over a bound socket."""
         loop = asyncio.get_running_loop()
-        self._servers.append(await loop.create_server(lambda: _Front(self), sock=sock, backlog=1024))
+        limit_s = None if tls is None else _DECIDE_SECONDS
+        server = await loop.create_server(
+            lambda: _Front(self), sock=sock, backlog=1024, ssl=tls, ssl_handshake_timeout=limit_s
+        )
+        self._servers.append(server)
 
     async def named_socket(self, front: _Front, path: str) -> socket.socket:
         """A Unix socket connected to `path`, under a name by which the server knows the connection. Raises OSError."""

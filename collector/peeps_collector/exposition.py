@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The collector's own numbers for Prometheus: what GET /health says, in its text format 0.0.4."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple, cast
+
+MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+class _Metric(NamedTuple):
+    """`keys`: where the number is in the answer of /health. Of several metrics with one name only the labels differ."""
+
+    name: str
+    kind: str
+    text: str
+    keys: tuple[str, ...]
+    labels: str = ""
+
+
+_RECEIVED = tuple(
+    _Metric("peeps_collector_received_total", "counter", "What was taken in.", ("received", what), f'{{kind="{what}"}}')
+    for what in ("snapshots", "nodes", "findings", "spans", "logs", "metrics")
+)
+METRICS = (
+    *_RECEIVED,
+    _Metric("peeps_collector_rejected_records_total", "counter", "Records rejected.", ("rejected", "records")),
+    _Metric("peeps_collector_refused_requests_total", "counter", "Told to come again.", ("refused", "requests")),
+    _Metric("peeps_collector_dropped_rows_total", "counter", "Rows that the database refused.", ("dropped", "rows")),
+    _Metric("peeps_collector_committed_total", "counter", "Transactions of the database.", ("committed",)),
+    _Metric("peeps_collector_reopened_total", "counter", "How often the database was opened anew.", ("reopened",)),
+    _Metric("peeps_collector_processes", "gauge", "Processes that are known.", ("processes",)),
+    _Metric("peeps_collector_queue_bytes", "gauge", "Received and not decoded.", ("queue_bytes",)),
+    _Metric("peeps_collector_journal_bytes", "gauge", "Acknowledged, perhaps not stored.", ("journal_bytes",)),
+    _Metric("peeps_collector_open_findings", "gauge", "Findings that are open.", ("findings", "open")),
+    _Metric("peeps_collector_healthy", "gauge", "1: nothing fails. 0: see GET /health.", ("healthy",)),
+)
+
+
+def exposition(health: Mapping[str, Any]) -> str:
+    """`health`: the answer of GET /health. What is not in it is left out."""
+    lines: list[str] = []
+    told: set[str] = set()
+    numbers = dict(health) | {"healthy": int(health.get("status") == "ok")}
+    for metric in METRICS:
+        value: Any = numbers
+        for key in metric.keys:
+            value = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else None
+        if type(value) is not int:
+            continue
+        if metric.name not in told:
+            told.add(metric.name)
+            lines += [f"# HELP {metric.name} {metric.text}", f"# TYPE {metric.name} {metric.kind}"]
+        lines.append(f"{metric.name}{metric.labels} {value}")
+    return "\n".join(lines) + "\n"
