@@ -25,7 +25,7 @@ from .export.in_flight import InFlight
 from .export.metrics import Metrics
 from .export.otlp import Endpoint, endpoint, set_by_user
 from .export.own_providers import LOGS, METRICS, SIGNALS, TRACES, OwnProviders, SeveralLoggers, SeveralMeters
-from .export.request import ATTENTION, CUT, LEAKS, Request, cut_record, leaks_record, looked_record
+from .export.request import ATTENTION, CUT, END, LEAKS, Request, cut_record, leaks_record, looked_record
 from .export.snapshot_exporter import SnapshotExporter
 from .export.source_texts import SourceTexts
 from .export.spans import Spans, current_span_context
@@ -173,6 +173,8 @@ class Parts:
         """The collector has a request; it can only ask for a look."""
         if request.kind == CUT:
             self.watcher.cut(lambda snapshot: self.outlet.answer(cut_record(request, snapshot)))
+        if request.kind == END:
+            self.probes.context.resources.flows.ends.ask(request.id)
         if request.kind == ATTENTION:
             self.watcher.attention(
                 lambda report: self.outlet.answer(looked_record(request, report, self.watcher.open_findings))

@@ -96,6 +96,7 @@ class Collector:
         self._diagnosis = Diagnosis(self._live, self._findings, judge, settings=config.rules)
         self._budget = Budget(config.queue_bytes)
         self._requests = ProcessRequests()
+        self._diagnosis.tell = self._requests.tell
         turns = Turns()
         self._durable = Durable(self._journal, turns, self._budget)
         self._compiled = Compiled()

@@ -27,6 +27,7 @@ from .graph.liveness import is_here
 from .graph.process import State
 from .graph.reduction import residue_of_many
 from .graph.silence import Silence
+from .requests_out import END
 
 _SPACING_SECONDS = 0.2
 _CLOCK_SECONDS = 0.5
@@ -121,6 +122,8 @@ class Diagnosis:
         self._graph = IncrementalGraph()
         self._wake = threading.Event()
         self._stop = threading.Event()
+        self.tell: Callable[[str, str, str], None] = lambda _kind, _process, _id: None
+        """Tells a process a request that it does not answer: `ProcessRequests.tell`. To be set before `start`."""
         self._asked: set[Peer] = set()
         self._asked_s = 0.0
         self._attached: dict[Peer, bool] = {}
@@ -146,6 +149,8 @@ class Diagnosis:
         now_ns = self._clock()
         self._live.expire(now_ns)
         self._live.age_joins(now_ns, self._listeners())
+        for asked in self._live.wanted_ends(now_ns):
+            self.tell(END, asked.process, asked.digest)
         deltas, updates = self._live.take_changes(self._graph.processes)
         is_new, self._updates = updates != self._updates, updates
         found = self._look(deltas, now_ns, is_new)

@@ -17,6 +17,7 @@ HEADER = b"peeps-request"
 LEAKS = "leaks"
 ATTENTION = "attention"
 CUT = "cut"
+END = "end"
 _AGAIN_S = 5.0
 _FORGET_S = 600.0
 _MOST = 1000
@@ -24,7 +25,8 @@ _MOST = 1000
 
 @dataclass(slots=True)
 class PendingRequest:
-    """One request to one process. `answer`: None until there is one. Seconds are of the monotonic clock."""
+    """One request to one process. `answer`: None until there is one. `once`: it gets none, and is not said again.
+    Seconds are of the monotonic clock."""
 
     id: str
     kind: str
@@ -32,6 +34,7 @@ class PendingRequest:
     asked_s: float
     told_s: float | None = None
     answer: dict[str, Any] | None = None
+    once: bool = False
 
     @property
     def header(self) -> str:
@@ -60,6 +63,13 @@ class ProcessRequests:
         self.on_ask(process)
         return asked
 
+    def tell(self, kind: str, process: str, request: str) -> None:
+        """A request that is said once and that nobody answers."""
+        with self._lock:
+            self._forget(time.monotonic())
+            self._asked[f"{process}/{request}"] = PendingRequest(request, kind, process, time.monotonic(), once=True)
+        self.on_ask(process)
+
     def header_for(self, processes: Iterable[str]) -> str:
         """What the answer to a snapshot of these processes should carry; empty for nothing."""
         asked = self.due_for(processes)
@@ -75,6 +85,8 @@ class ProcessRequests:
                     due = asked.told_s is None or now_s - asked.told_s > _AGAIN_S
                     if asked.process in wanted and asked.answer is None and due:
                         asked.told_s = now_s
+                        if asked.once:
+                            asked.answer = {}
                         return asked
         return None
 
@@ -91,6 +103,10 @@ class ProcessRequests:
             return [asked for request in requests if (asked := self._asked.get(request)) is not None]
 
     def _forget(self, now_s: float) -> None:
-        old = [asked.id for asked in self._asked.values() if now_s - asked.asked_s > _FORGET_S]
+        old = [key for key, asked in self._asked.items() if now_s - asked.asked_s > _FORGET_S or _is_over(asked)]
         for request in old + list(self._asked)[: max(0, len(self._asked) - len(old) - _MOST + 1)]:
             self._asked.pop(request, None)
+
+
+def _is_over(asked: PendingRequest) -> bool:
+    return asked.once and asked.answer is not None

@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Set
 from typing import NamedTuple
 
+from .. import semconv
 from ..model import EvidenceStep, FindingKind, NodeKind, own_line
 from . import evidence, wording
 from .frames import place
@@ -162,6 +163,11 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
             "Await it (asyncio.wrap_future), or make the blocking call in another thread (asyncio.to_thread)."
         )
     over = [graph.nodes[step.resource].kind is NodeKind.IO for step in links]
+    if any(over) and all(semconv.IO_UNMOVED_SINCE not in graph.nodes[step.resource].attributes for step in links):
+        return (
+            "Each end reads and waits for the other to write: send what the other one waits for (the rest of the "
+            "message, its end: `write_eof()`, `shutdown()`), or give the read a timeout."
+        )
     if any(over):
         both = "Both ends write, and neither reads" if all(over) else "Whoever should read waits for the writer"
         return f"{both}: read in a task or thread of its own, or while writing."

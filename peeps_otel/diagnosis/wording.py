@@ -38,8 +38,8 @@ def label(node: Node | None) -> str:
     kind = str(node.attributes.get(semconv.RESOURCE_TYPE, "")).rpartition(".")[2] or _LABELS.get(node.kind, node.kind)
     if is_import(node):
         return f"the import of {node.name}"
-    if node.kind is NodeKind.IO and kind.endswith(("Transport", "socket")):
-        return _connection("pipe" if "Pipe" in kind else "socket", node.name)
+    if node.kind is NodeKind.IO and kind.endswith(("Transport", "socket", "pipe")):
+        return _connection("pipe" if "pipe" in kind.lower() else "socket", node.name)
     if node.kind in (NodeKind.REQUEST, NodeKind.RESPONSE):
         return _call(node)
     if not node.name or node.name == node.attributes.get(semconv.RESOURCE_TYPE):
@@ -110,6 +110,7 @@ _ENDS = {
     NodeKind.RX: "put into it",
     NodeKind.TX: "take from it",
     NodeKind.IO: "read what was written to it",
+    NodeKind.COMMAND: "end it",
     NodeKind.LOCK: "release it",
     NodeKind.SEMAPHORE: "release it",
 }
@@ -121,6 +122,8 @@ def ends(graph: WaitIndex, thing: str) -> str:
     waits = [one.wait.operation for one in waiters if one is not None and one.wait is not None]
     if node.kind is NodeKind.RX and waits and all(operation(one).drains for one in waits):
         return "finish it"
+    if node.kind is NodeKind.IO and semconv.IO_UNMOVED_SINCE not in node.attributes:
+        return "write to it"
     return _ENDS.get(node.kind, "complete it")
 
 

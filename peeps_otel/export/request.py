@@ -23,6 +23,8 @@ REQUEST_HEADER = "peeps-request"
 LEAKS = "leaks"
 ATTENTION = "attention"
 CUT = "cut"
+END = "end"
+"""`id`: the digest of the name of the end of a connection that somebody waits for."""
 _FORM = re.compile(r"([a-z]{1,32});id=([0-9a-f]{1,32})")
 
 

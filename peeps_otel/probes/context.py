@@ -9,6 +9,7 @@ from typing import Any
 
 from ..model import NodeKind
 from .deaths.death import Death
+from .descriptors import Descriptors
 from .futures import Futures
 from .identity import NodeIds
 from .inherited import Inherited
@@ -32,6 +33,7 @@ class ProbeContext:
         self.futures = Futures(self.ids)
         self.libraries = LibraryRegistry()
         self.resources = Resources(self.ids, self.libraries, inherited)
+        self.descriptors = Descriptors()
         self.futures.kin = self.resources.kin.of
         self.with_lines = True
         """False: the watcher's budget is spent, and stacks are left without lines."""

@@ -17,6 +17,7 @@ from .. import semconv
 from ..model import AttributeValue, NodeKind
 from ..model.operations import Operation
 from .child_processes import Children
+from .ends import Ends
 from .identity import Identities
 from .internals import asyncio_io, queued_bytes
 from .internals.asyncio_io import joined
@@ -43,13 +44,16 @@ class Flow:
 class Flows:
     """For the watcher thread only. `loops`: those of the program, set by the probe that knows."""
 
-    def __init__(self) -> None:
+    def __init__(self, ends: Ends) -> None:
+        self.ends = ends
         self._watched: Identities[Flow] = Identities()
         self.children = Children()
         self.loops: Callable[[], Iterable[asyncio.AbstractEventLoop]] = lambda: ()
 
     def waited_for(self, thing: Any, how: Operation, node_id: str) -> None:
         """Somebody waits for this: to write to a connection, for the end of a child process, or otherwise."""
+        if how.kind is NodeKind.IO:
+            self.ends.waited_for(thing, node_id)
         if how.writes:
             self._watch(thing, node_id)
         elif how.kind is NodeKind.COMMAND:
@@ -78,13 +82,14 @@ class Flows:
         self._watched.sweep(lambda flow: not flow.unsent, lambda: None)
 
     def of(self, thing: object, now_ns: int) -> dict[str, AttributeValue]:
-        """What to say of a connection at which nothing moves; empty for any other."""
+        """What to say of a connection at which nothing moves, or for which somebody has waited for seconds."""
         flow = self._watched.get(thing)
+        ends = self.ends.of(thing)
         if flow is None:
-            return self.children.of(thing, now_ns)
+            return ends or self.children.of(thing, now_ns)
         if now_ns - flow.since_ns < _SHOWN_AFTER_NS:
-            return {}
-        return {semconv.IO_UNSENT: flow.unsent, semconv.IO_UNMOVED_SINCE: flow.since_ns}
+            return ends
+        return ends | {semconv.IO_UNSENT: flow.unsent, semconv.IO_UNMOVED_SINCE: flow.since_ns}
 
     def far_ends(self, now_ns: int, known: Callable[[], Iterable[Any]]) -> dict[int, str]:
         """By the address of a transport, a protocol or a socket of this process: the node of the connection at which

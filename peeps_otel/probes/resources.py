@@ -13,6 +13,7 @@ from weakref import ref
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, NodeKind
+from .ends import Ends
 from .flows import Flows
 from .identity import Identities, NodeIds
 from .inherited import Inherited
@@ -27,6 +28,8 @@ _YIELD_EVERY = 50
 _TOLD_APART = frozenset(
     {NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.TX}
 )  # an event is often one of very many, made for one request
+_SETTLED_MARKS = frozenset({semconv.IO_UNMOVED_SINCE, semconv.IO_HERE})
+"""Attributes of a connection that come and go with those who wait for it."""
 _NAMES_MOST = 200  # characters
 _NOBODY: list[Held] = []  # never written to
 
@@ -51,7 +54,7 @@ class Resources:
         self.task_at: Callable[[int], str | None] = _nobody
         self.thread_id: Callable[[int], str | None] = _nobody
         self.sure = True
-        self.flows = Flows()
+        self.flows = Flows(Ends(ids))
         self.kin = Kin(inherited is not None)
         self._held: dict[int, list[Held]] = {}
         self._used: dict[int, ref[Any]] = {}
@@ -173,6 +176,7 @@ class Resources:
             self._names.give_back(next(iter(gone.ids)), gone.name, gone.number)
         for pool in self._libraries.living_pools():
             self.record(pool, now_ns, lambda: ("", ""))
+        self.flows.ends.look(observation, now_ns)
         self.flows.look(now_ns)
         self.kin.note(now_ns)
         failed: dict[str, int] = {}
@@ -190,12 +194,13 @@ class Resources:
             for node in record.nodes:
                 observation.nodes[node.id] = node
                 observation.edges[node.id] = record.edges.get(node.id, ())
+        self.flows.ends.show(observation)
         observation.coverage += [f"{count} resources could not be read: {name}" for name, count in failed.items()]
 
     def _describe(self, thing: Any, record: ResourceRecord, now_ns: int) -> None:
         if record.type.read_state is None:
             still = self.flows.of(thing, now_ns)
-            if not record.nodes or still or semconv.IO_UNMOVED_SINCE in record.nodes[0].attributes:
+            if not record.nodes or still or not _SETTLED_MARKS.isdisjoint(record.nodes[0].attributes):
                 keep_only_node(record, State(still))
             return
         beside = self.flows.of(thing, now_ns)

@@ -23,7 +23,7 @@ from ..model.change import Change
 from ..probes.heap import question
 from ..probes.heap.enders import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength, Thing
 from ..probes.heap.question import Answer, BlockedThread
-from ..probes.heap.wakers import WAKERS, wakers_of
+from ..probes.heap.wakers import OF_AN_END, WAKERS, wakers_of
 from ..probes.probe import Observation
 from .heap_allowance import HeapAllowance
 
@@ -45,6 +45,7 @@ _THINGS_MOST = 500
 _NAMED_MOST = 3
 _AGAIN_NS = 10 * _SECOND  # between two questions, at least
 _PERMITS = f"{NodeKind.SEMAPHORE}:"
+_END_AGAIN_MOST_NS = 160 * _SECOND  # between two about the same far end
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _logger = logging.getLogger("peeps_otel")
 
@@ -54,6 +55,10 @@ class Objects(Protocol):
 
     def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
         """The object of each of these resource nodes that still lives. Let go of them at once."""
+        ...
+
+    def descriptors(self) -> dict[str, int]:
+        """By node: the descriptors of the ends of connections that somebody in another process waits for."""
         ...
 
     def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
@@ -101,6 +106,7 @@ class HeapQuestion:
         self._objects, self._answered, self._forked_from = objects, answered, forked_from
         self._ask = ask or partial(question.ask, forked=forked_from is not None)
         self._judged: dict[str, _Judged] = {}
+        self._end_due_ns: dict[str, tuple[int, int]] = {}  # by far end: when it may be asked about, and the next pause
         self._laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
         self._lost: dict[str, int | None] = {}
         self._answer: tuple[_Asked, Answer] | None = None
@@ -269,7 +275,7 @@ class HeapQuestion:
         clock_ns = time.monotonic_ns()
         if self._busy or clock_ns < self._next_ns:
             return
-        waiting = self._worth_asking(waits, now_ns)
+        waiting = self._worth_asking(waits, now_ns) | self._far_ends(observation, clock_ns)
         self._saves_for = bool(waiting) and not self._wanted and not self._allowance.can_pay(clock_ns)
         if self._saves_for:
             self._next_ns = clock_ns + _AGAIN_NS
@@ -311,13 +317,31 @@ class HeapQuestion:
                 found[thing_id] = waiters[thing_id]
         return found
 
+    def _far_ends(self, observation: Observation, clock_ns: int) -> dict[str, frozenset[str]]:
+        """The ends of connections for which somebody waits in another process, and of which no answer holds. Those who
+        have it go on more often than not: it is asked again ever more seldom."""
+        ends = self._objects.descriptors()
+        for gone in self._end_due_ns.keys() - ends.keys():
+            del self._end_due_ns[gone]
+        found: dict[str, frozenset[str]] = {}
+        for node_id in ends:
+            due_ns, pause_ns = self._end_due_ns.get(node_id, (0, _AGAIN_NS))
+            if node_id in observation.nodes and node_id not in self._judged and clock_ns >= due_ns:
+                found[node_id] = frozenset()
+                self._end_due_ns[node_id] = (clock_ns + pause_ns, min(2 * pause_ns, _END_AGAIN_MOST_NS))
+        return found
+
     def _begin(self, observation: Observation, waiting: dict[str, frozenset[str]], now_ns: int) -> None:
         objects = self._objects.things(waiting.keys())
+        ends = self._objects.descriptors()
         things: list[Thing] = []
         kept: dict[str, frozenset[str]] = {}
         for thing_id, waiters in waiting.items():
             thing = objects.get(thing_id)
-            if thing is not None:
+            if thing_id in ends:
+                things.append(Thing((), "", OF_AN_END, ends[thing_id]))
+                kept[thing_id] = waiters
+            elif thing is not None:
                 kind = observation.nodes[thing_id].kind
                 things.append(Thing((id(thing),), type(thing).__name__, wakers_of(kind, type(thing).__module__)))
                 kept[thing_id] = waiters

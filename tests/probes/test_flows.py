@@ -15,7 +15,9 @@ import pytest
 
 from peeps_otel import semconv
 from peeps_otel.model.operations import operation
+from peeps_otel.probes.ends import Ends
 from peeps_otel.probes.flows import Flows
+from peeps_otel.probes.identity import NodeIds
 from peeps_otel.probes.internals import asyncio_io, queued_bytes
 from tests.probes.program import SECOND
 from tests.support.waiting import eventually
@@ -58,7 +60,7 @@ def _seen(flows: Flows, thing: object, *at_s: float) -> dict[str, object]:
 def test_what_stands_still_is_said_once_it_has_for_some_seconds() -> None:
     with _connected() as (near, _):
         _fill(near)
-        flows = Flows()
+        flows = Flows(Ends(NodeIds()))
         flows.waited_for(near, _SEND, "io:near")
         assert _seen(flows, near, 100, 101) == {}
         still = _seen(flows, near, 102, 105)
@@ -71,7 +73,7 @@ def test_what_stands_still_is_said_once_it_has_for_some_seconds() -> None:
 def test_an_end_that_reads_a_little_moves_though_nothing_more_can_be_sent() -> None:
     with _connected() as (near, far):
         _fill(near)
-        flows = Flows()
+        flows = Flows(Ends(NodeIds()))
         flows.waited_for(near, _SEND, "io:near")
         assert _seen(flows, near, 100, 101, 102, 105)
         assert far.recv(10) == bytes(10)
@@ -81,7 +83,7 @@ def test_an_end_that_reads_a_little_moves_though_nothing_more_can_be_sent() -> N
 def test_a_connection_that_was_emptied_is_forgotten() -> None:
     with _connected() as (near, far):
         _fill(near)
-        flows = Flows()
+        flows = Flows(Ends(NodeIds()))
         flows.waited_for(near, _SEND, "io:near")
         flows.look(100 * SECOND)
         near.setblocking(True)
@@ -100,7 +102,7 @@ def test_a_connection_that_was_emptied_is_forgotten() -> None:
 def test_the_other_end_within_the_process_is_found_by_its_names() -> None:
     with _connected() as (near, far), _connected() as (other, _):
         _fill(near)
-        flows = Flows()
+        flows = Flows(Ends(NodeIds()))
         flows.waited_for(near, _SEND, "io:near")
         _seen(flows, near, 100, 101, 102, 105)
         assert flows.far_ends(105 * SECOND, lambda: [other, near, far]) == {id(far): "io:near"}
@@ -112,7 +114,7 @@ async def _drain_against_nobody() -> None:
     _, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
     writer.write(bytes(20_000_000))
     await asyncio.sleep(0.5)
-    flows = Flows()
+    flows = Flows(Ends(NodeIds()))
     flows.loops = lambda: [asyncio.get_running_loop()]
     transport = asyncio_io.transport_of(writer)
     flows.waited_for(transport, _DRAIN, "io:near")
@@ -141,7 +143,7 @@ def test_a_child_that_fills_its_pipe(fills: bool) -> None:
     assert child.stdout is not None
     assert child.stdin is not None
     with closing(child.stdout), closing(child.stdin):
-        flows = Flows()
+        flows = Flows(Ends(NodeIds()))
         flows.waited_for(child, _WAIT, "command:child")
         at = iter(range(100, 100_000, 4))
 

@@ -443,12 +443,12 @@ CASES = [
     Case(socket_recv, "socket.recv", ("io",), "blocked"),
     Case(socket_file, "socket.recv", ("io",), "blocked"),
     Case(select_call, "select", (), "blocked"),
-    Case(pipe_read, "file.read", (), "blocked"),
+    Case(pipe_read, "file.read", ("io",), "blocked"),
     Case(process_wait, "process.wait", (f"command {os.path.basename(sys.executable)}",)),
     Case(process_communicate, "process.wait", ("command sleep",), seconds=30),
     Case(multiprocessing_lock, "lock.acquire", ("lock lock",)),
     Case(multiprocessing_queue, "queue.get", ("rx jobs",)),
-    Case(connection_recv, "connection.recv", (), "blocked"),
+    Case(connection_recv, "connection.recv", ("io",), "blocked"),
     Case(multiprocessing_join, "process.join", ("command child",)),
 ]
 

@@ -20,11 +20,13 @@ from ..decode.logs import GoneRecord, NodeRecord
 from ..decode.resource import ProcessInfo
 from ..store.buffer import RowBuffer
 from ..store.schema import PROCESS, SNAPSHOT
+from .across import Across
 from .applying import Picture, picture_steps
 from .changes import Changes
+from .ends import Asked
 from .identity import adopted
 from .incremental import Delta
-from .joins import Joins, Peer, Turned
+from .joins import Peer, Turned
 from .liveness import is_alive
 from .process import FORGET_NS, Process, State
 from .rows import process_row, snapshot_row
@@ -42,7 +44,7 @@ class LiveGraph:
         self._lock = threading.RLock()
         self._processes: dict[str, Process] = {}
         self._owner: dict[str, str] = {}  # of every node
-        self._joins = Joins()
+        self._joins = Across()
         self._version = 1
         self._view: View | None = None
         self.last_change_ns = 0
@@ -256,6 +258,12 @@ class LiveGraph:
         with self._lock:
             return self._joins.unanswered()
 
+    def wanted_ends(self, now_ns: int) -> list[Asked]:
+        """Which processes to ask for the other ends of which connections."""
+        with self._lock:
+            living = [one.info for one in self._processes.values() if one.state is State.LIVE and one.sequence]
+            return self._joins.wanted(living, now_ns)
+
     def processes(self) -> dict[str, Process]:
         """Shallow; read single fields only."""
         with self._lock:
@@ -286,7 +294,7 @@ class LiveGraph:
             if node is None:
                 turned = self._joins.drop(node_id, now_ns)
             else:
-                turned = self._joins.put(node, process.info.id, process.info.service, now_ns)
+                turned = self._joins.put(node, process.out.get(node_id, ()), process.info, now_ns)
             self._turn(turned, now_ns)
 
     def _turn(self, turned: list[Turned], now_ns: int) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from peeps_otel import semconv
 from peeps_otel.model import Edge, EdgeKind, Node
 
-from .joins import Joins
+from .across import Across
 from .process import Process
 
 
@@ -23,7 +23,7 @@ class View:
     out: dict[str, tuple[Edge, ...]]
 
 
-def view_of(version: int, processes: Iterable[Process], joins: Joins) -> View:
+def view_of(version: int, processes: Iterable[Process], joins: Across) -> View:
     """All of them as one graph, with what the two ends of a call say of each other, and who started whom."""
     nodes: dict[str, Node] = {}
     owner: dict[str, str] = {}

@@ -44,6 +44,7 @@ _TYPES = (
         queues.Queue, CHANNEL, states.of_a_queue, made=states.making, fingerprint=states.fingerprint_of_a_queue
     ),
     ResourceType(socket.socket, (NodeKind.IO,), None, states.a_socket),
+    ResourceType(io_internals.Descriptor, (NodeKind.IO,), None, states.a_descriptor, type_name="os.descriptor"),
     ResourceType(subprocess.Process, (NodeKind.COMMAND,), None, states.a_command),
 )
 

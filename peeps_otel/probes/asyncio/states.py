@@ -149,6 +149,11 @@ def a_socket(thing: Any) -> Known:
     return _known(io_internals.socket_endpoint(thing))
 
 
+def a_descriptor(thing: io_internals.Descriptor) -> Known:
+    kind = "os.pipe" if thing.link.startswith("pipe:") else "socket.socket"
+    return Known(f"fd {thing.fd}", {semconv.IO_FD: thing.fd, semconv.RESOURCE_TYPE: kind})
+
+
 def a_command(process: subprocess.Process) -> Known:
     pid = io_internals.process_id(process)
     if pid is None:

@@ -28,7 +28,7 @@ from typing import Any, NamedTuple, cast
 
 from ..internals.frame_memory import is_readable
 from ..internals.heap import attribute
-from ..internals.loop_handles import code_of
+from ..internals.loop_handles import called_on, code_of
 from ..source.ownership import is_standard_library
 from .actors import STOPPED, Actor, Actors, Key, content
 from .libraries import Libraries
@@ -83,11 +83,13 @@ class Ender(NamedTuple):
 
 class Thing(NamedTuple):
     """What somebody waits for. `addresses`: of the object itself and of others that are as good. `type_name`: its type,
-    so that an address that was given again is noticed. `wakers`: the names of the methods that end such a wait."""
+    so that an address that was given again is noticed. `wakers`: the names of the methods that end such a wait.
+    `fd`: of what is known by its descriptor alone."""
 
     addresses: tuple[int, ...]
     type_name: str
     wakers: frozenset[str]
+    fd: int | None = None
 
 
 class _Reference(NamedTuple):
@@ -140,12 +142,26 @@ class Enders:
         if not self._is_there(thing):
             return [Ender(UNKNOWN, Strength.ARMED, "", "it cannot be found on the heap")]
         walk = self._walk(thing)
-        found = [self._judged(walk, key, faint, via) for key, (faint, via) in walk.found.items()]
+        found = [
+            self._judged(walk, key, faint, via)
+            for key, (faint, via) in walk.found.items()
+            if thing.fd is None or not self._is_its_reader(key, thing)
+        ]
         found += self._users_of_ground(walk)
         found.sort(key=lambda one: -one.strength)
         return found[:_ENDERS_MOST]
 
+    def _is_its_reader(self, key: Key, thing: Thing) -> bool:
+        """Whether it is what an event loop calls when something has come at this very end: who asks about one knows
+        that nothing is on its way there."""
+        if key.kind != "io" or type(key.of) is not int:
+            return False
+        place = self._position.get(key.of, self._picture.positions({key.of}).get(key.of))
+        return place is not None and id(called_on(self._picture.objects[place])) in thing.addresses
+
     def _is_there(self, thing: Thing) -> bool:
+        if not thing.addresses:
+            return False
         place = self._position.get(thing.addresses[0])
         if place is None:
             # Not tracked (a lock of `threading`): known by its references alone.

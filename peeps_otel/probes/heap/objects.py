@@ -22,6 +22,10 @@ class NodeObjects:
         context = self._probes.context
         return context.resources.things(wanted) | context.futures.things(wanted)
 
+    def descriptors(self) -> dict[str, int]:
+        """By node: the descriptors of the ends of connections that somebody in another process waits for."""
+        return self._probes.context.resources.flows.ends.descriptors()
+
     def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
         """The node of each task that was met at one of these addresses and still lives."""
         return self._tasks.task_nodes(addresses)

@@ -19,6 +19,7 @@ from ..internals.current_frames import current_frames
 from ..source.ownership import is_standard_library
 from . import leaks
 from .actors import Actors, Key, ThreadFrames
+from .descriptors import with_addresses
 from .enders import Ender, Enders, Strength, Thing
 from .leaks import LeakReport
 from .picture import Picture
@@ -93,11 +94,12 @@ def _answer(
             if ident not in _own_threads()
         ]
         actors = Actors(picture, threads, ours)
-        enders = Enders(picture, actors, things, is_program, _never, forked)
+        asked = with_addresses(things, picture.objects)
+        enders = Enders(picture, actors, asked, is_program, _never, forked)
         acting = sum(
             actor.key.kind in ("ready", "timer", "io") and not actor.own_wakeup for actor in actors.by_key.values()
         )
-        enders_of = [enders.of(thing) for thing in things]
+        enders_of = [enders.of(thing) for thing in asked]
         report = LeakReport([])
         if any(not any(one.is_from_outside for one in found) for found in enders_of):
             del picture, actors, enders, threads  # what they hold would count as roots

@@ -18,6 +18,15 @@ WAKERS: Final[dict[NodeKind, frozenset[str]]] = {
     NodeKind.RX: frozenset({"put", "put_nowait", "task_done", "shutdown"}),
     NodeKind.TX: frozenset({"get", "get_nowait", "shutdown"}),
 }
+OF_AN_END: Final = frozenset(
+    {
+        *("send", "sendall", "sendto", "sendmsg", "sendfile", "write", "writelines", "write_eof", "drain", "flush"),
+        *("send_bytes", "send_json", "send_text", "recv", "recv_into", "recvfrom", "recvmsg", "recv_bytes", "read"),
+        *("read1", "readinto", "readline", "readlines", "readexactly", "readuntil", "receive", "close", "aclose"),
+        *("shutdown", "detach", "communicate", "makefile", "respond", "publish", "execute", "request"),
+    }
+)
+"""Of one end of a connection or pipe: to whoever waits at the other."""
 _STREAMS: Final[dict[NodeKind, frozenset[str]]] = {
     NodeKind.RX: frozenset({"send", "send_nowait", "close", "aclose"}),
     NodeKind.TX: frozenset({"receive", "receive_nowait", "close", "aclose", "__anext__"}),

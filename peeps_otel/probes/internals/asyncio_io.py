@@ -38,6 +38,15 @@ class Endpoint(NamedTuple):
     local: str | None
 
 
+class Descriptor:
+    """A descriptor of which no object is shown. `link`: as `/proc` names it."""
+
+    __slots__ = ("__weakref__", "fd", "link")
+
+    def __init__(self, fd: int, link: str) -> None:
+        self.fd, self.link = fd, link
+
+
 def field(thing: object, name: str) -> Any:
     """An attribute that is stored in the object; None where it is missing or where reading it might run code."""
     for base in cast("tuple[type[object], ...]", type.__getattribute__(type(thing), "__mro__")):

@@ -71,6 +71,12 @@ def code_of(function: object) -> CodeType | None:
     return None
 
 
+def called_on(handle: object) -> object:
+    """Of a handle whose callback is a method: what that is bound to."""
+    function: object = _field(handle, "_callback")
+    return function.__self__ if type(function) is MethodType else None
+
+
 def _callback(kind: str, handle: Any, of: str) -> Callback:
     function: object = _field(handle, "_callback")
     code = code_of(function)

@@ -16,7 +16,7 @@ from collections import deque
 from typing import Any, cast
 
 from . import versions
-from .asyncio_io import Endpoint, field, is_transport, socket_endpoint, transport_endpoint
+from .asyncio_io import Descriptor, Endpoint, field, is_transport, socket_endpoint, transport_endpoint
 
 CHECKED_ON = versions.on("CPython", "uvloop")
 
@@ -41,12 +41,19 @@ def unsent(thing: Any) -> int | None:
 def endpoint(thing: Any) -> Endpoint:
     if is_transport(thing):
         return transport_endpoint(thing)
+    if type(thing) is Descriptor:
+        return Endpoint(thing.fd, None, None, None)
     return socket_endpoint(thing) if issubclass(type(thing), socket.socket) else Endpoint(None, None, None, None)
 
 
 def waiting(fd: int) -> int | None:
     """What can be read from a socket, or stands in a pipe."""
     return _ask(fd, _WAITING)
+
+
+def in_flight(fd: int) -> int | None:
+    """What was written to a descriptor and has not arrived at, or not been read from, the other end."""
+    return waiting(fd) if is_pipe(fd) else _ask(fd, _UNSENT)
 
 
 def is_pipe(fd: int) -> bool:

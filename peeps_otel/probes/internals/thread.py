@@ -29,6 +29,8 @@ READS = frozenset({0, 63})
 """`read`: x86-64, the others."""
 WRITES = frozenset({1, 20, 64, 66})
 """`write` and `writev`: x86-64, the others."""
+TRANSFERS = READS | WRITES | frozenset({19, 44, 45, 46, 47, 65, 206, 207, 211, 212})
+"""Those, and `readv`, `sendto`, `recvfrom`, `sendmsg`, `recvmsg`: their first argument is a descriptor."""
 
 
 STARTED_WITH = ("_target", "_args", "_kwargs")

@@ -191,7 +191,7 @@ class ThreadProbe:
         waiting, taken = None, list[holds.Taken]()
         record.borrowed, record.searched = (), asleep and self._pool_holders.wanted
         if asleep:
-            waiting = self._classifier.classify(calls)
+            waiting = self._with_descriptor(self._classifier.classify(calls), facts.native_id)
             record.call = "" if waiting is not None else self._classifier.call(calls)
             taken = holds.taken(calls, holds.given_up(calls, self._classifier.functions.condition_wait), self._held_by)
             record.borrowed = self._pool_holders.of_thread(calls) if record.searched else ()
@@ -235,6 +235,13 @@ class ThreadProbe:
         show(record, state, wait, stack, edges)
 
     # --- what they wait for and have ----------------------------------------------------------------------------------
+
+    def _with_descriptor(self, waiting: Waiting | None, native_id: int | None) -> Waiting | None:
+        """The same, with the pipe or socket that is read from or written to, where no object of it is in sight."""
+        if waiting is None or waiting.targets:
+            return waiting
+        found = self._context.descriptors.waited_for(waiting.operation.name, native_id)
+        return waiting if found is None else waiting._replace(targets=(found,))
 
     def _found(self, waiting: Waiting, use: tuple[str, str], now_ns: int) -> list[str]:
         """The nodes of what a thread waits for; none where one of them has no node: nothing may be concluded then."""

@@ -1,0 +1,209 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The two ends of connections and pipes within this host, for whoever sees several processes.
+
+Of a connection at which somebody has waited for seconds it is told what its two ends are called and what stands there.
+Whoever sees the other end's process (the collector) asks that by the end's name; the process then shows its end as a
+node of its own, for the heap to say who could write to it. Costs nothing until somebody waits.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from .. import semconv
+from ..model import AttributeValue, Confidence, EdgeKind, Node, NodeKind
+from .identity import Identities, NodeIds
+from .internals import end_names, queued_bytes
+from .internals.end_names import EndNames
+from .probe import Observation
+
+_EVERY_NS = 1_000_000_000
+_SHOWN_AFTER_NS = 3_000_000_000
+_OPEN_EVERY_NS = 10_000_000_000
+_WANTED_FOR_NS = 150_000_000_000  # the collector asks again while somebody waits
+_SEARCH_MOST_NS = 60_000_000_000  # between two searches that find nothing
+_WATCHED_MOST = 200
+_ASKED_MOST = 100
+
+
+@dataclass(slots=True)
+class _End:
+    """One that somebody waits for, since `since_ns` at least. `names`: None while they are not known."""
+
+    node_id: str
+    since_ns: int = 0
+    is_named: bool = False
+    names: EndNames | None = None
+    unread: int | None = None
+
+
+@dataclass(slots=True)
+class _Far:
+    """One that somebody in another process waits for. `open_ns`: when it was looked up who else has it."""
+
+    node_id: str
+    fd: int
+    names: EndNames
+    created_ns: int
+    asked_ns: int
+    open_ns: int = 0
+    also_open: str = ""
+    node: Node | None = None
+
+
+class Ends:
+    """For the watcher thread only, but for `ask`."""
+
+    def __init__(self, ids: NodeIds) -> None:
+        self._ids = ids
+        self._watched: Identities[_End] = Identities()
+        self._asked: deque[str] = deque(maxlen=_ASKED_MOST)
+        self._far: dict[str, _Far] = {}
+        self._wanted: set[str] = set()
+        self._pause_ns, self._search_ns = _EVERY_NS, 0
+        self._looked_ns = 0
+        self._left_out = False
+
+    def ask(self, digest: str) -> None:
+        """Somebody waits for the other end of this one, see `end_names.digest`. From any thread."""
+        self._asked.append(digest)
+
+    def waited_for(self, thing: Any, node_id: str) -> None:
+        """Somebody waits for this connection, pipe or descriptor."""
+        if self._watched.get(thing) is not None or not _may_be_within(thing):
+            return
+        self._left_out = len(self._watched) >= _WATCHED_MOST
+        if not self._left_out:
+            self._watched.put(thing, _End(node_id))
+
+    def of(self, thing: object) -> dict[str, AttributeValue]:
+        """What to say of a connection for which somebody has waited for seconds; empty for any other."""
+        end = self._watched.get(thing)
+        if end is None or end.names is None:
+            return {}
+        said: dict[str, AttributeValue] = {semconv.IO_HERE: end.names.here, semconv.IO_THERE: end.names.there}
+        return said if end.unread is None else said | {semconv.IO_UNREAD: end.unread}
+
+    def look(self, observation: Observation, now_ns: int) -> None:
+        """Once a second: who still waits, and what stands at those ends. `observation`: with the edges of all tasks and
+        threads."""
+        if now_ns - self._looked_ns < _EVERY_NS or not (len(self._watched) or self._asked or self._wanted or self._far):
+            return
+        self._looked_ns = now_ns
+        if len(self._watched):
+            self._look_at_watched(observation, now_ns)
+        self._find_asked(now_ns)
+        for digest, far in list(self._far.items()):
+            if now_ns - far.asked_ns > _WANTED_FOR_NS or end_names.link_of(far.fd) != far.names.link:
+                del self._far[digest]
+            else:
+                self._describe(far, now_ns)
+        if self._left_out:
+            observation.coverage.append(
+                f"sockets and pipes: of {_WATCHED_MOST} that somebody waits for the other end is looked for, not of all"
+            )
+
+    def show(self, observation: Observation) -> None:
+        """Adds the ends that others wait for."""
+        for far in self._far.values():
+            if far.node is not None:
+                observation.nodes[far.node_id] = far.node
+
+    def descriptors(self) -> dict[str, int]:
+        """By node: the descriptors of the ends that others wait for, to find who has them on the heap."""
+        return {far.node_id: far.fd for far in self._far.values()}
+
+    # --- those that somebody here waits for ---------------------------------------------------------------------------
+
+    def _look_at_watched(self, observation: Observation, now_ns: int) -> None:
+        ids = {end.node_id for _, end in self._watched.records()}
+        waited_for = {
+            edge.dst
+            for edges in observation.edges.values()
+            for edge in edges
+            if edge.kind is EdgeKind.NEEDS and edge.dst in ids
+        }
+        self._watched.sweep(lambda end: end.node_id not in waited_for, lambda: None)
+        unnamed: dict[int, _End] = {}
+        for reference, end in self._watched.records():
+            thing = reference()
+            fd = None if thing is None else queued_bytes.endpoint(thing).fd
+            end.since_ns = end.since_ns or now_ns
+            if fd is None or now_ns - end.since_ns < _SHOWN_AFTER_NS:
+                continue
+            if not end.is_named:
+                end.is_named, end.names = True, _by_address(thing, fd)
+                if end.names is None:
+                    unnamed[fd] = end
+            end.unread = queued_bytes.waiting(fd)
+        for fd, names in (end_names.of_descriptors(unnamed) if unnamed else {}).items():
+            end = unnamed[fd]
+            end.names, end.unread = names, queued_bytes.waiting(fd)
+
+    # --- those that somebody else waits for ---------------------------------------------------------------------------
+
+    def _find_asked(self, now_ns: int) -> None:
+        wanted: set[str] = set()
+        while self._asked:
+            digest = self._asked.popleft()
+            known = self._far.get(digest)
+            if known is not None:
+                known.asked_ns = now_ns
+            else:
+                wanted.add(digest)
+        self._wanted = set(list(self._wanted | wanted)[:_ASKED_MOST])
+        if not self._wanted or now_ns < self._search_ns:
+            return
+        found = False
+        for digest, (fd, names) in end_names.own_ends().items():
+            if digest in self._wanted and len(self._far) < _ASKED_MOST:
+                self._far[digest] = _Far(self._ids.new(NodeKind.IO, now_ns), fd, names, now_ns, now_ns)
+                found = True
+        self._wanted.clear()
+        # Most of what is asked for is in another process; to look is dear where there are many connections.
+        self._pause_ns = _EVERY_NS if found else min(2 * self._pause_ns, _SEARCH_MOST_NS)
+        self._search_ns = now_ns + self._pause_ns
+
+    def _describe(self, far: _Far, now_ns: int) -> None:
+        if now_ns - far.open_ns > _OPEN_EVERY_NS:
+            far.open_ns = now_ns
+            far.also_open = ", ".join(map(str, end_names.also_open_in(far.names.link)))
+        pending = queued_bytes.in_flight(far.fd)
+        known: dict[str, AttributeValue | None] = {
+            semconv.RESOURCE_TYPE: "os.pipe" if far.names.is_pipe else "socket.socket",
+            semconv.IO_FD: far.fd,
+            semconv.IO_HERE: far.names.here,
+            semconv.IO_THERE: far.names.there,
+            semconv.IO_IS_FAR: True,
+            semconv.IO_IN_FLIGHT: pending,
+            semconv.IO_ALSO_OPEN: far.also_open or None,
+        }
+        node = Node(
+            id=far.node_id,
+            kind=NodeKind.IO,
+            name=f"fd {far.fd}",
+            created_at=far.created_ns,
+            source="unknown:0",
+            confidence=Confidence.INFERRED,
+            attributes={name: value for name, value in known.items() if value is not None},
+        )
+        if far.node != node:
+            far.node = node
+
+
+def _may_be_within(thing: Any) -> bool:
+    """False for a connection that is known to lead to another host."""
+    end = queued_bytes.endpoint(thing)
+    if end.peer is None or end.port is None or end.local is None:
+        return end.fd is not None
+    return end_names.is_within(end_names.host_of(end.local), end.peer)
+
+
+def _by_address(thing: Any, fd: int) -> EndNames | None:
+    """Of a TCP connection whose addresses are known already: the kernel need not list all of them."""
+    end = queued_bytes.endpoint(thing)
+    if end.peer is None or end.port is None or end.local is None:
+        return None
+    return end_names.of_connection(fd, end.local, end.peer, end.port)

@@ -1,0 +1,67 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The objects that have a descriptor: sockets, transports, files, connections of `multiprocessing`. Stored values are
+read, no code of the program runs."""
+
+from __future__ import annotations
+
+import _io
+import _socket
+import sys
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from types import ModuleType
+from typing import Any, cast
+
+from . import versions
+from .asyncio_io import is_transport_type, transport_endpoint
+from .stdlib import number
+
+CHECKED_ON = versions.on("CPython", "uvloop")
+
+
+def found_by_descriptor(objects: Iterable[Any], wanted: AbstractSet[int]) -> dict[int, list[Any]]:
+    """By descriptor, of those wanted: the objects among these that have it."""
+    found: dict[int, list[Any]] = {}
+    if not wanted:
+        return found
+    connection = _connection_type()
+    known: dict[type[Any], int] = {}
+    for one in objects:
+        kind = cast("type[Any]", type(one))
+        how = known.get(kind)
+        if how is None:
+            how = known[kind] = _how(kind, connection)
+        fd = None if not how else _descriptor(one, how)
+        if fd is not None and fd in wanted:
+            found.setdefault(fd, []).append(one)
+    return found
+
+
+_SOCKET, _FILE, _TRANSPORT, _CONNECTION = 1, 2, 3, 4
+
+
+def _how(kind: type[Any], connection: type[Any] | None) -> int:
+    if issubclass(kind, _socket.socket):
+        return _SOCKET
+    if issubclass(kind, _io.FileIO):
+        return _FILE
+    if is_transport_type(kind):
+        return _TRANSPORT
+    return _CONNECTION if connection is not None and issubclass(kind, connection) else 0
+
+
+def _descriptor(one: Any, how: int) -> int | None:
+    try:
+        if how == _SOCKET:
+            return _socket.socket.fileno(one)
+        if how == _FILE:
+            return _io.FileIO.fileno(one)
+    except ValueError:  # closed
+        return None
+    return transport_endpoint(one).fd if how == _TRANSPORT else number(one, "_handle")
+
+
+def _connection_type() -> type[Any] | None:
+    module = sys.modules.get("multiprocessing.connection")
+    found = None if type(module) is not ModuleType else vars(module).get("_ConnectionBase")
+    return cast("type[Any]", found) if isinstance(found, type) else None
