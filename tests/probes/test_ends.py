@@ -135,7 +135,7 @@ def test_of_a_wait_that_has_lasted_for_seconds_the_ends_are_told() -> None:
 
 
 class _Transport(transports.BaseTransport):
-    def __init__(self, fd: int, extra: dict[str, object]) -> None:
+    def __init__(self, fd: int, extra: dict[str, tuple[str, int]]) -> None:
         super().__init__(extra)
         self._sock_fd = fd
 
