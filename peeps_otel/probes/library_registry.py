@@ -11,8 +11,10 @@ from importlib import metadata
 from typing import Any, cast
 
 from ..model import NodeKind
+from ..model.coverage import blind
 from . import library as shapes
 from .aiohttp.library import AIOHTTP
+from .aiohttp.server import AIOHTTP_SERVER
 from .anyio.library import ANYIO
 from .asgiref.library import ASGIREF
 from .asyncio.library import ASYNCIO
@@ -44,6 +46,7 @@ LIBRARIES: tuple[Library, ...] = (
     ASGIREF,
     TRIO,
     AIOHTTP,
+    AIOHTTP_SERVER,
     GRPC_AIO,
     SQLALCHEMY,
     URLLIB3,
@@ -83,6 +86,7 @@ class LibraryRegistry:
         self._waiting = list((*LIBRARIES, *installed()) if libraries is None else libraries)
         self._active: dict[str, tuple[Library, Support]] = {}
         self._notes: dict[str, str] = {}
+        self._unseen: list[str] = []
         self.refused: list[str] = []
         """What to say of libraries that the program uses and whose support does not fit."""
         self._failed: dict[tuple[str, str], int] = {}
@@ -113,7 +117,7 @@ class LibraryRegistry:
             except Exception as error:
                 if library in self._waiting:
                     self._waiting.remove(library)
-                self._refuse(name, error)
+                self._refuse(name, error, library)
 
     def reload(self) -> None:
         """Asks the active ones again: functions of theirs were rewritten."""
@@ -121,11 +125,12 @@ class LibraryRegistry:
             try:
                 self._activate(name, library)
             except Exception as error:
-                self._refuse(name, error)
+                self._refuse(name, error, library)
 
-    def _refuse(self, name: str, error: Exception) -> None:
+    def _refuse(self, name: str, error: Exception, library: object) -> None:
         note = f"this {name} is not known, its waits are not seen: {type(error).__name__}: {error}"
         self.refused.append(note)
+        self._unseen.append(blind(note) if getattr(library, "is_runtime", False) is True else note)
         if note not in _warned:  # once, not in each registry
             _warned.add(note)
             _logger.warning("peeps: %s", note)
@@ -289,7 +294,7 @@ class LibraryRegistry:
 
     def coverage_notes(self) -> list[str]:
         """What to say in a look about libraries of which something is not seen."""
-        found = [*self._notes.values(), *self.refused]
+        found = [*self._notes.values(), *self._unseen]
         for name, (_, support) in self._active.items():
             if support.coverage is not None:
                 try:

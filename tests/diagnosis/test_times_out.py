@@ -33,6 +33,29 @@ def test_a_ring_with_a_deadline_is_told_as_one_that_breaks() -> None:
     ]
 
 
+def test_so_is_one_of_tasks_alone() -> None:
+    """A handler that shuts its own server down, which waits for it."""
+    world = World()
+    world.task("stop", "task:shutdown", operation="gather", since=START)
+    world.task("shutdown", "task:connection", operation="task", deadline=START + 300 * SECOND)
+    world.task("connection", "task:stop", operation="task")
+    assert _look(world, 1, 3) == [
+        (
+            "times_out",
+            "SLOW",
+            "connection waits for the end of stop, which waits for the end of shutdown, which waits for the end of "
+            "connection; the ring breaks when shutdown gives up",
+        )
+    ]
+
+
+def test_a_task_that_is_awaited_with_a_deadline_and_goes_on_is_no_finding() -> None:
+    world = World()
+    world.task("main", "task:slow", operation="wait_for", deadline=_GIVES_UP)
+    world.task("slow", "io:peer", operation="socket")
+    assert _look(world, 1, 3, 9) == []
+
+
 def test_a_wait_behind_itself_ends_by_its_deadline_alone() -> None:
     """A holder that waits with a deadline for what a ring without one has."""
     world = World()

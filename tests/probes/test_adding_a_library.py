@@ -18,6 +18,7 @@ import pytest
 import peeps_otel
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import EdgeKind, Graph, NodeKind, Providers
+from peeps_otel.model.coverage import cannot_judge
 from peeps_otel.probes import library_registry
 from peeps_otel.probes.asyncio.library import ASYNCIO
 from peeps_otel.probes.identity import NodeIds
@@ -207,6 +208,7 @@ class _Broken:
 
     distribution = ""
     checked: tuple[str, ...] = ()
+    is_runtime = False
 
     def __init__(self, name: str, support: Callable[[], Any], imported: Callable[[], bool] = lambda: True) -> None:
         self.name = name
@@ -297,6 +299,15 @@ def test_a_library_that_does_not_fit_is_said_and_the_others_are_seen() -> None:
         "five: coverage could not be read (1 times)",
     ]
     assert libraries.resource_type(asyncio.Lock) is not None
+
+
+def test_over_the_waits_of_a_runtime_that_does_not_fit_nobody_says_that_nothing_is_stuck() -> None:
+    runtime = _Broken("one", _raises)
+    runtime.is_runtime = True
+    libraries = LibraryRegistry([runtime, _Broken("two", _raises)])
+    libraries.activate_imported()
+    assert cannot_judge(libraries.coverage_notes()) == ["this one is not known, its waits are not seen: ValueError: no"]
+    assert libraries.refused[0] == "this one is not known, its waits are not seen: ValueError: no"
 
 
 def test_a_version_that_was_not_checked_is_said(page: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -102,3 +102,38 @@ def test_a_future_of_the_program_itself_stays_one(probe: AsyncioProbe) -> None:
 
     with running(probe, case) as program:
         assert program.settled("waiter").operation("waiter") == "future"
+
+
+def test_a_server_that_shuts_down_waits_for_its_handler_not_for_the_peer(probe: AsyncioProbe) -> None:
+    """An open connection reaches the future that tells it of the handler's end, too, and does not complete it."""
+    import aiohttp
+    from aiohttp import web
+
+    async def case() -> None:
+        async def handle(_: web.Request) -> web.Response:
+            await asyncio.Event().wait()
+            return web.Response()
+
+        app = web.Application()
+        app.router.add_get("/", handle)
+        runner = web.AppRunner(app, shutdown_timeout=300)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        session = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=None))
+        kept.append(session)
+
+        async def call() -> None:
+            await session.get(f"http://127.0.0.1:{port}/")
+
+        started(call(), "call")
+        await asyncio.sleep(0.2)
+        started(runner.cleanup(), "stop")
+
+    with running(probe, case) as program:
+        seen = program.settled("stop")
+        (shutdown,) = (node for node in seen.nodes.values() if node.name.startswith("RequestHandler.shutdown"))
+        (target,) = (edge.dst for edge in seen.edges if edge.src == shutdown.id)
+        assert seen.nodes[target].name.startswith("RequestHandler.start ")
+        assert shutdown.wait is not None
+        assert (shutdown.wait.operation, shutdown.wait.deadline_ns is None) == ("task", False)

@@ -26,7 +26,7 @@ class TimesOut(LookRule):
     levels = (Level.SUSPECT, Level.SLOW)
     when = (
         "Somebody has waited {long_wait.waited} for a lock, a permit, a connection or room in a channel, and gives up "
-        "at a known time: SLOW where no holder could go on before that, also of a ring. SUSPECT where the last {row} "
+        "at a known time: SLOW where no holder could go on before that, also of a ring, be it of tasks alone. SUSPECT where the last {row} "
         "waits at the same line ended by giving up after {given} or more"
     )
     advice = "Find out why its holder does not go on: the deadline only turns the wait into an error"
@@ -38,8 +38,9 @@ class TimesOut(LookRule):
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
         waiting = [one for one in sorted(graph.bounded) if self._counts(context, one)]
+        scarce = [one for one in waiting if self._can_run_out(context, graph.targets[one][0])]
         told: set[str] = set()
-        for waiter in waiting:
+        for waiter in scarce:
             thing = graph.targets[waiter][0]
             line = site(graph.nodes[waiter], graph.wait_of(waiter))
             if context.memory.given_up(line) >= self.row and thing not in told:
@@ -49,7 +50,7 @@ class TimesOut(LookRule):
         if long:
             stuck = stuck_without_deadlines(context, long)
             yield from self._rings(context, stuck, told)
-            yield from self._others(context, stuck, long, told)
+            yield from self._others(context, stuck, [one for one in scarce if one in long], told)
 
     def _counts(self, context: RuleContext, waiter: str) -> bool:
         """Whether it waits with a deadline that is no poll, for what can run out, and nothing has told of it yet."""
@@ -63,8 +64,14 @@ class TimesOut(LookRule):
         thing = graph.nodes.get(targets[0]) if len(targets) == 1 else None
         if thing is None or thing.id in context.explained:
             return False  # what it waits for is not known, or a part of a finding
-        long = node.wait.deadline_ns - node.wait.since_ns >= self.given
-        return long and (thing.kind in BOUNDED or semconv.POOL_IN_USE in thing.attributes)
+        if node.wait.deadline_ns - node.wait.since_ns < self.given:
+            return False
+        return thing.kind in WAITERS or self._can_run_out(context, thing.id)
+
+    @staticmethod
+    def _can_run_out(context: RuleContext, thing_id: str) -> bool:
+        thing = context.graph.nodes[thing_id]
+        return thing.kind in BOUNDED or semconv.POOL_IN_USE in thing.attributes
 
     def _rings(self, context: RuleContext, stuck: Residue, told: set[str]) -> Iterable[Candidate]:
         graph = context.graph

@@ -54,6 +54,7 @@ class AnyIO:
     name = "AnyIO"
     distribution = "anyio"
     checked = versions.ANYIO
+    is_runtime = True
 
     def is_imported(self) -> bool:
         return internals.is_imported()
