@@ -198,8 +198,8 @@ class Library(Protocol):
 
     `name`: of the import package. `distribution`: whose version counts, empty for the standard library. `checked`: the
     versions it was checked on, as `4.16` for all of 4.16; another one is said in the coverage. One that also has
-    `is_runtime`, True, brings primitives of its own to wait by: of a version that does not fit, what is stuck is unseen,
-    and that nothing is will not be said.
+    `is_runtime`, True, brings primitives of its own to wait by: over one that does not fit nobody says that nothing is
+    stuck.
     """
 
     @property

@@ -26,7 +26,8 @@ class TimesOut(LookRule):
     levels = (Level.SUSPECT, Level.SLOW)
     when = (
         "Somebody has waited {long_wait.waited} for a lock, a permit, a connection or room in a channel, and gives up "
-        "at a known time: SLOW where no holder could go on before that, also of a ring, be it of tasks alone. SUSPECT where the last {row} "
+        "at a known time: SLOW where no holder could go on before that, also of a ring, be it of tasks alone. "
+        "SUSPECT where the last {row} "
         "waits at the same line ended by giving up after {given} or more"
     )
     advice = "Find out why its holder does not go on: the deadline only turns the wait into an error"
