@@ -122,6 +122,7 @@ IO_IS_FAR: Final = "peeps.io.is_far"
 IO_ALSO_OPEN: Final = "peeps.io.also_open"
 IO_PEER_PROCESS: Final = "peeps.io.peer_process"
 COMMAND_PID: Final = "peeps.command.pid"
+COMMAND_AWAITS_INPUT: Final = "peeps.command.awaits_input"
 COMMAND_FULL_PIPE: Final = "peeps.command.full_pipe"
 
 # --- a silent process ----------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Child processes that somebody waits for: whether they have filled a pipe to us, which nobody reads."""
+"""Child processes that somebody waits for: whether they have filled a pipe to us, which nobody reads, or wait to read
+from one that only we could write."""
 
 from __future__ import annotations
 
@@ -20,12 +21,16 @@ _SHOWN_AFTER_NS = 3_000_000_000
 
 @dataclass(slots=True)
 class _Child:
-    """`pipe`: the one that it has filled, as it stood since `since_ns`; None: none."""
+    """`pipe`: the one that it has filled, as it stood since `since_ns`; None: none. `reads`: the one from which it
+    waits to read since `reads_since_ns`; empty: none."""
 
     pid: int
     pipe: FullPipe | None = None
     name: str = ""
     since_ns: int = 0
+    reads: str = ""
+    input: str = ""
+    reads_since_ns: int = 0
 
 
 class Children:
@@ -49,18 +54,28 @@ class Children:
             return
         self._looked_ns = now_ns
         self._watched.forget_dead()
-        full = child_pipes.full_pipes()
+        full, empty = child_pipes.full_pipes(), child_pipes.empty_pipes()
         for reference, child in self._watched.records():
             pipe = child_pipes.filled_by(child.pid, full)
             if pipe != child.pipe:
                 child.pipe, child.since_ns = pipe, now_ns
                 process = reference()
                 child.name = "" if pipe is None or process is None else child_pipes.stream_name(process, pipe.fd)
+            reads = child_pipes.read_by(child.pid, empty)
+            if reads != child.reads:
+                child.reads, child.reads_since_ns = reads, now_ns
+                process = reference()
+                child.input = "" if not reads or process is None else child_pipes.stream_name(process, empty[reads])
 
     def of(self, process: object, now_ns: int) -> dict[str, AttributeValue]:
-        """What to say of a child that has filled a pipe; empty for any other."""
+        """What to say of a child that has filled a pipe or waits for input; empty for any other."""
         child = self._watched.get(process)
-        if child is None or child.pipe is None or now_ns - child.since_ns < _SHOWN_AFTER_NS:
+        if child is None:
+            return {}
+        if child.reads and now_ns - child.reads_since_ns >= _SHOWN_AFTER_NS:
+            about = child.input or "a pipe from this process"
+            return {semconv.COMMAND_AWAITS_INPUT: about, semconv.IO_UNMOVED_SINCE: child.reads_since_ns}
+        if child.pipe is None or now_ns - child.since_ns < _SHOWN_AFTER_NS:
             return {}
         return {
             semconv.IO_UNMOVED_SINCE: child.since_ns,

@@ -135,7 +135,7 @@ def test_a_transport_and_the_other_end_on_the_same_loop() -> None:
 
 
 @pytest.mark.parametrize("fills", [True, False])
-def test_a_child_that_fills_its_pipe(fills: bool) -> None:
+def test_a_child_that_fills_its_pipe_or_waits_for_input(fills: bool) -> None:
     program = "import sys; print('x' * 1_000_000 if sys.argv[1] else 'x', flush=True); input()"
     child = subprocess.Popen(
         [sys.executable, "-c", program, "yes" if fills else ""], stdin=subprocess.PIPE, stdout=subprocess.PIPE
@@ -156,7 +156,32 @@ def test_a_child_that_fills_its_pipe(fills: bool) -> None:
                 assert seen()[semconv.COMMAND_FULL_PIPE] == "its stdout"
             else:
                 assert os.read(child.stdout.fileno(), 1) == b"x"
-                assert seen() == {}
+                eventually(lambda: semconv.COMMAND_AWAITS_INPUT in seen())
+                assert seen()[semconv.COMMAND_AWAITS_INPUT] == "its stdin"
+                assert semconv.COMMAND_FULL_PIPE not in seen()
         finally:
             child.kill()
             child.wait()
+
+
+def test_a_child_whose_input_somebody_else_could_write_waits_for_no_one_here() -> None:
+    """A sibling has inherited the end of the pipe."""
+    reads, writes = os.pipe()
+    os.set_inheritable(writes, True)
+    sleeper = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[writes])
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=reads)
+    os.close(reads)
+    assert sleeper.stdin is not None
+    with closing(sleeper.stdin):
+        flows = Flows(Ends(NodeIds()))
+        flows.waited_for(child, _WAIT, "command:child")
+        flows.waited_for(sleeper, _WAIT, "command:sleeper")
+        at = iter(range(100, 100_000, 4))
+        try:
+            eventually(lambda: semconv.COMMAND_AWAITS_INPUT in _seen(flows, sleeper, next(at), next(at)))
+            assert _seen(flows, child, next(at), next(at)) == {}
+        finally:
+            os.close(writes)
+            for one in (child, sleeper):
+                one.kill()
+                one.wait()

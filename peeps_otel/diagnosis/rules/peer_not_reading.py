@@ -42,6 +42,8 @@ class PeerNotReading(LookRule):
                 since_ns = context.number(thing, semconv.IO_UNMOVED_SINCE)
                 if since_ns is None or context.now_ns - since_ns < self.slow or thing.id in context.explained:
                     continue
+                if semconv.COMMAND_AWAITS_INPUT in thing.attributes:
+                    continue  # it is the one that reads
                 waiter = context.graph.oldest_waiter(thing.id)
                 if waiter is None or waiter not in context.graph.settled or waiter in context.explained:
                     continue

@@ -7,6 +7,7 @@ from .call_abandoned import CallAbandoned
 from .cancel_ignored import CancelIgnored
 from .channel_full import ChannelFull
 from .channel_not_drained import ChannelNotDrained
+from .child_awaits_input import ChildAwaitsInput
 from .deadlock import Deadlock
 from .exception_never_retrieved import ExceptionNeverRetrieved
 from .executor_saturated import ExecutorSaturated
@@ -51,6 +52,7 @@ RULES: tuple[type[Rule], ...] = (
     CancelIgnored,
     CallAbandoned,
     ChannelNotDrained,
+    ChildAwaitsInput,
     PeerNotReading,
     PoolExhausted,
     TimesOut,

@@ -1,18 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pipes to this process that a child has filled. From Linux's `/proc`; nothing is found where that cannot be read."""
+"""Pipes between this process and a child: one that the child has filled, one from which it waits to read.
+
+From Linux's `/proc`; nothing is found where that cannot be read.
+"""
 
 from __future__ import annotations
 
 import fcntl
 import os
 from contextlib import suppress
-from io import BufferedReader, FileIO, TextIOWrapper
+from io import BufferedReader, BufferedWriter, FileIO, TextIOWrapper
 from typing import Any, NamedTuple
 
 from . import versions
 from .queued_bytes import is_full, waiting
 from .stdlib import attribute
-from .thread import WRITES, system_call
+from .thread import READS, WRITES, system_call
 
 CHECKED_ON = versions.on("CPython")
 
@@ -52,8 +55,51 @@ def filled_by(pid: int, full: list[FullPipe]) -> FullPipe | None:
     return None
 
 
+def empty_pipes() -> dict[str, int]:
+    """Those that this process has open for writing and nobody else of its family, with its descriptor."""
+    found = {link: int(name) for name, link in _links("self") if link.startswith("pipe:") and _writes(int(name))}
+    return {link: fd for link, fd in found.items() if not waiting(fd)}
+
+
+def read_by(pid: int, empty: dict[str, int]) -> str:
+    """The first of these pipes from which a process, or one that it has started, is waiting to read, and which nobody
+    but this process could write; empty where there is none."""
+    for one in _family(pid) if empty else ():
+        for link in _in_calls(one, READS):
+            if link in empty and not _others_write(link):
+                return link
+    return ""
+
+
+def _others_write(link: str) -> bool:
+    """Whether another process of this one's family has the end of a pipe by which it is written."""
+    own = os.getpid()
+    for pid in (*_family(own), os.getppid()):
+        if pid == own:
+            continue
+        for name, other in _links(str(pid)):
+            if other == link and _opened_for(pid, name) != os.O_RDONLY:
+                return True
+    return False
+
+
+def _opened_for(pid: int, descriptor: str) -> int:
+    """The access mode of a descriptor of another process; of one that is not told, both."""
+    try:
+        with open(f"/proc/{pid}/fdinfo/{descriptor}", encoding="ascii") as file:
+            flags = next(int(line.split()[1], 8) for line in file if line.startswith("flags:"))
+    except (OSError, StopIteration, ValueError):
+        return os.O_RDWR
+    return flags & os.O_ACCMODE
+
+
 def _written_into(pid: int) -> set[str]:
     """What the threads of a process are writing to at this moment, as `/proc` names it."""
+    return _in_calls(pid, WRITES)
+
+
+def _in_calls(pid: int, calls: frozenset[int]) -> set[str]:
+    """What the threads of a process read from or write to at this moment, as `/proc` names it."""
     found: set[str] = set()
     try:
         threads = os.listdir(f"/proc/{pid}/task")[:_THREADS_MOST]
@@ -61,7 +107,7 @@ def _written_into(pid: int) -> set[str]:
         return found
     for thread in threads:
         call = system_call(int(thread), pid)
-        if call is not None and call[0] in WRITES:
+        if call is not None and call[0] in calls:
             with suppress(OSError):
                 found.add(os.readlink(f"/proc/{pid}/fd/{call[1]}"))
     return found
@@ -69,7 +115,7 @@ def _written_into(pid: int) -> set[str]:
 
 def stream_name(process: Any, fd: int) -> str:
     """`its stdout`, where the descriptor is that of a `subprocess.Popen`; empty otherwise."""
-    for name in ("stdout", "stderr"):
+    for name in ("stdin", "stdout", "stderr"):
         if _descriptor(attribute(process, name)) == fd:
             return f"its {name}"
     return ""
@@ -79,7 +125,7 @@ def _descriptor(stream: Any) -> int | None:
     """Of the standard library's own types alone, which are written in C."""
     if type(stream) is TextIOWrapper:
         stream = stream.buffer
-    if type(stream) is BufferedReader:
+    if type(stream) in (BufferedReader, BufferedWriter):
         stream = stream.raw
     try:
         return stream.fileno() if type(stream) is FileIO else None
@@ -90,6 +136,13 @@ def _descriptor(stream: Any) -> int | None:
 def _reads(fd: int) -> bool:
     try:
         return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
+    except OSError:
+        return False
+
+
+def _writes(fd: int) -> bool:
+    try:
+        return fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_WRONLY
     except OSError:
         return False
 
