@@ -4,12 +4,18 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..store.plain import json_bytes
+from ..store.statement import Failure, StatementFailed
+
+STATUS = {Failure.REFUSED: 400, Failure.SIZE: 413, Failure.TIME: 504, Failure.BUSY: 503}
+"""The HTTP status of a statement that failed."""
 
 
 class ApiError(Exception):
@@ -37,3 +43,25 @@ def whole_parameter(request: Request, name: str, default: int, least: int, most:
     if not text.isdecimal() or not least <= int(text) <= most:
         raise ApiError(400, name, f"{name}={text[:40]!r} is not a whole number from {least} to {most}")
     return int(text)
+
+
+def moment_parameter(request: Request, name: str) -> int | None:
+    """Unix epoch nanoseconds, or `-90s`, `-10m`, `-2h` before now; None where it is absent. Raises ApiError (400)."""
+    text = request.query_params.get(name)
+    if text is None:
+        return None
+    factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
+    if text.startswith("-") and factor and text[1:-1].isdecimal() and len(text) < 12:
+        return time.time_ns() - int(text[1:-1]) * factor * 1_000_000_000
+    if not text.isdecimal() or not 0 < int(text) < 1 << 63:
+        raise ApiError(400, name, f"{name}={text[:40]!r} is neither Unix epoch nanoseconds nor like -90s, -10m, -2h")
+    return int(text)
+
+
+@contextmanager
+def asked_of_database(field: str) -> Generator[None]:
+    """Turns a statement of ours that failed into an ApiError about `field`."""
+    try:
+        yield
+    except StatementFailed as failed:
+        raise ApiError(STATUS[failed.failure], field, str(failed)) from None

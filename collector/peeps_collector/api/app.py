@@ -25,14 +25,18 @@ from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..names import LOOPBACK_NAMES, refusal_of
 from ..requests_out import ATTENTION, LEAKS, ProcessRequests
+from ..store.plain import json_bytes
 from ..store.reader import Reader
 from ..store.sql_processes import SqlProcesses
 from .answers import ApiError, answer, error_answer
 from .blame_route import BlameRoute
 from .call_routes import CallRoutes
+from .change_stream import ChangeStream
 from .cut_routes import CutRoutes
 from .finding_routes import FindingRoutes
 from .graph_routes import GraphRoutes
+from .openapi import document
+from .past_routes import PastRoutes
 from .request_routes import RequestRoutes
 from .sql_route import SqlRoute
 
@@ -58,9 +62,13 @@ def create_app(
     leaks, looks = RequestRoutes(LEAKS, live, asked), RequestRoutes(ATTENTION, live, asked)
     cuts = CutRoutes(live, Cuts(asked))
     profile = BlameRoute(reader)
+    past = PastRoutes(live, findings, reader)
 
     def get_health(_request: Request) -> Response:
         return answer(health())
+
+    def get_document(_request: Request) -> Response:
+        return Response(json_bytes(document()), media_type="application/json")
 
     def get_ready(_request: Request) -> Response:
         ready = health()["status"] == "ok"
@@ -78,6 +86,10 @@ def create_app(
             Route("/api/snapshot", graph.snapshot),
             Route("/api/findings", FindingRoutes(live, findings).findings),
             Route("/api/node/{id:path}", graph.node),
+            Route("/openapi.json", get_document),
+            Route("/api/diff", past.diff),
+            Route("/api/chain/{id:path}", past.chain),
+            Route("/api/changes", ChangeStream(live, findings).changes),
             Route("/api/calls", CallRoutes(live).calls),
             Route("/api/blame", profile.blame),
             Route("/api/leaks", leaks.ask, methods=["POST"]),

@@ -17,9 +17,11 @@ from peeps_otel.report.sentences import duration
 
 from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
-from ..graph.process import Process, State
+from ..graph.process import SILENT_NS, Process, State
+from ..graph.view import View
+from ..store.past import pictures_at, view_at
 from ..store.reader import Reader
-from .answers import ApiError, answer, whole_parameter
+from .answers import ApiError, answer, asked_of_database, moment_parameter, whole_parameter
 from .selection import edges_into, edges_within, in_view, neighbourhood, ranked
 
 
@@ -37,11 +39,12 @@ class GraphRoutes:
     def snapshot(self, request: Request) -> Response:
         limit = whole_parameter(request, "limit", 5000, 1, 20_000)
         depth = whole_parameter(request, "depth", 2, 1, 6)
+        at_ns = moment_parameter(request, "at")
         known = request.query_params.get("if_version")
-        if known is not None and known == str(self._live.version):
+        if known is not None and at_ns is None and known == str(self._live.version):
             return Response(status_code=304)
-        view = self._live.view()
-        wanted = self._wanted(request, depth)
+        view = self._live.view() if at_ns is None else self._past(request, at_ns)
+        wanted = self._wanted(request, view, depth)
         processes = set(request.query_params.getlist("process"))
         kinds = set(request.query_params.getlist("kind"))
         nodes = [
@@ -56,7 +59,8 @@ class GraphRoutes:
             core = {member for entry in self._findings.open() for member in entry.finding.core}
             nodes = ranked(nodes, core)[:limit]
         ids = {node.id for node in nodes}
-        shown = in_view(view, self._live.processes(), time.time_ns(), self._findings.texts)
+        now_ns = time.time_ns() if at_ns is None else at_ns
+        shown = in_view(view, self._live.processes(), now_ns, self._findings.texts)
         return answer(
             {
                 "now_ns": shown.now_ns,
@@ -65,14 +69,39 @@ class GraphRoutes:
                 "edges": [edge_to_json(edge) for edge in edges_within(view, ids)],
                 "total_nodes": total,
                 "truncated": total > limit,
-                "processes": [
-                    {"id": key, "sequence": _sequence(p), "time_ns": p.time_ns}
-                    for key, p in self._live.processes().items()
-                    if p.state in {State.LIVE, State.SILENT} and (not processes or key in processes)
-                ],
-                "not_answered": self._live.not_answered(),
             }
+            | (self._lacks(processes, now_ns) if at_ns is None else self._lacked(processes, at_ns))
         )
+
+    def _past(self, request: Request, at_ns: int) -> View:
+        with asked_of_database("at"):
+            return view_at(self._reader, at_ns, request.query_params.getlist("process"))
+
+    def _lacks(self, wanted: set[str], now_ns: int) -> dict[str, Any]:
+        """How old the picture of each process is, and what is not in it."""
+        return {
+            "processes": [
+                {
+                    "id": key,
+                    "sequence": _sequence(p),
+                    "time_ns": p.time_ns,
+                    "stale_ns": max(now_ns - (p.pulse_ns or p.last_seen_ns), 0),
+                    "interval_ns": p.interval_ns,
+                    "shed": p.shed,
+                    "dropped": p.dropped,
+                    "missed": p.missed,
+                }
+                for key, p in self._live.processes().items()
+                if p.state in {State.LIVE, State.SILENT} and (not wanted or key in wanted)
+            ],
+            "not_answered": self._live.not_answered(),
+        }
+
+    def _lacked(self, wanted: set[str], at_ns: int) -> dict[str, Any]:
+        with asked_of_database("at"):
+            pictures = pictures_at(self._reader, at_ns, sorted(wanted))
+        late = [p["id"] for p in pictures if p["stale_ns"] > max(3 * p["interval_ns"], SILENT_NS)]
+        return {"at_ns": at_ns, "processes": pictures, "not_answered": late}
 
     def node(self, request: Request) -> Response:
         node_id: str = request.path_params["id"]
@@ -111,14 +140,13 @@ class GraphRoutes:
             }
         )
 
-    def _wanted(self, request: Request, depth: int) -> set[str] | None:
+    def _wanted(self, request: Request, view: View, depth: int) -> set[str] | None:
         """The ids that `focus` and `finding` ask for; None for all."""
         focus, finding = request.query_params.get("focus"), request.query_params.get("finding")
-        view = self._live.view()
         wanted: set[str] | None = None
         if focus is not None:
             if focus not in view.nodes:
-                raise ApiError(404, "focus", f"no live node {focus[:80]!r}")
+                raise ApiError(404, "focus", f"no node {focus[:80]!r} is alive, or was then")
             wanted = neighbourhood(view, focus, depth)
         if finding is not None:
             found = self._findings.find(finding)

@@ -12,8 +12,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from ..store.sql_processes import SqlProcesses
-from ..store.statement import Failure, Statement, StatementFailed
-from .answers import ApiError
+from ..store.statement import Statement, StatementFailed
+from .answers import STATUS, ApiError
 
 _ARROW = "application/vnd.apache.arrow.stream"
 _BODY_BYTES = 1 << 20
@@ -21,7 +21,6 @@ _RESULT_BYTES = 16 << 20
 _SECONDS = 5.0
 _ROWS_JSON = 10_000
 _ROWS_ARROW = 1_000_000
-_STATUS = {Failure.REFUSED: 400, Failure.SIZE: 413, Failure.TIME: 504, Failure.BUSY: 503}
 
 
 class SqlRoute:
@@ -49,7 +48,7 @@ class SqlRoute:
         try:
             found = self._processes.run(statement)
         except StatementFailed as failed:
-            raise ApiError(_STATUS[failed.failure], "sql", str(failed)) from None
+            raise ApiError(STATUS[failed.failure], "sql", str(failed)) from None
         except OSError as error:
             raise ApiError(503, "sql", f"the database cannot be read now ({error}); try again") from None
         if statement.arrow:

@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""GET /openapi.json: every endpoint and parameter of the query API, for programs. docs/api.md says what they mean."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from ..version import __version__
+
+JSON = "application/json"
+ARROW = "application/vnd.apache.arrow.stream"
+
+
+class Parameter(NamedTuple):
+    """`kind`: integer, string or, repeatable, array."""
+
+    name: str
+    kind: str
+    text: str
+
+
+class Endpoint(NamedTuple):
+    """`body`: names of the members of its JSON body, empty where it takes none. `types`: of its answers."""
+
+    method: str
+    path: str
+    summary: str
+    parameters: tuple[Parameter, ...] = ()
+    body: tuple[str, ...] = ()
+    types: tuple[str, ...] = (JSON,)
+
+
+_PROCESS = Parameter("process", "array", "Only these processes, by id.")
+_LIMIT = Parameter("limit", "integer", "At most so many.")
+_AT = Parameter("at", "string", "As it was then: Unix epoch nanoseconds, or -90s, -10m, -2h. Absent: now.")
+_FROM = Parameter("from", "string", "The earlier moment, as `at`.")
+_TO = Parameter("to", "string", "The later moment, as `at`; absent: now.")
+_SNAPSHOT = (
+    _PROCESS,
+    Parameter("kind", "array", "Only nodes of these kinds."),
+    Parameter("focus", "string", "Only what is around this node."),
+    Parameter("depth", "integer", "How many edges around `focus`."),
+    Parameter("finding", "string", "Only the members of this finding, and what they block."),
+    _LIMIT,
+    Parameter("if_version", "integer", "Answers 304 where nothing has changed since."),
+    _AT,
+)
+_BLAME = (
+    Parameter("since_s", "integer", "How far back, in seconds."),
+    _PROCESS,
+    Parameter("all", "integer", "1: also waits for what has merely not come yet."),
+    Parameter("format", "string", "table, folded, speedscope or pprof."),
+)
+ENDPOINTS = (
+    Endpoint("get", "/health", "What it takes in, refuses and stores, and what fails."),
+    Endpoint("get", "/ready", "Whether it takes and stores what comes; without a token."),
+    Endpoint("get", "/metrics", "Its own numbers, for Prometheus.", types=("text/plain",)),
+    Endpoint("get", "/openapi.json", "This document."),
+    Endpoint("get", "/api/processes", "Every process that is known."),
+    Endpoint("get", "/api/snapshot", "The graph, now or at an earlier moment.", _SNAPSHOT),
+    Endpoint("get", "/api/diff", "What is different between two moments.", (_FROM, _TO, _PROCESS, _LIMIT)),
+    Endpoint("get", "/api/chain/{id}", "What a node waits for, and that in turn, to the end.", (_AT, _LIMIT)),
+    Endpoint("get", "/api/changes", "Server-sent events: something has changed.", types=("text/event-stream",)),
+    Endpoint(
+        "get",
+        "/api/findings",
+        "The verdict, and what is stuck.",
+        (_PROCESS, Parameter("history", "integer", "1: also those that ended.")),
+    ),
+    Endpoint("get", "/api/node/{id}", "A node, its edges and its history."),
+    Endpoint(
+        "get",
+        "/api/calls",
+        "The requests in flight.",
+        (_PROCESS, Parameter("least_ms", "integer", "Only those that have lasted so long."), _LIMIT),
+    ),
+    Endpoint("get", "/api/blame", "Waiting time, charged to who was in the way.", _BLAME, types=(JSON, "text/plain")),
+    Endpoint("post", "/api/leaks", "Asks processes to look for what nothing can end.", (_PROCESS,)),
+    Endpoint("get", "/api/leaks", "Their answers.", (Parameter("request", "array", "Of these requests."),)),
+    Endpoint("post", "/api/looks", "Asks processes to look at once.", (_PROCESS,)),
+    Endpoint("get", "/api/looks", "Their answers.", (Parameter("request", "array", "Of these requests."),)),
+    Endpoint("post", "/api/cuts", "Asks processes for a complete snapshot each.", (_PROCESS,)),
+    Endpoint("get", "/api/cuts", "Who has answered.", (Parameter("cut", "string", "Of this cut."),)),
+    Endpoint("post", "/api/sql", "One read-only statement.", body=("sql", "parameters", "limit"), types=(JSON, ARROW)),
+)
+
+
+def document() -> dict[str, Any]:
+    """OpenAPI 3.1."""
+    paths: dict[str, dict[str, Any]] = {}
+    for endpoint in ENDPOINTS:
+        paths.setdefault(endpoint.path, {})[endpoint.method] = _operation(endpoint)
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Query API of peeps-collector", "version": __version__, "license": {"name": "Apache-2.0"}},
+        "paths": paths,
+        "components": {
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+            "schemas": {
+                "Error": {
+                    "type": "object",
+                    "required": ["error"],
+                    "properties": {
+                        "error": {
+                            "type": "object",
+                            "required": ["field", "message"],
+                            "properties": {"field": {"type": "string"}, "message": {"type": "string"}},
+                        }
+                    },
+                }
+            },
+        },
+        "security": [{}, {"token": []}],
+    }
+
+
+def _operation(endpoint: Endpoint) -> dict[str, Any]:
+    parameters = [
+        {
+            "name": parameter.name,
+            "in": "query",
+            "required": parameter is _FROM,
+            "description": parameter.text,
+            "schema": {"type": "array", "items": {"type": "string"}}
+            if parameter.kind == "array"
+            else {"type": parameter.kind},
+        }
+        for parameter in endpoint.parameters
+    ]
+    if "{id}" in endpoint.path:
+        text = "A node: kind:ULID."
+        parameters.insert(
+            0, {"name": "id", "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+        )
+    operation: dict[str, Any] = {
+        "summary": endpoint.summary,
+        "parameters": parameters,
+        "responses": {
+            "200": {"description": "The answer.", "content": {kind: {} for kind in endpoint.types}},
+            "default": {
+                "description": "An error, which names the parameter and what to do.",
+                "content": {JSON: {"schema": {"$ref": "#/components/schemas/Error"}}},
+            },
+        },
+    }
+    if endpoint.body:
+        members: dict[str, Any] = {name: {} for name in endpoint.body}
+        operation["requestBody"] = {"content": {JSON: {"schema": {"type": "object", "properties": members}}}}
+    return operation

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graph as it was at an earlier moment, out of the changes in the database."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from peeps_otel.model import Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Providers, Wait
+
+from ..graph.view import View
+from .reader import Reader
+
+_ROWS = 200_000
+_BYTES = 256 << 20
+_SECONDS = 10.0
+
+# The last row of each at or before the moment; of two at one moment the later one written.
+_NODES = """
+WITH last AS (
+  SELECT max(struct_pack(t := time_ns, r := rowid)).r AS place FROM node_change
+  WHERE time_ns <= $1 AND (len($2) = 0 OR list_contains($2, process)) GROUP BY node)
+SELECT c.node, c.process, n.kind, n.name, n.created_at, n.source, n.confidence, c.state, c.providers, c.wait_operation,
+       c.wait_since_ns, c.wait_source, c.wait_needs, c.wait_deadline_ns, c.wait_exact, c.steps, c.stack::VARCHAR,
+       c.attributes::VARCHAR
+FROM node_change AS c JOIN last ON c.rowid = last.place JOIN node AS n ON n.node = c.node
+WHERE c.op = 'upsert'
+"""
+_EDGES = """
+WITH last AS (
+  SELECT max(struct_pack(t := time_ns, r := rowid)).r AS place FROM edge_change
+  WHERE time_ns <= $1 AND (len($2) = 0 OR list_contains($2, process)) GROUP BY kind, src, dst)
+SELECT c.kind, c.src, c.dst, c.since_ns, c.source, c.confidence, c.cancels
+FROM edge_change AS c JOIN last ON c.rowid = last.place WHERE c.op = 'add'
+"""
+_PICTURES = """
+SELECT process, max(sequence), max(time_ns), arg_max(shed, time_ns), arg_max(dropped, time_ns),
+       arg_max(interval_ns, time_ns)
+FROM snapshot WHERE time_ns <= $1 AND (len($2) = 0 OR list_contains($2, process)) GROUP BY process
+"""
+
+
+def view_at(reader: Reader, time_ns: int, processes: Sequence[str] = ()) -> View:
+    """The state of every node at `time_ns`, by the clocks of the processes; of `processes`, all where it is empty.
+
+    Raises StatementFailed; also where there are more than 200,000 nodes or edges.
+    """
+    given: list[Any] = [time_ns, list(processes)]
+    nodes: dict[str, Node] = {}
+    owner: dict[str, str] = {}
+    for row in reader.rows(_NODES, given, _ROWS, _BYTES, _SECONDS):
+        node, process = _node(row)
+        nodes[node.id], owner[node.id] = node, process
+    out: dict[str, list[Edge]] = {}
+    for kind, src, dst, since_ns, source, confidence, cancels in reader.rows(_EDGES, given, _ROWS, _BYTES, _SECONDS):
+        if src in nodes:
+            edge = Edge(EdgeKind(kind), src, dst, since_ns, source, Confidence(confidence), bool(cancels))
+            out.setdefault(src, []).append(edge)
+    return View(0, nodes, owner, {src: tuple(edges) for src, edges in out.items()})
+
+
+def pictures_at(reader: Reader, time_ns: int, processes: Sequence[str] = ()) -> list[dict[str, Any]]:
+    """Of each process the last snapshot at or before `time_ns`: how old it is, and what it lacks."""
+    rows = reader.rows(_PICTURES, [time_ns, list(processes)], _ROWS, _BYTES, _SECONDS)
+    return [
+        {
+            "id": process,
+            "sequence": sequence,
+            "time_ns": taken_ns,
+            "stale_ns": time_ns - taken_ns,
+            "shed": shed or [],
+            "dropped": dropped or 0,
+            "interval_ns": interval_ns or 0,
+        }
+        for process, sequence, taken_ns, shed, dropped, interval_ns in rows
+    ]
+
+
+def _node(row: list[Any]) -> tuple[Node, str]:
+    node, process, kind, name, created_at, source, confidence, state, providers, operation, *rest = row
+    since_ns, wait_source, needs, deadline_ns, exact, steps, stack, attributes = rest
+    wait = None if operation is None else Wait(operation, since_ns, wait_source or "", needs, deadline_ns, bool(exact))
+    return Node(
+        id=node,
+        kind=NodeKind(kind),
+        name=name,
+        created_at=created_at,
+        source=source,
+        confidence=Confidence(confidence),
+        state=state,
+        providers=None if providers is None else Providers(providers),
+        wait=wait,
+        stack=tuple(Frame(*frame) for frame in orjson.loads(stack)) if stack else (),
+        steps=steps,
+        attributes=orjson.loads(attributes) if attributes else {},
+    ), process
