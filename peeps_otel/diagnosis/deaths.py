@@ -11,7 +11,8 @@ from ..model import Confidence, Edge, EvidenceStep, FindingKind, Node, NodeKind
 from ..model.operations import operation
 from . import wording
 from .rules.rule import Account, Candidate
-from .wait_index import WAITERS, WaitIndex
+from .wait_index import WaitIndex
+from .wait_links import WAITERS
 
 _TOLD_OF = frozenset(
     {

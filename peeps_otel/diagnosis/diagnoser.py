@@ -18,7 +18,8 @@ from .rules.tunable import LongWait
 from .telling import tell
 from .wait_graph import WaitGraph
 from .wait_history import WaitHistory
-from .wait_index import WaitIndex, no_pause
+from .wait_index import WaitIndex
+from .wait_links import no_pause
 
 _QUIET_NS = 10_000_000_000
 _AGAIN_NS = 5_000_000_000

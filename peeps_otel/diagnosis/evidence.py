@@ -8,7 +8,8 @@ from collections.abc import Iterable
 
 from ..model import EvidenceStep, Node, NodeKind, Site, own_line
 from . import wording
-from .wait_index import WAITERS, WaitIndex
+from .wait_index import WaitIndex
+from .wait_links import WAITERS
 
 
 def link(graph: WaitIndex, waiter: str, resource: str, holder: str | None) -> EvidenceStep:

@@ -11,7 +11,8 @@ from ..model import FindingKind, Node, NodeKind, own_line
 from . import evidence, wording
 from .rules.never_exits import NeverExits
 from .rules.rule import Account, Candidate
-from .wait_index import WAITERS, WaitIndex
+from .wait_index import WaitIndex
+from .wait_links import WAITERS
 
 _CHANNELS = frozenset({FindingKind.CHANNEL_FULL, FindingKind.CHANNEL_NOT_DRAINED})
 """Not retold where the main thread has only started others and come to its end: the channel says more."""

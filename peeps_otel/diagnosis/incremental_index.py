@@ -8,7 +8,8 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, S
 from .. import semconv
 from ..model import Edge, EdgeKind, Node, NodeKind
 from .closure import closure
-from .wait_index import ANSWERS, Sorted, WaitIndex
+from .wait_index import WaitIndex
+from .wait_links import ANSWERS, Sorted
 
 
 class IncrementalIndex(WaitIndex):
@@ -122,7 +123,7 @@ class IncrementalIndex(WaitIndex):
         else:
             del self._others[node.kind][node.id]
 
-    def _link(self, node_id: str, out: tuple[Edge, ...]) -> None:  # noqa: C901  older than the limit, in each look: cut it with a measurement
+    def _link(self, node_id: str, out: tuple[Edge, ...]) -> None:
         if out:
             self.out[node_id] = out
         else:
@@ -157,8 +158,7 @@ class IncrementalIndex(WaitIndex):
                 answers.append(edge.dst)
         before = _set(self._targets, node_id, targets)
         self._note_dirty(self._waiters.replace(node_id, before, self._targets.get(node_id, ())))
-        if list(_set(self._cancelled, node_id, cancelled)) != cancelled:
-            self._bounded_is_stale = True
+        self._bounded_is_stale |= list(_set(self._cancelled, node_id, cancelled)) != cancelled
         _set(self._taken_bare, node_id, bare)
         before = _set(self._holders_of, node_id, holders)
         self._holding.replace(node_id, before, self._holders_of.get(node_id, ()))

@@ -15,7 +15,8 @@ from ..model import Level
 from .closure import closure
 from .incremental_index import IncrementalIndex
 from .reduction import Requirement, residue
-from .wait_index import BOUNDED, WAITERS, WaitIndex, no_pause
+from .wait_index import WaitIndex
+from .wait_links import BOUNDED, WAITERS, no_pause
 
 _LEVELS = (Level.SUSPECT, Level.LIKELY)
 _NEVER = Requirement(1, ())

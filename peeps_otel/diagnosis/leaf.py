@@ -8,7 +8,8 @@ from typing import NamedTuple
 from ..model import EvidenceStep, NodeKind, own_line
 from . import evidence, wording
 from .frames import place
-from .wait_index import BOUNDED, IDLE, WAITERS, WaitIndex
+from .wait_index import WaitIndex
+from .wait_links import BOUNDED, IDLE, WAITERS
 
 _STEPS_MOST = 40
 _TOLD_MOST = 4

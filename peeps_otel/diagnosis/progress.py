@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ..model import Graph, Node, NodeKind
 from . import wording
-from .wait_index import IDLE, WAITERS
+from .wait_links import IDLE, WAITERS
 
 
 @dataclass(slots=True)

@@ -10,7 +10,8 @@ from .. import semconv
 from ..model import EvidenceStep, FindingKind, NodeKind, own_line
 from . import evidence, wording
 from .frames import place
-from .wait_index import WAITERS, WaitIndex
+from .wait_index import WaitIndex
+from .wait_links import WAITERS
 
 _BESIDE_MOST = 20
 _LOCKS = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE})

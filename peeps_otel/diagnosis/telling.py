@@ -13,7 +13,8 @@ from ..model import Finding, FindingKind, Level, finding_id, own_line
 from . import evidence
 from .deaths import with_the_dead
 from .rules.rule import Candidate
-from .wait_index import WAITERS, WaitIndex
+from .wait_index import WaitIndex
+from .wait_links import WAITERS
 
 TOLD_MOST = 50
 EXAMPLES_MOST = 5

@@ -3,12 +3,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Graph, Node, NodeKind
 from .closure import closure
-from .wait_index import ANSWERS, Sorted, WaitIndex, no_pause
+from .wait_index import WaitIndex
+from .wait_links import ANSWERS, Sorted, no_pause
 
 _PAUSE_EVERY = 5000
 
@@ -17,7 +18,7 @@ class WaitGraph(WaitIndex):
     """`pause` is called now and then while a large graph is read, so that other threads may run. `marks`: the
     attributes of tasks that some rule speaks of."""
 
-    def __init__(  # noqa: C901  older than the limit, in each look: cut it with a measurement
+    def __init__(
         self,
         graph: Graph,
         settled: Set[str],
@@ -27,6 +28,16 @@ class WaitGraph(WaitIndex):
         super().__init__()
         self.nodes = graph.nodes
         self.settled = settled
+        self._edges = graph.edges
+        self._read(graph.edges, pause)
+        self.bounded: Set[str] = self._with_deadline()
+        self._loops: dict[str, list[str]] | None = None
+        self._marks = marks
+        self._held_of: dict[str, list[str]] | None = None
+        self._holds: dict[str, dict[str, Edge]] | None = None
+        self._out: dict[str, list[Edge]] | None = None
+
+    def _read(self, edges: Iterable[Edge], pause: Callable[[], None]) -> None:
         targets: dict[str, list[str]] = {}
         waiters: dict[str, list[str]] = {}
         holders: dict[str, list[str]] = {}
@@ -37,19 +48,9 @@ class WaitGraph(WaitIndex):
         enders: dict[str, list[str]] = {}
         reached: dict[str, list[str]] = {}
         dead: dict[str, list[Edge]] = {}
-        self.targets: Mapping[str, list[str]] = targets
-        self.waiters: Mapping[str, Collection[str]] = waiters
-        self.holders: Mapping[str, list[str]] = holders
-        self.users: Mapping[str, Collection[str]] = users
-        self.answers: Mapping[str, list[str]] = answers
-        self.enders: Mapping[str, list[str]] = enders
-        self.reached: Mapping[str, list[str]] = reached
-        self.dead: Mapping[str, Collection[Edge]] = dead
-        self.bare: Mapping[str, list[str]] = bare
-        self._cancels = cancels
-        self._edges = graph.edges
         needs, held_by = EdgeKind.NEEDS, EdgeKind.HELD_BY
-        for number, edge in enumerate(graph.edges):  # a quarter of a million of them at times
+        seldom = {EdgeKind.COULD_END: enders, EdgeKind.REACHED_BY: reached} | dict.fromkeys(ANSWERS, answers)
+        for number, edge in enumerate(edges):  # a quarter of a million of them at times
             if number % _PAUSE_EVERY == 0:
                 pause()
             kind, src, dst = edge.kind, edge.src, edge.dst
@@ -70,20 +71,20 @@ class WaitGraph(WaitIndex):
                     bare.setdefault(src, []).append(dst)
             elif kind is EdgeKind.TOUCHES:
                 users.setdefault(dst, []).append(src)
-            elif kind is EdgeKind.COULD_END:
-                enders.setdefault(src, []).append(dst)
-            elif kind is EdgeKind.REACHED_BY:
-                reached.setdefault(src, []).append(dst)
             elif kind is EdgeKind.HAD:
                 dead.setdefault(dst, []).append(edge)
-            elif kind in ANSWERS:
-                answers.setdefault(src, []).append(dst)
-        self.bounded: Set[str] = self._with_deadline()
-        self._loops: dict[str, list[str]] | None = None
-        self._marks = marks
-        self._held_of: dict[str, list[str]] | None = None
-        self._holds: dict[str, dict[str, Edge]] | None = None
-        self._out: dict[str, list[Edge]] | None = None
+            elif kind in seldom:
+                seldom[kind].setdefault(src, []).append(dst)
+        self.targets: Mapping[str, list[str]] = targets
+        self.waiters: Mapping[str, Collection[str]] = waiters
+        self.holders: Mapping[str, list[str]] = holders
+        self.users: Mapping[str, Collection[str]] = users
+        self.answers: Mapping[str, list[str]] = answers
+        self.enders: Mapping[str, list[str]] = enders
+        self.reached: Mapping[str, list[str]] = reached
+        self.bare: Mapping[str, list[str]] = bare
+        self.dead: Mapping[str, Collection[Edge]] = dead
+        self._cancels: Mapping[str, list[str]] = cancels
 
     def _with_deadline(self) -> set[str]:
         """Waiters that a timer ends, directly or by cancelling a parent that takes its children with it."""

@@ -9,7 +9,8 @@ from .. import semconv
 from ..model import Node, NodeKind, own_line
 from ..model.operations import operation
 from .frames import own_frame
-from .wait_index import WAITERS, WaitIndex
+from .wait_index import WaitIndex
+from .wait_links import WAITERS
 
 _LABELS = {
     NodeKind.LOCK: "Lock",

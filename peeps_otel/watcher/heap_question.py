@@ -17,7 +17,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from .. import native, semconv
-from ..diagnosis.wait_index import IDLE, WaitIndex, no_pause
+from ..diagnosis.wait_index import WaitIndex
+from ..diagnosis.wait_links import IDLE, no_pause
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from ..model.change import Change
 from ..probes.heap import question

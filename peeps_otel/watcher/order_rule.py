@@ -16,7 +16,8 @@ from .. import semconv
 from ..diagnosis import suppressions
 from ..diagnosis.lock_order import LockOrders, Taken
 from ..diagnosis.suppressions import BadSuppressions, Suppression
-from ..diagnosis.wait_index import WAITERS, WaitIndex
+from ..diagnosis.wait_index import WaitIndex
+from ..diagnosis.wait_links import WAITERS
 from ..diagnosis.wording import label, short
 from ..model import Confidence, Edge, EdgeKind, Finding, FindingKind, Node, NodeKind
 from ..probes.patches.lock_order import Asked, Place

@@ -15,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peeps_otel import semconv
-from peeps_otel.diagnosis.wait_index import BOUNDED, IDLE, WAITERS, OfResource, WaitIndex
+from peeps_otel.diagnosis.wait_index import OfResource, WaitIndex
+from peeps_otel.diagnosis.wait_links import BOUNDED, IDLE, WAITERS
 from peeps_otel.model import Level, Node, NodeKind
 
 from .reduction import Mask, Whole, stuck_rows

@@ -10,7 +10,8 @@ from ...model import FindingKind, Level, Node, NodeKind
 from ..frames import site
 from ..reduction import Requirement, dependents_of, reach
 from ..wait_history import WaitHistory
-from ..wait_index import Sorted, WaitIndex
+from ..wait_index import WaitIndex
+from ..wait_links import Sorted
 from .tunable import LongWait
 
 

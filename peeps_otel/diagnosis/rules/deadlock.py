@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from ...model import FindingKind, Level, NodeKind
 from .. import evidence, ring
 from ..reduction import cores, shortest_cycle
-from ..wait_index import WAITERS, WaitIndex
+from ..wait_index import WaitIndex
+from ..wait_links import WAITERS
 from .context import Residue, RuleContext
 from .rule import Account, Candidate, ReductionRule
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from ...model import FindingKind, Level, Node, NodeKind
 from .. import evidence, wording
 from ..frames import place
-from ..wait_index import IDLE
+from ..wait_links import IDLE
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds

@@ -9,7 +9,7 @@ from ... import semconv
 from ...model import Edge, FindingKind, Level, NodeKind
 from .. import evidence, leaf, wording
 from ..leaf import Leaf
-from ..wait_index import WAITERS
+from ..wait_links import WAITERS
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds

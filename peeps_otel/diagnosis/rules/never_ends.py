@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from ... import semconv
 from ...model import FindingKind, Level, NodeKind
 from .. import evidence, wording
-from ..wait_index import BOUNDED, WAITERS, WaitIndex
+from ..wait_index import WaitIndex
+from ..wait_links import BOUNDED, WAITERS
 from .context import Residue, RuleContext
 from .rule import Account, Candidate, ReductionRule
 

@@ -11,7 +11,8 @@ from ... import semconv
 from ...model import FindingKind, Level, Node
 from .. import evidence, leaf, pools, wording
 from ..reduction import residue
-from ..wait_index import WAITERS, WaitIndex
+from ..wait_index import WaitIndex
+from ..wait_links import WAITERS
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds

@@ -9,7 +9,7 @@ from ... import semconv
 from ...model import EvidenceStep, FindingKind, Level, Node, NodeKind, Providers
 from .. import evidence, pools, wording
 from ..reduction import cores, shortest_cycle
-from ..wait_index import BOUNDED, WAITERS
+from ..wait_links import BOUNDED, WAITERS
 from .context import Residue, RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds

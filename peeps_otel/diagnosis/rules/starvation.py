@@ -10,7 +10,8 @@ from ... import semconv
 from ...model import EvidenceStep, Level, NodeKind, own_line
 from .. import evidence, leaf, wording
 from ..frames import place
-from ..wait_index import BOUNDED, WaitIndex
+from ..wait_index import WaitIndex
+from ..wait_links import BOUNDED
 from .context import Residue, RuleContext
 from .rule import Account, Candidate, ReductionRule
 from .tunable import seconds

@@ -10,7 +10,7 @@ from ...model import FindingKind, Level
 from .. import evidence, ring, wording
 from ..frames import site
 from ..reduction import cores, shortest_cycle
-from ..wait_index import BOUNDED, WAITERS
+from ..wait_links import BOUNDED, WAITERS
 from .context import Residue, RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import number, seconds
