@@ -39,6 +39,8 @@ class Operation(NamedTuple):
     """A timer of the loop may end it, which only the loop's own list of timers tells."""
     writes: bool = False
     """Until the other end of a connection takes what was written."""
+    ends_server: bool = False
+    """For the handlers of a server that was told to stop. It polls, so it moves all the time."""
     idle: bool = False
     """It has nothing to do: no wait."""
 
@@ -79,6 +81,7 @@ _ROWS = (
     Operation("stream.connect", _IO),
     Operation("server.serve"),
     Operation("server.close"),
+    Operation("server.shutdown", several=True, ends_server=True),
     Operation("subprocess.wait", _COMMAND),
     Operation("subprocess.communicate", _COMMAND),
     Operation("process.wait", _COMMAND),

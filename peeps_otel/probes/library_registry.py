@@ -34,6 +34,7 @@ from .sqlalchemy.library import SQLALCHEMY
 from .threads.library import CONCURRENT, IMPORTS, MULTIPROCESSING, SUBPROCESS, THREADING
 from .trio.library import TRIO
 from .urllib3.library import URLLIB3
+from .uvicorn.library import UVICORN
 
 LIBRARIES: tuple[Library, ...] = (
     ASYNCIO,
@@ -50,6 +51,7 @@ LIBRARIES: tuple[Library, ...] = (
     GRPC_AIO,
     SQLALCHEMY,
     URLLIB3,
+    UVICORN,
     REQUESTS,
     HTTPCORE,
     HTTPX,

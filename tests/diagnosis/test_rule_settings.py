@@ -41,7 +41,8 @@ def test_the_sentence_says_the_threshold_that_holds() -> None:
 
 
 def test_marks_are_those_of_the_rules() -> None:
-    assert frozenset({semconv.TASK_STEP_SINCE, semconv.TASK_SELF_WAKES, semconv.TASK_CANCEL_REQUESTS}) == MARKS
+    cancelled, ends = semconv.TASK_CANCEL_REQUESTS, semconv.TASK_ENDS_SERVER
+    assert frozenset({semconv.TASK_STEP_SINCE, semconv.TASK_SELF_WAKES, cancelled, ends}) == MARKS
 
 
 def test_the_table() -> None:

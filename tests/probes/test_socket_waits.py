@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import pytest
 
@@ -137,3 +138,34 @@ def test_a_server_that_shuts_down_waits_for_its_handler_not_for_the_peer(probe: 
         assert seen.nodes[target].name.startswith("RequestHandler.start ")
         assert shutdown.wait is not None
         assert (shutdown.wait.operation, shutdown.wait.deadline_ns is None) == ("task", False)
+
+
+def test_a_server_that_was_told_to_stop_waits_for_its_handlers(probe: AsyncioProbe) -> None:
+    """It only looks again and again whether they have ended."""
+    import uvicorn
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"first", "more_body": True})
+        await asyncio.Event().wait()
+
+    async def case() -> None:
+        server = uvicorn.Server(uvicorn.Config(app, port=0, lifespan="off", log_level="critical"))
+        started(server._serve(), "serve")  # pyright: ignore[reportPrivateUsage]  without its signal handlers
+        while not server.started:
+            await asyncio.sleep(0.01)
+        port = server.servers[0].sockets[0].getsockname()[1]
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        kept.append(writer)
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        await reader.readuntil(b"first")
+        server.should_exit = True
+
+    with running(probe, case) as program:
+        seen = program.until(lambda seen: seen.operation("serve") == "server.shutdown")
+        serve = seen.task("serve")
+        (handler,) = (edge.dst for edge in seen.edges if edge.src == serve.id)
+        wait = seen.nodes[handler].wait
+        assert serve.wait is not None
+        assert serve.wait.deadline_ns is None  # the timer in sight only ends the pause between two looks
+        assert (serve.attributes["peeps.task.ends_server"], wait and wait.operation) == (True, "event.wait")

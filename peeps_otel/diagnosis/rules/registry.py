@@ -31,6 +31,7 @@ from .process_silent import ProcessSilent
 from .rule import Rule
 from .self_waking import SelfWaking
 from .semaphore_starved import SemaphoreStarved
+from .server_never_stops import ServerNeverStops
 from .task_destroyed import TaskDestroyed
 from .task_growth import TaskGrowth
 from .times_out import TimesOut
@@ -53,6 +54,7 @@ RULES: tuple[type[Rule], ...] = (
     CallAbandoned,
     ChannelNotDrained,
     ChildAwaitsInput,
+    ServerNeverStops,
     PeerNotReading,
     PoolExhausted,
     TimesOut,

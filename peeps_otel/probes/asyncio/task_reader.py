@@ -100,6 +100,8 @@ class TaskReader:
         if before is not None and same and before.deadline_ns is not None and wait.deadline_ns is not None:
             wait.deadline_ns = before.deadline_ns  # two clocks: the same timer must not seem to move
         more = self._more(task, record, managers, now_ns)
+        if waiting.operation.ends_server:
+            more = more | {semconv.TASK_ENDS_SERVER: True}
         node = asyncio_tasks.node_of(record, "waiting", wait, stack, more)
         if node != record.node:
             record.node = node

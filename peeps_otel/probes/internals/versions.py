@@ -23,6 +23,7 @@ AIOHTTP = ("3.14",)
 GRPCIO = ("1.85",)
 HTTPCORE = ("1.0",)
 HTTPX = ("0.28",)
+UVICORN = ("0.54",)
 URLLIB3 = ("1.26", "2.8")
 REQUESTS = ("2.34",)
 
@@ -42,6 +43,7 @@ TABLE = {
     "grpcio": GRPCIO,
     "httpcore": HTTPCORE,
     "httpx": HTTPX,
+    "uvicorn": UVICORN,
     "urllib3": URLLIB3,
     "requests": REQUESTS,
 }
