@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -36,6 +36,8 @@ class Asynchronous:
 
     block: Callable[[], AbstractAsyncContextManager[Any]]
     take: Callable[[], Any]
+    close: Callable[[], Awaitable[object]]
+    """Waits for no connection that is still taken."""
 
 
 def sqlalchemy_threads(_port: int | None, folder: Path, size: int, wait_s: float) -> Threaded:
@@ -112,7 +114,7 @@ async def sqlalchemy_tasks(_port: int | None, folder: Path, size: int, wait_s: f
     async def take() -> Any:
         return await engine.connect()
 
-    return Asynchronous(block, take)
+    return Asynchronous(block, take, engine.dispose)
 
 
 async def sqlalchemy_async_sessions(_port: int | None, folder: Path, size: int, wait_s: float) -> Asynchronous:
@@ -129,7 +131,7 @@ async def sqlalchemy_async_sessions(_port: int | None, folder: Path, size: int, 
     async def take() -> Any:
         return await engine.connect()
 
-    return Asynchronous(block, take)
+    return Asynchronous(block, take, engine.dispose)
 
 
 async def psycopg_tasks(port: int | None, _folder: Path, size: int, wait_s: float) -> Asynchronous:
@@ -137,21 +139,25 @@ async def psycopg_tasks(port: int | None, _folder: Path, size: int, wait_s: floa
         f"postgresql://postgres@127.0.0.1:{port}/postgres", min_size=size, max_size=size, timeout=wait_s, open=False
     )
     await pool.open(wait=True, timeout=60)
-    return Asynchronous(pool.connection, pool.getconn)
+    return Asynchronous(pool.connection, pool.getconn, lambda: pool.close(0))
 
 
 async def asyncpg_tasks(port: int | None, _folder: Path, size: int, _wait_s: float) -> Asynchronous:
     pool: Any = await asyncpg.create_pool(
         f"postgresql://postgres@127.0.0.1:{port}/postgres", min_size=size, max_size=size
     )
-    return Asynchronous(pool.acquire, pool.acquire)
+    return Asynchronous(pool.acquire, pool.acquire, partial(_terminate, pool))
 
 
 async def asyncpg_tasks_in_time(port: int | None, _folder: Path, size: int, wait_s: float) -> Asynchronous:
     pool: Any = await asyncpg.create_pool(
         f"postgresql://postgres@127.0.0.1:{port}/postgres", min_size=size, max_size=size
     )
-    return Asynchronous(lambda: pool.acquire(timeout=wait_s), pool.acquire)
+    return Asynchronous(lambda: pool.acquire(timeout=wait_s), pool.acquire, partial(_terminate, pool))
+
+
+async def _terminate(pool: Any) -> None:
+    pool.terminate()
 
 
 async def redis_tasks(port: int | None, _folder: Path, size: int, wait_s: float) -> Asynchronous:
@@ -166,7 +172,7 @@ async def redis_tasks(port: int | None, _folder: Path, size: int, wait_s: float)
         finally:
             await pool.release(connection)
 
-    return Asynchronous(block, get_connection)
+    return Asynchronous(block, get_connection, pool.disconnect)
 
 
 THREADED: dict[str, tuple[Callable[..., Threaded], str]] = {

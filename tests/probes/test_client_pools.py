@@ -88,7 +88,7 @@ def _httpx() -> _Of:
     def ask(url: str) -> httpx.Response:
         return client.send(client.build_request("GET", url), stream=True)
 
-    return _Of(ask, httpx.Response.close)
+    return _Of(ask, httpx.Response.close, client.close)
 
 
 _THREADS = [
@@ -117,6 +117,7 @@ def test_threads_that_share_a_connection(url: str, make: Callable[[], _Of], type
         threads.start("waiter", waiter)
         seen = threads.until(lambda seen: _is_held(seen, "waiter"))
         (pool,) = seen.needed("waiter")
+    client.end()
     assert seen.thread("waiter").wait is not None
     assert _told(seen, "waiter", pool) == ("pool.acquire", type_name, 1, 0, 1, [("thread keeper", _line("keeps"))])
 

@@ -7,6 +7,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -181,19 +182,29 @@ def test_a_holder_that_ends_in_time_is_no_alarm(threaded: Threaded) -> None:
 def asynchronous(
     request: pytest.FixtureRequest, ports: dict[str, int | None], tmp_path: Path
 ) -> Callable[[World, _Program], None]:
-    """Runs a program with a pool, on a loop in a thread of its own, until the test ends."""
+    """Runs a program with a pool, on a loop in a thread of its own, until the test ends.
+
+    It is cancelled where it waits. A program that never does has to end by itself first: a cancellation in the middle
+    of what SQLAlchemy does for a connection leaves its aiosqlite waiting for ever, and with it the loop.
+    """
     make, server = ASYNCHRONOUS[request.param]
     port = _port(ports, server)
 
     def run(made: World, program: _Program) -> None:
-        loops: list[asyncio.AbstractEventLoop] = []
+        running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
 
         async def main() -> None:
-            loops.append(asyncio.get_running_loop())
-            await program(await make(port, tmp_path, _SIZE, _WAIT_S))
+            pool = await make(port, tmp_path, _SIZE, _WAIT_S)
+            task = asyncio.ensure_future(program(pool))
+            running.append((asyncio.get_running_loop(), task))
+            with suppress(asyncio.CancelledError):
+                await task
+            await pool.close()
 
         def end() -> None:
-            loops[0].call_soon_threadsafe(lambda: [task.cancel() for task in asyncio.all_tasks(loops[0])])
+            for loop, task in running:
+                with suppress(RuntimeError):  # it has ended
+                    loop.call_soon_threadsafe(task.cancel)
 
         made.start("loop", lambda: asyncio.run(main()))
         made.cleaning.append(end)
@@ -250,8 +261,10 @@ def test_connections_that_tasks_forgot(asynchronous: Callable[[World, _Program],
 
 
 def test_a_busy_pool_of_tasks_is_silent(asynchronous: Callable[[World, _Program], None]) -> None:
+    end = threading.Event()
+
     async def work(pool: Asynchronous) -> None:
-        while True:
+        while not end.is_set():
             async with pool.block():
                 await asyncio.sleep(0.005)
 
@@ -261,6 +274,7 @@ def test_a_busy_pool_of_tasks_is_silent(asynchronous: Callable[[World, _Program]
     told: list[str] = []
     with world() as made:
         asynchronous(made, program)
+        made.cleaning.append(lambda: (end.set(), made.threads["loop"].join(60)))
         made.until(lambda seen: _waiting(seen, 1))
         looks = _Looks(made)
         for _ in range(15):
