@@ -6,6 +6,7 @@ from __future__ import annotations
 import sys
 from collections import deque
 from collections.abc import Iterable
+from types import MethodType
 from typing import Any, cast
 
 from ...model.operations import operation
@@ -40,11 +41,12 @@ class PsycopgPool:
 
 
 def _read(pool: Any) -> PoolState:
-    """Of the connections that it has, also those that are being made: one that grows is one at a time."""
+    """Its number of connections counts those that are still to be made, as while it opens and while its server does
+    not answer: then how many are in use is not told. One that grows makes one at a time."""
     name, most, made = attribute(pool, "name"), attribute(pool, "_max_size"), attribute(pool, "_nconns")
     idle, waiting = attribute(pool, "_pool"), attribute(pool, "_waiting")
     in_use: int | None = None
-    if type(made) is int and type(idle) is deque:
+    if type(made) is int and type(idle) is deque and not _is_to_make_more(pool):
         growing = attribute(pool, "_growing") is True
         in_use = max(0, made - len(cast("deque[object]", idle)) - growing)
     bounded = type(most) is int and most > 0
@@ -55,6 +57,19 @@ def _read(pool: Any) -> PoolState:
         name=name if type(name) is str else "",
         unbounded=most == 0,
     )
+
+
+def _is_to_make_more(pool: object) -> bool:
+    """Whether a connection is still to be made, or will be tried again, other than the one by which it grows."""
+    tasks = attribute(pool, "_tasks")
+    queued = attribute(tasks, "queue") or attribute(tasks, "_queue")  # for threads, for tasks
+    tries = attribute(attribute(pool, "_sched"), "_queue")
+    found: list[object] = list(cast("deque[object]", queued)) if type(queued) is deque else []
+    for one in list(cast("list[object]", tries)) if type(tries) is list else ():
+        action = attribute(one, "action")
+        found.append(action.__self__ if type(action) is MethodType else None)
+    adds = vars(sys.modules[_SYNC])["AddConnection"], vars(sys.modules[_ASYNC])["AddConnection"]
+    return any(type(one) in adds and attribute(one, "growing") is not True for one in found)
 
 
 def _handles() -> Iterable[PoolHandle]:
