@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import contextlib
 import multiprocessing
 import os
 import queue
@@ -338,6 +339,43 @@ def pipe_read(w: World) -> None:
     w.start("waiter", lambda: os.read(reading, 1))  # <pipe_read>
 
 
+def _full_pipe(w: World) -> int:
+    """Its end for writing, with which somebody else fills it."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    with contextlib.suppress(BlockingIOError):
+        while os.write(writing, bytes(1000)):
+            pass
+    os.set_blocking(writing, True)
+
+    def close() -> None:
+        os.close(reading)
+        w.threads["waiter"].join(10)
+
+    w.cleaning.append(close)
+    return writing
+
+
+def pipe_write(w: World) -> None:
+    file = os.fdopen(_full_pipe(w), "wb", 0)
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), file:
+            file.write(bytes(1_000_000))  # <pipe_write>
+
+    w.start("waiter", write)
+
+
+def pipe_print(w: World) -> None:
+    file = os.fdopen(_full_pipe(w), "w")
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), file:
+            print("x" * 1_000_000, file=file, flush=True)  # <pipe_print>
+
+    w.start("waiter", write)
+
+
 def _program() -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
 
@@ -444,6 +482,8 @@ CASES = [
     Case(socket_file, "socket.recv", ("io",), "blocked"),
     Case(select_call, "select", (), "blocked"),
     Case(pipe_read, "file.read", ("io",), "blocked"),
+    Case(pipe_write, "file.write", ("io",), "blocked"),
+    Case(pipe_print, "file.write", ("io",), "blocked"),
     Case(process_wait, "process.wait", (f"command {os.path.basename(sys.executable)}",)),
     Case(process_communicate, "process.wait", ("command sleep",), seconds=30),
     Case(multiprocessing_lock, "lock.acquire", ("lock lock",)),
