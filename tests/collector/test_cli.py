@@ -20,7 +20,17 @@ from peeps_otel.report import in_words
 from peeps_otel.report.in_words import Places
 from peeps_otel.report.sentences import duration
 from peeps_otel.report.style import Style, printable, table
-from tests.collector.collector_support import Deadlock, Program, Running, finding_event, new_id
+from tests.collector.collector_support import (
+    Deadlock,
+    Program,
+    Running,
+    event,
+    finding_event,
+    key_values,
+    logs_request,
+    new_id,
+    resource,
+)
 from tests.support.network import http
 from tests.support.processes import environment, peeps
 from tests.support.waiting import eventually
@@ -185,6 +195,20 @@ def test_sql(collector: Running) -> None:
     refused = collector.peeps("sql", "DROP TABLE log")
     assert refused.returncode == 2
     assert "DROP is not allowed" in refused.stderr
+
+
+def test_places_in_sql_are_short(collector: Running) -> None:
+    """Where they are the whole cell; a text that names a place is the writer's."""
+    source = resource("in-srv")
+    source.attributes.extend(key_values({"process.working_directory": "/srv/shop"}))
+    collector.send(logs_request(event("note"), source=source))
+    whole = ("/srv/shop/web/app.py:9", "/opt/lib/site-packages/pool/core.py:7", "/a/b/c.py:3", "at /srv/shop/app.py:9")
+    statement = f"SELECT unnest({list(whole)}) AS place"
+    printed = [line.strip() for line in collector.peeps("sql", statement).stdout.splitlines()]
+    assert printed == ["place", "web/app.py:9", "pool/core.py:7", "b/c.py:3", whole[3], "(4 rows)"]
+    printed = [line.strip() for line in collector.peeps("sql", "--paths", statement).stdout.splitlines()]
+    assert printed == ["place", *whole, "(4 rows)"]
+    assert json.loads(collector.peeps("sql", "--json", statement).stdout)["rows"] == [[one] for one in whole]
 
 
 @pytest.mark.parametrize("command", [["why"], ["ps"], ["sql", "SELECT 1"]])

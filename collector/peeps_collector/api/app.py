@@ -57,7 +57,7 @@ def create_app(
     """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed. `token`: what
     must be shown, see access.py."""
     graph = GraphRoutes(live, findings, reader)
-    sql = SqlRoute(processes, sql_seconds)
+    sql = SqlRoute(processes, live, sql_seconds)
     asked = requests or ProcessRequests()
     leaks, looks = RequestRoutes(LEAKS, live, asked), RequestRoutes(ATTENTION, live, asked)
     cuts = CutRoutes(live, Cuts(asked))

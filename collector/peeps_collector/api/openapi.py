@@ -81,7 +81,13 @@ ENDPOINTS = (
     Endpoint("get", "/api/looks", "Their answers.", (Parameter("request", "array", "Of these requests."),)),
     Endpoint("post", "/api/cuts", "Asks processes for a complete snapshot each.", (_PROCESS,)),
     Endpoint("get", "/api/cuts", "Who has answered.", (Parameter("cut", "string", "Of this cut."),)),
-    Endpoint("post", "/api/sql", "One read-only statement.", body=("sql", "parameters", "limit"), types=(JSON, ARROW)),
+    Endpoint(
+        "post",
+        "/api/sql",
+        "One read-only statement.",
+        body=("sql", "parameters", "limit", "places"),
+        types=(JSON, ARROW),
+    ),
 )
 
 

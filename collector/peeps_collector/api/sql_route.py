@@ -3,7 +3,9 @@
 
 from __future__ import annotations
 
+import re
 import time
+from collections.abc import Iterable
 from typing import Any, cast
 
 import orjson
@@ -11,6 +13,10 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
+from peeps_otel import semconv
+from peeps_otel.report.in_words import Places
+
+from ..graph.live import LiveGraph
 from ..store.sql_processes import SqlProcesses
 from ..store.statement import Statement, StatementFailed
 from .answers import STATUS, ApiError
@@ -21,13 +27,15 @@ _RESULT_BYTES = 16 << 20
 _SECONDS = 5.0
 _ROWS_JSON = 10_000
 _ROWS_ARROW = 1_000_000
+_PLACE = re.compile(r"(?:/|[A-Za-z]:[/\\])[^\n]*:\d+")  # `path:line`, and nothing beside it
 
 
 class SqlRoute:
     """The endpoint. `seconds`: the time limit of one statement."""
 
-    def __init__(self, processes: SqlProcesses, seconds: float = _SECONDS) -> None:
+    def __init__(self, processes: SqlProcesses, live: LiveGraph, seconds: float = _SECONDS) -> None:
         self._processes = processes
+        self._live = live
         self._seconds = seconds
 
     async def sql(self, request: Request) -> Response:
@@ -42,9 +50,9 @@ class SqlRoute:
         if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= most:
             raise ApiError(400, "limit", f"limit must be a whole number from 1 to {most}")
         statement = Statement(sql, cast("list[Any]", parameters), limit, _RESULT_BYTES, self._seconds, arrow)
-        return await run_in_threadpool(self._run, statement)
+        return await run_in_threadpool(self._run, statement, body.get("places") is True)
 
-    def _run(self, statement: Statement) -> Response:
+    def _run(self, statement: Statement, with_places: bool) -> Response:
         try:
             found = self._processes.run(statement)
         except StatementFailed as failed:
@@ -55,8 +63,28 @@ class SqlRoute:
             headers = {"x-peeps-truncated": "true" if found.truncated else "false"}
             return Response(found.content, media_type=_ARROW, headers=headers)
         # It is an object already: only the time is put before it.
-        content = b'{"now_ns":%d,' % time.time_ns() + found.content[1:]
+        content = b'{"now_ns":%d,' % time.time_ns()
+        if with_places:
+            content += b'"places":%b,' % orjson.dumps(self._places(orjson.loads(found.content)["rows"]))
+        content += found.content[1:]
         return Response(content, media_type="application/json")
+
+    def _places(self, rows: list[list[Any]]) -> dict[str, str]:
+        """The short form of each cell that is a place, relative to the innermost working directory of a process that it
+        is in."""
+        resources = (process.info.resource for process in self._live.processes().values())
+        known = {str(one.get(semconv.PROCESS_WORKING_DIRECTORY) or "") for one in resources}
+        directories = sorted(known, key=len, reverse=True)
+        cells = {cell for row in rows for cell in row if type(cell) is str and _PLACE.fullmatch(cell)}
+        return {cell: _short(cell, directories) for cell in cells}
+
+
+def _short(place: str, directories: Iterable[str]) -> str:
+    path = place.replace("\\", "/")
+    inside = (
+        one for one in directories if one.strip("/\\") and path.startswith(one.replace("\\", "/").rstrip("/") + "/")
+    )
+    return Places(next(inside, "")).short(place)
 
 
 async def _body(request: Request) -> dict[str, Any]:
