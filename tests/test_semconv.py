@@ -188,6 +188,11 @@ def test_what_an_event_requires() -> None:
         semconv.EVENT_STACKS: [semconv.SILENT_SINCE],
         semconv.EVENT_SOURCE_TEXT: [semconv.SOURCE, semconv.SOURCE_TEXT_FIRST],
         semconv.EVENT_CUT: [semconv.CUT_REQUEST, semconv.STREAM_ID, semconv.SEQUENCE, semconv.CUT_TIME],
+        semconv.EVENT_CLIENT_ERROR: [
+            semconv.CLIENT_ERROR_STAGE,
+            semconv.CLIENT_ERROR_SIGNAL,
+            semconv.CLIENT_ERROR_SIZE,
+        ],
         semconv.EVENT_PROVIDER_FAULT: [semconv.PROVIDER_NAME, semconv.PROVIDER_KIND, semconv.PROVIDER_REASON],
         semconv.EVENT_REQUEST_IN_FLIGHT: [
             semconv.NODE_ID,

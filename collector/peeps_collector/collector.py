@@ -23,6 +23,7 @@ from starlette.types import ASGIApp
 from .api.app import create_app
 from .config import Address, Config
 from .decode.compiled import Compiled
+from .decode.redaction import Redaction
 from .diagnose import Diagnosis, GraphDiagnoser, IncrementalDiagnoser
 from .garbage import Garbage
 from .graph.findings import FindingRegistry
@@ -89,7 +90,8 @@ class Collector:
             committed=self._journal.committed,
             checkpoint=self._database.leases.checkpoint_if_due,
         )
-        self.warnings += replay(self._database, self._journal, self._rows, self._writer)
+        redaction = Redaction(config.redact_keys, config.redact_texts)
+        self.warnings += replay(self._database, self._journal, self._rows, self._writer, redaction)
         self._live = LiveGraph(self._rows)
         self._findings = FindingRegistry(self._live, self._rows, ended_findings(self._database.connection))
         judge = IncrementalDiagnoser(config.rules) if diagnoser is None else diagnoser()
@@ -112,6 +114,7 @@ class Collector:
             requests=self._requests,
             unready=self._unready,
             span_columns=self._compiled.decoder,
+            redaction=redaction,
         )
         self._directory = Path(tempfile.mkdtemp(prefix="peeps-"))  # mode 700
         self._grpc = GrpcServer(self._pipeline, config.max_request_bytes, self._received_by_grpc, config.token)
@@ -216,6 +219,7 @@ class Collector:
             "dropped": {"requests": 0, "rows": self._rows.dropped},
             "refused": {"requests": self._pipeline.refused + self._budget.refused},
             "warnings": [*self.warnings, *failures],
+            "client_errors": {"count": self._pipeline.client_errors.count, "last": self._pipeline.client_errors.last()},
             "committed": self._writer.ticks,
             "reopened": self._database.reopened,
             "findings": {"open": len(self._findings.open())},

@@ -8,6 +8,7 @@ without `PEEPS_`; the environment is stronger.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -40,6 +41,8 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "PEEPS_TLS_CERT": ("", "PEM file of the certificate, with its chain: every port then speaks TLS only"),
     "PEEPS_TLS_KEY": ("", "PEM file of its key"),
     "PEEPS_TLS_CLIENT_CA": ("", "PEM file: who has no certificate of this authority is refused (mTLS)"),
+    "PEEPS_REDACT_KEYS": ("", "regular expression: values of attributes whose key it fits are not stored"),
+    "PEEPS_REDACT_TEXTS": ("", "regular expression: what it fits in any text of an attribute or log is not stored"),
     "PEEPS_LOG": ("text", "`json`: the collector's own log lines as JSON, one object a line"),
     "PEEPS_INSECURE": ("0", "`1`: allow an address that is not loopback without a token or mTLS"),
 }
@@ -92,6 +95,8 @@ class Config:
     token: str = field(default="", repr=False)
     tls: Tls | None = None
     log_json: bool = False
+    redact_keys: str = ""
+    redact_texts: str = ""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Config:
@@ -128,6 +133,8 @@ class Config:
             rules=_rules(environment),
             token=token,
             tls=tls,
+            redact_keys=_pattern(environment, "PEEPS_REDACT_KEYS"),
+            redact_texts=_pattern(environment, "PEEPS_REDACT_TEXTS"),
             log_json=_one_of(environment, "PEEPS_LOG", ("text", "json")) == "json",
         )
 
@@ -164,6 +171,15 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     if text in {"1", "true", "on", "yes"}:
         return True
     raise ConfigError(f"{name}={text!r} is neither 0 nor 1")
+
+
+def _pattern(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "").strip()
+    try:
+        re.compile(text)
+    except re.error as error:
+        raise ConfigError(f"{name}={text!r} is no regular expression: {error}") from None
+    return text
 
 
 def _one_of(environment: Mapping[str, str], name: str, words: tuple[str, ...]) -> str:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The diagnosis on its clock: after each batch of snapshots, at most five times a second.
+"""The diagnosis on its clock: after each batch of snapshots, at most five times a second; twice where a look is dear,
+for a good part of it costs the same however little has changed.
 
 The engine confirms a finding over two looks. A look at the merged graph of many processes may contain an old picture
 of some of them, so a finding is published only when every process with a member in it has sent something new since
@@ -30,6 +31,8 @@ from .graph.silence import Silence
 from .requests_out import END
 
 _SPACING_SECONDS = 0.2
+_SPACING_MOST_SECONDS = 0.45  # so that a finding is told within half a second of the snapshot that shows it
+_TIMES_ITS_COST = 8
 _CLOCK_SECONDS = 0.5
 _LISTENERS_SECONDS = 2.0
 _JUMP_NS = 2_000_000_000
@@ -72,6 +75,11 @@ def _suspects(waits: WaitIndex, turned: Set[str], now_ns: int, old_ns: int) -> s
     if isinstance(waits, IncrementalWaitGraph):
         return waits.suspects(turned, now_ns, old_ns)
     return residue_of_many(waits.conditions(Level.SUSPECT, now_ns, old_ns))
+
+
+def pause_after(cost_s: float) -> float:
+    """Seconds until the next look, after one that took `cost_s` of processor time."""
+    return min(max(_SPACING_SECONDS, _TIMES_ITS_COST * cost_s), _SPACING_MOST_SECONDS)
 
 
 class Confirmation:
@@ -194,6 +202,7 @@ class Diagnosis:
         while not self._stop.is_set():
             self._wake.wait(_CLOCK_SECONDS)
             self._wake.clear()
+            begun_s = time.thread_time()
             try:
                 self._mind_the_clock()
                 self.step()
@@ -201,4 +210,4 @@ class Diagnosis:
                 if not self.failure:
                     _log.exception("the diagnosis failed")
                 self.failure = f"the diagnosis failed: {type(error).__name__}: {error}"
-            self._stop.wait(_SPACING_SECONDS)
+            self._stop.wait(pause_after(time.thread_time() - begun_s))

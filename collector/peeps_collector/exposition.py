@@ -30,6 +30,9 @@ METRICS = (
     _Metric("peeps_collector_dropped_rows_total", "counter", "Rows that the database refused.", ("dropped", "rows")),
     _Metric("peeps_collector_committed_total", "counter", "Transactions of the database.", ("committed",)),
     _Metric("peeps_collector_reopened_total", "counter", "How often the database was opened anew.", ("reopened",)),
+    _Metric(
+        "peeps_collector_client_errors_total", "counter", "Not taken, in part or whole.", ("client_errors", "count")
+    ),
     _Metric("peeps_collector_processes", "gauge", "Processes that are known.", ("processes",)),
     _Metric("peeps_collector_queue_bytes", "gauge", "Received and not decoded.", ("queue_bytes",)),
     _Metric("peeps_collector_journal_bytes", "gauge", "Acknowledged, perhaps not stored.", ("journal_bytes",)),

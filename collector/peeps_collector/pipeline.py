@@ -24,6 +24,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from peeps_otel.model.wire import WireError
 
+from .client_errors import ClientErrors, preview
 from .decode.canonical import Rejected
 from .decode.compiled import SpanDecoder
 from .decode.logs import (
@@ -38,6 +39,7 @@ from .decode.logs import (
     decode_logs,
 )
 from .decode.metrics import decode_metrics
+from .decode.redaction import Redaction
 from .decode.resource import ProcessInfo
 from .decode.rows import Decoded
 from .decode.silence import SilenceRecord
@@ -104,6 +106,7 @@ class Pipeline:
         requests: ProcessRequests | None = None,
         unready: Callable[[], str] = lambda: "",
         span_columns: Callable[[], SpanDecoder | None] = lambda: None,
+        redaction: Redaction | None = None,
     ) -> None:
         self.budget = budget
         self._live = live
@@ -115,7 +118,10 @@ class Pipeline:
         self._trace = trace
         self._requests = requests or ProcessRequests()
         self._unready = unready
-        self._span_columns = span_columns
+        self._redaction = redaction or Redaction()
+        # What is decoded to columns is never a message in which something could be taken out.
+        self._span_columns = span_columns if not self._redaction else lambda: None
+        self.client_errors = ClientErrors(previews=not self._redaction)
         self._work: dict[int, Steps] = {}
         self._resources: set[str] = set()
         self.counts = Counts()
@@ -161,7 +167,7 @@ class Pipeline:
 
     def replay(self, entry: Entry) -> Outcome:
         """Applies what an earlier run has acknowledged and not stored. Before `start`."""
-        steps = self.steps(entry.signal, entry.encoding, entry.body, entry.received_ns, entry.number)
+        steps = self.steps(entry, "the journal")
         while True:
             try:
                 next(steps)
@@ -172,14 +178,17 @@ class Pipeline:
         """Decodes and applies one request at once. Never raises."""
         return self.replay(Entry(0, time.time_ns(), signal, encoding, body))
 
-    def steps(self, signal: Signal, encoding: Encoding, body: bytes, now_ns: int, number: int = 0) -> Steps:
+    def steps(self, entry: Entry, sender: str = "") -> Steps:
         """Decodes and applies one request, a slice at a time. Never raises."""
+        signal, encoding, body, now_ns = entry.signal, entry.encoding, entry.body, entry.received_ns
         found = _Found()
         try:
             if not (yield from self._by_columns(signal, encoding, body, found, now_ns)):
                 yield from self._by_objects(signal, encoding, body, found, now_ns)
         except Undecodable as error:
-            outcome = Outcome(undecodable=True, message=str(error)[:_MESSAGE_BYTES])
+            shown = "" if self._redaction else f"; it begins with {preview(body)!r}"
+            what = f"could not be decoded: {error}{shown}"
+            outcome = Outcome(undecodable=True, message=what[:_MESSAGE_BYTES])
         except Exception as error:  # one request must not stop the collector
             _log.exception("a request could not be handled")
             message = f"the collector failed on this request: {error!r}"[:_MESSAGE_BYTES]
@@ -188,7 +197,13 @@ class Pipeline:
             ask = self._requests.header_for(found.watched) if found.watched else ""
             outcome = Outcome(len(found.reasons), shortened(found.reasons), ask=ask)
         self.counts.rejected += 1 if outcome.undecodable else outcome.rejected
-        self._rows.add_request({} if outcome.undecodable else found.rows, number)
+        if outcome.undecodable:
+            found.rows = {}
+        if outcome.message:
+            stage = "decode" if outcome.undecodable else "apply"
+            said = self.client_errors.note(stage, sender, signal, encoding, body, outcome.message, now_ns)
+            add_rows(found.rows, LOG.name, said)
+        self._rows.add_request(found.rows, entry.number)
         if signal is Signal.LOGS:
             self._diagnosis.wake()
         return outcome
@@ -202,7 +217,8 @@ class Pipeline:
         key = id(request)
         steps = self._work.get(key)
         if steps is None:
-            steps = self.steps(request.signal, request.encoding, request.body, request.received_ns, request.number)
+            received = (request.number, request.received_ns, request.signal, request.encoding, request.body)
+            steps = self.steps(Entry(*received), request.sender)
             self._work[key] = steps
         until = time.monotonic() + _TURN_SECONDS
         try:
@@ -245,6 +261,8 @@ class Pipeline:
 
     def _apply(self, signal: Signal, part: bytes, found: _Found, now_ns: int) -> Iterator[None]:
         message = decode_request(signal, Encoding.PROTOBUF, part)
+        if self._redaction:
+            self._redaction.redact(message)
         if signal is Signal.LOGS:
             for block in decode_logs(cast("ExportLogsServiceRequest", message), now_ns):
                 self._note(block, LOG.name, found, now_ns)

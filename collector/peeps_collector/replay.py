@@ -7,6 +7,7 @@ from pathlib import Path
 
 import duckdb
 
+from .decode.redaction import Redaction
 from .diagnose import Diagnosis, IncrementalDiagnoser
 from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
@@ -19,11 +20,15 @@ from .store.file import end_what_was_open
 from .store.writer import Writer
 
 
-def replay(database: Database, journal: Journal, rows: RowBuffer, writer: Writer) -> list[str]:
+def replay(
+    database: Database, journal: Journal, rows: RowBuffer, writer: Writer, redaction: Redaction | None = None
+) -> list[str]:
     """Before anything is received. Returns warnings. The graph that it makes is history: who is alive will say so."""
     live = LiveGraph(rows)
     findings = FindingRegistry(live, rows, [])
-    pipeline = Pipeline(Budget(1), live, findings, Diagnosis(live, findings, IncrementalDiagnoser()), rows)
+    pipeline = Pipeline(
+        Budget(1), live, findings, Diagnosis(live, findings, IncrementalDiagnoser()), rows, redaction=redaction
+    )
     position, count = writer.position, 0
     for entry in journal.read():
         if entry.number not in position:

@@ -7,7 +7,7 @@ import pytest
 
 from peeps_collector.config import Address, Config, ConfigError
 from peeps_collector.decode.resource import process_of
-from peeps_collector.diagnose import Confirmation, Diagnosis
+from peeps_collector.diagnose import Confirmation, Diagnosis, pause_after
 from peeps_collector.graph.findings import FindingRegistry
 from peeps_collector.graph.live import LiveGraph
 from peeps_collector.receive.queue import Budget, Encoding, Request, Signal
@@ -29,6 +29,10 @@ def test_defaults() -> None:
         "127.0.0.1:9120",
     ]
     assert (config.database, config.retention_hours, config.max_request_bytes) == ("peeps.duckdb", 24.0, 64 << 20)
+
+
+def test_a_dear_look_is_taken_less_often_but_soon_enough() -> None:
+    assert [pause_after(cost_s) for cost_s in (0.0, 0.01, 0.03, 0.05, 9.0)] == [0.2, 0.2, 0.24, 0.4, 0.45]
 
 
 def test_settings() -> None:
