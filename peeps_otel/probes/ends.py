@@ -169,7 +169,7 @@ class Ends:
     def _describe(self, far: _Far, now_ns: int) -> None:
         if now_ns - far.open_ns > _OPEN_EVERY_NS:
             far.open_ns = now_ns
-            far.also_open = ", ".join(map(str, end_names.also_open_in(far.names.link)))
+            far.also_open = ", ".join(map(str, end_names.also_open_in(far.names)))
         pending = queued_bytes.in_flight(far.fd)
         known: dict[str, AttributeValue | None] = {
             semconv.RESOURCE_TYPE: "os.pipe" if far.names.is_pipe else "socket.socket",

@@ -6,6 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import socket
+import subprocess
 import sys
 import threading
 from asyncio import transports
@@ -98,11 +99,20 @@ def test_a_child_that_has_an_end_too_is_known() -> None:
         over = context.Event()
         child = context.Process(target=_keep, args=(near, over))
         child.start()
-        link = end_names.link_of(near.fileno())
-        assert child.pid in eventually(lambda: end_names.also_open_in(link))
+        names = end_names.of_descriptors([near.fileno()])[near.fileno()]
+        assert child.pid in eventually(lambda: end_names.also_open_in(names))
         over.set()
         child.join()
-        assert child.pid not in end_names.also_open_in(link)
+        assert child.pid not in end_names.also_open_in(names)
+
+
+def test_a_child_that_reads_from_a_pipe_has_not_the_end_that_is_written_to() -> None:
+    with pipe() as (reads, writes):
+        child = subprocess.Popen(["cat"], stdin=reads, stdout=subprocess.DEVNULL)
+        names = end_names.of_descriptors([reads.fileno(), writes.fileno()])
+        eventually(lambda: end_names.also_open_in(names[reads.fileno()]) == [child.pid])
+        assert end_names.also_open_in(names[writes.fileno()]) == []
+    child.wait()
 
 
 # --- who waits --------------------------------------------------------------------------------------------------------

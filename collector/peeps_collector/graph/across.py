@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of a node because of what another process tells: the other ends of its calls and connections.
+"""What is said of a node because of what another process tells: the other ends of its calls and
+connections, and its children.
 
 Kept beside the processes' own nodes and edges, which are never changed; in any order of arrival, and gone with what it
 rests on.
@@ -13,6 +14,7 @@ from itertools import chain
 from peeps_otel.model import Edge, Node
 
 from ..decode.resource import ProcessInfo
+from .children import Children
 from .ends import Asked, Ends, Party
 from .joins import Joins, Peer, Turned
 
@@ -23,15 +25,17 @@ class Across:
     def __init__(self) -> None:
         self._calls = Joins()
         self._ends = Ends()
+        self._children = Children()
 
     def put(self, node: Node, edges: Sequence[Edge], info: ProcessInfo, now_ns: int) -> list[Turned]:
         """A node as it is now, with its outgoing edges."""
         turned = self._calls.put(node, info.id, info.service, now_ns)
-        return turned + self._ends.put(node, edges, party(info))
+        of = party(info)
+        return turned + self._ends.put(node, edges, of) + self._children.put(node, of)
 
     def drop(self, node_id: str, now_ns: int) -> list[Turned]:
         """A node is gone."""
-        return self._calls.drop(node_id, now_ns) + self._ends.drop(node_id)
+        return self._calls.drop(node_id, now_ns) + self._ends.drop(node_id) + self._children.drop(node_id)
 
     def age(self, now_ns: int, attached: dict[Peer, bool] | None = None) -> list[Turned]:
         """See `Joins.age`."""
@@ -47,15 +51,15 @@ class Across:
 
     def links(self, node_id: str) -> tuple[Edge, ...]:
         """The edges of a node into other processes."""
-        return (*self._calls.links(node_id), *self._ends.links(node_id))
+        return (*self._calls.links(node_id), *self._ends.links(node_id), *self._children.links(node_id))
 
     def dressed(self, node: Node) -> Node:
         """The node with what is known of its other end."""
-        return self._ends.dressed(self._calls.dressed(node))
+        return self._children.dressed(self._ends.dressed(self._calls.dressed(node)))
 
     def ids(self) -> Iterator[str]:
         """All nodes of which `links` or `dressed` may say something."""
-        return chain(self._calls.ids(), self._ends.ids())
+        return chain(self._calls.ids(), self._ends.ids(), self._children.ids())
 
 
 def party(info: ProcessInfo) -> Party:

@@ -24,6 +24,7 @@ from ..internals.heap import attribute
 from ..internals.loop import is_foreign, thread_of, turned_for
 from ..internals.loop_handles import callbacks, code_of
 from ..internals.thread import STARTED_WITH, known_threads
+from .dead_locals import dead_locals, stack_depth
 from .picture import Picture
 from .remaining_code import Place
 
@@ -170,11 +171,14 @@ class Actors:
                 code.co_flags & inspect.CO_OPTIMIZED
             ):  # the locals of a module or class body are a dictionary of the heap
                 cells = {*code.co_cellvars, *code.co_freevars}
+                dead = dead_locals(code, frame.f_lasti) - cells
                 for name, value in dict(frame.f_locals).items():
                     if name not in cells:
                         self.frame_references[id(value)] += 1
+                    if name in dead:
+                        continue
                     self.local.setdefault(id(value), []).append(key)
-            for word in stack_words(frame):
+            for word in stack_words(frame, stack_depth(code, frame.f_lasti)):
                 self.frame_references[word] += 1
                 self.local.setdefault(word, []).append(key)
                 self.on_stacks.append((word, key))

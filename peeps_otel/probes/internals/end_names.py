@@ -107,25 +107,34 @@ def own_ends() -> dict[str, tuple[int, EndNames]]:
     return found
 
 
-def also_open_in(link: str) -> list[int]:
+def also_open_in(names: EndNames) -> list[int]:
     """The other processes of the family that have it open: this one's parent, its siblings and its children. Sockets
     and pipes are handed on from parent to child; who got one in another way is not seen."""
     own = os.getpid()
-    return [pid for pid in _family(own) if pid != own and _has(pid, link)]
+    return [pid for pid in _family(own) if pid != own and _has(pid, names)]
 
 
-def _has(pid: int, link: str) -> bool:
+def _has(pid: int, names: EndNames) -> bool:
     try:
         descriptors = os.listdir(f"/proc/{pid}/fd")[:_FILES_MOST]
     except OSError:
         return False
     for fd in descriptors:
         try:
-            if os.readlink(f"/proc/{pid}/fd/{fd}") == link:
+            if os.readlink(f"/proc/{pid}/fd/{fd}") == names.link and _is_that_end(pid, fd, names):
                 return True
-        except OSError:
+        except (OSError, ValueError):
             continue
     return False
+
+
+def _is_that_end(pid: int, fd: str, names: EndNames) -> bool:
+    """Of a pipe, whose two ends have one link: whether it is open for the same."""
+    if not names.is_pipe:
+        return True
+    with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
+        flags = next(int(line.split()[1], 8) for line in file if line.startswith("flags:"))
+    return flags & os.O_ACCMODE != (os.O_WRONLY if names.here.endswith("/read") else os.O_RDONLY)
 
 
 def _family(own: int) -> list[int]:

@@ -171,10 +171,10 @@ class FrameReader:
             return None
 
 
-def stack_words(frame: FrameType) -> list[int]:
-    """What the value stack of a frame may have on it, as addresses: every word of its whole extent, so some are no
-    references any more, or never were. Only for a thread that stands still for good, as in a copy of the process; no
-    object is touched. Empty where frames cannot be read."""
+def stack_words(frame: FrameType, depth: int | None = None) -> list[int]:
+    """What the value stack of a frame may have on it, as addresses: every word of its whole extent, or of the first
+    `depth` values, so some are no references any more, or never were. Only for a thread that stands still for good, as
+    in a copy of the process; no object is touched. Empty where frames cannot be read."""
     words, code = _words, frame.f_code
     if words is None:
         return []
@@ -182,7 +182,8 @@ def stack_words(frame: FrameType) -> list[int]:
     if base == 0 or words[base + _CODE] != id(code) or words[base + _FRAME_OBJECT] != id(frame):
         return []
     begin = base + _LOCALS + _places(code)
-    return [word for word in words[begin : begin + code.co_stacksize] if word]
+    size = code.co_stacksize if depth is None else min(depth, code.co_stacksize)
+    return [word for word in words[begin : begin + size] if word]
 
 
 def place_of(code: CodeType, name: str) -> int | None:
