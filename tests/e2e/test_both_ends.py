@@ -38,8 +38,16 @@ def programs(collector: Collector, tmp_path: Path) -> Iterator[None]:
     ):
         with (tmp_path / f"{name}.txt").open("wb") as output:
             command = [sys.executable, str(PROGRAM), role, name, port, other]
-            pipes = {"stdin": subprocess.DEVNULL, "stdout": output, "stderr": subprocess.STDOUT}
-            started.append(subprocess.Popen(command, env=settings, start_new_session=True, **pipes))
+            started.append(
+                subprocess.Popen(
+                    command,
+                    env=settings,
+                    start_new_session=True,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                )
+            )
     yield
     for process in started:
         with suppress(ProcessLookupError):
