@@ -49,6 +49,18 @@ def test_so_is_one_of_tasks_alone() -> None:
     ]
 
 
+def test_the_line_to_open_is_one_of_the_program() -> None:
+    world = World()
+    world.task("stop", "task:shutdown", operation="gather")
+    world.task("shutdown", "task:stop", operation="task", deadline=START + 300 * SECOND)
+    wait = world.nodes["task:shutdown"].wait
+    assert wait is not None
+    wait.source = "in aiohttp"
+    diagnoser = Diagnoser()
+    found = [diagnoser.look(world.graph(), START + one * SECOND) for one in (1, 3)][-1]
+    assert [one.look_at for one in found] == ["/srv/shop/app/work.py:1"]
+
+
 def test_a_task_that_is_awaited_with_a_deadline_and_goes_on_is_no_finding() -> None:
     world = World()
     world.task("main", "task:slow", operation="wait_for", deadline=_GIVES_UP)

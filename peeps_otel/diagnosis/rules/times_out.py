@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import semconv
-from ...model import FindingKind, Level
+from ...model import FindingKind, Level, own_line
 from .. import evidence, ring, wording
 from ..frames import site
 from ..reduction import cores, shortest_cycle
@@ -99,10 +99,11 @@ class TimesOut(LookRule):
         beside = ring.beside(graph, core, cycle)
         first = min((one for one in core if one in graph.bounded), key=lambda one: graph.wait_of(one).deadline_ns or 0)
         title = ring.title(graph, links, beside)
+        sources = [graph.wait_of(first).source, *(step.wait_source for step in links)]
         return Account(
             title=f"{title}; the ring breaks when {wording.label(graph.nodes[first])} gives up",
             advice=ring.advice(graph, links, FindingKind.DEADLOCK),
-            look_at=graph.wait_of(first).source,
+            look_at=next((one for one in sources if own_line.is_line(one)), sources[0]),
             evidence=links + beside,
             blocked=evidence.tail(graph, graph.waiting(graph.behind(set(core)))),
             cycle=cycle,
