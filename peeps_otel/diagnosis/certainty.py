@@ -71,6 +71,10 @@ _OF_KIND = {
     (FindingKind.CALL_ABANDONED, Level.SLOW): (
         "the handler goes on; it would be SUSPECT if it were known to do so for ever"
     ),
+    (FindingKind.CALL_UNANSWERED, Level.SUSPECT): (
+        "nothing is seen to go on at the other end; it would be LIKELY if nobody there could answer any more"
+    ),
+    (FindingKind.CALL_UNANSWERED, Level.SLOW): "it may still be answered; it would be SUSPECT if it took much longer",
     (FindingKind.ORDER_RISK, Level.SLOW): "it has not happened yet; it would be PROVEN once two meet in the middle",
     (FindingKind.TASK_DESTROYED, Level.SLOW): "it was reported by Python itself, and nothing waits because of it now",
     (FindingKind.EXCEPTION_NEVER_RETRIEVED, Level.SLOW): (

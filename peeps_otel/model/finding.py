@@ -59,6 +59,7 @@ class FindingKind(StrEnum):
     POOL_EXHAUSTED = "pool_exhausted"
     TIMES_OUT = "times_out"
     CALL_ABANDONED = "call_abandoned"
+    CALL_UNANSWERED = "call_unanswered"
 
 
 @dataclass(slots=True)

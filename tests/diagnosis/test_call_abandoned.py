@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from peeps_otel import semconv
 from peeps_otel.diagnosis import Diagnoser
-from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind
+from peeps_otel.model import AttributeValue, Edge, EdgeKind, Frame, Node, NodeKind
 from tests.diagnosis.world import SECOND, START, World
 
 
@@ -57,4 +59,13 @@ def test_nor_one_in_flight_as_usual_nor_one_without_a_handler() -> None:
     assert _said(world, 1, 7) == []
     world = World()
     _call(world, "detached", None)
+    assert _said(world, 1, 7) == []
+
+
+def test_a_stream_that_another_task_reads_is_not_abandoned() -> None:
+    world = World()
+    handler = world.task("rows", operation="sleep", deadline=START + 3600 * SECOND)
+    stack = (Frame("_stream_interceptor", "/lib/opentelemetry/grpc.py", 7, "opentelemetry-instrumentation-grpc"),)
+    world.nodes[handler] = replace(world.nodes[handler], stack=stack)
+    _call(world, "detached", handler)
     assert _said(world, 1, 7) == []

@@ -63,4 +63,5 @@ def test_each_request_in_flight_names_its_peer_and_its_thread(collector: Collect
     follow = {(edge["kind"], edge["src"]): edge["dst"] for edge in answer["edges"]}
     handler = nodes[follow["handled_by", follow["rpc_link", grpc["id"]]]]
     assert (handler["kind"], handler["wait"]["operation"]) == ("thread", "sleep")
-    assert collector.get("/api/findings")["findings"] == []
+    kinds = {one["kind"] for one in collector.get("/api/findings")["findings"]}
+    assert kinds <= {"call_unanswered"}  # of the query, where this has taken half a minute

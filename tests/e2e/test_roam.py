@@ -10,12 +10,18 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.conftest import Start
 from tests.e2e.e2e_support import Collector
 from tests.support.program import Program
 from tests.support.waiting import eventually
 
 Watch = Callable[..., Program]
 METHOD = "DemoRpc/sleepy_forever"
+
+
+@pytest.fixture
+def collector(start: Start) -> Collector:
+    return start(PEEPS_RULES="call_unanswered:asleep=1s:unseen=1s")  # not after half a minute
 
 
 def the_request(collector: Collector, join: str) -> tuple[dict[str, Any], dict[str, Any], dict[tuple[str, str], str]]:
@@ -48,6 +54,18 @@ def told(collector: Collector, words: str) -> None:
     eventually(lambda: listed("why") == [words], f"peeps why: {words}")
 
 
+def found(collector: Collector, title: str, *lines: str) -> None:
+    """The one finding is a call without an answer, told with the line that waits and the one where its handler is."""
+
+    def told_of() -> Any:
+        return collector.get("/api/findings")["findings"]
+
+    (finding,) = eventually(told_of, "a finding")
+    assert (finding["kind"], finding["level"], finding["title"]) == ("call_unanswered", "SLOW", title)
+    assert (finding["evidence"][0]["wait_source"], finding["look_at"]) == (lines[0], lines[-1])
+    assert collector.peeps("why").stdout.startswith("CALL UNANSWERED, SLOW, ")
+
+
 def test_a_handler_in_another_process_sleeps_for_ever(collector: Collector, watch: Watch) -> None:
     program = watch("roam-rpc-stuck-request")
     request, nodes, follow = the_request(collector, "both_ends")
@@ -72,6 +90,9 @@ def test_a_handler_in_another_process_sleeps_for_ever(collector: Collector, watc
         f"request {METHOD} to service demo-server, sent AGE ago by call (Task-1) in roam-rpc-stuck-request, "
         f"handled by roam DemoRpc.sleepy_forever in demo-server, which sleeps at {short}",
     )
+    sender, handler = "call (Task-1)", "roam DemoRpc.sleepy_forever"
+    title = f"{sender} waits for request {METHOD} to demo-server, whose handler {handler} sleeps at {short}"
+    found(collector, title, called, sleeps)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="no Node.js here")
@@ -90,3 +111,5 @@ def test_a_peer_in_node_reads_and_never_answers(collector: Collector, watch: Wat
         f"request {METHOD} to 127.0.0.1:{port}, sent AGE ago by call (Task-1) in roam-python-node-stuck-request; "
         "its receiver does not report here",
     )
+    sent = program.line("call", "await link.call")
+    found(collector, f"call (Task-1) waits for request {METHOD}, whose receiver does not report", sent)

@@ -9,6 +9,7 @@ from ... import semconv
 from ...model import FindingKind, Level, Node, NodeKind
 from .. import wording
 from ..frames import place
+from ..open_calls import is_stream
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
@@ -44,7 +45,9 @@ class CallAbandoned(LookRule):
         for request in abandoned.values():
             handler = _handler(context, request)
             since_ns = self._first_seen[request.id]
-            if handler is None or context.graph.waiters.get(request.id) or context.now_ns - since_ns < self.slow:
+            if handler is None or is_stream(handler):
+                continue  # the task that began a stream may end, and another one read it
+            if context.graph.waiters.get(request.id) or context.now_ns - since_ns < self.slow:
                 continue
             yield Candidate(
                 kind=self.kind,

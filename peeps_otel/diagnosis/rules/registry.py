@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from .call_abandoned import CallAbandoned
+from .call_unanswered import CallUnanswered
 from .cancel_ignored import CancelIgnored
 from .channel_full import ChannelFull
 from .channel_not_drained import ChannelNotDrained
@@ -64,6 +65,7 @@ RULES: tuple[type[Rule], ...] = (
     TaskDestroyed,
     ExceptionNeverRetrieved,
     TaskGrowth,
+    CallUnanswered,
     UnusuallyLong,
     ProcessSilent,
     Leak,
