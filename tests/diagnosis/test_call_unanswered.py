@@ -45,7 +45,7 @@ def asleep(world: World, seconds: float) -> World:
 
 
 def unseen(join: str, method: str = "GET /stock", **more: AttributeValue) -> World:
-    return call(method, peeps__rpc__join=join, server__address="10.0.0.7", **more)
+    return call(method, None, peeps__rpc__join=join, server__address="10.0.0.7", **more)
 
 
 def said(world: World, after_s: float) -> list[tuple[str, str]]:

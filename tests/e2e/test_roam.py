@@ -79,9 +79,8 @@ def test_a_handler_in_another_process_sleeps_for_ever(collector: Collector, watc
     assert (handler["name"], handler["wait"]["operation"]) == ("roam DemoRpc.sleepy_forever", "sleep")
 
     def waits_at() -> str:  # lines are resolved one by one
-        return next(one for one in collector.get("/api/snapshot")["nodes"] if one["id"] == handler["id"])["wait"][
-            "source"
-        ]
+        now: dict[str, Any] = {one["id"]: one for one in collector.get("/api/snapshot")["nodes"]}
+        return now[handler["id"]]["wait"]["source"]
 
     eventually(lambda: waits_at() == sleeps, "the line of the handler's wait")
     short = "examples/" + sleeps.rpartition("/")[2]
