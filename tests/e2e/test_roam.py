@@ -89,8 +89,9 @@ def test_a_handler_in_another_process_sleeps_for_ever(collector: Collector, watc
         f"request {METHOD} to service demo-server, sent AGE ago by call (Task-1) in roam-rpc-stuck-request, "
         f"handled by roam DemoRpc.sleepy_forever in demo-server, which sleeps at {short}",
     )
-    sender, handler = "call (Task-1)", "roam DemoRpc.sleepy_forever"
-    title = f"{sender} waits for request {METHOD} to demo-server, whose handler {handler} sleeps at {short}"
+    title = (
+        f"call (Task-1) waits for request {METHOD} to demo-server, whose handler {handler['name']} sleeps at {short}"
+    )
     found(collector, title, called, sleeps)
 
 
