@@ -12,9 +12,11 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 
 export PIP_NO_INPUT := 1
+# Some images set it. Then each of the hundreds of processes that the tests start compiles everything again.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test pythons lint venv wheels clean
+.PHONY: help demo check quick test pythons lint venv wheels clean
 
 help:
 	@echo "make demo    set everything up, run a stuck program, say what is stuck, show it in the explorer"
@@ -30,8 +32,11 @@ demo: $(VENV)/.installed
 	@exec $(BIN)/python scripts/demo
 
 check: $(VENV)/.installed-test
-	@$(MAKE) --no-print-directory lint
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --ignore tests/e2e --ignore tests/catalogue $(PYTEST_ARGS)
+	@$(MAKE) --no-print-directory --jobs 2 lint quick
+
+quick: $(VENV)/.installed-test
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --hypothesis-profile quick \
+	--ignore tests/e2e --ignore tests/catalogue $(PYTEST_ARGS)
 
 test: $(VENV)/.installed-test
 	@$(MAKE) --no-print-directory lint

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -43,12 +43,17 @@ class Source:
     def tree(self) -> ast.Module:
         return ast.parse(self.path.read_text())
 
-    @property
+    @cached_property
+    def nodes(self) -> list[ast.AST]:
+        """All of the tree."""
+        return list(ast.walk(self.tree))
+
+    @cached_property
     def imports(self) -> set[str]:
         """Whole names, `package.module.thing`, relative ones made absolute."""
         package = self.name.split("/")[:-1]
         found: set[str] = set()
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 found |= {alias.name for alias in node.names}
             elif isinstance(node, ast.ImportFrom):
@@ -62,7 +67,7 @@ class Source:
         """Names of others that begin with `_`: imported, asked for as an attribute, or written as a string."""
         found: set[str] = set()
         own = set(self._own_slots())
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Attribute):
                 if not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls")):
                     found.add(node.attr)
@@ -82,7 +87,7 @@ class Source:
         """What is changed for the whole process: attributes of foreign modules, and settings of the interpreter."""
         foreign = self._foreign_names()
         found: set[str] = set()
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, (ast.Assign, ast.AugAssign, ast.AnnAssign, ast.Delete)):
                 targets = node.targets if isinstance(node, (ast.Assign, ast.Delete)) else [node.target]
                 for target in targets:
@@ -102,14 +107,14 @@ class Source:
         """Strings that look like a name of our semantic conventions."""
         return {
             node.value
-            for node in ast.walk(self.tree)
+            for node in self.nodes
             if isinstance(node, ast.Constant)
             and isinstance(node.value, str)
             and re.fullmatch(r"peeps\.[a-z0-9_]+(\.[a-z0-9_]+)*", node.value)
         }
 
     def _own_slots(self) -> Iterator[str]:
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Assign) and any(
                 isinstance(target, ast.Name) and target.id == "__slots__" for target in node.targets
             ):
@@ -120,7 +125,7 @@ class Source:
     def _foreign_names(self) -> set[str]:
         """What this file calls the modules, classes and functions of others that it imports."""
         found: set[str] = set()
-        for node in ast.walk(self.tree):
+        for node in self.nodes:
             if isinstance(node, ast.Import):
                 aliases = [alias for alias in node.names if alias.name.partition(".")[0] not in PACKAGES]
                 found |= {alias.asname or alias.name.partition(".")[0] for alias in aliases}
@@ -140,8 +145,9 @@ def _root(node: ast.expr) -> str:
     return node.id if isinstance(node, ast.Name) else ""
 
 
-def sources(package: str) -> list[Source]:
-    """All of a package that people have written."""
+@cache
+def sources(package: str) -> Sequence[Source]:
+    """All of a package that people have written. Read once for all tests: they ask for the same trees."""
     folder = PACKAGES[package]
     return [
         Source(path, f"{package}/{path.relative_to(folder).as_posix()}")

@@ -18,6 +18,7 @@ from peeps_otel import semconv
 from peeps_otel.model import NodeKind
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from tests.collector.collector_support import Program, Running, event, logs_request, new_id, resource
+from tests.support.examples import examples
 from tests.support.waiting import eventually
 
 TASK = new_id(NodeKind.TASK)
@@ -180,7 +181,7 @@ def test_a_process_without_an_instance_id_keeps_one_of_its_own() -> None:
     assert one.id != two.id
 
 
-_QUICK = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+_QUICK = settings(max_examples=examples(50), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 @_QUICK

@@ -18,12 +18,13 @@ from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.diagnosis.reduction import residue
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Level, Node, NodeKind, Providers, Wait
+from tests.support.examples import examples
 from tests.support.graph_story import SECOND, START, Story, brief
 
 OLD_NS = 2 * SECOND
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_the_same_suspects_and_verdicts(seed: int) -> None:
     story, kept = Story(seed), IncrementalGraph()

@@ -26,6 +26,7 @@ from peeps_collector.receive.encoding import Undecodable
 from peeps_collector.receive.queue import Encoding, Signal
 from peeps_collector.store.schema import SPAN, Row
 from tests.support.collector import Collector
+from tests.support.examples import examples
 from tests.support.network import http
 from tests.support.waiting import eventually
 
@@ -158,7 +159,7 @@ class Sender:
         return self.chance.choice((0.0, -0.0, 1.0, 0.1, 1e16, float("nan"), float("inf"), any_double))
 
 
-_SOME = settings(max_examples=300, deadline=None)
+_SOME = settings(max_examples=examples(300), deadline=None)
 
 
 @given(st.integers(0, 1 << 40))

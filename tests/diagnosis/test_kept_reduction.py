@@ -12,6 +12,7 @@ from peeps_otel.diagnosis.reduction import residue
 from peeps_otel.diagnosis.rules.registry import MARKS
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import Edge, EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
+from tests.support.examples import examples
 from tests.support.graph_story import SECOND, START, Story, brief
 
 OLD_NS = 2 * SECOND
@@ -26,7 +27,7 @@ def put_all(kept: KeptReduction, graph: Graph) -> None:
         kept.put(node_id, graph.nodes.get(node_id), tuple(out.get(node_id, ())))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_the_same_suspects_verdicts_and_hurry(seed: int) -> None:
     story, kept = Story(seed), KeptReduction(MARKS)

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from peeps_otel.diagnosis.reduction import Requirement, components, cores, dependents_of, reach, residue, shortest_cycle
+from tests.support.examples import examples
 
 Conditions = dict[str, Requirement]
 
@@ -56,13 +57,13 @@ def _reachable(start: str, nodes: set[str], conditions: Conditions) -> set[str]:
     return found
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(k_of_n())
 def test_the_residue_is_the_largest_set_that_keeps_itself_stuck(conditions: Conditions) -> None:
     assert residue(conditions) == _stuck_by_brute_force(conditions)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(k_of_n())
 def test_components_are_the_classes_of_mutual_reachability(conditions: Conditions) -> None:
     nodes = set(conditions)
@@ -75,7 +76,7 @@ def test_components_are_the_classes_of_mutual_reachability(conditions: Condition
     assert all(place[p] <= place[n] for n in nodes for p in conditions[n].leads_to() if p in nodes)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(k_of_n())
 def test_a_core_is_a_component_that_leads_only_into_itself(conditions: Conditions) -> None:
     nodes = residue(conditions)
@@ -87,7 +88,7 @@ def test_a_core_is_a_component_that_leads_only_into_itself(conditions: Condition
     assert {frozenset(core) for core in cores(nodes, conditions)} == expected
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(k_of_n())
 def test_the_ring_of_a_core_is_a_shortest_one(conditions: Conditions) -> None:
     nodes = residue(conditions)
@@ -109,7 +110,7 @@ def _distance_to_itself(start: str, core: list[str], conditions: Conditions) -> 
             return steps
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(k_of_n())
 def test_the_tail_is_everything_that_leads_into_the_core(conditions: Conditions) -> None:
     nodes = residue(conditions)

@@ -14,6 +14,7 @@ from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.ulid import ulid_text
 from peeps_otel.model.wire import Decoder, Encoder, WireError
 from tests.model.model_strategies import streams
+from tests.support.examples import examples
 
 _A = f"task:{ulid_text(bytes(15) + b'a')}"
 _B = f"lock:{ulid_text(bytes(15) + b'b')}"
@@ -158,7 +159,7 @@ def test_a_broken_message_is_refused_and_leaves_no_trace(name: str) -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), suppress_health_check=[HealthCheck.too_slow])
 @given(streams(), st.data())
 def test_damaged_bytes_raise_nothing_but_a_wire_error(snapshots: list[Snapshot], data: st.DataObject) -> None:
     encoder, decoder = Encoder(), Decoder()

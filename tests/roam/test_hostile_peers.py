@@ -17,6 +17,7 @@ from peeps_otel.roam.link import Link
 from peeps_otel.roam.messages import Message
 from peeps_otel.roam.transports import memory_pair
 from tests.roam.roam_support import ALL, ECHO, SUM, Shop, run, until
+from tests.support.examples import examples
 
 HELLO = messages.Hello(1 << 20, 1 << 16, 64)
 TOO_LONG = messages.Request(0, 1, ECHO.id, (), (), b"x" * 3_000_000)
@@ -111,7 +112,7 @@ _MESSAGES: st.SearchStrategy[Message] = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=examples(300), deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.lists(_MESSAGES, max_size=6), max_size=4))
 @example([[messages.Request(0, 1, 7), messages.Goodbye(0)]])
 @example([[messages.Connect(1), messages.Goodbye(0)]])

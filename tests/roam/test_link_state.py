@@ -19,6 +19,7 @@ from peeps_otel.roam.limits import Limits
 from peeps_otel.roam.link_state import LinkState
 from peeps_otel.roam.messages import ROOT, Message
 from peeps_otel.roam.metadata import Entry
+from tests.support.examples import examples
 
 OURS = Limits(1000, 100, 2)
 HELLO = messages.Hello(1 << 20, 1 << 16, 64)
@@ -271,7 +272,7 @@ def _check_end(state: LinkState, events: list[Any]) -> None:
         assert the_goodbye(state) == ended[0].rule
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(_MESSAGE, max_size=12), st.lists(st.integers(1, 40), max_size=20), st.booleans())
 def test_any_messages_in_any_order(what: list[Message], cuts: list[int], credit: bool) -> None:
     state = opened(FULL if credit else HELLO, initiator=True)
@@ -288,7 +289,7 @@ def test_any_messages_in_any_order(what: list[Message], cuts: list[int], credit:
     _check_end(state, events)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.lists(st.binary(max_size=60), max_size=8), st.booleans())
 def test_any_bytes(parts: list[bytes], greeted: bool) -> None:
     state = LinkState(False, OURS)

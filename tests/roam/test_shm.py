@@ -19,6 +19,7 @@ from peeps_otel.roam import shm_layout
 from peeps_otel.roam.shm_layout import Frame, SegmentError
 from peeps_otel.roam.shm_view import read_segment, watch_segment
 from tests.providers.provider_world import a_world, rested
+from tests.support.examples import examples
 
 GUESTS, RING, CHANNELS = 3, 256, 4
 POOL = 128 + GUESTS * 64
@@ -179,7 +180,7 @@ def test_what_is_no_hub(path: Path, data: bytes) -> None:
         read(path, data)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=examples(200), deadline=None)
 @given(
     st.lists(st.tuples(st.integers(8, AREAS + AREA), st.binary(min_size=1, max_size=16)), max_size=10), st.integers()
 )
