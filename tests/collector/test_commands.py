@@ -85,12 +85,17 @@ def test_the_server_would_be_seen() -> None:
     assert of_the_server(modules) >= {"peeps_collector.cli.serve", "peeps_collector.graph.live"}
 
 
-@pytest.mark.parametrize("command", CLIENTS)
-def test_a_command_that_has_run_has_loaded_no_server(command: str, collector: Running) -> None:
+@pytest.fixture(scope="module")
+def with_a_deadlock(shared: Running) -> Running:
     program, deadlock = Program(), Deadlock()
-    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
+    shared.send(program.snapshot(*deadlock.graph(), key_frame=True))
+    return shared
+
+
+@pytest.mark.parametrize("command", CLIENTS)
+def test_a_command_that_has_run_has_loaded_no_server(command: str, with_a_deadlock: Running) -> None:
     arguments = [command, *ARGUMENTS.get(command, [])]
-    seen = after(f"from peeps_collector.cli.main import main\nmain({arguments!r})", PEEPS_API=collector.api)
+    seen = after(f"from peeps_collector.cli.main import main\nmain({arguments!r})", PEEPS_API=with_a_deadlock.api)
     assert "peeps_otel.report.style" in seen["modules"]
     assert (foreign(seen["modules"]), of_the_server(seen["modules"])) == (set(), set())
 

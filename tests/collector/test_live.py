@@ -9,17 +9,26 @@ from typing import Any
 import pytest
 
 from peeps_otel.model import Edge, EdgeKind, Node, NodeKind
-from tests.collector.collector_support import Deadlock, Program, Running, event, finding_event, logs_request, new_id
+from tests.collector.collector_support import Deadlock, Program, Running, event, finding_event, new_id
 from tests.support.network import http
 from tests.support.waiting import eventually
+
+_NUMBERS = itertools.count(1)
 
 
 def node(name: str, kind: NodeKind = NodeKind.TASK) -> Node:
     return Node(new_id(kind), kind, name, 1_795_000_000_000_000_000, "app.py:1", state="running")
 
 
-def names(collector: Running) -> list[str]:
-    return sorted(n["name"] for n in collector.get("/api/snapshot")["nodes"])
+def names(collector: Running, program: Program | None = None) -> list[str]:
+    query = "" if program is None else f"?process={program.instance}"
+    return sorted(n["name"] for n in collector.get(f"/api/snapshot{query}")["nodes"])
+
+
+@pytest.fixture
+def own() -> Program:
+    """A process that no other test has, so that they can have one collector."""
+    return Program(instance=f"own-{next(_NUMBERS)}")
 
 
 def test_a_deadlock_is_found_and_ends(collector: Running) -> None:
@@ -70,11 +79,10 @@ def test_deltas_change_the_graph_and_repetitions_do_not(collector: Running) -> N
     assert http(f"http://{collector.api}/api/snapshot?if_version={version}").status == 304
 
 
-def test_a_key_frame_replaces_everything(collector: Running) -> None:
-    program = Program()
-    collector.send(program.snapshot([node("old")], key_frame=True))
-    collector.send(program.snapshot([node("new")], key_frame=True))
-    assert names(collector) == ["new"]
+def test_a_key_frame_replaces_everything(shared: Running, own: Program) -> None:
+    shared.send(own.snapshot([node("old")], key_frame=True))
+    shared.send(own.snapshot([node("new")], key_frame=True))
+    assert names(shared, own) == ["new"]
 
 
 def test_a_gap_keeps_what_is_known_and_says_so(collector: Running) -> None:
@@ -110,15 +118,14 @@ def test_a_gap_hides_no_verdict_and_makes_none(collector: Running) -> None:
     assert not collector.get("/api/findings")["verdict"]["stuck"]
 
 
-def test_a_new_stream_forgets_the_old_one(collector: Running) -> None:
-    program = Program()
-    late = program.snapshot([node("before")], key_frame=True)
-    collector.send(late)
-    program.restart()
-    collector.send(program.snapshot([node("after")], key_frame=True))
-    assert names(collector) == ["after"]
-    collector.send(late)
-    assert names(collector) == ["after"]
+def test_a_new_stream_forgets_the_old_one(shared: Running, own: Program) -> None:
+    late = own.snapshot([node("before")], key_frame=True)
+    shared.send(late)
+    own.restart()
+    shared.send(own.snapshot([node("after")], key_frame=True))
+    assert names(shared, own) == ["after"]
+    shared.send(late)
+    assert names(shared, own) == ["after"]
 
 
 def test_two_streams_under_one_identity_are_two_processes(collector: Running) -> None:
@@ -153,31 +160,29 @@ def test_two_processes_are_two_graphs(collector: Running) -> None:
     assert {p["service"]: p["tasks"] for p in collector.get("/api/processes")["processes"]} == {"front": 1, "back": 1}
 
 
-def test_the_neighbourhood_of_a_node_and_the_members_of_a_limit(collector: Running) -> None:
-    program = Program()
+def test_the_neighbourhood_of_a_node_and_the_members_of_a_limit(shared: Running, own: Program) -> None:
     chain = [node(f"n{i}") for i in range(5)]
     edges = [Edge(EdgeKind.SPAWNED, a.id, b.id) for a, b in itertools.pairwise(chain)]
-    collector.send(program.snapshot(chain, edges, key_frame=True))
-    near = collector.get(f"/api/snapshot?focus={chain[0].id}&depth=1")
+    shared.send(own.snapshot(chain, edges, key_frame=True))
+    near = shared.get(f"/api/snapshot?focus={chain[0].id}&depth=1")
     assert sorted(n["name"] for n in near["nodes"]) == ["n0", "n1"]
     assert [(e["src"], e["dst"]) for e in near["edges"]] == [(chain[0].id, chain[1].id)]
-    cut = collector.get("/api/snapshot?limit=2")
+    cut = shared.get(f"/api/snapshot?process={own.instance}&limit=2")
     assert (len(cut["nodes"]), cut["total_nodes"], cut["truncated"]) == (2, 5, True)
 
 
-def test_a_node_with_its_history_and_after_its_end(collector: Running) -> None:
-    program = Program()
+def test_a_node_with_its_history_and_after_its_end(shared: Running, own: Program) -> None:
     one, two = node("one"), node("two")
-    collector.send(program.snapshot([one, two], [Edge(EdgeKind.SPAWNED, one.id, two.id)], key_frame=True))
-    answer = collector.get(f"/api/node/{two.id}")
-    assert answer["node"]["process"] == "app-1"
+    shared.send(own.snapshot([one, two], [Edge(EdgeKind.SPAWNED, one.id, two.id)], key_frame=True))
+    answer = shared.get(f"/api/node/{two.id}")
+    assert answer["node"]["process"] == own.instance
     assert [e["src"] for e in answer["edges_in"]] == [one.id]
     assert answer["neighbours"][one.id]["name"] == "one"
-    collector.send(program.snapshot([], gone=[two.id]))
-    ended = eventually(lambda: _ended(collector, two.id))
+    shared.send(own.snapshot([], gone=[two.id]))
+    ended = eventually(lambda: _ended(shared, two.id))
     assert (ended["node"]["name"], ended["node"]["state"]) == ("two", "gone")
     assert [h["change"] for h in ended["history"]] == ["gone", "state"]
-    assert http(f"http://{collector.api}/api/node/{new_id(NodeKind.TASK)}").status == 404
+    assert http(f"http://{shared.api}/api/node/{new_id(NodeKind.TASK)}").status == 404
 
 
 def _ended(collector: Running, node_id: str) -> dict[str, Any] | None:
@@ -190,14 +195,14 @@ def _ended(collector: Running, node_id: str) -> dict[str, Any] | None:
     ("query", "field"),
     [("limit=0", "limit"), ("limit=20001", "limit"), ("depth=7", "depth"), ("limit=x", "limit")],
 )
-def test_bad_parameters_are_named(collector: Running, query: str, field: str) -> None:
-    answer = http(f"http://{collector.api}/api/snapshot?{query}")
+def test_bad_parameters_are_named(shared: Running, query: str, field: str) -> None:
+    answer = http(f"http://{shared.api}/api/snapshot?{query}")
     assert answer.status == 400
     assert answer.json()["error"]["field"] == field
 
 
-def test_only_our_own_names_and_pages(collector: Running) -> None:
-    url = f"http://{collector.api}/health"
+def test_only_our_own_names_and_pages(shared: Running) -> None:
+    url = f"http://{shared.api}/health"
     assert http(url, headers={"host": "localhost:1"}).status == 200
     assert http(url, headers={"host": "attacker.example"}).status == 403
     assert http(url, headers={"origin": "https://attacker.example"}).status == 403
@@ -252,7 +257,7 @@ def test_a_reported_finding_found_again_is_one_and_ends_with_its_wait(collector:
     eventually(lambda: not collector.get("/api/findings")["findings"])
 
 
-def test_readable_nodes_without_any_snapshot(collector: Running) -> None:
+def test_readable_nodes_without_any_snapshot(shared: Running, own: Program) -> None:
     one, lock = new_id(NodeKind.TASK), new_id(NodeKind.LOCK)
     attributes = {
         "peeps.node.id": one,
@@ -267,8 +272,8 @@ def test_readable_nodes_without_any_snapshot(collector: Running) -> None:
         "peeps.edges": [{"kind": "needs", "dst": lock, "since": 7}],
         "app.size": 1.5,
     }
-    collector.send(logs_request(event("peeps.node", attributes)))
-    answer = collector.get(f"/api/node/{one}")
+    shared.send(own.request(event("peeps.node", attributes)))
+    answer = shared.get(f"/api/node/{one}")
     assert answer["node"]["wait"]["source"] == "app.py:3"
     assert answer["node"]["stack"] == [
         {"function": "read", "file": "app.py", "line": 3, "short": "app.py:3"},
@@ -278,13 +283,13 @@ def test_readable_nodes_without_any_snapshot(collector: Running) -> None:
 
     def rename(name: str, sequence: int) -> str:
         changed = attributes | {"peeps.node.name": name, "peeps.snapshot.sequence": sequence}
-        collector.send(logs_request(event("peeps.node", changed)))
-        return collector.get(f"/api/node/{one}")["node"]["name"]
+        shared.send(own.request(event("peeps.node", changed)))
+        return shared.get(f"/api/node/{one}")["node"]["name"]
 
     assert rename("older", 4) == "reader"
     assert rename("newer", 6) == "newer"
-    collector.send(logs_request(event("peeps.node.gone", {"peeps.node.id": one, "peeps.snapshot.sequence": 7})))
-    assert names(collector) == []
+    shared.send(own.request(event("peeps.node.gone", {"peeps.node.id": one, "peeps.snapshot.sequence": 7})))
+    assert names(shared, own) == []
 
 
 def test_a_late_readable_node_does_not_undo_a_snapshot(collector: Running) -> None:

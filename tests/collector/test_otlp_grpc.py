@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import grpc
 import pytest
@@ -53,18 +52,24 @@ def test_a_snapshot_and_a_bad_record(collector: Running, channel: grpc.Channel) 
         ("/opentelemetry.proto.collector.logs.v1.LogsService/Nothing", b"", grpc.StatusCode.UNIMPLEMENTED),
     ],
 )
-def test_errors(channel: grpc.Channel, method: str, body: bytes, code: grpc.StatusCode) -> None:
-    with pytest.raises(grpc.RpcError) as caught:
+def test_errors(shared: Running, method: str, body: bytes, code: grpc.StatusCode) -> None:
+    with grpc.insecure_channel(shared.otlp) as channel, pytest.raises(grpc.RpcError) as caught:
         channel.unary_unary(method)(body, timeout=20)
     assert caught.value.code() is code
 
 
+@pytest.fixture(scope="module")
+def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    running = Running(tmp_path_factory.mktemp("small"), PEEPS_MAX_REQUEST_BYTES="100000")
+    yield running
+    running.end()
+
+
 @pytest.mark.parametrize("compression", [grpc.Compression.NoCompression, grpc.Compression.Gzip])
-def test_too_large(start: Any, compression: grpc.Compression) -> None:
-    collector = start(PEEPS_MAX_REQUEST_BYTES="100000")
+def test_too_large(small: Running, compression: grpc.Compression) -> None:
     request = logs_request(event("big", body="x" * 200_000)).SerializeToString()
     with (
-        grpc.insecure_channel(collector.otlp, compression=compression) as channel,
+        grpc.insecure_channel(small.otlp, compression=compression) as channel,
         pytest.raises(grpc.RpcError) as caught,
     ):
         channel.unary_unary(LOGS)(request, timeout=20)

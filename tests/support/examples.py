@@ -9,7 +9,10 @@ QUICK = "quick"
 """The profile that `make check` asks for, with `--hypothesis-profile`."""
 _OF_ALL = 100  # what Hypothesis makes up where nobody says how many
 
-settings.register_profile(QUICK, max_examples=_OF_ALL // 10)
+
+def register() -> None:
+    """To be called before pytest loads the profile that is asked for."""
+    settings.register_profile(QUICK, max_examples=_OF_ALL // 10)
 
 
 def examples(of_all: int) -> int:
