@@ -25,6 +25,7 @@ from .config import Address, Config
 from .decode.compiled import Compiled
 from .decode.redaction import Redaction
 from .diagnose import Diagnosis, GraphDiagnoser, IncrementalDiagnoser
+from .forward import Forwarder
 from .garbage import Garbage
 from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
@@ -99,6 +100,9 @@ class Collector:
         self._budget = Budget(config.queue_bytes)
         self._requests = ProcessRequests()
         self._diagnosis.tell = self._requests.tell
+        self._forwarder = Forwarder(
+            config.forward_to, config.forward_signals, config.forward_headers, config.forward_bytes
+        )
         turns = Turns()
         self._durable = Durable(self._journal, turns, self._budget)
         self._compiled = Compiled()
@@ -115,6 +119,7 @@ class Collector:
             unready=self._unready,
             span_columns=self._compiled.decoder,
             redaction=redaction,
+            forward=self._forwarder.offer,
         )
         self._directory = Path(tempfile.mkdtemp(prefix="peeps-"))  # mode 700
         self._grpc = GrpcServer(self._pipeline, config.max_request_bytes, self._received_by_grpc, config.token)
@@ -134,6 +139,7 @@ class Collector:
         self.listen, self.api = _name(listen), _name(api)
         self._writer.start()
         self._durable.start()
+        self._forwarder.start()
         self._pipeline.start()
         self._compiled.start()
         self._diagnosis.start()
@@ -183,6 +189,7 @@ class Collector:
         if self.listen:
             self._durable.stop()
             self._pipeline.stop()
+            self._forwarder.stop()
             self._diagnosis.stop()
             self._live.store_processes()
             self._writer.stop()
@@ -220,6 +227,7 @@ class Collector:
             "refused": {"requests": self._pipeline.refused + self._budget.refused},
             "warnings": [*self.warnings, *failures],
             "client_errors": {"count": self._pipeline.client_errors.count, "last": self._pipeline.client_errors.last()},
+            "forward": self._forwarder.status(),
             "committed": self._writer.ticks,
             "reopened": self._database.reopened,
             "findings": {"open": len(self._findings.open())},

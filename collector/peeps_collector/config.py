@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from .access import AccessError, Tls, tls_of, token_of
 from .settings_file import SettingsFileError, settings_of
@@ -43,10 +44,18 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "PEEPS_TLS_CLIENT_CA": ("", "PEM file: who has no certificate of this authority is refused (mTLS)"),
     "PEEPS_REDACT_KEYS": ("", "regular expression: values of attributes whose key it fits are not stored"),
     "PEEPS_REDACT_TEXTS": ("", "regular expression: what it fits in any text of an attribute or log is not stored"),
+    "PEEPS_FORWARD_TO": ("", "URLs, comma separated: what is taken goes on to these backends too, by OTLP/HTTP"),
+    "PEEPS_FORWARD_SIGNALS": ("traces,metrics,logs", "which of them go on"),
+    "PEEPS_FORWARD_HEADERS": ("", "headers for the backends: `key=value,key=value`, percent-encoded"),
+    "PEEPS_FORWARD_BYTES": ("67108864", "may wait for each backend; beyond it the oldest are left out"),
     "PEEPS_LOG": ("text", "`json`: the collector's own log lines as JSON, one object a line"),
     "PEEPS_INSECURE": ("0", "`1`: allow an address that is not loopback without a token or mTLS"),
 }
 """Every setting: its default and what it means, in Markdown; docs/collector.md shows it."""
+
+
+_SIGNALS = ("traces", "metrics", "logs")
+_HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
 class ConfigError(ValueError):
@@ -95,6 +104,10 @@ class Config:
     token: str = field(default="", repr=False)
     tls: Tls | None = None
     log_json: bool = False
+    forward_to: tuple[str, ...] = ()
+    forward_signals: tuple[str, ...] = _SIGNALS
+    forward_headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    forward_bytes: int = 64 << 20
     redact_keys: str = ""
     redact_texts: str = ""
 
@@ -135,6 +148,10 @@ class Config:
             tls=tls,
             redact_keys=_pattern(environment, "PEEPS_REDACT_KEYS"),
             redact_texts=_pattern(environment, "PEEPS_REDACT_TEXTS"),
+            forward_to=_urls(environment, "PEEPS_FORWARD_TO"),
+            forward_signals=_words(environment, "PEEPS_FORWARD_SIGNALS", _SIGNALS),
+            forward_headers=_headers(environment, "PEEPS_FORWARD_HEADERS"),
+            forward_bytes=_positive(environment, "PEEPS_FORWARD_BYTES", 64 << 20),
             log_json=_one_of(environment, "PEEPS_LOG", ("text", "json")) == "json",
         )
 
@@ -171,6 +188,36 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
     if text in {"1", "true", "on", "yes"}:
         return True
     raise ConfigError(f"{name}={text!r} is neither 0 nor 1")
+
+
+def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in environment.get(name, "").split(",") if part.strip())
+
+
+def _urls(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    urls = _list(environment, name)
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
+            raise ConfigError(f"{name}: {url!r} is not a URL such as http://backend:4318; /v1/traces is added")
+    return urls
+
+
+def _words(environment: Mapping[str, str], name: str, words: tuple[str, ...]) -> tuple[str, ...]:
+    found = _list(environment, name)
+    if wrong := [word for word in found if word not in words]:
+        raise ConfigError(f"{name}: {wrong[0]!r} is not one of {', '.join(words)}")
+    return found or words
+
+
+def _headers(environment: Mapping[str, str], name: str) -> dict[str, str]:
+    headers: dict[str, str] = {}
+    for pair in _list(environment, name):
+        key, equals, value = pair.partition("=")
+        if not equals or not _HEADER.fullmatch(key.strip()):
+            raise ConfigError(f"{name}: a pair is not key=value")  # not which: it may be a secret
+        headers[key.strip()] = unquote(value.strip())
+    return headers
 
 
 def _pattern(environment: Mapping[str, str], name: str) -> str:

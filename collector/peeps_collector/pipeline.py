@@ -82,11 +82,12 @@ class Counts:
 
 @dataclass(slots=True)
 class _Found:
-    """What one request has yielded so far."""
+    """What one request has yielded so far. `clean`: its parts, in protobuf, where something had to be taken out."""
 
     rows: Rows = field(default_factory=dict[str, TableRows])
     reasons: list[str] = field(default_factory=list[str])
     watched: set[str] = field(default_factory=set[str])
+    clean: list[bytes] = field(default_factory=list[bytes])
 
 
 class Pipeline:
@@ -107,6 +108,7 @@ class Pipeline:
         unready: Callable[[], str] = lambda: "",
         span_columns: Callable[[], SpanDecoder | None] = lambda: None,
         redaction: Redaction | None = None,
+        forward: Callable[[Signal, Encoding, bytes], None] = lambda _signal, _encoding, _body: None,
     ) -> None:
         self.budget = budget
         self._live = live
@@ -121,6 +123,7 @@ class Pipeline:
         self._redaction = redaction or Redaction()
         # What is decoded to columns is never a message in which something could be taken out.
         self._span_columns = span_columns if not self._redaction else lambda: None
+        self._forward = forward
         self.client_errors = ClientErrors(previews=not self._redaction)
         self._work: dict[int, Steps] = {}
         self._resources: set[str] = set()
@@ -194,6 +197,7 @@ class Pipeline:
             message = f"the collector failed on this request: {error!r}"[:_MESSAGE_BYTES]
             outcome = Outcome(undecodable=True, message=message)
         else:
+            self._send_on(signal, encoding, body, found.clean)
             ask = self._requests.header_for(found.watched) if found.watched else ""
             outcome = Outcome(len(found.reasons), shortened(found.reasons), ask=ask)
         self.counts.rejected += 1 if outcome.undecodable else outcome.rejected
@@ -207,6 +211,12 @@ class Pipeline:
         if signal is Signal.LOGS:
             self._diagnosis.wake()
         return outcome
+
+    def _send_on(self, signal: Signal, encoding: Encoding, body: bytes, clean: list[bytes]) -> None:
+        if not self._redaction:
+            self._forward(signal, encoding, body)
+        for part in clean:
+            self._forward(signal, Encoding.PROTOBUF, part)
 
     def _run(self) -> None:
         while (request := self._turns.next()) is not None:
@@ -263,6 +273,7 @@ class Pipeline:
         message = decode_request(signal, Encoding.PROTOBUF, part)
         if self._redaction:
             self._redaction.redact(message)
+            found.clean.append(message.SerializeToString())
         if signal is Signal.LOGS:
             for block in decode_logs(cast("ExportLogsServiceRequest", message), now_ns):
                 self._note(block, LOG.name, found, now_ns)
