@@ -99,6 +99,31 @@ class Link(TypedDict):
     wait_source: NotRequired[str | None]
     hold_since_ns: NotRequired[int | None]
     hold_source: NotRequired[str | None]
+    holder_doing: NotRequired[str]
+
+
+class SourceText(TypedDict):
+    """`first`: the number of the first of the lines."""
+
+    first: int
+    lines: list[str]
+
+
+class Site(TypedDict):
+    source: str
+    short: str
+    count: int
+    example: str
+
+
+class Ended(TypedDict):
+    """What has ended, in short."""
+
+    id: str
+    headline: str
+    title: str
+    state: str
+    ended_ago: str
 
 
 class Behind(TypedDict):
@@ -129,6 +154,20 @@ class Finding(TypedDict):
     evidence: list[Link]
     nodes: dict[str, Node]
     count: NotRequired[int]
+    example_labels: NotRequired[list[str]]
+    break_first: NotRequired[str]
+    look_at: NotRequired[str]
+    look_at_short: NotRequired[str]
+    blocked_sites: NotRequired[list[Site]]
+    stack: NotRequired[list[Frame]]
+    sources: NotRequired[dict[str, SourceText]]
+    text: NotRequired[str]
+    ended_ago: NotRequired[str]
+
+
+class FindingAnswer(TypedDict):
+    now_ns: int
+    finding: Finding
 
 
 class Blind(TypedDict):
@@ -168,6 +207,7 @@ class Findings(TypedDict):
     calm: Calm
     findings: list[Finding]
     not_answered: list[str]
+    ended: NotRequired[list[Ended]]
 
 
 class Snapshot(TypedDict):

@@ -12,4 +12,6 @@ _STATIC = Path(__file__).parent / "static"
 # A picture of our own: Streamlit fetches ":material/…:" page icons from a foreign host.
 st.set_page_config(page_title="peeps", page_icon=str(_STATIC / "icon.svg"), layout="wide")
 st.html(_STATIC / "page.css")
+st.html(_STATIC / "card.css")
 st.navigation([verdict.route(), graph.route(), tasks.route(), connect.route()], position="top").run()
+st.html('<i class="pp-ready"></i>')  # tells what stands in front that the page is complete

@@ -15,7 +15,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import BaseHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
-from .api import Findings, Health, NodeAnswer, Processes, Snapshot
+from .api import Finding, FindingAnswer, Findings, Health, NodeAnswer, Processes, Snapshot
 
 DEFAULT_API = "127.0.0.1:9130"
 _TIMEOUT_S = 5.0
@@ -64,6 +64,10 @@ class Collector:
 
     def findings(self) -> Findings:
         return cast(Findings, self._get("/api/findings"))
+
+    def finding(self, finding_id: str) -> Finding:
+        """One finding, open or ended."""
+        return cast(FindingAnswer, self._get("/api/finding/" + quote(finding_id, safe=":@")))["finding"]
 
     def snapshot(
         self,

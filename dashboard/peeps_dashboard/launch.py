@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts the explorer: one process, Streamlit hosted by `st.App`, no route of our own, nothing written to disk."""
+"""Starts the explorer: one process, Streamlit in `st.App` with the verdict in front of it, nothing written to disk."""
 
 from __future__ import annotations
 
@@ -15,9 +15,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from .client import Collector
 from .version import __version__
+from .view import editor
 
 DEFAULT_HTTP = "127.0.0.1:9120"
+IN_FRONT = "PEEPS_CARD_IN_FRONT"
+"""Set in our own environment once the card stands in front of Streamlit."""
+PAGES = (("", "Verdict"), ("graph", "Graph"), ("tasks", "Tasks"), ("connect", "Connect"))
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1", "[::1]")
 _PARENT_CHECK_S = 0.5
 
@@ -37,19 +42,52 @@ def main(arguments: Sequence[str] | None = None) -> None:
     except StartError as error:
         print(f"peeps-dashboard: {error}", file=sys.stderr)
         raise SystemExit(2) from None
-    import streamlit as st
-
-    app = st.App(Path(__file__).with_name("app.py"))
+    try:
+        chosen = editor.from_environment(os.environ)
+    except ValueError as error:
+        print(f"peeps-dashboard: {error}", file=sys.stderr)
+        raise SystemExit(2) from None
+    app = _app(host, chosen)
     shown = f"[{host}]" if ":" in host else host
     print(f"peeps-dashboard: http://{shown}:{port}", flush=True)
     app.run(config=config(host, port))
+
+
+def _app(host: str, chosen: editor.Editor) -> Any:
+    """Streamlit, with the verdict in front of it where its page is as we know it."""
+    import streamlit as st
+    from starlette.middleware import Middleware
+
+    from .front import door, shell
+    from .front.board import Board
+
+    script, static = Path(__file__).with_name("app.py"), Path(st.__file__).with_name("static")
+    parted = shell.part(static)
+    if parted is None:
+        return st.App(script)
+    os.environ[IN_FRONT] = "1"
+    in_front = Middleware(
+        door.FrontDoor,
+        board=Board(Collector.from_environment(), chosen),
+        shell=parted,
+        pages=PAGES,
+        static=static,
+        hosts=_hosts(host),
+    )
+    return st.App(script, middleware=[in_front])
+
+
+def _hosts(host: str) -> list[str]:
+    """The names it may be called by. An address opened to others may be called by any."""
+    return [*_LOOPBACK_NAMES, host] if is_loopback(host) else ["*"]
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="peeps-dashboard",
         description="The explorer of peeps-otel: pages that show what a Python service waits for.",
-        epilog="PEEPS_HTTP: where the pages are served (127.0.0.1:9120). PEEPS_API: the collector (127.0.0.1:9130).",
+        epilog="PEEPS_HTTP: where the pages are served (127.0.0.1:9120). PEEPS_API: the collector (127.0.0.1:9130). "
+        "PEEPS_EDITOR: the URL that opens a line, with {path} and {line}, or off. PEEPS_PATHS: /app=/home/me/shop,...",
     )
     parser.add_argument("--version", action="version", version=f"peeps-dashboard {__version__}")
     return parser
@@ -96,7 +134,12 @@ def check_port(host: str, port: int) -> None:
 def config(host: str, port: int) -> dict[str, Any]:
     """Streamlit's options. Colours only under theme.light and theme.dark: a plain theme option would switch off
     following the system's dark mode."""
-    both = {"paddingTop": "0.25rem", "paddingBottom": "1rem", "baseRadius": "6px", "buttonRadius": "6px"}
+    both: dict[str, str] = {
+        "paddingTop": "0.25rem",
+        "paddingBottom": "1rem",
+        "baseRadius": "6px",
+        "buttonRadius": "6px",
+    }
     light = {"primaryColor": "#155eaf", "redColor": "#c62833", "borderColor": "#dfe3e9"}
     dark = {"primaryColor": "#4a97e8", "redColor": "#ff6b72", "borderColor": "#333a45"}
     options: dict[str, Any] = {
@@ -104,8 +147,8 @@ def config(host: str, port: int) -> dict[str, Any]:
         "server.port": port,
         "server.headless": True,
         "server.fileWatcherType": "none",
-        # Guards against DNS rebinding. An address opened to others may be called by any name.
-        "server.allowedHosts": [*_LOOPBACK_NAMES, host] if is_loopback(host) else ["*"],
+        # Guards against DNS rebinding.
+        "server.allowedHosts": _hosts(host),
         "browser.gatherUsageStats": False,
         "client.toolbarMode": "minimal",
         "client.showErrorLinks": False,
@@ -115,6 +158,8 @@ def config(host: str, port: int) -> dict[str, Any]:
         "logger.level": "warning",
         "logger.hideWelcomeMessage": True,
     }
+    # System fonts: no download, so the text neither waits nor moves.
+    both |= {"font": "system-ui, sans-serif", "codeFont": "ui-monospace, SFMono-Regular, Menlo, Consolas, monospace"}
     for mode, colours in (("light", light), ("dark", dark)):
         options |= {f"theme.{mode}.{name}": value for name, value in (both | colours).items()}
     return options

@@ -4,12 +4,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from copy import deepcopy
 from typing import Any, Protocol
 
 from ..model import Edge, Node, own_line
 from . import in_words
 from .behind import as_a_person_counts
 from .in_words import Places
+from .sentences import duration
 
 _ANYWHERE = Places()
 _BLOCKED_SHOWN = 50
@@ -67,14 +69,27 @@ class Shown:
         return {one: self.node(self.view.nodes[one]) for one in ids if one in self.view.nodes}
 
     def finding(self, finding: dict[str, Any]) -> dict[str, Any]:
-        """A finding with its nodes, in words; changes `finding`."""
-        nodes = self.nodes(_named(finding))
+        """A finding with its nodes, in words; changes `finding`. One that has ended, with its nodes as they were then,
+        is told as of its end, and is not changed."""
         process = finding["processes"][0] if finding["processes"] else None
+        if "nodes" in finding:
+            return self._ended(deepcopy(finding), self.places(process))
+        nodes = self.nodes(_named(finding))
         told = in_words.finding(finding, nodes, self.now_ns, self.places(process))
         people = as_a_person_counts(finding, self.view.nodes, self.view.out)
         if self._texts is not None:
             told["sources"] = self._texts.of(told["processes"], in_words.lines_named(told, nodes))
         return told | {"nodes": nodes, "behind": in_words.behind(people, nodes, told["blocked_count"])}
+
+    def _ended(self, finding: dict[str, Any], places: Places) -> dict[str, Any]:
+        then_ns: int = finding["last_seen_ns"]
+        nodes = {
+            one: in_words.node(node, then_ns, self.places(node["process"])) for one, node in finding["nodes"].items()
+        }
+        told = in_words.finding(finding, nodes, then_ns, places)
+        count: int = told["blocked_count"]
+        ago = duration(self.now_ns - then_ns)
+        return told | {"nodes": nodes, "behind": in_words.behind([], nodes, count), "ended_ago": ago}
 
 
 def _named(finding: dict[str, Any]) -> dict[str, None]:

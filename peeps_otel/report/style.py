@@ -23,6 +23,10 @@ class Style:
         return f"\033[{_CODES[name]}m{text}\033[0m" if self._on else text
 
 
+PLAIN = Style(environment={"NO_COLOR": "1"})
+"""For what is no terminal."""
+
+
 def printable(text: str) -> str:
     """Control characters made harmless: names come from the watched program, the terminal obeys escapes."""
     return "".join(c if c.isprintable() else " " if c in "\t\n" else "�" for c in text)

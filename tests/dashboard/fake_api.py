@@ -71,6 +71,8 @@ class FakeApi:
             return 200, {"now_ns": now, "processes": world.process_rows(now)}
         if path == "/api/findings":
             return 200, findings_answer(world, now)
+        if path.startswith("/api/finding/"):
+            return finding_answer(world, now, path.removeprefix("/api/finding/"))
         if path == "/api/snapshot":
             return 200, snapshot_answer(world, now, query)
         if path.startswith("/api/node/"):
@@ -107,7 +109,27 @@ def findings_answer(world: World, now: int) -> dict[str, Any]:
         },
         "findings": world.told_findings(now),
         "not_answered": world.silent_ids(),
+        "ended": [
+            {
+                "id": one,
+                "headline": "DEADLOCK, PROVEN, 43 s",
+                "title": "worker-a waits for Lock db",
+                "state": "resolved",
+                "ended_ago": "20 s",
+            }
+            for one in world.ended
+        ],
     }
+
+
+def finding_answer(world: World, now: int, finding_id: str) -> tuple[int, dict[str, Any]]:
+    found = next((f for f in world.told_findings(now) if f["id"] == finding_id), None)
+    if found is None and finding_id in world.ended:
+        found = scenarios.make("deadlock").told_findings(now)[0]
+        found |= {"id": finding_id, "state": "resolved", "ended_ago": "20 s"}
+    if found is None:
+        return 404, {"error": {"field": "id", "message": f"no finding {finding_id} is known"}}
+    return 200, {"now_ns": now, "finding": found}
 
 
 def snapshot_answer(world: World, now: int, query: dict[str, list[str]]) -> dict[str, Any]:

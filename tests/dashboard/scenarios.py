@@ -47,6 +47,7 @@ class World:
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     edges: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     findings: list[Any] = field(default_factory=list[Any])
+    ended: list[str] = field(default_factory=list[str])
 
     def process(self, pid: str, service: str, number: int, state: str = "live", silent_s: float = 0.0) -> None:
         row = {"id": pid, "service": service, "pid": number, "host": "web-1", "runtime": "CPython 3.11.7"}
@@ -75,6 +76,7 @@ class World:
         for finding in copy.deepcopy(self.findings):
             nodes = {i: self.told(i, now) for i in finding["nodes"]}
             told: dict[str, Any] = in_words.finding(finding, nodes, now, in_words.Places()) | {"nodes": nodes}
+            told["text"] = "\n".join([told["headline"], told["title"]])
             answer.append(told | {"behind": in_words.behind(told["blocked"], nodes, told["blocked_count"])})
         return answer
 
@@ -222,6 +224,18 @@ def _deadlock(w: World, first: str = "worker-a", second: str = "worker-b") -> No
     cycle = ["task:A", "lock:DB", "task:B", "lock:CACHE"]
     advice = "take db and cache in the same order everywhere, for instance db first"
     w.finding(1, "deadlock", "PROVEN", title, 43, links, cycle, blocked, advice)
+    w.findings[0]["look_at"] = "orders/jobs.py:45"
+    w.findings[0]["break_first"] = f"{second}: it took Lock db last at orders/jobs.py:44"
+    w.findings[0]["sources"] = {
+        "orders/service.py:31": _text(29, "def move():", "    async with self.cache:", "        async with self.db:"),
+        "orders/jobs.py:45": _text(
+            43, "", "    async with self.db:", "        async with self.cache:", "            go()"
+        ),
+    }
+
+
+def _text(first: int, *lines: str) -> dict[str, Any]:
+    return {"first": first, "lines": list(lines)}
 
 
 def _channel(w: World) -> None:

@@ -25,34 +25,6 @@ def test_clock_is_the_viewers() -> None:
     assert ages.clock(NOW, UTC) == "11:06:40"
 
 
-def test_a_deadlock_in_one_sentence() -> None:
-    world = scenarios.make("deadlock", frozen=True)
-    head = verdict.of_finding(findings_of(world)["findings"][0])
-    assert head == Headline(
-        tone="red",
-        lead="DEADLOCK, PROVEN, 43 s",
-        rest="worker-a waits for Lock db, held by worker-b, which waits for Lock cache, held by worker-a. "
-        "31 tasks wait behind it.",
-        note="PROVEN: only those named here could end these waits, none of them can, and none moved between two looks. "
-        "What would release it: take db and cache in the same order everywhere, for instance db first.",
-    )
-    assert head.sentence.startswith("DEADLOCK, PROVEN, 43 s: worker-a waits for Lock db")
-
-
-def test_one_task_behind_it_is_one_task() -> None:
-    finding = findings_of(scenarios.make("deadlock", frozen=True))["findings"][0] | {"advice": ""}
-    finding["behind"] = {"count": 1, "text": "1 task waits behind it: request-00."}
-    head = verdict.of_finding(finding)
-    assert head.rest.endswith("held by worker-a. 1 task waits behind it.")
-    assert head.note.endswith("between two looks.")
-
-
-def test_a_finding_that_stands_for_others_says_for_how_many() -> None:
-    finding = findings_of(scenarios.make("deadlock", frozen=True))["findings"][0]
-    finding["count"] = 1000
-    assert "held by worker-a (and 999 alike). 31 tasks wait" in verdict.of_finding(finding).rest
-
-
 def test_nothing_is_stuck_is_a_verdict_with_evidence() -> None:
     answer = findings_of(scenarios.make("healthy", frozen=True))
     assert verdict.of_calm(answer) == Headline(
@@ -86,20 +58,6 @@ def test_where_nothing_has_moved_the_headline_says_no_more_than_the_terminal() -
         "MainThread has been at app.py:8 (in sqlite3.execute) for 34 s.",
         note="What ends these waits is not seen from here: it may lie outside.",
     )
-
-
-def test_numbers_of_a_finding() -> None:
-    world = scenarios.make("mixed", frozen=True)
-    deadlock, channel, semaphore = findings_of(world)["findings"]
-    rows: Any = world.process_rows(NOW)
-    assert verdict.finding_numbers(deadlock, rows, UTC) == [
-        ("Stuck for", "43 s"),
-        ("Blocked behind it", "31 tasks"),
-        ("Processes in it", "1 of 3"),
-        ("First seen", "11:05:58"),
-    ]
-    assert verdict.finding_numbers(channel, rows, UTC)[0] == ("Lasting for", "17 s")
-    assert verdict.finding_numbers(semaphore, rows, UTC)[1] == ("Blocked behind it", "nobody")
 
 
 def test_the_url_chooses_and_the_worst_stands_in() -> None:
@@ -207,11 +165,19 @@ def test_whose_the_frames_are_nobody_guesses() -> None:
     assert stacks.of_node(node) == Stack("x.py:7", [Line("f", "x.py:7", True)], [])
 
 
-def test_silence_is_said_plainly() -> None:
-    rows: Any = scenarios.make("silent", frozen=True).process_rows(NOW)
-    assert processes.silences(rows) == [
-        "billing (4720) has sent nothing for 12 s; what is shown of it is the last it said."
-    ]
+def test_what_is_not_known_is_one_line() -> None:
+    world = scenarios.make("silent", frozen=True)
+    rows: Any = world.process_rows(NOW)
+    silence = "billing (4720) has sent nothing for 12 s; what is shown of it is the last it said."
+    assert processes.silence(rows) == processes.unknown(rows) == silence
+    for number in range(299):
+        world.process(f"p{number}", "web", number, "silent", 9.0)
+    world.processes[-1]["shed"] = ["thread samples: 10 a second", "source lines of some waiting tasks"]
+    many: Any = world.process_rows(NOW)
+    assert processes.unknown(many) == (
+        "300 of 301 processes have gone silent: billing (4720), web (0), web (1) and 297 more; what is shown of them "
+        "is the last they said. Reduced, to stay cheap: source lines of some waiting tasks."
+    )
     assert processes.freshness(rows) == "400 ms"
     assert processes.freshness([]) is None
 

@@ -57,6 +57,7 @@ def create_app(
     """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed. `token`: what
     must be shown, see access.py."""
     graph = GraphRoutes(live, findings, reader)
+    told = FindingRoutes(live, findings)
     sql = SqlRoute(processes, live, sql_seconds)
     asked = requests or ProcessRequests()
     leaks, looks = RequestRoutes(LEAKS, live, asked), RequestRoutes(ATTENTION, live, asked)
@@ -84,7 +85,8 @@ def create_app(
             Route("/metrics", get_metrics),
             Route("/api/processes", graph.processes),
             Route("/api/snapshot", graph.snapshot),
-            Route("/api/findings", FindingRoutes(live, findings).findings),
+            Route("/api/findings", told.findings),
+            Route("/api/finding/{id:path}", told.finding),
             Route("/api/node/{id:path}", graph.node),
             Route("/openapi.json", get_document),
             Route("/api/diff", past.diff),

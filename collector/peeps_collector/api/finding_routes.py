@@ -12,6 +12,7 @@ from starlette.responses import Response
 
 from peeps_otel.model.coverage import cannot_judge
 from peeps_otel.report.calm import Waits
+from peeps_otel.report.finding_text import FindingText
 from peeps_otel.report.sentences import (
     Calm,
     calm_sentence,
@@ -21,13 +22,16 @@ from peeps_otel.report.sentences import (
     standstill,
     stuck_sentence,
 )
+from peeps_otel.report.style import PLAIN
 
 from ..graph.finding_entry import Entry
 from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..graph.process import Process, State
-from .answers import answer
+from .answers import ApiError, answer
 from .selection import in_view
+
+_ENDED_MOST = 20
 
 
 class FindingRoutes:
@@ -52,7 +56,8 @@ class FindingRoutes:
         nodes = [n for n in view.nodes.values() if not wanted or view.owner[n.id] in wanted]
         waits = Waits(shown, nodes)
         calm = waits.calm(len(not_answered))
-        told = [shown.finding(finding) for finding in findings]
+        told = [_with_text(shown.finding(finding), everything) for finding in findings]
+        ended = [e for e in self._findings.ended() if not wanted or wanted.intersection(e["processes"])]
         return answer(
             {
                 "now_ns": now_ns,
@@ -76,10 +81,42 @@ class FindingRoutes:
                     "waiting": len(waits.tasks_waiting),
                 },
                 "findings": told,
+                "ended": [_in_short(one, now_ns) for one in ended[:_ENDED_MOST]],
                 "untold": self._findings.untold,
                 "not_answered": not_answered,
             }
         )
+
+    def finding(self, request: Request) -> Response:
+        """One finding, open or ended: what a link in a ticket leads to."""
+        finding_id: str = request.path_params["id"]
+        found = self._findings.find(finding_id)
+        if found is None:
+            raise ApiError(404, "id", f"no finding {finding_id[:80]!r} is known")
+        processes = self._live.processes()
+        shown = in_view(self._live.view(), processes, time.time_ns(), self._findings.texts)
+        return answer({"finding": _with_text(shown.finding(found), processes)})
+
+
+def _with_text(told: dict[str, Any], processes: Mapping[str, Process]) -> dict[str, Any]:
+    """The finding with itself as `text`, for a ticket; changes `told`."""
+    where = ", ".join(str(processes[key].info) if key in processes else key for key in told["processes"])
+    told["text"] = "\n".join(FindingText(PLAIN).lines(told, where))
+    return told
+
+
+def _in_short(ended: dict[str, Any], now_ns: int) -> dict[str, Any]:
+    kind = ended["kind"].replace("_", " ").upper()
+    lasted = duration(ended["last_seen_ns"] - ended["since_ns"])
+    return {
+        "id": ended["id"],
+        "headline": f"{kind}, {ended['level']}, {lasted}",
+        "title": ended["title"],
+        "state": ended["state"],
+        "processes": ended["processes"],
+        "ended_ns": ended["last_seen_ns"],
+        "ended_ago": duration(now_ns - ended["last_seen_ns"]),
+    }
 
 
 def _verdict(

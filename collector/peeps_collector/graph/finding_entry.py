@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from peeps_otel import semconv
-from peeps_otel.model import Finding, FindingKind, Level
-from peeps_otel.model.jsonable import finding_to_json
+from peeps_otel.model import Finding, FindingKind, Level, Node, own_line
+from peeps_otel.model.jsonable import finding_to_json, node_to_json
 
 from ..decode.values import json_text
 
+_LINKS_KEPT = 16
 LEVELS = list(Level)
 """The surest first."""
 
@@ -20,7 +21,8 @@ LEVELS = list(Level)
 @dataclass(slots=True)
 class Entry:
     """A finding with its life. Times are the collector's clock. `key`: its id, or one of its own where another finding
-    goes by that id."""
+    goes by that id. `members`: process and last known state of the nodes it names; `sources`: once it has ended, the
+    text of its lines."""
 
     key: str
     finding: Finding
@@ -31,8 +33,30 @@ class Entry:
     state: str = semconv.FINDING_OPEN
     reports: dict[str, tuple[Finding, int, int]] = field(default_factory=dict[str, tuple[Finding, int, int]])
 
+    members: dict[str, tuple[str, Node]] = field(default_factory=dict[str, tuple[str, Node]])
+    sources: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+
     def to_json(self) -> dict[str, Any]:
-        """The shape of docs/api.md without `nodes`."""
+        """The shape of docs/api.md, without `nodes` as long as it is open: then the graph has them."""
+        told = self._told()
+        if self.state != semconv.FINDING_OPEN:
+            told["nodes"] = {
+                one: node_to_json(node) | {"process": owner} for one, (owner, node) in self.members.items()
+            }
+            told["sources"] = self.sources
+        return told
+
+    def lines(self) -> list[str]:
+        """The places that it and its members are at."""
+        finding = self.finding
+        places = [finding.look_at, *(own_line.source(frame) for frame in finding.stack)]
+        for step in finding.evidence[:_LINKS_KEPT]:
+            places += [step.wait_source, step.hold_source or ""]
+        for _, node in self.members.values():
+            places += [own_line.source(frame) for frame in node.stack if not frame.library]
+        return list(dict.fromkeys(line for place in places if (line := own_line.line_of(place))))
+
+    def _told(self) -> dict[str, Any]:
         return finding_to_json(self.finding) | {
             "id": self.key,
             "state": self.state,
@@ -61,6 +85,13 @@ class Entry:
             finding.advice,
             json_text(self.to_json()),
         )
+
+
+def named(finding: Finding) -> dict[str, None]:
+    """The nodes that its evidence is about, the first few."""
+    links = finding.evidence[:_LINKS_KEPT]
+    ends = [node for link in links for node in (link.waiter, link.resource, link.holder) if node is not None]
+    return dict.fromkeys([*ends, *finding.core[:_LINKS_KEPT]])
 
 
 def told(entries: Collection[Entry]) -> list[Entry]:

@@ -21,7 +21,7 @@ from ..decode.canonical import Rejected
 from ..decode.logs import FindingRecord
 from ..store.buffer import RowBuffer
 from ..store.schema import FINDING, FINDING_EVENT
-from .finding_entry import LEVELS, Entry, told
+from .finding_entry import LEVELS, Entry, named, told
 from .live import LiveGraph
 from .origin import check_members, is_own, reporter_of
 from .process import Process, State
@@ -162,6 +162,7 @@ class FindingRegistry:
                     elif process.sequence and not process.needs_key_frame and process.time_ns > reported_ns:
                         if _still_waiting(finding, self._live):
                             entry.last_seen_ns = max(entry.last_seen_ns, process.pulse_ns)
+                            self._remember(entry)
                         else:
                             self._withdraw(finding.id, reporter, now_ns)
 
@@ -231,6 +232,7 @@ class FindingRegistry:
         del self._open[finding_id]
         entry.state = state
         entry.last_seen_ns = now_ns
+        entry.sources = self.texts.of(entry.processes, entry.lines())
         self._ended.appendleft(entry.to_json())
         self._closed.pop(finding_id, None)
         self._closed[finding_id] = entry
@@ -244,8 +246,15 @@ class FindingRegistry:
             (report for _, report in sorted(entry.reports.items())), key=lambda r: LEVELS.index(r[0].level)
         )
         entry.blocked_count = max(max(count, len(finding.blocked)) for finding, count, _ in entry.reports.values())
+        self._remember(entry)
         members = {process for process, _ in self._live.find(entry.finding.core).values()}
         entry.processes = sorted(members | {reporter for reporter in entry.reports if reporter != COLLECTOR})
+
+    def _remember(self, entry: Entry) -> None:
+        """How its members are, for when they are gone."""
+        wanted = named(entry.finding)
+        entry.members = {one: known for one, known in entry.members.items() if one in wanted}
+        entry.members |= self._live.find(wanted)
 
     def _record(self, entry: Entry, change: str, now_ns: int) -> None:
         finding = entry.finding

@@ -13,9 +13,9 @@ from ..view import connect
 from . import html
 
 
-def unreachable(error: CollectorError) -> None:
-    said = connect.unreachable(error.address, error.message, error.trouble)
-    html.headline(said)
+def unreachable(error: CollectorError, with_headline: bool = True) -> None:
+    if with_headline:
+        html.headline(connect.unreachable(error.address, error.message, error.trouble))
     st.write("Start it, in another terminal:")
     st.code("peeps up", language=None, wrap_lines=True)
     st.write("Or, where it listens somewhere else, start the explorer with its address:")
@@ -23,8 +23,9 @@ def unreachable(error: CollectorError) -> None:
     html.caption("This page keeps trying and goes on by itself as soon as the collector answers.")
 
 
-def teach(processes: Sequence[Process]) -> None:
-    html.headline(connect.nobody(processes))
+def teach(processes: Sequence[Process], with_headline: bool = True) -> None:
+    if with_headline:
+        html.headline(connect.nobody(processes))
     instructions()
     html.caption("This page notices the first program by itself and goes on to the verdict.")
 

@@ -47,17 +47,18 @@ def cached_while_paused(key: str, fetch: Callable[[], T]) -> T:
     return store[key]
 
 
-def look() -> Look | None:
-    """None where there is nothing to look at: then the page has already said why, and what to do."""
+def look(with_headline: bool = True) -> Look | None:
+    """None where there is nothing to look at: then the page has already said why, and what to do. `with_headline`: also
+    the sentence, where it does not stand on the page already."""
     collector = Collector.from_environment()
     try:
         processes = cached_while_paused("processes", collector.processes)["processes"]
         findings = cached_while_paused("findings", collector.findings)
     except CollectorError as error:
-        connecting.unreachable(error)
+        connecting.unreachable(error, with_headline)
         return None
     if not view_processes.watched(processes) and not findings["findings"]:
-        connecting.teach(processes)
+        connecting.teach(processes, with_headline)
         return None
     return Look(findings, processes, view_processes.names(processes))
 
@@ -79,10 +80,16 @@ def freshness(seen: Look) -> tuple[str, str]:
 
 def warnings(seen: Look) -> None:
     """What a reader must know before believing the rest."""
-    if paused():
-        html.notice("Paused: the page stands still, the collector goes on. Press p to resume.", "orange")
-    for sentence in view_processes.silences(seen.processes):
+    pause_notice(seen)
+    sentence = view_processes.unknown(seen.processes)
+    if sentence:
         html.notice(sentence, "orange")
+
+
+def pause_notice(seen: Look) -> None:
+    if paused():
+        at = f"Paused at {ages.clock(seen.now_ns, zone())}."
+        html.notice(f"Paused: the page stands still, the collector goes on. Press p to resume. {at}", "orange")
 
 
 def zone() -> ZoneInfo | None:

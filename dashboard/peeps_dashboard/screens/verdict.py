@@ -6,12 +6,13 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
+from .. import ended
 from ..api import Finding, Snapshot
 from ..client import Collector, CollectorError
 from ..components.waitgraph import waitgraph
 from ..view import ring, suspects, tasks, verdict, waiter_holder
 from ..view.escaping import markdown
-from . import html, live, table
+from . import html, live, place_of_card, table
 
 _RING_HEIGHT = 345
 _LONGEST = 12
@@ -27,25 +28,29 @@ def page() -> None:
 
 @st.fragment(run_every=live.TICK_S, key="verdict")
 def _body() -> None:
-    seen = live.look()
+    place_of_card.slot()
+    seen = live.look(with_headline=not place_of_card.is_in_front())
     if seen is None:
         return
-    live.warnings(seen)
+    wanted = st.query_params.get("finding", "")
+    over = live.cached_while_paused("over", lambda: ended.over(Collector.from_environment(), seen.findings, wanted))
+    place_of_card.drawn(seen, over)
+    live.pause_notice(seen)
     findings = seen.findings["findings"]
-    finding = verdict.chosen(findings, st.query_params.get("finding"))
+    finding = over or verdict.chosen(findings, wanted)
     if finding is None:
-        html.headline(verdict.of_calm(seen.findings))
         _numbers(verdict.calm_numbers(seen.findings["calm"], seen.processes), seen)
         _longest_waits(seen)
         html.caption("No suspects. This page changes by itself as soon as something is stuck.")
         return
-    html.headline(verdict.of_finding(finding))
-    _numbers(verdict.finding_numbers(finding, seen.processes, live.zone()), seen)
-    left, right = st.columns([5, 3], gap="medium")
-    with left:
+    if len(findings) < 2:
         _picture(finding, seen)
-    with right:
-        _suspects(seen, finding)
+    else:
+        left, right = st.columns([5, 3], gap="medium")
+        with left:
+            _picture(finding, seen)
+        with right:
+            _suspects(seen, finding)
     _sides(finding, seen)
 
 
@@ -63,9 +68,10 @@ def _picture(finding: Finding, seen: live.Look) -> None:
         selected=st.query_params.get("focus"),
         height=_RING_HEIGHT,
     )
-    html.heading(
-        "The ring" if picture["cycle"] else "Who waits for whom", "arrow = waits for; click a task to see its stack"
-    )
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        what = "The ring" if picture["cycle"] else "Who waits for whom"
+        html.heading(what, "arrow = waits for; click a task to see its stack")
+        live.pause_button()
     waitgraph(picture, key="ring", on_pick=_focus)
 
 
@@ -88,6 +94,8 @@ def _suspects(seen: live.Look, finding: Finding) -> None:
     ids = list(by_id)
 
     def choose() -> None:
+        if st.session_state["suspect"] is None:
+            return
         st.query_params["finding"] = st.session_state["suspect"]
         st.query_params.pop("focus", None)
 
@@ -96,7 +104,7 @@ def _suspects(seen: live.Look, finding: Finding) -> None:
         st.radio(
             "Suspects, worst first",
             ids,
-            index=ids.index(finding["id"]),
+            index=ids.index(finding["id"]) if finding["id"] in by_id else None,
             key="suspect",
             format_func=lambda i: f":{by_id[i].tone}[**{by_id[i].head}**] {markdown(by_id[i].title)}",
             captions=[markdown(s.facts) for s in listed],

@@ -7,7 +7,8 @@ import html
 import re
 
 _PUNCTUATION = re.compile(r"([!-/:-@\[-`{-~])")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+# With the characters that turn the direction of a text: a name could feign what stands beside it.
+_CONTROL = re.compile("[\x00-\x1f\x7f\u200e\u200f\u202a-\u202e\u2066-\u2069]+")
 # Replaced after parsing, so that a backslash does not help: `:smile:`, `:material/x:`, arrows, dashes, `https://…`.
 _LATE = re.compile(r"(\\[:.<>=~/@-])(?=\\?[\w:<>=~/@-])")
 _WORD_JOINER = "\u2060"

@@ -8,6 +8,10 @@ from collections.abc import Sequence
 
 from ..api import Process
 
+_NAMED = 3
+_HARMLESS = ("thread samples", "samples", "histograms", "looks:")
+"""What is left out of this changes no verdict; how old the data is stands on the page."""
+
 
 def watched(processes: Sequence[Process]) -> list[Process]:
     """Those that send snapshots and have not said goodbye."""
@@ -37,14 +41,32 @@ def freshness(processes: Sequence[Process]) -> str | None:
     return None if newest is None else newest["last_seen_ago"]
 
 
-def silences(processes: Sequence[Process]) -> list[str]:
-    """One plain sentence for each process that should be sending and does not."""
+def silence(processes: Sequence[Process]) -> str:
+    """One plain sentence for all that should be sending and do not; empty where there are none."""
+    silent = [p for p in processes if p["state"] == "silent"]
+    if not silent:
+        return ""
     called = names(processes)
-    return [
-        f"{called[p['id']]} has sent nothing for {p['last_seen_ago']}; what is shown of it is the last it said."
-        for p in processes
-        if p["state"] == "silent"
-    ]
+    if len(silent) == 1:
+        ago = silent[0]["last_seen_ago"]
+        return f"{called[silent[0]['id']]} has sent nothing for {ago}; what is shown of it is the last it said."
+    listed = ", ".join(called[p["id"]] for p in silent[:_NAMED])
+    more = f" and {len(silent) - _NAMED} more" if len(silent) > _NAMED else ""
+    return (
+        f"{len(silent)} of {len(watched(processes))} processes have gone silent: {listed}{more}; "
+        "what is shown of them is the last they said."
+    )
+
+
+def unknown(processes: Sequence[Process]) -> str:
+    """What is not known of those that are watched, in one line: who is silent, what was left out to stay cheap."""
+    seen = watched(processes)
+    shed = list(dict.fromkeys(what for p in seen for what in p.get("shed", []) if not what.startswith(_HARMLESS)))
+    reduced = ""
+    if shed:
+        more = f" and {len(shed) - _NAMED} more" if len(shed) > _NAMED else ""
+        reduced = f"Reduced, to stay cheap: {', '.join(shed[:_NAMED])}{more}."
+    return " ".join(part for part in (silence(processes), reduced) if part)
 
 
 def table(processes: Sequence[Process]) -> list[dict[str, str]]:

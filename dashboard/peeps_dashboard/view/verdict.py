@@ -5,10 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import tzinfo
 
 from ..api import Calm, Finding, Findings, Process
-from . import ages, words
+from . import words
 from .words import Tone
 
 
@@ -39,16 +38,11 @@ def principal(finding: Finding) -> str | None:
     return finding["evidence"][0]["waiter"] if finding["evidence"] else next(iter(finding["core"]), None)
 
 
-def of_finding(finding: Finding) -> Headline:
+def sentence_of(finding: Finding) -> str:
+    """What stands behind the headline of a finding."""
     count = finding.get("count", 1)
     alike = f" (and {count - 1:,} alike)" if count > 1 else ""
-    rest = f"{finding['title'].rstrip('. ')}{alike}."
-    if finding["behind"]["count"]:
-        rest += f" {finding['behind']['text'].partition(':')[0].rstrip('.')}."
-    note = f"{finding['level']}: {finding['certainty']}." if finding["certainty"] else ""
-    if finding["advice"]:
-        note = f"{note} What would release it: {finding['advice'].rstrip('. ')}.".strip()
-    return Headline(words.tone(finding["level"]), finding["headline"], rest, note)
+    return f"{finding['title'].rstrip('. ')}{alike}."
 
 
 def of_calm(answer: Findings) -> Headline:
@@ -71,20 +65,6 @@ def of_calm(answer: Findings) -> Headline:
         return Headline("orange", lead, rest, "What ends these waits is not seen from here: it may lie outside.")
     note = "No ring of waits, no exhausted semaphore, no full channel, no lock held for too long was found."
     return Headline("green", "Nothing is stuck", rest, note)
-
-
-def finding_numbers(finding: Finding, processes: Sequence[Process], zone: tzinfo | None) -> Numbers:
-    seen, behind = len(finding["processes"]), finding["behind"]["count"]
-    known = sum(p["state"] in ("live", "silent") for p in processes)
-    return [
-        ("Stuck for" if words.is_stuck(finding["level"]) else "Lasting for", finding["age"]),
-        (
-            "Blocked behind it",
-            words.count(behind, "task") if behind else "nobody",
-        ),
-        ("Processes in it", f"{seen} of {max(seen, known)}"),
-        ("First seen", ages.clock(finding["first_seen_ns"], zone)),
-    ]
 
 
 def calm_numbers(calm: Calm, processes: Sequence[Process]) -> Numbers:

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keeps the card alive before, while and after Streamlit starts. No framework; the card is one DOM node that is moved.
+(() => {
+  const base = location.origin + '/';
+  // Streamlit reads this: no probing of `/graph/_stcore/health` on a deep link (two 404s), no wait for host-config.
+  window.__streamlit = { BACKEND_BASE_URL: base, MAIN_PAGE_BASE_URL: base, ...(PP.hostConfig && { HOST_CONFIG: PP.hostConfig }),
+    ...(PP.font && { LIGHT_THEME: { bodyFont: PP.font }, DARK_THEME: { bodyFont: PP.font } }) };
+  try { // the theme somebody chose in Streamlit's own menu
+    const kept = Object.keys(localStorage).find(k => k.startsWith('stActiveTheme-'));
+    const name = kept && JSON.parse(localStorage[kept]).name;
+    if (name === 'Light' || name === 'Dark') document.documentElement.style.colorScheme = name.toLowerCase();
+  } catch {}
+  // Streamlit's program: its first script is the entry, the rest are hints. After the first paint, or at once if hidden.
+  const start = () => {
+    if (start.done) return;
+    start.done = true;
+    for (const href of PP.modules) document.head.append(Object.assign(document.createElement('link'), { rel: 'modulepreload', crossOrigin: '', href }));
+    document.head.append(Object.assign(document.createElement('script'), { type: 'module', crossOrigin: '', src: PP.modules[0] }));
+  };
+  addEventListener('DOMContentLoaded', () => {
+    if (document.hidden) return start();
+    requestAnimationFrame(() => setTimeout(start)); // a task after the frame: the text is on its way to the screen
+    setTimeout(start, 300);
+  });
+  let card, tag = '', misses = 0;
+  const find = () => card ??= document.getElementById('pp-card');
+  const place = () => {
+    if (!find()) return;
+    const slot = document.querySelector('[data-testid=stApp] .pp-slot'), early = document.getElementById('pp-early');
+    if (slot && card.parentNode !== slot) {
+      slot.replaceChildren(card); // the same node: focus, selection and scroll position stay, nothing is drawn twice
+      performance.mark('pp-handover');
+    }
+    if (early && (slot || document.querySelector('.pp-ready'))) early.remove(); // a page without a slot says when it is complete
+  };
+  new MutationObserver(place).observe(document, { subtree: true, childList: true });
+  const tick = async () => {
+    if (!document.hidden && find() && card.isConnected && !document.querySelector('[data-testid=stApp] .pp-slot[data-paused]')) {
+      try {
+        const id = new URLSearchParams(location.search).get('finding');
+        const r = await fetch(PP.card + (id ? '?finding=' + encodeURIComponent(id) : ''), { headers: tag ? { 'If-None-Match': tag } : {} });
+        if (r.status === 200) { tag = r.headers.get('etag'); swap(await r.text()); }
+        misses = 0;
+      } catch { if (++misses === 3) card.firstElementChild?.setAttribute('data-last-known', new Date().toLocaleTimeString()); }
+    }
+    setTimeout(tick, 1000);
+  };
+  // Only texts that differ are touched, so a selection survives; another structure is set anew.
+  const swap = text => {
+    const next = new DOMParser().parseFromString(text, 'text/html').body;
+    const walk = (a, b) => {
+      if (a.nodeType !== b.nodeType || a.nodeName !== b.nodeName || a.childNodes.length !== b.childNodes.length) { a.replaceWith(b.cloneNode(true)); return; }
+      if (a.nodeType === 3) { if (a.data !== b.data) a.data = b.data; return; }
+      if (a.attributes) for (const { name, value } of b.attributes) if (a.getAttribute(name) !== value) a.setAttribute(name, value);
+      [...a.childNodes].forEach((c, i) => walk(c, b.childNodes[i]));
+    };
+    if (card.childNodes.length === 1 && next.childNodes.length === 1) walk(card.firstChild, next.firstChild);
+    else card.innerHTML = text;
+  };
+  document.addEventListener('click', e => {
+    const copy = e.target.closest?.('[data-copy]');
+    if (!copy) return;
+    const word = copy.textContent;
+    navigator.clipboard?.writeText(copy.dataset.copy).then(() => {
+      copy.textContent = 'copied';
+      setTimeout(() => { copy.textContent = word; }, 1200);
+    }, () => {});
+  });
+  setTimeout(tick, 1000);
+})();

@@ -1,0 +1,210 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict card: from the collector's answer to what stands on it, in the words and order of `peeps why`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ..api import Finding, Findings, Link, Process, SourceText
+from . import connect, processes, verdict, words
+from .source_rows import Mark, Row, rows_of
+from .words import Tone
+
+_SITES_NAMED = 5
+_ENDED_NAMED = 10
+
+
+@dataclass(frozen=True)
+class Side:
+    """Who does what, and on which line. `place`: `path:line` as the program has it, `shown`: its short form."""
+
+    who: str
+    does: str
+    place: str
+    shown: str
+    function: str
+    rows: Sequence[Row]
+
+
+@dataclass(frozen=True)
+class Card:
+    """`lead` is set in colour. `facts`: what would release it, whom to stop first. `behind`: a sentence; `sites`: how
+    many of them, by the line where they were made. `unknown`: what is not known, one line. `text`: all of it, for a
+    ticket."""
+
+    tone: Tone
+    lead: str
+    rest: str
+    where: str = ""
+    fresh: str = ""
+    certainty: str = ""
+    open_at: str = ""
+    open_shown: str = ""
+    sides: Sequence[Side] = ()
+    facts: Sequence[tuple[str, str]] = ()
+    behind: str = ""
+    sites: Sequence[tuple[int, str]] = ()
+    unknown: str = ""
+    ended: Sequence[tuple[str, str]] = ()
+    text: str = ""
+
+
+def of_answer(
+    answer: Findings, known: Sequence[Process], wanted: str | None = None, over: Finding | None = None
+) -> Card:
+    """Of the finding with the id `wanted`, else the worst one, else of calm, or of there being no program. `over`: the
+    finding that is wanted, where it is open no more."""
+    finding = over if over is not None else verdict.chosen(answer["findings"], wanted)
+    fresh, ended = _fresh(known), _ended(answer)
+    if finding is not None:
+        return _of_finding(finding, known, fresh, ended)
+    if not processes.watched(known):
+        said = connect.nobody(known)
+        return Card(said.tone, said.lead, said.rest, certainty=said.note, ended=ended)
+    said = verdict.of_calm(answer)
+    unknown = processes.unknown(known)
+    return Card(said.tone, said.lead, said.rest, fresh=fresh, certainty=said.note, unknown=unknown, ended=ended)
+
+
+def unreachable(address: str, message: str, trouble: str) -> Card:
+    said = connect.unreachable(address, message, trouble)
+    return Card(said.tone, said.lead, said.rest, certainty=said.note)
+
+
+def _of_finding(finding: Finding, known: Sequence[Process], fresh: str, ended: Sequence[tuple[str, str]]) -> Card:
+    names = processes.names(known)
+    in_it = [names.get(p, p) for p in finding["processes"]]
+    more = f" and {len(in_it) - 2} more" if len(in_it) > 2 else ""
+    facts = [
+        ("What would release it", finding["advice"]),
+        ("Stop first", finding.get("break_first", "")),
+        ("The same at the same lines", _alike(finding)),
+    ]
+    is_over = finding["state"] != "open"
+    lead = f"Ended ({finding['state']}) {finding.get('ended_ago', '')} ago: {finding['headline']}"
+    return Card(
+        tone="gray" if is_over else words.tone(finding["level"]),
+        lead=lead if is_over else finding["headline"],
+        rest=verdict.sentence_of(finding),
+        where=", ".join(in_it[:2]) + more,
+        fresh=fresh,
+        certainty=f"{finding['level']}: {finding['certainty']}." if finding["certainty"] else "",
+        open_at=finding.get("look_at", ""),
+        open_shown=finding.get("look_at_short", ""),
+        sides=sides_of(finding),
+        facts=[(name, text) for name, text in facts if text],
+        behind=finding["behind"]["text"],
+        sites=[(site["count"], site["short"]) for site in finding.get("blocked_sites", [])[:_SITES_NAMED]],
+        unknown=processes.unknown(known),
+        ended=ended,
+        text=finding.get("text", ""),
+    )
+
+
+def sides_of(finding: Finding) -> list[Side]:
+    """Two at most: both ends of the first link, or its waiter and the next one, the line to open among them."""
+    links = finding["evidence"]
+    if not links:
+        return _without_links(finding)
+    first = next((link for link in links if link.get("wait_source") == finding.get("look_at")), links[0])
+    ring = {link["waiter"]: link for link in links}
+    other = ring.get(first["holder"] or "") if len(ring) > 1 else None
+    if other is not None and other is not first:
+        # As the sentence has them, which begins with the first link.
+        pair = sorted((first, other), key=links.index)
+        return [_waiter(link, finding) for link in pair]
+    sides = [_waiter(first, finding)]
+    holder = _holder(first, finding)
+    return sides if holder is None else [*sides, holder]
+
+
+def _without_links(finding: Finding) -> list[Side]:
+    """Of a finding about no node: the line to open."""
+    place = finding.get("look_at", "")
+    if not place:
+        return []
+    frames = finding.get("stack", [])
+    rows = rows_of({place: Mark("here", "here")}, _sources(finding))
+    return [Side("", "", place, finding.get("look_at_short", place), _function(frames, place), rows)]
+
+
+def _waiter(link: Link, finding: Finding) -> Side:
+    node = finding["nodes"].get(link["waiter"])
+    since = f", {link['age']}" if link["age"] else ""
+    relation = link["relation"]
+    is_blocked = " is blocked" if relation == "cannot run while" else ""
+    place = link.get("wait_source") or ""
+    took = next(
+        (one for one in finding["evidence"] if one["holder"] == link["waiter"] and one.get("hold_source")), None
+    )
+    holds = f"holds {took['resource_label']}, " if took is not None else ""
+    marks = {place: Mark("here", f"waits here{since}")}
+    if relation.startswith("died of "):
+        marks = {place: Mark("here", f"died here{since} ago" if since else "died here")}
+    if took is not None:
+        marks.setdefault(took.get("hold_source") or "", Mark("took", f"took {took['resource_label']} here"))
+    return Side(
+        link["waiter_label"],
+        f"{holds}{relation} {link['resource_label']}{is_blocked}{since}",
+        place,
+        link["wait_short"],
+        _function(node.get("stack") if node else None, place),
+        rows_of(marks, _sources(finding)),
+    )
+
+
+def _holder(link: Link, finding: Finding) -> Side | None:
+    holder, place = link["holder"], link.get("hold_source") or ""
+    if holder is None:
+        return None
+    node = finding["nodes"].get(holder)
+    own = [f for f in (node.get("stack") or [] if node else []) if f.get("own") is not False and f["line"]]
+    now = f"{own[-1]['file']}:{own[-1]['line']}" if own else ""
+    marks = {place: Mark("took", f"took {link['resource_label']} here")} if place else {}
+    if now:
+        marks.setdefault(now, Mark("here", "is here now"))
+    does = f"holds {link['resource_label']}" if place or link["hold_age"] else "could end the wait"
+    if holder == link["resource"]:
+        does = "is here"
+    since = f", {link['hold_age']}" if link["hold_age"] else ""
+    doing = f", {said}" if (said := link.get("holder_doing")) else ""
+    shown = link["hold_short"] if place else own[-1]["short"] if own else ""
+    frames = node.get("stack") if node else None
+    return Side(
+        link["holder_label"],
+        f"{does}{since}{doing}",
+        place or now,
+        shown,
+        _function(frames, place or now),
+        rows_of(marks, _sources(finding)),
+    )
+
+
+def _sources(finding: Finding) -> Mapping[str, SourceText]:
+    return finding.get("sources") or {}
+
+
+def _function(frames: Sequence[Mapping[str, object]] | None, place: str) -> str:
+    found = (f["function"] for f in reversed(frames or []) if f"{f['file']}:{f['line']}" == place)
+    return str(next(found, ""))
+
+
+def _alike(finding: Finding) -> str:
+    count, named = finding.get("count", 1), finding.get("example_labels", [])
+    if count < 2:
+        return ""
+    rest = count - 1 - len(named)
+    return ", ".join(named) + (f" and {rest:,} more" if rest else "") + "."
+
+
+def _fresh(known: Sequence[Process]) -> str:
+    age = processes.freshness(known)
+    return f"data from {age} ago" if age is not None else ""
+
+
+def _ended(answer: Findings) -> list[tuple[str, str]]:
+    """Head and facts of what has ended, newest first."""
+    return [
+        (f"{one['headline']}, {one['state']} {one['ended_ago']} ago", one["title"]) for one in answer.get("ended", [])
+    ][:_ENDED_NAMED]

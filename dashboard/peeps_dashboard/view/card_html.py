@@ -1,0 +1,84 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The card as HTML: no script, no attribute that runs. Every text is another program's and passes through `markup`."""
+
+from __future__ import annotations
+
+from .card import Card, Side
+from .editor import Editor
+from .escaping import markup
+from .source_rows import Row
+
+
+def of_card(card: Card, editor: Editor) -> str:
+    head = f"<h1><strong>{markup(card.lead)}:</strong> {markup(card.rest)}</h1>"
+    return (
+        f'<section class="pc pp-verdict pc-{card.tone}" aria-label="Verdict">{head}{_below(card, editor)}'
+        + (f'<div class="pc-sides">{"".join(_side(s, editor) for s in card.sides)}</div>' if card.sides else "")
+        + (f'<p class="pc-unknown">{markup(card.unknown)}</p>' if card.unknown else "")
+        + (f'<p class="pc-note">{markup(card.certainty)}</p>' if card.certainty else "")
+        + _more(card)
+        + _ended(card)
+        + "</section>"
+    )
+
+
+def _below(card: Card, editor: Editor) -> str:
+    """The line below the sentence: what to open, where it is, how old that is, and the copy for a ticket."""
+    parts: list[str] = []
+    if card.open_at:
+        parts.append(f"<b>Open</b> {_place(card.open_at, card.open_shown, editor)}")
+    if card.where:
+        parts.append(f"<span>in {markup(card.where)}</span>")
+    if card.fresh:
+        parts.append(f'<span class="pc-fresh">{markup(card.fresh)}</span>')
+    if card.text:
+        parts.append(_copy(card.text, "copy as text", "Copy the whole finding as text"))
+    return f'<p class="pc-below">{"".join(parts)}</p>' if parts else ""
+
+
+def _side(side: Side, editor: Editor) -> str:
+    who = f"<p><b>{markup(side.who)}</b> {markup(side.does)}</p>" if side.who else ""
+    function = f"<span>in {markup(side.function)}</span>" if side.function else ""
+    line = ""
+    if side.place:
+        copy = _copy(side.place, "copy", "Copy the path and line")
+        line = f'<p class="pc-open">{_place(side.place, side.shown, editor)}{function}{copy}</p>'
+    rows = f"<ol>{''.join(_row(row) for row in side.rows)}</ol>" if side.rows else ""
+    return f"<article>{who}{line}{rows}</article>"
+
+
+def _row(row: Row) -> str:
+    note = f"<em>{markup(row.note)}</em>" if row.note else ""
+    kind = f' class="{row.mark}"' if row.mark else ""
+    return f"<li{kind}><i>{row.number or ''}</i><code>{markup(row.text)}</code>{note}</li>"
+
+
+def _place(place: str, shown: str, editor: Editor) -> str:
+    link = editor.link(place)
+    code = f"<code>{markup(shown or place)}</code>"
+    return f'<a href="{markup(link)}" title="{markup(place)}">{code}</a>' if link else code
+
+
+def _copy(text: str, word: str, label: str) -> str:
+    return f'<button type="button" data-copy="{_whole(text)}" aria-label="{label}">{word}</button>'
+
+
+def _whole(text: str) -> str:
+    """As `markup`, with its lines."""
+    return "&#10;".join(markup(line) for line in text.split("\n"))
+
+
+def _more(card: Card) -> str:
+    facts = "".join(f"<div><dt>{markup(name)}</dt><dd>{markup(text)}</dd></div>" for name, text in card.facts)
+    sites = "".join(f"<li><b>{count:,}</b> made at <code>{markup(place)}</code></li>" for count, place in card.sites)
+    behind = f"<div><p>{markup(card.behind)}</p>{f'<ul>{sites}</ul>' if sites else ''}</div>" if card.behind else ""
+    if not facts and not behind:
+        return ""
+    return f'<div class="pc-more">{f"<dl>{facts}</dl>" if facts else ""}{behind}</div>'
+
+
+def _ended(card: Card) -> str:
+    if not card.ended:
+        return ""
+    rows = "".join(f"<li><b>{markup(head)}</b>: {markup(title)}</li>" for head, title in card.ended)
+    return f'<details class="pc-ended"><summary>Ended: {len(card.ended)}</summary><ul>{rows}</ul></details>'
