@@ -33,6 +33,7 @@ from .rule import Rule
 from .self_waking import SelfWaking
 from .semaphore_starved import SemaphoreStarved
 from .server_never_stops import ServerNeverStops
+from .server_waits_for_itself import ServerWaitsForItself
 from .task_destroyed import TaskDestroyed
 from .task_growth import TaskGrowth
 from .times_out import TimesOut
@@ -42,6 +43,7 @@ RULES: tuple[type[Rule], ...] = (
     HeldAtFork,
     LostWithProcess,
     PoolWaitsForItself,
+    ServerWaitsForItself,
     Deadlock,
     NeverEnds,
     LockStarved,
