@@ -36,8 +36,8 @@ def _call(world: World, kind: NodeKind, name: str, method: str, span: str) -> st
 
 
 _SAID = (
-    "executor rpc waits for itself: all 2 workers handle shop.Prices/All and wait for shop.Prices/Get of the same "
-    "service, for which no worker is left"
+    "executor rpc waits for itself: all 2 workers handle shop.Prices/All and wait at app/main.py:2 for shop.Prices/Get "
+    "of the same service, for which no worker is left"
 )
 
 

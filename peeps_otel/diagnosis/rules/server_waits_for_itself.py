@@ -50,15 +50,13 @@ class ServerWaitsForItself(LookRule):
         handled: Mapping[str, Node] | None = None
         for pool in context.of(NodeKind.EXECUTOR):
             workers = graph.holders.get(pool.id, ())
-            limit, queued = (
-                context.number(pool, name) for name in (semconv.EXECUTOR_WORKER_LIMIT, semconv.EXECUTOR_QUEUED)
-            )
+            limit = context.number(pool, semconv.EXECUTOR_WORKER_LIMIT)
+            queued = context.number(pool, semconv.EXECUTOR_QUEUED)
             if not queued or limit is None or len(workers) < limit or pool.id in context.explained:
                 continue
             if handled is None:
-                handled = {
-                    one: node for node in context.of(NodeKind.RESPONSE) for one in graph.answers.get(node.id, ())
-                }
+                responses = context.of(NodeKind.RESPONSE)
+                handled = {one: node for node in responses for one in graph.answers.get(node.id, ())}
             if any(worker not in handled or worker not in graph.nodes for worker in workers):
                 continue
             calls = _calls(context, workers, handled)
@@ -84,8 +82,8 @@ class ServerWaitsForItself(LookRule):
         threads = "its only worker handles" if count == 1 else f"all {count} workers handle"
         title = (
             f"{wording.label(pool)} waits for itself: {threads} {wording.several(handling)} and "
-            f"{'waits' if count == 1 else 'wait'} for {wording.several(methods)} of the same service, for which no "
-            f"worker is left{wording.at('at', place(graph.nodes[calls[0].worker]))}"
+            f"{'waits' if count == 1 else 'wait'}{wording.at('at', place(graph.nodes[calls[0].worker]))} for "
+            f"{wording.several(methods)} of the same service, for which no worker is left"
         )
         return Account(
             title=title,
