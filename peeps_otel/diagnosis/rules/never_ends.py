@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ... import semconv
 from ...model import FindingKind, Level, NodeKind
 from .. import evidence, wording
+from ..parked import is_parked
 from ..wait_index import WaitIndex
 from ..wait_links import BOUNDED, WAITERS
 from .context import Residue, RuleContext
@@ -34,7 +35,8 @@ class NeverEnds(ReductionRule):
     levels = (Level.PROVEN, Level.LIKELY, Level.SUSPECT)
     when = (
         "Nobody is left who could end a wait: a thing with a closed set of providers that has none, or by the heap. "
-        "SUSPECT where the heap says so of code that is still to run, after {long_wait.could_end}"
+        "SUSPECT where the heap says so of code that is still to run, after {long_wait.could_end}. Not of the main "
+        "task or thread where it waits for an event or future that was made in that very line: it is to run for ever"
     )
     advice = "Cancel the task; find who lost the other end"
     explains = True
@@ -52,6 +54,8 @@ class NeverEnds(ReductionRule):
             if waiter is None or waiter not in residue.stuck:
                 continue
             if residue.level is Level.SUSPECT and not context.is_old([waiter, root]):
+                continue
+            if is_parked(graph, waiter, root):
                 continue
             yield Candidate(
                 kind=self.kind,

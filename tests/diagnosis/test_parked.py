@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`await asyncio.Future()  # run forever`: a main task or thread that waits for ever on purpose is not stuck."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from peeps_otel.model import Edge, EdgeKind, Finding, NodeKind, Providers
+from tests.diagnosis.world import SECOND, START, World, diagnose
+
+_LINE = "/srv/shop/app/main.py:6"
+
+
+def _parked(kind: NodeKind = NodeKind.FUTURE, name: str = "", line: str = _LINE) -> World:
+    """`main`, the first task of its loop, waits for what was made in `line`; `tick` came later and goes on."""
+    world = World()
+    thing = world.resource(kind, "forever", providers=Providers.CLOSED)
+    world.nodes[thing] = replace(world.nodes[thing], name=name, source=line)
+    world.thread("loop", state="idle")
+    for task, targets, made in (("main", (thing,), START), ("tick", (), START + SECOND)):
+        world.task(task, *targets, operation="future", thread="loop")
+        world.nodes[f"task:{task}"] = replace(world.nodes[f"task:{task}"], created_at=made)
+    _waits_at(world, "task:main")
+    return world
+
+
+def _waits_at(world: World, waiter: str) -> None:
+    wait = world.nodes[waiter].wait
+    assert wait is not None
+    world.nodes[waiter] = replace(world.nodes[waiter], wait=replace(wait, source=_LINE))
+
+
+def _kinds(found: list[Finding]) -> list[str]:
+    return [one.kind.value for one in found]
+
+
+@pytest.mark.parametrize("kind", [NodeKind.FUTURE, NodeKind.EVENT])
+def test_the_main_task_is_to_run_for_ever(kind: NodeKind) -> None:
+    assert diagnose(_parked(kind), after=60 * SECOND) == []
+
+
+def test_so_is_the_main_thread() -> None:
+    world = World()
+    thing = world.resource(NodeKind.EVENT, "forever", providers=Providers.CLOSED)
+    world.nodes[thing] = replace(world.nodes[thing], name="", source=_LINE)
+    thread = world.thread("MainThread", thing, operation="event.wait")
+    _waits_at(world, thread)
+    assert diagnose(world, after=60 * SECOND) == []
+    world.nodes[thread] = replace(world.nodes[thread], name="worker")
+    assert _kinds(diagnose(world, after=60 * SECOND)) == ["never_ends"]
+
+
+def test_what_has_a_name_or_was_made_elsewhere_was_to_be_ended() -> None:
+    assert _kinds(diagnose(_parked(name="answer"), after=60 * SECOND)) == ["never_ends"]
+    assert _kinds(diagnose(_parked(line="/srv/shop/app/client.py:3"), after=60 * SECOND)) == ["never_ends"]
+
+
+def test_one_of_many_tasks_or_one_whose_end_is_waited_for_is_not_to_run_for_ever() -> None:
+    world = _parked()
+    world.nodes["task:main"] = replace(world.nodes["task:main"], created_at=START + 2 * SECOND)
+    assert _kinds(diagnose(world, after=60 * SECOND)) == ["never_ends"]
+    world = _parked()
+    world.task("other", "task:main", operation="task", thread="loop", since=START + SECOND)
+    assert _kinds(diagnose(world, after=60 * SECOND)) == ["never_ends"]
+
+
+def test_what_somebody_else_has_was_to_be_ended_by_him() -> None:
+    world = _parked()
+    world.edges.append(Edge(EdgeKind.TOUCHES, "task:tick", "future:forever"))
+    assert _kinds(diagnose(world, after=60 * SECOND)) == ["never_ends"]
