@@ -40,11 +40,20 @@ class ProbeContext:
         self.paced: Callable[[], int] | None = None
         """Waits where the watcher's budget is spent: only to be called with no object of the program in anybody's
         hands. Returns for how many nanoseconds the look has waited so far."""
+        self.new_tasks_most: int | None = None
+        """How many tasks that no look has met are read in one, None: all."""
+        self.unread_tasks = 0
+        """How many the look at hand, or the last one, leaves for later ones."""
         self._threads: dict[int, tuple[str, int]] = {}
         self.task_id: Callable[[Any], str | None] = _no_task
         """The node id of an asyncio task; set by the asyncio probe."""
         self.failed: Callable[[Death | None], None] = _no_task
         """Who has died; set by who puts the parts together."""
+
+    def tell_unread(self, count: int) -> None:
+        """So many were found so far that no look has read."""
+        if self.new_tasks_most is not None:
+            self.unread_tasks = max(self.unread_tasks, count - self.new_tasks_most)
 
     def thread(self, ident: int, now_ns: int) -> str:
         """The node id of the thread with this `threading.get_ident()`, given at first sight."""

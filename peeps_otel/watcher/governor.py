@@ -32,6 +32,8 @@ _SAMPLING_SHARE = 0.25  # of the processor budget
 _KEY_FRAME_SHARE = 0.5  # of the byte budget
 _COSTS = 3  # looks whose cost tells what the next one will cost
 _GROWS = 2  # times at most from look to look: what a look costs beyond the budget, the purse delays
+_NEW_TASK_NS = 150_000  # what it takes to read a task for the first time, and to tell of it
+_NEW_TASKS_LEAST = 100
 _LOOKS_SHARE = 0.2  # of the processor budget at least, however dear the samples are
 
 
@@ -127,6 +129,17 @@ class Governor:
             return self._wanted_ns
         return max(self._wanted_ns, int(next((one for one in _STEPS_S if one * 1e9 >= needed_ns), _STEPS_S[-1]) * 1e9))
 
+    def new_tasks_most(self, now_ns: int, suspicious: bool) -> int | None:
+        """How many tasks may be read for the first time in the look that begins, None: all. In the first seconds what
+        takes a second then; later half of what has been saved; up to twice that where a look is dear anyway. Few where
+        the look is to confirm what the last one has seen (`suspicious`): it should be over soon."""
+        if not self._cpu_share:
+            return None
+        if suspicious:
+            return _NEW_TASKS_LEAST
+        allowed_ns = START_SHARE * 1e9 if self.purse.is_starting(now_ns) else self.purse.left_ns / 2
+        return max(_NEW_TASKS_LEAST, int(min(max(allowed_ns, self._look_cpu_ns), 2 * allowed_ns) / _NEW_TASK_NS))
+
     def is_generous(self, now_ns: int) -> bool:
         return now_ns < max(self._eager_until_ns, self._attention_until_ns)
 
@@ -148,18 +161,28 @@ class Governor:
         if self.is_generous(now_ns):
             interval = min(interval, max(EAGER_INTERVAL_NS, self._paced(_GENEROUS)))
         if suspicious:
-            interval = min(interval, max(CONFIRM_NS, self._paced(2 * _GENEROUS)))
+            paid = self._look_cpu_ns <= self.purse.left_ns or self.purse.is_starting(now_ns)
+            interval = min(interval, CONFIRM_NS if paid else max(CONFIRM_NS, self._paced(2 * _GENEROUS)))
         return interval
 
     def _paced(self, factor: float) -> int:
         """The interval at which looks alone spend `factor` times the processor budget."""
         return int(self._look_cpu_ns / (self._cpu_share * factor)) if self._cpu_share else 0
 
-    def spent(self, now_ns: int, cpu_ns: int, sent: int, look_cpu_ns: int, sampling_ns: int, key_frame: bool) -> None:
+    def spent(
+        self,
+        now_ns: int,
+        cpu_ns: int,
+        sent: int,
+        look_cpu_ns: int,
+        sampling_ns: int,
+        key_frame: bool,
+        complete: bool = True,
+    ) -> None:
         """After each look. `cpu_ns`, `sent`: totals of the process's life; `look_cpu_ns`: of this look and what was
         exported since the last one, the samples that were taken meanwhile not counted; `sampling_ns`: of one sample, on
-        average; `key_frame`: whether this look's snapshot was complete."""
-        self.purse.looked()
+        average; `key_frame`: whether the snapshot was complete; `complete`: whether everything was looked at."""
+        self.purse.looked(complete)
         elapsed = max(1, now_ns - self._last_ns)
         used_ns, used_bytes = cpu_ns - self._last_cpu_ns, sent - self._last_bytes
         self._last_ns, self._last_cpu_ns, self._last_bytes = now_ns, cpu_ns, sent

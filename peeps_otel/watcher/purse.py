@@ -3,19 +3,26 @@
 
 In the first ten seconds of a process two looks at everything there is must be paid for, so the bucket fills fast; where
 they are not done by then it goes on doing so, for a minute at most. After that, what is spent in any sixty seconds is
-at most what fills it in that time and what it can hold, which together are the budget. Work that finds it empty waits:
-it is cut where the caller asks, however long a look takes then.
+at most the budget: the bucket holds what a sudden crowd of tasks costs, and fills the more slowly, the more of the last
+sixty seconds' budget is spent. Work that finds it empty waits: it is cut where the caller asks, however long a look
+takes then.
 """
 
 from __future__ import annotations
+
+from collections import deque
 
 START_NS = 10_000_000_000
 START_MOST_NS = 60_000_000_000
 _FIRST_LOOKS = 2  # nothing is said before the second
 START_SHARE = 0.25  # of one core
 _RATE = 0.75  # of the budget: what else runs for us (threads of exporters) has the rest
-_HOLDS_NS = 6_000_000_000  # it holds what the whole budget gives in this time
-_SLICES = 20  # of what it holds: so much is saved before work goes on
+_HOLDS_NS = 25_000_000_000  # it holds what the whole budget gives in this time
+_SLICE_NS = 300_000_000  # what the budget gives in this time is saved before work goes on
+_WINDOW_NS = 60_000_000_000
+_WINDOW_SHARE = 0.9  # of the budget: a slice may take longer than it should
+_WINDOW_PARTS = 60
+_SPREAD_NS = 40_000_000_000  # over this time what the window has left is spread
 
 
 class Purse:
@@ -29,23 +36,48 @@ class Purse:
         self._holds_ns = share * _HOLDS_NS
         self._left_ns = self._holds_ns
         self._looks = 0
+        self._parts: deque[tuple[int, int]] = (
+            deque()
+        )  # when each part of the window began, and what was charged by then
+        self._charged_ns = 0
 
     def wait_ns(self, now_ns: int, spent_ns: int, factor: float = 1.0) -> int:
         """How long to wait before more is spent; 0: go on. `factor`: how many times the budget may be spent now."""
         if not self._share:
             return 0
-        rate = max(START_SHARE, self._share) if self.is_starting(now_ns) else self._share * _RATE * factor
+        is_starting = self.is_starting(now_ns)
+        rate = max(START_SHARE, self._share) if is_starting else self._share * _RATE * factor
         before = spent_ns if self._spent_ns is None else self._spent_ns
         # A sleep ends late at times: what it would have filled beyond the brim is lost.
         self._left_ns = min(self._holds_ns, self._left_ns + (now_ns - self._last_ns) * rate) - (spent_ns - before)
         self._last_ns, self._spent_ns = now_ns, spent_ns
-        if self._left_ns > 0:
+        left_ns = self._left_ns
+        if factor == 1 and not is_starting:  # what is spent on who is looking, or at the start, is beyond the budget
+            self._charged_ns += spent_ns - before
+            in_window_ns = self._in_window(now_ns)
+            rate = min(rate, max(in_window_ns, self._share * _SLICE_NS) / _SPREAD_NS)
+            left_ns = self._left_ns = min(left_ns, in_window_ns)
+        if left_ns > 0:
             return 0
-        return int((self._holds_ns / _SLICES - self._left_ns) / rate)
+        return int((self._share * _SLICE_NS - left_ns) / rate)
 
-    def looked(self) -> None:
-        """A look is done."""
-        self._looks += 1
+    def _in_window(self, now_ns: int) -> int:
+        """What may be spent now so that no sixty seconds cost more than the budget."""
+        parts = self._parts
+        if not parts or now_ns - parts[-1][0] >= _WINDOW_NS // _WINDOW_PARTS:
+            parts.append((now_ns, self._charged_ns))
+        while now_ns - parts[0][0] > _WINDOW_NS:
+            parts.popleft()
+        return int(self._share * _WINDOW_SHARE * _WINDOW_NS) - (self._charged_ns - parts[0][1])
+
+    def looked(self, complete: bool = True) -> None:
+        """A look is done. `complete`: everything there is was looked at."""
+        self._looks = self._looks + 1 if complete else 0
+
+    @property
+    def left_ns(self) -> int:
+        """What could be spent when it was last asked."""
+        return max(0, int(self._left_ns))
 
     def is_starting(self, now_ns: int) -> bool:
         most_ns = START_NS if self._looks >= _FIRST_LOOKS else START_MOST_NS

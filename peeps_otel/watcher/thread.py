@@ -263,6 +263,8 @@ class Watcher:
 
     def _paced(self) -> int:
         """Paces; how long in nanoseconds this look has waited for its budget so far."""
+        if self._probes.context.unread_tasks:
+            self.governor.purse.looked(complete=False)  # it will not be, and the first minute pays for it from now on
         self._pace()
         return self._paced_ns
 
@@ -286,6 +288,7 @@ class Watcher:
         if self._cuts.before_look():
             self._assembler.request_key_frame()
         self._probes.context.paced = self._paced
+        self._probes.context.new_tasks_most = governor.new_tasks_most(time.monotonic_ns(), self._diagnoser.unconfirmed)
         observation = self._probes.look(now_ns, self._pause)
         now_ns += self._paced_ns  # the waits that were found last began in between
         if self._history is not None:
@@ -350,7 +353,15 @@ class Watcher:
         sink = self._sink.spent()
         look_ns += sink.cpu_ns - self._exported_ns
         self._exported_ns = sink.cpu_ns
-        self.governor.spent(time.monotonic_ns(), self._all_cpu_ns(), sink.sent, look_ns, per_sample_ns, key_frame)
+        self.governor.spent(
+            time.monotonic_ns(),
+            self._all_cpu_ns(),
+            sink.sent,
+            look_ns,
+            per_sample_ns,
+            key_frame,
+            complete=not self._probes.context.unread_tasks,
+        )
 
     def _upkeep(self) -> WatcherStats:
         governor, spent = self.governor, self._sink.spent()

@@ -63,9 +63,33 @@ def test_a_burst_is_saved_up_and_bounded() -> None:
     worker.spent.append((worker.now_ns, worker.spent_ns))
     before_ns = worker.spent_ns
     worker.work_until(worker.now_ns / S + 1)
-    assert 50 * MS < worker.spent_ns - before_ns < 80 * MS
+    assert 240 * MS < worker.spent_ns - before_ns < 270 * MS
     worker.work_until(worker.now_ns / S + 120)
     assert worker.most_in(60, START_NS) <= 0.01
+
+
+def test_a_burst_right_after_the_start_leaves_something_for_the_rest_of_its_minute() -> None:
+    """The bucket is full then; nobody waits for the minute to be over."""
+    worker = Worker()
+    worker.work_until(10)
+    worker.now_ns += 2 * S
+    spent: list[int] = []
+    for second in range(15, 75, 5):
+        before_ns = worker.spent_ns
+        worker.work_until(second)
+        spent.append((worker.spent_ns - before_ns) // MS)
+    assert min(spent) >= 10
+    assert worker.most_in(60, START_NS) <= 0.01
+
+
+def test_who_is_looking_pays_for_himself() -> None:
+    """Five times the budget for a quarter of a minute; the looks go on as before afterwards."""
+    worker = Worker()
+    worker.work_until(100)
+    worker.work_until(115, factor=5)
+    before_ns = worker.spent_ns
+    worker.work_until(145)
+    assert worker.spent_ns - before_ns >= 100 * MS
 
 
 def test_the_first_ten_seconds_pay_for_a_look_at_everything() -> None:

@@ -13,6 +13,7 @@ from weakref import ref
 
 from ... import native
 from ...model import Edge
+from ...model.coverage import blind
 from ..context import ProbeContext
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import chain
@@ -69,18 +70,17 @@ class AsyncioProbe:
         self._libraries.activate_imported()
         self._classifier = Classifier(self._libraries)
         self._loops = Loops(self._context.inherited)
-        self._table = TaskTable(self._context, self._loops)
+        shapes = Shapes(self._classifier)
+        self._table = TaskTable(self._context, self._loops, shapes)
         self._context.task_id = self._table.id_of
         self._resources = self._context.resources
-        self._resources.task_id, self._resources.task_at = self._table.id_of, self._table.id_at
+        self._resources.task_id, self._resources.task_at = self._table.id_or_hurry, self._table.id_at
         self._resources.flows.loops = self.loops
-        self._relations = Relations(self._context, self._classifier, self._table.id_of)
+        self._relations = Relations(self._context, self._classifier, self._table.id_or_hurry)
         self._pool_holders = PoolHolders(self._libraries, self._resources)
         self._lines = LineBudget(lines_most)
         attributes = TaskAttributes(self._context, self._loops, self._table.by_sequence)
-        self._quick = FastPathReader(
-            Shapes(self._classifier), self._resources, self._libraries, self._lines, attributes
-        )
+        self._quick = FastPathReader(shapes, self._resources, self._libraries, self._lines, attributes)
         self._reader = TaskReader(
             self._classifier, self._relations, self._libraries, self._lines, attributes, self._loops, self._table.id_of
         )
@@ -120,6 +120,8 @@ class AsyncioProbe:
             observation.coverage.append(
                 f"{self._table.left_out} tasks of the process this was forked from are left out"
             )
+        if self._table.unread:
+            observation.coverage.append(blind(f"{self._table.unread:,} new tasks have not been looked at yet"))
         living, holding = self._look_at_all(met, observation, now_ns, pause, failed)
         self._relations.hold(holding, self._last_look_ns)
         self._hold_of_pools(met, pause, failed)

@@ -17,10 +17,12 @@ from ..internals import asyncio_core as internals
 from ..patches.recorder import TaskOrigin
 from ..probe import EndedTask, Observation, Yield
 from . import tasks as asyncio_tasks
+from .backlog import Backlog, NewTask
 from .failures import Failures
 from .line_budget import LineBudget
 from .loops import Loops
 from .tasks import CreationSites, TaskKinds, TaskRecord
+from .wait_shapes import Shapes
 
 _READ_AT_ONCE = 20  # tasks between two chances for the other threads to run
 _MET_AT_ONCE = 200
@@ -30,28 +32,36 @@ KnownTask = tuple[ref[asyncio.Task[Any]], TaskRecord]
 Reference = ref[asyncio.Task[Any]]
 
 
+def _is_new(_address: int, _reference: Reference) -> bool:
+    return False
+
+
 class TaskTable:
     """For the watcher thread only, but for `id_of`.
 
     `by_sequence`: nodes by the number that the recorder gave the task. `left_out`: how many tasks the last look met
-    that are of the process this one was forked from.
+    that are of the process this one was forked from. `unread`: how many it has left for later ones.
     """
 
-    def __init__(self, context: ProbeContext, loops: Loops) -> None:
+    def __init__(self, context: ProbeContext, loops: Loops, shapes: Shapes) -> None:
         self._context = context
         self._loops = loops
+        self._backlog = Backlog(shapes)
         self._tasks: Identities[TaskRecord] = Identities()
         self._sites = CreationSites()
         self._kinds = TaskKinds()
         self._failed: dict[int, Reference] = {}  # those that had ended when they were first seen
         self.by_sequence: dict[int, str] = {}
-        self.left_out = 0
+        self.left_out = self.unread = 0
 
     def discover(self, now_ns: int, between: Callable[[], int], failed: Failures) -> list[KnownTask]:
         """All tasks with their records. Those of new ones are made first of all, so that each finds its parent.
         `between` lets others run: no object of the program is in our hands then."""
         found, new = self._known_and_new(between, failed)
         task = None
+        late = self.unread + len(new)
+        new = self._backlog.take(new, self._context.new_tasks_most, between)
+        self.unread = self._context.unread_tasks = max(0, late - len(new))
         for number, (reference, origin) in enumerate(new):
             if number % _READ_AT_ONCE == 0:
                 task = None
@@ -65,17 +75,18 @@ class TaskTable:
                 failed.add(error)
         return found
 
-    def _known_and_new(
-        self, between: Callable[[], int], failed: Failures
-    ) -> tuple[list[KnownTask], list[tuple[Reference, TaskOrigin | None]]]:
+    def _known_and_new(self, between: Callable[[], int], failed: Failures) -> tuple[list[KnownTask], list[NewTask]]:
+        """Those that have a record, and those that have none and do not wait for one already."""
         references = self._loops.tasks()
         found: list[KnownTask] = []
-        new: list[tuple[Reference, TaskOrigin | None]] = []
-        self.left_out = 0
+        new: list[NewTask] = []
+        self.left_out = self.unread = 0
+        late = self._backlog.has if len(self._backlog) else _is_new
         entry_of, add = self._tasks.table.get, found.append
         task = None
         for start in range(0, len(references), _MET_AT_ONCE):
             task = None
+            self._context.tell_unread(self.unread + len(new))
             between()
             for reference in references[start : start + _MET_AT_ONCE]:
                 task = reference()
@@ -84,6 +95,8 @@ class TaskTable:
                     add(entry)
                 elif task is not None and task.done():
                     self.note_failure(task, reference)
+                elif task is not None and late(id(task), reference):
+                    self.unread += 1
                 elif task is not None:
                     if not self._loops.is_alive(internals.loop_of(task)):
                         self.left_out += 1
@@ -158,6 +171,13 @@ class TaskTable:
         """The node of a task that a look has met. On any thread."""
         record = self._tasks.get(task)
         return None if record is None else record.id
+
+    def id_or_hurry(self, task: asyncio.Task[Any]) -> str | None:
+        """The same; one that is still to be read is read next, for somebody waits for it."""
+        found = self.id_of(task)
+        if found is None and len(self._backlog):
+            self._backlog.want(task)
+        return found
 
     def id_at(self, address: int) -> str | None:
         """The node of the task at this address."""
