@@ -50,10 +50,12 @@ class Standstill:
             self._since_ns = now_ns
         if now_ns - self._since_ns < self._after_ns or any(one.level.stuck for one in findings):
             return []
-        nodes = list(observation.nodes.values())
-        still = [node for node in nodes if _is_own(node) and node.wait is not None]
         explained = {member for one in findings for member in (*one.core, *one.blocked)}
-        if not still or any(node.id in explained for node in still):
+        if any(node is not None and _stands(node) for node in map(observation.nodes.get, explained)):
+            return []
+        nodes = list(observation.nodes.values())
+        still = [node for node in nodes if _stands(node)]
+        if not still:
             return []
         if any(self._may_go_on(node, observation) for node in nodes if _may_call_own(node)):
             return []
@@ -96,6 +98,10 @@ def _is_own(node: Node) -> bool:
     if node.kind is NodeKind.TASK:
         return True
     return node.kind is NodeKind.THREAD and own_line.innermost(node.stack) is not None
+
+
+def _stands(node: Node) -> bool:
+    return node.wait is not None and _is_own(node)
 
 
 def _may_call_own(node: Node) -> bool:

@@ -5,7 +5,9 @@ said of what has not been looked at. Counted in looks and in tasks that were rea
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
@@ -31,10 +33,11 @@ class Looks:
         self._watcher = Watcher(
             CompositeProbe([probe], context), recorder, self, interval_ns=1, key_frame_ns=1 << 62, cpu_percent=0
         )
-        self._watcher.governor.new_tasks_most = lambda _now_ns, _suspicious: most
+        governor: Any = self._watcher.governor
+        governor.new_tasks_most = Mock(return_value=most)
         self.tasks: dict[str, str] = {}
         self.unread: list[str] = []
-        self.findings: list[Finding] = []
+        self.findings: Sequence[Finding] = []
         self.count = 0
 
     def look(self) -> None:

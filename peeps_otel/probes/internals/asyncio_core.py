@@ -328,6 +328,7 @@ def queue_state(queue: queues.Queue[Any]) -> tuple[int | None, int, int, int, in
     )
 
 
+_DONE = cast("Callable[[Any], bool]", asyncio.Future.done)
 _CONTAINERS = (collections.deque, list, dict, set, collections.OrderedDict)
 
 
@@ -339,7 +340,11 @@ def _count(waiters: Iterable[Any] | None) -> int:
     if waiters is None:
         return 0
     try:
-        return sum(1 for waiter in list(waiters) if not waiter.done())
+        copy = list(waiters)
+        try:
+            return len(copy) - sum(map(_DONE, copy))  # an event may have thousands
+        except TypeError:  # futures of another type
+            return sum(1 for waiter in copy if not waiter.done())
     except (RuntimeError, AttributeError):  # changed while it was copied, or not futures
         return 0
 
