@@ -328,7 +328,7 @@ def queue_state(queue: queues.Queue[Any]) -> tuple[int | None, int, int, int, in
     )
 
 
-_DONE = cast("Callable[[Any], bool]", asyncio.Future.done)
+_DONE: Callable[[Any], bool] = cast("Any", asyncio.Future).done
 _CONTAINERS = (collections.deque, list, dict, set, collections.OrderedDict)
 
 
