@@ -14,7 +14,6 @@ from __future__ import annotations
 
 import datetime
 import re
-import tomllib
 from collections.abc import Iterable
 from typing import Any, NamedTuple, cast
 
@@ -46,6 +45,8 @@ def _ends_with(place: str, site: str) -> bool:
 
 def parse(text: str) -> list[Suppression]:
     """Raises BadSuppressions."""
+    import tomllib  # few programs have any
+
     try:
         document = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
-from statistics import median_low
 
 from .purse import START_SHARE, Purse
 
@@ -111,7 +110,8 @@ class Governor:
 
     def _expected(self, look_cpu_ns: int) -> int:
         """What the look after one that has cost so much will cost."""
-        return min(look_cpu_ns, median_low([*self._costs, look_cpu_ns][-_COSTS:]))
+        last = sorted([*self._costs, look_cpu_ns][-_COSTS:])
+        return min(look_cpu_ns, last[(len(last) - 1) // 2])  # `statistics` loads much
 
     def _affordable(self, look_cpu_ns: int) -> int:
         """The interval at which looks that cost so much are within the budgets, or half way to it."""

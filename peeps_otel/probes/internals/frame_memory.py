@@ -26,7 +26,6 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
-import sysconfig
 from collections.abc import Iterator
 from types import CellType, CodeType, FrameType, MethodType
 from typing import Any, cast
@@ -56,7 +55,7 @@ def is_readable() -> bool:
         and sys.implementation.name == "cpython"
         and _CHECKED.get(sys.version_info[:2]) == FrameType.__basicsize__
         and FrameType.__itemsize__ == object.__basicsize__ // 2 == _WORD == ctypes.sizeof(ctypes.c_void_p)
-        and not sysconfig.get_config_var("Py_GIL_DISABLED")
+        and "free-threading build" not in sys.version
         and os.name == "posix"
     )
 
