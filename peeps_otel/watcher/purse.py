@@ -2,7 +2,7 @@
 """The processor time that may be spent now: a bucket that fills at the rate of the budget, and a bound on any minute.
 
 In the first ten seconds of a process two looks at everything there is must be paid for, so the bucket fills fast; where
-they are not done by then it goes on doing so, for a minute at most. After that, what is spent in any sixty seconds is
+they are not done by then it goes on doing so, for ten more at most. After that, what is spent in any sixty seconds is
 at most the budget: the bucket holds what a sudden crowd of tasks costs, and fills the more slowly, the more of the last
 sixty seconds' budget is spent. Work that finds it empty waits: it is cut where the caller asks, however long a look
 takes then.
@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections import deque
 
 START_NS = 10_000_000_000
-START_MOST_NS = 60_000_000_000
+START_MOST_NS = 20_000_000_000
 _FIRST_LOOKS = 2  # nothing is said before the second
 START_SHARE = 0.25  # of one core
 _RATE = 0.75  # of the budget: what else runs for us (threads of exporters) has the rest

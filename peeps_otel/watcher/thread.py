@@ -264,7 +264,7 @@ class Watcher:
     def _paced(self) -> int:
         """Paces; how long in nanoseconds this look has waited for its budget so far."""
         if self._probes.context.unread_tasks:
-            self.governor.purse.looked(complete=False)  # it will not be, and the first minute pays for it from now on
+            self.governor.purse.looked(complete=False)  # it will not be, and the start pays for it from now on
         self._pace()
         return self._paced_ns
 

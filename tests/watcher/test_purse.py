@@ -100,14 +100,25 @@ def test_the_first_ten_seconds_pay_for_a_look_at_everything() -> None:
 
 def test_two_looks_are_paid_for_also_where_they_take_longer_but_within_bounds() -> None:
     worker = Worker(looks=1)
-    worker.work_until(30)
-    assert worker.spent_ns > 5 * S
+    worker.work_until(15)
+    assert worker.spent_ns > 3 * S
     worker.purse.looked()
     worker.work_until(200)
-    assert worker.most_in(60, 31 * S) <= 0.01
+    assert worker.most_in(60, 16 * S) <= 0.01
     endless = Worker(looks=0)
     endless.work_until(200)
     assert endless.most_in(60, START_MOST_NS) <= 0.01
+
+
+def test_what_is_left_unread_makes_the_start_last_as_long_as_it_may_and_no_longer() -> None:
+    worker = Worker()
+    worker.purse.looked(complete=False)
+    worker.work_until(19)
+    assert worker.spent_ns > 4 * S
+    worker.work_until(21)
+    worker.purse.looked(complete=False)
+    worker.work_until(200)
+    assert worker.most_in(60, START_MOST_NS) <= 0.01
 
 
 def test_work_is_not_woken_for_nothing() -> None:
