@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The built component is the one in the tree, its types are sound, and the wheel carries what Streamlit needs."""
+"""The built component is the one in the tree, and the wheel carries what Streamlit needs. Its types: `make lint`."""
 
 from __future__ import annotations
 
@@ -45,11 +45,6 @@ def test_building_anew_gives_the_same_bytes(workshop: Path) -> None:
     assert (workshop / "new.js").read_bytes() == (COMPONENT / "dist" / "waitgraph.js").read_bytes(), (
         "run `npm ci && npm run build` in the component's folder and keep the result"
     )
-
-
-def test_types_are_sound(workshop: Path) -> None:
-    checked = subprocess.run(["npm", "run", "--silent", "check"], cwd=workshop, capture_output=True, text=True)
-    assert (checked.returncode, checked.stdout) == (0, "")
 
 
 def test_the_lock_file_names_no_host() -> None:
