@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 QUICK = "quick"
 """The profile that `make check` asks for, with `--hypothesis-profile`."""
@@ -12,7 +12,8 @@ _OF_ALL = 100  # what Hypothesis makes up where nobody says how many
 
 def register() -> None:
     """To be called before pytest loads the profile that is asked for."""
-    settings.register_profile(QUICK, max_examples=_OF_ALL // 10)
+    slow = [HealthCheck.too_slow]  # so is a busy machine
+    settings.register_profile(QUICK, max_examples=_OF_ALL // 10, deadline=None, suppress_health_check=slow)
 
 
 def examples(of_all: int) -> int:
