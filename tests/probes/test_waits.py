@@ -646,6 +646,8 @@ def test_a_child_process(probe: AsyncioProbe, loop_kind: str, case: Callable[[],
         assert wait is not None
         assert wait.source == here(case.__name__)
         program.call(kill)
+        # Otherwise its transport outlives the loop, and complains in some later test.
+        asyncio.run_coroutine_threadsafe(kill.__self__.wait(), program.loop).result(60)
 
 
 def test_a_connection_shows_its_peer(probe: AsyncioProbe, loop_kind: str) -> None:
