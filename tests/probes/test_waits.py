@@ -443,8 +443,8 @@ async def wait_for_cancelling() -> None:
 
 async def executor_wrapped() -> None:
     go_on = threading.Event()
-    kept.append(go_on.set)
     pool = ThreadPoolExecutor(1)
+    kept.extend([go_on.set, pool.shutdown])
 
     async def waiter() -> None:
         await asyncio.wrap_future(pool.submit(go_on.wait))  # <executor_wrapped>
