@@ -286,6 +286,13 @@ VARIABLES: tuple[Variable, ...] = (
         "calls that last this long send `peeps.request.in_flight` events, see docs/requests.md; 0: none",
     ),
     Variable(
+        "PEEPS_PENDING_SPANS",
+        "pending_spans",
+        "false",
+        _boolean,
+        "true: such a call sends a pending span too, in the form of Logfire, see docs/requests.md",
+    ),
+    Variable(
         "PEEPS_PROVIDERS",
         "providers",
         "true",
@@ -332,6 +339,7 @@ class Config:
     requests: bool
     unsampled: int | None
     in_flight_ms: int
+    pending_spans: bool
     providers: bool
     metrics: bool
     protocol_trace: bool

@@ -25,6 +25,7 @@ from .export.in_flight import InFlight
 from .export.metrics import Metrics
 from .export.otlp import Endpoint, endpoint, set_by_user
 from .export.own_providers import LOGS, METRICS, SIGNALS, TRACES, OwnProviders, SeveralLoggers, SeveralMeters
+from .export.pending_spans import PendingSpans
 from .export.request import ATTENTION, CUT, END, LEAKS, Request, cut_record, leaks_record, looked_record
 from .export.snapshot_exporter import SnapshotExporter
 from .export.source_texts import SourceTexts
@@ -208,7 +209,8 @@ def _exporters(
     events = None if loggers is None else Events(loggers, config.nodes, config.snapshots)
     in_flight = None
     if loggers is not None and lasting.live_spans is not None and requests is not None and config.in_flight_ms:
-        in_flight = InFlight(loggers, lasting.live_spans, requests, config.in_flight_ms * 1_000_000)
+        pending = PendingSpans(tracers, own) if config.pending_spans and tracers is not None else None
+        in_flight = InFlight(loggers, lasting.live_spans, requests, config.in_flight_ms * 1_000_000, pending)
     told = config.source and (link is not None or (events is not None and config.snapshots))
     texts = SourceTexts(LineTexts(lasting.began_ns)) if told else None
     return Exporters(link=link, events=events, spans=spans, metrics=lasting.metrics, in_flight=in_flight, texts=texts)

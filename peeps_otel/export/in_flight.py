@@ -22,6 +22,7 @@ from ..requests.live_spans import LOST, EndedSpan, LiveSpan
 from ..version import __version__
 from ..watcher.interfaces import CycleResult
 from .otel_names import Loggers, SeverityNumber, context_of
+from .pending_spans import PendingSpans
 
 _AGAIN_NS = 30_000_000_000
 _SOON_NS = 5_000_000_000
@@ -71,13 +72,17 @@ class _Told:
 
 
 class InFlight:
-    """On the watcher thread only. `after_ns`: shorter calls are not told."""
+    """On the watcher thread only. `after_ns`: shorter calls are not told. `pending`: gets the span of each call that
+    is, once."""
 
-    def __init__(self, provider: Loggers, spans: Spans, calls: Calls, after_ns: int) -> None:
+    def __init__(
+        self, provider: Loggers, spans: Spans, calls: Calls, after_ns: int, pending: PendingSpans | None = None
+    ) -> None:
         self._logger = provider.get_logger(semconv.SCOPE, __version__, schema_url=semconv.SCHEMA_URL)
         self._spans = spans
         self._calls = calls
         self._after_ns = after_ns
+        self._pending = pending
         self._told: dict[int, _Told] = {}
 
     def take(self, look: CycleResult) -> None:
@@ -117,6 +122,8 @@ class InFlight:
                 self._spans.watched.discard(span_id)
                 return False
             context = context_of(span.context)
+            if self._pending is not None:
+                self._pending.tell(span)
         self._told[span_id] = _Told(node, context, reason, now_ns)
         text = f"{label(node)} has been in flight for {(now_ns - node.created_at) / 1e9:.3g} s"
         more = {semconv.RPC_REASON: reason} if reason else {}

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Calls that stay open on purpose, calls that come and go all the time, and one that hangs: `open_calls.py GRPC HTTP`
-is their server, with `call` behind that their client."""
+"""Calls that stay open on purpose, calls that come and go all the time, and those that hang: `open_calls.py GRPC HTTP
+DEAF` is their server, with `call` behind that their client. Nobody accepts at the port DEAF."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import socket
 import sys
 from collections.abc import AsyncIterator
 from typing import Any, cast
@@ -46,21 +48,27 @@ class Books(grpc.GenericRpcHandler):
         }[handler_call_details.method]
 
 
-async def serve(grpc_port: int, http_port: int) -> None:
+async def serve(grpc_port: int, http_port: int, deaf_port: int) -> None:
+    deaf = socket.create_server(("127.0.0.1", deaf_port))
     news: asyncio.Queue[str] = asyncio.Queue()
 
     async def following(_request: web.Request) -> web.Response:
         return web.Response(text=await news.get())
 
+    async def slow(_request: web.Request) -> web.Response:
+        await asyncio.sleep(3600)
+        return web.Response()
+
     async def ticker(request: web.Request) -> web.WebSocketResponse:
-        socket = web.WebSocketResponse()
-        await socket.prepare(request)
-        async for _ in socket:
+        ticks = web.WebSocketResponse()
+        await ticks.prepare(request)
+        async for _ in ticks:
             pass
-        return socket
+        return ticks
 
     app = web.Application()
     app.router.add_get("/next", following)
+    app.router.add_get("/slow", slow)
     app.router.add_get("/ticker", ticker)
     runner = web.AppRunner(app)
     await runner.setup()
@@ -70,7 +78,8 @@ async def serve(grpc_port: int, http_port: int) -> None:
     server.add_insecure_port(f"127.0.0.1:{grpc_port}")
     await server.start()
     print("open_calls: at work", flush=True)
-    await asyncio.sleep(3600)
+    with deaf:
+        await asyncio.sleep(3600)
 
 
 async def busy(channel: Any) -> None:
@@ -95,27 +104,38 @@ async def poll(session: aiohttp.ClientSession, url: str) -> None:
         await response.text()
 
 
+async def give_up(session: aiohttp.ClientSession, url: str) -> None:
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(session.get(f"{url}/slow"), 4)
+
+
+async def unheard(session: aiohttp.ClientSession, port: int) -> None:
+    async with session.get(f"http://127.0.0.1:{port}/unheard") as response:
+        await response.text()
+
+
 async def listen(session: aiohttp.ClientSession, url: str) -> None:
-    async with session.ws_connect(f"{url}/ticker") as socket:
-        await socket.receive()
+    async with session.ws_connect(f"{url}/ticker") as ticks:
+        await ticks.receive()
 
 
 async def hanging(channel: Any) -> None:
     await channel.unary_unary("/shop.Books/Hang")(b"")
 
 
-async def call(grpc_port: int, http_port: int) -> None:
+async def call(grpc_port: int, http_port: int, deaf_port: int) -> None:
     url, timeout = f"http://127.0.0.1:{http_port}", aiohttp.ClientTimeout(total=None)
     async with (
         grpc.aio.insecure_channel(f"127.0.0.1:{grpc_port}") as channel,
         aiohttp.ClientSession(timeout=timeout) as s,
     ):
-        works = [stream(channel), talk(channel), poll(s, url), listen(s, url), hanging(channel)]
-        tasks = [asyncio.create_task(one, name=one.__name__) for one in [*works, busy(channel), busy(channel)]]
+        works = [stream(channel), talk(channel), hanging(channel), busy(channel), busy(channel)]
+        works += [poll(s, url), listen(s, url), give_up(s, url), unheard(s, deaf_port)]
+        tasks = [asyncio.create_task(one, name=one.__name__) for one in works]
         print("open_calls: at work", flush=True)
         await asyncio.gather(*tasks)
 
 
 if __name__ == "__main__":
     run = call if "call" in sys.argv else serve
-    asyncio.run(run(int(sys.argv[1]), int(sys.argv[2])))
+    asyncio.run(run(*map(int, sys.argv[1:4])))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Of all calls between two busy processes only the one that hangs is told: not the streams, the long poll, the
-websocket, nor those that come and go."""
+"""Of all calls between two busy processes only the two that hang are told: not the streams, the long poll, the
+websocket, nor those that come and go. And how far the two ends of each have found each other."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ SCRIPT = Path(__file__).with_name("open_calls.py")
 AT_ONCE = "call_unanswered:asleep=1s:unseen=1s"
 
 
-def test_only_the_call_that_hangs_is_told(start: Start, tmp_path: Path) -> None:
+def test_only_the_calls_that_hang_are_told(start: Start, tmp_path: Path) -> None:
     collector: Collector = start(PEEPS_RULES=AT_ONCE)
     settings = {"PEEPS_COLLECTOR_ENDPOINT": collector.otlp, "PEEPS_HEAP": "false"}
-    ports = [str(free_port()), str(free_port())]
+    ports = [str(free_port()) for _ in range(3)]
     programs: list[Program] = []
     try:
         for name, arguments in (("open_calls", ports), ("open_calls", [*ports, "call"])):
@@ -30,25 +30,27 @@ def test_only_the_call_that_hangs_is_told(start: Start, tmp_path: Path) -> None:
             programs[-1].until_it_speaks()
 
         def found() -> Any:
-            return collector.get("/api/findings")["findings"]
+            return {one["title"]: one for one in collector.get("/api/findings")["findings"]}
 
-        (finding,) = eventually(found, "the call that hangs")
-        assert (finding["kind"], finding["level"]) == ("call_unanswered", "SLOW")
         sleeps = source_line(SCRIPT, "hang", "asyncio.sleep").rpartition("/")[2]
-        assert finding["title"] == (
+        hangs = (
             "hanging waits for request shop.Books/Hang to open_calls, whose handler HandleExceptions[/shop.Books/Hang] "
             f"sleeps at e2e/{sleeps}"
         )
+        lost = "unheard waits for request GET /unheard, which nobody who reports has received"
+        told = eventually(lambda: titles if (titles := found()).keys() >= {hangs, lost} else None, "those that hang")
+        assert {one["level"] for one in told.values()} == {"SLOW"}
         sends = source_line(SCRIPT, "hanging", "await channel")
-        assert finding["evidence"][0]["wait_source"] == sends
+        assert told[hangs]["evidence"][0]["wait_source"] == sends
 
-        def open_for_long() -> set[str]:  # longer than any of the rules needs
+        def joins() -> dict[str, str]:  # of those that are older than any of the rules needs
             calls = collector.get("/api/calls?least_ms=8000")["calls"]
-            return {one["method"] for one in calls}
+            return {one["method"]: one["join"] for one in calls}
 
-        long = {"GET /next", "GET /ticker", *(f"shop.Books/{name}" for name in ("Hang", "Rows", "Chat"))}
-        eventually(lambda: open_for_long() == long, "all of them are seen, and are old")
-        assert [one["title"] for one in found()] == [finding["title"]]
+        wanted = dict.fromkeys(["GET /next", *(f"shop.Books/{name}" for name in ("Hang", "Rows", "Chat"))], "both_ends")
+        wanted |= {"GET /ticker": "caller_unknown", "GET /unheard": "not_received", "GET /slow": "finished_on_one_side"}
+        eventually(lambda: joins() == wanted, "all of them are seen, and are old")
+        assert found().keys() == {hangs, lost}
     finally:
         for program in programs:
             program.end()

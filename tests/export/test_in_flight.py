@@ -31,9 +31,9 @@ class Story:
 
     def __post_init__(self) -> None:
         self.exporter = InMemoryLogRecordExporter()
-        provider = LoggerProvider(shutdown_on_exit=False)
-        provider.add_log_record_processor(SimpleLogRecordProcessor(self.exporter))
-        self.in_flight = InFlight(provider, self.world.spans, self.world.probe, 5 * S)
+        self.loggers = LoggerProvider(shutdown_on_exit=False)
+        self.loggers.add_log_record_processor(SimpleLogRecordProcessor(self.exporter))
+        self.in_flight = InFlight(self.loggers, self.world.spans, self.world.probe, 5 * S)
 
     def look(self, later_s: float) -> None:
         observation = self.world.look().observation
