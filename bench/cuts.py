@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long a cut through ten processes takes, from the request to the last answer.
+
+`python -m bench.cuts [PROCESSES] [CUTS]`: prints, publishes nothing. Every process has a hundred waiting tasks and all
+settings at their default; they and the collector share the machine.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Generator
+from pathlib import Path
+from typing import Any
+
+from scripts.collector_process import CollectorProcess, on_free_ports
+
+from .modes import PEEPS, started
+from .processes import Failed
+
+_PATIENCE_S = 120.0
+_POLL_S = 0.005
+_BETWEEN_S = 0.7
+_PROGRAM = """
+import asyncio
+async def main():
+    await asyncio.gather(*(asyncio.Event().wait() for _ in range(100)))
+asyncio.run(main())
+"""
+
+
+@contextlib.contextmanager
+def _running(processes: int) -> Generator[str]:
+    """The address of the query API of a collector that all of them report to."""
+    with tempfile.TemporaryDirectory(prefix="peeps-bench-") as directory, contextlib.ExitStack() as all_of_them:
+        program = Path(directory, "program.py")
+        program.write_text(_PROGRAM)
+        peeps = [str(Path(sys.executable).with_name("peeps"))]
+        variables = os.environ | on_free_ports(Path(directory, "peeps.duckdb"))
+        collector = CollectorProcess(peeps, Path(directory, "ready.json"), variables)
+        all_of_them.callback(_end, collector.process)
+        addresses: dict[str, Any] = collector.wait()
+        how = started(PEEPS, Path(sys.executable), addresses["grpc"][0], "")
+        command = [*how.command[: how.command.index("-m")], str(program)]
+        for _ in range(processes):
+            process = subprocess.Popen(command, env=how.environment, stdin=subprocess.DEVNULL)
+            all_of_them.callback(_end, process)
+        _until_seen(addresses["api"], processes)
+        yield addresses["api"]
+
+
+def _end(process: subprocess.Popen[Any]) -> None:
+    process.terminate()
+    process.wait()
+
+
+def _ask(api: str, path: str, method: str = "GET") -> Any:
+    request = urllib.request.Request(f"http://{api}{path}", method=method)
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return json.load(answer)
+
+
+def _until_seen(api: str, processes: int) -> None:
+    end = time.monotonic() + _PATIENCE_S
+    while True:
+        known = _ask(api, "/api/processes")["processes"]
+        if sum(one["nodes"] >= 100 for one in known) == processes:
+            return
+        if time.monotonic() > end:
+            raise Failed(f"only {len(known)} of {processes} processes were seen")
+        time.sleep(0.2)
+
+
+def _cut(api: str) -> tuple[float, int]:
+    """Seconds until it was over, and how many had answered."""
+    began = time.monotonic()
+    cut = _ask(api, "/api/cuts", "POST")["cut"]
+    while not (answer := _ask(api, f"/api/cuts?cut={cut}"))["over"]:
+        time.sleep(_POLL_S)
+    return time.monotonic() - began, sum(one["state"] == "answered" for one in answer["processes"])
+
+
+def main(processes: int = 10, cuts: int = 20) -> None:
+    with _running(processes) as api:
+        found: list[tuple[float, int]] = []
+        for _ in range(cuts):
+            time.sleep(_BETWEEN_S)
+            found.append(_cut(api))
+    lasted = [seconds for seconds, _ in found]
+    whole = sum(answered == processes for _, answered in found)
+    print(f"{cuts} cuts through {processes} processes, {whole} of them answered by all")
+    print(f"median {statistics.median(lasted):.3f} s, least {min(lasted):.3f} s, most {max(lasted):.3f} s")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))

@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What we add to an echo server whose stock instrumentation is on already, by gRPC and by HTTP.
+
+`python -m bench.echo [WINDOWS] [REQUESTS]`: prints, publishes nothing. Two servers run at the same time, both under
+`opentelemetry-instrument` with every span recorded, one with us switched off. They are loaded in turn; each pair of
+windows gives a ratio of processor time per request, all threads and child processes included. Linux.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import statistics
+import sys
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from pathlib import Path
+from typing import Any, cast
+
+from .modes import OTEL, PEEPS, Started, started
+from .processes import collector, server
+from .steady import cpu_ns, processors
+
+_AT_ONCE = 16
+_BODY = bytes(100)
+_WARM_UP = 3
+Call = Callable[[], Awaitable[Any]]
+
+
+@contextlib.asynccontextmanager
+async def _grpc(port: int) -> AsyncGenerator[Call]:
+    import grpc.aio
+
+    async with grpc.aio.insecure_channel(f"127.0.0.1:{port}") as channel:
+        method = cast("Any", channel).unary_unary("/bench.Echo/Echo")
+        yield lambda: method(_BODY, wait_for_ready=True)
+
+
+@contextlib.asynccontextmanager
+async def _http(port: int) -> AsyncGenerator[Call]:
+    import aiohttp
+
+    async with aiohttp.ClientSession() as session:
+
+        async def call() -> None:
+            async with session.post(f"http://127.0.0.1:{port}/echo", data=_BODY) as response:
+                await response.read()
+
+        yield call
+
+
+_CLIENTS = {"grpc": _grpc, "http": _http}
+
+
+async def _window(pid: int, call: Call, requests: int) -> float:
+    """Nanoseconds of the server's processor time per request."""
+    left = requests
+
+    async def ask() -> None:
+        nonlocal left
+        while left > 0:
+            left -= 1
+            await call()
+
+    before = cpu_ns(pid)
+    await asyncio.gather(*(ask() for _ in range(_AT_ONCE)))
+    return (cpu_ns(pid) - before) / requests
+
+
+def _how(mode: str, address: str, kind: str) -> Started:
+    how = started(mode, Path(sys.executable), address, "bench.echo_worker", kind)
+    how.environment.pop("OTEL_TRACES_SAMPLER")
+    return how
+
+
+async def _compare(kind: str, address: str, windows: int, requests: int) -> None:
+    measured = processors()[0]
+    with (
+        server(_how(OTEL, address, kind), measured) as (without, port_without),
+        server(_how(PEEPS, address, kind), measured) as (with_us, port_with_us),
+    ):
+        async with _CLIENTS[kind](port_without) as call_without, _CLIENTS[kind](port_with_us) as call_with_us:
+            costs: list[tuple[float, float]] = []
+            for _ in range(_WARM_UP + windows):
+                plain = await _window(without, call_without, requests)
+                costs.append((plain, await _window(with_us, call_with_us, requests)))
+    costs = costs[_WARM_UP:]
+    ratios = [ours / plain - 1 for plain, ours in costs]
+    plain_us, ours_us = (statistics.median(one[side] for one in costs) / 1000 for side in (0, 1))
+    quarters = statistics.quantiles(ratios, n=4)
+    print(
+        f"{kind}: {plain_us:.1f} us of processor time per request without us, {ours_us:.1f} us with; ratio: median "
+        f"{statistics.median(ratios):+.1%}, middle half {quarters[0]:+.1%} to {quarters[2]:+.1%}, {windows} windows"
+    )
+
+
+def main(windows: int = 30, requests: int = 3000) -> None:
+    with collector(processors()[1]) as address:
+        for kind in _CLIENTS:
+            asyncio.run(_compare(kind, address, windows, requests))
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:]))
