@@ -14,7 +14,7 @@ from tests.support.program import Program, source_line
 from tests.support.waiting import eventually
 
 SCRIPT = Path(__file__).with_name("open_calls.py")
-AT_ONCE = "call_unanswered:asleep=1s:unseen=1s"
+AT_ONCE = "call_unanswered:asleep=1s:unseen=1s:stuck=1h"
 
 
 def test_only_the_calls_that_hang_are_told(start: Start, tmp_path: Path) -> None:

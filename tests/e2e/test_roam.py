@@ -21,7 +21,7 @@ METHOD = "DemoRpc/sleepy_forever"
 
 @pytest.fixture
 def collector(start: Start) -> Collector:
-    return start(PEEPS_RULES="call_unanswered:asleep=1s:unseen=1s")  # not after half a minute
+    return start(PEEPS_RULES="call_unanswered:asleep=1s:unseen=1s:stuck=1h")  # SLOW at once, and no more
 
 
 def the_request(collector: Collector, join: str) -> tuple[dict[str, Any], dict[str, Any], dict[tuple[str, str], str]]:
