@@ -6,16 +6,15 @@ The specification is github.com/ulid/spec.
 
 from __future__ import annotations
 
-import base64
 import os
 import time
 
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-# Both directions run in C: base64 and int() know base 32, only with other digits.
-_FROM_RFC4648 = bytes.maketrans(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", _CROCKFORD.encode())
+# int() knows base 32, only with other digits.
 _TO_PYTHON = str.maketrans(_CROCKFORD, "0123456789abcdefghijklmnopqrstuv")
 _VALID = frozenset(_CROCKFORD)
 _PAIRS = [one + other for one in _CROCKFORD for other in _CROCKFORD]
+_FORTY_BITS = (1 << 40) - 1
 
 
 class UlidSource:
@@ -55,7 +54,14 @@ def _pairs(number: int, count: int) -> str:
 
 def ulid_text(raw: bytes) -> str:
     """16 bytes to 26 characters."""
-    return base64.b32encode(b"\0\0\0\0" + raw)[6:].translate(_FROM_RFC4648).decode()
+    number, two = int.from_bytes(raw, "big"), _PAIRS
+    # In parts that fit a machine word, two characters at a time: a third of what base64 takes.
+    time, upper, lower = number >> 80, number >> 40 & _FORTY_BITS, number & _FORTY_BITS
+    return (
+        f"{two[time >> 40]}{two[time >> 30 & 1023]}{two[time >> 20 & 1023]}{two[time >> 10 & 1023]}{two[time & 1023]}"
+        f"{two[upper >> 30]}{two[upper >> 20 & 1023]}{two[upper >> 10 & 1023]}{two[upper & 1023]}"
+        f"{two[lower >> 30]}{two[lower >> 20 & 1023]}{two[lower >> 10 & 1023]}{two[lower & 1023]}"
+    )
 
 
 def ulid_bytes(text: str) -> bytes:

@@ -37,6 +37,7 @@ def is_noted(path: Path, number: int) -> bool:
     return path.exists() and str(number) in path.read_text().split()
 
 
+@pytest.mark.timeout(120 + 30 * KILLS)
 def test_nothing_acknowledged_is_lost_and_nothing_is_stored_twice(start: Any, tmp_path: Path) -> None:
     noted = tmp_path / "acknowledged"
     database = tmp_path / "peeps.duckdb"

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from peeps_otel import semconv
-from peeps_otel.model import Edge, Node
+from peeps_otel.model import Edge, Frame, Node
 
 from ..decode.values import json_text
 from ..store.schema import EDGE_CHANGE, NODE, NODE_CHANGE, Row
@@ -19,12 +19,13 @@ class Changes:
         self._process = process
         self._time_ns = time_ns
         self.rows: dict[str, list[Row]] = {NODE.name: [], NODE_CHANGE.name: [], EDGE_CHANGE.name: []}
+        self._stacks: dict[int, tuple[tuple[Frame, ...], str]] = {}  # with the tuple, so that its id stays its own
         self.any = False
         """Whether anything at all changed, also what is not worth a row."""
         self.nodes: set[str] = set()
         """The nodes that changed, themselves or their edges, or that are gone."""
 
-    def upsert(self, before: Node | None, node: Node, edges_before: Iterable[Edge], edges: Iterable[Edge]) -> None:
+    def upsert(self, before: Node | None, node: Node, edges_before: tuple[Edge, ...], edges: tuple[Edge, ...]) -> None:
         if before != node:
             self.any = True
             self.nodes.add(node.id)
@@ -33,6 +34,8 @@ class Changes:
             # Step counters move all the time and are worth no history of their own.
             if before is None or not _same_but_steps(before, node):
                 self.rows[NODE_CHANGE.name].append(self._change("upsert", node))
+        if edges_before == edges:
+            return
         old, new = set(edges_before), set(edges)
         if old != new:
             self.any = True
@@ -82,9 +85,16 @@ class Changes:
             None if wait is None else wait.deadline_ns,
             None if wait is None else wait.exact,
             node.steps,
-            json_text([list(frame) for frame in node.stack]) if node.stack else None,
-            json_text(node.attributes),
+            self._stack(node.stack) if node.stack else None,
+            json_text(node.attributes) if node.attributes else "{}",
         )
+
+    def _stack(self, stack: tuple[Frame, ...]) -> str:
+        """As JSON. Many nodes of a snapshot have the same one, by identity."""
+        known = self._stacks.get(id(stack))
+        if known is None:
+            known = self._stacks[id(stack)] = stack, json_text([list(frame) for frame in stack])
+        return known[1]
 
     def _edge(self, op: str, edge: Edge) -> Row:
         return (
