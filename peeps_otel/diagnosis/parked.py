@@ -7,6 +7,7 @@ name, and nobody else was given it. What others have lost had a name, or was som
 
 from __future__ import annotations
 
+from .. import semconv
 from ..model import Node, NodeKind
 from .wait_index import WaitIndex
 
@@ -17,8 +18,10 @@ _MAIN_THREAD = "MainThread"
 def is_parked(graph: WaitIndex, waiter: str, thing: str) -> bool:
     """Whether a wait that nobody can end is meant to be one."""
     node, made = graph.nodes[waiter], graph.nodes[thing]
-    if made.kind not in _FOREVER or made.name or node.wait is None or made.source != node.wait.source:
+    if made.kind not in _FOREVER or node.wait is None or made.source != node.wait.source:
         return False
+    if made.name if made.kind is NodeKind.EVENT else node.attributes.get(semconv.TASK_WAITS_UNNAMED) is not True:
+        return False  # a variable refers to it
     if graph.waiters.get(waiter) or set(graph.waiters.get(thing, ())) != {waiter}:
         return False  # somebody waits for its end, or for the same thing
     others = (graph.holders, graph.users, graph.enders, graph.reached)

@@ -13,16 +13,22 @@ from tests.diagnosis.world import SECOND, START, World, diagnose
 _LINE = "/srv/shop/app/main.py:6"
 
 
-def _parked(kind: NodeKind = NodeKind.FUTURE, name: str = "", line: str = _LINE) -> World:
+def _parked(kind: NodeKind = NodeKind.FUTURE, named: bool = False, line: str = _LINE) -> World:
     """`main`, the first task of its loop, waits for what was made in `line`; `tick` came later and goes on."""
     world = World()
     thing = world.resource(kind, "forever", providers=Providers.CLOSED)
-    world.nodes[thing] = replace(world.nodes[thing], name=name, source=line)
+    known = "asyncio.Future" if kind is NodeKind.FUTURE else "answer" if named else ""
+    world.nodes[thing] = replace(world.nodes[thing], name=known, source=line)
     world.thread("loop", state="idle")
     for task, targets, made in (("main", (thing,), START), ("tick", (), START + SECOND)):
         world.task(task, *targets, operation="future", thread="loop")
         world.nodes[f"task:{task}"] = replace(world.nodes[f"task:{task}"], created_at=made)
     _waits_at(world, "task:main")
+    if kind is NodeKind.FUTURE and not named:
+        world.nodes["task:main"] = replace(
+            world.nodes["task:main"],
+            attributes=world.nodes["task:main"].attributes | {"peeps.task.waits_unnamed": True},
+        )
     return world
 
 
@@ -53,7 +59,8 @@ def test_so_is_the_main_thread() -> None:
 
 
 def test_what_has_a_name_or_was_made_elsewhere_was_to_be_ended() -> None:
-    assert _kinds(diagnose(_parked(name="answer"), after=60 * SECOND)) == ["never_ends"]
+    for kind in (NodeKind.FUTURE, NodeKind.EVENT):
+        assert _kinds(diagnose(_parked(kind, named=True), after=60 * SECOND)) == ["never_ends"]
     assert _kinds(diagnose(_parked(line="/srv/shop/app/client.py:3"), after=60 * SECOND)) == ["never_ends"]
 
 

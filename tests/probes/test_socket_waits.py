@@ -169,3 +169,21 @@ def test_a_server_that_was_told_to_stop_waits_for_its_handlers(probe: AsyncioPro
         assert serve.wait is not None
         assert serve.wait.deadline_ns is None  # the timer in sight only ends the pause between two looks
         assert (serve.attributes["peeps.task.ends_server"], wait and wait.operation) == (True, "event.wait")
+
+
+def test_of_a_future_it_is_told_whether_a_variable_refers_to_it(probe: AsyncioProbe) -> None:
+    async def unnamed() -> None:
+        await asyncio.Future()
+
+    async def named() -> None:
+        answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        await answer
+
+    async def case() -> None:
+        started(unnamed(), "unnamed")
+        started(named(), "named")
+
+    with running(probe, case) as program:
+        seen = program.settled("unnamed", "named")
+        marks = [seen.task(name).attributes.get("peeps.task.waits_unnamed") for name in ("unnamed", "named")]
+        assert marks == [True, None]

@@ -10,6 +10,7 @@ from weakref import ref
 
 from ... import semconv
 from ...model import AttributeValue
+from ...model.operations import operation
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import Entered, chain, entered
 from ..library import Waiting
@@ -24,6 +25,7 @@ from .tasks import TaskAttributes, TaskRecord
 from .waits import Classifier
 
 _DUE_MOST = 256
+_FUTURE = operation("future")
 
 
 class TaskReader:
@@ -102,6 +104,8 @@ class TaskReader:
         more = self._more(task, record, managers, now_ns)
         if waiting.operation.ends_server:
             more = more | {semconv.TASK_ENDS_SERVER: True}
+        if waiting.operation is _FUTURE and len(links) == 1 and all(one is not future for one in links[0].referents):
+            more = more | {semconv.TASK_WAITS_UNNAMED: True}
         node = asyncio_tasks.node_of(record, "waiting", wait, stack, more)
         if node != record.node:
             record.node = node
