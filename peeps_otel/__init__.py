@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .model import Finding
     from .providers import ProviderHandle, RpcReport, ShmReport
 
-__all__ = ["__version__", "attention", "init", "leaks", "pause", "profile", "register_provider", "resume"]
+__all__ = ["__version__", "attention", "init", "leaks", "pause", "profile", "register_provider", "resume", "verdict"]
 
 
 def init(service_name: str | None = None) -> None:
@@ -34,6 +34,18 @@ def init(service_name: str | None = None) -> None:
 
     set_up_missing(service_name)
     agent.start()
+
+
+def verdict(wait_s: float = 5.0) -> str:
+    """What is stuck in this process, and who waits for whom, as text; where nothing is stuck, who waits for what.
+
+    Looks until something is found, for `wait_s` seconds at most. Blocks the caller: from a coroutine by
+    `asyncio.to_thread`. Works with and without `init()`; without, nothing of the process is changed. Any thread.
+    Raises RuntimeError where no look could be taken.
+    """
+    from .local.asking import picture
+
+    return picture(wait_s).account()
 
 
 def leaks() -> list[Finding]:

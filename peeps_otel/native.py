@@ -81,12 +81,14 @@ class Event:
 
 
 class Thread:
-    """A daemon thread of ours. One of `threading` where that is the system's: the program sees whose it is."""
+    """A daemon thread of ours. One of `threading` where that is the system's: the program sees whose it is. `listed`:
+    False where nobody may count it."""
 
-    def __init__(self, target: Callable[..., None], name: str, *args: Any) -> None:
+    def __init__(self, target: Callable[..., None], name: str, *args: Any, listed: bool = True) -> None:
         self._target, self._args = target, args
         self._ended = Event()
-        self._thread = None if patched_by() else threading.Thread(target=self._run_known, name=name, daemon=True)
+        known = listed and not patched_by()
+        self._thread = threading.Thread(target=self._run_known, name=name, daemon=True) if known else None
 
     def start(self) -> None:
         """RuntimeError where no thread can be started."""

@@ -16,7 +16,6 @@ from collections.abc import Callable
 
 from . import semconv
 from .config import Config
-from .diagnosis.rules.nothing_moves import NothingMoves
 from .export import otel_names
 from .export.collector_exporters import forward
 from .export.events import Events
@@ -30,53 +29,25 @@ from .export.request import ATTENTION, CUT, END, LEAKS, Request, cut_record, lea
 from .export.snapshot_exporter import SnapshotExporter
 from .export.source_texts import SourceTexts
 from .export.spans import Spans, current_span_context
-from .model import FindingKind
-from .probes.asyncio.probe import AsyncioProbe
-from .probes.composite import CompositeProbe
+from .looking import Looking, Patches
 from .probes.context import ProbeContext
-from .probes.deaths.probe import Deaths, Ledger
-from .probes.heap.objects import NodeObjects
 from .probes.inherited import Inherited, ThreadHold
-from .probes.patches.asyncio_runtime import AsyncioPatch
-from .probes.patches.lock_order import LockOrderRecorder
-from .probes.patches.loop_errors import LoopErrorPatch, LoopErrors
-from .probes.patches.recorder import Recorder
-from .probes.patches.step_timer import StepTimer
-from .probes.patches.thread_death import ThreadDeathPatch
-from .probes.probe import Probe
-from .probes.source import own_code
 from .probes.source.line_text import LineTexts
 from .probes.source.ownership import Ownership
-from .probes.threads.probe import ThreadProbe
 from .providers.probe import ProviderProbe
 from .requests.live_spans import LiveSpans
 from .requests.probe import RequestProbe
 from .requests.sampler import UnsampledSpans
 from .watchdog.announcement import announcement
 from .watchdog.guard import Watchdog
-from .watcher.heap_question import HeapQuestion
-from .watcher.leak_check import LeakCheck
-from .watcher.order_rule import OrderRule, read_suppressions
-from .watcher.standstill import Standstill
-from .watcher.thread import Watcher
-
-_NEVER_NS = 1 << 62
 
 
-class Lasting:
+class Lasting(Patches):
     """Made once, before the first `Parts`, whose probes install what is theirs. `uninstall` from any thread."""
 
     def __init__(self, config: Config) -> None:
+        super().__init__(config)
         self.began_ns = time.time_ns()
-        self.ownership = Ownership(own=config.own, library=config.library)
-        own_code.decide_by(self.ownership)
-        self.recorder = Recorder(config.span_wait_ms * 1_000_000 or _NEVER_NS)
-        self.asyncio = AsyncioPatch(self.recorder)
-        self.deaths = Ledger()
-        self.loop_errors = LoopErrorPatch(self.deaths)
-        self.thread_deaths = ThreadDeathPatch(self.deaths) if config.probe_threads else None
-        self.step_timer = StepTimer()
-        self.lock_order = LockOrderRecorder() if config.lock_order else None
         tracers, meters = otel_names.tracer_provider(), otel_names.meter_provider()
         self.endpoint = _endpoint(config)
         self.own = None if self.endpoint is None else _own_providers(self.endpoint, config)
@@ -97,27 +68,19 @@ class Lasting:
 
     def uninstall(self) -> None:
         """Leaves every function of the standard library as it was."""
-        if self.lock_order is not None:
-            self.lock_order.uninstall()
         if self.unsampled is not None:
             self.unsampled.uninstall()
         if self.live_spans is not None:
             self.live_spans.stop()
-        for patch in (self.step_timer, self.loop_errors, self.thread_deaths, self.asyncio):
-            if patch is not None:
-                patch.uninstall()
+        super().uninstall()
         if self.own is not None:
             self.own.shutdown()
 
     def after_fork_in_child(self) -> None:
         """What the parent's tasks and loops have told is not ours to tell."""
-        self.recorder.long_waits.clear()
+        super().after_fork_in_child()
         if self.live_spans is not None:
             self.live_spans.clear()
-        self.loop_errors.heard.clear()
-        self.deaths.clear()
-        if self.lock_order is not None:
-            self.lock_order.take()
 
 
 class Parts:
@@ -125,50 +88,18 @@ class Parts:
 
     def __init__(self, config: Config, lasting: Lasting, inherited: Inherited | None = None) -> None:
         context = ProbeContext(inherited)
-        context.failed = lasting.deaths.report
-        asyncio_probe = AsyncioProbe(lasting.recorder, context=context, patch=lasting.asyncio)
-        self._threads = ThreadProbe(context, lasting.thread_deaths) if config.probe_threads else None
         at = lasting.endpoint if config.watchdog else None
         self.watchdog = None if at is None else Watchdog(lambda: _announcement(at, lasting.ownership))
-        probes: list[Probe] = [asyncio_probe, LoopErrors(context, lasting.loop_errors)] if config.probe_asyncio else []
-        probes += [lasting.step_timer] if config.diagnostics else []
-        probes += [one for one in (self._threads, self.watchdog) if one is not None]
         self._requests = _request_probe(context, lasting)
-        probes += [] if self._requests is None else [self._requests]
         self.providers = ProviderProbe(context, self._requests) if config.providers else None
-        probes += [] if self.providers is None else [self.providers]
-        probes.append(Deaths(context, lasting.deaths, config.exception_messages))
-        self.probes = CompositeProbe(probes, context)
-        self.leaks = LeakCheck(asyncio_probe.node_id, config.leaks_every_s, lambda: self.watcher.deadlocked)
+        more = [one for one in (self.watchdog, self._requests, self.providers) if one is not None]
         self.outlet = _exporters(config, lasting, self._requests, lambda: self.watcher.request_key_frame(), self._asked)
-        self.watcher = Watcher(
-            self.probes,
-            lasting.recorder,
-            self.outlet,
-            interval_ns=config.interval_ms * 1_000_000,
-            key_frame_ns=config.key_frame_s * 1_000_000_000,
-            settings=config.rules.starved_after(config.starved_ms * 1_000_000),
-            tasks=asyncio_probe,
-            sample_ns=1_000_000_000 // config.sample_hz if config.sample_hz else 0,
-            cpu_percent=config.cpu_budget_percent,
-            bytes_per_s=config.bytes_budget,
-            exact_steps=config.diagnostics,
-        )
-        recorded = (lambda: ()) if lasting.lock_order is None else lasting.lock_order.take
-        if config.heap:
-            forked_from = inherited.parent if inherited is not None and inherited.threads else None
-            objects = NodeObjects(self.probes, asyncio_probe)
-            self.watcher.heap = HeapQuestion(objects, answered=self.watcher.wake, forked_from=forked_from)
-        self.watcher.rules.append(self.leaks)
-        if config.rules.says(FindingKind.NOTHING_MOVES):
-            still_ns = config.rules.make(NothingMoves).still
-            self.watcher.rules.append(Standstill(self.watcher.difference, asyncio_probe.loops, still_ns))
-        if config.rules.says(FindingKind.ORDER_RISK):
-            self.watcher.rules.append(OrderRule(read_suppressions(config.suppress), recorded))
+        self._looking = Looking(config, lasting, self.outlet, context, more)
+        self.probes, self.watcher, self.leaks = self._looking.probes, self._looking.watcher, self._looking.leaks
 
     def thread_holds(self) -> list[ThreadHold]:
         """The plain locks that threads were seen to have at the last look. From the fork hook."""
-        return [] if self._threads is None else self._threads.holds()
+        return self._looking.thread_holds()
 
     def _asked(self, request: Request) -> None:
         """The collector has a request; it can only ask for a look."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import pkgutil
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 
 import peeps_otel
 from peeps_otel.model.change import Change
@@ -24,6 +25,7 @@ meantime is theirs to keep.
 """
 _COLUMNS = "| what | how | when | undone | switch |\n|---|---|---|---|---|"
 _NEED_AN_EXTRA = {"peeps_otel.export.otlp_grpc"}  # changes nothing
+_OF_PYTEST = "peeps_otel.pytest_plugin"
 
 
 def changes() -> dict[str, tuple[Change, ...]]:
@@ -31,6 +33,8 @@ def changes() -> dict[str, tuple[Change, ...]]:
     found: dict[str, tuple[Change, ...]] = {}
     for module in sorted(one.name for one in pkgutil.walk_packages(peeps_otel.__path__, "peeps_otel.")):
         if module.rpartition(".")[2] == "__main__" or module in _NEED_AN_EXTRA:
+            continue
+        if module.startswith(_OF_PYTEST) and find_spec("pytest") is None:
             continue
         declared: tuple[Change, ...] = getattr(import_module(module), "CHANGES", ())
         if declared:

@@ -18,8 +18,11 @@ _PROBES = _MODEL | _NATIVE | {"peeps_otel.probes"}
 _REQUESTS = _PROBES | {"peeps_otel.requests"}
 _WATCHER = _DIAGNOSIS | _PROBES | {"peeps_otel.watcher"}
 _EXPORT = _WATCHER | _REQUESTS | {"peeps_otel.export"}
+_LOOKING = _WATCHER | {"peeps_otel.config", "peeps_otel.looking"}
+_LOCAL = _LOOKING | _REPORT | {"peeps_otel.local"}
 _AGENT = (
     _EXPORT
+    | _LOOKING
     | {"peeps_otel.providers"}
     | {"peeps_otel.watchdog", "peeps_otel.config", "peeps_otel.parts", "peeps_otel.agent"}
 )
@@ -37,6 +40,9 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.requests": _REQUESTS,
     "peeps_otel.watcher": _WATCHER,
     "peeps_otel.watchdog": _PROBES | {"peeps_otel.watchdog"},
+    "peeps_otel.looking": _LOOKING,
+    "peeps_otel.local": _LOCAL,
+    "peeps_otel.pytest_plugin": _LOCAL | {"peeps_otel.pytest_plugin"},
     "peeps_otel.export": _EXPORT,
     "peeps_otel.providers": _REQUESTS | {"peeps_otel.providers"},
     "peeps_otel.roam": {"peeps_otel.providers"},  # a transport that reports of itself as anybody's would
@@ -45,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.agent": _DOORS,
     "peeps_otel.instrumentor": _DOORS,
     "peeps_otel.what_we_touch": _PROBES | {"peeps_otel"},  # walks through the package, which says where it is
-    "peeps_otel": _DOORS | {"peeps_otel.sdk_setup"},
+    "peeps_otel": _DOORS | {"peeps_otel.sdk_setup", "peeps_otel.local"},
     "peeps_otel_distro": {"peeps_otel", "peeps_otel_distro"},
     "peeps_collector": _REPORT | {"peeps_collector"},
     "peeps_dashboard": {"peeps_dashboard"},
@@ -72,6 +78,7 @@ PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
         "asked before anything of the probes may be loaded",
     ),
     "peeps_otel/probes/heap/leaks.py": ({"_is_gil_enabled"}, _GIL),
+    "peeps_otel/pytest_plugin/rewriting.py": ({"_must_rewrite"}, "asked with a default: it only saves time"),
     "peeps_otel/requests/sampler.py": (
         {"_tracers"},
         "tracers that were made before have the sampler each for itself; asked with a default",
@@ -107,6 +114,10 @@ CHANGES: dict[str, tuple[set[str], str]] = {
     ),
     "peeps_otel/probes/heap/leaks.py": ({"gc.disable", "gc.enable"}, "in the copy, or for one check"),
     "peeps_otel/probes/heap/question.py": ({"gc.unfreeze"}, "in the copy"),
+    "peeps_otel/pytest_plugin/time_limit.py": (
+        {"signal.signal"},
+        "a real-time signal that nobody uses, while a test runs that has a limit of ours",
+    ),
     "peeps_otel/watchdog/guard.py": (
         {"faulthandler.register", "faulthandler.unregister", "signal.pthread_sigmask"},
         "a real-time signal that nobody uses, on a thread of our own",

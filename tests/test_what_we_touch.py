@@ -55,7 +55,7 @@ def test_every_rewritten_function_of_asyncio_is_named() -> None:
 @pytest.mark.parametrize("row", [row for rows in changes().values() for row in rows], ids=lambda row: row.target)
 def test_a_row_is_whole_and_names_a_switch_that_there_is(row: Change) -> None:
     assert all(cell.strip() == cell and cell for cell in row)
-    known = {f"`{variable.name}`" for variable in VARIABLES} | {"`PEEPS_METRICS`"}
+    known = {f"`{variable.name}`" for variable in VARIABLES} | {"`PEEPS_METRICS`", "`-p no:peeps`", "`--peeps-timeout`"}
     assert any(name in row.switch for name in known)
 
 

@@ -112,6 +112,8 @@ class HeapQuestion:
         self._lost: dict[str, int | None] = {}
         self._answer: tuple[_Asked, Answer] | None = None
         self._busy = self._wanted = False
+        self.settled_ns = _SETTLED_NS
+        """A wait that is younger is not asked about, unless along with an older one."""
         self._allowance = HeapAllowance(time.monotonic_ns())
         self._asking_ns = 0  # processor time of our thread that asked
         self._saves_for = False
@@ -311,7 +313,8 @@ class HeapQuestion:
         for thing_id in sorted(waiters, key=oldest.__getitem__):
             waited_ns = now_ns - oldest[thing_id]
             # One picture serves all: what has nearly settled is asked about along with what has.
-            if waited_ns < (_TOGETHER_NS if found or in_doubt else _SETTLED_NS) or len(found) >= _THINGS_MOST:
+            least_ns = min(_TOGETHER_NS, self.settled_ns) if found or in_doubt else self.settled_ns
+            if waited_ns < least_ns or len(found) >= _THINGS_MOST:
                 break
             judged = self._judged.get(thing_id)
             if judged is None or judged.waiters != waiters[thing_id]:

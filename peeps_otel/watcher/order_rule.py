@@ -39,9 +39,7 @@ class OrderRule:
 
     def look(self, observation: Observation, waiting: Waiting, findings: list[Finding], now_ns: int) -> list[Finding]:
         self._from_waits(observation, waiting, now_ns)
-        for asked in self._recorded():
-            held = [_placed(place) for place in asked.held]
-            self.orders.saw(held, _placed(asked.wanted), asked.who, asked.who_label, asked.stack, asked.time_ns)
+        self.hear()
         found = _no_deadlock(waiting.waits, findings, self.orders.findings)
         if not found or not self._suppressed:
             return found
@@ -49,6 +47,12 @@ class OrderRule:
         left, notes = suppressions.apply(found, self._suppressed, today)
         observation.coverage += notes
         return left
+
+    def hear(self) -> None:
+        """Takes in what the exact mode has written down."""
+        for asked in self._recorded():
+            held = [_placed(place) for place in asked.held]
+            self.orders.saw(held, _placed(asked.wanted), asked.who, asked.who_label, asked.stack, asked.time_ns)
 
     def _from_waits(self, observation: Observation, waiting: Waiting, now_ns: int) -> None:
         """Who waits as before asks for nothing new."""

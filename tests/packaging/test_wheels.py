@@ -35,7 +35,7 @@ HEAVY = {"duckdb", "streamlit", "pyarrow", "numpy", "grpcio", "uvicorn", "uvloop
 GRPC = "peeps_otel.export.otlp_grpc"
 COLUMNS = "peeps_collector.decode.columns"
 NEED_AN_EXTRA = {
-    "peeps-otel": {GRPC},
+    "peeps-otel": {GRPC, "peeps_otel.pytest_plugin"},
     "peeps-collector": {f"{COLUMNS}.{module}" for module in ("compiler", "walk", "text", "spans")},
 }
 

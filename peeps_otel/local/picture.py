@@ -1,0 +1,140 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One process at one moment, as its own watcher sees it: every node and edge, and what was found."""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import semconv
+from ..model import Edge, Finding, Level, Node, Snapshot
+from ..model.coverage import cannot_judge
+from ..model.jsonable import finding_to_json
+from ..probes.probe import Observation
+from ..report.calm import Waits
+from ..report.finding_text import FindingText
+from ..report.sentences import calm_sentence, cannot_judge_sentence, duration, stuck_sentence
+from ..report.shown import Shown
+from ..report.style import Style, printable
+from ..report.waits_text import waits_text
+
+_HERE = "this process"
+_STUCK = frozenset({Level.PROVEN, Level.LIKELY, Level.SUSPECT})
+
+
+class _Plain(Style):
+    """No colours: text for files, logs and test reports."""
+
+    def __init__(self) -> None:
+        super().__init__(None, {"NO_COLOR": "1"})
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """`directory`: the working directory, for short places. `not_asked`: why the heap could not be asked who could end
+    the waits, else empty. `came_ns`: when the process began to be watched, where that was only for this picture; 0: it
+    is watched all along. Times are Unix epoch nanoseconds. Refers to no object of the program."""
+
+    pid: int
+    name: str
+    directory: str
+    time_ns: int
+    nodes: dict[str, Node]
+    edges: list[Edge]
+    findings: list[Finding]
+    coverage: list[str] = field(default_factory=list[str])
+    not_asked: str = ""
+    came_ns: int = 0
+
+    @property
+    def stuck(self) -> bool:
+        """Whether something is found that is at least SUSPECT."""
+        return any(finding.level in _STUCK for finding in self.findings)
+
+    @property
+    def sentence(self) -> str:
+        """The verdict in one line."""
+        shown = self._shown()
+        if self.findings:
+            more = f" (and {len(self.findings) - 1} more)" if len(self.findings) > 1 else ""
+            return printable(stuck_sentence(shown.finding(self._told(self.findings[0])))) + more
+        blind = cannot_judge(self.coverage)
+        if blind:
+            return printable(cannot_judge_sentence([(self.name, note) for note in blind]))
+        return printable(calm_sentence(Waits(shown, list(self.nodes.values())).calm()))
+
+    def text(self, findings: Sequence[Finding] | None = None) -> str:
+        """The whole verdict, as `peeps why` prints it; of `findings` alone, where they are given."""
+        told, shown = FindingText(_Plain()), self._shown()
+        chosen = self.findings if findings is None else findings
+        parts = ["\n".join(told.lines(shown.finding(self._told(finding)), self.name)) for finding in chosen]
+        if not chosen:
+            parts = [self.sentence]
+        elif blind := cannot_judge(self.coverage):
+            parts.append(printable(cannot_judge_sentence([(self.name, note) for note in blind])))
+        if self.came_ns:
+            parts.append(
+                f"Watched for {duration(self.time_ns - self.came_ns)} only: waits are at least as old as said."
+            )
+        if self.not_asked and not self.stuck:
+            parts.append(f"Not asked who could end the waits: {printable(self.not_asked)}.")
+        return "\n\n".join(parts)
+
+    def account(self) -> str:
+        """The whole verdict, and who else waits for what, a line each."""
+        told = {node for finding in self.findings for node in (*finding.core, *finding.blocked)}
+        lines = waits_text(self._shown(), [node for node in self.nodes.values() if node.id not in told])
+        return "\n".join([self.text(), *([""] if lines else []), *lines])
+
+    def _shown(self) -> Shown:
+        out: dict[str, list[Edge]] = {}
+        for edge in self.edges:
+            out.setdefault(edge.src, []).append(edge)
+        view = _View(self.nodes, out, dict.fromkeys(self.nodes, _HERE))
+        return Shown(view, {_HERE: self.directory}, self.time_ns)
+
+    def _told(self, finding: Finding) -> dict[str, Any]:
+        return finding_to_json(finding) | {"processes": [_HERE], "blocked_count": len(finding.blocked)}
+
+
+@dataclass(frozen=True, slots=True)
+class _View:
+    nodes: dict[str, Node]
+    out: dict[str, list[Edge]]
+    owner: dict[str, str]
+
+
+def of_snapshot(snapshot: Snapshot, findings: list[Finding], not_asked: str = "", came_ns: int = 0) -> Picture:
+    """`snapshot`: a complete one of this process. The calling thread, which asks, is left out."""
+    asker = threading.get_ident()
+    nodes = {node.id: node for node in snapshot.nodes if node.attributes.get(semconv.THREAD_ID) != asker}
+    return _of_this_process(snapshot.time_ns, nodes, snapshot.edges, findings, snapshot.coverage, not_asked, came_ns)
+
+
+def of_observation(observation: Observation, findings: list[Finding], now_ns: int) -> Picture:
+    """What a rule of the watcher is given."""
+    edges = [edge for outgoing in observation.edges.values() for edge in outgoing]
+    return _of_this_process(now_ns, dict(observation.nodes), edges, findings, observation.coverage)
+
+
+def _of_this_process(
+    now_ns: int,
+    nodes: dict[str, Node],
+    edges: list[Edge],
+    findings: list[Finding],
+    coverage: list[str],
+    not_asked: str = "",
+    came_ns: int = 0,
+) -> Picture:
+    try:
+        directory = os.getcwd()
+    except OSError:  # it has been deleted
+        directory = ""
+    name = os.environ.get("OTEL_SERVICE_NAME", "")
+    named = f"{name} (pid {os.getpid()})" if name else f"pid {os.getpid()}"
+    return Picture(
+        os.getpid(), named, directory, now_ns, nodes, edges, list(findings), list(coverage), not_asked, came_ns
+    )
