@@ -91,7 +91,10 @@ class WaitIndex(WaitLinks):
 
     def _resource(self, resource: Node, level: Level, now_ns: int, old_ns: int) -> Requirement | None:
         found = self.of_resource(resource, level)
-        if found is None or (found.when_old and now_ns - self.oldest_wait(resource.id) < old_ns):
+        if found is None:
+            return None
+        # One that nobody waits for himself, but who waits for another thing: his wait has an age of its own.
+        if found.when_old and self.waiters.get(resource.id) and now_ns - self.oldest_wait(resource.id) < old_ns:
             return None
         return found.condition
 

@@ -102,6 +102,8 @@ _ROWS = (
     *(Operation(f"socket.{name}", _IO) for name in ("recv", "recv_into", "recvfrom", "recvfrom_into")),
     *(Operation(f"socket.{name}", _IO, writes=True) for name in ("send", "sendall", "sendto")),
     *(Operation(f"socket.{name}", _IO) for name in ("accept", "connect")),
+    Operation("database.wait", _IO),
+    Operation("database.lock", _LOCK, lines_first=True),
     Operation("select"),
     Operation("signal.wait"),
     Operation("name.lookup"),

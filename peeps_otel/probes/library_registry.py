@@ -25,6 +25,7 @@ from .httpx.library import HTTPX
 from .identity import Identities
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
 from .pool_types import Lent, PoolHandle
+from .psycopg.library import PSYCOPG
 from .psycopg_pool.library import PSYCOPG_POOL
 from .redis.library import REDIS
 from .requests.library import REQUESTS
@@ -55,6 +56,7 @@ LIBRARIES: tuple[Library, ...] = (
     REQUESTS,
     HTTPCORE,
     HTTPX,
+    PSYCOPG,
     PSYCOPG_POOL,
     ASYNCPG,
     REDIS,

@@ -34,6 +34,15 @@ class OfSpan(NamedTuple):
     deadline_ns: int | None
 
 
+class OfDescriptor(NamedTuple):
+    """Whoever waits at this descriptor waits for `target`, since `since_ns` by the word of who reports it."""
+
+    fd: int
+    target: str
+    operation: str
+    since_ns: int
+
+
 @dataclass(slots=True)
 class Picture:
     """`users`: by node, who has it in hand. `of_spans`: by span id."""
@@ -43,6 +52,7 @@ class Picture:
     leads: list[Lead] = field(default_factory=list[Lead])
     users: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     of_spans: dict[int, OfSpan] = field(default_factory=dict[int, OfSpan])
+    of_descriptors: list[OfDescriptor] = field(default_factory=list[OfDescriptor])
 
 
 class Around(NamedTuple):

@@ -11,15 +11,17 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node
+from .. import semconv
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind
 from ..model.coverage import blind
 from ..probes.context import ProbeContext
 from ..probes.probe import Observation, ProviderFault, Yield
 from ..requests.probe import YOUNG_NS, RequestProbe
 from ..requests.waiters import Waiters
-from . import rpc_nodes, shm_nodes
+from . import database_nodes, rpc_nodes, shm_nodes
 from .asking import Asker, Call
-from .picture import Around, Canvas, OfSpan, Picture
+from .database import DatabaseReport
+from .picture import Around, Canvas, OfDescriptor, OfSpan, Picture
 from .reading import Malformed, read
 from .registered import Entry, living
 from .rpc import RpcReport, Worker
@@ -58,6 +60,8 @@ class ProviderProbe:
         self._providers: dict[int, _Provider] = {}
         self._mapped = Mapped()
         self._waiters = Waiters()
+        self._met: dict[OfDescriptor, list[str]] = {}
+        self._met_before: dict[OfDescriptor, list[str]] = {}
         self._merged: dict[str, tuple[Node, OfSpan, Node]] = {}
         self._touched: dict[str, tuple[tuple[Edge, ...], tuple[Edge, ...]]] = {}
 
@@ -88,6 +92,7 @@ class ProviderProbe:
     def confirm(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """Who waits for what was reported; and what was reported of requests whose spans are shown."""
         merged, self._merged = self._merged, {}
+        self._met_before, self._met = self._met, {}
         touches: dict[str, list[Edge]] = {}
         for provider in self._providers.values():
             if provider.fault:
@@ -97,11 +102,23 @@ class ProviderProbe:
                 target = observation.nodes.get(lead.target)
                 if target is not None:
                     self._waiters.lead(observation, lead.waiter, target, lead.operation, lead.deadline_ns)
+            self._lead_by_descriptor(provider.picture, observation)
             for user, thing in provider.picture.users:
                 edge = Edge(EdgeKind.TOUCHES, user, thing, confidence=Confidence.INFERRED)
                 touches.setdefault(user, []).append(edge)
         self._waiters.done()
         self._touch(touches, observation)
+
+    def _lead_by_descriptor(self, picture: Picture, observation: Observation) -> None:
+        """Whoever was met at a descriptor waits there as long as it is reported, also if it looks round at times."""
+        waiting = _waiting_at(observation) if picture.of_descriptors else {}
+        for one in picture.of_descriptors:
+            target = observation.nodes.get(one.target)
+            if target is None:
+                continue
+            met = self._met[one] = waiting.get(one.fd) or self._met_before.get(one, [])
+            for waiter in met:
+                self._waiters.lead(observation, waiter, target, one.operation, since_ns=one.since_ns)
 
     # --- one provider -------------------------------------------------------------------------------------------------
 
@@ -124,6 +141,8 @@ class ProviderProbe:
         provider.canvas.begin()
         if isinstance(report, RpcReport):  # ours: it was made by `read`
             rpc_nodes.draw(report, provider.canvas, around)
+        elif isinstance(report, DatabaseReport):
+            database_nodes.draw(report, provider.canvas, around)
         else:
             shm_nodes.draw(report, provider.canvas, around)
         provider.picture = provider.canvas.end()
@@ -193,3 +212,18 @@ class ProviderProbe:
             self._touched[user] = known
             if user in observation.nodes:
                 observation.edges[user] = known[1]
+
+
+def _waiting_at(observation: Observation) -> dict[int, list[str]]:
+    """By descriptor: the tasks and threads that wait for what it is."""
+    ends: dict[str, int] = {}
+    for node in observation.nodes.values():
+        fd = node.attributes.get(semconv.IO_FD) if node.kind is NodeKind.IO else None
+        if type(fd) is int and semconv.IO_IS_FAR not in node.attributes:
+            ends[node.id] = fd
+    found: dict[int, list[str]] = {}
+    for waiter, edges in observation.edges.items():
+        for edge in edges:
+            if edge.kind is EdgeKind.NEEDS and edge.dst in ends:
+                found.setdefault(ends[edge.dst], []).append(waiter)
+    return found

@@ -11,6 +11,7 @@ from dataclasses import fields
 from functools import cache
 from typing import Any, NamedTuple, TypeVar, cast
 
+from .database import DatabaseReport
 from .rpc import Channel, Completion, Connection, Request, RpcReport, Sensitive
 from .shm import Peer, Queue, Segment, ShmReport, Slots
 
@@ -35,7 +36,7 @@ class Malformed(ValueError):
 class Read(NamedTuple):
     """A report with what is as declared, what is wrong with the rest, and how many records were beyond the most."""
 
-    report: RpcReport | ShmReport
+    report: RpcReport | ShmReport | DatabaseReport
     problems: tuple[str, ...]
     beyond: int
 
@@ -181,6 +182,8 @@ _OF_KIND = {"rpc": (RpcReport,), "shm": (ShmReport,)}
 def read(value: object, kind: str, pause: Pause) -> Read:
     """What a provider has returned. Raises Malformed where it is no report of its kind at all; a provider of a kind of
     the program's own may return either. `pause` is called now and then."""
+    if type(value) is DatabaseReport:  # made by us
+        return Read(value, (), 0)
     wanted = _OF_KIND.get(kind, (RpcReport, ShmReport))
     report = next((one for one in wanted if type(value) is one), None)
     if report is None:

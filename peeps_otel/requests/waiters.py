@@ -16,7 +16,8 @@ from ..probes.probe import Observation
 OPERATION = "request"
 _OUTSIDE = frozenset({NodeKind.IO, NodeKind.CONNECTION, NodeKind.CUSTOM})
 
-_How = tuple[str, str, int | None]
+_STEPS_MOST = (1 << 31) - 1
+_How = tuple[str, str, int | None, int | None]
 _Entry = tuple[Node, tuple[Edge, ...], _How, Node, tuple[Edge, ...]]
 
 
@@ -35,18 +36,24 @@ class Waiters:
         target: Node,
         operation: str = OPERATION,
         deadline_ns: int | None = None,
+        since_ns: int | None = None,
     ) -> bool:
         """Lets `waiter` need `target` in place of what its wait leads to outside. False where it waits for nothing, or
-        for something of the program. `operation`: in which it waits; `deadline_ns`: when a timer ends it."""
+        for something of the program. `operation`: in which it waits; `deadline_ns`: when a timer ends it;
+        `since_ns`: since when, known from elsewhere: whatever else it does in between is no progress."""
         node, edges = observation.nodes.get(waiter), observation.edges.get(waiter, ())
-        if node is None or not _leads_outside(observation, node, edges, target):
+        known = since_ns is not None and node is not None and node.wait is None
+        if node is None or not (known or _leads_outside(observation, node, edges, target)):
             return False
-        how = (target.id, operation, deadline_ns)
+        how = (target.id, operation, deadline_ns, since_ns)
         before = self._before.get(waiter)
         if before is not None and before[0] is node and before[1] == edges and before[2] == how:
             entry = (node, edges, how, before[3], before[4])
         else:
             made = _waiting(node, target, operation, deadline_ns)
+            if since_ns is not None and made.wait is not None:
+                wait = replace(made.wait, since_ns=since_ns)
+                made = replace(made, state="waiting", wait=wait, steps=since_ns & _STEPS_MOST)
             wait = made.wait
             assert wait is not None
             need = Edge(EdgeKind.NEEDS, waiter, target.id, wait.since_ns, wait.source or None, Confidence.INFERRED)

@@ -138,7 +138,7 @@ class ConditionArrays:
         oldest = np.full(len(when_old), _FAR_NS, np.int64)
         asked = when_old[self._needs.provider]
         np.minimum.at(oldest, self._needs.provider[asked], self._since[self._needs.waiter[asked]])
-        young = when_old & (now_ns - oldest < old_ns)
+        young = when_old & (oldest < _FAR_NS) & (now_ns - oldest < old_ns)
         self._due_ns = int(oldest[young].min(initial=_FAR_NS)) + old_ns
         return (self._resource != 0) & ~young
 

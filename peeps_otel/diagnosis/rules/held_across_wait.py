@@ -15,6 +15,9 @@ from .rule import Account, Candidate, LookRule
 from .tunable import seconds
 
 _HOLDERS_MOST = 20
+_OF_SESSION = (
+    "Commit before anything else is waited for; `idle_in_transaction_session_timeout` ends what was forgotten."
+)
 _OF_IMPORT = "Move the slow part out of the module's top level into a function, and call that once it is imported."
 
 
@@ -70,9 +73,9 @@ class HeldAcrossWait(LookRule):
                 )
 
     def _may_be_slow(self, context: RuleContext, holder: str) -> bool:
-        """Whether it waits; a thread may be in a call instead."""
+        """Whether it waits; a thread may be in a call instead, a database's session wait for its client."""
         node = context.graph.nodes[holder]
-        return node.wait is not None or node.kind is NodeKind.THREAD
+        return node.wait is not None or node.kind is NodeKind.THREAD or semconv.DATABASE_SESSION in node.attributes
 
     def _for_long(self, context: RuleContext, held: Edge | None, holder: str) -> bool:
         if not self._may_be_slow(context, holder) or held is None or held.since_ns is None:
@@ -83,11 +86,16 @@ class HeldAcrossWait(LookRule):
         graph = context.graph
         name = wording.label(graph.nodes[holders[0]])
         more = "" if len(holders) == 1 else f" (and {len(holders) - 1} more)"
+        does, advice, look_at = leaf.clause(graph, way), f"{self.advice}.", leaf.look_at(graph, way)
+        if wording.is_import(graph.nodes[resource]):
+            advice = _OF_IMPORT
+        if semconv.DATABASE_SESSION in graph.nodes[holders[0]].attributes:
+            advice, look_at = _OF_SESSION, graph.wait_of(waiter).source
         return Account(
             title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource)}, "
-            f"held by {name}{more}, which {leaf.clause(graph, way)}",
-            advice=_OF_IMPORT if wording.is_import(graph.nodes[resource]) else f"{self.advice}.",
-            look_at=leaf.look_at(graph, way),
+            f"held by {name}{more}{', which ' if does else ''}{does}",
+            advice=advice,
+            look_at=look_at,
             evidence=[evidence.link(graph, waiter, resource, holders[0]), *leaf.links(graph, way)],
             blocked=evidence.tail(graph, graph.behind({resource})),
         )

@@ -23,7 +23,9 @@ OF_AN_END: Final = frozenset(
         *("send", "sendall", "sendto", "sendmsg", "sendfile", "write", "writelines", "write_eof", "drain", "flush"),
         *("send_bytes", "send_json", "send_text", "recv", "recv_into", "recvfrom", "recvmsg", "recv_bytes", "read"),
         *("read1", "readinto", "readline", "readlines", "readexactly", "readuntil", "receive", "close", "aclose"),
-        *("shutdown", "detach", "communicate", "makefile", "respond", "publish", "execute", "request"),
+        *("shutdown", "detach", "communicate", "makefile", "respond", "publish", "request"),
+        *("execute", "executemany", "commit", "rollback", "transaction", "fetch", "fetchall", "fetchone", "fetchval"),
+        *("__exit__", "__aexit__"),
     }
 )
 """Of one end of a connection or pipe: to whoever waits at the other."""

@@ -14,7 +14,7 @@ from typing import Any, cast
 
 from . import versions
 from .asyncio_io import is_transport_type, transport_endpoint
-from .stdlib import number
+from .stdlib import attribute, number
 
 CHECKED_ON = versions.on("CPython", "uvloop")
 
@@ -37,7 +37,8 @@ def found_by_descriptor(objects: Iterable[Any], wanted: AbstractSet[int]) -> dic
     return found
 
 
-_SOCKET, _FILE, _TRANSPORT, _CONNECTION = 1, 2, 3, 4
+_SOCKET, _FILE, _TRANSPORT, _CONNECTION, _PSYCOPG = 1, 2, 3, 4, 5
+_IN_C = ("psycopg_binary.", "psycopg_c.")
 
 
 def _how(kind: type[Any], connection: type[Any] | None) -> int:
@@ -47,7 +48,9 @@ def _how(kind: type[Any], connection: type[Any] | None) -> int:
         return _FILE
     if is_transport_type(kind):
         return _TRANSPORT
-    return _CONNECTION if connection is not None and issubclass(kind, connection) else 0
+    if connection is not None and issubclass(kind, connection):
+        return _CONNECTION
+    return _PSYCOPG if is_psycopg(kind) else 0
 
 
 def _descriptor(one: Any, how: int) -> int | None:
@@ -58,7 +61,26 @@ def _descriptor(one: Any, how: int) -> int | None:
             return _io.FileIO.fileno(one)
     except ValueError:  # closed
         return None
+    if how == _PSYCOPG:
+        return psycopg_descriptor(one)
     return transport_endpoint(one).fd if how == _TRANSPORT else number(one, "_handle")
+
+
+def is_psycopg(kind: type[Any]) -> bool:
+    base = vars(sys.modules.get("psycopg._connection_base", sys)).get("BaseConnection")
+    return isinstance(base, type) and issubclass(kind, base)
+
+
+def psycopg_descriptor(connection: Any) -> int | None:
+    """Of an implementation in C, which tells it without running Python code."""
+    connected = attribute(connection, "pgconn")
+    if connected is None or not str(type(connected).__module__).startswith(_IN_C):
+        return None
+    try:
+        fd: object = connected.socket
+    except Exception:  # closed
+        return None
+    return fd if type(fd) is int else None
 
 
 def _connection_type() -> type[Any] | None:

@@ -51,9 +51,10 @@ def digest(name: str) -> str:
     return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
-def of_descriptors(descriptors: Iterable[int]) -> dict[int, EndNames]:
-    """Of those of this process that are pipes, Unix sockets or TCP connections within this host. Reads the kernel's
-    table of connections at most once, which takes milliseconds where there are thousands."""
+def of_descriptors(descriptors: Iterable[int], anywhere: bool = False) -> dict[int, EndNames]:
+    """Of those of this process that are pipes, Unix sockets or TCP connections within this host; `anywhere`: also
+    to other hosts. Reads the kernel's table of connections at most once, which takes milliseconds where there are
+    thousands."""
     found: dict[int, EndNames] = {}
     others: dict[str, int] = {}
     for fd in descriptors:
@@ -68,8 +69,25 @@ def of_descriptors(descriptors: Iterable[int]) -> dict[int, EndNames]:
                 others[link] = fd
         if names is not None:
             found[fd] = names
-    found.update((others[link], names) for link, names in _tcp_connections(others).items())
+    found.update((others[link], names) for link, names in _tcp_connections(others, anywhere).items())
     return found
+
+
+def own_addresses() -> dict[str, int]:
+    """By local address, `host:port`: the descriptors of this process's TCP connections. Takes some milliseconds."""
+    found: dict[str, int] = {}
+    for fd, names in own_ends().values():
+        local, separator, _ = names.here.partition("/tcp/")[2].partition(">")
+        if separator:
+            found[local] = fd
+    return found
+
+
+def of_addresses(local: str, peer: str) -> tuple[str, str] | None:
+    """What the end of a TCP connection at `local` and the one at `peer`, each `host:port`, are called in this network
+    namespace, whoever has them."""
+    network = _network()
+    return None if network is None else (f"{network}/tcp/{local}>{peer}", f"{network}/tcp/{peer}>{local}")
 
 
 def of_connection(fd: int, local: str, peer: str, port: int) -> EndNames | None:
@@ -96,13 +114,14 @@ def link_of(fd: int, process: str = "self") -> str:
 
 
 def own_ends() -> dict[str, tuple[int, EndNames]]:
-    """By digest of its name: each end of this process, with its descriptor. Takes some milliseconds."""
+    """By digest of its name: each end of this process, with its descriptor, also of connections to other hosts. Takes
+    some milliseconds."""
     found: dict[str, tuple[int, EndNames]] = {}
     try:
         descriptors = [int(name) for name in os.listdir("/proc/self/fd")[:_FILES_MOST]]
     except (OSError, ValueError):
         return found
-    for fd, names in of_descriptors(descriptors).items():
+    for fd, names in of_descriptors(descriptors, anywhere=True).items():
         found.setdefault(digest(names.here), (fd, names))
     return found
 
@@ -231,8 +250,8 @@ def _unix_peer(number: int) -> int | None:
     return 0
 
 
-def _tcp_connections(wanted: Collection[str]) -> dict[str, EndNames]:
-    """By link, of those wanted: the established connections of which both ends are on this host."""
+def _tcp_connections(wanted: Collection[str], anywhere: bool) -> dict[str, EndNames]:
+    """By link, of those wanted: the established connections; unless `anywhere`, with both ends on this host."""
     network = _network() if wanted else None
     found: dict[str, EndNames] = {}
     if network is None:
@@ -249,7 +268,7 @@ def _tcp_connections(wanted: Collection[str]) -> dict[str, EndNames]:
             if link is None:
                 continue
             (own, port), (other, peer_port) = _address(fields[1]), _address(fields[2])
-            if is_within(own, other):
+            if anywhere or is_within(own, other):
                 local, remote = joined(own, port), joined(other, peer_port)
                 names = (f"{network}/tcp/{local}>{remote}", f"{network}/tcp/{remote}>{local}")
                 found[link] = EndNames(*names, link)

@@ -14,6 +14,7 @@ UVLOOP = ("0.21", "0.22", "0.23")
 ANYIO = ("4.16",)
 ASGIREF = ("3.12", "3.13")
 SQLALCHEMY = ("2.0", "2.1")
+PSYCOPG = ("3.3",)
 PSYCOPG_POOL = ("3.2", "3.3")
 ASYNCPG = ("0.30", "0.32")
 REDIS = ("5.2", "8.1")
@@ -34,6 +35,7 @@ TABLE = {
     "AnyIO": ANYIO,
     "asgiref": ASGIREF,
     "SQLAlchemy": SQLALCHEMY,
+    "psycopg": PSYCOPG,
     "psycopg_pool": PSYCOPG_POOL,
     "asyncpg": ASYNCPG,
     "redis": REDIS,

@@ -31,6 +31,7 @@ _ACQUIRES = frozenset({"acquire", "acquire_lock", "__enter__"})
 _WITH_NUMBERS = _ACQUIRES | {"get", "sleep"}
 _UNREADABLE = object()
 _IDLE, _LOCK, _GET, _SLEEP = (operation(name) for name in ("idle", "lock.acquire", "queue.get", "sleep"))
+_DATABASE = operation("database.wait")
 _JOIN, _FUTURES = operation("thread.join"), operation("futures.wait")
 
 
@@ -185,8 +186,8 @@ class Classifier:
         _, method = analysis(top.code).receiver(top.lasti)
         if method in internals.LOOP_RUNS:
             return Waiting(_IDLE, "idle")
-        if known is _JOIN and method == "join":
-            return self._outward(stack)  # of a type that has no name here (since 3.13)
+        if (known is _JOIN and method == "join") or known is _DATABASE:
+            return self._outward(stack)  # of a type that has no name here (since 3.13), or of a library in C
         return None
 
     def _targets(self, stack: CallStack, number: int, row: ThreadWait) -> tuple[tuple[Any, ...], int]:
