@@ -107,7 +107,7 @@ class KeptReduction(IncrementalIndex):
         found = self.of_resource(node, level)
         if found is None:
             return None
-        if found.when_old and self.waiters.get(node_id):
+        if found.when_old and self.oldest_waiter(node_id):
             due_ns = self.oldest_wait(node_id) + old_ns
             if due_ns > now_ns:
                 if node_id in self.waiters:

@@ -94,7 +94,7 @@ class WaitIndex(WaitLinks):
         if found is None:
             return None
         # One that nobody waits for himself, but who waits for another thing: his wait has an age of its own.
-        if found.when_old and self.waiters.get(resource.id) and now_ns - self.oldest_wait(resource.id) < old_ns:
+        if found.when_old and self.oldest_waiter(resource.id) and now_ns - self.oldest_wait(resource.id) < old_ns:
             return None
         return found.condition
 

@@ -97,9 +97,12 @@ class TimesOut(LookRule):
         graph = context.graph
         links = ring.links(graph, cycle)
         beside = ring.beside(graph, core, cycle)
-        first = min((one for one in core if one in graph.bounded), key=lambda one: graph.wait_of(one).deadline_ns or 0)
+        bounded = [one for one in core if one in graph.bounded]
+        waiting = [one for one in bounded if graph.since_of(one) is not None]
+        first = min(waiting, key=lambda one: graph.wait_of(one).deadline_ns or 0, default=bounded[0])
         title = ring.title(graph, links, beside)
-        sources = [graph.wait_of(first).source, *(step.wait_source for step in links)]
+        own = [graph.wait_of(first).source] if waiting else []
+        sources = [*own, *(step.wait_source for step in links)]
         return Account(
             title=f"{title}; the ring breaks when {wording.label(graph.nodes[first])} gives up",
             advice=ring.advice(graph, links, FindingKind.DEADLOCK),
