@@ -16,10 +16,14 @@ from urllib.parse import quote, urlencode
 from urllib.request import BaseHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from .api import Finding, FindingAnswer, Findings, Health, NodeAnswer, Processes, Snapshot
+from .shared import SharedAnswers
 
 DEFAULT_API = "127.0.0.1:9130"
 _TIMEOUT_S = 5.0
 _LARGEST_ANSWER = 64 * 2**20
+
+OF_ALL = SharedAnswers()
+"""Of all viewers of this explorer."""
 
 Trouble = Literal["unreachable", "not_found", "refused", "not_a_collector"]
 
@@ -43,6 +47,7 @@ class Collector:
     token: str = field(default="", repr=False)
     certificate: str = ""
     key: str = ""
+    shared: SharedAnswers = field(default_factory=lambda: OF_ALL, repr=False, compare=False)
 
     @classmethod
     def from_environment(cls) -> Collector:
@@ -60,10 +65,10 @@ class Collector:
         return cast(Health, self._get("/health"))
 
     def processes(self) -> Processes:
-        return cast(Processes, self._get("/api/processes"))
+        return cast(Processes, self._shared("/api/processes"))
 
     def findings(self) -> Findings:
-        return cast(Findings, self._get("/api/findings"))
+        return cast(Findings, self._shared("/api/findings"))
 
     def finding(self, finding_id: str) -> Finding:
         """One finding, open or ended."""
@@ -83,10 +88,15 @@ class Collector:
         for name, value in (("focus", focus), ("depth", depth), ("finding", finding), ("limit", limit)):
             if value is not None:
                 parameters.append((name, str(value)))
-        return cast(Snapshot, self._get("/api/snapshot", parameters))
+        return cast(Snapshot, self._shared("/api/snapshot", parameters))
 
     def node(self, node_id: str) -> NodeAnswer:
         return cast(NodeAnswer, self._get("/api/node/" + quote(node_id, safe=":")))
+
+    def _shared(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        """As `_get`; the answer is everybody's, and is not to be changed."""
+        key = f"{self.address}{path}?{urlencode(parameters)}"
+        return self.shared.get(key, lambda: self._get(path, parameters))
 
     def _opener(self) -> OpenerDirector:
         # A collector on the own machine is never behind a proxy, whatever the environment says.

@@ -21,7 +21,7 @@ from tests.support.processes import environment
 SERVERS = {"up", "collector"}
 OF_A_FILE = {"db"}
 CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS | OF_A_FILE]
-ARGUMENTS = {"progress": ["0"], "sql": ["SELECT 1"]}
+ARGUMENTS = {"progress": ["0"], "sql": ["SELECT 1"], "show": ["worker-a"], "completion": ["bash"]}
 
 # What of ours a command may load. `serve` is the way to the server; the model, the diagnosis and the words are shared.
 OURS = {"peeps_collector", *(f"peeps_collector.{name}" for name in ("access", "config", "settings_file", "version"))}

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from peeps_dashboard.client import OF_ALL
 from tests.dashboard.fake_api import FakeApi
 from tests.support.explorer import chromium, running_explorer
 
@@ -16,6 +17,7 @@ from tests.support.explorer import chromium, running_explorer
 def api(monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeApi]:
     server = FakeApi()
     monkeypatch.setenv("PEEPS_API", server.address)
+    monkeypatch.setattr(OF_ALL, "kept_s", 0.0)  # a test shows one world after the other
     yield server
     server.close()
 

@@ -57,18 +57,33 @@ def add_ready_file(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--ready-file", metavar="PATH", help="write the real addresses here (JSON) once listening")
 
 
+JSON_FORMAT = 1
+"""In what `--json` prints: grows when something in it is not what it was. What is there now is in docs/api.md."""
+
+
 def seconds(text: str) -> float:
-    """An argument of 0 to 86400 seconds. Raises ValueError."""
-    number = float(text)
+    """An argument of 0 to 86400 seconds. Raises ArgumentTypeError."""
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1.0
     if not 0 <= number <= 86_400:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 to 86400")
     return number
 
 
+def whole_number(text: str) -> int:
+    """An argument from 0 to a million. Raises ArgumentTypeError."""
+    if not text.isdecimal() or int(text) > 1_000_000:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from 0 to 1000000")
+    return int(text)
+
+
 def span(text: str) -> int:
-    """`90s`, `10m`, `2h` or seconds, up to a week, in seconds. Raises ValueError."""
-    factor = {"s": 1, "m": 60, "h": 3600}.get(text[-1:], 0)
-    number = int(text[:-1]) * factor if factor else int(text)
+    """`90s`, `10m`, `2h`, `1d` or seconds, up to a week, in seconds. Raises ArgumentTypeError."""
+    factor = {"s": 1, "m": 60, "h": 3600, "d": 86_400}.get(text[-1:], 0)
+    digits = text[:-1] if factor else text
+    number = int(digits) * (factor or 1) if digits.isdecimal() else 0
     if not 0 < number <= 604_800:
-        raise ValueError(text)
+        raise argparse.ArgumentTypeError(f"{text!r} is not a span of time such as 90s, 10m, 2h or 1d, up to 7d")
     return number

@@ -10,11 +10,14 @@ from collections.abc import Sequence
 
 from ..config import Config, ConfigError
 from ..version import __version__
-from . import blame, calls, collector, db, progress, ps, snapshot, sql, up, why
+from . import blame, calls, collector, completion, db, findings, progress, ps, show, snapshot, sql, up, why
 from .client import ClientError
 from .command import Command
 
-COMMANDS: tuple[Command, ...] = (up, collector, why, ps, calls, snapshot, progress, blame, sql, db)
+COMMANDS: tuple[Command, ...] = (
+    *(up, collector, why, findings, ps, show, calls, snapshot, progress, blame, sql, db),
+    completion,
+)
 """Every command, in the order of the help."""
 
 _EXAMPLES = """\
@@ -29,6 +32,8 @@ examples:
   peeps why                what is stuck, and why; exit code 1 if something is, 0 if not
   peeps why --wait 30      the same, but give it 30 seconds to get stuck
   peeps ps                 what every task waits for, longest wait first
+  peeps show worker-a      all about one task
+  peeps findings           what is stuck, and what was
   peeps calls              the requests in flight: sent when, to whom, handled by what
   peeps snapshot --now     every process takes a complete snapshot; who does not answer is told
   peeps progress 30        how many tasks advance within 30 seconds, and which do not
@@ -37,7 +42,15 @@ examples:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. 0: fine, 1: something is stuck (`why`), 2: it could not be done."""
-    options = _parser().parse_args(arguments)
+    words = sys.argv[1:] if arguments is None else list(arguments)
+    parser, _ = _parser()
+    if not words:
+        parser.print_help()
+        return 2
+    if wrong := _misspelt(words[0]):
+        print(f"peeps: {wrong}", file=sys.stderr)
+        return 2
+    options = parser.parse_args(words)
     command: Command = options.command
     try:
         return command.run(options, Config.load(getattr(options, "config", None), os.environ))
@@ -51,7 +64,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def _parser() -> argparse.ArgumentParser:
+def parsers() -> dict[str, argparse.ArgumentParser]:
+    """Of each command."""
+    return _parser()[1]
+
+
+def _misspelt(word: str) -> str:
+    """What to say of a word that is no command; empty where it is one, or an option."""
+    names = [command.NAME for command in COMMANDS]
+    if word in names or word.startswith("-"):
+        return ""
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, names, 1, 0.5)
+    meant = f"did you mean `peeps {near[0]}`?" if near else f"there are {', '.join(names)}"
+    return f"no command is called {word!r}; {meant}"
+
+
+def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
     parser = argparse.ArgumentParser(
         prog="peeps",
         description="Who waits for whom in running Python services, and what is stuck.",
@@ -60,8 +90,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"peeps {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    each: dict[str, argparse.ArgumentParser] = {}
     for command in COMMANDS:
-        own = commands.add_parser(command.NAME, help=command.HELP)
+        own = each[command.NAME] = commands.add_parser(command.NAME, help=command.HELP)
         command.add_arguments(own)
         own.set_defaults(command=command)
-    return parser
+    return parser, each

@@ -6,12 +6,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from peeps_otel.report.style import table
 
 from .client import Client
-from .command import add_json, add_paths
+from .command import JSON_FORMAT, add_paths
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -21,25 +21,28 @@ HELP = "ask the database, see docs/schema.md"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("statement", metavar="STATEMENT", help='for example "SELECT * FROM finding"')
-    add_json(parser)
+    parser.add_argument("statement", metavar="STATEMENT", help='such as "SELECT * FROM finding"; - reads it from stdin')
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--csv", dest="form", action="store_const", const="csv", help="with a header line")
+    form.add_argument("--jsonl", dest="form", action="store_const", const="jsonl", help="one JSON object a row")
+    form.add_argument("--json", dest="form", action="store_const", const="json", help="for programs")
     add_paths(parser)
 
 
 def run(options: argparse.Namespace, config: Config) -> int:
-    return sql(Client.of(config), options.statement, as_json=options.json, paths=options.paths)
+    statement = sys.stdin.read() if options.statement == "-" else options.statement
+    return sql(Client.of(config), statement, form=options.form or "", paths=options.paths)
 
 
-def sql(client: Client, statement: str, *, as_json: bool, paths: bool = False) -> int:
-    """Prints the rows; 0. `paths`: whole ones. Raises ClientError."""
-    short_too = not as_json and not paths
+def sql(client: Client, statement: str, *, form: str = "", paths: bool = False) -> int:
+    """Prints the rows; 0. `form`: csv, jsonl or json, else a table. `paths`: whole ones. Raises ClientError."""
+    short_too = not form and not paths
     answer = client.post("/api/sql", {"sql": statement, "places": short_too})
     short: dict[str, str] = answer.get("places", {})
-    if as_json:
-        json.dump(answer, sys.stdout)
-        print()
-        return 0
     header = [column["name"] for column in answer["columns"]]
+    if form:
+        _for_programs(form, header, answer)
+        return 0
     rows = [
         ["NULL" if value is None else short.get(text := str(value), text) for value in row] for row in answer["rows"]
     ]
@@ -47,3 +50,21 @@ def sql(client: Client, statement: str, *, as_json: bool, paths: bool = False) -
     count = len(rows)
     print(f"({count} {'row' if count == 1 else 'rows'}{', more were left out' if answer['truncated'] else ''})")
     return 0
+
+
+def _for_programs(form: str, header: list[str], answer: dict[str, Any]) -> None:
+    if form == "json":
+        json.dump({"format": JSON_FORMAT} | answer, sys.stdout)
+        print()
+        return
+    if form == "csv":
+        import csv
+
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(header)
+        writer.writerows(answer["rows"])
+    else:
+        for row in answer["rows"]:
+            print(json.dumps(dict(zip(header, row, strict=True))))
+    if answer["truncated"]:
+        print("peeps: more rows were left out", file=sys.stderr)

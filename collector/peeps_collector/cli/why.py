@@ -15,7 +15,7 @@ from peeps_otel.report.style import Style, printable
 
 from .calls import long_ones
 from .client import Client
-from .command import add_json, add_paths, add_process, seconds
+from .command import JSON_FORMAT, add_json, add_paths, add_process, seconds
 from .leaks import check
 from .looks import look_now
 
@@ -30,6 +30,7 @@ Json = dict[str, Any]
 LEVELS = ("PROVEN", "LIKELY", "SUSPECT", "SLOW")
 """The surest first."""
 _POLL_SECONDS = 0.25
+_WATCH_SECONDS = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-ask", action="store_true", help="say what is known, without having the programs look again"
     )
+    parser.add_argument("--watch", action="store_true", help="say it again every second, until Ctrl-C")
     add_paths(parser)
     add_process(parser)
     add_json(parser)
@@ -53,6 +55,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace, config: Config) -> int:
     client = Client.of(config)
     notes = check(client, options.process) if options.leaks else []
+    if options.watch:
+        return _watch(client, options)
     failing = LEVELS[: LEVELS.index(options.fail_on) + 1]
     code = why(
         client,
@@ -65,6 +69,17 @@ def run(options: argparse.Namespace, config: Config) -> int:
     )
     print("".join(f"\n{note}" for note in notes), end="\n" if notes else "", file=sys.stderr)
     return code
+
+
+def _watch(client: Client, options: argparse.Namespace) -> int:
+    """Until it is interrupted; a terminal shows the newest verdict alone."""
+    while True:
+        ids = client.process_ids(options.process)
+        answer = client.get("/api/findings", process=ids)
+        processes = {p["id"]: p for p in client.get("/api/processes")["processes"]}
+        lines = report(answer, processes, Style(), paths=options.paths)
+        print(("\033[H\033[2J" if sys.stdout.isatty() else "") + "\n".join(lines), flush=True)
+        time.sleep(_WATCH_SECONDS)
 
 
 def why(
@@ -92,7 +107,7 @@ def why(
             break
         time.sleep(_POLL_SECONDS)
     if as_json:
-        json.dump(answer, sys.stdout, indent=2)
+        json.dump({"format": JSON_FORMAT} | answer, sys.stdout, indent=2)
         print()
     else:
         processes = client.get("/api/processes")["processes"]
