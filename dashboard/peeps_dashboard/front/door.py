@@ -109,7 +109,7 @@ class FrontDoor:
             f'<style>{self._style}</style><noscript><meta http-equiv="refresh" content="2"></noscript>'
             f'<script nonce="{nonce}">const PP = {settings};\n{self._script}</script>'
         )
-        early = f'<div id="pp-early"><nav>{links}</nav><main id="pp-card">{card}</main></div>'
+        early = f'<div id="pp-early"><nav>{links}</nav><div id="pp-card">{card}</div></div>'
         between = self._shell.between.replace("<script>", f'<script nonce="{nonce}">')
         between = between.replace("<title>Streamlit</title>", "<title>peeps</title>")
         policy = (
