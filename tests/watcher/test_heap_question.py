@@ -32,6 +32,9 @@ class _Objects:
     def thread_nodes(self) -> Mapping[int, str]:
         return {}
 
+    def descriptors(self) -> dict[str, int]:
+        return {}
+
 
 def _asked(world: World, after_ns: int) -> list[str]:
     objects, graph = _Objects(), world.graph()
