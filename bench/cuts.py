@@ -71,7 +71,7 @@ def _until_seen(api: str, processes: int) -> None:
     end = time.monotonic() + _PATIENCE_S
     while True:
         known = _ask(api, "/api/processes")["processes"]
-        if sum(one["nodes"] >= 100 for one in known) == processes:
+        if sum(one.get("nodes", 0) >= 100 for one in known) == processes:
             return
         if time.monotonic() > end:
             raise Failed(f"only {len(known)} of {processes} processes were seen")
