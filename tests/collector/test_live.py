@@ -9,7 +9,17 @@ from typing import Any
 import pytest
 
 from peeps_otel.model import Edge, EdgeKind, Node, NodeKind
-from tests.collector.collector_support import Deadlock, Program, Running, event, finding_event, new_id
+from tests.collector.collector_support import (
+    Deadlock,
+    Program,
+    Running,
+    event,
+    finding_event,
+    key_values,
+    logs_request,
+    new_id,
+    resource,
+)
 from tests.support.network import http
 from tests.support.waiting import eventually
 
@@ -161,6 +171,18 @@ def test_two_processes_are_two_graphs(collector: Running) -> None:
     assert names(collector) == ["lock", "x", "y"]
     assert [n["name"] for n in collector.get("/api/snapshot?process=b&kind=task")["nodes"]] == ["y"]
     assert {p["service"]: p["tasks"] for p in collector.get("/api/processes")["processes"]} == {"front": 1, "back": 1}
+
+
+def test_what_one_resource_leaves_out_another_of_the_process_has_said(shared: Running, own: Program) -> None:
+    """The program's own telemetry and ours come in turns, under one id."""
+    shared.send(own.snapshot([node("one")], key_frame=True))
+    ours, theirs = resource(own.instance), resource(own.instance)
+    ours.attributes.extend(key_values({"process.working_directory": "/srv/shop"}))
+    del theirs.attributes[1:3]  # process.pid and host.name
+    for source in (theirs, ours, theirs):
+        shared.send(logs_request(event("note"), source=source))
+    (process,) = (one for one in shared.get("/api/processes")["processes"] if one["id"] == own.instance)
+    assert (process["host"], process["directory"]) == ("here", "/srv/shop")
 
 
 def test_the_neighbourhood_of_a_node_and_the_members_of_a_limit(shared: Running, own: Program) -> None:

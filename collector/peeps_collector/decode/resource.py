@@ -15,6 +15,8 @@ from peeps_otel import semconv
 from ..store.schema import Row
 from .values import attributes_of, json_text, whole
 
+_NO_SERVICE = "unknown_service"
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessInfo:
@@ -30,6 +32,22 @@ class ProcessInfo:
     key: str = field(default="", compare=False)
     schema_url: str = field(default="", compare=False)
     dropped: int = field(default=0, compare=False)
+
+    def updated(self, later: ProcessInfo) -> ProcessInfo:
+        """With what a later resource of the same process says. What that leaves out stays: the program's own telemetry
+        and ours come under one id with different resources, in turns. The same object where nothing is new."""
+        info = ProcessInfo(
+            self.id,
+            later.service if later.service != _NO_SERVICE else self.service,
+            self.pid if later.pid is None else later.pid,
+            later.host or self.host,
+            later.runtime or self.runtime,
+            self.resource | later.resource,
+            later.key,
+            later.schema_url,
+            later.dropped,
+        )
+        return self if info == self and info.resource.keys() == self.resource.keys() else info
 
     def __str__(self) -> str:
         return f"{self.service} (pid {'unknown' if self.pid is None else self.pid})"
@@ -55,7 +73,7 @@ def process_of(resource: Resource, schema_url: str = "") -> ProcessInfo:
         value = attributes.get(key)
         return value if isinstance(value, str) else "" if value is None else str(value)
 
-    service = text(semconv.SERVICE_NAME) or "unknown_service"
+    service = text(semconv.SERVICE_NAME) or _NO_SERVICE
     host = text("host.name")
     pid = whole(attributes.get(semconv.PROCESS_PID))
     whole_text = json_text(dict(sorted(attributes.items())))

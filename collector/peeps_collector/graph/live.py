@@ -59,8 +59,8 @@ class LiveGraph:
                 self._make_room()
                 process = self._processes[info.id] = Process(info, now_ns, now_ns)
                 self._store_process(process)
-            elif process.info != info:
-                process.info = info
+            elif (updated := process.info.updated(info)) is not process.info:
+                process.info = updated
                 self._store_process(process)
             process.last_seen_ns = now_ns
 
