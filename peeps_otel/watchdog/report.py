@@ -16,8 +16,8 @@ from typing import Any, NamedTuple, cast
 from .. import semconv
 from ..probes.source.ownership import Ownership
 from . import evidence, proc, stacks
+from .outcome import FAILED, TAKEN, WITHOUT_STACKS
 from .page import BYE, BYTES, NO_DUMP, Page
-from .sidecar import FAILED, TAKEN, WITHOUT_STACKS
 
 _SETTLED_S, _DUMP_MOST_S = 0.15, 2.0
 _TIMEOUT_S = 5.0

@@ -16,13 +16,13 @@ import signal
 import sys
 import time
 
+from .outcome import FAILED, TAKEN, WITHOUT_STACKS
 from .page import BYE, DONE, Page
 from .proc import oom_kills
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 PAGE_FD, LIFE_FD = 3, 4
-TAKEN, FAILED, WITHOUT_STACKS = range(3)
 SILENT_S = 5.0
 REPEAT_S = 10.0
 _RETRY_S = 2.0

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from peeps_otel.model import Finding
 from peeps_otel.model.seal import is_sealed
@@ -14,19 +14,25 @@ from .live import LiveGraph
 from .process import Process
 
 
-def reporter_of(process: str, record: FindingRecord, processes: Mapping[str, Process]) -> str:
-    """The process that tells it: `process`, or the forked copy under its name whose stream has sealed it. Where there
-    is no stream with a secret the name is believed. Raises Rejected."""
+def sealed_by(process: str, processes: Mapping[str, Process], fits: Callable[[int], bool]) -> str | None:
+    """Of `process` and the forked copies under its name, the one whose stream's secret fits a seal; None where none
+    does. Where there is no stream with a secret the name is believed."""
     bound = {
         key: one.secret
         for key, one in processes.items()
         if one.secret and (key == process or key.startswith(f"{process}/"))
     }
-    if not bound:
-        return process
-    for key, secret in bound.items():
-        if is_sealed(record.seal, secret, record.finding, record.state, record.time_ns):
-            return key
+    return process if not bound else next((key for key, secret in bound.items() if fits(secret)), None)
+
+
+def reporter_of(process: str, record: FindingRecord, processes: Mapping[str, Process]) -> str:
+    """The process that tells it: `process`, or the forked copy under its name whose stream has sealed it. Where there
+    is no stream with a secret the name is believed. Raises Rejected."""
+    teller = sealed_by(
+        process, processes, lambda secret: is_sealed(record.seal, secret, record.finding, record.state, record.time_ns)
+    )
+    if teller is not None:
+        return teller
     raise Rejected(
         f"finding {record.finding.id[:80]}: peeps.finding.seal is missing or wrong, so it is not from the process that "
         "sends the snapshots under this name"

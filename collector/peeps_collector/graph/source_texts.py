@@ -13,6 +13,7 @@ from peeps_otel.report.finding_text import line_of
 
 from ..decode.canonical import Rejected
 from ..decode.logs import SourceTextRecord
+from .origin import sealed_by
 from .process import Process
 
 Json = dict[str, Any]
@@ -57,16 +58,13 @@ class SourceTexts:
 
 def _teller(process: str, record: SourceTextRecord, processes: Mapping[str, Process]) -> str:
     """The process, or the forked copy under its name whose stream has sealed it."""
-    bound = {
-        key: one.secret
-        for key, one in processes.items()
-        if one.secret and (key == process or key.startswith(f"{process}/"))
-    }
-    if not bound:
-        return process
-    for key, secret in bound.items():
-        if is_text_sealed(record.seal, secret, record.place, record.first, record.text):
-            return key
+    teller = sealed_by(
+        process,
+        processes,
+        lambda secret: is_text_sealed(record.seal, secret, record.place, record.first, record.text),
+    )
+    if teller is not None:
+        return teller
     raise Rejected(
         f"{record.place[:200]}: peeps.source_text.seal is missing or wrong, so it is not from the process that sends "
         "the snapshots under this name"

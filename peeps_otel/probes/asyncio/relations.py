@@ -14,6 +14,7 @@ from ..context import ProbeContext
 from ..internals.await_chain import Entered, SuspendedFrame
 from ..library import Waiting
 from ..resource_types import Held
+from . import blocks
 from . import tasks as asyncio_tasks
 from .tasks import Holds, TaskRecord
 from .waits import Classifier
@@ -63,11 +64,11 @@ class Relations:
             lock = self._libraries.held_by_manager(one.manager)
             if lock is None or id(lock) in given_up:
                 continue
-            name, source = asyncio_tasks.entered_at(one)
+            name, source = blocks.entered_at(one)
             record = self._resources.record(lock, now_ns, lambda name=name, source=source: (name, source))
             if record is not None:
                 if record.type.is_pool:
-                    asked = asyncio_tasks.asked_at(links, one)
+                    asked = blocks.asked_at(links, one)
                     record.source = asked if asked and record.source == source else record.source
                     source = asked
                 holds.append(Holds(ref(lock), source, by_block=not one.by_generator))

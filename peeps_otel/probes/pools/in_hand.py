@@ -25,7 +25,7 @@ from types import (
 from typing import Any, NamedTuple, cast
 from weakref import ref
 
-from ..asyncio.tasks import entered_at
+from ..asyncio.blocks import entered_at
 from ..internals.await_chain import GENERATOR_MANAGERS, Entered, SuspendedFrame, entered
 from ..internals.frame_memory import FrameReader, local_names
 from ..internals.stdlib import attribute
