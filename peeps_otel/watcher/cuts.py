@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from ..model import Snapshot
 
-Taken = Callable[[Snapshot], None]
+OnSnapshot = Callable[[Snapshot], None]
 _MOST = 100
 
 
@@ -16,10 +16,10 @@ class Cuts:
     """`request` from any thread; the others on the watcher's."""
 
     def __init__(self) -> None:
-        self._new: deque[Taken] = deque(maxlen=_MOST)
-        self._pending: list[Taken] = []
+        self._new: deque[OnSnapshot] = deque(maxlen=_MOST)
+        self._pending: list[OnSnapshot] = []
 
-    def request(self, taken: Taken) -> None:
+    def request(self, taken: OnSnapshot) -> None:
         """`taken` is called on the watcher's thread, with a complete snapshot of a look that began after this call and
         once it was handed on."""
         self._new.append(taken)

@@ -22,7 +22,7 @@ from ..diagnosis.wait_links import IDLE, no_pause
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from ..model.change import Change
 from ..probes.heap import question
-from ..probes.heap.enders import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength, Thing
+from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength, Thing
 from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import OF_AN_END, WAKERS, wakers_of
 from ..probes.probe import Observation

@@ -20,7 +20,7 @@ from ..model.change import Change
 from ..probes.composite import CompositeProbe
 from ..probes.patches.recorder import LongWait, Recorder
 from .assembly import Assembler, Difference
-from .cuts import Cuts, Taken
+from .cuts import Cuts, OnSnapshot
 from .governor import Detail, Governor
 from .heap_question import HeapQuestion
 from .history import History, TaskView, lags
@@ -156,7 +156,7 @@ class Watcher:
         self.governor.attention(time.monotonic_ns())
         self._wake.set()
 
-    def cut(self, taken: Taken) -> None:
+    def cut(self, taken: OnSnapshot) -> None:
         """As `attention`; the snapshot of the next look is complete, and `taken` is called with it, on the watcher's
         thread. From any thread."""
         self._cuts.request(taken)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from peeps_collector.graph.ends import Asked, Ends, Party
+from peeps_collector.graph.ends import EndQuestion, Ends, Party
 from peeps_otel import semconv
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind
 from peeps_otel.probes.internals.end_names import digest
@@ -126,11 +126,11 @@ def test_everybody_on_the_host_is_asked_once_and_who_has_it_again() -> None:
     ends.put(near, (), SHOP)
     all_of = [SHOP, STOCK, elsewhere]
     wanted = digest(SERVER)
-    assert ends.wanted(all_of, 10 * S) == [Asked("shop-1", wanted), Asked("stock-1", wanted)]
+    assert ends.wanted(all_of, 10 * S) == [EndQuestion("shop-1", wanted), EndQuestion("stock-1", wanted)]
     assert ends.wanted(all_of, 11 * S) == []
     ends.put(far, (), STOCK)
-    assert ends.wanted(all_of, 80 * S) == [Asked("stock-1", wanted)]
+    assert ends.wanted(all_of, 80 * S) == [EndQuestion("stock-1", wanted)]
     late = Party("stock-3", "stock (pid 22)", 22, "here")
-    assert ends.wanted([*all_of, late], 81 * S) == [Asked("stock-3", wanted)]
+    assert ends.wanted([*all_of, late], 81 * S) == [EndQuestion("stock-3", wanted)]
     ends.drop(near.id)
     assert ends.wanted(all_of, 200 * S) == []

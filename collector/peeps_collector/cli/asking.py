@@ -16,7 +16,7 @@ Json = dict[str, Any]
 _POLL_S = 0.1
 
 
-class Asked(NamedTuple):
+class Answered(NamedTuple):
     """What came of the request to one process; `name`: of the process, for a person."""
 
     name: str
@@ -25,7 +25,7 @@ class Asked(NamedTuple):
 
 def ask(
     client: Client, path: str, process: str | None, *, heard_s: float, answer_s: float, findings_s: float
-) -> list[Asked]:
+) -> list[Answered]:
     """Asks each process that is alive, or those that `process` names, and waits for the answers for `answer_s` at the
     most, then for the findings they speak of for `findings_s`. Who has not even heard of his request after `heard_s` is
     not waited for. Raises ClientError."""
@@ -36,7 +36,7 @@ def ask(
     _wait_for_findings(client, {one for r in requests if r["answer"] for one in r["answer"]["findings"]}, findings_s)
     processes: list[Json] = client.get("/api/processes")["processes"]
     names = {p["id"]: f"{p['service']} (pid {p['pid']})" for p in processes}
-    return [Asked(printable(names.get(request["process"], str(request["process"]))), request) for request in requests]
+    return [Answered(printable(names.get(one["process"], str(one["process"]))), one) for one in requests]
 
 
 def _answers(client: Client, path: str, requests: list[Json], heard_s: float, answer_s: float) -> list[Json]:

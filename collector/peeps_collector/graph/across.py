@@ -15,7 +15,7 @@ from peeps_otel.model import Edge, Node
 
 from ..decode.resource import ProcessInfo
 from .children import Children
-from .ends import Asked, Ends, Party
+from .ends import EndQuestion, Ends, Party
 from .joins import Joins, Peer, Turned
 
 
@@ -45,7 +45,7 @@ class Across:
         """Where the requests went that nobody is seen to answer."""
         return self._calls.unanswered()
 
-    def wanted(self, processes: Sequence[ProcessInfo], now_ns: int) -> list[Asked]:
+    def wanted(self, processes: Sequence[ProcessInfo], now_ns: int) -> list[EndQuestion]:
         """Which of these processes to ask for which ends of connections."""
         return self._ends.wanted([party(info) for info in processes], now_ns)
 

@@ -25,7 +25,7 @@ _ENDERS = frozenset({EdgeKind.COULD_END, EdgeKind.REACHED_BY})
 _COPIED = (semconv.COULD_END_ASKED, semconv.COULD_END_BY)
 
 
-class Asked(NamedTuple):
+class EndQuestion(NamedTuple):
     """`digest`: of the name of an end that somebody waits for the other side of."""
 
     process: str
@@ -110,11 +110,11 @@ class Ends:
         _remove(self._waiting_for, _name(end.node, semconv.IO_THERE), node_id)
         return [Turned(end.of.key, node_id, end.links, ())] if end.links or end.said else []
 
-    def wanted(self, parties: Sequence[Party], now_ns: int) -> list[Asked]:
+    def wanted(self, parties: Sequence[Party], now_ns: int) -> list[EndQuestion]:
         """Whom to ask for which end now: everybody on its host once, and who has it again while somebody waits."""
         keys = frozenset(party.key for party in parties)
         changed, self._parties = keys != self._parties, keys
-        found: list[Asked] = []
+        found: list[EndQuestion] = []
         for there, ends in self._waiting_for.items():
             end = next(iter(ends.values()))
             if not changed and now_ns < end.due_ns:
@@ -123,7 +123,7 @@ class Ends:
             digest = hashlib.sha256(there.encode()).hexdigest()[:16]
             for party in parties:
                 if party.host == end.of.host and (party.key not in end.asked or party.key in have):
-                    found.append(Asked(party.key, digest))
+                    found.append(EndQuestion(party.key, digest))
                     end.asked.add(party.key)
             end.due_ns = now_ns + _AGAIN_NS
             if len(found) >= _ASKED_MOST:

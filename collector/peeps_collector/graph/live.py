@@ -23,7 +23,7 @@ from ..store.schema import PROCESS, SNAPSHOT
 from .across import Across
 from .applying import Picture, picture_steps
 from .changes import Changes
-from .ends import Asked
+from .ends import EndQuestion
 from .identity import adopted
 from .incremental import Delta
 from .joins import Peer, Turned
@@ -258,7 +258,7 @@ class LiveGraph:
         with self._lock:
             return self._joins.unanswered()
 
-    def wanted_ends(self, now_ns: int) -> list[Asked]:
+    def wanted_ends(self, now_ns: int) -> list[EndQuestion]:
         """Which processes to ask for the other ends of which connections."""
         with self._lock:
             living = [one.info for one in self._processes.values() if one.state is State.LIVE and one.sequence]

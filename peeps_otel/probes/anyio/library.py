@@ -75,7 +75,7 @@ class AnyIO:
         )
 
 
-def _task_waits(types: Types) -> tuple[TaskWait, ...]:  # noqa: C901  one row after the other
+def _task_waits(types: Types) -> tuple[TaskWait, ...]:
     code = code_of
 
     def direct(owner: type[Any], function: str, name: str) -> TaskWait:
@@ -110,6 +110,23 @@ def _task_waits(types: Types) -> tuple[TaskWait, ...]:  # noqa: C901  one row af
         callers = [id(outer.code) for outer, inner in pairwise(links) if inner is link]
         return None if used_inside.intersection(callers) else plain_event.read(links, link, future)
 
+    return (
+        direct(types.lock, "acquire", "lock.acquire"),
+        direct(types.semaphore, "acquire", "semaphore.acquire"),
+        direct(types.limiter, "acquire_on_behalf_of", "limiter.acquire"),
+        plain_event._replace(find=event),
+        direct(types.condition, "wait", "condition.wait"),
+        end(types.sender, "send", "channel.send"),
+        end(types.receiver, "receive", "channel.receive"),
+        socket("receive", "stream.read"),
+        socket("send", "stream.drain"),
+        *_waits_for_others(types),
+    )
+
+
+def _waits_for_others(types: Types) -> tuple[TaskWait, ...]:
+    """For the tasks of a group, and for a worker thread."""
+
     def group(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
         if link is not links[-1]:
             return None
@@ -131,18 +148,9 @@ def _task_waits(types: Types) -> tuple[TaskWait, ...]:  # noqa: C901  one row af
         return Waiting(_IN_THREAD, (future,), thread=internals.worker_ident(worker))
 
     return (
-        direct(types.lock, "acquire", "lock.acquire"),
-        direct(types.semaphore, "acquire", "semaphore.acquire"),
-        direct(types.limiter, "acquire_on_behalf_of", "limiter.acquire"),
-        plain_event._replace(find=event),
-        direct(types.condition, "wait", "condition.wait"),
-        end(types.sender, "send", "channel.send"),
-        end(types.receiver, "receive", "channel.receive"),
-        socket("receive", "stream.read"),
-        socket("send", "stream.drain"),
-        TaskWait(code(types.group, "__aexit__"), _GROUP, find=group),
-        TaskWait(code(types.group, "start"), _STARTING, find=starting),
-        TaskWait(code(types.backend, "run_sync_in_worker_thread"), _IN_THREAD, find=in_thread),
+        TaskWait(code_of(types.group, "__aexit__"), _GROUP, find=group),
+        TaskWait(code_of(types.group, "start"), _STARTING, find=starting),
+        TaskWait(code_of(types.backend, "run_sync_in_worker_thread"), _IN_THREAD, find=in_thread),
     )
 
 

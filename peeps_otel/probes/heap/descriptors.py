@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from ..internals.descriptor_owners import found_by_descriptor
-from .enders import Thing
+from .ender import Thing
 
 
 def with_addresses(things: Sequence[Thing], objects: Iterable[Any]) -> list[Thing]:

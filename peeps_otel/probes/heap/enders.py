@@ -14,7 +14,6 @@ import weakref
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from enum import IntEnum
 from types import (
     AsyncGeneratorType,
     BuiltinMethodType,
@@ -31,6 +30,7 @@ from ..internals.heap import attribute
 from ..internals.loop_handles import called_on, code_of
 from ..source.ownership import is_standard_library
 from .actors import STOPPED, Actor, Actors, Key, content
+from .ender import FROM_OUTSIDE, LEFT_BEHIND, NO_THREAD_RUNS, UNKNOWN, Ender, Strength, Thing
 from .libraries import Libraries
 from .picture import Picture
 from .remaining_code import Place, RemainingCode
@@ -41,55 +41,9 @@ _LAYERS_MOST = 200
 _ENDERS_MOST = 64  # per thing
 _FAINT = ("KeyedRef", "traceback")
 _BOUND = (MethodType, BuiltinMethodType)
-UNKNOWN = Key("unknown", "")
 _COMMON = Key("unknown", "reached by more than can be followed")
 _BLOCKED_STACK = Key("stack", "the value stack of a thread that is blocked")
-LEFT_BEHIND = Key("fork", "a thread that was in its block when this process was forked")
-NO_THREAD_RUNS = "It was given to an event loop that no thread runs"
 _RUNS = frozenset({"run_forever", "run_until_complete"})
-_FROM_OUTSIDE = frozenset({"ready", "timer", "io", "signal", "loop", "unknown"})
-"""They act without waiting for anybody of this program. What a signal's handler does is known by its code."""
-
-
-class Strength(IntEnum):
-    """How much there is to say that somebody would end the wait, least first.
-
-    FAINT: it is reached through a weak container, a traceback or a context only. REACHES: it has it, but nothing in its
-    remaining code ends such a wait. OPEN: on common ground, where some function of the program takes it from and ends
-    such waits, though nobody who runs is about to call that. CODES: its remaining code, or a function that it has in
-    its hands, may come to end it. ARMED: it has the very method in its hands, or will act whatever it waits for.
-    """
-
-    FAINT = 0
-    REACHES = 1
-    OPEN = 2
-    CODES = 3
-    ARMED = 4
-
-
-class Ender(NamedTuple):
-    """`name` for those who are no nodes; `via`: by which function, or by what it is reached; for people."""
-
-    key: Key
-    strength: Strength
-    name: str
-    via: str
-
-    @property
-    def is_from_outside(self) -> bool:
-        """Whether it may end the wait without anybody of this program going on first."""
-        return self.strength >= Strength.CODES and self.key.kind in _FROM_OUTSIDE
-
-
-class Thing(NamedTuple):
-    """What somebody waits for. `addresses`: of the object itself and of others that are as good. `type_name`: its type,
-    so that an address that was given again is noticed. `wakers`: the names of the methods that end such a wait.
-    `fd`: of what is known by its descriptor alone."""
-
-    addresses: tuple[int, ...]
-    type_name: str
-    wakers: frozenset[str]
-    fd: int | None = None
 
 
 class _Reference(NamedTuple):
@@ -374,7 +328,7 @@ class Enders:
             return self._of_a_stopped_loop(key, name)
         if key == LEFT_BEHIND:
             return Ender(key, Strength.REACHES, name, via)
-        if key in walk.armed or (key.kind in _FROM_OUTSIDE and key.kind != "signal"):
+        if key in walk.armed or (key.kind in FROM_OUTSIDE and key.kind != "signal"):
             return Ender(key, Strength.ARMED, name, via)
         if key.kind in ("global", "class"):
             user = self._code.any_user(key.of, walk.thing.wakers) if type(key.of) is str else ""

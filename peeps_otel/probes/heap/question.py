@@ -20,7 +20,8 @@ from ..source.ownership import is_standard_library
 from . import leaks
 from .actors import Actors, Key, ThreadFrames
 from .descriptors import with_addresses
-from .enders import Ender, Enders, Strength, Thing
+from .ender import Ender, Strength, Thing
+from .enders import Enders
 from .leaks import LeakReport
 from .picture import Picture
 

@@ -27,7 +27,7 @@ _ACQUIRE, _RELEASE = "acquire", "release"
 _TAKING = frozenset({_ACQUIRE, _RELEASE})
 
 
-class Taken(NamedTuple):
+class HeldPrimitive(NamedTuple):
     """A lock or permit in a thread's hands. `name`, `source`: the expression by which it was taken, and where."""
 
     primitive: Any
@@ -42,10 +42,10 @@ HeldBy = Callable[[Any], object | None]
 """What being inside `with manager` holds, for a type of which some library knows that."""
 
 
-def taken(stack: CallStack, given_up: list[Any], held_by: HeldBy) -> list[Taken]:
+def taken(stack: CallStack, given_up: list[Any], held_by: HeldBy) -> list[HeldPrimitive]:
     """What a thread with these frames has. `given_up`: locks that it has not although it is in their
     block: `Condition.wait` releases its lock."""
-    found: list[Taken] = []
+    found: list[HeldPrimitive] = []
     absent = {id(lock) for lock in given_up}
     for number, code in enumerate(stack.codes):
         if code.co_exceptiontable:
@@ -59,10 +59,10 @@ def taken(stack: CallStack, given_up: list[Any], held_by: HeldBy) -> list[Taken]
                     source = _asked_at(stack, number)
                 for thing, confidence in _held_by(manager, 0, held_by):
                     by_block = confidence is Confidence.EXACT
-                    found.append(Taken(thing, name, source, by_block, confidence))
+                    found.append(HeldPrimitive(thing, name, source, by_block, confidence))
         if _ACQUIRE in code.co_names and code.co_filename != threading.__file__:
             found += _bare(stack.reader(number), held_by)
-    unique: dict[int, Taken] = {}
+    unique: dict[int, HeldPrimitive] = {}
     for one in found:
         if id(one.primitive) not in absent and (id(one.primitive) not in unique or one.by_block):
             unique[id(one.primitive)] = one
@@ -130,7 +130,7 @@ def _acquired_on_entry(manager: object, kind: type[object], held_by: HeldBy) -> 
                 yield lock
 
 
-def _bare(reader: FrameReader, held_by: HeldBy) -> Iterator[Taken]:
+def _bare(reader: FrameReader, held_by: HeldBy) -> Iterator[HeldPrimitive]:
     """Locks that a function may have taken by `acquire()`."""
     known = analysis(reader.code)
     calls = known.calls_of(_TAKING)
@@ -148,7 +148,7 @@ def _bare(reader: FrameReader, held_by: HeldBy) -> Iterator[Taken]:
         lock = _resolved(reader, path, held_by)
         if lock is not None:
             source = source_text.source_of(reader.code, offset)
-            yield Taken(lock, path.short, source, False, Confidence.INFERRED, bare=True)
+            yield HeldPrimitive(lock, path.short, source, False, Confidence.INFERRED, bare=True)
 
 
 def _resolved(reader: FrameReader, path: Path, held_by: HeldBy) -> Any:

@@ -188,7 +188,7 @@ class ThreadProbe:
         if asleep and facts.native_id is not None:
             clock = thread_internals.cpu_clock(facts.native_id)
         calls = CallStack(frame, clock, cpu_ns)
-        waiting, taken = None, list[holds.Taken]()
+        waiting, taken = None, list[holds.HeldPrimitive]()
         record.borrowed, record.searched = (), asleep and self._pool_holders.wanted
         if asleep:
             waiting = self._with_descriptor(self._classifier.classify(calls), facts.native_id)
@@ -266,7 +266,7 @@ class ThreadProbe:
         self._resources.flows.waited_for(target, waiting.operation, node_id)
         return node_id
 
-    def _hold(self, record: ThreadRecord, taken: list[holds.Taken], now_ns: int) -> None:
+    def _hold(self, record: ThreadRecord, taken: list[holds.HeldPrimitive], now_ns: int) -> None:
         before = {id(thing): held for reference, held in record.holds if (thing := reference()) is not None}
         record.holds = []
         for one in taken:
