@@ -11,6 +11,7 @@ from . import exits
 from .reduction import Requirement, cores, residue
 from .rule_engine import RuleEngine
 from .rules.context import Residue, RuleContext
+from .rules.never_exits import NeverExits
 from .rules.registry import MARKS
 from .rules.rule import Candidate
 from .rules.settings import RuleSettings
@@ -66,6 +67,7 @@ class Diagnoser:
         self._owner = owner
         self._confirms = confirms
         self._says = settings.says
+        self._retells_exits = settings.is_on(NeverExits)
         self._shared = settings.make(LongWait)
         self._memory = WaitHistory()
         self._engine = RuleEngine(settings)
@@ -113,7 +115,7 @@ class Diagnoser:
         candidates = self._engine.first(context, pause)
         candidates += self._by_reduction(context, pause)
         candidates += self._engine.look(context, pause)
-        if self._says(FindingKind.NEVER_EXITS):
+        if self._retells_exits:
             candidates = exits.retold(waits, candidates, list(context.of(NodeKind.THREAD)))
         told = tell(waits, candidates, self._told, self._owner)
         self._told, self.untold = {finding.id for finding in told.findings}, told.untold

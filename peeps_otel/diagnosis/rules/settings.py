@@ -38,6 +38,9 @@ class RuleSettings:
         """A new one with its thresholds."""
         return tunable(self.values.get(tunable.name))
 
+    def is_on(self, rule: type[Tunable]) -> bool:
+        return rule.name not in self.off
+
     def says(self, kind: FindingKind) -> bool:
         """Whether any rule of the kind is on."""
         return any(rule.kind is kind and rule.name not in self.off for rule in RULES)
