@@ -60,7 +60,7 @@ def test_with_the_token_everything_is(guarded: Running) -> None:
         call: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(EXPORT)
         assert call(BODY, timeout=20, metadata=tuple(SHOWN.items())) == b""
     assert ask(f"http://{guarded.api}/health", headers=SHOWN).json()["received"]["logs"] == 2
-    assert peeps("ps", PEEPS_API=guarded.api, PEEPS_TOKEN=TOKEN).returncode == 0
+    assert peeps("sql", "SELECT 1", PEEPS_API=guarded.api, PEEPS_TOKEN=TOKEN).returncode == 0
     told = peeps("ps", PEEPS_API=guarded.api)
     assert (told.returncode, "wants a token" in told.stderr) == (2, True)
 
@@ -130,7 +130,7 @@ def test_tls_on_every_port_and_certificates_of_senders(start: Start, tmp_path: P
     with pytest.raises((OSError, http.client.HTTPException)):
         ask(f"http://{running.otlp}/v1/logs", BODY, PROTOBUF, timeout=20)
     own = {"PEEPS_TLS_CERT": cert, "PEEPS_TLS_KEY": key, "PEEPS_TLS_CLIENT_CA": str(both)}
-    assert peeps("ps", PEEPS_API=running.api, **own).returncode == 0
+    assert peeps("sql", "SELECT 1", PEEPS_API=running.api, **own).returncode == 0
     assert running.stop() == ""
 
 

@@ -33,9 +33,10 @@ COMMANDS = {
 }
 HEAVY = {"duckdb", "streamlit", "pyarrow", "numpy", "grpcio", "uvicorn", "uvloop"}
 GRPC = "peeps_otel.export.otlp_grpc"
+PLUGIN = "peeps_otel.pytest_plugin"  # where pytest is
 COLUMNS = "peeps_collector.decode.columns"
 NEED_AN_EXTRA = {
-    "peeps-otel": {GRPC, "peeps_otel.pytest_plugin"},
+    "peeps-otel": {GRPC, PLUGIN},
     "peeps-collector": {f"{COLUMNS}.{module}" for module in ("compiler", "walk", "text", "spans")},
 }
 
@@ -106,10 +107,10 @@ def test_a_wheel_alone(wheel: str, install: Install, tmp_path: Path) -> None:
 
 def test_the_extra_for_grpc(install: Install, tmp_path: Path) -> None:
     programs = install("peeps-otel[grpc]")
-    run(programs / "python", "-I", "-c", IMPORT_ALL.format(package="peeps_otel", without=set[str]()), cwd=tmp_path)
+    run(programs / "python", "-I", "-c", IMPORT_ALL.format(package="peeps_otel", without={PLUGIN}), cwd=tmp_path)
     assert "grpcio" in installed(programs)
 
 
 def test_the_extra_for_columns(install: Install, tmp_path: Path) -> None:
     programs = install("peeps-collector[fast]")
-    run(programs / "python", "-I", "-c", IMPORT_ALL.format(package=COLUMNS, without=set[str]()), cwd=tmp_path)
+    run(programs / "python", "-I", "-c", IMPORT_ALL.format(package=COLUMNS, without={PLUGIN}), cwd=tmp_path)

@@ -18,7 +18,7 @@ PAGE = (Path(__file__).resolve().parents[2] / "docs" / "providers.md").read_text
 
 
 def _client() -> Any:
-    (code,) = re.findall(r"```python\n(.*?)```", PAGE, re.S)
+    code = re.findall(r"```python\n(.*?)```", PAGE, re.S)[0]
     names: dict[str, Any] = {"__name__": "numbered"}
     exec(compile(code, "numbered.py", "exec"), names)
     return names["Client"]

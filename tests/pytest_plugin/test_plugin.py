@@ -80,7 +80,7 @@ def test_a_test_that_times_out_says_who_waits_for_whom(pytester: pytest.Pytester
     )
     assert "Open: test_shop.py:9" in tasks
     assert re.search(r"DEADLOCK, (PROVEN|LIKELY), .*(other|MainThread) waits for Lock (left|right)", threads)
-    assert "test_shop.py:43" in event
+    assert "test_shop.py:42" in event
     assert "waits are at least as old as said." in event
     assert "DEADLOCK, PROVEN" in (pytester.path / "report.xml").read_text(encoding="utf-8")
 

@@ -67,6 +67,7 @@ ENDPOINTS = (
         "The verdict, and what is stuck.",
         (_PROCESS, Parameter("history", "integer", "1: also those that ended.")),
     ),
+    Endpoint("get", "/api/finding/{id}", "A finding, also after it has ended, with its evidence."),
     Endpoint("get", "/api/node/{id}", "A node, its edges and its history."),
     Endpoint(
         "get",
