@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable, Mapping
 from functools import cache
+from pathlib import PurePath
 from weakref import WeakMethod
 
 from . import native
@@ -41,6 +42,7 @@ CHANGES = (
 )
 
 _HELPERS = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+_LAUNCHER = "opentelemetry-instrument"
 _BUILT_S = 2.0
 _logger = logging.getLogger("peeps_otel")
 _lock = threading.Lock()
@@ -245,5 +247,8 @@ def running() -> Agent | None:
 
 
 def is_helper_process(arguments: list[str]) -> bool:
-    """Whether these are the arguments of one of multiprocessing's own processes, which run no code of the program."""
+    """Whether these are the arguments of a process that runs no code of the program: one of multiprocessing's own, or
+    the launcher of OpenTelemetry, which becomes the program by `exec` and would seem to have fallen silent."""
+    if any(PurePath(argument).stem == _LAUNCHER for argument in arguments[:2]):
+        return True
     return any(helper in argument for argument in arguments for helper in _HELPERS)

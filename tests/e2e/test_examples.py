@@ -48,10 +48,12 @@ def test_two_tasks_take_two_locks_in_opposite_order(collector: Collector, watch:
     assert as_json.returncode == 1
     assert json.loads(as_json.stdout)["findings"][0]["id"] == finding.answer["id"]
 
-    listed = collector.peeps("ps", "--paths")
+    listed = collector.peeps("ps", "--flat", "--paths")
     assert listed.returncode == 0, listed.stderr
     assert re.search(
-        rf"worker-a +waiting +lock\.acquire Lock cache .*{re.escape(a_waits)}$", listed.stdout, re.MULTILINE
+        rf"worker-a +waiting +lock\.acquire Lock cache .*{re.escape(a_waits)}( +async with cache:)?$",
+        listed.stdout,
+        re.MULTILINE,
     )
     assert re.search(r"request-3 +waiting +lock\.acquire Lock db ", listed.stdout)
 
