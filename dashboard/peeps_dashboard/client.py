@@ -8,6 +8,7 @@ import os
 import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -98,22 +99,13 @@ class Collector:
         key = f"{self.address}{path}?{urlencode(parameters)}"
         return self.shared.get(key, lambda: self._get(path, parameters))
 
-    def _opener(self) -> OpenerDirector:
-        # A collector on the own machine is never behind a proxy, whatever the environment says.
-        handlers: list[BaseHandler] = [ProxyHandler({})]
-        if self.address.startswith("https://") and self.certificate:
-            context = ssl.create_default_context(cafile=self.certificate)
-            if self.key:
-                context.load_cert_chain(self.certificate, self.key)
-            handlers.append(HTTPSHandler(context=context))
-        return build_opener(*handlers)
-
     def _get(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
         base = self.address if "://" in self.address else f"http://{self.address}"
         url = base + path + ("?" + urlencode(parameters) if parameters else "")
         request = Request(url, headers={"Authorization": f"Bearer {self.token}"} if self.token else {})
         try:
-            with self._opener().open(request, timeout=_TIMEOUT_S) as response:
+            opener = _opener(self.certificate if self.address.startswith("https://") else "", self.key)
+            with opener.open(request, timeout=_TIMEOUT_S) as response:
                 body = response.read(_LARGEST_ANSWER)
         except HTTPError as error:
             with error:
@@ -129,6 +121,18 @@ class Collector:
         if not isinstance(answer, dict) or "now_ns" not in answer:
             raise CollectorError("not_a_collector", self.address, f"{path} did not answer like a peeps collector")
         return cast("dict[str, Any]", answer)
+
+
+@cache
+def _opener(certificate: str, key: str) -> OpenerDirector:
+    # A collector on the own machine is never behind a proxy, whatever the environment says.
+    handlers: list[BaseHandler] = [ProxyHandler({})]
+    if certificate:
+        context = ssl.create_default_context(cafile=certificate)
+        if key:
+            context.load_cert_chain(certificate, key)
+        handlers.append(HTTPSHandler(context=context))
+    return build_opener(*handlers)
 
 
 def _error_message(body: bytes) -> str | None:

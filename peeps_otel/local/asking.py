@@ -112,19 +112,17 @@ def _answered(watcher: Watcher) -> _Answer:
     """A look that begins now; once the heap has answered what it asked, if that does not take long."""
     snapshots: list[Snapshot] = []
     reports: list[tuple[LookReport, list[Finding]]] = []
-    done: list[bool] = []
 
     def taken(snapshot: Snapshot) -> None:
         snapshots.append(snapshot)
 
     def reported(report: LookReport) -> None:
         reports.append((report, watcher.open_findings))
-        done.append(True)
 
     watcher.cut(taken)
     watcher.attention(reported)
     # By sleeping, not by a lock: the asker is in the picture, and must not seem to wait for somebody.
-    _sleep_until(lambda: bool(done), _HEAP_S)
+    _sleep_until(lambda: bool(reports), _HEAP_S)
     _sleep_until(lambda: bool(snapshots), _ANSWER_S)
     if not snapshots:
         raise NoPicture(f"the watcher of this process has not looked within {_ANSWER_S:g} s")

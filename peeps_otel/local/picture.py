@@ -5,31 +5,22 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from .. import semconv
-from ..model import Edge, Finding, Level, Node, Snapshot
+from ..model import Edge, Finding, Node, Snapshot
 from ..model.coverage import cannot_judge
 from ..model.jsonable import finding_to_json
 from ..probes.probe import Observation
 from ..report.calm import Waits
 from ..report.finding_text import FindingText
-from ..report.sentences import calm_sentence, cannot_judge_sentence, duration, stuck_sentence
+from ..report.sentences import cannot_judge_sentence, duration, verdict_sentence
 from ..report.shown import Shown
-from ..report.style import Style, printable
+from ..report.style import PLAIN, printable
 from ..report.waits_text import waits_text
 
 _HERE = "this process"
-_STUCK = frozenset({Level.PROVEN, Level.LIKELY, Level.SUSPECT})
-
-
-class _Plain(Style):
-    """No colours: text for files, logs and test reports."""
-
-    def __init__(self) -> None:
-        super().__init__(None, {"NO_COLOR": "1"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,29 +43,25 @@ class Picture:
     @property
     def stuck(self) -> bool:
         """Whether something is found that is at least SUSPECT."""
-        return any(finding.level in _STUCK for finding in self.findings)
+        return any(finding.level.stuck for finding in self.findings)
 
     @property
     def sentence(self) -> str:
         """The verdict in one line."""
         shown = self._shown()
-        if self.findings:
-            more = f" (and {len(self.findings) - 1} more)" if len(self.findings) > 1 else ""
-            return printable(stuck_sentence(shown.finding(self._told(self.findings[0])))) + more
-        blind = cannot_judge(self.coverage)
-        if blind:
-            return printable(cannot_judge_sentence([(self.name, note) for note in blind]))
-        return printable(calm_sentence(Waits(shown, list(self.nodes.values())).calm()))
+        worst = shown.finding(self._told(self.findings[0])) if self.findings else None
+        calm = Waits(shown, list(self.nodes.values())).calm()
+        return printable(verdict_sentence(worst, len(self.findings), self._blind(), calm))
 
-    def text(self, findings: Sequence[Finding] | None = None) -> str:
-        """The whole verdict, as `peeps why` prints it; of `findings` alone, where they are given."""
-        told, shown = FindingText(_Plain()), self._shown()
-        chosen = self.findings if findings is None else findings
-        parts = ["\n".join(told.lines(shown.finding(self._told(finding)), self.name)) for finding in chosen]
-        if not chosen:
+    @property
+    def text(self) -> str:
+        """The whole verdict, as `peeps why` prints it."""
+        told, shown = FindingText(PLAIN), self._shown()
+        parts = ["\n".join(told.lines(shown.finding(self._told(finding)), self.name)) for finding in self.findings]
+        if not self.findings:
             parts = [self.sentence]
-        elif blind := cannot_judge(self.coverage):
-            parts.append(printable(cannot_judge_sentence([(self.name, note) for note in blind])))
+        elif blind := self._blind():
+            parts.append(printable(cannot_judge_sentence(blind)))
         if self.came_ns:
             parts.append(
                 f"Watched for {duration(self.time_ns - self.came_ns)} only: waits are at least as old as said."
@@ -87,7 +74,10 @@ class Picture:
         """The whole verdict, and who else waits for what, a line each."""
         told = {node for finding in self.findings for node in (*finding.core, *finding.blocked)}
         lines = waits_text(self._shown(), [node for node in self.nodes.values() if node.id not in told])
-        return "\n".join([self.text(), *([""] if lines else []), *lines])
+        return "\n".join([self.text, *([""] if lines else []), *lines])
+
+    def _blind(self) -> list[tuple[str, str]]:
+        return [(self.name, note) for note in cannot_judge(self.coverage)]
 
     def _shown(self) -> Shown:
         out: dict[str, list[Edge]] = {}

@@ -16,16 +16,12 @@ from .finding import Finding
 
 def finding_seal(secret: int, finding: Finding, core: list[str], state: str, time_ns: int) -> str:
     """32 hexadecimal digits. `secret`: of the stream, 64 bits; `core`: as it is sent, `time_ns`: of the record."""
-    told = "\n".join([finding.id, finding.level.value, state, str(time_ns), finding.title, *core])
-    key = secret.to_bytes(8, "big")
-    return hashlib.blake2b(told.encode(errors="surrogatepass"), digest_size=16, key=key).hexdigest()
+    return _keyed(secret, finding.id, finding.level.value, state, str(time_ns), finding.title, *core)
 
 
 def text_seal(secret: int, place: str, first: int, text: str) -> str:
     """The same for lines of source."""
-    told = "\n".join([place, str(first), text])
-    key = secret.to_bytes(8, "big")
-    return hashlib.blake2b(told.encode(errors="surrogatepass"), digest_size=16, key=key).hexdigest()
+    return _keyed(secret, place, str(first), text)
 
 
 def is_sealed(seal: str, secret: int, finding: Finding, state: str, time_ns: int) -> bool:
@@ -37,3 +33,8 @@ def is_sealed(seal: str, secret: int, finding: Finding, state: str, time_ns: int
 def is_text_sealed(seal: str, secret: int, place: str, first: int, text: str) -> bool:
     """Whether it is the seal of these lines as they arrived."""
     return compare_digest(seal.encode(errors="replace"), text_seal(secret, place, first, text).encode())
+
+
+def _keyed(secret: int, *told: str) -> str:
+    text = "\n".join(told).encode(errors="surrogatepass")
+    return hashlib.blake2b(text, digest_size=16, key=secret.to_bytes(8, "big")).hexdigest()

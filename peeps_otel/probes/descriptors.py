@@ -5,7 +5,7 @@ call it is in. Pipes and sockets alone: of a file or a terminal nobody else has 
 from __future__ import annotations
 
 from ..model.operations import operation
-from .internals import end_names
+from .internals import process_files
 from .internals.asyncio_io import Descriptor
 from .internals.thread import TRANSFERS, system_call
 
@@ -29,7 +29,7 @@ class Descriptors:
         call = system_call(native_id)
         if call is None or call[0] not in TRANSFERS:
             return None
-        fd, link = call[1], end_names.link_of(call[1])
+        fd, link = call[1], process_files.link_of(call[1])
         if not link.startswith(("pipe:", "socket:")):
             return None
         known = self._known.get(link)

@@ -15,7 +15,7 @@ from typing import Any
 from .. import semconv
 from ..model import AttributeValue, Confidence, EdgeKind, Node, NodeKind
 from .identity import Identities, NodeIds
-from .internals import end_names, queued_bytes
+from .internals import end_names, process_files, queued_bytes
 from .internals.end_names import EndNames
 from .probe import Observation
 
@@ -67,7 +67,7 @@ class Ends:
         self._left_out = False
 
     def ask(self, digest: str) -> None:
-        """Somebody waits for the other end of this one, see `end_names.digest`. From any thread."""
+        """Somebody waits for the other end of this one, see `end_digest`. From any thread."""
         self._asked.append(digest)
 
     def waited_for(self, thing: Any, node_id: str) -> None:
@@ -96,7 +96,7 @@ class Ends:
             self._look_at_watched(observation, now_ns)
         self._find_asked(now_ns)
         for digest, far in list(self._far.items()):
-            if now_ns - far.asked_ns > _WANTED_FOR_NS or end_names.link_of(far.fd) != far.names.link:
+            if now_ns - far.asked_ns > _WANTED_FOR_NS or process_files.link_of(far.fd) != far.names.link:
                 del self._far[digest]
             else:
                 self._describe(far, now_ns)

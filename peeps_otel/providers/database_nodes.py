@@ -47,11 +47,11 @@ def _session(one: Session, server: str, canvas: Canvas, around: Around) -> str:
         semconv.IO_THERE: None if names is None else names[1],
         semconv.IO_UNREAD: 0 if one.is_idle else None,
     }
-    of = f"{one.application} (backend pid {one.id}" if one.application else f"of backend pid {one.id} ("
+    backend = f"backend pid {one.id}"
     return canvas.put(
         NodeKind.IO,
         ("session", one.id),
-        f"{of}, {one.state})" if one.application else f"{of}{one.state})",
+        f"{one.application} ({backend}, {one.state})" if one.application else f"of {backend} ({one.state})",
         attributes,
         created_ns=one.since_ns or around.now_ns,
         state="waiting" if one.is_idle else "running",

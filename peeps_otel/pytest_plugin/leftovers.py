@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from ..diagnosis.wording import count
 from ..model import Node, NodeKind, own_line
 from ..report.in_words import Places, is_telemetry, live_node
+from ..report.sentences import at
 from ..report.style import printable
 
 if TYPE_CHECKING:
@@ -69,17 +71,15 @@ def _waiting(picture: Picture, kind: NodeKind, before: set[str]) -> list[Node]:
 
 
 def _text(picture: Picture, kind: NodeKind, left: list[Node]) -> str:
-    many = "1 " + kind.value if len(left) == 1 else f"{len(left)} {kind.value}s"
-    lines = [f"the test left {many} waiting:"]
+    lines = [f"the test left {count(len(left), kind.value)} waiting:"]
     for node in left[:_NAMED]:
         told = live_node(node, picture.time_ns, Places(picture.directory))
         wait = told["wait"]
-        at = (
-            f" at {wait['short']}" if own_line.is_line(wait["source"]) else f" {wait['short']}" if wait["short"] else ""
-        )
         task = kind is NodeKind.TASK and own_line.is_line(wait["source"])
         begun = f", started at {told['short']}" if task else ""
-        lines.append(printable(f"  {told['label']} has waited for {wait['age']}{at} ({wait['operation']}){begun}"))
+        lines.append(
+            printable(f"  {told['label']} has waited for {wait['age']}{at(wait)} ({wait['operation']}){begun}")
+        )
     if len(left) > _NAMED:
         lines.append(f"  and {len(left) - _NAMED} more")
     return "\n".join(lines)

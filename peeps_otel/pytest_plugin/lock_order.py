@@ -28,5 +28,5 @@ def no_deadlock_risk() -> Iterator[None]:
         recorder.uninstall()
     risks = rule.orders.findings
     if risks:
-        told = Picture(0, "this test", "", time.time_ns(), {}, [], risks).text()
+        told = Picture(0, "this test", "", time.time_ns(), {}, [], risks).text
         pytest.fail(f"these locks may deadlock another time:\n{told}", pytrace=False)

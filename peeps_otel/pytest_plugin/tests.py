@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _SECTION = "peeps: who waits for whom"
 _TIMEOUTS = frozenset({"TimeoutError", "TooSlowError", "TimeoutExpired"})
 """Exceptions by which a test's own limit ends it: asyncio's and AnyIO's, Trio's."""
-_LOOKED = pytest.StashKey[LastLook]()
 
 
 class WatchedTests:

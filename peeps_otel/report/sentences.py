@@ -41,6 +41,14 @@ def cannot_judge_sentence(notes: list[tuple[str, str]]) -> str:
     return f"Cannot judge: {'; '.join(f'{name}: {note}' for name, note in notes)}."
 
 
+def verdict_sentence(worst: dict[str, Any] | None, count: int, blind: list[tuple[str, str]], calm: Calm) -> str:
+    """The verdict in one line. `worst`: of `count` findings, in words; None where there is none. `blind`: process and
+    what is not seen of it."""
+    if worst is not None:
+        return stuck_sentence(worst) + (f" (and {count - 1} more)" if count > 1 else "")
+    return cannot_judge_sentence(blind) if blind else calm_sentence(calm)
+
+
 class Calm(NamedTuple):
     """What there is where nothing is found. `longest`: the node that has waited longest, in words, and for how long;
     `call`: the same of a call of C code. `still_ns`: for how long nobody has gone on."""
@@ -57,7 +65,7 @@ def calm_sentence(calm: Calm) -> str:
     parts = ["no tasks" if not calm.tasks else "1 task" if calm.tasks == 1 else f"{calm.tasks:,} tasks"]
     if calm.longest is not None:
         node, age_ns = calm.longest
-        parts.append(f"the longest wait is {duration(age_ns)} ({node['wait']['operation']}{_at(node['wait'])})")
+        parts.append(f"the longest wait is {duration(age_ns)} ({node['wait']['operation']}{at(node['wait'])})")
     elif calm.tasks:
         parts.append("none waits")
     called = long_call(calm)
@@ -89,6 +97,7 @@ def long_call(calm: Calm) -> str | None:
     return f"{node['label']} has been {where}{inside} for {duration(age_ns)}"
 
 
-def _at(wait: dict[str, Any]) -> str:
-    at = " at " if own_line.is_line(wait["source"]) else " "
-    return f"{at}{wait['short']}" if wait["short"] else ""
+def at(wait: dict[str, Any]) -> str:
+    """` at app.py:10`, ` in aiohttp`: where a wait in words is; empty where that is not known."""
+    word = " at " if own_line.is_line(wait["source"]) else " "
+    return f"{word}{wait['short']}" if wait["short"] else ""

@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from ..diagnosis.wording import label
 from ..model import EdgeKind, Node, NodeKind, own_line
 from .in_words import is_telemetry
+from .sentences import at
 from .shown import Shown
 from .style import printable
 
@@ -25,7 +26,7 @@ def waits_text(shown: Shown, nodes: Iterable[Node]) -> list[str]:
         and node.state != "idle"
         and not is_telemetry(node)
     ]
-    ranked = sorted(waiting, key=lambda node: _rank(node))
+    ranked = sorted(waiting, key=_rank)
     lines = [_line(shown, node) for node in ranked[:_LINES_MOST]]
     rest = len(ranked) - len(lines)
     return [*lines, f"and {rest:,} more wait"] if rest else lines
@@ -46,5 +47,4 @@ def _line(shown: Shown, node: Node) -> str:
     holders = [edge.dst for one in known for edge in view.out.get(one.id, ()) if edge.kind is EdgeKind.HELD_BY]
     held = f" (held by {label(view.nodes[holders[0]])})" if holders and holders[0] in view.nodes else ""
     what = f"{thing}{held}" if thing else f"in {wait['operation']}"
-    at = f"at {wait['short']}" if own_line.is_line(wait["source"]) else wait["short"]
-    return printable(f"{told['label']} has waited {what} {at}, {wait['age']}")
+    return printable(f"{told['label']} has waited {what}{at(wait)}, {wait['age']}")

@@ -11,7 +11,7 @@ import pytest
 from peeps_collector.graph.ends import EndQuestion, Ends, Party
 from peeps_otel import semconv
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind
-from peeps_otel.probes.internals.end_names import digest
+from peeps_otel.model.end_digest import end_digest
 from tests.collector.collector_support import new_id
 
 S = 1_000_000_000
@@ -125,7 +125,7 @@ def test_everybody_on_the_host_is_asked_once_and_who_has_it_again() -> None:
     elsewhere = Party("stock-9", "stock (pid 20)", 20, "there")
     ends.put(near, (), SHOP)
     all_of = [SHOP, STOCK, elsewhere]
-    wanted = digest(SERVER)
+    wanted = end_digest(SERVER)
     assert ends.wanted(all_of, 10 * S) == [EndQuestion("shop-1", wanted), EndQuestion("stock-1", wanted)]
     assert ends.wanted(all_of, 11 * S) == []
     ends.put(far, (), STOCK)

@@ -9,11 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.e2e.e2e_support import Collector
-from tests.support.databases import postgres
+from tests.support.accounts import accounts
 from tests.support.network import free_port
 from tests.support.processes import environment
 from tests.support.waiting import eventually
@@ -25,13 +24,7 @@ PATIENCE_S = 90.0
 
 @pytest.fixture
 def services(collector: Collector, tmp_path: Path) -> Iterator[None]:
-    with postgres() as database:
-        if database is None:
-            pytest.skip("PostgreSQL is not installed")
-        address = f"postgresql://postgres@127.0.0.1:{database}/postgres"
-        with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute("CREATE TABLE accounts (id int PRIMARY KEY, balance int)")
-            connection.execute("INSERT INTO accounts VALUES (1, 0)")
+    with accounts() as address:
         settings = environment(PEEPS_COLLECTOR_ENDPOINT=collector.otlp, PEEPS_CPU_BUDGET_PERCENT="0")
         port, started = str(free_port()), list[subprocess.Popen[bytes]]()
         for role in ("booking", "importer"):

@@ -18,6 +18,7 @@ import pytest
 
 from peeps_otel import semconv
 from peeps_otel.model import Edge, EdgeKind, Node
+from peeps_otel.model.end_digest import end_digest
 from peeps_otel.probes.ends import Ends
 from peeps_otel.probes.heap import question
 from peeps_otel.probes.heap.ender import Strength, Thing
@@ -70,7 +71,7 @@ def test_each_end_is_called_what_the_other_calls_it(connected: Callable[[], Any]
         here, there = names[near.fileno()], names[far.fileno()]
         assert (here.here, here.there) == (there.there, there.here)
         assert here.here != here.there
-        assert end_names.own_ends()[end_names.digest(here.here)] == (near.fileno(), here)
+        assert end_names.own_ends()[end_digest(here.here)] == (near.fileno(), here)
 
 
 def test_the_addresses_alone_tell_the_same_names() -> None:
@@ -164,7 +165,7 @@ def test_who_asks_for_an_end_is_shown_it_as_long_as_he_asks_and_it_is_open() -> 
     with far:
         ends = Ends(NodeIds())
         names = end_names.of_descriptors([near.fileno()])[near.fileno()]
-        ends.ask(end_names.digest(names.here))
+        ends.ask(end_digest(names.here))
         ends.ask("0" * 16)
         (node,) = _looks(ends, False, 100).nodes.values()
         assert node.attributes == {
@@ -178,7 +179,7 @@ def test_who_asks_for_an_end_is_shown_it_as_long_as_he_asks_and_it_is_open() -> 
         assert ends.descriptors() == {node.id: near.fileno()}
         assert _looks(ends, False, 101).nodes == {node.id: node}
         assert _looks(ends, False, 300).nodes == {}
-        ends.ask(end_names.digest(names.here))
+        ends.ask(end_digest(names.here))
         assert len(_looks(ends, False, 400).nodes) == 1
         near.close()
         assert _looks(ends, False, 402).nodes == {}

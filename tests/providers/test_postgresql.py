@@ -19,7 +19,7 @@ from peeps_otel.model import EdgeKind, NodeKind
 from peeps_otel.probes.internals import end_names
 from peeps_otel.providers.postgresql import PostgresLocks
 from tests.providers.provider_world import a_world, rested
-from tests.support.databases import postgres
+from tests.support.accounts import accounts
 from tests.support.waiting import eventually
 
 UPDATE = "UPDATE accounts SET balance = balance + 1 WHERE id = 1"
@@ -27,13 +27,7 @@ UPDATE = "UPDATE accounts SET balance = balance + 1 WHERE id = 1"
 
 @pytest.fixture(scope="module")
 def address() -> Generator[str]:
-    with postgres() as port:
-        if port is None:
-            pytest.skip("PostgreSQL is not installed")
-        address = f"postgresql://postgres@127.0.0.1:{port}/postgres"
-        with psycopg.connect(address, autocommit=True) as connection:
-            connection.execute("CREATE TABLE accounts (id int PRIMARY KEY, balance int)")
-            connection.execute("INSERT INTO accounts VALUES (1, 0)")
+    with accounts() as address:
         yield address
 
 

@@ -15,12 +15,10 @@ from peeps_otel.report.calm import Waits
 from peeps_otel.report.finding_text import FindingText
 from peeps_otel.report.sentences import (
     Calm,
-    calm_sentence,
-    cannot_judge_sentence,
     duration,
     long_call,
     standstill,
-    stuck_sentence,
+    verdict_sentence,
 )
 from peeps_otel.report.style import PLAIN
 
@@ -50,14 +48,14 @@ class FindingRoutes:
         shown = in_view(view, everything, now_ns, self._findings.texts)
         entries = [e for e in self._findings.open() if not wanted or wanted.intersection(e.processes)]
         findings = [entry.to_json() for entry in entries]
+        ended = [e for e in self._findings.ended() if not wanted or wanted.intersection(e["processes"])]
         if request.query_params.get("history", "0") not in {"", "0"}:
-            findings += [e for e in self._findings.ended() if not wanted or wanted.intersection(e["processes"])]
+            findings += ended
         not_answered = [key for key in self._live.not_answered() if key in processes]
         nodes = [n for n in view.nodes.values() if not wanted or view.owner[n.id] in wanted]
         waits = Waits(shown, nodes)
         calm = waits.calm(len(not_answered))
         told = [_with_text(shown.finding(finding), everything) for finding in findings]
-        ended = [e for e in self._findings.ended() if not wanted or wanted.intersection(e["processes"])]
         return answer(
             {
                 "now_ns": now_ns,
@@ -134,16 +132,11 @@ def _verdict(
     ]
     verdict: dict[str, Any] = {"stuck": False, "level": None, "connected": bool(watched), "cannot_judge": blind}
     if entries:
-        more = f" (and {len(entries) - 1} more)" if len(entries) > 1 else ""
-        return verdict | {
-            "stuck": entries[0].finding.level.stuck,
-            "level": entries[0].finding.level.value,
-            "sentence": stuck_sentence(told[0]) + more,
-        }
-    if blind:
-        sentence = cannot_judge_sentence([(one["name"], one["note"]) for one in blind])
-    elif watched:
-        sentence = calm_sentence(calm)
+        worst = entries[0].finding.level
+        verdict |= {"stuck": worst.stuck, "level": worst.value}
+    if entries or watched:
+        unseen = [(one["name"], one["note"]) for one in blind]
+        sentence = verdict_sentence(told[0] if entries else None, len(entries), unseen, calm)
     else:
         sentence = "No program is connected."
         ended = [process for process in processes.values() if process.state is State.GONE]

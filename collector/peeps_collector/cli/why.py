@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from peeps_otel.report.finding_text import FindingText
+from peeps_otel.report.sentences import cannot_judge_sentence
 from peeps_otel.report.style import Style, printable
 
 from .calls import long_ones
@@ -139,8 +140,8 @@ def report(answer: Json, processes: dict[str, Json], style: Style, *, paths: boo
         calm = verdict["connected"] and not verdict["cannot_judge"]
         lines.append(style("green" if calm else "yellow", printable(verdict["sentence"])))
     elif verdict["cannot_judge"]:
-        notes = "; ".join(f"{one['name']}: {one['note']}" for one in verdict["cannot_judge"])
-        lines += ["", style("yellow", f"Cannot judge: {printable(notes)}.")]
+        unseen = [(one["name"], one["note"]) for one in verdict["cannot_judge"]]
+        lines += ["", style("yellow", printable(cannot_judge_sentence(unseen)))]
     if answer["not_answered"]:
         names = ", ".join(_process(processes.get(p), p) for p in answer["not_answered"])
         lines += ["", style("yellow", f"Not answered, so not judged now: {names}")]

@@ -11,12 +11,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
-from peeps_otel.model import Edge, Node
+from peeps_otel.model import Edge, Node, NodeKind
 
 from ..decode.resource import ProcessInfo
 from .children import Children
 from .ends import EndQuestion, Ends, Party
 from .joins import Joins, Peer, Turned
+
+_OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD})
+"""What ends and children are of: a process is described for these alone, not for each of its tasks."""
 
 
 class Across:
@@ -30,6 +33,8 @@ class Across:
     def put(self, node: Node, edges: Sequence[Edge], info: ProcessInfo, now_ns: int) -> list[Turned]:
         """A node as it is now, with its outgoing edges."""
         turned = self._calls.put(node, info.id, info.service, now_ns)
+        if node.kind not in _OF_PROCESSES:
+            return turned
         of = party(info)
         return turned + self._ends.put(node, edges, of) + self._children.put(node, of)
 

@@ -9,13 +9,13 @@ have the other end open are known.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from peeps_otel import semconv
 from peeps_otel.model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind
+from peeps_otel.model.end_digest import end_digest
 
 from .joins import Turned
 
@@ -120,7 +120,7 @@ class Ends:
             if not changed and now_ns < end.due_ns:
                 continue
             have = {far.of.key for far in self._known.get(there, {}).values()} if now_ns >= end.due_ns else set[str]()
-            digest = hashlib.sha256(there.encode()).hexdigest()[:16]
+            digest = end_digest(there)
             for party in parties:
                 if party.host == end.of.host and (party.key not in end.asked or party.key in have):
                     found.append(EndQuestion(party.key, digest))

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import fcntl
 import os
-from contextlib import suppress
 from io import BufferedReader, BufferedWriter, FileIO, TextIOWrapper
 from typing import Any, NamedTuple
 
 from . import versions
+from .process_files import access_mode, family, link_of, links
 from .queued_bytes import is_full, waiting
 from .stdlib import attribute
 from .thread import READS, WRITES, system_call
@@ -37,8 +37,7 @@ class FullPipe(NamedTuple):
 def full_pipes() -> list[FullPipe]:
     """Those that this process has open for reading."""
     found: list[FullPipe] = []
-    for name, link in _links("self"):
-        fd = int(name)
+    for fd, link in links("self", _FILES_MOST):
         if link.startswith("pipe:") and _reads(fd) and is_full(fd):
             found.append(FullPipe(link, fd, waiting(fd) or 0))
     return found
@@ -46,7 +45,7 @@ def full_pipes() -> list[FullPipe]:
 
 def filled_by(pid: int, full: list[FullPipe]) -> FullPipe | None:
     """The first of these pipes into which a process, or one that it has started, is waiting to write."""
-    for one in _family(pid) if full else ():
+    for one in family([pid], _FAMILY_MOST) if full else ():
         into = _written_into(one)
         pipe = next((pipe for pipe in full if pipe.link in into), None)
         written = None if pipe is None else _written(one)
@@ -57,14 +56,14 @@ def filled_by(pid: int, full: list[FullPipe]) -> FullPipe | None:
 
 def empty_pipes() -> dict[str, int]:
     """Those that this process has open for writing and nobody else of its family, with its descriptor."""
-    found = {link: int(name) for name, link in _links("self") if link.startswith("pipe:") and _writes(int(name))}
+    found = {link: fd for fd, link in links("self", _FILES_MOST) if link.startswith("pipe:") and _writes(fd)}
     return {link: fd for link, fd in found.items() if not waiting(fd)}
 
 
 def read_by(pid: int, empty: dict[str, int]) -> str:
     """The first of these pipes from which a process, or one that it has started, is waiting to read, and which nobody
     but this process could write; empty where there is none."""
-    for one in _family(pid) if empty else ():
+    for one in family([pid], _FAMILY_MOST) if empty else ():
         for link in _in_calls(one, READS):
             if link in empty and not _others_write(link):
                 return link
@@ -74,23 +73,12 @@ def read_by(pid: int, empty: dict[str, int]) -> str:
 def _others_write(link: str) -> bool:
     """Whether another process of this one's family has the end of a pipe by which it is written."""
     own = os.getpid()
-    for pid in (*_family(own), os.getppid()):
+    for pid in (*family([own], _FAMILY_MOST), os.getppid()):
         if pid == own:
             continue
-        for name, other in _links(str(pid)):
-            if other == link and _opened_for(pid, name) != os.O_RDONLY:
-                return True
+        if any(other == link and access_mode(pid, fd) != os.O_RDONLY for fd, other in links(pid, _FILES_MOST)):
+            return True
     return False
-
-
-def _opened_for(pid: int, descriptor: str) -> int:
-    """The access mode of a descriptor of another process; of one that is not told, both."""
-    try:
-        with open(f"/proc/{pid}/fdinfo/{descriptor}", encoding="ascii") as file:
-            flags = next(int(line.split()[1], 8) for line in file if line.startswith("flags:"))
-    except (OSError, StopIteration, ValueError):
-        return os.O_RDWR
-    return flags & os.O_ACCMODE
 
 
 def _written_into(pid: int) -> set[str]:
@@ -108,9 +96,8 @@ def _in_calls(pid: int, calls: frozenset[int]) -> set[str]:
     for thread in threads:
         call = system_call(int(thread), pid)
         if call is not None and call[0] in calls:
-            with suppress(OSError):
-                found.add(os.readlink(f"/proc/{pid}/fd/{call[1]}"))
-    return found
+            found.add(link_of(call[1], pid))
+    return found - {""}
 
 
 def stream_name(process: Any, fd: int) -> str:
@@ -147,38 +134,9 @@ def _writes(fd: int) -> bool:
         return False
 
 
-def _links(process: str) -> list[tuple[str, str]]:
-    found: list[tuple[str, str]] = []
-    try:
-        names = os.listdir(f"/proc/{process}/fd")[:_FILES_MOST]
-    except OSError:
-        return []
-    for name in names:
-        try:
-            found.append((name, os.readlink(f"/proc/{process}/fd/{name}")))
-        except OSError:
-            continue
-    return found
-
-
 def _written(pid: int) -> int | None:
     try:
         with open(f"/proc/{pid}/io", encoding="ascii") as file:
             return next(int(line.split()[1]) for line in file if line.startswith("wchar:"))
     except (OSError, StopIteration, ValueError):
         return None
-
-
-def _family(pid: int) -> list[int]:
-    """A process and those that it has started."""
-    found, work = [pid], [pid]
-    while work and len(found) < _FAMILY_MOST:
-        one = work.pop()
-        try:
-            with open(f"/proc/{one}/task/{one}/children", encoding="ascii") as file:
-                children = [int(child) for child in file.read().split()]
-        except (OSError, ValueError):
-            continue
-        found += children
-        work += children
-    return found

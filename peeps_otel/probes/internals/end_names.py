@@ -10,16 +10,16 @@ from __future__ import annotations
 
 import _socket
 import fcntl
-import hashlib
 import os
 import struct
 from collections.abc import Collection, Iterable
-from contextlib import suppress
 from functools import cache
 from typing import NamedTuple
 
+from ...model.end_digest import end_digest
 from . import versions
 from .asyncio_io import joined
+from .process_files import access_mode, family, link_of, links
 
 CHECKED_ON = versions.on("CPython")
 
@@ -44,11 +44,6 @@ class EndNames(NamedTuple):
     @property
     def is_pipe(self) -> bool:
         return self.link.startswith("pipe:")
-
-
-def digest(name: str) -> str:
-    """By which one process asks another for an end: 16 hexadecimal digits."""
-    return hashlib.sha256(name.encode()).hexdigest()[:16]
 
 
 def of_descriptors(descriptors: Iterable[int], anywhere: bool = False) -> dict[int, EndNames]:
@@ -105,14 +100,6 @@ def host_of(address: str) -> str:
     return address.rpartition(":")[0].strip("[]")
 
 
-def link_of(fd: int, process: str = "self") -> str:
-    """`pipe:[123]`, `socket:[123]`; empty where it is closed or not told."""
-    try:
-        return os.readlink(f"/proc/{process}/fd/{fd}")
-    except OSError:
-        return ""
-
-
 def own_ends() -> dict[str, tuple[int, EndNames]]:
     """By digest of its name: each end of this process, with its descriptor, also of connections to other hosts. Takes
     some milliseconds."""
@@ -122,60 +109,27 @@ def own_ends() -> dict[str, tuple[int, EndNames]]:
     except (OSError, ValueError):
         return found
     for fd, names in of_descriptors(descriptors, anywhere=True).items():
-        found.setdefault(digest(names.here), (fd, names))
+        found.setdefault(end_digest(names.here), (fd, names))
     return found
 
 
 def also_open_in(names: EndNames) -> list[int]:
     """The other processes of the family that have it open: this one's parent, its siblings and its children. Sockets
     and pipes are handed on from parent to child; who got one in another way is not seen."""
-    own = os.getpid()
-    return [pid for pid in _family(own) if pid != own and _has(pid, names)]
+    own, parent = os.getpid(), os.getppid()
+    others = family([own, *([parent] if parent > 1 else [])], _FAMILY_MOST)
+    return [pid for pid in others if pid != own and _has(pid, names)]
 
 
 def _has(pid: int, names: EndNames) -> bool:
-    try:
-        descriptors = os.listdir(f"/proc/{pid}/fd")[:_FILES_MOST]
-    except OSError:
-        return False
-    for fd in descriptors:
-        try:
-            if os.readlink(f"/proc/{pid}/fd/{fd}") == names.link and _is_that_end(pid, fd, names):
-                return True
-        except (OSError, ValueError):
-            continue
-    return False
+    return any(link == names.link and _is_that_end(pid, fd, names) for fd, link in links(pid, _FILES_MOST))
 
 
-def _is_that_end(pid: int, fd: str, names: EndNames) -> bool:
+def _is_that_end(pid: int, fd: int, names: EndNames) -> bool:
     """Of a pipe, whose two ends have one link: whether it is open for the same."""
     if not names.is_pipe:
         return True
-    with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii") as file:
-        flags = next(int(line.split()[1], 8) for line in file if line.startswith("flags:"))
-    return flags & os.O_ACCMODE != (os.O_WRONLY if names.here.endswith("/read") else os.O_RDONLY)
-
-
-def _family(own: int) -> list[int]:
-    parent = os.getppid()
-    found = [own, *([parent] if parent > 1 else [])]
-    work = list(found)
-    while work and len(found) < _FAMILY_MOST:
-        one = work.pop()
-        for child in _children(one):
-            if child not in found:
-                found.append(child)
-                work.append(child)
-    return found[:_FAMILY_MOST]
-
-
-def _children(pid: int) -> list[int]:
-    found: list[int] = []
-    with suppress(OSError, ValueError):
-        for thread in os.listdir(f"/proc/{pid}/task")[:_FILES_MOST]:
-            with open(f"/proc/{pid}/task/{thread}/children", encoding="ascii") as file:
-                found += [int(child) for child in file.read().split()]
-    return found
+    return access_mode(pid, fd) != (os.O_WRONLY if names.here.endswith("/read") else os.O_RDONLY)
 
 
 # --- names ------------------------------------------------------------------------------------------------------------
