@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 
 import pytest
 
@@ -58,3 +59,16 @@ def test_it_is_over_with_either_of_them() -> None:
     children.put(main, CHILD)
     assert [(one.before, one.after) for one in children.drop(waited_for.id)] == [(links, ())]
     assert (list(children.ids()), children.drop(main.id)) == ([], [])
+
+
+def test_a_process_of_which_little_was_known_at_first() -> None:
+    """The program's own records may come before the first snapshot, and say neither host nor pid."""
+    children, waited_for, main = Children(), command(), thread()
+    children.put(waited_for, replace(PARENT, host="", pid=None))
+    children.put(main, replace(CHILD, host=""))
+    assert [edge.dst for edge in children.links(waited_for.id)] == [main.id]
+    assert [one.after for one in children.put(waited_for, PARENT)] == [()]
+    assert children.links(waited_for.id) == ()
+    (turned,) = children.put(main, CHILD)
+    assert [edge.dst for edge in turned.after] == [main.id]
+    assert children.drop(waited_for.id)[0].before == turned.after

@@ -134,3 +134,15 @@ def test_everybody_on_the_host_is_asked_once_and_who_has_it_again() -> None:
     assert ends.wanted([*all_of, late], 81 * S) == [EndQuestion("stock-3", wanted)]
     ends.drop(near.id)
     assert ends.wanted(all_of, 200 * S) == []
+
+
+def test_a_process_whose_host_was_not_known_at_first() -> None:
+    """The program's own records may come before the first snapshot, and do not say the host: nobody was ever asked."""
+    ends, near = Ends(), waited_for()
+    ends.put(near, (), replace(SHOP, host="", pid=None))
+    assert ends.wanted([SHOP, STOCK], 100 * S) == []
+    ends.put(near, (), SHOP)
+    assert ends.wanted([SHOP, STOCK], 101 * S) == [
+        EndQuestion(SHOP.key, end_digest(SERVER)),
+        EndQuestion(STOCK.key, end_digest(SERVER)),
+    ]

@@ -46,21 +46,23 @@ class Children:
         pid = node.attributes.get(semconv.COMMAND_PID) if node.kind is NodeKind.COMMAND else None
         if type(pid) is not int:
             return []
-        known = self._awaited.get(node.id)
-        if known is not None and known.child.pid == pid:
+        known, child = self._awaited.get(node.id), _Child(of.host, pid)
+        if known is not None and known.child == child:
             known.node = node
             return []
         before = self.drop(node.id)
-        awaited = self._awaited[node.id] = _Awaited(node, of, _Child(of.host, pid))
+        awaited = self._awaited[node.id] = _Awaited(node, of, child)
         self._by_child.setdefault(awaited.child, set()).add(node.id)
         return before + [Turned(of.key, node.id, (), self.links(node.id))] * (awaited.child in self._main)
 
     def _put_thread(self, node: Node, of: Party) -> list[Turned]:
         if of.pid is None or node.attributes.get(semconv.THREAD_NATIVE_ID) != of.pid:
             return []
-        child = self._child_of[node.id] = _Child(of.host, of.pid)
+        child = _Child(of.host, of.pid)
+        gone = self.drop(node.id) if self._child_of.get(node.id, child) != child else []
+        self._child_of[node.id] = child
         before, self._main[child] = self._main.get(child), node
-        return [] if before is not None and before.id == node.id else self._turned(child, before)
+        return gone + ([] if before is not None and before.id == node.id else self._turned(child, before))
 
     def drop(self, node_id: str) -> list[Turned]:
         """A node is gone."""

@@ -89,7 +89,9 @@ class Ends:
             return self._settle(self._waiting_for.get(here, {}).values())
         end = self._waited.get(node.id)
         if end is not None and _name(end.node, semconv.IO_THERE) == there:
-            end.node = node
+            if of.host != end.of.host:  # the first to tell of a process may say less of it than its snapshots
+                end.due_ns = 0
+            end.node, end.of = node, of
         else:
             before = self.drop(node.id)
             end = self._waited[node.id] = _End(node, of)
