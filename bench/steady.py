@@ -34,8 +34,8 @@ def bound_to(processor: int) -> Callable[[], None]:
 def cpu_ns(pid: int) -> int:
     """Processor time of a process, and of every child of it that lives or that it has waited for.
 
-    The scheduler's clock for threads that live. What has ended is known to the kernel in ticks (10 ms) alone: a copy that
-    the heap was asked in must not vanish from the sum with its end.
+    The scheduler's clock for threads that live. What has ended is known to the kernel in ticks (10 ms) alone: a copy
+    that the heap was asked in must not vanish from the sum with its end.
     """
     living, children = 0, list[str]()
     for thread in _threads(pid):
