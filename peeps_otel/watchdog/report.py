@@ -46,7 +46,7 @@ class Facts(NamedTuple):
 
 
 def tell(page: Page, what: str, facts: Facts) -> int:
-    """Makes and delivers one report: `silent`, `resumed` or `gone`.
+    """Makes and delivers one report: `silent`, `resumed`, `gone`, or `replaced` by another program.
 
     TAKEN; WITHOUT_STACKS: taken, but a later attempt might have stacks; FAILED.
     """
@@ -64,6 +64,10 @@ def tell(page: Page, what: str, facts: Facts) -> int:
         severity = _INFO
         attributes |= {"process.state": "running", "peeps.silent.until": facts.beat_ns}
         title = f"{who} speaks again after {(facts.beat_ns - facts.since_ns) / 1e9:.1f} s"
+    elif what == "replaced":
+        severity = _INFO
+        attributes["process.state"] = "defunct"
+        title = f"{who} became another program (exec)"
     else:
         killed = proc.oom_kills() > facts.oom_kills
         severity = _ERROR if killed else _INFO

@@ -90,8 +90,8 @@ class Sidecar:
                 return
             if over:
                 self._end_reporter()
-                if over == "died":
-                    self._last_words(beat_ns)
+                if over != "left":
+                    self._last_words("gone" if over == "died" else over, beat_ns)
                 return
             now = time.monotonic()
             self._collect(now)
@@ -115,18 +115,22 @@ class Sidecar:
             last = now
 
     def _wait(self) -> str:
-        """Sleeps for a tick. `died`, `left` (the image was replaced, or the program closed what is not its own), or
-        nothing."""
+        """Sleeps for a tick. `died`, `replaced` (by another program: `exec`), `left` (the program closed what is not its
+        own), or nothing."""
         events = {fd for fd, _ in self._poll.poll(_TICK_S * 1000)}
         if not events:
             return ""
         if self._process is None:
-            return "left" if os.path.exists(f"/proc/{self._pid}") else "died"
+            return self._why_left() if os.path.exists(f"/proc/{self._pid}") else "died"
         if self._process in events:
             return "died"
         ending = select.poll()  # a dying process closes its files first
         ending.register(self._process, select.POLLIN)
-        return "died" if ending.poll(_DEATH_S * 1000) else "left"
+        return "died" if ending.poll(_DEATH_S * 1000) else self._why_left()
+
+    def _why_left(self) -> str:
+        """`exec` ends all threads but one before it closes files, and the one is not ours."""
+        return "left" if os.path.exists(f"/proc/{self._pid}/task/{self._tid}") else "replaced"
 
     def _report(self, what: str, beat_ns: int) -> int:
         """Begins a report, in a process whose id is returned; `_collect` learns whether it was taken."""
@@ -172,10 +176,10 @@ class Sidecar:
             os.waitpid(self._reporter, 0)
             self._reporter = None
 
-    def _last_words(self, beat_ns: int) -> None:
+    def _last_words(self, what: str, beat_ns: int) -> None:
         """The program ended without a goodbye."""
         for _ in range(_LAST_WORDS):
-            _, status = os.waitpid(self._report("gone", beat_ns), 0)
+            _, status = os.waitpid(self._report(what, beat_ns), 0)
             if os.waitstatus_to_exitcode(status) == TAKEN:
                 return
             time.sleep(_RETRY_S)

@@ -51,6 +51,14 @@ class World:
         self.live.apply_snapshot(info, body.body, self.now_ns)
         return info
 
+    def speaks(self, program: Program) -> ProcessInfo:
+        """A process of this host sends a snapshot a second, for two seconds; the last one now."""
+        self.snapshot(program, HOST)
+        for _ in range(2):
+            self.pass_time(1)
+            info = self.snapshot(program, HOST)
+        return info
+
     def pass_time(self, seconds: float, step: float = 0.5) -> dict[str, Finding]:
         """The clock of the diagnosis goes on; what is open at the end."""
         found: dict[str, Finding] = {}
@@ -91,14 +99,14 @@ def _record(**changes: Any) -> SilenceRecord:
 
 def test_a_living_process_of_this_host_that_says_nothing(world: World, child: subprocess.Popen[bytes]) -> None:
     program = _program(child.pid)
-    info = world.snapshot(program, HOST)
+    info = world.speaks(program)
     assert world.pass_time(5) == {}
     child.send_signal(signal.SIGSTOP)
     os.waitid(os.P_PID, child.pid, os.WSTOPPED)
     (finding,) = world.pass_time(3).values()
     assert (finding.kind, finding.level) == (FindingKind.PROCESS_SILENT, Level.SUSPECT)
     assert finding.title == f"shop (pid {child.pid}) is silent: it is stopped, but sends no snapshots"
-    assert finding.since_ns == BEGIN
+    assert finding.since_ns == BEGIN + 2 * SECOND, "the last snapshot"
     (entry,) = world.findings.open()
     assert entry.processes == [info.id]
     assert world.pass_time(300) != {}
@@ -133,11 +141,37 @@ def test_one_of_another_host_may_merely_be_cut_off(world: World) -> None:
 
 
 def test_a_collector_that_slept_accuses_nobody(world: World, child: subprocess.Popen[bytes]) -> None:
-    world.snapshot(_program(child.pid), HOST)
+    world.speaks(_program(child.pid))
     world.pass_time(2)
     world.now_ns += 3600 * SECOND
     assert world.pass_time(5) == {}
     assert world.pass_time(3) != {}
+
+
+def test_another_program_in_its_place_is_not_the_process(world: World) -> None:
+    """`exec` keeps the pid and the time of the start: entry points of containers, reloaders."""
+    again = "import os, sys; input(); os.execv(sys.executable, [sys.executable, '-c', 'print(1, flush=True); input()'])"
+    with subprocess.Popen(
+        [sys.executable, "-c", again], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        info = world.speaks(_program(child.pid))
+        assert world.state(info) is State.LIVE
+        child.stdin.write("\n")
+        child.stdin.flush()
+        child.stdout.readline()
+        assert world.pass_time(20) == {}
+        assert world.state(info) is State.GONE
+        child.kill()
+
+
+def test_who_spoke_for_a_moment_alone_may_have_become_another_program_before_it_was_looked_at(
+    world: World, child: subprocess.Popen[bytes]
+) -> None:
+    info = world.snapshot(_program(child.pid), HOST)
+    assert world.pass_time(20) == {}
+    assert world.live.not_answered() == [info.id], "said, but no alarm"
 
 
 def test_a_pid_that_was_given_again_is_not_the_process() -> None:

@@ -169,8 +169,10 @@ def test_another_program_in_the_same_process(run: Run, receiver: Receiver) -> No
     sidecar = program.sidecar()
     assert program.line() == "new"
     eventually(lambda: not os.path.exists(f"/proc/{sidecar}"), "the sidecar ends")
+    said = receiver.wait_for("defunct")
+    assert (said.severity, said.title) == ("INFO", f"orders (pid {program.pid}) became another program (exec)")
     assert program.process.wait(30) == 0
-    assert receiver.records == []
+    assert receiver.records == [said]
 
 
 def test_a_forked_child_has_a_sidecar_of_its_own(run: Run, receiver: Receiver) -> None:

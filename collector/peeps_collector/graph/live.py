@@ -27,7 +27,7 @@ from .ends import EndQuestion
 from .identity import adopted
 from .incremental import Delta
 from .joins import Peer, Turned
-from .liveness import is_alive
+from .liveness import image_of, is_alive
 from .process import FORGET_NS, Process, State
 from .rows import process_row, snapshot_row
 from .view import View, view_of
@@ -167,10 +167,11 @@ class LiveGraph:
             process = self._processes.get(key)
             if process is None or process.state is State.GONE or process.info.pid != pid:
                 return
-            alive = is_alive(process.info, process.first_seen_ns)
-            if alive is None and process.state is not State.SILENT:
+            alive = is_alive(process.info, process.first_seen_ns, process.image)
+            unknown = alive is None or (alive and not process.image)  # perhaps another program by now
+            if unknown and process.state is not State.SILENT:
                 process.claim = farewell
-            elif not alive:
+            elif unknown or not alive:
                 process.farewell = farewell
                 self._end(process, process.time_ns or process.last_seen_ns)
 
@@ -392,6 +393,7 @@ class LiveGraph:
         process.pulse_ns = now_ns
         if process.state is not State.LIVE:
             process.state = State.LIVE
+            process.image = process.image or image_of(process.info)
             process.farewell = process.claim = ""
             self._store_process(process)
             self._touch()
@@ -428,5 +430,5 @@ class LiveGraph:
 
 def _by_its_pid(process: Process, state: State) -> State:
     """A process that says nothing is gone when it does not exist any more, and silent as long as it does."""
-    alive = is_alive(process.info, process.first_seen_ns)
+    alive = is_alive(process.info, process.first_seen_ns, process.image)
     return state if alive is None else State.SILENT if alive else State.GONE

@@ -15,11 +15,12 @@ _CLOCKS_DIFFER_NS = 3_000_000_000
 _STATES = {"R": "runs", "S": "sleeps", "D": "waits in the kernel", "T": "is stopped", "t": "is stopped by a debugger"}
 
 
-def is_alive(info: ProcessInfo, first_seen_ns: int = 0) -> bool | None:
+def is_alive(info: ProcessInfo, first_seen_ns: int = 0, image: int = 0) -> bool | None:
     """None where it cannot be told: another host, no pid.
 
-    `first_seen_ns`: a process that began later has only got its pid. Another pid namespace under the same host name can
-    make the answer wrong, so it is asked only about a process that has fallen silent.
+    `first_seen_ns`: a process that began later has only got its pid. `image`: what `image_of` said then: another one has
+    replaced it since. Another pid namespace under the same host name can make the answer wrong, so it is asked only
+    about a process that has fallen silent.
     """
     if info.pid is None or info.pid <= 0 or info.host != _HOST or os.name == "nt":
         return None
@@ -33,7 +34,15 @@ def is_alive(info: ProcessInfo, first_seen_ns: int = 0) -> bool | None:
     if not fields:
         return True
     began_ns = time.time_ns() - time.clock_gettime_ns(time.CLOCK_BOOTTIME) + int(fields[19]) * _TICK_NS
-    return fields[0] != "Z" and not (first_seen_ns and began_ns > first_seen_ns + _CLOCKS_DIFFER_NS)
+    if first_seen_ns and began_ns > first_seen_ns + _CLOCKS_DIFFER_NS:
+        return False
+    return fields[0] != "Z" and _image(fields) in (image or _image(fields), 0)
+
+
+def image_of(info: ProcessInfo) -> int:
+    """Names the program that a living process of this host runs: another number after `exec`, which keeps pid and start.
+    0 where it cannot be told: another host, another user's process."""
+    return 0 if info.pid is None or not is_here(info) else _image(_stat(info.pid))
 
 
 def is_here(info: ProcessInfo) -> bool:
@@ -48,6 +57,11 @@ def doing(info: ProcessInfo) -> str:
 
 
 _TICK_NS = 1_000_000_000 // (os.sysconf("SC_CLK_TCK") if hasattr(os, "sysconf") else 100)
+
+
+def _image(fields: list[str]) -> int:
+    """Where the stack of the first thread starts: the kernel draws it anew for each program."""
+    return int(fields[25]) if len(fields) > 25 else 0
 
 
 def _stat(pid: int) -> list[str]:

@@ -21,6 +21,7 @@ from .process import Process, State
 
 _ASLEEP_NS = 3_000_000_000
 _SIDECAR_FIRST_NS = 1_500_000_000
+_SPOKEN_NS = 2_000_000_000  # who said one thing at its start may have called `exec` before it was looked at
 _STALE_NS = 35_000_000_000  # three repetitions of a sidecar
 _ADVICE = {
     "running": "Look at that line: a regular expression that backtracks for ever, or a call into C that keeps the "
@@ -82,12 +83,13 @@ class Silence:
                 else:
                     found[key] = _reported(key, process, report.record)
         for key, process in processes.items():
-            if key not in found and self._is_silent(process, now_ns) and is_alive(process.info, process.first_seen_ns):
-                found[key] = _seen(key, process)
+            if key not in found and self._is_silent(process, now_ns):
+                if is_alive(process.info, process.first_seen_ns, process.image):
+                    found[key] = _seen(key, process)
         return found
 
     def _is_silent(self, process: Process, now_ns: int) -> bool:
-        if process.state is not State.SILENT or not process.sequence:
+        if process.state is not State.SILENT or process.pulse_ns - process.first_seen_ns < _SPOKEN_NS:
             return False
         patience_ns = process.silent_after_ns + _SIDECAR_FIRST_NS
         return now_ns - max(process.pulse_ns, self._awake_since_ns) > patience_ns
