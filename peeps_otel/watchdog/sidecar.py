@@ -115,8 +115,8 @@ class Sidecar:
             last = now
 
     def _wait(self) -> str:
-        """Sleeps for a tick. `died`, `replaced` (by another program: `exec`), `left` (the program closed what is not its
-        own), or nothing."""
+        """Sleeps for a tick. `died`, `replaced` (by another program, by `exec`), `left` (the program closed what is not
+        its own), or nothing."""
         events = {fd for fd, _ in self._poll.poll(_TICK_S * 1000)}
         if not events:
             return ""

@@ -53,11 +53,10 @@ class World:
 
     def speaks(self, program: Program) -> ProcessInfo:
         """A process of this host sends a snapshot a second, for two seconds; the last one now."""
-        self.snapshot(program, HOST)
         for _ in range(2):
+            self.snapshot(program, HOST)
             self.pass_time(1)
-            info = self.snapshot(program, HOST)
-        return info
+        return self.snapshot(program, HOST)
 
     def pass_time(self, seconds: float, step: float = 0.5) -> dict[str, Finding]:
         """The clock of the diagnosis goes on; what is open at the end."""

@@ -18,9 +18,9 @@ _STATES = {"R": "runs", "S": "sleeps", "D": "waits in the kernel", "T": "is stop
 def is_alive(info: ProcessInfo, first_seen_ns: int = 0, image: int = 0) -> bool | None:
     """None where it cannot be told: another host, no pid.
 
-    `first_seen_ns`: a process that began later has only got its pid. `image`: what `image_of` said then: another one has
-    replaced it since. Another pid namespace under the same host name can make the answer wrong, so it is asked only
-    about a process that has fallen silent.
+    `first_seen_ns`: a process that began later has only got its pid. `image`: what `image_of` said when it spoke:
+    another one has replaced it. Another pid namespace under the same host name can make the answer wrong, so it is
+    asked only about a process that has fallen silent.
     """
     if info.pid is None or info.pid <= 0 or info.host != _HOST or os.name == "nt":
         return None
@@ -40,8 +40,8 @@ def is_alive(info: ProcessInfo, first_seen_ns: int = 0, image: int = 0) -> bool 
 
 
 def image_of(info: ProcessInfo) -> int:
-    """Names the program that a living process of this host runs: another number after `exec`, which keeps pid and start.
-    0 where it cannot be told: another host, another user's process."""
+    """Names the program that a living process of this host runs: another number after `exec`, which keeps pid and time
+    of the start. 0 where it cannot be told: another host, another user's process."""
     return 0 if info.pid is None or not is_here(info) else _image(_stat(info.pid))
 
 

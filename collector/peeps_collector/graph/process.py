@@ -39,7 +39,8 @@ class Process:
     readable node record of this stream named, by node; `past_streams`: streams that were replaced by a newer one.
     `changed`: the nodes that have changed since the diagnosis last took them; None where it must take all.
     `farewell`: what its sidecar said of its end; empty where it said goodbye itself, or nothing; `claim`: the same as
-    long as it is not believed. `image`: `liveness.image_of` it when it began to speak. `secret`: of its stream, 0 where it has none. `busy`: a snapshot is being applied.
+    long as it is not believed. `image`: `liveness.image_of` it when it began to speak. `secret`: of its
+    stream, 0 where it has none. `busy`: a snapshot is being applied.
     `complete_at`: its `updates` when its picture became complete, 0 where it was not yet, -1 where it is
     not any more; `first_look`: at the first look of the diagnosis at that;
     `judged`: there was a second one, of something newer.

@@ -83,9 +83,8 @@ class Silence:
                 else:
                     found[key] = _reported(key, process, report.record)
         for key, process in processes.items():
-            if key not in found and self._is_silent(process, now_ns):
-                if is_alive(process.info, process.first_seen_ns, process.image):
-                    found[key] = _seen(key, process)
+            if key not in found and self._is_silent(process, now_ns) and _is_there(process):
+                found[key] = _seen(key, process)
         return found
 
     def _is_silent(self, process: Process, now_ns: int) -> bool:
@@ -100,6 +99,10 @@ class Silence:
             if process.info.pid == info.pid and key.startswith(f"{info.id}/"):
                 return key
         return info.id
+
+
+def _is_there(process: Process) -> bool:
+    return bool(is_alive(process.info, process.first_seen_ns, process.image))
 
 
 def _reported(key: str, process: Process, record: SilenceRecord) -> Finding:
