@@ -11,6 +11,9 @@ from .closure import closure
 from .wait_index import WaitIndex
 from .wait_links import ANSWERS, Sorted
 
+_Names = dict[str, tuple[str, ...]]
+"""Tuples of strings: of all containers the smallest, and the garbage collector soon stops looking at them."""
+
 
 class IncrementalIndex(WaitIndex):
     """Not thread-safe: belongs to the thread that looks. `marks`: the attributes of tasks that some rule speaks of."""
@@ -23,14 +26,14 @@ class IncrementalIndex(WaitIndex):
         self.settled = frozenset()
         self.bounded = frozenset()
         self.out: dict[str, tuple[Edge, ...]] = {}
-        self._targets: dict[str, list[str]] = {}
-        self._holders_of: dict[str, list[str]] = {}
-        self._answered: dict[str, list[str]] = {}
-        self._cancelled: dict[str, list[str]] = {}
-        self._used: dict[str, list[str]] = {}
-        self._taken_bare: dict[str, list[str]] = {}
-        self._enders_of: dict[str, list[str]] = {}
-        self._reached_by: dict[str, list[str]] = {}
+        self._targets: _Names = {}
+        self._holders_of: _Names = {}
+        self._answered: _Names = {}
+        self._cancelled: _Names = {}
+        self._used: _Names = {}
+        self._taken_bare: _Names = {}
+        self._enders_of: _Names = {}
+        self._reached_by: _Names = {}
         self._waiters, self._users, self._holding = _Reverse(), _Reverse(), _Reverse()
         self._named = _Reverse()
         self.targets, self.holders, self.answers = self._targets, self._holders_of, self._answered
@@ -158,18 +161,18 @@ class IncrementalIndex(WaitIndex):
                 answers.append(edge.dst)
         before = _set(self._targets, node_id, targets)
         self._note_dirty(self._waiters.replace(node_id, before, self._targets.get(node_id, ())))
-        self._bounded_is_stale |= list(_set(self._cancelled, node_id, cancelled)) != cancelled
+        self._bounded_is_stale |= _set(self._cancelled, node_id, cancelled) != tuple(cancelled)
         _set(self._taken_bare, node_id, bare)
         before = _set(self._holders_of, node_id, holders)
         self._holding.replace(node_id, before, self._holders_of.get(node_id, ()))
         before = _set(self._used, node_id, used)
         self._note_dirty(self._users.replace(node_id, before, self._used.get(node_id, ())))
         before = _set(self._answered, node_id, answers)
-        self._named.replace(node_id, before, answers)
+        self._named.replace(node_id, before, tuple(answers))
         before = _set(self._enders_of, node_id, enders)
-        self._named.replace(node_id, before, enders)
+        self._named.replace(node_id, before, tuple(enders))
         before = _set(self._reached_by, node_id, reached)
-        self._named.replace(node_id, before, reached)
+        self._named.replace(node_id, before, tuple(reached))
         self._bury(node_id, had)
 
     def _bury(self, node_id: str, had: list[Edge]) -> None:
@@ -236,33 +239,47 @@ class IncrementalIndex(WaitIndex):
 
 
 class _Reverse:
-    """By target: who names it, and how often."""
+    """By target: who names it, and how often where that is not once by one alone."""
 
     def __init__(self) -> None:
-        self.by: dict[str, dict[str, int]] = {}
+        self.by: dict[str, tuple[str] | dict[str, int]] = {}
 
-    def replace(self, source: str, before: Sequence[str], after: Sequence[str]) -> set[str]:
+    def replace(self, source: str, before: tuple[str, ...], after: tuple[str, ...]) -> set[str]:
         """Whom `source` names now, and named before. Returns those for whom that makes a difference."""
         if before == after:
             return set()
         for target in before:
-            sources = self.by[target]
-            sources[source] -= 1
-            if not sources[source]:
-                del sources[source]
-                if not sources:
-                    del self.by[target]
+            self._less(target, source)
         for target in after:
-            sources = self.by.setdefault(target, {})
-            sources[source] = sources.get(source, 0) + 1
+            self._more(target, source)
         return {*before, *after}
 
+    def _less(self, target: str, source: str) -> None:
+        sources = self.by[target]
+        if isinstance(sources, tuple):
+            del self.by[target]
+            return
+        sources[source] -= 1
+        if not sources[source]:
+            del sources[source]
+        if len(sources) == 1 and 1 in sources.values():
+            self.by[target] = (next(iter(sources)),)
 
-def _set(index: dict[str, list[str]], key: str, values: list[str]) -> Sequence[str]:
+    def _more(self, target: str, source: str) -> None:
+        sources = self.by.get(target)
+        if sources is None:
+            self.by[target] = (source,)
+            return
+        if isinstance(sources, tuple):
+            sources = self.by[target] = {sources[0]: 1}
+        sources[source] = sources.get(source, 0) + 1
+
+
+def _set(index: _Names, key: str, values: list[str]) -> tuple[str, ...]:
     """Replaces an entry, which is not there where it is empty; what it was."""
     before = index.pop(key, ())
     if values:
-        index[key] = values
+        index[key] = tuple(values)
     return before
 
 

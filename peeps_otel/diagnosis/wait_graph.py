@@ -75,14 +75,14 @@ class WaitGraph(WaitIndex):
                 dead.setdefault(dst, []).append(edge)
             elif kind in seldom:
                 seldom[kind].setdefault(src, []).append(dst)
-        self.targets: Mapping[str, list[str]] = targets
+        self.targets: Mapping[str, Sequence[str]] = targets
         self.waiters: Mapping[str, Collection[str]] = waiters
-        self.holders: Mapping[str, list[str]] = holders
+        self.holders: Mapping[str, Sequence[str]] = holders
         self.users: Mapping[str, Collection[str]] = users
-        self.answers: Mapping[str, list[str]] = answers
-        self.enders: Mapping[str, list[str]] = enders
-        self.reached: Mapping[str, list[str]] = reached
-        self.bare: Mapping[str, list[str]] = bare
+        self.answers: Mapping[str, Sequence[str]] = answers
+        self.enders: Mapping[str, Sequence[str]] = enders
+        self.reached: Mapping[str, Sequence[str]] = reached
+        self.bare: Mapping[str, Sequence[str]] = bare
         self.dead: Mapping[str, Collection[Edge]] = dead
         self._cancels: Mapping[str, list[str]] = cancels
 

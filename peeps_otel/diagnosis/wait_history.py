@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Set
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from ..model import Node, Wait
 from .frames import site
@@ -16,12 +15,9 @@ _WAITERS = 512
 _TIMER_EARLY_NS = 20_000_000  # two clocks: a timer may seem to come a little before its time
 
 
-class _Seen(NamedTuple):
-    since_ns: int
-    operation: str
-    steps: int | None
-    source: str
-    deadline_ns: int | None = None
+_Seen = tuple[int, str, int | None, str, int | None]
+"""A wait: since when, operation, steps of the waiter, site, deadline. Plain, for there is one for each waiter, and the
+garbage collector soon stops looking at a tuple of nothing but numbers and strings; at a named one it never does."""
 
 
 @dataclass(slots=True)
@@ -105,13 +101,13 @@ class WaitHistory:
                     settled.discard(waiter)
                     fresh.append(waiter)
                     continue
-            if now_ns - seen.since_ns >= settle_ns:
+            if now_ns - seen[0] >= settle_ns:
                 settled.add(waiter)
             else:
                 settled.discard(waiter)
                 fresh.append(waiter)
         for waiter in list(young):
-            if now_ns - waits[waiter].since_ns >= settle_ns:
+            if now_ns - waits[waiter][0] >= settle_ns:
                 settled.add(waiter)
                 young.remove(waiter)
         young.update(fresh)
@@ -119,14 +115,15 @@ class WaitHistory:
         return settled
 
     def _end(self, waiter: str, wait: _Seen, now_ns: int) -> None:
-        ended = self._ends.get(wait.source)
+        since_ns, _, _, source, deadline_ns = wait
+        ended = self._ends.get(source)
         if ended is None:
             if len(self._ends) >= _SITES:
                 return
-            ended = self._ends[wait.source] = _Ended()
-        ended.longest_ns = max(ended.longest_ns, now_ns - wait.since_ns)
+            ended = self._ends[source] = _Ended()
+        ended.longest_ns = max(ended.longest_ns, now_ns - since_ns)
         ended.count += 1
-        gave_up = wait.deadline_ns is not None and now_ns >= wait.deadline_ns - _TIMER_EARLY_NS
+        gave_up = deadline_ns is not None and now_ns >= deadline_ns - _TIMER_EARLY_NS
         ended.given_up = ended.given_up + 1 if gave_up else 0
         if len(ended.waiters) < _WAITERS:
             ended.waiters.add(waiter)
@@ -134,12 +131,6 @@ class WaitHistory:
 
 def _seen(node: Node, wait: Wait, before: _Seen | None) -> _Seen:
     source = site(node, wait)
-    if (
-        before is not None
-        and before.since_ns == wait.since_ns
-        and before.operation == wait.operation
-        and before.steps == node.steps
-        and before.source == source
-    ):
+    if before is not None and before[:4] == (wait.since_ns, wait.operation, node.steps, source):
         return before
-    return _Seen(wait.since_ns, wait.operation, node.steps, source, wait.deadline_ns)
+    return (wait.since_ns, wait.operation, node.steps, source, wait.deadline_ns)

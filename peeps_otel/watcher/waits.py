@@ -40,7 +40,7 @@ class Waits:
                 (standing.add if _stands(node, edges) else standing.discard)(node.id)
             if _matters(node, edges):
                 self._own.add(node.id)
-                self._put(node.id, node, tuple(edge for edge in edges if edge.kind not in _LEFT_OUT), ends)
+                self._put(node.id, node, _kept(edges), ends)
             elif before is not None and node.id in self._own:
                 self._own.discard(node.id)
                 self._put(node.id, None, _NONE, ends)
@@ -75,6 +75,13 @@ class Waits:
                 home = node.attributes.get(semconv.TASK_THREAD)
                 node = node if home in self._standing else None
             self.index.put(end, node, _NONE)
+
+
+def _kept(edges: tuple[Edge, ...]) -> tuple[Edge, ...]:
+    """The same object where nothing is left out: there may be very many."""
+    if all(edge.kind not in _LEFT_OUT for edge in edges):
+        return edges
+    return tuple(edge for edge in edges if edge.kind not in _LEFT_OUT)
 
 
 def _stands(thread: Node, edges: tuple[Edge, ...]) -> bool:
