@@ -13,13 +13,14 @@ from tests.source_facts import PACKAGES, sources
 _MODEL = {"peeps_otel.semconv", "peeps_otel.model"}
 _DIAGNOSIS = _MODEL | {"peeps_otel.diagnosis"}
 _REPORT = _DIAGNOSIS | {"peeps_otel.report"}
+_DUMP = _REPORT | {"peeps_otel.dump"}
 _NATIVE = {"peeps_otel.native"}
 _PROBES = _MODEL | _NATIVE | {"peeps_otel.probes"}
 _REQUESTS = _PROBES | {"peeps_otel.requests"}
 _WATCHER = _DIAGNOSIS | _PROBES | {"peeps_otel.watcher"}
 _EXPORT = _WATCHER | _REQUESTS | {"peeps_otel.export"}
 _LOOKING = _WATCHER | {"peeps_otel.config", "peeps_otel.looking"}
-_LOCAL = _LOOKING | _REPORT | {"peeps_otel.local"}
+_LOCAL = _LOOKING | _DUMP | {"peeps_otel.local"}
 _AGENT = (
     _EXPORT
     | _LOOKING
@@ -36,6 +37,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.model": _MODEL,
     "peeps_otel.diagnosis": _DIAGNOSIS,
     "peeps_otel.report": _REPORT,
+    "peeps_otel.dump": _DUMP,
     "peeps_otel.probes": _PROBES,
     "peeps_otel.requests": _REQUESTS,
     "peeps_otel.watcher": _WATCHER,
@@ -53,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.what_we_touch": _PROBES | {"peeps_otel"},  # walks through the package, which says where it is
     "peeps_otel": _DOORS | {"peeps_otel.sdk_setup", "peeps_otel.local"},
     "peeps_otel_distro": {"peeps_otel", "peeps_otel_distro"},
-    "peeps_collector": _REPORT | {"peeps_collector"},
+    "peeps_collector": _DUMP | {"peeps_collector"},
     "peeps_dashboard": {"peeps_dashboard"},
 }
 

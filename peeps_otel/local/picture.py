@@ -19,6 +19,7 @@ from ..report.sentences import cannot_judge_sentence, duration, verdict_sentence
 from ..report.shown import Shown
 from ..report.style import PLAIN, printable
 from ..report.waits_text import waits_text
+from .line_texts import PictureTexts
 
 _HERE = "this process"
 
@@ -39,6 +40,7 @@ class Picture:
     coverage: list[str] = field(default_factory=list[str])
     not_asked: str = ""
     came_ns: int = 0
+    service: str = ""
 
     @property
     def stuck(self) -> bool:
@@ -48,7 +50,7 @@ class Picture:
     @property
     def sentence(self) -> str:
         """The verdict in one line."""
-        shown = self._shown()
+        shown = self.shown()
         worst = shown.finding(self._told(self.findings[0])) if self.findings else None
         calm = Waits(shown, list(self.nodes.values())).calm()
         return printable(verdict_sentence(worst, len(self.findings), self._blind(), calm))
@@ -56,7 +58,7 @@ class Picture:
     @property
     def text(self) -> str:
         """The whole verdict, as `peeps why` prints it."""
-        told, shown = FindingText(PLAIN), self._shown()
+        told, shown = FindingText(PLAIN), self.shown()
         parts = ["\n".join(told.lines(shown.finding(self._told(finding)), self.name)) for finding in self.findings]
         if not self.findings:
             parts = [self.sentence]
@@ -73,18 +75,19 @@ class Picture:
     def account(self) -> str:
         """The whole verdict, and who else waits for what, a line each."""
         told = {node for finding in self.findings for node in (*finding.core, *finding.blocked)}
-        lines = waits_text(self._shown(), [node for node in self.nodes.values() if node.id not in told])
+        lines = waits_text(self.shown(), [node for node in self.nodes.values() if node.id not in told])
         return "\n".join([self.text, *([""] if lines else []), *lines])
 
     def _blind(self) -> list[tuple[str, str]]:
         return [(self.name, note) for note in cannot_judge(self.coverage)]
 
-    def _shown(self) -> Shown:
+    def shown(self) -> Shown:
+        """Its nodes and findings in words, with the text of their lines as the files have it now."""
         out: dict[str, list[Edge]] = {}
         for edge in self.edges:
             out.setdefault(edge.src, []).append(edge)
         view = _View(self.nodes, out, dict.fromkeys(self.nodes, _HERE))
-        return Shown(view, {_HERE: self.directory}, self.time_ns)
+        return Shown(view, {_HERE: self.directory}, self.time_ns, PictureTexts())
 
     def _told(self, finding: Finding) -> dict[str, Any]:
         return finding_to_json(finding) | {"processes": [_HERE], "blocked_count": len(finding.blocked)}
@@ -126,5 +129,5 @@ def _of_this_process(
     name = os.environ.get("OTEL_SERVICE_NAME", "")
     named = f"{name} (pid {os.getpid()})" if name else f"pid {os.getpid()}"
     return Picture(
-        os.getpid(), named, directory, now_ns, nodes, edges, list(findings), list(coverage), not_asked, came_ns
+        os.getpid(), named, directory, now_ns, nodes, edges, list(findings), list(coverage), not_asked, came_ns, name
     )

@@ -429,3 +429,20 @@ def test_frames_of_libraries_are_left_out_and_never_pointed_at() -> None:
 
 def test_the_environment_of_tests_is_clean() -> None:
     assert not [key for key in environment() if key.startswith(("PEEPS_", "OTEL_"))]
+
+
+def test_a_dump_says_what_the_collector_says(collector: Running, tmp_path: Path) -> None:
+    stuck(collector)
+    file = tmp_path / "all.peeps"
+    nobody = collector.peeps("dump", str(file))
+    assert (nobody.returncode, nobody.stderr) == (
+        2,
+        "peeps: say which process is to be dumped, by pid or service name, or --all\n",
+    )
+    written = collector.peeps("dump", "shop", str(file))
+    assert written.returncode == 1, written.stderr
+    assert re.match(rf"{file}: \d+ nodes of 1 process\. DEADLOCK, PROVEN, \d+ s: ", written.stdout)
+    live, dumped = collector.peeps("why", "--no-ask"), peeps("why", str(file), PEEPS_API="127.0.0.1:1")
+    assert dumped.returncode == live.returncode == 1
+    without_ages = re.compile(r"\d+ (?:m?s|min)\b")
+    assert without_ages.sub("", dumped.stdout) == without_ages.sub("", live.stdout)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import os
 import pkgutil
 import subprocess
 import sys
@@ -19,14 +20,23 @@ from tests.collector.collector_support import Deadlock, Program, Running
 from tests.support.processes import environment
 
 SERVERS = {"up", "collector"}
-OF_A_FILE = {"db"}
+OF_A_FILE = {"db", "diff"}
 CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS | OF_A_FILE]
-ARGUMENTS = {"progress": ["0"], "sql": ["SELECT 1"], "show": ["worker-a"], "completion": ["bash"]}
+ARGUMENTS = {
+    "progress": ["0"],
+    "sql": ["SELECT 1"],
+    "show": ["worker-a"],
+    "completion": ["bash"],
+    "dump": ["--all", os.devnull],
+}
 
 # What of ours a command may load. `serve` is the way to the server; the model, the diagnosis and the words are shared.
 OURS = {"peeps_collector", *(f"peeps_collector.{name}" for name in ("access", "config", "settings_file", "version"))}
 COMMAND_LINE = "peeps_collector.cli"
-SHARED = ("peeps_otel.model", "peeps_otel.diagnosis", "peeps_otel.report", "peeps_otel.semconv", "peeps_otel.version")
+SHARED = (
+    *("peeps_otel.model", "peeps_otel.diagnosis", "peeps_otel.report", "peeps_otel.dump"),
+    *("peeps_otel.semconv", "peeps_otel.version"),
+)
 
 LOADED = """
 import sys

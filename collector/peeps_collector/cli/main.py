@@ -10,12 +10,12 @@ from collections.abc import Sequence
 
 from ..config import Config, ConfigError
 from ..version import __version__
-from . import blame, calls, collector, completion, db, findings, progress, ps, show, snapshot, sql, up, why
+from . import blame, calls, collector, completion, db, diff, dump, findings, progress, ps, show, snapshot, sql, up, why
 from .client import ClientError
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
-    *(up, collector, why, findings, ps, show, calls, snapshot, progress, blame, sql, db),
+    *(up, collector, why, findings, ps, show, calls, snapshot, progress, blame, dump, diff, sql, db),
     completion,
 )
 """Every command, in the order of the help."""
@@ -37,6 +37,7 @@ examples:
   peeps calls              the requests in flight: sent when, to whom, handled by what
   peeps snapshot --now     every process takes a complete snapshot; who does not answer is told
   peeps progress 30        how many tasks advance within 30 seconds, and which do not
+  peeps dump --all a.peeps the whole picture as a file; peeps why a.peeps reads it, peeps diff a.peeps b.peeps compares
 """
 
 

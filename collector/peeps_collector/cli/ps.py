@@ -6,6 +6,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 from peeps_otel.report.style import Style, printable
@@ -39,6 +40,7 @@ SORTS: dict[str, Callable[[Json], tuple[Any, ...]]] = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="of `peeps dump`: show what is in it, ask nobody")
     parser.add_argument(
         "--all", action="store_true", help="also what is neither a task nor a thread, and our own threads"
     )
@@ -56,10 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, config: Config) -> int:
     """2 where no program is connected."""
-    client = Client.of(config)
     kinds = [] if options.all else ["task", "thread"]
-    # All kinds are asked for: the names of what is waited for are among the others.
-    answer = client.get("/api/snapshot", process=client.process_ids(options.process), limit="20000")
+    answer, processes = _dumped(options) if options.file is not None else _connected(options, config)
     nodes: list[Json] = [
         node
         for node in answer["nodes"]
@@ -72,12 +72,29 @@ def run(options: argparse.Namespace, config: Config) -> int:
         json.dump(told | {"not_answered": answer["not_answered"]}, sys.stdout)
         print()
     else:
-        processes = {p["id"]: p for p in client.get("/api/processes")["processes"]}
         nodes.sort(key=SORTS[options.sort])
         limit = options.limit or len(nodes)
         listed = Listing(answer, processes, paths=options.paths, flat=options.flat, limit=limit)
         print("\n".join(listed.lines(nodes, Style(), terminal_width())))
     return 0 if answer["processes"] else 2
+
+
+def _connected(options: argparse.Namespace, config: Config) -> tuple[Json, dict[str, Json]]:
+    """All kinds are asked for: the names of what is waited for are among the others."""
+    client = Client.of(config)
+    answer = client.get("/api/snapshot", process=client.process_ids(options.process), limit="20000")
+    return answer, {p["id"]: p for p in client.get("/api/processes")["processes"]}
+
+
+def _dumped(options: argparse.Namespace) -> tuple[Json, dict[str, Json]]:
+    from peeps_otel.dump.answers import processes_by_id, snapshot_answer
+
+    from .dumped import load, say_when
+
+    dump = load(options.file, options.process)
+    if not options.json:
+        say_when(options.file, dump, time.time_ns())
+    return snapshot_answer(dump), processes_by_id(dump)
 
 
 class Listing:

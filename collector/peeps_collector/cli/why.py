@@ -35,6 +35,7 @@ _WATCH_SECONDS = 1.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", metavar="FILE", help="of `peeps dump`: say what it says, ask nobody")
     parser.add_argument("--leaks", action="store_true", help="have the programs look for tasks that nothing can wake")
     parser.add_argument("--wait", type=seconds, default=0.0, metavar="SECONDS", help="ask until something is stuck")
     parser.add_argument(
@@ -54,11 +55,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace, config: Config) -> int:
+    failing = LEVELS[: LEVELS.index(options.fail_on) + 1]
+    if options.file is not None:
+        return why_dumped(options.file, options.process, as_json=options.json, failing=failing, paths=options.paths)
     client = Client.of(config)
     notes = check(client, options.process) if options.leaks else []
     if options.watch:
         return _watch(client, options)
-    failing = LEVELS[: LEVELS.index(options.fail_on) + 1]
     code = why(
         client,
         options.process,
@@ -116,6 +119,27 @@ def why(
         print("\n".join(lines + long_ones(client, ids, Style())))
     if not _is_failing(answer, failing):
         print("".join(f"{note}\n" for note in notes), end="", file=sys.stderr)
+    return _code(answer, failing)
+
+
+def why_dumped(path: str, process: str | None, *, as_json: bool, failing: Sequence[str], paths: bool) -> int:
+    """The same of a dump file, in whose time everything is told. Raises ClientError."""
+    from peeps_otel.dump.answers import findings_answer, processes_by_id
+
+    from .dumped import load, say_when
+
+    dump = load(path, process)
+    answer = findings_answer(dump)
+    if as_json:
+        json.dump({"format": JSON_FORMAT} | answer, sys.stdout, indent=2)
+        print()
+    else:
+        say_when(path, dump, time.time_ns())
+        print("\n".join(report(answer, processes_by_id(dump), Style(), paths=paths)))
+    return _code(answer, failing)
+
+
+def _code(answer: Json, failing: Sequence[str]) -> int:
     if _is_failing(answer, failing):
         return 1
     verdict: Json = answer["verdict"]
