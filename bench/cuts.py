@@ -45,35 +45,37 @@ def _running(processes: int) -> Generator[str]:
         peeps = [str(Path(sys.executable).with_name("peeps"))]
         variables = os.environ | on_free_ports(Path(directory, "peeps.duckdb"))
         collector = CollectorProcess(peeps, Path(directory, "ready.json"), variables)
-        all_of_them.callback(_end, collector.process)
+        all_of_them.callback(end, collector.process)
         addresses: dict[str, Any] = collector.wait()
         how = started(PEEPS, Path(sys.executable), addresses["grpc"][0], "")
         command = [*how.command[: how.command.index("-m")], str(program)]
         for _ in range(processes):
             process = subprocess.Popen(command, env=how.environment, stdin=subprocess.DEVNULL)
-            all_of_them.callback(_end, process)
+            all_of_them.callback(end, process)
         _until_seen(addresses["api"], processes)
         yield addresses["api"]
 
 
-def _end(process: subprocess.Popen[Any]) -> None:
+def end(process: subprocess.Popen[Any]) -> None:
+    """Ends a process that a bench has started, and waits for it."""
     process.terminate()
     process.wait()
 
 
-def _ask(api: str, path: str, method: str = "GET") -> Any:
+def ask(api: str, path: str, method: str = "GET") -> Any:
+    """The JSON of an answer of the query API at this address."""
     request = urllib.request.Request(f"http://{api}{path}", method=method)
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)
 
 
 def _until_seen(api: str, processes: int) -> None:
-    end = time.monotonic() + _PATIENCE_S
+    patience = time.monotonic() + _PATIENCE_S
     while True:
-        known = _ask(api, "/api/processes")["processes"]
+        known = ask(api, "/api/processes")["processes"]
         if sum(one.get("nodes", 0) >= 100 for one in known) == processes:
             return
-        if time.monotonic() > end:
+        if time.monotonic() > patience:
             raise Failed(f"only {len(known)} of {processes} processes were seen")
         time.sleep(0.2)
 
@@ -81,8 +83,8 @@ def _until_seen(api: str, processes: int) -> None:
 def _cut(api: str) -> tuple[float, int]:
     """Seconds until it was over, and how many had answered."""
     began = time.monotonic()
-    cut = _ask(api, "/api/cuts", "POST")["cut"]
-    while not (answer := _ask(api, f"/api/cuts?cut={cut}"))["over"]:
+    cut = ask(api, "/api/cuts", "POST")["cut"]
+    while not (answer := ask(api, f"/api/cuts?cut={cut}"))["over"]:
         time.sleep(_POLL_S)
     return time.monotonic() - began, sum(one["state"] == "answered" for one in answer["processes"])
 
