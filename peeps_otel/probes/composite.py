@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from .. import native
 from .context import ProbeContext
-from .probe import Confirming, Observation, Probe, Yield
+from .kept import Kept
+from .probe import Confirming, Keeping, Observation, Probe, Yield
 
 _logger = logging.getLogger("peeps_otel")
 
@@ -33,16 +34,25 @@ class CompositeProbe:
         for probe in reversed(self._probes):
             probe.uninstall()
 
-    def look(self, now_ns: int, pause: Yield = lambda: native.sleep(0)) -> Observation:
-        observation = Observation()
+    def look(self, now_ns: int, pause: Yield = lambda: native.sleep(0), onto: Observation | None = None) -> Observation:
+        """`onto`: an observation with the `Kept` nodes and edges of the look before."""
+        observation = Observation() if onto is None else onto
+        for kept in (observation.nodes, observation.edges):
+            if isinstance(kept, Kept):
+                kept.begin()
         resources = self.context.resources
         resources.begin()
-        steps = [*((probe.name, probe.observe) for probe in self._probes), ("resources", resources.show)]
-        steps += [(probe.name, probe.confirm) for probe in self._probes if isinstance(probe, Confirming)]
-        for name, observe in steps:
+        steps: list[tuple[str, Callable[[Observation, int, Yield], None], object]] = [
+            *((probe.name, probe.observe, probe) for probe in self._probes),
+            ("resources", resources.show, resources),
+            *((probe.name, probe.confirm, None) for probe in self._probes if isinstance(probe, Confirming)),
+        ]
+        for name, observe, owner in steps:
             try:
                 observe(observation, now_ns, pause)
             except Exception as error:
+                if isinstance(owner, Keeping):
+                    owner.forget()
                 observation.coverage.append(f"{name}: not seen in this look: {type(error).__name__}")
                 if name not in self._complained:
                     self._complained.add(name)

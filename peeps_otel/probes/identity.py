@@ -41,6 +41,11 @@ class Identities(Generic[Record]):
         entry = self._known[address] = (reference, record)
         return entry
 
+    def remove(self, address: int, entry: tuple[ref[Any], Record]) -> None:
+        """Removes this entry; another one at its address stays."""
+        if self._known.get(address) is entry:
+            del self._known[address]
+
     def put(self, thing: object, record: Record) -> bool:
         """False where `thing` takes no weak reference."""
         try:

@@ -70,3 +70,12 @@ class Confirming(Protocol):
     def confirm(self, observation: Observation, now_ns: int, pause: Yield, /) -> None:
         """Takes back what has gone on since it was read."""
         ...
+
+
+@runtime_checkable
+class Keeping(Protocol):
+    """A probe that shows only what has changed where that will do."""
+
+    def forget(self) -> None:
+        """Its part of a look has failed: what it has shown so far may be as it was, or not."""
+        ...

@@ -27,10 +27,17 @@ class ResourceRecord:
     attributes: dict[str, AttributeValue]
     nodes: list[Node] = field(default_factory=list[Node])
     edges: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
-    seen_held: dict[str, int] = field(default_factory=dict[str, int])
+    seen_held: dict[str, int] | None = None  # by holder: when it was first seen
     uses_read: int = 0
     number: int = 0  # among those of the same name; 0: the name need not tell it from others
     described: MadeOf | None = None  # what its nodes were made of
+    on_stacks: dict[str, tuple[Held, ...]] | None = None  # by task: its holds, as its chain of awaits shows them
+    is_due: bool = True  # to be described at the next look, whoever's turn it is
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether its state changes only with a step of somebody who waits for it or has it."""
+        return self.type.fingerprint is not None
 
     @property
     def is_named(self) -> bool:
@@ -46,11 +53,15 @@ class ResourceRecord:
 def since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:
     """A hold that was not recorded: since the first look that saw it, or since its holder began to wait, whichever was
     earlier. It may have begun before that, not after."""
+    if not holders:
+        record.seen_held = None
+        return holders
+    before = record.seen_held or {}
     seen: dict[str, int] = {}
     result: list[Held] = []
     for held in holders:
         if not held.exact:
-            known = min(record.seen_held.get(held.holder_id, now_ns), held.since_ns)
+            known = min(before.get(held.holder_id, now_ns), held.since_ns)
             seen[held.holder_id] = known
             held = held._replace(since_ns=known)
         result.append(held)

@@ -17,6 +17,7 @@ from .ends import Ends
 from .flows import Flows
 from .identity import Identities, NodeIds
 from .inherited import Inherited
+from .kept import Keeper
 from .kin import Kin
 from .library_registry import LibraryRegistry
 from .probe import Observation, Yield
@@ -32,6 +33,11 @@ _SETTLED_MARKS = frozenset({semconv.IO_UNMOVED_SINCE, semconv.IO_HERE})
 """Attributes of a connection that come and go with those who wait for it."""
 _NAMES_MOST = 200  # characters
 _NOBODY: list[Held] = []  # never written to
+_ALL_MOST = 256
+_TURNS = 8
+"""Of more things than that, those of whose state nobody's step tells that it has changed are described every so many
+looks."""
+_OWNED_MOST = 64
 
 
 def _nobody(_who: Any) -> str | None:
@@ -58,6 +64,10 @@ class Resources:
         self.kin = Kin(inherited is not None)
         self._held: dict[int, list[Held]] = {}
         self._used: dict[int, ref[Any]] = {}
+        self._quiet: dict[str, ResourceRecord] = {}
+        self._owned: dict[str, set[str]] = {}
+        self._keeper = Keeper()
+        self._looks = 0
         self._lent: dict[int, tuple[ref[Any], ref[Any]]] = {}
         self.pools_wanted = False
         """Whether somebody waited for a pool at the last look: it is worth finding out who has what it lent."""
@@ -73,6 +83,33 @@ class Resources:
         if thing is not None:
             self._held.setdefault(id(thing), []).append(held)
             self._used[id(thing)] = reference
+
+    def hold_on(self, thing: Any, held: Held) -> None:
+        """A task has a thing whose record was made, until `let_go`."""
+        known = self._known.get(thing)
+        if known is not None:
+            if known.on_stacks is None:
+                known.on_stacks = {}
+            known.on_stacks[held.holder_id] = (*known.on_stacks.get(held.holder_id, ()), held)
+            known.is_due = True
+
+    def let_go(self, thing: Any, holder_id: str) -> None:
+        """The task may have gone on: what `hold_on` told of it holds no more."""
+        known = self._known.get(thing)
+        if known is not None and known.on_stacks is not None and known.on_stacks.pop(holder_id, None) is not None:
+            known.on_stacks = known.on_stacks or None
+            known.is_due = True
+
+    def touch(self, node_id: str) -> None:
+        """Somebody who waits for this, or did, has made a step."""
+        known = self._quiet.get(node_id)
+        if known is not None:
+            known.is_due = True
+
+    def owner_ended(self, holder_id: str) -> None:
+        """A task has ended that may be written down as an owner."""
+        for node_id in self._owned.pop(holder_id, ()):
+            self.touch(node_id)
 
     def use(self, reference: ref[Any]) -> None:
         """Somebody waits for a thing whose record was made."""
@@ -124,6 +161,8 @@ class Resources:
         )
         if not self._known.put(thing, record):
             return None
+        if record.is_quiet:
+            self._quiet.update(dict.fromkeys(record.ids.values(), record))
         self._name(record, name[:_NAMES_MOST])
         return record
 
@@ -158,7 +197,7 @@ class Resources:
             if tx is None or thing is None or record.type.read_state is None:
                 continue
             try:
-                channel = record.type.read_state(thing, self._around(thing, record)).channel
+                channel = record.type.read_state(thing, self._around(record, self._on_stacks(thing, record))).channel
             except Exception:  # `show` says it
                 continue
             if channel is not None and channel.putters:
@@ -172,30 +211,67 @@ class Resources:
     def show(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """Brings the nodes and edges of the resources up to date and adds them, after all probes have told who holds
         and waits for what. What could not be read is said in the coverage."""
+        show_all = self._keeper.is_new(observation)
         for gone in self._known.forget_dead():
+            for node_id in gone.ids.values():
+                if self._quiet.pop(node_id, None) is not None:
+                    self._keeper.hide(node_id)
             self._names.give_back(next(iter(gone.ids)), gone.name, gone.number)
         for pool in self._libraries.living_pools():
             self.record(pool, now_ns, lambda: ("", ""))
         self.flows.ends.look(observation, now_ns)
         self.flows.look(now_ns)
         self.kin.note(now_ns)
-        failed: dict[str, int] = {}
         self._lent, self.pools_wanted = {}, False
+        failed: dict[str, int] = {}
+        self._looks += 1
+        turns = _TURNS if len(self._known) > _ALL_MOST else 1
+        described = 0
         for number, (reference, record) in enumerate(self._known.records()):
-            if number % _YIELD_EVERY == 0:
-                pause()
-            thing = reference()
-            if thing is None or (record.type.while_used and id(thing) not in self._used):
-                continue
-            try:
-                self._describe(thing, record, now_ns)
-            except Exception as error:
-                failed[type(error).__name__] = failed.get(type(error).__name__, 0) + 1
-            for node in record.nodes:
-                observation.nodes[node.id] = node
-                observation.edges[node.id] = record.edges.get(node.id, ())
+            if record.is_due or (number + self._looks) % turns == 0 or not record.is_quiet:
+                if described % _YIELD_EVERY == 0:
+                    pause()
+                described += 1
+                self._show_one(observation, reference, record, now_ns, failed)
+            elif show_all:
+                self._show_nodes(observation, record)
         self.flows.ends.show(observation)
         observation.coverage += [f"{count} resources could not be read: {name}" for name, count in failed.items()]
+
+    def _show_one(
+        self,
+        observation: Observation,
+        reference: ref[Any],
+        record: ResourceRecord,
+        now_ns: int,
+        failed: dict[str, int],
+    ) -> None:
+        thing = reference()
+        if thing is None or (record.type.while_used and not self._is_used(thing, record)):
+            return
+        try:
+            self._describe(thing, record, now_ns)
+        except Exception as error:
+            record.is_due = True
+            failed[type(error).__name__] = failed.get(type(error).__name__, 0) + 1
+        self._show_nodes(observation, record)
+
+    def _show_nodes(self, observation: Observation, record: ResourceRecord) -> None:
+        for node in record.nodes:
+            edges = record.edges.get(node.id, ())
+            if record.is_quiet:
+                self._keeper.show(observation, node, edges)
+            else:
+                observation.nodes[node.id], observation.edges[node.id] = node, edges
+
+    def forget(self) -> None:
+        """A look has failed in the middle: the next one shows everything."""
+        for node_id in self._quiet:
+            self._keeper.hide(node_id)
+        self._keeper.forget()
+
+    def _is_used(self, thing: Any, record: ResourceRecord) -> bool:
+        return id(thing) in self._used or record.on_stacks is not None
 
     def _describe(self, thing: Any, record: ResourceRecord, now_ns: int) -> None:
         if record.type.read_state is None:
@@ -205,14 +281,16 @@ class Resources:
             return
         beside = self.flows.of(thing, now_ns)
         beside |= self.kin.of(cast("type[object]", type(thing)), record.created_ns, thing)
-        made_of = self._made_of(thing, record, beside)
+        on_stacks = self._on_stacks(thing, record)
+        made_of = self._made_of(thing, record, on_stacks, beside)
+        record.is_due = made_of is None
         if made_of is not None and _is_as_before(record.described, made_of):
             return
         record.described = made_of
-        state = record.type.read_state(thing, self._around(thing, record))
+        state = record.type.read_state(thing, self._around(record, on_stacks))
         state.attributes |= beside
         if made_of is not None and made_of[2].owner is not None and not state.holders:
-            record.described = None  # a holder who is not known yet: to be asked again
+            record.described, record.is_due = None, True  # a holder who is not known yet: to be asked again
         if self._inherited is not None:
             if state.holders:
                 self._inherited.let_go(thing)
@@ -225,6 +303,7 @@ class Resources:
             return
         keep_only_node(record, state)
         (node_id,) = record.ids.values()
+        self._note_owners(node_id, state.holders)
         edges = tuple(
             Edge(
                 EdgeKind.HELD_BY,
@@ -246,16 +325,36 @@ class Resources:
             self.pools_wanted = True
             self._lent.update({id(thing): (_reference(thing), ref(pool)) for thing in state.lent})
 
-    def _made_of(self, thing: Any, record: ResourceRecord, beside: dict[str, AttributeValue]) -> MadeOf | None:
+    def _note_owners(self, node_id: str, holders: list[Held]) -> None:
+        """Who is written down in the thing itself: his end is no step of anybody who waits for it."""
+        if node_id not in self._quiet:
+            return
+        for held in holders:
+            if held.bare:
+                owned = self._owned.setdefault(held.holder_id, set())
+                owned.add(node_id)
+                if len(owned) % _OWNED_MOST == 0:
+                    owned -= {one for one in owned if one not in self._quiet}
+
+    def _made_of(
+        self, thing: Any, record: ResourceRecord, on_stacks: list[Held], beside: dict[str, AttributeValue]
+    ) -> MadeOf | None:
         """What tells whether a thing is as it was. None: it must be read. Read before the thing itself: what changes in
         between is read at the next look."""
         if record.type.fingerprint is None or self._inherited is not None:
             return None
         fingerprint = record.type.fingerprint(thing)
-        return None if fingerprint is None else (record.name, self._held.get(id(thing), _NOBODY), fingerprint, beside)
+        return None if fingerprint is None else (record.name, on_stacks, fingerprint, beside)
 
-    def _around(self, thing: Any, record: ResourceRecord) -> Around:
-        on_stacks = self._held.get(id(thing), [])
+    def _on_stacks(self, thing: Any, record: ResourceRecord) -> list[Held]:
+        """Who is seen to hold it in this look: threads, and the tasks that were seen to before and have made no step
+        since."""
+        held = self._held.get(id(thing), _NOBODY)
+        if record.on_stacks is None:
+            return held
+        return [*held, *(one for some in record.on_stacks.values() for one in some)]
+
+    def _around(self, record: ResourceRecord, on_stacks: list[Held]) -> Around:
         return Around(on_stacks, self.task_id, self.task_at, self.thread_id, record.initial, self.sure)
 
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from itertools import compress
-from operator import is_not
 from typing import NamedTuple
 
 from ..model import Edge, Node, NodeKind, Snapshot
+from ..probes.kept import Kept
 from ..probes.probe import Observation
 
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
@@ -22,14 +21,6 @@ class Difference(NamedTuple):
 
     changed: list[tuple[Node | None, Node]]
     gone: list[Node]
-
-
-class _Lists(NamedTuple):
-    """The nodes of a look in their order, each with its edges."""
-
-    ids: list[str]
-    nodes: list[Node]
-    edges: list[tuple[Edge, ...] | None]
 
 
 class Assembler:
@@ -49,9 +40,9 @@ class Assembler:
         self.stream_id = int.from_bytes(os.urandom(8), "big") | 1
         self._secret = int.from_bytes(os.urandom(8), "big") | 1
         self._sequence = 0
-        self._nodes: dict[str, Node] = {}
-        self._edges: dict[str, tuple[Edge, ...]] = {}
-        self._lists = _Lists([], [], [])
+        self._nodes: Kept[Node] = Kept()
+        self._edges: Kept[tuple[Edge, ...]] = Kept()
+        self._is_new = True
         self._key_frame_at_ns = 0
         self._key_frame_wanted = True
         self.difference = Difference([], [])
@@ -80,37 +71,42 @@ class Assembler:
         snapshot.nodes = nodes
         snapshot.gone = [node.id for node in self.difference.gone]
         snapshot.coverage, snapshot.shed = observation.coverage, observation.shed
-        self._nodes, self._edges = observation.nodes, observation.edges
         return snapshot
 
     def _compare(self, observation: Observation) -> Difference:
-        nodes_before, nodes_now = self._nodes, observation.nodes
-        node_before, edge_before, edge_now = nodes_before.get, self._edges.get, observation.edges.get
+        nodes, edges = self._as_kept(observation)
+        nodes_before, edges_before = nodes.take_changes(), edges.take_changes()
+        if self._is_new:
+            self._is_new = False
+            return Difference([(None, node) for node in nodes.values()], [])
         changed: list[tuple[Node | None, Node]] = []
-        before, now = self._lists, _Lists(list(nodes_now), list(nodes_now.values()), [])
-        for start in range(0, len(now.ids), _PAUSE_EVERY):
-            # By iterators of C, and most often by place: the same nodes come in the same order, and few have changed.
-            part = slice(start, start + _PAUSE_EVERY)
-            some, nodes, edges = now.ids[part], now.nodes[part], list(map(edge_now, now.ids[part]))
-            now.edges.extend(edges)
-            if some == before.ids[part]:
-                others, other_edges = before.nodes[part], before.edges[part]
-            else:
-                others, other_edges = list(map(node_before, some)), list(map(edge_before, some))
-            differing = map(max, map(is_not, nodes, others), map(is_not, edges, other_edges))
-            changed.extend(compress(zip(others, nodes, strict=True), differing))
-            self._pause()
-        self._lists = now
-        new = sum(before is None for before, _ in changed)
-        if len(nodes_before) + new == len(nodes_now):
-            return Difference(changed, [])
         gone: list[Node] = []
-        ids = list(nodes_before)
-        for start in range(0, len(ids), _PAUSE_EVERY):
-            some = ids[start : start + _PAUSE_EVERY]
-            gone += [nodes_before[node_id] for node_id in some if node_id not in nodes_now]
-            self._pause()
+        for number, (node_id, before) in enumerate(nodes_before.items()):
+            if number % _PAUSE_EVERY == 0:
+                self._pause()
+            node = nodes.get(node_id)
+            if node is not None:
+                changed.append((before, node))
+            elif before is not None:
+                gone.append(before)
+        for node_id in edges_before:
+            node = nodes.get(node_id)
+            if node is not None and node_id not in nodes_before:
+                changed.append((node, node))
         return Difference(changed, gone)
+
+    def _as_kept(self, observation: Observation) -> tuple[Kept[Node], Kept[tuple[Edge, ...]]]:
+        """What remembers the look before. An observation that does not is written on one of ours."""
+        if isinstance(observation.nodes, Kept) and isinstance(observation.edges, Kept):
+            nodes, edges = observation.nodes, observation.edges
+            self._is_new |= nodes is not self._nodes
+            self._nodes, self._edges = nodes, edges
+            return nodes, edges
+        self._nodes.begin()
+        self._edges.begin()
+        self._nodes |= observation.nodes
+        self._edges |= observation.edges
+        return self._nodes, self._edges
 
     def goodbye(self, now_ns: int) -> Snapshot:
         """The last snapshot: nothing is left, and none will follow (`interval_ns` is 0)."""

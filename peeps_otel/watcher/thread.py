@@ -15,10 +15,12 @@ from .. import native
 from ..diagnosis import Diagnoser, RuleSettings
 from ..diagnosis.kept_reduction import kept_suspects
 from ..diagnosis.rules.loop_blocked import LoopBlocked
-from ..model import Finding
+from ..model import Edge, Finding, Node
 from ..model.change import Change
 from ..probes.composite import CompositeProbe
+from ..probes.kept import Kept
 from ..probes.patches.recorder import LongWait, Recorder
+from ..probes.probe import Observation
 from .assembly import Assembler, Difference
 from .cuts import Cuts, OnSnapshot
 from .governor import Detail, Governor
@@ -105,6 +107,8 @@ class Watcher:
         self._ledger = OpenFindings()
         self._diagnoser = Diagnoser(self._settings, suspects=kept_suspects)
         self._waits = Waits()
+        self._nodes: Kept[Node] = Kept()
+        self._edges: Kept[tuple[Edge, ...]] = Kept()
         self.governor = Governor(
             interval_ns=self._interval_ns,
             key_frame_ns=self._key_frame_ns,
@@ -289,7 +293,7 @@ class Watcher:
             self._assembler.request_key_frame()
         self._probes.context.paced = self._paced
         self._probes.context.new_tasks_most = governor.new_tasks_most(time.monotonic_ns(), self._diagnoser.unconfirmed)
-        observation = self._probes.look(now_ns, self._pause)
+        observation = self._probes.look(now_ns, self._pause, Observation(self._nodes, self._edges))
         now_ns += self._paced_ns  # the waits that were found last began in between
         if self._history is not None:
             try:

@@ -6,9 +6,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Set as AbstractSet
-from itertools import repeat
-from operator import is_
-from typing import Any, cast
+from typing import Any
 from weakref import ref
 
 from ... import native
@@ -17,6 +15,7 @@ from ...model.coverage import blind
 from ..context import ProbeContext
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import chain
+from ..kept import Keeper
 from ..library_registry import installed
 from ..patches.asyncio_runtime import AsyncioPatch
 from ..patches.recorder import Recorder
@@ -28,8 +27,9 @@ from .fast_path import FastPathReader
 from .line_budget import LineBudget
 from .loops import Loops
 from .relations import ReadTask, Relations
+from .roster import BATCH, KnownTask
 from .task_reader import TaskReader
-from .task_table import KnownTask, TaskTable
+from .task_table import TaskTable
 from .tasks import TaskAttributes, TaskRecord
 from .wait_shapes import Shapes
 from .waits import Classifier
@@ -38,11 +38,7 @@ _READ_AT_ONCE = 20  # tasks between two chances for the other threads to run
 _QUICK_AT_ONCE = 50
 _LONG_NS = 1_000_000_000
 _SHOWN_AT_ONCE = 500
-_MET_AT_ONCE = 200
 _SEARCHED_MOST = 1000
-
-
-_FUTURE, _TASK = cast("Any", asyncio.Future), cast("Any", asyncio.Task)  # their own functions, whatever a subclass does
 
 
 class AsyncioProbe:
@@ -84,7 +80,8 @@ class AsyncioProbe:
         self._reader = TaskReader(
             self._classifier, self._relations, self._libraries, self._lines, attributes, self._loops, self._table.id_of
         )
-        self._looks = 0
+        self._keeper = Keeper()
+        self._touching: set[str] = set()  # those that have something in their hands
         self._last_look_ns = time.time_ns()
 
     def install(self) -> None:
@@ -112,68 +109,76 @@ class AsyncioProbe:
         self._libraries.activate_imported()
         self._classifier.refresh()
         observation.coverage += self._patch.coverage + self._libraries.coverage_notes()
-        self._looks += 1
         self._loops.begin()
         failed = Failures()
-        met = self._table.discover(now_ns, lambda: self._between(pause), failed)
+        self._table.discover(now_ns, lambda: self._between(pause), failed)
         if self._table.left_out:
             observation.coverage.append(
                 f"{self._table.left_out} tasks of the process this was forked from are left out"
             )
         if self._table.unread:
             observation.coverage.append(blind(f"{self._table.unread:,} new tasks have not been looked at yet"))
-        living, holding = self._look_at_all(met, observation, now_ns, pause, failed)
-        self._relations.hold(holding, self._last_look_ns)
-        self._hold_of_pools(met, pause, failed)
-        self._show(living, self._touched(met, now_ns, pause), observation, pause)
-        self._table.report_ended(len(living), self._looks, self._lines, observation, self._last_look_ns, now_ns, pause)
-        while met:
-            pause()
-            del met[-_SHOWN_AT_ONCE:]
+        read, ended = self._look_at_all(observation, now_ns, pause, failed)
+        self._hold_of_pools(pause, failed)
+        for _, record in ended:
+            self._relations.ended(record)
+            self._keeper.hide(record.id)
+        self._table.report_ended(ended, self._lines, observation, self._last_look_ns, now_ns)
+        self._show(read, self._touched(now_ns, pause), observation, pause)
         observation.coverage += failed.told()
         self._last_look_ns = now_ns
 
+    def forget(self) -> None:
+        """A look has failed in the middle: the next one shows everything."""
+        for _, record in self._table.roster.entries():
+            self._keeper.hide(record.id)
+        self._keeper.forget()
+
     def _look_at_all(
-        self, met: list[KnownTask], observation: Observation, now_ns: int, pause: Yield, failed: Failures
-    ) -> tuple[list[TaskRecord], list[TaskRecord]]:
-        """All that live, and those that hold something."""
-        lines, looks = self._lines, self._looks
+        self, observation: Observation, now_ns: int, pause: Yield, failed: Failures
+    ) -> tuple[list[TaskRecord], list[KnownTask]]:
+        """Those that were read, and those that have ended."""
+        lines = self._lines
         lines.begin(self._context.with_lines)
         self._reader.due = []
-        living: list[TaskRecord] = []
-        holding: list[TaskRecord] = []
+        read: list[TaskRecord] = []
+        ended: list[KnownTask] = []
         putting_since_ns = now_ns
-        for start in range(0, len(met), _MET_AT_ONCE):
-            batch = met[start : start + _MET_AT_ONCE]
+        for batch in self._table.roster.batches:
             waited_ns = self._between(pause)
-            if self._all_wait_as_before(batch):
-                seen = [record for _, record in batch]
-            else:
-                seen = self._look_at_batch(batch, now_ns, waited_ns, pause, failed)
-            living += seen
-            for record in seen:
-                record.last_look = looks
-                if record.holds:
-                    holding.append(record)
-                if record.puts_since_ns:
-                    putting_since_ns = min(putting_since_ns, record.puts_since_ns)
+            if not batch.waits_as_before(lines.first > 0, lines.rest > 0):
+                living = self._look_at_batch(batch.entries, now_ns, waited_ns, pause, failed, read)
+                if len(living) < len(batch.entries):
+                    ids = {record.id for _, record in living}
+                    ended += [entry for entry in batch.entries if entry[1].id not in ids]
+                batch.keep(living)
+            if batch.puts_since_ns:
+                putting_since_ns = min(putting_since_ns, batch.puts_since_ns)
         self._putting_since_ns = putting_since_ns
         if lines.first <= 0 or lines.rest <= 0:
             observation.shed.append("source lines of some waiting tasks")
-        return living, holding
+        return read, ended
 
     def _look_at_batch(
-        self, batch: list[KnownTask], began_ns: int, waited_ns: int, pause: Yield, failed: Failures
-    ) -> list[TaskRecord]:
-        """Those of them that live. `waited_ns`: for how long the look that began at `began_ns` has waited so far."""
+        self,
+        batch: list[KnownTask],
+        began_ns: int,
+        waited_ns: int,
+        pause: Yield,
+        failed: Failures,
+        read: list[TaskRecord],
+    ) -> list[KnownTask]:
+        """Those of them that live; appends those that were read to `read`. `waited_ns`: for how long the look that
+        began at `began_ns` has waited so far."""
         lines = self._lines
         task = future = None  # nothing of the program is in our hands while we wait
-        seen: list[TaskRecord] = []
+        seen: list[KnownTask] = []
         now_ns = began_ns + waited_ns
         work = 0  # since the last pause: 1 for a task that waits as before, more for one that is read
-        for reference, record in batch:
+        for entry in batch:
+            reference, record = entry
             work += 1
-            if work >= _MET_AT_ONCE:
+            if work >= BATCH:
                 work = 0
                 task = future = None
                 now_ns = began_ns + self._between(pause)
@@ -192,15 +197,28 @@ class AsyncioProbe:
             if not waits_as_before and task.done():
                 self._table.note_failure(task, reference, record.name)
                 continue
-            seen.append(record)
+            seen.append(entry)
             if not waits_as_before:
-                work += _MET_AT_ONCE // _QUICK_AT_ONCE
+                read.append(record)
+                work += BATCH // _QUICK_AT_ONCE
                 if not self._read(task, record, now_ns, pause, failed):
-                    work += _MET_AT_ONCE // _READ_AT_ONCE
+                    work += BATCH // _READ_AT_ONCE
         return seen
 
     def _read(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, pause: Yield, failed: Failures) -> bool:
-        """Brings the record up to date. True where that was quick."""
+        """Brings the record up to date, and what it waits and waited for. True where that was quick."""
+        held, edges = record.holds, record.edges
+        quick = self._read_wait(task, record, now_ns, pause, failed)
+        if held or record.holds:
+            self._relations.rehold(record, held, self._last_look_ns)
+        self._relations.touch(edges)
+        if record.edges is not edges:
+            self._relations.touch(record.edges)
+        return quick
+
+    def _read_wait(
+        self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, pause: Yield, failed: Failures
+    ) -> bool:
         try:
             if self._quick.read(task, record, now_ns):
                 return True
@@ -212,22 +230,6 @@ class AsyncioProbe:
         if one is not None:
             self._connect(one, now_ns, failed)
         return False
-
-    def _all_wait_as_before(self, batch: list[KnownTask]) -> bool:
-        """Whether none of these needs to be read: most often, and told by iterators of C for all of them at once."""
-        first, rest = self._lines.first <= 0, self._lines.rest <= 0
-        for _, record in batch:
-            if not record.is_settled and not (record.is_plain and (first if record.matters else rest)):
-                return False
-        tasks = [task for reference, _ in batch if (task := reference()) is not None]
-        if len(tasks) != len(batch):
-            return False
-        futures: list[Any] = list(map(internals.waiter_of, tasks))
-        before = [record.future() for _, record in batch]  # pyright: ignore[reportOptionalCall]
-        if any(map(is_, futures, repeat(None))) or not all(map(is_, futures, before)):
-            return False
-        requests = [record.cancel_requests for _, record in batch]
-        return not any(map(_FUTURE.done, futures)) and [_TASK.cancelling(task) for task in tasks] == requests
 
     def _between(self, pause: Yield) -> int:
         """Lets others run, or waits for the budget where there is one: for how long in this look so far."""
@@ -243,12 +245,12 @@ class AsyncioProbe:
             failed.add(error)
             one.record.edges = ()
 
-    def _hold_of_pools(self, met: list[KnownTask], pause: Yield, failed: Failures) -> None:
+    def _hold_of_pools(self, pause: Yield, failed: Failures) -> None:
         """Who has what pools have lent. Of a task that has made no step since it was searched that is known."""
         if not self._pool_holders.wanted:
             return
         searched = 0
-        for number, (reference, record) in enumerate(met):
+        for number, (reference, record) in enumerate(self._table.roster.entries()):
             if number % _QUICK_AT_ONCE == 0:
                 pause()
             wait = record.node.wait
@@ -268,10 +270,16 @@ class AsyncioProbe:
                 self._pool_holders.hold(record.id, wait.since_ns, record.borrowed)
 
     def _show(
-        self, living: list[TaskRecord], touched: dict[str, tuple[Edge, ...]], observation: Observation, pause: Yield
+        self, read: list[TaskRecord], touched: dict[str, tuple[Edge, ...]], observation: Observation, pause: Yield
     ) -> None:
-        nodes, all_edges = observation.nodes, observation.edges
-        for number, record in enumerate(living):
+        """`read`: those that may have changed. `touched`: what somebody has in his hands."""
+        if self._keeper.is_new(observation):
+            read = [record for _, record in self._table.roster.entries()]
+        elif touched or self._touching:
+            ids = touched.keys() | self._touching
+            read += [record for _, record in self._table.roster.entries() if record.id in ids]
+        self._touching = set(touched)
+        for number, record in enumerate(read):
             if number % _SHOWN_AT_ONCE == 0:
                 pause()
             edges = record.edges
@@ -279,8 +287,7 @@ class AsyncioProbe:
                 edges += touched.get(record.id, ())
             if edges is not record.shown and edges != record.shown:
                 record.shown = edges
-            nodes[record.id] = record.node
-            all_edges[record.id] = record.shown
+            self._keeper.show(observation, record.node, record.shown)
 
     def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
         """The node of each task that was met at one of these addresses and still lives."""
@@ -306,12 +313,13 @@ class AsyncioProbe:
         """The tasks that the last look found waiting for nothing; not all of them where there are many."""
         return [task for reference in self._reader.due if (task := reference()) is not None]
 
-    def _touched(self, met: list[KnownTask], now_ns: int, pause: Yield) -> dict[str, tuple[Edge, ...]]:
+    def _touched(self, now_ns: int, pause: Yield) -> dict[str, tuple[Edge, ...]]:
         """Who has a channel in his hands that somebody has been waiting to put into, or the other end of a connection
         at which nothing moves."""
         full = self._resources.far_ends(now_ns)
         if now_ns - self._putting_since_ns >= _LONG_NS:
             full |= self._resources.full_channels()
-        return (
-            channel_users.touches(full, [reference for reference, _ in met], self._table.id_of, pause) if full else {}
-        )
+        if not full:
+            return {}
+        references = [reference for reference, _ in self._table.roster.entries()]
+        return channel_users.touches(full, references, self._table.id_of, pause)

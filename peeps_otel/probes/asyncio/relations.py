@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 from weakref import ref
 
@@ -74,14 +74,33 @@ class Relations:
                 holds.append(Holds(ref(lock), source, by_block=not one.by_generator))
         return holds
 
-    def hold(self, holding: list[TaskRecord], last_look_ns: int) -> None:
-        """Tells the resources who holds what by a `with` or `async with` block."""
-        for record in holding:
-            wait = record.node.wait  # what is held now was held when the wait began
-            since_ns = last_look_ns if wait is None else wait.since_ns
-            for one in record.holds:
+    def rehold(self, record: TaskRecord, before: Sequence[Holds], last_look_ns: int) -> None:
+        """Tells the resources who holds what by a `with` or `async with` block, of a task that was read anew. `before`:
+        what it held when that was told last."""
+        for one in before:
+            thing = one.primitive()
+            if thing is not None:
+                self._resources.let_go(thing, record.id)
+        wait = record.node.wait  # what is held now was held when the wait began
+        since_ns = last_look_ns if wait is None else wait.since_ns
+        for one in record.holds:
+            thing = one.primitive()
+            if thing is not None:
                 confidence = Confidence.EXACT if one.by_block else Confidence.INFERRED
-                self._resources.hold(one.primitive, Held(record.id, since_ns, one.source, one.by_block, confidence))
+                held = Held(record.id, since_ns, one.source, one.by_block, confidence)
+                self._resources.hold_on(thing, held)
+
+    def ended(self, record: TaskRecord) -> None:
+        """A task is there no more: what it held and waited for is described anew."""
+        record.holds, before = (), record.holds
+        self.rehold(record, before, 0)
+        self._resources.owner_ended(record.id)
+        self.touch(record.edges)
+
+    def touch(self, edges: Iterable[Edge]) -> None:
+        """Whose edges these are has made a step: what they lead to is described anew."""
+        for edge in edges:
+            self._resources.touch(edge.dst)
 
     def connect(self, one: ReadTask, now_ns: int) -> None:
         """The `needs` edges of a task, now that every target has a node."""

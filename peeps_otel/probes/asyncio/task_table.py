@@ -6,6 +6,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
+from itertools import compress, count, repeat
+from operator import is_not
 from typing import Any
 from weakref import ref
 
@@ -15,32 +17,30 @@ from ..deaths.death import death_of
 from ..identity import Identities
 from ..internals import asyncio_core as internals
 from ..patches.recorder import TaskOrigin
-from ..probe import EndedTask, Observation, Yield
+from ..probe import EndedTask, Observation
 from . import tasks as asyncio_tasks
 from .backlog import Backlog, NewTask
 from .failures import Failures
 from .line_budget import LineBudget
 from .loops import Loops
+from .roster import KnownTask, Roster
 from .tasks import CreationSites, TaskKinds, TaskRecord
 from .wait_shapes import Shapes
 
 _READ_AT_ONCE = 20  # tasks between two chances for the other threads to run
 _MET_AT_ONCE = 200
+_COMPARED_AT_ONCE = 4000
 _FAILED_MOST = 1000
 
-KnownTask = tuple[ref[asyncio.Task[Any]], TaskRecord]
 Reference = ref[asyncio.Task[Any]]
-
-
-def _is_new(_address: int, _reference: Reference) -> bool:
-    return False
 
 
 class TaskTable:
     """For the watcher thread only, but for `id_of`.
 
     `by_sequence`: nodes by the number that the recorder gave the task. `left_out`: how many tasks the last look met
-    that are of the process this one was forked from. `unread`: how many it has left for later ones.
+    that are of the process this one was forked from. `unread`: how many it has left for later ones. `roster`: those
+    that have a record and were not reported to have ended.
     """
 
     def __init__(self, context: ProbeContext, loops: Loops, shapes: Shapes) -> None:
@@ -48,16 +48,19 @@ class TaskTable:
         self._loops = loops
         self._backlog = Backlog(shapes)
         self._tasks: Identities[TaskRecord] = Identities()
+        self.roster = Roster()
+        self._references: list[Reference] = []
+        self._are_met = bytearray()  # whether nothing is to be asked of each of these: met, or over
         self._sites = CreationSites()
         self._kinds = TaskKinds()
         self._failed: dict[int, Reference] = {}  # those that had ended when they were first seen
         self.by_sequence: dict[int, str] = {}
         self.left_out = self.unread = 0
 
-    def discover(self, now_ns: int, between: Callable[[], int], failed: Failures) -> list[KnownTask]:
-        """All tasks with their records. Those of new ones are made first of all, so that each finds its parent.
+    def discover(self, now_ns: int, between: Callable[[], int], failed: Failures) -> None:
+        """Adds the new tasks to the roster. Their records are made first of all, so that each finds its parent.
         `between` lets others run: no object of the program is in our hands then."""
-        found, new = self._known_and_new(between, failed)
+        new = self._new(between, failed)
         task = None
         late = self.unread + len(new)
         new = self._backlog.take(new, self._context.new_tasks_most, between)
@@ -70,65 +73,92 @@ class TaskTable:
             if task is None:
                 continue
             try:
-                found.append(self._met(task, reference, origin, now_ns))
+                self._meet(task, reference, origin, now_ns)
             except Exception as error:
                 failed.add(error)
-        return found
 
-    def _known_and_new(self, between: Callable[[], int], failed: Failures) -> tuple[list[KnownTask], list[NewTask]]:
-        """Those that have a record, and those that have none and do not wait for one already."""
+    def _new(self, between: Callable[[], int], failed: Failures) -> list[NewTask]:
+        """Those that have no record, and do not wait for one already."""
         references = self._loops.tasks()
-        found: list[KnownTask] = []
+        are_met = self._met_before(references, between)
         new: list[NewTask] = []
         self.left_out = self.unread = 0
-        late = self._backlog.has if len(self._backlog) else _is_new
-        entry_of, add = self._tasks.table.get, found.append
-        task = None
-        for start in range(0, len(references), _MET_AT_ONCE):
-            task = None
-            self._context.tell_unread(self.unread + len(new))
-            between()
-            for reference in references[start : start + _MET_AT_ONCE]:
-                task = reference()
-                entry = entry_of(id(task))
-                if entry is not None and (entry[0] is reference or entry[0]() is task):
-                    add(entry)
-                elif task is not None and task.done():
-                    self.note_failure(task, reference)
-                elif task is not None and late(id(task), reference):
-                    self.unread += 1
-                elif task is not None:
-                    if not self._loops.is_alive(internals.loop_of(task)):
-                        self.left_out += 1
-                        continue
-                    try:
-                        origin = asyncio_tasks.origin_of(task)
-                        if origin is not None:  # before any of them asks for its like
-                            asyncio_tasks.learn_site(task, origin, self._sites)
-                    except Exception as error:
-                        failed.add(error)
-                        continue
-                    new.append((reference, origin))
-        return found, new
+        asked = 0
+        place = are_met.find(0)
+        while place >= 0:
+            if asked % _MET_AT_ONCE == 0:
+                self._context.tell_unread(self.unread + len(new))
+                between()
+            asked += 1
+            are_met[place] = self._is_met(references[place], new, failed)
+            place = are_met.find(0, place + 1)
+        self._references, self._are_met = references, are_met
+        return new
 
-    def _met(
-        self,
-        task: asyncio.Task[Any],
-        reference: Reference,
-        origin: TaskOrigin | None,
-        now_ns: int,
-    ) -> KnownTask:
-        """A task seen for the first time, with its record."""
+    def _met_before(self, references: list[Reference], between: Callable[[], int]) -> bytearray:
+        """Of each of these, whether nothing is to be asked of it. Most often they are those of the look before, in the
+        same order."""
+        before, were_met = self._references, self._are_met
+        same = 0
+        while same < min(len(references), len(before)):
+            between()
+            some, others = references[same : same + _COMPARED_AT_ONCE], before[same : same + _COMPARED_AT_ONCE]
+            alike = next(compress(count(), map(is_not, some, others)), min(len(some), len(others)))
+            same += alike
+            if alike < _COMPARED_AT_ONCE:
+                break
+        are_met = were_met[:same]
+        if same == len(references):
+            return are_met
+        known: dict[int, int] = {}  # by the address of the reference, which lives as long as our list
+        for start in range(same, len(before), _COMPARED_AT_ONCE):
+            between()
+            end = start + _COMPARED_AT_ONCE
+            known.update(zip(map(id, before[start:end]), were_met[start:end], strict=True))
+        for start in range(same, len(references), _COMPARED_AT_ONCE):
+            between()
+            are_met += bytes(map(known.get, map(id, references[start : start + _COMPARED_AT_ONCE]), repeat(0)))
+        return are_met
+
+    def _is_met(self, reference: Reference, new: list[NewTask], failed: Failures) -> bool:
+        """Whether it has a record or is over, so that it need not be asked for again; appends one that has none."""
+        task = reference()
+        if task is None:
+            return True
+        entry = self._tasks.table.get(id(task))
+        if entry is not None and (entry[0] is reference or entry[0]() is task):
+            return True
+        if task.done():
+            self.note_failure(task, reference)
+            return True
+        if self._backlog.has(id(task), reference):
+            self.unread += 1
+            return False
+        if not self._loops.is_alive(internals.loop_of(task)):
+            self.left_out += 1
+            return False
+        try:
+            origin = asyncio_tasks.origin_of(task)
+            if origin is not None:  # before any of them asks for its like
+                asyncio_tasks.learn_site(task, origin, self._sites)
+        except Exception as error:
+            failed.add(error)
+            return False
+        new.append((reference, origin))
+        return False
+
+    def _meet(self, task: asyncio.Task[Any], reference: Reference, origin: TaskOrigin | None, now_ns: int) -> None:
+        """A task seen for the first time."""
         known = self._tasks.table.get(id(task))
         if known is not None and known[0]() is task:  # one that was among them twice
-            return known
+            return
         created = now_ns if origin is None else origin.time_ns
         kind = self._kinds.of(task.get_coro(), self._loops.number(internals.loop_of(task)))
         node_id = self._context.ids.new(NodeKind.TASK, created)
         record = asyncio_tasks.new_record(task, origin, node_id, created, kind, self._sites)
         if record.sequence:
             self.by_sequence[record.sequence] = record.id
-        return self._tasks.put_reference(id(task), reference, record)
+        self.roster.add(self._tasks.put_reference(id(task), reference, record))
 
     # --- those that have ended ----------------------------------------------------------------------------------------
 
@@ -142,23 +172,20 @@ class TaskTable:
         self._context.failed(death_of(NodeKind.TASK, name or internals.task_name(task), failure))
 
     def report_ended(
-        self,
-        living: int,
-        looks: int,
-        lines: LineBudget,
-        observation: Observation,
-        last_look_ns: int,
-        now_ns: int,
-        pause: Yield,
+        self, ended: list[KnownTask], lines: LineBudget, observation: Observation, last_look_ns: int, now_ns: int
     ) -> None:
-        """Those that this look, the `looks`-th, has not met any more. `living`: how many it has."""
-        if self._tasks.replaced or living != len(self._tasks):
-            for record in self._tasks.sweep(lambda record: record.last_look != looks, pause):
-                lines.note(record, False, False)
-                self.by_sequence.pop(record.sequence, None)
-                observation.ended.append(
-                    EndedTask(record.name, record.source, record.sequence, record.created_ns, last_look_ns, now_ns)
-                )
+        """Those that this look has not met any more."""
+        for entry in ended:
+            record = entry[1]
+            self._tasks.remove(record.address, entry)
+            lines.note(record, False, False)
+            self.by_sequence.pop(record.sequence, None)
+            observation.ended.append(
+                EndedTask(record.name, record.source, record.sequence, record.created_ns, last_look_ns, now_ns)
+            )
+        self._tasks.replaced.clear()  # by another at their address; they are among these
+        if ended:
+            self.roster.tidy()
         if len(self._failed) >= _FAILED_MOST:
             self._failed = {key: known for key, known in self._failed.items() if known() is not None}
 

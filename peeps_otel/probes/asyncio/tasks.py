@@ -51,6 +51,7 @@ class TaskRecord:
     parent: int
     attributes: dict[str, AttributeValue]
     node: Node
+    address: int
     edges: tuple[Edge, ...] = ()
     shown: tuple[Edge, ...] = ()  # these and the `touches` edges, as last observed
     future: ref[Any] | None = None
@@ -62,7 +63,6 @@ class TaskRecord:
     since_ns: int = 0
     holds: Sequence[Holds] = ()
     cancel_requests: int = 0
-    last_look: int = 0
     puts_since_ns: int = 0  # waits to put into a channel since then; 0: it does not
     borrowed: tuple[Borrowed, ...] = ()  # of pools, when it had made `borrowed_at` steps
     borrowed_at: int = -1
@@ -157,6 +157,7 @@ def new_record(
         0 if origin is None else origin.parent,
         kind.attributes,
         _NOT_LOOKED_AT,
+        id(task),
         given=given if by_default and kind.of_library else "",
     )
 
