@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 from .graph import Frame
 
@@ -44,6 +45,11 @@ def place(stack: Sequence[Frame], started: str = "") -> str:
 def library_of(stack: Sequence[Frame]) -> str:
     """Which library a stack without own frames is in: that of the innermost frame that is not the standard library's;
     else which part of that."""
+    return _library_of(tuple(stack))
+
+
+@lru_cache(maxsize=1024)  # thousands stand in the same place
+def _library_of(stack: tuple[Frame, ...]) -> str:
     for frame in reversed(stack):
         if frame.library and frame.library != PYTHON:
             return frame.library

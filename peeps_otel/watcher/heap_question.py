@@ -26,7 +26,7 @@ from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength, Th
 from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import OF_AN_END, WAKERS, wakers_of
 from ..probes.probe import Observation
-from .heap_allowance import HeapAllowance
+from .purse import Purse
 
 CHANGES = (
     Change(
@@ -91,6 +91,7 @@ class _Asked:
     steps: dict[str, int | None]
     threads: dict[int, str]
     task_addresses: Callable[[AbstractSet[int]], dict[int, str]]
+    for_somebody: bool = False  # who asks what is stuck
 
 
 class HeapQuestion:
@@ -114,7 +115,9 @@ class HeapQuestion:
         self._busy = self._wanted = False
         self.settled_ns = _SETTLED_NS
         """A wait that is younger is not asked about, unless along with an older one."""
-        self._allowance = HeapAllowance(time.monotonic_ns())
+        self.purse = Purse(0.0, 0)
+        """What questions are paid from, in the copies of the process too."""
+        self._expected_ns = 0  # what the last one cost: so much will the next one
         self._asking_ns = 0  # processor time of our thread that asked
         self._saves_for = False
         self.spent_ns = 0
@@ -144,7 +147,7 @@ class HeapQuestion:
         if self.not_asked:
             observation.coverage.append(f"heap: not asked who could end a wait: {self.not_asked}")
         elif self._saves_for:
-            seconds = self._allowance.expected_ns / 1e9
+            seconds = self._expected_ns / 1e9
             observation.coverage.append(
                 f"heap: not asked yet who could end some waits: a question takes {seconds:.1f} s of processor time"
             )
@@ -200,7 +203,9 @@ class HeapQuestion:
     def _take(self, observation: Observation, asked: _Asked, answer: Answer) -> None:
         cost_ns = answer.cpu_ns + self._asking_ns
         self.spent_ns += cost_ns
-        self._allowance.pay(time.monotonic_ns(), cost_ns)
+        self._expected_ns = cost_ns
+        if not asked.for_somebody:  # what is spent on who is looking is beyond the budget
+            self.purse.pay(time.monotonic_ns(), cost_ns)
         self.not_asked = answer.not_asked
         if answer.not_asked:
             return
@@ -279,14 +284,15 @@ class HeapQuestion:
         if self._busy or clock_ns < self._next_ns:
             return
         waiting = self._worth_asking(waits, now_ns) | self._far_ends(observation, clock_ns)
-        self._saves_for = bool(waiting) and not self._wanted and not self._allowance.can_pay(clock_ns)
+        self.purse.make_no_room()
+        self._saves_for = bool(waiting) and not self._wanted and not self.purse.can_pay(clock_ns, self._expected_ns)
         if self._saves_for:
             self._next_ns = clock_ns + _AGAIN_NS
             return
-        self._wanted = False
+        wanted, self._wanted = self._wanted, False
         if waiting:
             self._next_ns = clock_ns + _AGAIN_NS
-            self._begin(observation, waiting, now_ns)
+            self._begin(observation, waiting, now_ns, wanted)
 
     def request(self) -> None:
         """Somebody asks what is stuck: what has settled is asked about at the next look, beyond the budget if need be,
@@ -335,7 +341,9 @@ class HeapQuestion:
                 self._end_due_ns[node_id] = (clock_ns + pause_ns, min(2 * pause_ns, _END_AGAIN_MOST_NS))
         return found
 
-    def _begin(self, observation: Observation, waiting: dict[str, frozenset[str]], now_ns: int) -> None:
+    def _begin(
+        self, observation: Observation, waiting: dict[str, frozenset[str]], now_ns: int, for_somebody: bool
+    ) -> None:
         objects = self._objects.things(waiting.keys())
         ends = self._objects.descriptors()
         things: list[Thing] = []
@@ -360,7 +368,7 @@ class HeapQuestion:
             node = observation.nodes.get(node_id)
             if node is not None and node.wait is not None:
                 blocked.append(BlockedThread(ident, node.name))
-        asked = _Asked(now_ns, kept, steps, threads, self._objects.task_nodes)
+        asked = _Asked(now_ns, kept, steps, threads, self._objects.task_nodes, for_somebody)
         self._busy = True
         self.asked += len(things)
         native.Thread(self._run, THREAD_NAME, asked, things, blocked).start()

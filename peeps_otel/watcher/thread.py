@@ -277,8 +277,8 @@ class Watcher:
         return time.thread_time_ns() - self._sampled_ns
 
     def _all_cpu_ns(self) -> int:
-        """Processor time of the watcher and of the sink since the process began. The questions to the heap have a share
-        of their own: one that was dear must not stop the looks."""
+        """Processor time of the watcher and of the sink since the process began. The questions to the heap are paid
+        apart: one that was dear must not stop the looks."""
         return self._cpu_before_ns + time.thread_time_ns() + self._sink.spent().cpu_ns
 
     def look(self) -> bool:
@@ -315,6 +315,7 @@ class Watcher:
         if self._diagnoser.untold:
             observation.coverage.append(f"{self._diagnoser.untold} more findings are not told")
         if self.heap is not None:
+            self.heap.purse = governor.purse
             self.heap.look(observation, waiting.waits, now_ns)
         findings, refuted = self._refutations.judge(findings, observation)
         changes = self._ledger.update(findings)

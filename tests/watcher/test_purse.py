@@ -132,3 +132,45 @@ def test_work_is_not_woken_for_nothing() -> None:
 def test_without_a_budget_nobody_waits() -> None:
     purse = Purse(0, 0)
     assert purse.wait_ns(S, 10**12) == 0
+
+
+def asked_by(worker: Worker, cost_ms: int, until_s: int) -> list[int]:
+    """When something that is not cut, and costs so much, is done beside the work: it is asked for every ten seconds."""
+    asked: list[int] = []
+    for second in range(30, until_s, 10):
+        worker.work_until(second)
+        if worker.purse.can_pay(worker.now_ns, cost_ms * MS):
+            worker.purse.pay(worker.now_ns, cost_ms * MS)
+            asked.append(second)
+    return asked
+
+
+def most_of_all_in(worker: Worker, asked: list[int], cost_ms: int) -> float:
+    """As `most_in` of sixty seconds, with what was asked."""
+    for second in asked:
+        worker.spent = [
+            (at_ns, ns + (cost_ms * MS if at_ns >= second * S else 0)) for at_ns, ns in sorted(worker.spent)
+        ]
+    return worker.most_in(60, START_NS)
+
+
+@pytest.mark.parametrize("cost_ms", [20, 100, 300])
+def test_what_is_not_cut_is_paid_from_the_same_minute_and_the_looks_leave_room_for_it(cost_ms: int) -> None:
+    worker = Worker()
+    asked = asked_by(worker, cost_ms, 600)
+    assert len(asked) >= 3
+    assert most_of_all_in(worker, asked, cost_ms) <= 0.01
+    looked_ms = (worker.spent_ns - 0) // MS
+    assert looked_ms > 9 * 100  # a minute's looks have more than a fifth of its budget
+
+
+def test_what_is_too_dear_for_any_minute_is_not_done_and_takes_nothing_from_the_looks() -> None:
+    dear, alone = Worker(), Worker()
+    assert asked_by(dear, 500, 300) == []
+    alone.work_until(290)
+    assert abs(dear.spent_ns - alone.spent_ns) < 20 * MS
+
+
+def test_at_the_start_and_without_a_limit_anything_is_paid() -> None:
+    assert Purse(0.01, 0).can_pay(5 * S, 2 * S)
+    assert Purse(0.0, 0).can_pay(500 * S, 2 * S)

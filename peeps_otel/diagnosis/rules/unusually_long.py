@@ -44,10 +44,16 @@ class UnusuallyLong(LookRule):
             for thing in context.of(kind):
                 if thing.id in context.explained or thing.providers is not Providers.OPEN:
                     continue
+                oldest = graph.oldest_waiter(thing.id)
+                if oldest is None or graph.holders.get(thing.id):
+                    continue
+                is_told = oldest not in graph.settled or oldest in context.explained
+                if not is_told and not self._is_too_long(context, thing, oldest):
+                    continue  # before all the others are read: there may be thousands
                 waiters = [w for w in graph.waiters.get(thing.id, ()) if w in graph.settled]
                 waiters = [w for w in waiters if w not in context.explained]
                 waiters.sort(key=lambda w: (graph.wait_of(w).since_ns, w))
-                if not waiters or graph.holders.get(thing.id) or not self._is_too_long(context, thing, waiters[0]):
+                if not waiters or not self._is_too_long(context, thing, waiters[0]):
                     continue
                 fresh = graph.behind({thing.id, *waiters}, behind)
                 behind |= fresh
