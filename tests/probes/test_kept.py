@@ -130,7 +130,7 @@ def test_who_has_a_lock_is_told_anew_when_it_goes_on_to_another(world: World) ->
             await lock.acquire()
             await never.wait()
 
-        tasks = []
+        tasks: list[asyncio.Task[None]] = []
         for number, function in enumerate((first, second, second)):
             tasks.append(asyncio.create_task(function(), name=("first", "second", "third")[number]))
             await asyncio.sleep(0)
