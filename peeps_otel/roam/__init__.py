@@ -6,7 +6,7 @@ does not get it. The protocol without input or output is `link_state`, `messages
 """
 
 from .channels import Receiver, Sender
-from .connection import Connection
+from .connection import Connection, Context
 from .endpoints import Server, connect_in_process, connect_tcp, connect_unix, serve_tcp, serve_unix
 from .errors import (
     CallCancelled,
@@ -53,7 +53,7 @@ from .schema import (
     Variant,
     result,
 )
-from .services import Context, Service
+from .services import Service
 
 __all__ = [
     "BOOL",

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .errors import LinkClosed
+from .metadata import Metadata
 from .methods import Method
-from .services import Context
 
 RECENT_MOST = 16
 
@@ -35,7 +35,9 @@ class Sent:
 class Handling:
     """A request of the peer."""
 
-    context: Context
+    request_id: int
+    method: Method
+    metadata: Metadata
     channels: tuple[int, ...]
     task: asyncio.Task[None] | None = None
     span: tuple[int, int] | None = None
@@ -77,7 +79,7 @@ class Calls:
         """A response of ours is on its way, or never will be."""
         done = self.handling.pop(request_id, None)
         if done is not None:
-            self._over(done.context.method, False, done.began_ns)
+            self._over(done.method, False, done.began_ns)
         return done
 
     def end(self, reason: str) -> list[asyncio.Task[None]]:

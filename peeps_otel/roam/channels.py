@@ -5,23 +5,21 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import rules, schema
+from .carrier import Carrier
 from .errors import ChannelClosed, StateError
 from .inbox import Inbox
 from .postcard import DecodeError
 from .rules import ProtocolViolation
 from .schema import Schema
 
-if TYPE_CHECKING:
-    from .link import Link
-
 
 class _End:
     """`id`: 0 until the request that it belongs to has been sent."""
 
-    def __init__(self, link: Link, conn_id: int, element: Schema) -> None:
+    def __init__(self, link: Carrier, conn_id: int, element: Schema) -> None:
         self._link = link
         self._conn_id = conn_id
         self._element = element
@@ -86,7 +84,7 @@ class Sender(_End):
 class Receiver(_End):
     """Receives elements: `receive`, or `async for`. Of one loop."""
 
-    def __init__(self, link: Link, conn_id: int, element: Schema) -> None:
+    def __init__(self, link: Carrier, conn_id: int, element: Schema) -> None:
         super().__init__(link, conn_id, element)
         self.inbox = Inbox()
 

@@ -6,10 +6,11 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
 from . import results, rules, tracing
 from .calls import Calls, Handling, Sent, span_ids
+from .carrier import Carrier
 from .channels import Receiver, Sender
 from .connection_state import Direction
 from .errors import LinkClosed, RoamError, StateError, UserError
@@ -20,18 +21,24 @@ from .methods import Method, Rx, Tx
 from .postcard import DecodeError
 from .rules import ProtocolViolation
 from .schema import Schema
-from .services import Context, Handler, Service
-
-if TYPE_CHECKING:
-    from .link import Link
+from .services import Handler, Service
 
 _logger = logging.getLogger("peeps_otel.roam")
+
+
+class Context(NamedTuple):
+    """What a handler gets first. `connection`: to call the peer back by."""
+
+    connection: Connection
+    request_id: int
+    method: Method
+    metadata: Metadata
 
 
 class Connection:
     """Of one loop. `id`: 0 for the root. `service`: what the peer may call here. `metadata`: of its opening."""
 
-    def __init__(self, link: Link, conn_id: int, service: Service, said: Metadata = ()) -> None:
+    def __init__(self, link: Carrier, conn_id: int, service: Service, said: Metadata = ()) -> None:
         self.link = link
         self.id = conn_id
         self.service = service
@@ -153,8 +160,7 @@ class Connection:
         method, handler = found
         for channel_id in request.channels:
             self.inboxes[channel_id] = Inbox()
-        context = Context(self, request.request_id, method, request.metadata)
-        handling = Handling(context, request.channels)
+        handling = Handling(request.request_id, method, request.metadata, request.channels)
         self.calls.handling[request.request_id] = handling
         handling.task = self.link.start(
             self._handle(handling, handler, request.payload), f"roam {method.service}.{method.name}"
@@ -180,7 +186,7 @@ class Connection:
     # --- answers ------------------------------------------------------------------------------------------------------
 
     async def _handle(self, handling: Handling, handler: Handler, payload: bytes) -> None:
-        request_id = handling.context.request_id
+        request_id = handling.request_id
         try:
             answer = await self._run(handling, handler, payload)
         except asyncio.CancelledError:
@@ -194,15 +200,15 @@ class Connection:
 
     async def _run(self, handling: Handling, handler: Handler, payload: bytes) -> bytes:
         """The payload of the response. Raises CancelledError alone."""
-        context = handling.context
-        method = context.method
+        method = handling.method
+        context = Context(self, handling.request_id, method, handling.metadata)
         try:
             arguments = method.decode_arguments(payload)
             arguments = self._with_ends(method, arguments, handling.channels)
         except DecodeError:
             return results.INVALID_PAYLOAD
         try:
-            with tracing.server_span(method, self.id, self.link.transport, context.metadata) as span:
+            with tracing.server_span(method, self.id, self.link.transport, handling.metadata) as span:
                 handling.span = span_ids(span)
                 return results.encode_value(method, await handler(context, *arguments))
         except UserError as error:

@@ -109,7 +109,7 @@ def _requests(connection: Connection, name: str) -> Iterator[RequestRecord]:
     for request_id, sent in list(connection.calls.sent.items()):
         yield _request(connection, name, request_id, sent.method, sent)
     for request_id, handling in list(connection.calls.handling.items()):
-        yield _request(connection, name, request_id, handling.context.method, handling)
+        yield _request(connection, name, request_id, handling.method, handling)
 
 
 def _request(connection: Connection, name: str, request_id: int, method: Method, one: Sent | Handling) -> RequestRecord:

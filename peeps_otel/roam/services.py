@@ -4,33 +4,20 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
-from .metadata import Metadata
 from .methods import Method
-
-if TYPE_CHECKING:
-    from .connection import Connection
 
 Handler = Callable[..., Awaitable[Any]]
 HandlerType = TypeVar("HandlerType", bound=Handler)
 
 
-class Context(NamedTuple):
-    """What a handler gets first. `connection`: to call the peer back by."""
-
-    connection: Connection
-    request_id: int
-    method: Method
-    metadata: Metadata
-
-
 class Service:
     """May be filled while links use it. One thread.
 
-    A handler is `async def handler(context, *arguments)`. For an `Rx` argument it gets a `Receiver`, for a `Tx` one a
-    `Sender`. It raises `UserError` for the method's own error; any other exception is logged here, and the caller is
-    told that the call was cancelled, for Roam has no other word.
+    A handler is `async def handler(context, *arguments)`, with a `Context`. For an `Rx` argument it gets a `Receiver`,
+    for a `Tx` one a `Sender`. It raises `UserError` for the method's own error; any other exception is logged here, and
+    the caller is told that the call was cancelled, for Roam has no other word.
     """
 
     def __init__(self, name: str = "") -> None:

@@ -9,13 +9,13 @@ import pytest
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.patches.recorder import Recorder
 from tests.probes.program import kept
-from tests.support.leftovers import nothing_left
+from tests.support.leftovers import no_thread_left
 
 
 @pytest.fixture(autouse=True)
 def _let_go() -> Iterator[None]:
     # aiosqlite has a thread for each connection, which stays where SQLAlchemy loses one in a cancellation.
-    with nothing_left("(_connection_worker_thread)"):
+    with no_thread_left("(_connection_worker_thread)"):
         yield
         kept.clear()
 

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A test that leaves a thread behind fails itself. Otherwise others fail, which see that thread and its tasks."""
+"""A test that leaves a thread or a process behind fails itself. Otherwise others fail, which see that thread and its
+tasks, or that child, which might end a wait."""
 
 from __future__ import annotations
 
@@ -8,13 +9,18 @@ import threading
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
+from pathlib import Path
+
+from .waiting import eventually
 
 _PATIENCE_S = 20.0
 _SOON_S = 0.5
+_STAY = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
+"""What the standard library starts once and keeps."""
 
 
 @contextmanager
-def nothing_left(*stays: str) -> Generator[None]:
+def no_thread_left(*stays: str) -> Generator[None]:
     """AssertionError at the end of the block where threads of it still run, a while later too.
 
     `stays`: what the name of a thread ends with that a library may leave behind.
@@ -33,3 +39,52 @@ def nothing_left(*stays: str) -> Generator[None]:
         if thread.is_alive():
             left.append(thread.name)
     assert left == [], "threads that the test started still run"
+
+
+@contextmanager
+def no_process_left(patience_s: float = _PATIENCE_S) -> Generator[None]:
+    """AssertionError at the end of the block where child processes of it still run, a while later too. Without `/proc`
+    none are seen."""
+    before = _children()
+    yield
+    left: dict[int, str] = {}
+
+    def gone() -> bool:
+        left.clear()
+        left.update((pid, command) for pid, command in _children().items() if pid not in before)
+        return not left
+
+    if not gone():
+        gc.collect()
+        try:
+            eventually(gone, seconds=patience_s)
+        except AssertionError:
+            raise AssertionError(f"processes that the test started still run: {left}") from None
+
+
+def _children() -> dict[int, str]:
+    """What each child was started with that has not ended, by its pid."""
+    found: dict[int, str] = {}
+    for listed in Path("/proc/self/task").glob("*/children"):
+        try:
+            pids = [int(pid) for pid in listed.read_text("ascii").split()]
+        except OSError:
+            continue
+        for pid in pids:
+            command = _command(pid)
+            if command and not any(one in command for one in _STAY):
+                found[pid] = command
+    return found
+
+
+def _command(pid: int) -> str:
+    """Empty once it has ended, waited for or not."""
+    try:
+        process = Path(f"/proc/{pid}")
+        name, state = (process / "stat").read_bytes().rsplit(b") ", 1)
+        if state[:1] in b"ZX":
+            return ""
+        words = (process / "cmdline").read_bytes()  # none in the middle of an exec
+    except OSError:
+        return ""
+    return (words.replace(b"\0", b" ").strip() or name.partition(b"(")[2]).decode(errors="replace")

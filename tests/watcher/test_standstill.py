@@ -9,6 +9,8 @@ import sys
 import textwrap
 from typing import Any
 
+_MORE_LOOKS = 50
+
 LOOKER = """
 import asyncio, json, os, queue, signal, socket, sys, threading, time
 from peeps_otel.diagnosis.wait_graph import WaitGraph
@@ -33,7 +35,10 @@ def watch():
     rule = Standstill(lambda: assembler.difference, tasks.loops, 15_000_000_000)
     found = []
     time.sleep(0.7)
-    for ahead_s in (0, 1, 2, 10, 16, 17, 18):
+    later = range(23, 23 + 5 * int(sys.argv[1]), 5)
+    for ahead_s in (0, 1, 2, 10, 16, 17, 18, *later):
+        if found and ahead_s in later:
+            break
         time.sleep(0.15)
         now_ns = time.time_ns() + ahead_s * 1_000_000_000
         observation = probes.look(now_ns, lambda: None)
@@ -47,8 +52,9 @@ threading.Thread(target=watch, name="peeps-looker", daemon=True).start()
 """
 
 
-def said(program: str) -> list[dict[str, Any]]:
-    command = [sys.executable, "-c", LOOKER + textwrap.dedent(program)]
+def said(program: str, more_looks: int = 0) -> list[dict[str, Any]]:
+    """`more_looks`: how many there may be until it is said. One that catches somebody between two waits begins anew."""
+    command = [sys.executable, "-c", LOOKER + textwrap.dedent(program), str(more_looks)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout, done.stderr
     found: list[dict[str, Any]] = json.loads(done.stdout)
@@ -56,34 +62,43 @@ def said(program: str) -> list[dict[str, Any]]:
 
 
 def test_threads_that_wait_for_each_other_s_events() -> None:
-    found = said("""
+    found = said(
+        """
         gate = threading.Event()
         other = threading.Thread(target=gate.wait, name="worker")
         other.start()
         other.join()
-        """)
+        """,
+        _MORE_LOOKS,
+    )
     assert [one["level"] for one in found] == ["SUSPECT"]
     assert found[0]["title"].startswith("nothing moves any more: MainThread")
 
 
 def test_a_task_that_waits_for_one_that_waits_for_ever() -> None:
-    found = said("""
+    found = said(
+        """
         async def inner():
             await asyncio.Event().wait()
         async def main():
             await asyncio.create_task(inner(), name="inner")
         asyncio.run(main())
-        """)
+        """,
+        _MORE_LOOKS,
+    )
     assert len(found) == 1
     assert "leads to inner, which waits for Event" in found[0]["title"]
 
 
 def test_a_poll_is_no_move() -> None:
-    found = said("""
+    found = said(
+        """
         gate = threading.Event()
         while not gate.wait(0.6):
             pass
-        """)
+        """,
+        _MORE_LOOKS,
+    )
     assert [one["title"].startswith("nothing moves any more: MainThread waits for Event gate") for one in found] == [
         True
     ]

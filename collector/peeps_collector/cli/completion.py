@@ -21,9 +21,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, config: Config) -> int:
     del config
-    from .main import parsers  # which imports this module
-
-    print(script(options.shell, {name: _options(parser) for name, parser in parsers().items()}))
+    parsers: dict[str, argparse.ArgumentParser] = options.parsers
+    print(script(options.shell, {name: _options(parser) for name, parser in parsers.items()}))
     return 0
 
 

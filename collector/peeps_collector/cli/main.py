@@ -44,7 +44,7 @@ examples:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs one command. 0: fine, 1: something is stuck (`why`), 2: it could not be done."""
     words = sys.argv[1:] if arguments is None else list(arguments)
-    parser, _ = _parser()
+    parser = _parser()
     if not words:
         parser.print_help()
         return 2
@@ -65,11 +65,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 130
 
 
-def parsers() -> dict[str, argparse.ArgumentParser]:
-    """Of each command."""
-    return _parser()[1]
-
-
 def _misspelt(word: str) -> str:
     """What to say of a word that is no command; empty where it is one, or an option."""
     names = [command.NAME for command in COMMANDS]
@@ -82,7 +77,7 @@ def _misspelt(word: str) -> str:
     return f"no command is called {word!r}; {meant}"
 
 
-def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParser]]:
+def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="peeps",
         description="Who waits for whom in running Python services, and what is stuck.",
@@ -95,5 +90,5 @@ def _parser() -> tuple[argparse.ArgumentParser, dict[str, argparse.ArgumentParse
     for command in COMMANDS:
         own = each[command.NAME] = commands.add_parser(command.NAME, help=command.HELP)
         command.add_arguments(own)
-        own.set_defaults(command=command)
-    return parser, each
+        own.set_defaults(command=command, parsers=each)  # all of them, for `completion`
+    return parser
