@@ -75,7 +75,7 @@ def refusal_of(authorization: bytes, token: str) -> str:
 
 
 def token_of(environment: Mapping[str, str]) -> str:
-    """PEEPS_TOKEN, or what is in PEEPS_TOKEN_FILE; empty where there is neither. Raises AccessError."""
+    """What is in PEEPS_TOKEN_FILE, or else PEEPS_TOKEN; empty where there is neither. Raises AccessError."""
     path = environment.get("PEEPS_TOKEN_FILE", "").strip()
     name, text = "PEEPS_TOKEN", environment.get("PEEPS_TOKEN", "").strip()
     if path:

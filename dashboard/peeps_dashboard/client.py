@@ -53,7 +53,7 @@ class Collector:
     @classmethod
     def from_environment(cls) -> Collector:
         token, file = os.environ.get("PEEPS_TOKEN", "").strip(), os.environ.get("PEEPS_TOKEN_FILE", "").strip()
-        if file and not token:
+        if file:  # as the collector reads them
             token = Path(file).read_text().strip()
         return cls(
             os.environ.get("PEEPS_API") or DEFAULT_API,

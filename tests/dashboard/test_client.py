@@ -6,9 +6,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 
+from peeps_collector.access import token_of
 from peeps_dashboard.client import Collector, CollectorError
 from tests.dashboard.fake_api import FakeApi
 from tests.support.network import free_port
@@ -25,6 +27,15 @@ def test_every_question_is_answered() -> None:
     around = collector.snapshot(processes=["orders-7f3a9c"], focus="lock:CACHE", depth=1)
     assert {n["id"] for n in around["nodes"]} >= {"lock:CACHE", "task:A", "task:B"}
     assert len(collector.snapshot(finding="deadlock:0000000000000001")["nodes"]) == 35
+
+
+def test_the_token_is_the_one_that_the_collector_reads(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    file = tmp_path / "token"
+    file.write_text("of-the-file-0123456789\n")
+    environment = {"PEEPS_TOKEN": "of-the-variable-0123456789", "PEEPS_TOKEN_FILE": str(file)}
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert Collector.from_environment().token == token_of(environment) == "of-the-file-0123456789"
 
 
 def test_a_node_nobody_saw(api: FakeApi) -> None:

@@ -92,6 +92,7 @@ def _start_explorer(collector: Collector) -> subprocess.Popen[bytes] | None:
     config = collector.config
     address = collector.api if config.tls is None else f"https://{collector.api}"
     environment = os.environ | {"PEEPS_API": address, "PEEPS_HTTP": str(config.explorer), "PEEPS_TOKEN": config.token}
+    environment.pop("PEEPS_TOKEN_FILE", None)  # it has been read
     if config.tls is not None:
         environment |= {"PEEPS_TLS_CERT": config.tls.cert, "PEEPS_TLS_KEY": config.tls.key}
     return subprocess.Popen(
