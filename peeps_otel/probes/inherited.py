@@ -10,6 +10,7 @@ when it is seen running in this process.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple, cast
@@ -20,6 +21,9 @@ from ..model import AttributeValue
 from .internals import asyncio_core, stdlib
 from .internals import thread as thread_internals
 from .internals.stdlib import LOCK, RLOCK
+
+
+_OURS = f"{os.sep}peeps_otel{os.sep}"
 
 
 class ThreadHold(NamedTuple):
@@ -38,6 +42,7 @@ class Inherited:
         """`threads`: the names of the parent's threads by ident. `holds`: what they had when they were last read."""
         own = threading.get_ident()
         self.parent = parent
+        self._forking, self._depth = own, _depth()
         self.threads = {ident: name for ident, name in threads.items() if ident != own}
         self._within = [_reference(loop) for loop in asyncio_core.loops_within(asyncio_core.getframe(0))]
         self._started: dict[int, ref[Any] | None] = {}
@@ -67,6 +72,11 @@ class Inherited:
 
     # --- locks --------------------------------------------------------------------------------------------------------
 
+    def is_from_before(self, ident: int, outer: int) -> bool:
+        """Whether the function of a thread that has `outer` - 1 others around it was entered before the fork. What such
+        a one has of a thing that processes share, the parent has too, and gives back for both."""
+        return ident == self._forking and outer <= self._depth
+
     def of_lock(self, lock: Any, thread_id: Callable[[int], str | None]) -> dict[str, AttributeValue]:
         """What to say of a lock that nobody here is seen to have: whose it was at the fork. `thread_id`: the node of a
         thread of this process, whose ident may have been another's in the parent."""
@@ -93,6 +103,16 @@ class Inherited:
             semconv.LOCK_FORK_HOLDER: f"thread {name} of pid {self.parent}",
             semconv.LOCK_FORK_HOLDER_EXACT: exact,
         }
+
+
+def _depth() -> int:
+    """How many functions the thread that forks is in, without those of ours that are called at the fork."""
+    frame, depth, is_ours = asyncio_core.getframe(0), 0, True
+    while frame is not None:
+        is_ours = is_ours and _OURS in frame.f_code.co_filename
+        depth += not is_ours
+        frame = frame.f_back
+    return depth
 
 
 def _reference(loop: object) -> ref[Any] | None:

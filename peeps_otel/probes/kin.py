@@ -44,8 +44,8 @@ class Kin:
     def of(self, kind: type[object], since_ns: int, thing: object = None) -> dict[str, AttributeValue]:
         """What to say of `thing`, of this type, that somebody waits for, first seen at `since_ns`; empty for what is
         not shared between processes."""
-        module = str(type.__dict__["__module__"].__get__(kind))
-        if module not in _SHARED and module != _POOL:
+        module = _module(kind)
+        if not module:
             return {}
         self._look(self._now_ns)
         died = [one for one in self._known.values() if one.died]
@@ -105,6 +105,12 @@ class Kin:
     def _has_died(self, ident: int, known: _Child, code: int, now_ns: int) -> None:
         self._gone = [*self._gone[-_GONE_MOST:], known]
         known.died, known.died_ns = f"{known.name} (pid {ident}), {_how(code)}", now_ns
+
+
+def _module(kind: type[object]) -> str:
+    """The module of `multiprocessing` that a type or one of its bases is of, if what it makes is shared; else empty."""
+    modules = (str(type.__dict__["__module__"].__get__(one)) for one in type.__dict__["__mro__"].__get__(kind))
+    return next((one for one in modules if one in _SHARED or one == _POOL), "")
 
 
 def _how(code: int) -> str:

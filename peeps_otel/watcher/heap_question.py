@@ -27,6 +27,7 @@ from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import OF_AN_END, WAKERS, wakers_of
 from ..probes.probe import Observation
 from .purse import Purse
+from .runs_until_told import BY_WHOM, last_name, runs_until_told
 
 CHANGES = (
     Change(
@@ -211,8 +212,12 @@ class HeapQuestion:
             return
         addresses = {one.key.of for enders in answer.enders for one in enders if type(one.key.of) is int}
         tasks = asked.task_addresses(addresses)
-        for (thing, waiters), enders in zip(asked.things.items(), answer.enders, strict=True):
-            self._judged[thing] = self._judge(observation, asked, thing, waiters, enders, tasks, answer.acting)
+        nobodys = answer.nobodys or (False,) * len(answer.enders)
+        for (thing, waiters), enders, no_code in zip(asked.things.items(), answer.enders, nobodys, strict=True):
+            judged = self._judge(observation, asked, thing, waiters, enders, tasks, answer.acting)
+            if runs_until_told(observation, thing, waiters, no_code, semconv.COULD_END_OPEN in judged.facts):
+                judged.facts.setdefault(semconv.COULD_END_OUTSIDE, BY_WHOM)
+            self._judged[thing] = judged
         lost = {one.task for one in answer.leaks.lost if one.sure and not one.dying}
         for address, node_id in asked.task_addresses(lost).items():
             if address in lost and node_id in asked.steps:
@@ -354,8 +359,9 @@ class HeapQuestion:
                 things.append(Thing((), "", OF_AN_END, ends[thing_id]))
                 kept[thing_id] = waiters
             elif thing is not None:
-                kind = observation.nodes[thing_id].kind
-                things.append(Thing((id(thing),), type(thing).__name__, wakers_of(kind, type(thing).__module__)))
+                node = observation.nodes[thing_id]
+                wakers = wakers_of(node.kind, type(thing).__module__)
+                things.append(Thing((id(thing),), type(thing).__name__, wakers, name=last_name(node)))
                 kept[thing_id] = waiters
             del thing
         objects.clear()

@@ -138,3 +138,15 @@ class _Result:
 )
 def test_a_gap_in_the_numbers_of_a_pools_workers_is_one_that_was_lost(pool: object, said: bool) -> None:
     assert sharing.has_replaced_a_worker(_Result(pool)) is said
+
+
+def test_a_queue_of_a_process_pool_is_shared_too() -> None:
+    worker = _Worker(_wait)
+    try:
+        kin = Kin(forked=False)
+        kin.note(100 * SECOND)
+        kind = type("_SafeQueue", (_QUEUE,), {"__module__": "concurrent.futures.process"})
+        assert dict(kin.of(kind, 0)) == {semconv.COULD_END_OUTSIDE: f"worker-1 (pid {worker.process.pid})"}
+        assert dict(kin.of(queue.Queue, 0)) == {}
+    finally:
+        worker.end()

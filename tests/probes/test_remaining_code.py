@@ -119,3 +119,14 @@ def test_a_library_uses_no_variable_of_a_module_that_it_does_not_know() -> None:
     assert remaining(stranger, modules=modules).any_user("app.server", SET) == ""
     assert remaining(stranger, own, modules=modules).any_user("app.server", SET) == "stop uses set"
     assert remaining(stranger, modules=modules).any_user("urllib3.server", SET) == "keys uses set"
+
+
+def test_code_that_was_written_to_end_a_wait_names_the_thing_and_the_method() -> None:
+    sets = function("def on_stop(self): self.stop.set()")
+    within = function("def install(stop):\n  def handler(*_): stop.set()\n  return handler")
+    other = function("def on_ready(self): self.ready.set()")
+    builtin = function("def names(stop): return set(stop)")
+    assert remaining(sets).names_both("stop", SET, but=[])
+    assert remaining(within).names_both("stop", SET, but=[])
+    assert not remaining(other, builtin).names_both("stop", SET, but=[])
+    assert not remaining(sets).names_both("stop", SET, but=[sets])

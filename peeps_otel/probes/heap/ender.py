@@ -48,9 +48,11 @@ class Ender(NamedTuple):
 class Thing(NamedTuple):
     """What somebody waits for. `addresses`: of the object itself and of others that are as good. `type_name`: its type,
     so that an address that was given again is noticed. `wakers`: the names of the methods that end such a wait.
-    `fd`: of what is known by its descriptor alone."""
+    `fd`: of what is known by its descriptor alone. `name`: by which variable or attribute the program knows it; empty
+    where that is not known."""
 
     addresses: tuple[int, ...]
     type_name: str
     wakers: frozenset[str]
     fd: int | None = None
+    name: str = ""

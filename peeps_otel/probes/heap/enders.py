@@ -105,6 +105,13 @@ class Enders:
         found.sort(key=lambda one: -one.strength)
         return found[:_ENDERS_MOST]
 
+    def is_nobodys_task(self, thing: Thing) -> bool:
+        """Whether no function of the program was ever written that would end the wait, but for those that are in it."""
+        if not thing.name:
+            return False
+        waiting = [place.code for actor in self._actors.by_key.values() if actor.waits for place in actor.places]
+        return not self._code.names_both(thing.name, thing.wakers, waiting)
+
     def _is_its_reader(self, key: Key, thing: Thing) -> bool:
         """Whether it is what an event loop calls when something has come at this very end: who asks about one knows
         that nothing is on its way there."""

@@ -43,13 +43,14 @@ class Answer(NamedTuple):
     """`enders`: of each thing asked about, in order. `leaks`: what the leak proof says of the tasks of the same
     instant. `acting`: how many callbacks of loops are due, on a timer or wait for a file, signals and the loops' own
     wake-ups not counted. `not_asked`: why there is no answer; empty where there is one. `cpu_ns`: processor time of the
-    copy."""
+    copy. `nobodys`: of each thing, whether no code of the program was ever to end a wait for it."""
 
     enders: list[list[Ender]]
     leaks: LeakReport
     acting: int = 0
     cpu_ns: int = 0
     not_asked: str = ""
+    nobodys: tuple[bool, ...] = ()
 
 
 def ask(
@@ -101,13 +102,14 @@ def _answer(
             actor.key.kind in ("ready", "timer", "io") and not actor.own_wakeup for actor in actors.by_key.values()
         )
         enders_of = [enders.of(thing) for thing in asked]
+        nobodys = [enders.is_nobodys_task(thing) for thing in asked]
         report = LeakReport([])
         if any(not any(one.is_from_outside for one in found) for found in enders_of):
             del picture, actors, enders, threads  # what they hold would count as roots
             report = leaks.analyse(known, ours, _never)
         found = [[tuple(one) for one in of_thing] for of_thing in enders_of]
         cpu_ns = time.process_time_ns() - began_ns
-        return json.dumps([found, report.lost, report.blocked, report.objects, acting, cpu_ns]).encode()
+        return json.dumps([found, report.lost, report.blocked, report.objects, acting, cpu_ns, nobodys]).encode()
 
     return of
 
@@ -133,9 +135,9 @@ def is_program(file: str) -> bool:
 
 
 def _decoded(answer: bytes) -> Answer:
-    found, lost, blocked, objects, acting, cpu_ns = cast("list[Any]", json.loads(answer))
+    found, lost, blocked, objects, acting, cpu_ns, nobodys = cast("list[Any]", json.loads(answer))
     enders = [
         [Ender(Key(*key), Strength(strength), name, via) for key, strength, name, via in of_thing] for of_thing in found
     ]
     report = LeakReport([leaks.LostTask(*one) for one in lost], blocked, objects)
-    return Answer(enders, report, acting, cpu_ns)
+    return Answer(enders, report, acting, cpu_ns, nobodys=tuple(nobodys))

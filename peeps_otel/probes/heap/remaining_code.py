@@ -80,6 +80,22 @@ class RemainingCode:
             self._answers[key] = found
         return found
 
+    def names_both(self, name: str, names: frozenset[str], but: Iterable[CodeType]) -> bool:
+        """Whether any function of the program but these, or one within it, names `name` and uses one of `names`."""
+        left_out = {id(code) for code in but}
+        return any(
+            id(code) not in left_out and self._is_program(code.co_filename) and self._names_it(code, name, names)
+            for codes in self._functions.values()
+            for code in codes
+        )
+
+    def _names_it(self, code: CodeType, name: str, names: frozenset[str]) -> bool:
+        known = (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars)
+        used = names.intersection(code.co_names)
+        if used and name in known and (used - _BUILTINS or self._uses_method(code, frozenset(used))):
+            return True
+        return any(type(one) is CodeType and self._names_it(one, name, names) for one in code.co_consts)
+
     def _users(self, module: str, variable: str, names: frozenset[str]) -> Iterable[str]:
         for codes in self._functions.values():
             for code in codes:

@@ -278,6 +278,12 @@ def sem_lock_type() -> type[Any] | None:
     return None if module is None else getattr(module, "SemLock", None)
 
 
+def is_shared_lock(thing: object) -> bool:
+    """Whether it is a lock or semaphore of `multiprocessing`."""
+    kind = process_class("multiprocessing.synchronize", "SemLock")
+    return kind is not None and issubclass(type(thing), kind)
+
+
 def process_class(module: str, name: str) -> type[Any] | None:
     """A class of a module, if the program has loaded it."""
     loaded = sys.modules.get(module)

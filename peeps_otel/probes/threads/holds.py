@@ -28,7 +28,8 @@ _TAKING = frozenset({_ACQUIRE, _RELEASE})
 
 
 class HeldPrimitive(NamedTuple):
-    """A lock or permit in a thread's hands. `name`, `source`: the expression by which it was taken, and where."""
+    """A lock or permit in a thread's hands. `name`, `source`: the expression by which it was taken, and where. `outer`:
+    of how many functions the one that took it is the innermost."""
 
     primitive: Any
     name: str
@@ -36,6 +37,7 @@ class HeldPrimitive(NamedTuple):
     by_block: bool
     confidence: Confidence
     bare: bool = False
+    outer: int = 0
 
 
 HeldBy = Callable[[Any], object | None]
@@ -59,9 +61,10 @@ def taken(stack: CallStack, given_up: list[Any], held_by: HeldBy) -> list[HeldPr
                     source = _asked_at(stack, number)
                 for thing, confidence in _held_by(manager, 0, held_by):
                     by_block = confidence is Confidence.EXACT
-                    found.append(HeldPrimitive(thing, name, source, by_block, confidence))
+                    outer = len(stack) - number
+                    found.append(HeldPrimitive(thing, name, source, by_block, confidence, outer=outer))
         if _ACQUIRE in code.co_names and code.co_filename != threading.__file__:
-            found += _bare(stack.reader(number), held_by)
+            found += [one._replace(outer=len(stack) - number) for one in _bare(stack.reader(number), held_by)]
     unique: dict[int, HeldPrimitive] = {}
     for one in found:
         if id(one.primitive) not in absent and (id(one.primitive) not in unique or one.by_block):

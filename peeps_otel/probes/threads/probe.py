@@ -162,7 +162,7 @@ class ThreadProbe:
                 show(record, motion.state(record, cpu_ns, now_ns), None, record.node.stack, ())
             self._search(record, frame)
             return
-        self._read(record, facts, cpu_ns, frame, asleep, known, now_ns)
+        self._read(ident, record, facts, cpu_ns, frame, asleep, known, now_ns)
 
     def _search(self, record: ThreadRecord, frame: FrameType) -> None:
         """What of pools a thread has that stands where it was read, if that is wanted now and was not then."""
@@ -176,6 +176,7 @@ class ThreadProbe:
 
     def _read(
         self,
+        ident: int,
         record: ThreadRecord,
         facts: ThreadFacts,
         cpu_ns: int | None,
@@ -193,7 +194,8 @@ class ThreadProbe:
         if asleep:
             waiting = self._with_descriptor(self._classifier.classify(calls), facts.native_id)
             record.call = "" if waiting is not None else self._classifier.call(calls)
-            taken = holds.taken(calls, holds.given_up(calls, self._classifier.functions.condition_wait), self._held_by)
+            given_up = holds.given_up(calls, self._classifier.functions.condition_wait)
+            taken = self._taken_here(ident, holds.taken(calls, given_up, self._held_by))
             record.borrowed = self._pool_holders.of_thread(calls) if record.searched else ()
             record.work = work_of(calls, self._classifier)  # else what it had in hand before, until that is done
         use = place_of_use(waiting, calls)
@@ -278,6 +280,17 @@ class ThreadProbe:
             if self._resources.record(one.primitive, now_ns, lambda use=use: use) is not None:
                 held = Held(record.id, since_ns, one.source, one.by_block, one.confidence, bare=one.bare)
                 record.holds.append((ref(one.primitive), held))
+
+    def _taken_here(self, ident: int, taken: list[holds.HeldPrimitive]) -> list[holds.HeldPrimitive]:
+        """Without what processes share and was taken before this one was forked."""
+        inherited = self._context.inherited
+        if inherited is None:
+            return taken
+        return [
+            one
+            for one in taken
+            if not stdlib_internals.is_shared_lock(one.primitive) or not inherited.is_from_before(ident, one.outer)
+        ]
 
     def _between(self, observation: Observation, now_ns: int) -> None:
         """What the threads wait for and have, the futures and the executors."""
