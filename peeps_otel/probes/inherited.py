@@ -22,7 +22,6 @@ from .internals import asyncio_core, stdlib
 from .internals import thread as thread_internals
 from .internals.stdlib import LOCK, RLOCK
 
-
 _OURS = f"{os.sep}peeps_otel{os.sep}"
 
 

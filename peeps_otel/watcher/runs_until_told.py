@@ -55,4 +55,5 @@ def _is_main(observation: Observation, node: Node) -> bool:
 
 
 def _is_waited_for(observation: Observation, waiter: str) -> bool:
-    return any(edge.kind is EdgeKind.NEEDS and edge.dst == waiter for some in observation.edges.values() for edge in some)
+    edges = (edge for some in observation.edges.values() for edge in some)
+    return any(edge.kind is EdgeKind.NEEDS and edge.dst == waiter for edge in edges)
