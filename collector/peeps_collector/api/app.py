@@ -38,6 +38,7 @@ from .graph_routes import GraphRoutes
 from .openapi import document
 from .past_routes import PastRoutes
 from .request_routes import RequestRoutes
+from .row_routes import RowRoutes
 from .sql_route import SqlRoute
 
 _READY = "/ready"  # without a token: it says nothing else
@@ -85,6 +86,7 @@ def create_app(
             Route("/metrics", get_metrics),
             Route("/api/processes", graph.processes),
             Route("/api/snapshot", graph.snapshot),
+            Route("/api/rows", RowRoutes(live, findings, reader).rows),
             Route("/api/findings", told.findings),
             Route("/api/finding/{id:path}", told.finding),
             Route("/api/node/{id:path}", graph.node),

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from ..version import __version__
 
 JSON = "application/json"
+PARQUET = "application/vnd.apache.parquet"
 ARROW = "application/vnd.apache.arrow.stream"
 
 
@@ -45,6 +46,17 @@ _SNAPSHOT = (
     Parameter("if_version", "integer", "Answers 304 where nothing has changed since."),
     _AT,
 )
+_ROWS = (
+    Parameter("table", "string", "Of tasks, requests, locks, channels, pools, threads …"),
+    Parameter("q", "string", "A filter: kind:lock waits>5s site:db.py."),
+    Parameter("group", "string", "The column by which rows are put together, or none."),
+    Parameter("sort", "array", "Columns; - before one: the largest first."),
+    Parameter("offset", "integer", "The first row."),
+    _LIMIT,
+    Parameter("format", "string", "json, csv or parquet; a file is ungrouped and whole."),
+    Parameter("if_version", "integer", "Answers 304 where nothing has changed since."),
+    _AT,
+)
 _BLAME = (
     Parameter("since_s", "integer", "How far back, in seconds."),
     _PROCESS,
@@ -58,6 +70,7 @@ ENDPOINTS = (
     Endpoint("get", "/openapi.json", "This document."),
     Endpoint("get", "/api/processes", "Every process that is known."),
     Endpoint("get", "/api/snapshot", "The graph, now or at an earlier moment.", _SNAPSHOT),
+    Endpoint("get", "/api/rows", "What is alive as a table, by pages.", _ROWS, types=(JSON, "text/csv", PARQUET)),
     Endpoint("get", "/api/diff", "What is different between two moments.", (_FROM, _TO, _PROCESS, _LIMIT)),
     Endpoint("get", "/api/chain/{id}", "What a node waits for, and that in turn, to the end.", (_AT, _LIMIT)),
     Endpoint("get", "/api/changes", "Server-sent events: something has changed.", types=("text/event-stream",)),
