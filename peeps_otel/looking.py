@@ -98,11 +98,11 @@ class Looking:
             bytes_per_s=config.bytes_budget,
             exact_steps=config.diagnostics,
         )
+        self.objects = NodeObjects(self.probes, asyncio_probe)
         if config.heap:
             inherited = context.inherited
             forked_from = inherited.parent if inherited is not None and inherited.threads else None
-            objects = NodeObjects(self.probes, asyncio_probe)
-            self.watcher.heap = HeapQuestion(objects, answered=self.watcher.wake, forked_from=forked_from)
+            self.watcher.heap = HeapQuestion(self.objects, answered=self.watcher.wake, forked_from=forked_from)
         self._add_rules(config, patches, asyncio_probe)
 
     def _add_rules(self, config: Config, patches: Patches, asyncio_probe: AsyncioProbe) -> None:

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import os
-import threading
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +12,7 @@ from ..model import Edge, Finding, Node, Snapshot
 from ..model.coverage import cannot_judge
 from ..model.jsonable import finding_to_json
 from ..probes.probe import Observation
+from ..probes.runtime import asker
 from ..report.calm import Waits
 from ..report.finding_text import FindingText
 from ..report.sentences import cannot_judge_sentence, duration, verdict_sentence
@@ -102,8 +102,8 @@ class _View:
 
 def of_snapshot(snapshot: Snapshot, findings: list[Finding], not_asked: str = "", came_ns: int = 0) -> Picture:
     """`snapshot`: a complete one of this process. The calling thread, which asks, is left out."""
-    asker = threading.get_ident()
-    nodes = {node.id: node for node in snapshot.nodes if node.attributes.get(semconv.THREAD_ID) != asker}
+    own = asker()
+    nodes = {node.id: node for node in snapshot.nodes if node.attributes.get(semconv.THREAD_ID) != own}
     return _of_this_process(snapshot.time_ns, nodes, snapshot.edges, findings, snapshot.coverage, not_asked, came_ns)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from .internals.asyncio_cancellation import requests as cancel_requests
 from .internals.asyncio_core import awaited_future, task_references
-from .internals.current_frames import current_frames
+from .internals.current_frames import asker, borrow, current_frames
 from .internals.listening import listens
 from .internals.loop import (
     callback_root,
@@ -24,11 +24,24 @@ from .internals.loop import (
     thread_of,
 )
 from .internals.loop_handles import callbacks, tells_its_callbacks
-from .internals.thread import ThreadFacts, cpu_clock_is_fine, cpu_ns, facts, forked, known_threads
+from .internals.process_files import seen_from_copy
+from .internals.thread import (
+    SeenThread,
+    ThreadFacts,
+    cpu_clock_is_fine,
+    cpu_ns,
+    facts,
+    forked,
+    known_threads,
+    seen_before,
+)
 
 __all__ = [
+    "SeenThread",
     "ThreadFacts",
+    "asker",
     "awaited_future",
+    "borrow",
     "callback_root",
     "callbacks",
     "cancel_requests",
@@ -44,6 +57,8 @@ __all__ = [
     "listens",
     "running_tasks",
     "runs_in",
+    "seen_before",
+    "seen_from_copy",
     "send",
     "step_begins_at",
     "takes_beats",

@@ -107,13 +107,17 @@ class HeapQuestion:
         forked_from: int | None = None,
     ) -> None:
         self._objects, self._answered, self._forked_from = objects, answered, forked_from
-        self._ask = ask or partial(question.ask, forked=forked_from is not None)
+        self.ask: Callable[[list[Thing], list[BlockedThread]], Answer] = ask or partial(
+            question.ask, forked=forked_from is not None
+        )
         self._judged: dict[str, _Judged] = {}
         self._end_due_ns: dict[str, tuple[int, int]] = {}  # by far end: when it may be asked about, and the next pause
         self._laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
         self._lost: dict[str, int | None] = {}
         self._answer: tuple[_Asked, Answer] | None = None
         self._busy = self._wanted = False
+        self.started: Callable[..., None] = _on_a_thread
+        """How a question is asked beside the look: called with a function and its arguments."""
         self.settled_ns = _SETTLED_NS
         """A wait that is younger is not asked about, unless along with an older one."""
         self.purse = Purse(0.0, 0)
@@ -377,11 +381,11 @@ class HeapQuestion:
         asked = _Asked(now_ns, kept, steps, threads, self._objects.task_nodes, for_somebody)
         self._busy = True
         self.asked += len(things)
-        native.Thread(self._run, THREAD_NAME, asked, things, blocked).start()
+        self.started(self._run, asked, things, blocked)
 
     def _run(self, asked: _Asked, things: list[Thing], blocked: list[BlockedThread]) -> None:
         try:
-            answer = self._ask(things, blocked)
+            answer = self.ask(things, blocked)
             self._asking_ns = time.thread_time_ns()
             self._answer = asked, answer
         except Exception:
@@ -389,6 +393,10 @@ class HeapQuestion:
         finally:
             self._busy = False
             self._answered()
+
+
+def _on_a_thread(function: Callable[..., None], *arguments: Any) -> None:
+    native.Thread(function, THREAD_NAME, *arguments).start()
 
 
 def _is_open(waiter: Node, wait: Wait) -> bool:

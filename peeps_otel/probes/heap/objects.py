@@ -33,3 +33,12 @@ class NodeObjects:
     def thread_nodes(self) -> Mapping[int, str]:
         """The node of each thread, by ident."""
         return self._probes.context.thread_nodes()
+
+    def addresses(self, wanted: AbstractSet[str]) -> dict[str, int]:
+        """Where the task or resource of each of these nodes is in memory, if it still lives."""
+        found = {node_id: id(thing) for node_id, thing in self.things(wanted).items()}
+        for node_id, reference in self._tasks.references(wanted).items():
+            task = reference()
+            if task is not None:
+                found[node_id] = id(task)
+        return found

@@ -78,6 +78,21 @@ def ask(
     return answer._replace(leaks=report)
 
 
+def ask_copy(
+    things: Sequence[Thing], threads: Sequence[BlockedThread], timeout_s: float = TIMEOUT_S, *, forked: bool = False
+) -> Answer:
+    """As `ask`, where we are a copy of the process already. Blocks for as long as it takes. Never raises."""
+    del timeout_s
+    known, ours = leaks.Known.of_the_program(), leaks.our_types()
+    if reason := known.refused or leaks.unfit():
+        return _without(reason)
+    names = {one.ident: one.name for one in threads}
+    try:
+        return _decoded(_answer(things, names, known, ours, forked)(current_frames()))
+    except Exception as error:
+        return _without(f"{type(error).__name__}: {error}")
+
+
 def _without(reason: str) -> Answer:
     return Answer([], LeakReport([], not_run=reason), not_asked=reason)
 

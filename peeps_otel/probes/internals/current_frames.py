@@ -50,6 +50,8 @@ def current_frames() -> Frames:
     if type(found) is dict:
         frames = cast("Frames", found)
         frames.pop(get_ident(), None)
+        if _borrowed is not None and _borrowed[1] is not None:
+            frames[_borrowed[0]] = _borrowed[1]
         return frames
     _given_up = sys.version_info >= (3, 13)
     return {}
@@ -59,7 +61,20 @@ def frames_of_all() -> Iterator[tuple[int, FrameType]]:
     """The innermost frame of each thread; that of the asking thread is that of the function which called the one that
     asks here: it has none of these frames in its hands."""
     yield from current_frames().items()
-    yield get_ident(), sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+    if _borrowed is None:
+        yield get_ident(), sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+
+
+def asker() -> int:
+    """The ident of the thread that looks, which is no part of what is seen; 0 where it is one of the program's."""
+    return get_ident() if _borrowed is None else 0
+
+
+def borrow(frame: FrameType | None) -> None:
+    """We are a copy of the process and look on a thread that was the program's: it is seen like any other, where it was
+    when the copy was made. For the rest of the life of the copy."""
+    global _borrowed
+    _borrowed = get_ident(), frame
 
 
 def can_be_read() -> bool:
@@ -93,4 +108,5 @@ def _read_head() -> tuple[Callable[[], object] | None, object]:
 
 
 _given_up = False
+_borrowed: tuple[int, FrameType | None] | None = None
 _head, _main = _read_head() if sys.version_info >= (3, 12) else (None, None)

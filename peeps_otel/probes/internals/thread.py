@@ -46,6 +46,26 @@ class ThreadFacts(NamedTuple):
     daemon: bool | None
 
 
+class SeenThread(NamedTuple):
+    """What the kernel said of a thread. `sleeps`: in one call, all the time while the copy was made. `cpu_ns`: None
+    where it is not told. `call`: number and first argument of its system call."""
+
+    sleeps: bool
+    cpu_ns: int | None
+    call: tuple[int, int] | None
+    started_ns: int | None
+
+
+def seen_before(seen: dict[int, SeenThread]) -> None:
+    """We are a copy of the process, which has none of its threads: this is what was seen of them, by native id, when the
+    copy was made. The kernel is not asked again. For the rest of the life of the copy."""
+    global _seen
+    _seen = seen
+
+
+_seen: dict[int, SeenThread] | None = None
+
+
 def known_threads() -> dict[int, threading.Thread]:
     """The living threads that `threading` knows, by ident: one copy, without the lock that a thread may hold which was
     stopped while it started another."""
@@ -88,6 +108,8 @@ def cpu_ns(native_id: int | None) -> int | None:
     """
     if native_id is None or not _LINUX:
         return None
+    if _seen is not None:
+        return _seen[native_id].cpu_ns if native_id in _seen else None
     try:
         return time.clock_gettime_ns((~native_id << 3) | _CPU_CLOCK)
     except OSError:
@@ -97,6 +119,8 @@ def cpu_ns(native_id: int | None) -> int | None:
 def cpu_clock(native_id: int) -> Iterator[int]:
     """The CPU time of a thread, read anew at each step, in nanoseconds. A step is no call of a function: the
     interpreter cannot hand the GIL to another thread right after it. OSError when the thread has ended."""
+    if _seen is not None:
+        return repeat(_seen[native_id].cpu_ns or 0)
     return map(time.clock_gettime_ns, repeat((~native_id << 3) | _CPU_CLOCK))
 
 
@@ -105,6 +129,8 @@ def cpu_clock_is_fine() -> bool:
 
     Some sandboxes let it tick at 10 ms: then a thread may have run although its clock has not moved.
     """
+    if _seen is not None:
+        return True
     native_id = threading.get_native_id()
     if cpu_ns(native_id) is None:
         return False
@@ -123,6 +149,8 @@ def system_call(native_id: int | None, pid: int | None = None) -> tuple[int, int
     of the child process whose thread it is, else it is ours."""
     if native_id is None or not _LINUX:
         return None
+    if _seen is not None and pid is None:
+        return _seen[native_id].call if native_id in _seen else None
     try:
         with open(f"/proc/{pid or 'self'}/task/{native_id}/syscall", "rb", buffering=0) as file:
             words = file.read(64).split()
@@ -135,6 +163,8 @@ def on_processor(native_id: int | None) -> bool | None:
     """Whether the kernel has a thread running or ready to run; None where it is not told."""
     if native_id is None or not _LINUX:
         return None
+    if _seen is not None:
+        return not _seen[native_id].sleeps if native_id in _seen else None
     try:
         with open(f"/proc/self/task/{native_id}/stat", "rb", buffering=0) as file:
             return file.read(512).rpartition(b") ")[2][:1] == b"R"
@@ -146,6 +176,8 @@ def started_ns(native_id: int | None, now_ns: int) -> int | None:
     """When a thread was started, to about 10 ms; None where it is not told."""
     if native_id is None or not _LINUX:
         return None
+    if _seen is not None:
+        return _seen[native_id].started_ns if native_id in _seen else None
     try:
         with open(f"/proc/self/task/{native_id}/stat", "rb", buffering=0) as file:
             ticks = int(file.read(512).rpartition(b") ")[2].split()[19])

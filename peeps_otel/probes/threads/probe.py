@@ -20,7 +20,7 @@ from ..inherited import ThreadHold
 from ..internals import green_threads
 from ..internals import stdlib as stdlib_internals
 from ..internals import thread as thread_internals
-from ..internals.current_frames import OTHER_INTERPRETER, can_be_read, current_frames
+from ..internals.current_frames import OTHER_INTERPRETER, asker, can_be_read, current_frames
 from ..internals.frame_memory import reads
 from ..internals.thread import ThreadFacts
 from ..library import operation
@@ -111,7 +111,7 @@ class ThreadProbe:
 
     def _look_at_all(self, now_ns: int, pause: Yield) -> None:
         known = thread_internals.known_threads()
-        own = threading.get_ident()
+        own = asker()
         all_facts = {
             ident: facts
             for ident, thread in known.items()

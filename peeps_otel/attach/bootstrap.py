@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The first lines that run in the copy: they fetch the rest from us. Nothing in them may need a module of the program, or
+run code of it: its import hooks, tracers and finders are put aside first."""
+
+from __future__ import annotations
+
+_LINES = """
+import sys
+sys.settrace(None)
+sys.setprofile(None)
+import time
+import posix
+if time.monotonic() < {deadline!r}:
+    posix.closerange(0, 4096)
+    import _frozen_importlib
+    import _frozen_importlib_external as external
+    import zipimport
+    sys.meta_path[:] = [_frozen_importlib.BuiltinImporter, _frozen_importlib.FrozenImporter, external.PathFinder]
+    sys.path_hooks[:] = [
+        zipimport.zipimporter, external.FileFinder.path_hook(*external._get_supported_file_loaders())
+    ]
+    sys.path_importer_cache.clear()
+    import os
+    library = os.path.dirname(os.__file__)
+    roots = (library, *(one for one in (sys.base_prefix, sys.base_exec_prefix) if one))
+    sys.path[:] = [library, os.path.join(library, "lib-dynload"), *(
+        one for one in sys.path
+        if type(one) is str and one.startswith(roots) and "-packages" not in one and one != library
+    )]
+    for name in [name for name in sys.modules if name.partition(".")[0] == "peeps_otel"]:
+        del sys.modules[name]
+    import resource
+    import _socket
+    import marshal
+    first = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    number = min(resource.getrlimit(resource.RLIMIT_NOFILE)[0], 1 << 20) - 1
+    posix.dup2(first.fileno(), number)
+    first.close()
+    connection = _socket.socket(fileno=number)
+    connection.connect({address!r})
+    def read(size):
+        found = []
+        while size:
+            part = connection.recv(min(size, 1 << 20))
+            if not part:
+                posix._exit(1)
+            found.append(part)
+            size -= len(part)
+        return b"".join(found)
+    if read({secret_size}) == {secret!r}:
+        request = marshal.loads(read(int.from_bytes(read(8), "little")))
+        space = {{"__name__": "__peeps__"}}
+        exec(compile(request["loader"], "<peeps>", "exec"), space)
+        answer = space["run"](request, sys._getframe(1).f_back)
+        connection.sendall(len(answer).to_bytes(8, "little") + answer)
+posix._exit(0)
+"""
+
+LOADER = '''
+import sys
+from _frozen_importlib import ModuleSpec
+import marshal
+
+
+class Carried:
+    """Finds and loads the modules that came with the request."""
+
+    def __init__(self, modules):
+        self.modules = modules
+
+    def find_spec(self, name, path=None, target=None):
+        found = self.modules.get(name)
+        if found is None:
+            return None
+        spec = ModuleSpec(name, self, origin=found[1], is_package=found[0])
+        spec.has_location = True
+        return spec
+
+    def create_module(self, spec):
+        return None
+
+    def exec_module(self, module):
+        _, file, source, code = self.modules[module.__name__]
+        exec(marshal.loads(code) if code else compile(source, file, "exec", dont_inherit=True), module.__dict__)
+
+    def get_source(self, name):
+        return self.modules[name][2].decode()
+
+
+def run(request, frame):
+    try:
+        sys.meta_path.insert(0, Carried(request["modules"]))
+        from peeps_otel.attach import in_copy
+
+        return in_copy.run(request, frame)
+    except BaseException as error:
+        import traceback
+
+        return marshal.dumps({"error": "".join(traceback.format_exception(error))}, 2)
+'''
+
+
+def code(address: str | bytes, secret: bytes, deadline_s: float) -> bytes:
+    """To be run by `PyRun_SimpleString`. `address`: of a Unix socket, as the process knows it; `secret`: by which the
+    copy knows us. After `deadline_s` on the monotonic clock it does nothing."""
+    lines = _LINES.format(deadline=deadline_s, address=address, secret=secret, secret_size=len(secret))
+    return (
+        f"try: __import__('builtins').exec({lines!r}, {{'__name__': '__peeps__'}})\n"
+        "except BaseException: pass\n"
+        "finally: __import__('posix')._exit(1)\n"
+    ).encode()

@@ -1,0 +1,169 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs in the copy, on any Python that can be attached to: looks as the watcher would, and tells what it saw.
+
+A copy stands still, so that nothing moves between two looks at it says nothing. What has been in the same wait at the
+visit before (`before`) has not moved in between; only findings whose every task and thread is among that are told.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import marshal
+import os
+import sys
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import replace
+from types import FrameType
+from typing import Any
+
+from ..local.asking import own_looking
+from ..local.picture import Picture, of_snapshot
+from ..looking import Looking
+from ..model import Finding, FindingKind, Node, NodeKind, Snapshot
+from ..model.jsonable import edge_to_json, finding_to_json, node_to_json
+from ..probes.heap import question
+from ..probes.runtime import SeenThread, borrow, seen_before, seen_from_copy
+from ..semconv import THREAD_ID, THREAD_NATIVE_ID
+
+_WAITERS = (NodeKind.TASK, NodeKind.THREAD)
+_LOOKS = 3  # after the first: one that asks the heap, one that has its answer, one that confirms
+_BETWEEN_NS = 1_000_000
+_NOT_FROM_A_COPY = frozenset({FindingKind.NOTHING_MOVES})
+"""Who moved and came back to the same wait would seem to have stood still."""
+
+States = dict[str, str]
+
+
+def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
+    """`frame`: where the thread was that this runs on. The answer, for `carried.unpacked`."""
+    logging.getLogger("peeps_otel").disabled = True
+    warnings.simplefilter("ignore")
+    _be_as_the_process(request, frame)
+    clock = _Clock()
+    looking = own_looking(os.environ)
+    heap = looking.watcher.heap
+    if heap is not None:
+        heap.started, heap.ask = _at_once, question.ask_copy
+    before: States | None = request["before"]
+    clock.back_ns = request["age_ns"]
+    snapshot = _look(looking)
+    if before is not None:
+        for left in reversed(range(_LOOKS)):
+            clock.back_ns = left * _BETWEEN_NS
+            snapshot = _look(looking)
+    states = _states(snapshot, looking, frozenset(request["moved"]))
+    findings = [] if before is None else _that_stand(looking.watcher.open_findings, snapshot, states, before)
+    picture = of_snapshot(snapshot, findings, "" if heap is None else heap.not_asked, request["came_ns"])
+    picture = replace(picture, pid=request["pid"], name=request["name"])
+    told = {
+        "states": {key: state for key, state in states.values() if state},
+        "text": picture.text,
+        "account": picture.account(),
+        "picture": json.dumps(_to_json(picture)),
+    }
+    return marshal.dumps(told, 2)
+
+
+def _be_as_the_process(request: dict[str, Any], frame: FrameType | None) -> None:
+    """What is asked of the system is asked of the process, which we are not."""
+    inner: int = request["inner_pid"]
+    os.getpid = lambda: inner
+    seen_from_copy(inner)
+    borrow(frame)
+    seen = {native_id: SeenThread(*facts) for native_id, facts in request["seen"].items()}
+    seen_before(seen)
+
+
+def _at_once(function: Callable[..., None], *arguments: Any) -> None:
+    function(*arguments)
+
+
+class _Clock:
+    """Puts back the clocks of the copy: its first look is as of the visit before."""
+
+    def __init__(self) -> None:
+        self.back_ns = 0
+        for name in ("time_ns", "monotonic_ns", "perf_counter_ns"):
+            setattr(time, name, self._whole(getattr(time, name)))
+        for name in ("time", "monotonic", "perf_counter"):
+            setattr(time, name, self._seconds(getattr(time, name)))
+
+    def _whole(self, read: Callable[[], int]) -> Callable[[], int]:
+        return lambda: read() - self.back_ns
+
+    def _seconds(self, read: Callable[[], float]) -> Callable[[], float]:
+        return lambda: read() - self.back_ns / 1e9
+
+
+def _look(looking: Looking) -> Snapshot:
+    taken: list[Snapshot] = []
+    looking.watcher.cut(taken.append)
+    looking.watcher.look()
+    return taken[-1]
+
+
+def _states(snapshot: Snapshot, looking: Looking, moved: frozenset[int]) -> dict[str, tuple[str, str]]:
+    """By node: what it is known by at every visit, and in which wait it is; the latter empty of who has moved."""
+    addresses = looking.objects.addresses({node.id for node in snapshot.nodes})
+    needs: dict[str, list[str]] = {}
+    for edge in snapshot.edges:
+        if edge.dst in addresses:
+            needs.setdefault(edge.src, []).append(f"{edge.kind.value} {addresses[edge.dst]:x}")
+    found: dict[str, tuple[str, str]] = {}
+    for node in snapshot.nodes:
+        known_by = node.attributes.get(THREAD_ID) if node.kind is NodeKind.THREAD else addresses.get(node.id)
+        if type(known_by) is int:
+            gone_on = node.attributes.get(THREAD_NATIVE_ID) in moved
+            state = "" if gone_on else _state(node, needs.get(node.id, []))
+            found[node.id] = f"{node.kind.value} {known_by:x}", state
+    return found
+
+
+def _state(node: Node, needs: list[str]) -> str:
+    if node.kind not in _WAITERS:
+        return node.name or "-"
+    wait = node.wait
+    doing = "" if wait is None else f"{wait.operation} {wait.source} {wait.needs} {wait.deadline_ns is None}"
+    stack = " ".join(f"{frame.file}:{frame.line}" for frame in node.stack)
+    return f"{node.name} {node.state} {doing} {sorted(needs)} {stack}"
+
+
+def _that_stand(
+    findings: list[Finding], snapshot: Snapshot, states: dict[str, tuple[str, str]], before: States
+) -> list[Finding]:
+    waiters = {node.id for node in snapshot.nodes if node.kind in _WAITERS}
+
+    def stands(node_id: str) -> bool:
+        if node_id not in states:
+            return node_id not in waiters
+        key, state = states[node_id]
+        if node_id not in waiters:
+            return key in before
+        return bool(state) and before.get(key) == state
+
+    kept: list[Finding] = []
+    for finding in findings:
+        concerned = {*finding.core, *finding.cycle}
+        concerned |= {one for step in finding.evidence for one in (step.waiter, step.resource, step.holder) if one}
+        if finding.kind not in _NOT_FROM_A_COPY and all(map(stands, concerned)):
+            kept.append(finding)
+    return kept
+
+
+def _to_json(picture: Picture) -> dict[str, Any]:
+    return {
+        "name": picture.name,
+        "directory": picture.directory,
+        "time_ns": picture.time_ns,
+        "nodes": [node_to_json(node) for node in picture.nodes.values()],
+        "edges": [edge_to_json(edge) for edge in picture.edges],
+        "findings": [finding_to_json(finding) for finding in picture.findings],
+        "coverage": picture.coverage,
+        "not_asked": picture.not_asked,
+        "came_ns": picture.came_ns,
+        "sentence": picture.sentence,
+        "python": ".".join(map(str, sys.version_info[:3])),
+    }

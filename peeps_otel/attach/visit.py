@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One copy of the process: made, asked, and gone."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import sys
+import time
+from collections.abc import Callable
+from typing import NamedTuple
+
+from . import bootstrap, kernel_view
+from .carried import carried
+from .chain import QUIET
+from .channel import Channel
+from .kernel_view import ThreadMoment, moments
+from .refused import NotNow, Refused
+from .signal_frame import ExtendedStateLayout, extended_state_layout
+from .strike import Struck, strike
+from .target import Target
+
+_BETWEEN_S = 0.002
+_SETTLE_S = 0.025  # a thread that waits for the interpreter wakes every 5 ms
+_START_S = 10.0
+_CODE_S = 5.0
+_ANSWER_S = 45.0
+_BACK_S = 2.0
+_COPIES_MOST = 3
+
+
+class Visit(NamedTuple):
+    """`answer`: of the copy. `after`: of each thread by the id its process knows it by, once it was parked again.
+    `at_ns`: when the copy was made, Unix epoch. `away_ms`: how long the borrowed thread was gone; None: not known."""
+
+    answer: dict[str, object]
+    after: dict[int, ThreadMoment]
+    at_ns: int
+    away_ms: float | None
+    tries: int
+
+
+class Visitor:
+    """Visits one process, again and again. On one thread. `stage`: told how far an attempt is, for tests."""
+
+    def __init__(self, pid: int, stage: Callable[[str], None] = lambda _: None) -> None:
+        self._pid, self._stage = pid, stage
+        self._layout: ExtendedStateLayout = extended_state_layout()
+        self._came_ns = 0
+        self._last: Visit | None = None
+
+    def visit(self, patience_s: float) -> Visit:
+        """Looks for a moment to come in for `patience_s` seconds. Raises Refused."""
+        for left in reversed(range(_COPIES_MOST)):
+            try:
+                with Target(self._pid) as target:
+                    self._last = self._once(target, patience_s)
+                return self._last
+            except _Hung as hung:
+                _end_copies(self._pid, hung.since_ticks)
+                if not left:
+                    raise
+        raise AssertionError
+
+    def _once(self, target: Target, patience_s: float) -> Visit:
+        with Channel(self._pid, target.status) as channel:
+            before, struck, tries = self._strike(target, channel, patience_s)
+            at_ns = time.time_ns()
+            self._came_ns = self._came_ns or at_ns
+            since_ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")) - 2
+            away_ms = _away_ms(target, struck)
+            after = {one.id: one for one in moments(self._pid).values()}
+            try:
+                channel.accept(int(target.status["Uid"].split()[1]), _START_S)
+                after = _once_parked(self._pid, struck, after)
+                answer = channel.ask(self._request(target, struck, before, after, at_ns), _ANSWER_S)
+            except NotNow as error:
+                raise _Hung(str(error), since_ticks) from None
+        if error := answer.get("error"):
+            raise Refused(f"looking failed in the copy, which is gone: {error}")
+        return Visit(answer, after, at_ns, away_ms, tries)
+
+    def _strike(
+        self, target: Target, channel: Channel, patience_s: float
+    ) -> tuple[dict[int, ThreadMoment], Struck, int]:
+        reason, end_s, tries = "no moment came", time.monotonic() + patience_s, 0
+        while True:
+            before = {one.id: one for one in moments(self._pid).values()}
+            time.sleep(_SETTLE_S)
+            try:
+                thread = target.candidates()[0]
+                tries += 1
+                code = bootstrap.code(channel.address, channel.secret, time.monotonic() + _CODE_S)
+                return before, strike(target, thread, code, self._layout, self._stage), tries
+            except NotNow as error:
+                reason = str(error)
+            except OSError as error:
+                if not kernel_view.threads(self._pid):
+                    raise Refused("it has ended") from None
+                reason = error.strerror or str(error)
+            if time.monotonic() >= end_s:
+                raise Refused(f"{reason} (tried for {patience_s:g} s; nothing was touched)")
+            time.sleep(_BETWEEN_S)
+
+    def _request(
+        self,
+        target: Target,
+        struck: Struck,
+        before: dict[int, ThreadMoment],
+        after: dict[int, ThreadMoment],
+        at_ns: int,
+    ) -> dict[str, object]:
+        last = self._last
+        own = target.version[:2] == sys.version_info[:2]
+        seen = _seen(struck, before, after, at_ns)
+        moved = list[int]()
+        if last is not None:
+            now = after | {struck.before.id: struck.before}
+            moved = [one for one in now if not _same(last.after.get(one), now[one])]
+        return {
+            "loader": bootstrap.LOADER,
+            "modules": carried(importlib.util.MAGIC_NUMBER if own else None),
+            "pid": self._pid,
+            "inner_pid": target.inner_pid,
+            "name": _name(self._pid),
+            "seen": seen,
+            "moved": moved,
+            "before": None if last is None else last.answer["states"],
+            "age_ns": 0 if last is None else at_ns - last.at_ns,
+            "came_ns": self._came_ns,
+        }
+
+
+class _Hung(NotNow):
+    def __init__(self, message: str, since_ticks: int) -> None:
+        super().__init__(message)
+        self.since_ticks = since_ticks
+
+
+def _away_ms(target: Target, struck: Struck) -> float | None:
+    """Waits until the borrowed thread is itself again, a moment at most."""
+    end_s = time.monotonic() + _BACK_S
+    while time.monotonic() < end_s:
+        try:
+            now = target.read(struck.chain.done_at, 16)
+        except OSError:
+            return None
+        if now != struck.chain.filler:
+            ended_s = int.from_bytes(now[:8], "little") + int.from_bytes(now[8:], "little") / 1e9
+            return (ended_s - struck.stopped_s) * 1e3 if 0 <= ended_s - struck.stopped_s < _BACK_S else None
+        time.sleep(0.0003)
+    return None
+
+
+def _once_parked(pid: int, struck: Struck, after: dict[int, ThreadMoment]) -> dict[int, ThreadMoment]:
+    """With the borrowed thread as it is once it sleeps again."""
+    now = kernel_view.moment(pid, struck.thread)
+    return after if now is None else after | {now.id: now}
+
+
+def _same(one: ThreadMoment | None, other: ThreadMoment | None) -> bool:
+    """Whether a thread has not run between two moments."""
+    if one is None or other is None or not (one.sleeps and other.sleeps):
+        return False
+    return (one.switches, one.cpu_ns, one.call) == (other.switches, other.cpu_ns, other.call)
+
+
+def _seen(
+    struck: Struck, before: dict[int, ThreadMoment], after: dict[int, ThreadMoment], now_ns: int
+) -> dict[int, tuple[bool, int, tuple[int, int] | None, int]]:
+    """As `SeenThread`, by the id that their process knows them by: who slept before the copy was made and has not run
+    until after it, slept when it was made. The borrowed thread was stopped in the call it slept in."""
+    booted_ns = now_ns - time.clock_gettime_ns(time.CLOCK_BOOTTIME)
+    tick_ns = 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+    found: dict[int, tuple[bool, int, tuple[int, int] | None, int]] = {}
+    for known_as, now in after.items():
+        was = struck.before if known_as == struck.before.id else now
+        words = was.call.split()
+        call = (int(words[0]), int(words[1], 16)) if len(words) > 1 else None
+        started_ns = min(now_ns, booted_ns + was.started_ticks * tick_ns)
+        found[known_as] = _same(before.get(known_as), was), was.cpu_ns, call, started_ns
+    return found
+
+
+def _name(pid: int) -> str:
+    """What people know the process by."""
+    words = kernel_view.read_text(f"/proc/{pid}/cmdline").split("\0")
+    script = next((word for word in words[1:] if word and not word.startswith("-")), words[0])
+    if "-m" in words[:-1]:
+        script = words[words.index("-m") + 1]
+    return f"{os.path.basename(script) or 'process'} (pid {pid})"
+
+
+def _end_copies(pid: int, since_ticks: int) -> None:
+    """Kills what is left of copies that have not come to life: they alone have our signal mask."""
+    executable = os.readlink(f"/proc/{pid}/exe")
+    for name in os.listdir("/proc"):
+        if not name.isdigit() or int(name) == pid:
+            continue
+        try:
+            descriptor = os.pidfd_open(int(name))
+        except OSError:
+            continue
+        try:
+            facts = kernel_view.moment(int(name), int(name))
+            quiet = int(kernel_view.status(int(name)).get("SigBlk", "0"), 16) == QUIET
+            late = facts is not None and facts.started_ticks >= since_ticks
+            if quiet and late and os.readlink(f"/proc/{name}/exe") == executable:
+                import signal
+
+                signal.pidfd_send_signal(descriptor, signal.SIGKILL)
+        except OSError:
+            continue
+        finally:
+            os.close(descriptor)
