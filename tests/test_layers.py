@@ -47,6 +47,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.watchdog": _PROBES | {"peeps_otel.watchdog"},
     "peeps_otel.looking": _LOOKING,
     "peeps_otel.local": _LOCAL,
+    "peeps_otel.attach": _LOCAL | {"peeps_otel.attach"},
     "peeps_otel.pytest_plugin": _LOCAL | {"peeps_otel.pytest_plugin"},
     "peeps_otel.export": _EXPORT,
     "peeps_otel.providers": _REQUESTS | {"peeps_otel.providers"},
@@ -58,7 +59,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.what_we_touch": _PROBES | {"peeps_otel"},  # walks through the package, which says where it is
     "peeps_otel": _DOORS | {"peeps_otel.sdk_setup", "peeps_otel.local"},
     "peeps_otel_distro": {"peeps_otel", "peeps_otel_distro"},
-    "peeps_collector": _DUMP | {"peeps_collector"},
+    "peeps_collector": _DUMP | {"peeps_collector", "peeps_otel.attach"},
     "peeps_dashboard": {"peeps_dashboard"},
 }
 
@@ -67,6 +68,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 _OTEL = "OpenTelemetry keeps its logs API and its exporters in modules whose names begin so"
 _GIL = "asked with a default, so that it may be missing"
 PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
+    "peeps_otel/attach/target.py": (
+        {"_PyRuntime", "_Py_MergeZeroLocalRefcount", "_Py_NegativeRefcount"},
+        "symbols of the interpreter that is attached to, looked up in its file",
+    ),
     "peeps_otel/export/collector_exporters.py": ({"_logs"}, _OTEL),
     "peeps_otel/export/http_client.py": (
         {"_initializing"},
@@ -111,6 +116,7 @@ PAST_THE_DOOR: dict[str, tuple[set[str], str]] = {
 _OWN_PROCESS = "a process of our own"
 CHANGES: dict[str, tuple[set[str], str]] = {
     "peeps_otel/agent.py": ({"os.register_at_fork", "atexit.register", "atexit.unregister"}, "its beginning and end"),
+    "peeps_otel/attach/in_copy.py": ({"setattr", "warnings.simplefilter"}, "in the copy, which looks and ends"),
     "peeps_otel/export/log_suppression.py": (
         {"logging.getLogger(name).addFilter"},
         "what exporters log of our own exports would be the program's",

@@ -42,8 +42,8 @@ def attach(
     patience_s: float = _PATIENCE_S,
     stage: Callable[[str], None] = lambda _: None,
 ) -> Attached:
-    """What is stuck in a process. Looks until something is, for `wait_s` seconds at most; twice at least. Blocks. Raises
-    Refused, which says why, and then the process is as it was."""
+    """What is stuck in a process. Looks until something is, for `wait_s` seconds at most; twice at least. Blocks.
+    Raises Refused, which says why, and then the process is as it was."""
     visitor = Visitor(pid, stage)
     began_s = time.monotonic()
     visits = [visitor.visit(patience_s)]
@@ -75,5 +75,6 @@ def _told(pid: int, visit: Visit) -> tuple[Picture, str, str]:
         told["coverage"],
         told["not_asked"],
         told["came_ns"],
+        told["service"],
     )
     return picture, cast("str", visit.answer["text"]), cast("str", visit.answer["account"])

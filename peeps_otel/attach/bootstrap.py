@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The first lines that run in the copy: they fetch the rest from us. Nothing in them may need a module of the program, or
-run code of it: its import hooks, tracers and finders are put aside first."""
+"""The first lines that run in the copy: they fetch the rest from us. Nothing in them may need a module of the program,
+or run code of it: its import hooks, tracers and finders are put aside first."""
 
 from __future__ import annotations
 
@@ -89,6 +89,10 @@ class Carried:
 
 def run(request, frame):
     try:
+        import os
+
+        inner = request["inner_pid"]
+        os.getpid = lambda: inner  # what is asked of the system is asked of the process, which we are not
         sys.meta_path.insert(0, Carried(request["modules"]))
         from peeps_otel.attach import in_copy
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the copy needs to look: the looking part of this package, in one piece of bytes. Nothing is read from the disk of
-the process, which may be another one, and nothing is written there."""
+"""What the copy needs to look: the looking part of this package, in one piece of bytes. Nothing is read from the disk
+of the process, which may be another one, and nothing is written there."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import importlib.util
 import marshal
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 _ROOT = Path(__file__).resolve().parent.parent
 _PACKAGE = _ROOT.name
@@ -23,10 +24,13 @@ def carried(magic: bytes | None) -> dict[str, tuple[bool, str, bytes, bytes]]:
     """By module name: whether it is a package, its file, its source, and its code for Pythons of this `magic` number,
     empty where there is none. None: no such Python."""
     own = magic == importlib.util.MAGIC_NUMBER
-    return {name: (file.stem == "__init__", str(file), file.read_bytes(), _code(file) if own else b"") for name, file in _files()}
+    return {
+        name: (file.stem == "__init__", str(file), file.read_bytes(), _code(file) if own else b"")
+        for name, file in _files()
+    }
 
 
-def packed(message: object) -> bytes:
+def packed(message: dict[str, Any]) -> bytes:
     """`None`, numbers, strings, bytes and what is made of them, for any Python."""
     return marshal.dumps(message, _MARSHAL)
 

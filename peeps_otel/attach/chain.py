@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a borrowed thread does: it takes the interpreter's lock, makes a copy of the process, gives the lock back, and is
-again where it was. No line of Python runs in the process itself.
+"""What a borrowed thread does: it takes the interpreter's lock, makes a copy of the process, gives the lock back, and
+is again where it was. No line of Python runs in the process itself.
 
     the thread:  PyGILState_Ensure, clone, PyGILState_Release, wait4, clock_gettime, as it was before
     its child:                      clone, exit_group
     the copy:                              timer, close_range, PyGC_Disable, PyRun_SimpleString, exit_group
 
 The copy is a grandchild whose parent is gone, so the process has no child that ends later: no zombie, no SIGCHLD. The
-child, without a signal at its end, is invisible to the program's own `wait`. The lock is taken by a thread that has just
-come, so nobody has asked for it yet; the copy would wait for who has. `clone` is called past the C library: handlers that
-libraries have registered for forks do not run. Locks inside the C library may be taken in the copy, by threads that it
-does not have; such a copy gives no answer and is killed.
+child, without a signal at its end, is invisible to the program's own `wait`. The lock is taken by a thread that has
+just come, so nobody has asked for it yet; the copy would wait for who has. `clone` is called past the C library:
+handlers that libraries have registered for forks do not run. Locks inside the C library may be taken in the copy, by
+threads that it does not have; such a copy gives no answer and is killed.
 
 How the thread and its child part: a child begins on a stack of its own, which is another chain. Where a call needs what
 one before it has found (a process id, a timer), the kernel is told to write it into the frame that needs it.

@@ -13,6 +13,7 @@ import struct
 import time
 from contextlib import suppress
 from types import TracebackType
+from typing import Any
 
 from . import kernel_view
 from .carried import packed, unpacked
@@ -85,7 +86,7 @@ class Channel:
             self._copy = os.pidfd_open(peer)
         self._forget_folder()
 
-    def ask(self, request: dict[str, object], timeout_s: float) -> dict[str, object]:
+    def ask(self, request: dict[str, Any], timeout_s: float) -> dict[str, object]:
         """The copy's answer. Raises NotNow where there is none in time."""
         assert self._connection is not None
         end_s = time.monotonic() + timeout_s

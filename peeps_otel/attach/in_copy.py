@@ -11,7 +11,6 @@ import json
 import logging
 import marshal
 import os
-import sys
 import time
 import warnings
 from collections.abc import Callable
@@ -57,7 +56,8 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
     states = _states(snapshot, looking, frozenset(request["moved"]))
     findings = [] if before is None else _that_stand(looking.watcher.open_findings, snapshot, states, before)
     picture = of_snapshot(snapshot, findings, "" if heap is None else heap.not_asked, request["came_ns"])
-    picture = replace(picture, pid=request["pid"], name=request["name"])
+    picture = replace(picture, pid=request["pid"], name=f"{request['service']} (pid {request['pid']})")
+    picture = replace(picture, service=request["service"])
     told = {
         "states": {key: state for key, state in states.values() if state},
         "text": picture.text,
@@ -70,7 +70,6 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
 def _be_as_the_process(request: dict[str, Any], frame: FrameType | None) -> None:
     """What is asked of the system is asked of the process, which we are not."""
     inner: int = request["inner_pid"]
-    os.getpid = lambda: inner
     seen_from_copy(inner)
     borrow(frame)
     seen = {native_id: SeenThread(*facts) for native_id, facts in request["seen"].items()}
@@ -164,6 +163,5 @@ def _to_json(picture: Picture) -> dict[str, Any]:
         "coverage": picture.coverage,
         "not_asked": picture.not_asked,
         "came_ns": picture.came_ns,
-        "sentence": picture.sentence,
-        "python": ".".join(map(str, sys.version_info[:3])),
+        "service": picture.service,
     }

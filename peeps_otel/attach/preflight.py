@@ -16,7 +16,9 @@ _PTRACE = 1 << 19  # CAP_SYS_PTRACE
 def check(pid: int) -> dict[str, str]:
     """The lines of its `status`. Raises Refused."""
     if sys.platform != "linux" or platform.machine() != "x86_64":
-        raise Refused(f"attaching is shown to be safe on Linux x86-64 alone, not on {sys.platform} {platform.machine()}")
+        raise Refused(
+            f"attaching is shown to be safe on Linux x86-64 alone, not on {sys.platform} {platform.machine()}"
+        )
     status = kernel_view.status(pid)
     if not status:
         raise Refused("there is no such process")

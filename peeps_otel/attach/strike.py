@@ -10,6 +10,7 @@ import os
 import struct
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from . import chain, parked_calls, ptrace, signal_frame
@@ -69,10 +70,8 @@ def strike(
         stage("after")
         return Struck(thread, before, made, stopped_s)
     finally:
-        try:
+        with suppress(OSError):  # it has ended, or was let go of
             ptrace.call(ptrace.DETACH, thread)
-        except OSError:  # it has ended, or was let go of
-            pass
 
 
 def _stop(thread: int) -> None:

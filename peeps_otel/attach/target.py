@@ -6,8 +6,9 @@ from __future__ import annotations
 import os
 import re
 import struct
+from contextlib import suppress
 from types import TracebackType
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from . import kernel_view, parked_calls
 from .elf import Elf, Mapping, Symbol, mappings
@@ -54,20 +55,20 @@ class Target:
         self.inner_pid = kernel_view.inner_id(self.status, pid)
         try:
             self._maps = self._mappings()
-            self._memory = open(f"/proc/{pid}/mem", "r+b", buffering=0)
+            self._memory = os.open(f"/proc/{pid}/mem", os.O_RDWR)
         except OSError as error:
             raise wrong_rights(pid, self.status, error) from None
         try:
             self._find_python()
         except BaseException:
-            self._memory.close()
+            os.close(self._memory)
             raise
 
     def __enter__(self) -> Target:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
-        self._memory.close()
+        os.close(self._memory)
 
     def _find_python(self) -> None:
         executable = os.readlink(f"/proc/{self.pid}/exe").removesuffix(" (deleted)")
@@ -75,7 +76,9 @@ class Target:
         python = python or [one for one in self._maps if one.path.removesuffix(" (deleted)") == executable]
         libc = [one for one in self._maps if _LIBC.search(one.path)]
         if not libc:
-            raise Refused("it does not use glibc (musl, or a static build): attaching is shown to be safe with glibc alone")
+            raise Refused(
+                "it does not use glibc (musl, or a static build): attaching is shown to be safe with glibc alone"
+            )
         elf = self._elf(python)
         base, found = elf.base(python), elf.symbols((*_NEEDED, *_OTHER_BUILDS))
         if missing := [name for name in _NEEDED if name not in found]:
@@ -118,12 +121,12 @@ class Target:
         if not mapped:
             raise Refused("it has no Python in its memory")
         first, folder = mapped[0], f"/proc/{self.pid}"
-        for path in (f"{folder}/map_files/{first.start:x}-{first.end:x}", f"{folder}/root{first.path}", f"{folder}/exe"):
-            try:
-                file: BinaryIO = open(path, "rb")
-            except OSError:
-                continue
-            with file:
+        for path in (
+            f"{folder}/map_files/{first.start:x}-{first.end:x}",
+            f"{folder}/root{first.path}",
+            f"{folder}/exe",
+        ):
+            with suppress(OSError), open(path, "rb") as file:
                 return Elf(file, first.path)
         raise Refused(f"{first.path} cannot be read")
 
@@ -135,10 +138,10 @@ class Target:
 
     def read(self, at: int, size: int) -> bytes:
         """Raises OSError where it is not there, or no longer."""
-        return os.pread(self._memory.fileno(), size, at)
+        return os.pread(self._memory, size, at)
 
     def write(self, at: int, data: bytes) -> bool:
-        return os.pwrite(self._memory.fileno(), data, at) == len(data)
+        return os.pwrite(self._memory, data, at) == len(data)
 
     def number(self, at: int) -> int:
         data = self.read(at, 8)

@@ -5,12 +5,13 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import signal
 import sys
 import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from . import bootstrap, kernel_view
+from . import bootstrap, kernel_view, processes
 from .carried import carried
 from .chain import QUIET
 from .channel import Channel
@@ -122,7 +123,7 @@ class Visitor:
             "modules": carried(importlib.util.MAGIC_NUMBER if own else None),
             "pid": self._pid,
             "inner_pid": target.inner_pid,
-            "name": _name(self._pid),
+            "service": processes.name(self._pid),
             "seen": seen,
             "moved": moved,
             "before": None if last is None else last.answer["states"],
@@ -182,15 +183,6 @@ def _seen(
     return found
 
 
-def _name(pid: int) -> str:
-    """What people know the process by."""
-    words = kernel_view.read_text(f"/proc/{pid}/cmdline").split("\0")
-    script = next((word for word in words[1:] if word and not word.startswith("-")), words[0])
-    if "-m" in words[:-1]:
-        script = words[words.index("-m") + 1]
-    return f"{os.path.basename(script) or 'process'} (pid {pid})"
-
-
 def _end_copies(pid: int, since_ticks: int) -> None:
     """Kills what is left of copies that have not come to life: they alone have our signal mask."""
     executable = os.readlink(f"/proc/{pid}/exe")
@@ -206,8 +198,6 @@ def _end_copies(pid: int, since_ticks: int) -> None:
             quiet = int(kernel_view.status(int(name)).get("SigBlk", "0"), 16) == QUIET
             late = facts is not None and facts.started_ticks >= since_ticks
             if quiet and late and os.readlink(f"/proc/{name}/exe") == executable:
-                import signal
-
                 signal.pidfd_send_signal(descriptor, signal.SIGKILL)
         except OSError:
             continue

@@ -18,7 +18,7 @@ _SLACK_NS = 20_000_000  # the kernel counts in ticks, and no Python has read a f
 def began_ns() -> int:
     """When this process began, Unix epoch; 0 where the system does not say: then no file counts as unchanged."""
     try:
-        with open("/proc/self/stat", "rb") as file:
+        with open(f"/proc/{os.getpid()}/stat", "rb") as file:
             ticks = int(file.read().rpartition(b")")[2].split()[19])
         age_ns = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
     except (OSError, ValueError, IndexError, AttributeError):

@@ -21,7 +21,8 @@ from tests.support.processes import environment
 
 SERVERS = {"up", "collector"}
 OF_A_FILE = {"db", "diff"}
-CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS | OF_A_FILE]
+OF_A_PROCESS = {"attach"}
+CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS | OF_A_FILE | OF_A_PROCESS]
 ARGUMENTS = {
     "progress": ["0"],
     "sql": ["SELECT 1"],
@@ -35,7 +36,7 @@ OURS = {"peeps_collector", *(f"peeps_collector.{name}" for name in ("access", "c
 COMMAND_LINE = "peeps_collector.cli"
 SHARED = (
     *("peeps_otel.model", "peeps_otel.diagnosis", "peeps_otel.report", "peeps_otel.dump"),
-    *("peeps_otel.semconv", "peeps_otel.version"),
+    *("peeps_otel.semconv", "peeps_otel.version", "peeps_otel.attach"),
 )
 
 LOADED = """

@@ -10,12 +10,29 @@ from collections.abc import Sequence
 
 from ..config import Config, ConfigError
 from ..version import __version__
-from . import blame, calls, collector, completion, db, diff, dump, findings, progress, ps, show, snapshot, sql, up, why
+from . import (
+    attach,
+    blame,
+    calls,
+    collector,
+    completion,
+    db,
+    diff,
+    dump,
+    findings,
+    progress,
+    ps,
+    show,
+    snapshot,
+    sql,
+    up,
+    why,
+)
 from .client import ClientError
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
-    *(up, collector, why, findings, ps, show, calls, snapshot, progress, blame, dump, diff, sql, db),
+    *(up, collector, why, attach, findings, ps, show, calls, snapshot, progress, blame, dump, diff, sql, db),
     completion,
 )
 """Every command, in the order of the help."""
@@ -31,6 +48,7 @@ examples:
   peeps up                 collector and explorer
   peeps why                what is stuck, and why; exit code 1 if something is, 0 if not
   peeps why --wait 30      the same, but give it 30 seconds to get stuck
+  peeps attach 4711        the same of a Python process that was started without us
   peeps ps                 what every task waits for, longest wait first
   peeps show worker-a      all about one task
   peeps findings           what is stuck, and what was

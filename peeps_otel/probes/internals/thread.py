@@ -57,8 +57,8 @@ class SeenThread(NamedTuple):
 
 
 def seen_before(seen: dict[int, SeenThread]) -> None:
-    """We are a copy of the process, which has none of its threads: this is what was seen of them, by native id, when the
-    copy was made. The kernel is not asked again. For the rest of the life of the copy."""
+    """We are a copy of the process, which has none of its threads: this is what was seen of them, by native id, when
+    the copy was made. The kernel is not asked again. For the rest of the life of the copy."""
     global _seen
     _seen = seen
 

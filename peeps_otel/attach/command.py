@@ -1,0 +1,72 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What `peeps attach` does: which processes are meant, and what is said of each."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from ..dump.answers import findings_answer
+from ..local import dumping
+from ..report.style import printable
+from . import processes
+from .attach import Attached, attach
+from .refused import Refused
+
+_FORMAT = 1  # of what `--json` prints, as that of `peeps why`
+_STUCK, _UNKNOWN = 1, 2
+
+
+def run(options: argparse.Namespace) -> int:
+    """1 where something is stuck, 2 where nothing is and a process could not be judged, else 0."""
+    try:
+        pids = _meant(options)
+    except ValueError as error:
+        print(f"peeps: {error}", file=sys.stderr)
+        return _UNKNOWN
+    found: list[Attached] = []
+    refused: list[tuple[int, str]] = []
+    for number, pid in enumerate(pids):
+        try:
+            one = attach(pid, options.wait)
+        except Refused as error:
+            refused.append((pid, str(error)))
+            print(f"peeps: {printable(processes.name(pid))} (pid {pid}) is as it was: {error}", file=sys.stderr)
+            continue
+        found.append(one)
+        if not options.json:
+            print(("\n" if number else "") + (one.account if options.waits else one.text), flush=True)
+    dump = dumping.of_pictures([one.picture for one in found])
+    if options.json:
+        told: dict[str, Any] = {"format": _FORMAT} | findings_answer(dump)
+        told["refused"] = [{"pid": pid, "reason": reason} for pid, reason in refused]
+        told["pause_ms"] = [visit.away_ms for one in found for visit in one.visits]
+        json.dump(told, sys.stdout, indent=2)
+        print()
+    if options.dump is not None:
+        dumping.write([one.picture for one in found], options.dump)
+    codes = [one.code for one in found] + [_UNKNOWN] * bool(refused)
+    return _STUCK if _STUCK in codes else max(codes)
+
+
+def _meant(options: argparse.Namespace) -> list[int]:
+    """Raises ValueError, which says what to say instead."""
+    found: list[int] = list(options.pid)
+    if options.pid_file is not None:
+        try:
+            found.append(int(Path(options.pid_file).read_text(encoding="ascii").split()[0]))
+        except (OSError, ValueError, IndexError) as error:
+            raise ValueError(f"{options.pid_file} has no pid in it: {error}") from None
+    if options.match is not None:
+        matching = processes.matching(options.match)
+        if not matching:
+            raise ValueError(f"no Python process that we may see has {options.match!r} in its command line")
+        found += matching
+    if options.all:
+        found += processes.all_python()
+    if not found:
+        raise ValueError("say which process is meant: a pid, --match NAME, --pid-file FILE or --all")
+    return list(dict.fromkeys(found))

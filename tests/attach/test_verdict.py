@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The verdict of a process that has nothing of ours: what it says, and that the process is as it was."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from peeps_otel.dump import file
+from tests.attach.attach_story import CAN_ATTACH, attach, no_copy_lives, running, traces
+
+pytestmark = [CAN_ATTACH, pytest.mark.slow]
+
+TASKS = """
+import asyncio
+
+async def transfer(first, second):
+    async with first:
+        await asyncio.sleep(0.05)
+        async with second:
+            pass
+
+async def main():
+    left, right = asyncio.Lock(), asyncio.Lock()
+    both = asyncio.gather(transfer(left, right), transfer(right, left))
+    await asyncio.sleep(0.3)
+    print("stuck", flush=True)
+    await both
+
+asyncio.run(main())
+"""
+
+THREADS = """
+import signal, sys, threading, time
+
+left, right = threading.Lock(), threading.Lock()
+both = threading.Barrier(3)
+
+def transfer(first, second):
+    with first:
+        both.wait()
+        with second:
+            pass
+
+signal.signal(signal.SIGUSR1, lambda *_: (print(sorted(sys.modules), len(threading.enumerate()), flush=True)))
+signal.signal(signal.SIGCHLD, lambda *_: print("a child has ended", flush=True))
+print(sorted(sys.modules), 3, flush=True)
+threading.Thread(target=transfer, args=(left, right), daemon=True).start()
+threading.Thread(target=transfer, args=(right, left), daemon=True).start()
+both.wait()
+while True:
+    time.sleep(60)
+"""
+
+CALM = """
+import asyncio
+
+async def worker(lock):
+    while True:
+        async with lock:
+            await asyncio.sleep(0.002)
+
+async def main():
+    lock = asyncio.Lock()
+    workers = [asyncio.create_task(worker(lock)) for _ in range(5)]
+    print("works", flush=True)
+    await asyncio.gather(*workers)
+
+asyncio.run(main())
+"""
+
+
+def test_two_tasks_that_wait_for_each_other(tmp_path: Path) -> None:
+    with running(tmp_path, TASKS) as program:
+        before = traces(program.pid)
+        said = attach(program.pid)
+        assert (said.returncode, said.stderr) == (1, "")
+        first, second = said.stdout.splitlines()[:2]
+        assert re.fullmatch(
+            r"DEADLOCK, PROVEN, \d+ s: transfer \(Task-\d\) waits for Lock \w+, held by transfer .*", first
+        )
+        assert second == f"in shop.py (pid {program.pid})"
+        assert "->    7 |     async with second:" in said.stdout
+        assert traces(program.pid) == before
+        no_copy_lives(program.pid)
+        assert program.poll() is None
+
+
+def test_two_threads_that_wait_for_each_other(tmp_path: Path) -> None:
+    """And the program, which would tell, has heard of no child, has the modules it had, and no thread more."""
+    with running(tmp_path, THREADS) as program:
+        said = attach(program.pid, "--json")
+        answer = json.loads(said.stdout)
+        assert said.returncode == 1
+        assert [(one["kind"], one["level"]) for one in answer["findings"]] == [("deadlock", "PROVEN")]
+        assert {node["name"] for node in answer["findings"][0]["nodes"].values()} >= {"first", "second"}
+        no_copy_lives(program.pid)
+        program.send_signal(signal.SIGUSR1)
+        assert program.stdout is not None
+        assert re.search(r"'threading'.* 3$", program.stdout.readline().strip())
+
+
+def test_a_program_that_works_is_not_called_stuck(tmp_path: Path) -> None:
+    with running(tmp_path, CALM) as program:
+        said = attach(program.pid, "--wait", 2, "--waits", "--dump", tmp_path / "calm.peeps")
+        assert (said.returncode, said.stderr) == (0, "")
+        assert said.stdout.startswith("Nothing is stuck")
+        dump = file.read(tmp_path / "calm.peeps")
+        assert [one.pid for one in dump.processes] == [program.pid]
+        assert len([node for node in dump.nodes.values() if node.kind.value == "task"]) == 6
+
+
+@pytest.mark.parametrize(
+    ("found", "arguments"),
+    [("by its file", ("--pid-file", "shop.pid")), ("by its name", ("--match", "shop-4c1f.py"))],
+)
+def test_a_process_is_found(found: str, arguments: tuple[str, str], tmp_path: Path) -> None:
+    del found
+    with running(tmp_path, CALM, name="shop-4c1f.py") as program:
+        (tmp_path / "shop.pid").write_text(f"{program.pid}\n")
+        option, value = arguments
+        value = str(tmp_path / value) if option == "--pid-file" else value
+        said = attach(option, value, "--wait", 0, "--json")
+        assert [one["pid"] for one in json.loads(said.stdout)["refused"]] == []
+        assert said.returncode == 0
+
+
+def test_what_cannot_be_attached_to_is_said_and_left_alone(tmp_path: Path) -> None:
+    def reason(pid: int) -> str:
+        said = attach(pid)
+        assert (said.returncode, said.stdout) == (2, "")
+        return said.stderr.partition(" is as it was: ")[2].strip()
+
+    assert reason(1 << 22) == "there is no such process"
+    with running(tmp_path, CALM) as program:
+        os.kill(program.pid, signal.SIGSTOP)
+        assert reason(program.pid) == f"it is stopped; let it go on with `kill -CONT {program.pid}`"
+        os.kill(program.pid, signal.SIGCONT)
+    busy = "print('works', flush=True)\nwhile True: pass\n"
+    with running(tmp_path, busy) as program:
+        assert reason(program.pid).startswith("its interpreter is busy all the time")
+        assert program.poll() is None
