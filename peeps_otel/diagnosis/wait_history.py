@@ -15,11 +15,6 @@ _WAITERS = 512
 _TIMER_EARLY_NS = 20_000_000  # two clocks: a timer may seem to come a little before its time
 
 
-_Seen = tuple[int, str, int | None, str, int | None]
-"""A wait: since when, operation, steps of the waiter, site, deadline. Plain, for there is one for each waiter, and the
-garbage collector soon stops looking at a tuple of nothing but numbers and strings; at a named one it never does."""
-
-
 @dataclass(slots=True)
 class _Ended:
     """The waits that were seen to end at one site. `waiters`: some of those who had waited there. `given_up`: how many
@@ -32,10 +27,10 @@ class _Ended:
 
 
 class WaitHistory:
-    """Not thread-safe: one caller. Memory: one small tuple per waiter; up to 4096 wait sites with 512 waiters each."""
+    """Not thread-safe: one caller. Memory: one reference per waiter; up to 4096 wait sites with 512 waiters each."""
 
     def __init__(self) -> None:
-        self._waits: dict[str, _Seen] = {}
+        self._waits: dict[str, Node] = {}  # as they were at the last look
         self._settled: set[str] = set()
         self._young: set[str] = set()  # in one wait at two looks or at the last one, but not settled yet
         self.turned: Set[str] = frozenset()
@@ -92,45 +87,49 @@ class WaitHistory:
                     del waits[waiter]
                     settled.discard(waiter)
                 continue
-            seen = _seen(node, node.wait, before)
-            if seen is not before:
-                waits[waiter] = seen
-                if before is None or before[:3] != seen[:3]:
+            if before is not node:
+                waits[waiter] = node
+                if before is None or not _is_same(before, node):
                     if before is not None:
                         self._end(waiter, before, now_ns)
                     settled.discard(waiter)
                     fresh.append(waiter)
                     continue
-            if now_ns - seen[0] >= settle_ns:
+            if now_ns - node.wait.since_ns >= settle_ns:
                 settled.add(waiter)
             else:
                 settled.discard(waiter)
                 fresh.append(waiter)
         for waiter in list(young):
-            if now_ns - waits[waiter][0] >= settle_ns:
+            if now_ns - _wait_of(waits[waiter]).since_ns >= settle_ns:
                 settled.add(waiter)
                 young.remove(waiter)
         young.update(fresh)
         self._young = young
         return settled
 
-    def _end(self, waiter: str, wait: _Seen, now_ns: int) -> None:
-        since_ns, _, _, source, deadline_ns = wait
+    def _end(self, waiter: str, node: Node, now_ns: int) -> None:
+        wait = _wait_of(node)
+        source = site(node, wait)
         ended = self._ends.get(source)
         if ended is None:
             if len(self._ends) >= _SITES:
                 return
             ended = self._ends[source] = _Ended()
-        ended.longest_ns = max(ended.longest_ns, now_ns - since_ns)
+        ended.longest_ns = max(ended.longest_ns, now_ns - wait.since_ns)
         ended.count += 1
-        gave_up = deadline_ns is not None and now_ns >= deadline_ns - _TIMER_EARLY_NS
+        gave_up = wait.deadline_ns is not None and now_ns >= wait.deadline_ns - _TIMER_EARLY_NS
         ended.given_up = ended.given_up + 1 if gave_up else 0
         if len(ended.waiters) < _WAITERS:
             ended.waiters.add(waiter)
 
 
-def _seen(node: Node, wait: Wait, before: _Seen | None) -> _Seen:
-    source = site(node, wait)
-    if before is not None and before[:4] == (wait.since_ns, wait.operation, node.steps, source):
-        return before
-    return (wait.since_ns, wait.operation, node.steps, source, wait.deadline_ns)
+def _wait_of(node: Node) -> Wait:
+    assert node.wait is not None
+    return node.wait
+
+
+def _is_same(before: Node, node: Node) -> bool:
+    """Whether it is the same wait: where that is may have become known meanwhile."""
+    one, other = _wait_of(before), _wait_of(node)
+    return one.since_ns == other.since_ns and one.operation == other.operation and before.steps == node.steps

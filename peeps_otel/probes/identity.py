@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeVar
 from weakref import ref
 
@@ -27,24 +27,6 @@ class Identities(Generic[Record]):
     def get(self, thing: object) -> Record | None:
         found = self._known.get(id(thing))
         return found[1] if found is not None and found[0]() is thing else None
-
-    @property
-    def table(self) -> Mapping[int, tuple[ref[Any], Record]]:
-        """By address: for loops over very many. The reference tells whether it is still that object."""
-        return self._known
-
-    def put_reference(self, address: int, reference: ref[Any], record: Record) -> tuple[ref[Any], Record]:
-        """As `put`, with a reference that is there already. Returns the entry of the table."""
-        before = self._known.get(address)
-        if before is not None and before[0]() is None:
-            self.replaced.append(before[1])
-        entry = self._known[address] = (reference, record)
-        return entry
-
-    def remove(self, address: int, entry: tuple[ref[Any], Record]) -> None:
-        """Removes this entry; another one at its address stays."""
-        if self._known.get(address) is entry:
-            del self._known[address]
 
     def put(self, thing: object, record: Record) -> bool:
         """False where `thing` takes no weak reference."""

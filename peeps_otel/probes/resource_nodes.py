@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
-from .resource_types import Channel, Fingerprint, Held, ResourceType, State
+from .resource_types import Channel, Held, ResourceType, State
 
 _USES_READ = 3
-MadeOf = tuple[str, list[Held], Fingerprint, dict[str, AttributeValue]]
+MadeOf = tuple[str, list[Held], tuple[int | None, ...], object, dict[str, AttributeValue]]
+"""Name, holders, the two parts of the fingerprint, what others know."""
+_NO_EDGES: dict[str, tuple[Edge, ...]] = {}  # never written to
 
 
 @dataclass(slots=True)
@@ -26,7 +29,7 @@ class ResourceRecord:
     initial: int | None
     attributes: dict[str, AttributeValue]
     nodes: list[Node] = field(default_factory=list[Node])
-    edges: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
+    edges: Mapping[str, tuple[Edge, ...]] = field(default_factory=lambda: _NO_EDGES)
     seen_held: dict[str, int] | None = None  # by holder: when it was first seen
     uses_read: int = 0
     number: int = 0  # among those of the same name; 0: the name need not tell it from others
@@ -77,7 +80,7 @@ def keep_channel(record: ResourceRecord, state: State, channel: Channel) -> None
     _keep(record, 0, _node(record, NodeKind.TX, tx, Providers.OPEN, of_tx))
     _keep(record, 1, _node(record, NodeKind.RX, rx, Providers.OPEN, of_rx))
     if tx not in record.edges:
-        record.edges[tx] = (Edge(EdgeKind.CHANNEL_LINK, tx, rx),)
+        record.edges = {tx: (Edge(EdgeKind.CHANNEL_LINK, tx, rx),)}
 
 
 def _waiters(count: int | None) -> dict[str, AttributeValue]:

@@ -33,6 +33,7 @@ _SETTLED_MARKS = frozenset({semconv.IO_UNMOVED_SINCE, semconv.IO_HERE})
 """Attributes of a connection that come and go with those who wait for it."""
 _NAMES_MOST = 200  # characters
 _NOBODY: list[Held] = []  # never written to
+_NOTHING: dict[str, AttributeValue] = {}  # as little
 _ALL_MOST = 256
 _TURNS = 8
 """Of more things than that, those of whose state nobody's step tells that it has changed are described every so many
@@ -64,6 +65,7 @@ class Resources:
         self.kin = Kin(inherited is not None)
         self._held: dict[int, list[Held]] = {}
         self._used: dict[int, ref[Any]] = {}
+        self._plain: dict[int, dict[str, AttributeValue]] = {}  # by the address of a type that the registry keeps
         self._quiet: dict[str, ResourceRecord] = {}
         self._owned: dict[str, set[str]] = {}
         self._keeper = Keeper()
@@ -138,10 +140,12 @@ class Resources:
         if found is None:
             return None
         attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: _type_name(found, kind)}
+        if kind is found.cls:  # one for all of a type
+            attributes = self._plain.setdefault(id(kind), attributes)
         name, source = "", ""
         if found.static_attributes is not None:
             name, more = found.static_attributes(thing)
-            attributes |= more
+            attributes = attributes | more
         made = None if found.made is None else found.made(thing)
         if made is not None:
             name, source = made.name, made.source
@@ -289,7 +293,7 @@ class Resources:
         record.described = made_of
         state = record.type.read_state(thing, self._around(record, on_stacks))
         state.attributes |= beside
-        if made_of is not None and made_of[2].owner is not None and not state.holders:
+        if made_of is not None and made_of[3] is not None and not state.holders:
             record.described, record.is_due = None, True  # a holder who is not known yet: to be asked again
         if self._inherited is not None:
             if state.holders:
@@ -316,8 +320,8 @@ class Resources:
             )
             for held in since_first_seen(record, state.holders, now_ns)
         )
-        if record.edges.get(node_id) != edges:
-            record.edges[node_id] = edges
+        if record.edges.get(node_id, ()) != edges:
+            record.edges = {node_id: edges}
 
     def _note_pool(self, pool: Any, state: State) -> None:
         waiters = state.attributes.get(semconv.RESOURCE_WAITERS)
@@ -344,7 +348,17 @@ class Resources:
         if record.type.fingerprint is None or self._inherited is not None:
             return None
         fingerprint = record.type.fingerprint(thing)
-        return None if fingerprint is None else (record.name, on_stacks, fingerprint, beside)
+        return (
+            None
+            if fingerprint is None
+            else (
+                record.name,
+                on_stacks,
+                fingerprint.numbers,
+                fingerprint.owner,
+                beside or _NOTHING,
+            )
+        )
 
     def _on_stacks(self, thing: Any, record: ResourceRecord) -> list[Held]:
         """Who is seen to hold it in this look: threads, and the tasks that were seen to before and have made no step
@@ -367,9 +381,9 @@ def _reference(thing: object) -> ref[Any]:
 
 
 def _is_as_before(before: MadeOf | None, now: MadeOf) -> bool:
-    if before is None or before[0] != now[0] or before[1] != now[1] or before[3] != now[3]:
+    if before is None:
         return False
-    return before[2].numbers == now[2].numbers and before[2].owner is now[2].owner
+    return before[3] is now[3] and before[2] == now[2] and before[:2] == now[:2] and before[4] == now[4]
 
 
 def _type_name(known: ResourceType, kind: type[object]) -> str:

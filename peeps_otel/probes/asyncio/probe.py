@@ -27,7 +27,7 @@ from .fast_path import FastPathReader
 from .line_budget import LineBudget
 from .loops import Loops
 from .relations import ReadTask, Relations
-from .roster import BATCH, KnownTask
+from .roster import BATCH
 from .task_reader import TaskReader
 from .task_table import TaskTable
 from .tasks import TaskAttributes, TaskRecord
@@ -120,7 +120,7 @@ class AsyncioProbe:
             observation.coverage.append(blind(f"{self._table.unread:,} new tasks have not been looked at yet"))
         read, ended = self._look_at_all(observation, now_ns, pause, failed)
         self._hold_of_pools(pause, failed)
-        for _, record in ended:
+        for record in ended:
             self._relations.ended(record)
             self._keeper.hide(record.id)
         self._table.report_ended(ended, self._lines, observation, self._last_look_ns, now_ns)
@@ -130,27 +130,27 @@ class AsyncioProbe:
 
     def forget(self) -> None:
         """A look has failed in the middle: the next one shows everything."""
-        for _, record in self._table.roster.entries():
+        for record in self._table.roster.records():
             self._keeper.hide(record.id)
         self._keeper.forget()
 
     def _look_at_all(
         self, observation: Observation, now_ns: int, pause: Yield, failed: Failures
-    ) -> tuple[list[TaskRecord], list[KnownTask]]:
+    ) -> tuple[list[TaskRecord], list[TaskRecord]]:
         """Those that were read, and those that have ended."""
         lines = self._lines
         lines.begin(self._context.with_lines)
         self._reader.due = []
         read: list[TaskRecord] = []
-        ended: list[KnownTask] = []
+        ended: list[TaskRecord] = []
         putting_since_ns = now_ns
         for batch in self._table.roster.batches:
             waited_ns = self._between(pause)
             if not batch.waits_as_before(lines.first > 0, lines.rest > 0):
-                living = self._look_at_batch(batch.entries, now_ns, waited_ns, pause, failed, read)
-                if len(living) < len(batch.entries):
-                    ids = {record.id for _, record in living}
-                    ended += [entry for entry in batch.entries if entry[1].id not in ids]
+                living = self._look_at_batch(batch.records, now_ns, waited_ns, pause, failed, read)
+                if len(living) < len(batch.records):
+                    ids = {record.id for record in living}
+                    ended += [record for record in batch.records if record.id not in ids]
                 batch.keep(living)
             if batch.puts_since_ns:
                 putting_since_ns = min(putting_since_ns, batch.puts_since_ns)
@@ -161,28 +161,27 @@ class AsyncioProbe:
 
     def _look_at_batch(
         self,
-        batch: list[KnownTask],
+        batch: list[TaskRecord],
         began_ns: int,
         waited_ns: int,
         pause: Yield,
         failed: Failures,
         read: list[TaskRecord],
-    ) -> list[KnownTask]:
+    ) -> list[TaskRecord]:
         """Those of them that live; appends those that were read to `read`. `waited_ns`: for how long the look that
         began at `began_ns` has waited so far."""
         lines = self._lines
         task = future = None  # nothing of the program is in our hands while we wait
-        seen: list[KnownTask] = []
+        seen: list[TaskRecord] = []
         now_ns = began_ns + waited_ns
         work = 0  # since the last pause: 1 for a task that waits as before, more for one that is read
-        for entry in batch:
-            reference, record = entry
+        for record in batch:
             work += 1
             if work >= BATCH:
                 work = 0
                 task = future = None
                 now_ns = began_ns + self._between(pause)
-            task = reference()
+            task = record.reference()
             if task is None:
                 continue
             waits_as_before = False
@@ -195,9 +194,9 @@ class AsyncioProbe:
                     and task.cancelling() == record.cancel_requests
                 )
             if not waits_as_before and task.done():
-                self._table.note_failure(task, reference, record.name)
+                self._table.note_failure(task, record.reference, record.name)
                 continue
-            seen.append(entry)
+            seen.append(record)
             if not waits_as_before:
                 read.append(record)
                 work += BATCH // _QUICK_AT_ONCE
@@ -250,7 +249,7 @@ class AsyncioProbe:
         if not self._pool_holders.wanted:
             return
         searched = 0
-        for number, (reference, record) in enumerate(self._table.roster.entries()):
+        for number, record in enumerate(self._table.roster.records()):
             if number % _QUICK_AT_ONCE == 0:
                 pause()
             wait = record.node.wait
@@ -258,7 +257,7 @@ class AsyncioProbe:
                 record.borrowed, record.borrowed_at = (), -1
                 continue
             if record.borrowed_at != record.steps and searched < _SEARCHED_MOST:
-                task = reference()
+                task = record.reference()
                 searched += 1
                 try:
                     found = () if task is None else self._pool_holders.of_task(chain(task.get_coro()))
@@ -274,10 +273,10 @@ class AsyncioProbe:
     ) -> None:
         """`read`: those that may have changed. `touched`: what somebody has in his hands."""
         if self._keeper.is_new(observation):
-            read = [record for _, record in self._table.roster.entries()]
+            read = self._table.roster.records()
         elif touched or self._touching:
             ids = touched.keys() | self._touching
-            read += [record for _, record in self._table.roster.entries() if record.id in ids]
+            read += [record for record in self._table.roster.records() if record.id in ids]
         self._touching = set(touched)
         for number, record in enumerate(read):
             if number % _SHOWN_AT_ONCE == 0:
@@ -321,5 +320,5 @@ class AsyncioProbe:
             full |= self._resources.full_channels()
         if not full:
             return {}
-        references = [reference for reference, _ in self._table.roster.entries()]
+        references = [record.reference for record in self._table.roster.records()]
         return channel_users.touches(full, references, self._table.id_of, pause)

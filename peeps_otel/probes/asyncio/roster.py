@@ -16,8 +16,6 @@ from .tasks import TaskRecord
 BATCH = 200
 _SMALL = BATCH // 4
 
-KnownTask = tuple[ref[asyncio.Task[Any]], TaskRecord]
-
 _DONE = cast("Callable[[object], bool]", cast("Any", asyncio.Future).done)  # their own, whatever a subclass does
 _CANCELLING = cast("Callable[[object], int]", cast("Any", asyncio.Task).cancelling)
 
@@ -26,24 +24,24 @@ class Batch:
     """For the watcher thread only. `puts_since_ns`: since when the first of them waits to put into a channel; 0: nobody
     does."""
 
-    __slots__ = ("_first", "_futures", "_requests", "_rest", "entries", "puts_since_ns")
+    __slots__ = ("_first", "_futures", "_requests", "_rest", "puts_since_ns", "records")
 
     def __init__(self) -> None:
-        self.entries: list[KnownTask] = []
+        self.records: list[TaskRecord] = []
         self.puts_since_ns = 0
         self._futures: list[ref[Any]] | None = None
         self._requests: list[int] | None = None  # to cancel; None: nobody was asked
         self._first = self._rest = False  # whether any lacks lines: of those that matter, of the others
 
-    def add(self, entry: KnownTask) -> None:
-        self.entries.append(entry)
+    def add(self, record: TaskRecord) -> None:
+        self.records.append(record)
         self._futures = None
 
-    def keep(self, entries: list[KnownTask]) -> None:
+    def keep(self, records: list[TaskRecord]) -> None:
         """These live, and may have been read."""
-        self.entries = entries
+        self.records = records
         self._futures = None
-        self.puts_since_ns = min((one.puts_since_ns for _, one in entries if one.puts_since_ns), default=0)
+        self.puts_since_ns = min((one.puts_since_ns for one in records if one.puts_since_ns), default=0)
 
     def waits_as_before(self, first: bool, rest: bool) -> bool:
         """Whether none of these needs to be read. `first`, `rest`: whether lines may be resolved, of those that matter,
@@ -53,7 +51,7 @@ class Batch:
         if (first and self._first) or (rest and self._rest):
             return False
         try:
-            tasks = [reference() for reference, _ in self.entries]
+            tasks = [record.reference() for record in self.records]
             futures = list(map(internals.waiter_of, cast("list[asyncio.Task[Any]]", tasks)))
             before = [future() for future in self._futures or ()]
             if not all(map(is_, futures, before)) or any(map(_DONE, futures)):
@@ -68,7 +66,7 @@ class Batch:
         futures: list[ref[Any]] = []
         requests: list[int] = []
         first = rest = False
-        for _, record in self.entries:
+        for record in self.records:
             if record.future is None or not (record.is_plain or record.is_settled):
                 return False
             futures.append(record.future)
@@ -86,20 +84,20 @@ class Roster:
     def __init__(self) -> None:
         self.batches: list[Batch] = []
 
-    def add(self, entry: KnownTask) -> None:
-        if not self.batches or len(self.batches[-1].entries) >= BATCH:
+    def add(self, record: TaskRecord) -> None:
+        if not self.batches or len(self.batches[-1].records) >= BATCH:
             self.batches.append(Batch())
-        self.batches[-1].add(entry)
+        self.batches[-1].add(record)
 
-    def entries(self) -> list[KnownTask]:
-        return [entry for batch in self.batches for entry in batch.entries]
+    def records(self) -> list[TaskRecord]:
+        return [record for batch in self.batches for record in batch.records]
 
     def tidy(self) -> None:
         """After a look in which some have ended: small batches become one."""
-        small = [batch for batch in self.batches if len(batch.entries) < _SMALL]
+        small = [batch for batch in self.batches if len(batch.records) < _SMALL]
         if len(small) < 2:
             return
-        self.batches = [batch for batch in self.batches if len(batch.entries) >= _SMALL]
+        self.batches = [batch for batch in self.batches if len(batch.records) >= _SMALL]
         for batch in small:
-            for entry in batch.entries:
-                self.add(entry)
+            for record in batch.records:
+                self.add(record)

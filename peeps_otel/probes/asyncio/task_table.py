@@ -14,7 +14,6 @@ from weakref import ref
 from ...model import NodeKind
 from ..context import ProbeContext
 from ..deaths.death import death_of
-from ..identity import Identities
 from ..internals import asyncio_core as internals
 from ..patches.recorder import TaskOrigin
 from ..probe import EndedTask, Observation
@@ -23,7 +22,7 @@ from .backlog import Backlog, NewTask
 from .failures import Failures
 from .line_budget import LineBudget
 from .loops import Loops
-from .roster import KnownTask, Roster
+from .roster import Roster
 from .tasks import CreationSites, TaskKinds, TaskRecord
 from .wait_shapes import Shapes
 
@@ -47,7 +46,7 @@ class TaskTable:
         self._context = context
         self._loops = loops
         self._backlog = Backlog(shapes)
-        self._tasks: Identities[TaskRecord] = Identities()
+        self._tasks: dict[int, TaskRecord] = {}  # by address
         self.roster = Roster()
         self._references: list[Reference] = []
         self._are_met = bytearray()  # whether nothing is to be asked of each of these: met, or over
@@ -125,8 +124,7 @@ class TaskTable:
         task = reference()
         if task is None:
             return True
-        entry = self._tasks.table.get(id(task))
-        if entry is not None and (entry[0] is reference or entry[0]() is task):
+        if self._record_of(task) is not None:
             return True
         if task.done():
             self.note_failure(task, reference)
@@ -149,16 +147,16 @@ class TaskTable:
 
     def _meet(self, task: asyncio.Task[Any], reference: Reference, origin: TaskOrigin | None, now_ns: int) -> None:
         """A task seen for the first time."""
-        known = self._tasks.table.get(id(task))
-        if known is not None and known[0]() is task:  # one that was among them twice
+        if self._record_of(task) is not None:  # one that was among them twice
             return
         created = now_ns if origin is None else origin.time_ns
         kind = self._kinds.of(task.get_coro(), self._loops.number(internals.loop_of(task)))
         node_id = self._context.ids.new(NodeKind.TASK, created)
-        record = asyncio_tasks.new_record(task, origin, node_id, created, kind, self._sites)
+        record = asyncio_tasks.new_record(task, reference, origin, node_id, created, kind, self._sites)
         if record.sequence:
             self.by_sequence[record.sequence] = record.id
-        self.roster.add(self._tasks.put_reference(id(task), reference, record))
+        self._tasks[record.address] = record
+        self.roster.add(record)
 
     # --- those that have ended ----------------------------------------------------------------------------------------
 
@@ -172,18 +170,17 @@ class TaskTable:
         self._context.failed(death_of(NodeKind.TASK, name or internals.task_name(task), failure))
 
     def report_ended(
-        self, ended: list[KnownTask], lines: LineBudget, observation: Observation, last_look_ns: int, now_ns: int
+        self, ended: list[TaskRecord], lines: LineBudget, observation: Observation, last_look_ns: int, now_ns: int
     ) -> None:
         """Those that this look has not met any more."""
-        for entry in ended:
-            record = entry[1]
-            self._tasks.remove(record.address, entry)
+        for record in ended:
+            if self._tasks.get(record.address) is record:  # not another one there
+                del self._tasks[record.address]
             lines.note(record, False, False)
             self.by_sequence.pop(record.sequence, None)
             observation.ended.append(
                 EndedTask(record.name, record.source, record.sequence, record.created_ns, last_look_ns, now_ns)
             )
-        self._tasks.replaced.clear()  # by another at their address; they are among these
         if ended:
             self.roster.tidy()
         if len(self._failed) >= _FAILED_MOST:
@@ -194,9 +191,13 @@ class TaskTable:
 
     # --- who is who ---------------------------------------------------------------------------------------------------
 
+    def _record_of(self, task: asyncio.Task[Any]) -> TaskRecord | None:
+        record = self._tasks.get(id(task))
+        return record if record is not None and record.reference() is task else None
+
     def id_of(self, task: asyncio.Task[Any]) -> str | None:
         """The node of a task that a look has met. On any thread."""
-        record = self._tasks.get(task)
+        record = self._record_of(task)
         return None if record is None else record.id
 
     def id_or_hurry(self, task: asyncio.Task[Any]) -> str | None:
@@ -208,14 +209,13 @@ class TaskTable:
 
     def id_at(self, address: int) -> str | None:
         """The node of the task at this address."""
-        entry = self._tasks.table.get(address)
-        return None if entry is None or entry[0]() is None else entry[1].id
+        record = self._tasks.get(address)
+        return None if record is None or record.reference() is None else record.id
 
     def nodes_at(self, addresses: AbstractSet[int]) -> dict[int, str]:
         """The node of each task that was met at one of these addresses and still lives."""
-        entries = ((address, self._tasks.table.get(address)) for address in addresses)
-        return {address: entry[1].id for address, entry in entries if entry is not None and entry[0]() is not None}
+        return {address: node_id for address in addresses if (node_id := self.id_at(address)) is not None}
 
     def references(self, node_ids: AbstractSet[str]) -> dict[str, Reference]:
         """Weak references to the tasks of these nodes."""
-        return {record.id: task for task, record in self._tasks.records() if record.id in node_ids}
+        return {record.id: record.reference for record in list(self._tasks.values()) if record.id in node_ids}

@@ -51,7 +51,8 @@ class TaskRecord:
     parent: int
     attributes: dict[str, AttributeValue]
     node: Node
-    address: int
+    reference: ref[asyncio.Task[Any]]
+    address: int  # while it lives
     edges: tuple[Edge, ...] = ()
     shown: tuple[Edge, ...] = ()  # these and the `touches` edges, as last observed
     future: ref[Any] | None = None
@@ -133,6 +134,7 @@ _NOT_LOOKED_AT = Node("", NodeKind.TASK, "", 0, "")
 
 def new_record(
     task: asyncio.Task[Any],
+    reference: ref[asyncio.Task[Any]],
     origin: TaskOrigin | None,
     node_id: str,
     created_ns: int,
@@ -157,6 +159,7 @@ def new_record(
         0 if origin is None else origin.parent,
         kind.attributes,
         _NOT_LOOKED_AT,
+        reference,
         id(task),
         given=given if by_default and kind.of_library else "",
     )
