@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -11,6 +12,22 @@ from .diagnosis.rules.settings import BadRules, RuleSettings, parse
 
 UNSAMPLED_PER_S = 100
 _SIGNALS = frozenset({"traces", "logs", "metrics"})
+_NOT_TO_TAKE = {
+    int(getattr(signal, name))
+    for name in (
+        "SIGKILL",
+        "SIGSTOP",
+        "SIGCHLD",
+        "SIGSEGV",
+        "SIGBUS",
+        "SIGFPE",
+        "SIGILL",
+        "SIGABRT",
+        "SIGINT",
+        "SIGTERM",
+    )
+    if hasattr(signal, name)
+}
 
 
 class Variable(NamedTuple):
@@ -102,6 +119,20 @@ def _signals(text: str) -> frozenset[str]:
 def _per_second(text: str) -> int | None:
     """How many; None: all."""
     return None if text.lower() == "all" else UNSAMPLED_PER_S if _boolean(text) else 0
+
+
+def _signals_to_take(text: str) -> tuple[int, ...]:
+    """Their numbers."""
+    return tuple(_signal_number(word) for part in text.split(",") if (word := part.strip()))
+
+
+def _signal_number(word: str) -> int:
+    name = word.upper() if word.upper().startswith("SIG") else f"SIG{word.upper()}"
+    by_name = getattr(signal, name, None)
+    number = int(word) if word.isdecimal() else int(by_name) if isinstance(by_name, signal.Signals) else 0
+    if number not in set(map(int, signal.valid_signals())) or number in _NOT_TO_TAKE:
+        raise BadValue("must be signals that a program may handle, such as USR1, with commas between them")
+    return number
 
 
 def _rules(text: str) -> RuleSettings:
@@ -299,6 +330,29 @@ VARIABLES: tuple[Variable, ...] = (
         _boolean,
         "false: functions given to `peeps_otel.register_provider` are not called, see docs/providers.md",
     ),
+    Variable(
+        "PEEPS_REPORT",
+        "report",
+        "",
+        str,
+        "`stderr` or a file (`%p` in its name: the pid): when something is stuck, the verdict is written there as "
+        "text, see docs/run.md",
+    ),
+    Variable(
+        "PEEPS_DUMP_SIGNAL",
+        "dump_signal",
+        "",
+        _signals_to_take,
+        "a signal (`USR1`, or several with commas between them) that has the verdict of now written there, to stderr "
+        "where `PEEPS_REPORT` is not set; one that the program handles is left to it",
+    ),
+    Variable(
+        "PEEPS_DUMP_FILE",
+        "dump_file",
+        "",
+        str,
+        "where such a verdict also leaves the whole picture, see docs/dumps.md (`%p`: the pid, `%t`: the time)",
+    ),
     Variable("PEEPS_METRICS", "metrics", "true", _boolean, "false: no metrics"),
     Variable("PEEPS_PROTOCOL_TRACE", "protocol_trace", "false", _boolean, "log each export: size and preview"),
 )
@@ -341,6 +395,9 @@ class Config:
     in_flight_ms: int
     pending_spans: bool
     providers: bool
+    report: str
+    dump_signal: tuple[int, ...]
+    dump_file: str
     metrics: bool
     protocol_trace: bool
     problems: tuple[str, ...] = ()

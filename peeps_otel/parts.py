@@ -29,6 +29,7 @@ from .export.request import ATTENTION, CUT, END, LEAKS, Request, cut_record, lea
 from .export.snapshot_exporter import SnapshotExporter
 from .export.source_texts import SourceTexts
 from .export.spans import Spans, current_span_context
+from .local.report import Report, report_of
 from .looking import Looking, Patches
 from .probes.context import ProbeContext
 from .probes.inherited import Inherited, ThreadHold
@@ -93,7 +94,10 @@ class Parts:
         self._requests = _request_probe(context, lasting)
         self.providers = ProviderProbe(context, self._requests) if config.providers else None
         more = [one for one in (self.watchdog, self._requests, self.providers) if one is not None]
-        self.outlet = _exporters(config, lasting, self._requests, lambda: self.watcher.request_key_frame(), self._asked)
+        report = report_of(config, lambda: self.watcher)
+        self.outlet = _exporters(
+            config, lasting, self._requests, lambda: self.watcher.request_key_frame(), self._asked, report
+        )
         self._looking = Looking(config, lasting, self.outlet, context, more)
         self.probes, self.watcher, self.leaks = self._looking.probes, self._looking.watcher, self._looking.leaks
 
@@ -128,6 +132,7 @@ def _exporters(
     requests: RequestProbe | None,
     request_key_frame: Callable[[], None],
     asked: Callable[[Request], None],
+    report: Report | None,
 ) -> Exporters:
     tracers, loggers = otel_names.tracer_provider(), _loggers(lasting.own)
     own = None if lasting.own is None else lasting.own.spans
@@ -144,7 +149,15 @@ def _exporters(
         in_flight = InFlight(loggers, lasting.live_spans, requests, config.in_flight_ms * 1_000_000, pending)
     told = config.source and (link is not None or (events is not None and config.snapshots))
     texts = SourceTexts(LineTexts(lasting.began_ns)) if told else None
-    return Exporters(link=link, events=events, spans=spans, metrics=lasting.metrics, in_flight=in_flight, texts=texts)
+    return Exporters(
+        link=link,
+        events=events,
+        spans=spans,
+        metrics=lasting.metrics,
+        in_flight=in_flight,
+        texts=texts,
+        report=report,
+    )
 
 
 def _own_providers(at: Endpoint, config: Config) -> OwnProviders:

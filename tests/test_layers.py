@@ -23,10 +23,14 @@ _REQUESTS = _PROBES | {"peeps_otel.requests"}
 _WATCHER = _DIAGNOSIS | _PROBES | {"peeps_otel.watcher"}
 _EXPORT = _WATCHER | _REQUESTS | {"peeps_otel.export"}
 _LOOKING = _WATCHER | {"peeps_otel.config", "peeps_otel.looking"}
-_LOCAL = _LOOKING | _DUMP | {"peeps_otel.local"}
+_LOCAL = (
+    _LOOKING
+    | _DUMP
+    | {"peeps_otel.local", "peeps_otel.interpreter_internals", "peeps_otel.config", "peeps_otel.watched_process"}
+)
 _AGENT = (
     _EXPORT
-    | _LOOKING
+    | _LOCAL
     | {"peeps_otel.providers"}
     | {"peeps_otel.watchdog", "peeps_otel.config", "peeps_otel.parts", "peeps_otel.agent"}
 )
@@ -46,8 +50,10 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.watcher": _WATCHER,
     "peeps_otel.watchdog": _PROBES | {"peeps_otel.watchdog"},
     "peeps_otel.looking": _LOOKING,
+    "peeps_otel.watched_process": _LOOKING,
     "peeps_otel.local": _LOCAL,
     "peeps_otel.attach": _LOCAL | {"peeps_otel.attach"},
+    "peeps_otel.run": {"peeps_otel.run", "peeps_otel.local"},
     "peeps_otel.pytest_plugin": _LOCAL | {"peeps_otel.pytest_plugin"},
     "peeps_otel.export": _EXPORT,
     "peeps_otel.providers": _REQUESTS | {"peeps_otel.providers"},
@@ -115,8 +121,20 @@ PAST_THE_DOOR: dict[str, tuple[set[str], str]] = {
 # What is changed for the whole process is changed in `probes/patches/`. Here is what else does so, and why.
 _OWN_PROCESS = "a process of our own"
 CHANGES: dict[str, tuple[set[str], str]] = {
-    "peeps_otel/agent.py": ({"os.register_at_fork", "atexit.register", "atexit.unregister"}, "its beginning and end"),
     "peeps_otel/attach/in_copy.py": ({"setattr", "warnings.simplefilter"}, "in the copy, which looks and ends"),
+    "peeps_otel/agent.py": ({"atexit.unregister"}, "its end"),
+    "peeps_otel/watched_process.py": ({"os.register_at_fork", "atexit.register"}, "its beginning"),
+    "peeps_otel/local/reported_process.py": ({"atexit.unregister"}, "its end"),
+    "peeps_otel/local/dump_signal.py": (
+        {"faulthandler.register", "faulthandler.unregister", "os.set_blocking"},
+        "a pipe of ours, and signals that the program does not handle, where somebody has asked for it",
+    ),
+    "peeps_otel/local/run_channel.py": ({"os.set_inheritable"}, "a socket of ours"),
+    "peeps_otel/run/start/sitecustomize.py": (
+        {"sys.modules['peeps_otel']", "sys.modules['sitecustomize']", "sys.path[:]"},
+        "it has come by the path, in the place of another, and takes itself away again",
+    ),
+    "peeps_otel/run/parent.py": ({"signal.signal", "signal.pthread_sigmask"}, _OWN_PROCESS),
     "peeps_otel/export/log_suppression.py": (
         {"logging.getLogger(name).addFilter"},
         "what exporters log of our own exports would be the program's",

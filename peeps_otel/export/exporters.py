@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import Protocol
 
 from ..model import Snapshot
 from ..watcher.interfaces import CycleResult, ExporterUsage
@@ -19,6 +20,16 @@ from .spans import Spans
 _logger = logging.getLogger("peeps_otel")
 
 
+class Report(Protocol):
+    """What the process tells of itself as text (`local.report`)."""
+
+    def start(self) -> None: ...
+
+    def take(self, look: CycleResult) -> None: ...
+
+    def end(self) -> None: ...
+
+
 class Exporters:
     """A `LookConsumer` of the watcher."""
 
@@ -31,15 +42,19 @@ class Exporters:
         metrics: Metrics | None,
         in_flight: InFlight | None = None,
         texts: SourceTexts | None = None,
+        report: Report | None = None,
     ) -> None:
         self._link, self._events, self._spans, self._metrics = link, events, spans, metrics
         self._in_flight = in_flight
         self._texts = texts
+        self._report = report
         self._complained: set[str] = set()
 
     def start(self) -> None:
         if self._link is not None:
             self._link.start()
+        if self._report is not None:
+            self._guard("report", self._report.start)
 
     def take(self, look: CycleResult) -> None:
         if self._link is not None:
@@ -51,6 +66,7 @@ class Exporters:
             ("requests", self._in_flight),
             ("spans", self._spans),
             ("metrics", self._metrics),
+            ("report", self._report),
         ):
             if part is not None:
                 self._guard(name, lambda part=part: part.take(look))
@@ -75,6 +91,8 @@ class Exporters:
         """The process ends. After the last `take`."""
         if self._in_flight is not None:
             self._guard("requests", self._in_flight.end)
+        if self._report is not None:
+            self._guard("report", self._report.end)
 
     def goodbye(self, snapshot: Snapshot) -> None:
         if self._link is not None:

@@ -60,10 +60,14 @@ def picture(wait_s: float = WAIT_S, enough: Callable[[Picture], bool] = lambda _
 
 
 def running_watcher() -> Watcher | None:
-    """That of the agent, where there is one. An agent brings OpenTelemetry with it, which is not loaded to ask."""
-    module: Any = sys.modules.get("peeps_otel.agent")
-    agent = None if module is None else module.running()
-    return None if agent is None else agent.watcher
+    """That of the agent or of `peeps run`, where there is one. An agent brings OpenTelemetry with it, which is not
+    loaded to ask."""
+    for name in ("peeps_otel.agent", "peeps_otel.local.reported_process"):
+        module: Any = sys.modules.get(name)
+        process = None if module is None else module.running()
+        if process is not None:
+            return process.watcher
+    return None
 
 
 def own_looking(environment: Mapping[str, str], *, record: bool = False) -> Looking:

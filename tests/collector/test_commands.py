@@ -21,8 +21,8 @@ from tests.support.processes import environment
 
 SERVERS = {"up", "collector"}
 OF_A_FILE = {"db", "diff"}
-OF_A_PROCESS = {"attach"}
-CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS | OF_A_FILE | OF_A_PROCESS]
+OF_THE_CORE = {"attach", "run"}
+CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS | OF_A_FILE | OF_THE_CORE]
 ARGUMENTS = {
     "progress": ["0"],
     "sql": ["SELECT 1"],

@@ -22,6 +22,7 @@ from . import (
     findings,
     progress,
     ps,
+    run,
     show,
     snapshot,
     sql,
@@ -32,7 +33,7 @@ from .client import ClientError
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
-    *(up, collector, why, attach, findings, ps, show, calls, snapshot, progress, blame, dump, diff, sql, db),
+    *(up, collector, run, why, attach, findings, ps, show, calls, snapshot, progress, blame, dump, diff, sql, db),
     completion,
 )
 """Every command, in the order of the help."""
@@ -46,6 +47,7 @@ environment:
 
 examples:
   peeps up                 collector and explorer
+  peeps run -- python app.py   without a collector: it says on its stderr when it is stuck
   peeps why                what is stuck, and why; exit code 1 if something is, 0 if not
   peeps why --wait 30      the same, but give it 30 seconds to get stuck
   peeps attach 4711        the same of a Python process that was started without us
