@@ -38,8 +38,10 @@ class Report:
     def start(self) -> None:
         """From now on it can be asked."""
         for signum in self._signals.install():
-            name = signal.Signals(signum).name if signum in iter(signal.Signals) else str(signum)
-            self._destination.write(f"peeps: {name} is handled by the program, and does not ask for the verdict")
+            name = signal.strsignal(signum) or "it"
+            self._destination.write(
+                f"peeps: signal {signum} ({name}) is the program's, and does not ask for the verdict"
+            )
         run_channel.listen(os.environ, self._asked)
 
     def end(self) -> None:
