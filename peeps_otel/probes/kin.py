@@ -38,7 +38,7 @@ class Kin:
         self._known: dict[int, _Child] = {}
         self._gone: list[_Child] = []  # without a word: what it ended with is not known
         self._idle_ns = 0  # since when all workers of pools wait for work
-        self._living = ""
+        self._living = self._family = ""
         self._looked_ns = self._now_ns = 0
 
     def of(self, kind: type[object], since_ns: int, thing: object = None) -> dict[str, AttributeValue]:
@@ -55,7 +55,8 @@ class Kin:
                 gone = [_Child("", lambda: None, "a worker of the pool, which is gone")]
             died = gone if self._idle_ns and self._now_ns - self._idle_ns >= _IDLE_NS else []
         if self._living and not (module == _POOL and died):
-            return {semconv.COULD_END_OUTSIDE: self._living}
+            said: dict[str, AttributeValue] = {semconv.COULD_END_OUTSIDE: self._living}
+            return said | ({semconv.RESOURCE_SHARED_WITH: self._family} if self._family and module != _POOL else {})
         return {semconv.RESOURCE_LOST_WITH: max(died, key=lambda one: one.died_ns).died} if died else {}
 
     def _look(self, now_ns: int) -> None:
@@ -68,6 +69,7 @@ class Kin:
             if code:
                 self._has_died(ident, known, code, now_ns)
         living = sharing.sharers()
+        self._family = ", ".join(map(str, sharing.family_of(self._forked)))
         if self._forked or sharing.has_parent():
             self._living = "the process this was forked from"
         elif living is None:

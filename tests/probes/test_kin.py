@@ -57,7 +57,10 @@ def test_a_living_child_may_end_what_it_shares_and_nothing_else() -> None:
     worker = _Worker(_wait)
     try:
         kin = Kin(forked=False)
-        assert _said(kin, 100) == {semconv.COULD_END_OUTSIDE: f"worker-1 (pid {worker.process.pid})"}
+        assert _said(kin, 100) == {
+            semconv.COULD_END_OUTSIDE: f"worker-1 (pid {worker.process.pid})",
+            semconv.RESOURCE_SHARED_WITH: f"{os.getpid()}, {worker.process.pid}",
+        }
         assert kin.of(queue.Queue, 0) == {}
     finally:
         worker.end()
@@ -146,7 +149,7 @@ def test_a_queue_of_a_process_pool_is_shared_too() -> None:
         kin = Kin(forked=False)
         kin.note(100 * SECOND)
         kind = type("_SafeQueue", (_QUEUE,), {"__module__": "concurrent.futures.process"})
-        assert dict(kin.of(kind, 0)) == {semconv.COULD_END_OUTSIDE: f"worker-1 (pid {worker.process.pid})"}
+        assert dict(kin.of(kind, 0)) == _said(kin, 100) != {}
         assert dict(kin.of(queue.Queue, 0)) == {}
     finally:
         worker.end()

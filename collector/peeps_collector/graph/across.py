@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is said of a node because of what another process tells: the other ends of its calls and
-connections, and its children.
+connections, its children, and who shares what it waits for.
 
 Kept beside the processes' own nodes and edges, which are never changed; in any order of arrival, and gone with what it
 rests on.
@@ -11,15 +11,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import chain
 
+from peeps_otel import semconv
 from peeps_otel.model import Edge, Node, NodeKind
 
 from ..decode.resource import ProcessInfo
 from .children import Children
 from .ends import EndQuestion, Ends, Party
 from .joins import Joins, Peer, Turned
+from .shared import Shared
 
 _OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD})
-"""What ends and children are of: a process is described for these alone, not for each of its tasks."""
+"""What ends and children are of: a process is described for these alone, and for what it shares, not for each of its
+tasks."""
 
 
 class Across:
@@ -29,18 +32,20 @@ class Across:
         self._calls = Joins()
         self._ends = Ends()
         self._children = Children()
+        self._shared = Shared()
 
     def put(self, node: Node, edges: Sequence[Edge], info: ProcessInfo, now_ns: int) -> list[Turned]:
         """A node as it is now, with its outgoing edges."""
         turned = self._calls.put(node, info.id, info.service, now_ns)
-        if node.kind not in _OF_PROCESSES:
-            return turned
+        if node.kind not in _OF_PROCESSES and semconv.RESOURCE_SHARED_WITH not in node.attributes:
+            return turned + self._shared.drop(node.id)
         of = party(info)
-        return turned + self._ends.put(node, edges, of) + self._children.put(node, of)
+        return turned + self._ends.put(node, edges, of) + self._children.put(node, of) + self._shared.put(node, of)
 
     def drop(self, node_id: str, now_ns: int) -> list[Turned]:
         """A node is gone."""
-        return self._calls.drop(node_id, now_ns) + self._ends.drop(node_id) + self._children.drop(node_id)
+        of_processes = self._ends.drop(node_id) + self._children.drop(node_id) + self._shared.drop(node_id)
+        return self._calls.drop(node_id, now_ns) + of_processes
 
     def age(self, now_ns: int, attached: dict[Peer, bool] | None = None) -> list[Turned]:
         """See `Joins.age`."""
@@ -56,15 +61,20 @@ class Across:
 
     def links(self, node_id: str) -> tuple[Edge, ...]:
         """The edges of a node into other processes."""
-        return (*self._calls.links(node_id), *self._ends.links(node_id), *self._children.links(node_id))
+        return tuple(chain.from_iterable(one.links(node_id) for one in self._parts()))
 
     def dressed(self, node: Node) -> Node:
         """The node with what is known of its other end."""
-        return self._children.dressed(self._ends.dressed(self._calls.dressed(node)))
+        for one in self._parts():
+            node = one.dressed(node)
+        return node
 
     def ids(self) -> Iterator[str]:
         """All nodes of which `links` or `dressed` may say something."""
-        return chain(self._calls.ids(), self._ends.ids(), self._children.ids())
+        return chain.from_iterable(one.ids() for one in self._parts())
+
+    def _parts(self) -> tuple[Joins, Ends, Children, Shared]:
+        return self._calls, self._ends, self._children, self._shared
 
 
 def party(info: ProcessInfo) -> Party:

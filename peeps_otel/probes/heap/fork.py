@@ -30,6 +30,7 @@ from typing import Any, NamedTuple, NoReturn
 
 from ...model.change import Change
 from ..internals import libc_fork
+from ..internals.sharing import COPY_NAME
 
 CHANGES = (
     Change(
@@ -52,7 +53,7 @@ _STARTED, _ANSWER, _FAILURE = b"s", b"a", b"f"
 _START_S = 5.0
 _TRIES = 2
 _FILES_MOST = 65_536
-_PR_SET_PDEATHSIG = 1
+_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _PAGE = 4096
 _one_at_a_time = threading.Lock()
 
@@ -188,6 +189,7 @@ def _live(libc: Any, writing: int, work: Callable[[], bytes]) -> NoReturn:
     """The whole life of the copy."""
     try:
         libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
+        libc.prctl(_PR_SET_NAME, COPY_NAME, 0, 0, 0)
         _close_others(libc, writing)
         _write(libc, writing, _STARTED)
         libc.nice(10)

@@ -5,10 +5,12 @@ the one it came from. By the module's own records and Linux's `/proc`; where tha
 from __future__ import annotations
 
 import os
+import re
 import sys
 from typing import Any, NamedTuple, cast
 
 from . import versions
+from .process_files import family
 from .stdlib import attribute, number, pid, process_name
 from .thread import FUTEX, READS, system_call
 
@@ -17,6 +19,11 @@ CHECKED_ON = versions.on("CPython")
 _CHILDREN_MOST = 500
 _HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.semaphore_tracker", b"watchdog.sidecar")
 """Processes that run this interpreter and take no part in what the program shares."""
+
+
+COPY_NAME = b"peeps-copy"
+"""What a copy of a process that we look at calls itself: it is nobody of the program's."""
+_SPAWNED = re.compile(rb"multiprocessing\.(spawn|forkserver)")
 
 
 class Child(NamedTuple):
@@ -109,12 +116,50 @@ def sharers() -> list[int] | None:
     return [ident for ident in found[:_CHILDREN_MOST] if is_alive(ident) and _takes_part(ident, own)]
 
 
+def family_of(forked: bool) -> list[int]:
+    """All living processes that may share something with this one, itself too; none where there may be more than that.
+    `forked`: this process is itself a fork."""
+    root = os.getpid()
+    if forked or has_parent():
+        parent = os.getppid()
+        own, other = (_read(one, "cmdline") for one in (root, parent))
+        # A fork has the command of its parent. Who was spawned, or forked by a server for that, tells of it; who is
+        # above that one may share as well.
+        while parent > 1 and other and (other == own or _SPAWNED.search(own)):
+            root, own = parent, other
+            parent = _parent(root)
+            other = _read(parent, "cmdline")
+        if root == os.getpid():
+            return []
+    try:
+        own_image = os.readlink("/proc/self/exe")
+    except OSError:
+        return []
+    found = [ident for ident in family([root], _CHILDREN_MOST) if is_alive(ident) and _takes_part(ident, own_image)]
+    return sorted(found) if len(found) < _CHILDREN_MOST else []
+
+
+def _read(ident: int, name: str) -> bytes:
+    try:
+        with open(f"/proc/{ident}/{name}", "rb") as file:
+            return file.read(4096)
+    except OSError:
+        return b""
+
+
+def _parent(ident: int) -> int:
+    try:
+        with open(f"/proc/{ident}/stat", "rb") as file:
+            return int(file.read(2048).rpartition(b") ")[2].split()[1])
+    except (OSError, ValueError, IndexError):
+        return 0
+
+
 def _takes_part(ident: int, own: str) -> bool:
     try:
         if os.readlink(f"/proc/{ident}/exe") != own:
             return False
-        with open(f"/proc/{ident}/cmdline", "rb") as file:
-            command = file.read(4096)
     except OSError:
         return True
-    return not any(helper in command for helper in _HELPERS)
+    command = _read(ident, "cmdline")
+    return _read(ident, "comm").strip() != COPY_NAME and not any(helper in command for helper in _HELPERS)

@@ -28,7 +28,7 @@ from ..patches.thread_death import ThreadDeathPatch
 from ..pools.holders import PoolHolders
 from ..probe import Observation, Yield
 from ..resource_types import Held
-from . import holds, motion, waits
+from . import holds, motion, signals, waits
 from .call_stack import CallStack
 from .place_of_use import place_of_use
 from .pools import Pools, work_of
@@ -208,6 +208,7 @@ class ThreadProbe:
             record.borrowed, record.searched = (), False
         state = waiting.state if waiting is not None else motion.state(record, cpu_ns, now_ns)
         record.facts = facts
+        record.handles_signals = signals.handled_by(ident)
         if not record.source:
             record.source = begins_at(stack)
         self._hold(record, taken, now_ns)

@@ -43,6 +43,7 @@ class ThreadRecord:
     call_since_ns: int = 0
     borrowed: tuple[Borrowed, ...] = ()  # of pools
     searched: bool = False  # for these, since it was read
+    handles_signals: bool = False  # by code of the program or a library
 
 
 def show(
@@ -62,6 +63,7 @@ def show(
         semconv.THREAD_NATIVE_ID: facts.native_id,
         semconv.THREAD_DAEMON: facts.daemon,
         semconv.THREAD_ENDING: _ending(facts, stack),
+        semconv.THREAD_HANDLES_SIGNALS: True if record.handles_signals else None,
         semconv.THREAD_CPU_TIME: record.cpu_shown_ns,
         semconv.THREAD_CALL: record.call if record.call and blocked else None,
         semconv.THREAD_CALL_SINCE: record.call_since_ns if blocked else None,
