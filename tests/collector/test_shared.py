@@ -10,7 +10,7 @@ import pytest
 from peeps_collector.graph.ends import Party
 from peeps_collector.graph.shared import Shared
 from peeps_otel import semconv
-from peeps_otel.model import EdgeKind, Frame, Node, NodeKind, own_line
+from peeps_otel.model import AttributeValue, EdgeKind, Frame, Node, NodeKind, own_line
 from tests.collector.collector_support import new_id
 
 S = 1_000_000_000
@@ -24,7 +24,8 @@ def barrier(family: str = "10, 20") -> Node:
 
 
 def thread(pid: int, *stack: Frame, state: str = "waiting", **about: bool) -> Node:
-    known = {semconv.THREAD_NATIVE_ID: pid} | {name.replace("__", "."): value for name, value in about.items()}
+    known: dict[str, AttributeValue] = {semconv.THREAD_NATIVE_ID: pid}
+    known |= {name.replace("__", "."): value for name, value in about.items()}
     node_id = new_id(NodeKind.THREAD)
     return Node(
         node_id, NodeKind.THREAD, "MainThread", S, "b.py:1", state=state, stack=stack or (_OWN,), attributes=known

@@ -7,6 +7,7 @@ import asyncio
 import signal
 import threading
 from collections.abc import Iterator
+from types import FrameType
 
 import pytest
 
@@ -44,6 +45,9 @@ def test_that_of_asyncio_for_ctrl_c_is_none() -> None:
 
 
 def test_a_function_of_the_program_is_one_in_the_main_thread_alone() -> None:
-    signal.signal(signal.SIGUSR2, lambda *_: None)
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        """Never called."""
+
+    signal.signal(signal.SIGUSR2, stop)
     assert _handled()
     assert not handled_by(0)
