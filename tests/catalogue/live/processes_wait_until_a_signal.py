@@ -4,6 +4,7 @@
 import multiprocessing
 import signal
 from multiprocessing.synchronize import Event
+from types import FrameType
 
 
 def worker(stop: Event) -> None:
@@ -16,6 +17,10 @@ if __name__ == "__main__":
     workers = [context.Process(target=worker, args=(stop,)) for _ in range(2)]
     for process in workers:
         process.start()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+
+    def on_signal(_number: int, _frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, on_signal)
     for process in workers:
         process.join()
