@@ -237,6 +237,40 @@ class NodeAnswer(TypedDict):
     history: NotRequired[list[Change]]
 
 
+Cell = str | int | float
+"""Times are Unix epoch nanoseconds or nanoseconds, by the type of the column."""
+
+
+class RowColumn(TypedDict):
+    key: str
+    title: str
+    type: Literal["text", "place", "number", "since", "duration", "share"]
+    shown: bool
+
+
+class Row(TypedDict):
+    """One thing, or `count` alike, which the filter `members` holds of."""
+
+    id: str
+    process: str
+    count: int
+    cells: dict[str, Cell]
+    words: dict[str, str]
+    members: str
+
+
+class Rows(TypedDict):
+    now_ns: int
+    version: int
+    table: str
+    group: str
+    columns: list[RowColumn]
+    rows: list[Row]
+    total: int
+    matched: int
+    lines: int
+
+
 class Listen(TypedDict):
     grpc: list[str]
     http: list[str]

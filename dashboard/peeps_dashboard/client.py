@@ -9,6 +9,7 @@ import ssl
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cache
+from http import HTTPStatus
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -16,7 +17,7 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import BaseHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
-from .api import Finding, FindingAnswer, Findings, Health, NodeAnswer, Processes, Snapshot
+from .api import Finding, FindingAnswer, Findings, Health, NodeAnswer, Processes, Rows, Snapshot
 from .shared import SharedAnswers
 
 DEFAULT_API = "127.0.0.1:9130"
@@ -37,6 +38,10 @@ class CollectorError(Exception):
         self.trouble: Trouble = trouble
         self.address = address
         self.message = message
+
+
+class _Unchanged(Exception):
+    """What was asked for is what we have."""
 
 
 @dataclass(frozen=True)
@@ -91,36 +96,62 @@ class Collector:
                 parameters.append((name, str(value)))
         return cast(Snapshot, self._shared("/api/snapshot", parameters))
 
+    def rows(self, table: str, *, query: str = "", group: str | None = None, offset: int = 0, limit: int = 200) -> Rows:
+        """A page of a table. What is asked again is answered anew only where something has changed."""
+        parameters = [("table", table), ("q", query), ("offset", str(offset)), ("limit", str(limit))]
+        parameters += [("group", group)] if group else []
+        return cast(Rows, self._shared("/api/rows", parameters, by_version=True))
+
+    def rows_file(self, table: str, form: str, *, query: str = "") -> bytes:
+        """The whole table as a file. `form`: csv or parquet."""
+        return self._bytes("/api/rows", [("table", table), ("q", query), ("format", form)])
+
     def node(self, node_id: str) -> NodeAnswer:
         return cast(NodeAnswer, self._get("/api/node/" + quote(node_id, safe=":")))
 
-    def _shared(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
-        """As `_get`; the answer is everybody's, and is not to be changed."""
+    def _shared(
+        self, path: str, parameters: Sequence[tuple[str, str]] = (), *, by_version: bool = False
+    ) -> dict[str, Any]:
+        """As `_get`; the answer is everybody's, and is not to be changed. `by_version`: the collector is told which
+        version we have, and may say that it is the newest."""
         key = f"{self.address}{path}?{urlencode(parameters)}"
-        return self.shared.get(key, lambda: self._get(path, parameters))
+
+        def ask(before: dict[str, Any] | None) -> dict[str, Any]:
+            if before is None or not by_version:
+                return self._get(path, parameters)
+            try:
+                return self._get(path, [*parameters, ("if_version", str(before["version"]))])
+            except _Unchanged:
+                return before
+
+        return self.shared.get(key, ask)
 
     def _get(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        try:
+            answer = json.loads(self._bytes(path, parameters))
+        except ValueError:
+            answer = None
+        if not isinstance(answer, dict) or "now_ns" not in answer:
+            raise CollectorError("not_a_collector", self.address, f"{path} did not answer like a peeps collector")
+        return cast("dict[str, Any]", answer)
+
+    def _bytes(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> bytes:
         base = self.address if "://" in self.address else f"http://{self.address}"
         url = base + path + ("?" + urlencode(parameters) if parameters else "")
         request = Request(url, headers={"Authorization": f"Bearer {self.token}"} if self.token else {})
         try:
             opener = _opener(self.certificate if self.address.startswith("https://") else "", self.key)
             with opener.open(request, timeout=_TIMEOUT_S) as response:
-                body = response.read(_LARGEST_ANSWER)
+                return response.read(_LARGEST_ANSWER)
         except HTTPError as error:
             with error:
+                if error.code == HTTPStatus.NOT_MODIFIED:
+                    raise _Unchanged from None
                 message = _error_message(error.read(65536)) or f"answered {error.code} {error.reason}"
             raise CollectorError("not_found" if error.code == 404 else "refused", self.address, message) from None
         except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise CollectorError("unreachable", self.address, str(reason)) from None
-        try:
-            answer = json.loads(body)
-        except ValueError:
-            answer = None
-        if not isinstance(answer, dict) or "now_ns" not in answer:
-            raise CollectorError("not_a_collector", self.address, f"{path} did not answer like a peeps collector")
-        return cast("dict[str, Any]", answer)
 
 
 @cache

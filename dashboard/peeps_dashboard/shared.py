@@ -24,9 +24,9 @@ class SharedAnswers:
         self._lock = threading.Lock()
         self._questions: OrderedDict[str, _Question] = OrderedDict()
 
-    def get(self, key: str, ask: Callable[[], Answer]) -> Answer:
-        """The kept answer, else that of `ask`; who comes while it is being asked waits for that one. What `ask` raises
-        is raised and not kept."""
+    def get(self, key: str, ask: Callable[[Answer | None], Answer]) -> Answer:
+        """The kept answer, else that of `ask`, which gets the one that was kept before. Who comes while it is being
+        asked waits for that one. What `ask` raises is raised and not kept."""
         with self._lock:
             question = self._questions.setdefault(key, _Question())
             self._questions.move_to_end(key)
@@ -34,8 +34,8 @@ class SharedAnswers:
                 self._questions.popitem(last=False)
         with question.asking:
             if question.answer is None or self._clock() - question.at_s >= self.kept_s:
-                question.answer = None
-                question.answer = ask()
+                before, question.answer = question.answer, None
+                question.answer = ask(before)
                 question.at_s = self._clock()
             return question.answer
 

@@ -11,7 +11,16 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from peeps_collector.graph.view import View
+from peeps_collector.tables.arrange import Arranger
+from peeps_collector.tables.export import as_csv
+from peeps_collector.tables.kinds import BY_NAME
+from peeps_collector.tables.language import FilterError, parse
+from peeps_collector.tables.moment import Moment
+from peeps_otel.model import Edge, EdgeKind
+from peeps_otel.model.jsonable import node_from_json
 from peeps_otel.report.sentences import duration
+from peeps_otel.report.shown import Shown
 from tests.dashboard import scenarios
 from tests.dashboard.scenarios import S, World
 
@@ -22,12 +31,13 @@ class FakeApi:
     def __init__(self, scenario: str = "deadlock", port: int = 0) -> None:
         self.world: World = scenarios.make(scenario)
         self.requests: dict[str, int] = {}
+        self.not_modified = 0
         api = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 status, answer = api.answer(self.path)
-                body = json.dumps(answer).encode()
+                body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
                 self.send_header("content-length", str(len(body)))
@@ -50,7 +60,7 @@ class FakeApi:
         self._server.server_close()
         self._thread.join()
 
-    def answer(self, target: str) -> tuple[int, dict[str, Any]]:
+    def answer(self, target: str) -> tuple[int, dict[str, Any] | bytes]:
         split = urlsplit(target)
         query = dict(parse_qs(split.query))
         path = unquote(split.path)
@@ -75,6 +85,11 @@ class FakeApi:
             return finding_answer(world, now, path.removeprefix("/api/finding/"))
         if path == "/api/snapshot":
             return 200, snapshot_answer(world, now, query)
+        if path == "/api/rows":
+            if query.get("if_version") == [str(world.version)]:
+                self.not_modified += 1
+                return 304, b""
+            return rows_answer(world, now, {key: values[0] for key, values in query.items()})
         if path.startswith("/api/node/"):
             return node_answer(world, now, path.removeprefix("/api/node/"))
         return 404, {"error": {"field": "path", "message": f"there is no {path}"}}
@@ -157,6 +172,34 @@ def snapshot_answer(world: World, now: int, query: dict[str, list[str]]) -> dict
         "processes": [{"id": p["id"], "sequence": 12, "time_ns": now} for p in world.processes],
         "not_answered": world.silent_ids(),
     }
+
+
+def rows_answer(world: World, now: int, query: dict[str, str]) -> tuple[int, dict[str, Any] | bytes]:
+    """By the collector's own tables, over the nodes of this world."""
+    table = BY_NAME[query.get("table", "tasks")]
+    nodes = {i: node_from_json(node) for i, node in world.nodes.items()}
+    out: dict[str, tuple[Edge, ...]] = {}
+    for edge in world.edges:
+        made = Edge(EdgeKind(edge["kind"]), edge["src"], edge["dst"], edge["since_ns"])
+        out[edge["src"]] = (*out.get(edge["src"], ()), made)
+    view = View(world.version, nodes, {i: node["process"] for i, node in world.nodes.items()}, out)
+    stuck = frozenset(i for f in world.findings if f["level"] == "PROVEN" for i in (*f["core"], *f["blocked"]))
+    facts = {p["id"]: p | {"seen_ns": p["last_seen_ns"], "shed": ", ".join(p["shed"])} for p in world.process_rows(now)}
+    for known in facts.values():
+        known["coverage"] = ", ".join(known["coverage"])
+    moment = Moment(view, now, Shown(view, {}, now), stuck, facts)
+    try:
+        tests = parse(query.get("q", ""), table.columns)
+    except FilterError as error:
+        return 400, {"error": {"field": "q", "message": str(error)}}
+    group = query.get("group", table.group or "none")
+    arranger = Arranger(table, moment, tests, "" if group == "none" else group)
+    if query.get("format") == "csv":
+        return 200, as_csv(table.columns, arranger.cells(1000, table.columns))
+    page = arranger.page(int(query.get("offset", "0")), int(query.get("limit", "200")))
+    columns = [{"key": c.key, "title": c.title, "type": c.type.value, "shown": c.is_shown} for c in table.columns]
+    answer = {"now_ns": now, "version": world.version, "table": table.name, "group": group, "columns": columns}
+    return 200, answer | page._asdict()
 
 
 def node_answer(world: World, now: int, node_id: str) -> tuple[int, dict[str, Any]]:

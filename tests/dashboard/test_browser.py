@@ -259,7 +259,7 @@ def test_hostile_names_appear_as_they_are(explorer: str, shared_api: FakeApi, vi
     assert (seen.outside, seen.errors) == ([], [])
 
 
-@pytest.mark.parametrize("name", ["graph", "tasks", "connect"])
+@pytest.mark.parametrize("name", ["graph", "tables", "connect"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_stays_inside(explorer: str, shared_api: FakeApi, visit: Any, name: str, scheme: str) -> None:
     shared_api.show("mixed")

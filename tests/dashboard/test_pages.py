@@ -107,7 +107,7 @@ def test_nothing_is_stuck(api: FakeApi) -> None:
     assert column(test, "name")[0] == "main"
 
 
-@pytest.mark.parametrize("name", ["verdict", "graph", "tasks"])
+@pytest.mark.parametrize("name", ["verdict", "graph", "tables"])
 def test_no_program_teaches_and_then_goes_on(api: FakeApi, name: str) -> None:
     api.show("none")
     test = page(name)
@@ -121,7 +121,7 @@ def test_no_program_teaches_and_then_goes_on(api: FakeApi, name: str) -> None:
     assert "No program is connected" not in texts(test)
 
 
-@pytest.mark.parametrize("name", ["verdict", "graph", "tasks", "connect"])
+@pytest.mark.parametrize("name", ["verdict", "graph", "tables", "connect"])
 def test_an_unreachable_collector(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     address = f"127.0.0.1:{free_port()}"
     monkeypatch.setenv("PEEPS_API", address)
@@ -185,30 +185,53 @@ def test_a_node_that_nobody_knows() -> None:
 
 @pytest.mark.usefixtures("api")
 def test_the_table_of_tasks() -> None:
-    test = page("tasks")
-    table = test.dataframe[0].value
-    assert list(table.columns) == ["state", "name", "waits for", "for", "where", "process", "source"]
-    assert column(test, "name")[:2] == ["worker-a", "worker-b"]
-    assert "34 of 34 tasks and threads" in texts(test)
-    test.text_input(key="q").set_value("cache").run()
-    assert len(test.dataframe[0].value) == 5
-    by_link = page("tasks", q="lock db", focus="task:W03")
-    assert len(by_link.dataframe[0].value) == 28
-    assert "request-03" in texts(by_link)
+    test = page("tables")
+    table: Any = test.dataframe[0].value
+    assert list(table.columns) == ["alike", "state", "name", "waits for", "waits", "where", "process", "made at"]
+    assert [column(test, name)[0] for name in ("alike", "state", "name", "where")] == [
+        1,
+        "■ stuck",
+        "worker-a",
+        "orders/service.py:31",
+    ]
+    assert "all 34, those alike put together in 4 rows" in texts(test)
+    together = page("tables", focus="task:W00")
+    together.button(key="open").click().run()
+    assert together.text_input(key="q").value == 'site="orders/service.py:18" state="stuck"'
+    assert len(together.dataframe[0].value) == 31
+    assert "31 of 34" in texts(together)
 
 
 @pytest.mark.usefixtures("api")
-def test_an_empty_search_is_said() -> None:
-    assert "No task matches." in texts(page("tasks", q="nothing like it"))
+def test_a_filter_is_kept_in_the_link_and_explains_itself() -> None:
+    test = page("tables", q="waits>5s name:request-0", group="none")
+    assert column(test, "name") == [f"request-{number:02}" for number in range(10)]
+    assert "No tasks match the filter." in texts(page("tables", q="nothing like it"))
+    assert "there is no wait here; did you mean waits?" in texts(page("tables", q="wait>30s"))
 
 
-def test_the_connect_page_lists_programs(api: FakeApi) -> None:
-    api.show("mixed")
-    test = page("connect")
-    assert column(test, "state") == ["live", "live", "silent"]
+TABLES = [
+    ("locks", "deadlock", "name", ["Lock db", "Lock cache"]),
+    ("channels", "mixed", "full", [1.0]),
+    ("processes", "mixed", "process", ["gateway (4650)", "orders (4711)", "billing (4720)"]),
+]
 
 
-@pytest.mark.parametrize("name", ["verdict", "graph", "tasks"])
+@pytest.mark.parametrize(("name", "scenario", "title", "values"), TABLES)
+def test_a_table_of_each_kind(api: FakeApi, name: str, scenario: str, title: str, values: list[Any]) -> None:
+    api.show(scenario)
+    test = page("tables", table=name)
+    texts(test)
+    assert column(test, title) == values
+
+
+def test_there_may_be_none(api: FakeApi) -> None:
+    api.show("healthy")
+    for name in ("requests", "pools", "threads", "executors", "connections"):
+        assert f"There are no {name} now." in texts(page("tables", table=name))
+
+
+@pytest.mark.parametrize("name", ["verdict", "graph", "tables"])
 def test_hostile_names_are_only_text(api: FakeApi, name: str) -> None:
     api.show("hostile")
     test = page(name)

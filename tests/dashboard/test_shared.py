@@ -16,17 +16,17 @@ from tests.dashboard.fake_api import FakeApi
 def test_an_answer_is_kept_for_a_moment() -> None:
     now_s = [100.0]
     shared, asked = SharedAnswers(0.5, lambda: now_s[0]), iter(range(10))
-    answers = [shared.get("a", lambda: {"n": next(asked)}) for _ in range(3)]
+    answers = [shared.get("a", lambda _: {"n": next(asked)}) for _ in range(3)]
     assert answers == [{"n": 0}] * 3
     now_s[0] += 0.5
-    assert shared.get("a", lambda: {"n": next(asked)}) == {"n": 1}
-    assert shared.get("b", lambda: {"n": next(asked)}) == {"n": 2}
+    assert shared.get("a", lambda _: {"n": next(asked)}) == {"n": 1}
+    assert shared.get("b", lambda _: {"n": next(asked)}) == {"n": 2}
 
 
 def test_who_comes_while_it_is_asked_waits_for_that_one() -> None:
     shared, begun, go, count = SharedAnswers(60.0), threading.Event(), threading.Event(), [0]
 
-    def ask() -> dict[str, int]:
+    def ask(_: object) -> dict[str, int]:
         count[0] += 1
         begun.set()
         assert go.wait(30)
@@ -42,12 +42,12 @@ def test_who_comes_while_it_is_asked_waits_for_that_one() -> None:
 def test_an_error_is_everybodys_own() -> None:
     shared = SharedAnswers(60.0)
 
-    def fails() -> dict[str, int]:
+    def fails(_: object) -> dict[str, int]:
         raise OSError("no")
 
     with pytest.raises(OSError, match="no"):
         shared.get("a", fails)
-    assert shared.get("a", lambda: {"n": 1}) == {"n": 1}
+    assert shared.get("a", lambda _: {"n": 1}) == {"n": 1}
 
 
 def test_viewers_share_what_the_collector_says(api: FakeApi) -> None:
@@ -59,3 +59,13 @@ def test_viewers_share_what_the_collector_says(api: FakeApi) -> None:
         viewer.snapshot(limit=5000)
         viewer.snapshot(limit=10)
     assert api.requests == {"/api/findings": 1, "/api/processes": 1, "/api/snapshot": 2}
+
+
+def test_rows_that_have_not_changed_are_not_sent_again(api: FakeApi) -> None:
+    viewer = Collector(api.address, shared=SharedAnswers(0.0))
+    first = viewer.rows("tasks", query="state:waiting")
+    assert viewer.rows("tasks", query="state:waiting") is first
+    assert api.not_modified == 1
+    api.show("mixed")
+    api.world.version += 1
+    assert viewer.rows("tasks", query="state:waiting") is not first
