@@ -40,6 +40,7 @@ from .past_routes import PastRoutes
 from .request_routes import RequestRoutes
 from .row_routes import RowRoutes
 from .sql_route import SqlRoute
+from .timeline_route import TimelineRoute
 
 _READY = "/ready"  # without a token: it says nothing else
 
@@ -58,7 +59,7 @@ def create_app(
     """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed. `token`: what
     must be shown, see access.py."""
     graph = GraphRoutes(live, findings, reader)
-    told = FindingRoutes(live, findings)
+    told = FindingRoutes(live, findings, reader)
     sql = SqlRoute(processes, live, sql_seconds)
     asked = requests or ProcessRequests()
     leaks, looks = RequestRoutes(LEAKS, live, asked), RequestRoutes(ATTENTION, live, asked)
@@ -86,6 +87,7 @@ def create_app(
             Route("/metrics", get_metrics),
             Route("/api/processes", graph.processes),
             Route("/api/snapshot", graph.snapshot),
+            Route("/api/timeline", TimelineRoute(findings, reader).timeline),
             Route("/api/rows", RowRoutes(live, findings, reader).rows),
             Route("/api/findings", told.findings),
             Route("/api/finding/{id:path}", told.finding),

@@ -26,7 +26,10 @@ from ..graph.finding_entry import Entry
 from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..graph.process import Process, State
-from .answers import ApiError, answer
+from ..store.past import pictures_at, view_at
+from ..store.reader import Reader
+from .answers import ApiError, answer, asked_of_database, moment_parameter
+from .past_findings import silent_then, told_then, verdict_then
 from .selection import in_view
 
 _ENDED_MOST = 20
@@ -35,13 +38,43 @@ _ENDED_MOST = 20
 class FindingRoutes:
     """The endpoint; called on worker threads."""
 
-    def __init__(self, live: LiveGraph, findings: FindingRegistry) -> None:
+    def __init__(self, live: LiveGraph, findings: FindingRegistry, reader: Reader) -> None:
         self._live = live
         self._findings = findings
+        self._reader = reader
 
     def findings(self, request: Request) -> Response:
-        now_ns = time.time_ns()
+        at_ns = moment_parameter(request, "at")
         wanted = set(request.query_params.getlist("process"))
+        return self._now(request, wanted) if at_ns is None else self._then(at_ns, wanted)
+
+    def _then(self, at_ns: int, wanted: set[str]) -> Response:
+        with asked_of_database("at"):
+            view = view_at(self._reader, at_ns, sorted(wanted))
+            pictures = pictures_at(self._reader, at_ns, sorted(wanted))
+        processes = self._live.processes()
+        shown = in_view(view, processes, at_ns, self._findings.texts)
+        found, forgotten = self._findings.at(at_ns)
+        told = told_then([one for one in found if not wanted or wanted.intersection(one["processes"])], shown)
+        heard, not_answered = silent_then(pictures)
+        waits = Waits(shown, list(view.nodes.values()))
+        calm = waits.calm(len(not_answered))
+        return answer(
+            {
+                "now_ns": at_ns,
+                "at_ns": at_ns,
+                "version": view.version,
+                "verdict": verdict_then(told, heard, not_answered, processes, waits, forgotten),
+                "calm": _calm_told(waits, calm, 0, at_ns),
+                "findings": [_with_text(one, processes) for one in told],
+                "ended": [],
+                "untold": 0,
+                "not_answered": not_answered,
+            }
+        )
+
+    def _now(self, request: Request, wanted: set[str]) -> Response:
+        now_ns = time.time_ns()
         view = self._live.view()
         everything = self._live.processes()
         processes = {k: p for k, p in everything.items() if not wanted or k in wanted}
@@ -61,23 +94,7 @@ class FindingRoutes:
                 "now_ns": now_ns,
                 "version": self._live.version,
                 "verdict": _verdict(entries, told, processes, calm, now_ns),
-                "calm": {
-                    "longest_wait": None
-                    if waits.longest is None
-                    else {
-                        "node": waits.longest[0],
-                        "age_ns": waits.longest[1],
-                        "age": duration(waits.longest[1]),
-                    },
-                    "last_change_ns": self._live.last_change_ns or None,
-                    "last_change_ago": duration(now_ns - self._live.last_change_ns)
-                    if self._live.last_change_ns
-                    else None,
-                    "nothing_moved_for": standstill(calm),
-                    "long_call": long_call(calm),
-                    "tasks": len(waits.tasks),
-                    "waiting": len(waits.tasks_waiting),
-                },
+                "calm": _calm_told(waits, calm, self._live.last_change_ns, now_ns),
                 "findings": told,
                 "ended": [_in_short(one, now_ns) for one in ended[:_ENDED_MOST]],
                 "untold": self._findings.untold,
@@ -94,6 +111,22 @@ class FindingRoutes:
         processes = self._live.processes()
         shown = in_view(self._live.view(), processes, time.time_ns(), self._findings.texts)
         return answer({"finding": _with_text(shown.finding(found), processes)})
+
+
+def _calm_told(waits: Waits, calm: Calm, last_change_ns: int, now_ns: int) -> dict[str, Any]:
+    """`last_change_ns`: 0 where it is not known."""
+    longest = waits.longest
+    return {
+        "longest_wait": None
+        if longest is None
+        else {"node": longest[0], "age_ns": longest[1], "age": duration(longest[1])},
+        "last_change_ns": last_change_ns or None,
+        "last_change_ago": duration(now_ns - last_change_ns) if last_change_ns else None,
+        "nothing_moved_for": standstill(calm),
+        "long_call": long_call(calm),
+        "tasks": len(waits.tasks),
+        "waiting": len(waits.tasks_waiting),
+    }
 
 
 def _with_text(told: dict[str, Any], processes: Mapping[str, Process]) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from ..graph.view import View
 from ..store.past import pictures_at, view_at
 from ..store.reader import Reader
 from .answers import ApiError, answer, asked_of_database, moment_parameter, whole_parameter
+from .past_findings import told_then
 from .selection import edges_into, edges_within, in_view, neighbourhood, ranked
 
 
@@ -105,12 +106,14 @@ class GraphRoutes:
 
     def node(self, request: Request) -> Response:
         node_id: str = request.path_params["id"]
-        view = self._live.view()
+        at_ns = moment_parameter(request, "at")
+        view = self._live.view() if at_ns is None else self._past(request, at_ns)
         node = view.nodes.get(node_id)
         history = self._reader.node_history(node_id)
-        shown = in_view(view, self._live.processes(), time.time_ns(), self._findings.texts)
-        findings = [e.to_json() for e in self._findings.open() if _names(e.to_json(), node_id)]
-        findings = [shown.finding(finding) for finding in findings]
+        now_ns = time.time_ns() if at_ns is None else at_ns
+        shown = in_view(view, self._live.processes(), now_ns, self._findings.texts)
+        told = [e.to_json() for e in self._findings.open()] if at_ns is None else self._findings.at(at_ns)[0]
+        findings = told_then([finding for finding in told if _names(finding, node_id)], shown)
         if node is None:
             ended = self._reader.ended_node(node_id)
             if ended is None:

@@ -15,7 +15,7 @@ from typing import Any
 
 from peeps_otel import semconv
 from peeps_otel.diagnosis.refuted_sites import RefutedSites
-from peeps_otel.model import Finding, FindingKind
+from peeps_otel.model import Finding, FindingKind, Level
 
 from ..decode.canonical import Rejected
 from ..decode.logs import FindingRecord
@@ -76,6 +76,20 @@ class FindingRegistry:
         """At most 200, newest first."""
         with self._lock:
             return list(self._ended)
+
+    def remembered(self) -> list[dict[str, Any]]:
+        """The open ones, worst first, then those that have ended, newest first."""
+        with self._lock:
+            return [*(entry.to_json() for entry in told(self._open.values())), *self._ended]
+
+    def at(self, time_ns: int) -> tuple[list[dict[str, Any]], bool]:
+        """What was open then, worst first, with what is known now: what was certain counts from its beginning, the rest
+        from when it was found. And whether some of that time may be forgotten."""
+        found = [one for one in self.remembered() if _was_open(one, time_ns)]
+        found.sort(key=lambda one: (LEVELS.index(one["level"]), -one["blocked_count"], one["since_ns"]))
+        with self._lock:
+            is_full = len(self._ended) == self._ended.maxlen
+            return found, is_full and self._ended[-1]["last_seen_ns"] > time_ns
 
     def find(self, finding_id: str) -> dict[str, Any] | None:
         with self._lock:
@@ -264,6 +278,12 @@ class FindingRegistry:
             [(now_ns, entry.key, change, finding.level.value, entry.blocked_count, finding.title)],
         )
         self._rows.add(FINDING.name, [entry.row()])
+
+
+def _was_open(finding: dict[str, Any], time_ns: int) -> bool:
+    is_certain = finding["level"] in (Level.PROVEN, Level.LIKELY)
+    began_ns: int = finding["since_ns" if is_certain else "first_seen_ns"]
+    return began_ns <= time_ns and (finding["state"] == semconv.FINDING_OPEN or time_ns < finding["last_seen_ns"])
 
 
 def _still_waiting(finding: Finding, live: LiveGraph) -> bool:

@@ -37,7 +37,7 @@ FROM edge_change AS c JOIN last ON c.rowid = last.place WHERE c.op = 'add'
 """
 _PICTURES = """
 SELECT process, max(sequence), max(time_ns), arg_max(shed, time_ns), arg_max(dropped, time_ns),
-       arg_max(interval_ns, time_ns)
+       arg_max(interval_ns, time_ns), arg_max(coverage, time_ns)
 FROM snapshot WHERE time_ns <= $1 AND (len($2) = 0 OR list_contains($2, process)) GROUP BY process
 """
 
@@ -73,8 +73,9 @@ def pictures_at(reader: Reader, time_ns: int, processes: Sequence[str] = ()) -> 
             "shed": shed or [],
             "dropped": dropped or 0,
             "interval_ns": interval_ns or 0,
+            "coverage": coverage or [],
         }
-        for process, sequence, taken_ns, shed, dropped, interval_ns in rows
+        for process, sequence, taken_ns, shed, dropped, interval_ns, coverage in rows
     ]
 
 
