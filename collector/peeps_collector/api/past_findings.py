@@ -24,7 +24,7 @@ def told_then(found: Sequence[Json], shown: Shown) -> list[Json]:
     its nodes are those of the moment."""
     told: list[Json] = []
     for finding in found:
-        sources = finding.get("sources") or {}
+        sources: Json = finding.get("sources") or {}
         one = shown.finding({key: value for key, value in finding.items() if key != "nodes"} | {"state": "open"})
         told.append(one | {"sources": sources | (one.get("sources") or {})})
     return told
