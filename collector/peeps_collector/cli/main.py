@@ -20,6 +20,7 @@ from . import (
     diff,
     dump,
     findings,
+    mcp,
     progress,
     ps,
     run,
@@ -33,7 +34,7 @@ from .client import ClientError
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
-    *(up, collector, run, why, attach, findings, ps, show, calls, snapshot, progress, blame, dump, diff, sql, db),
+    *(up, collector, run, why, attach, findings, ps, show, calls, snapshot, progress, blame, dump, diff, sql, db, mcp),
     completion,
 )
 """Every command, in the order of the help."""

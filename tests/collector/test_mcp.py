@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`peeps mcp`, asked with the client of the official package: an agent that has only the tools names the line."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+pytest.importorskip("mcp")
+from mcp import Client, StdioServerParameters
+
+from tests.collector.collector_support import Deadlock, Program, Running
+from tests.support.network import free_port
+from tests.support.processes import end, environment
+from tests.support.waiting import eventually
+
+Ask = Callable[[Client], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def with_a_deadlock(shared: Running) -> Running:
+    program, deadlock = Program(), Deadlock()
+    shared.send(program.snapshot(*deadlock.graph(), key_frame=True))
+
+    def found() -> bool:
+        shared.send(program.snapshot([]))
+        return bool(shared.get("/api/findings")["verdict"]["stuck"])
+
+    eventually(found)
+    return shared
+
+
+def over_stdio(collector: Running, ask: Ask) -> None:
+    parameters = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "peeps_collector", "mcp"],
+        env=environment(PEEPS_API=collector.api),
+    )
+
+    async def asked() -> None:
+        async with Client(parameters) as client:
+            await ask(client)
+
+    asyncio.run(asyncio.wait_for(asked(), 60))
+
+
+async def answer(client: Client, tool: str, **arguments: Any) -> Any:
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, result.content
+    return result.structured_content
+
+
+def test_an_agent_finds_the_line(with_a_deadlock: Running) -> None:
+    async def ask(client: Client) -> None:
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert set(tools) == {"why", "waits_of", "processes", "diff", "source_of", "sql"}
+        assert all(tool.description and tool.output_schema for tool in tools.values())
+        verdict = await answer(client, "why")
+        (finding,) = verdict["findings"]
+        assert (verdict["stuck"], finding["level"], finding["kind"]) == (True, "PROVEN", "deadlock")
+        assert verdict["sentence"] == finding["sentence"]
+        path, _, line = finding["open"].rpartition(":")
+        assert path.endswith("app.py")
+        assert int(line) in (31, 47)
+        source = await answer(client, "source_of", name=finding["id"])
+        assert source["open"] == finding["open"]
+
+    over_stdio(with_a_deadlock, ask)
+
+
+def test_a_wait_is_followed_to_its_ring(with_a_deadlock: Running) -> None:
+    async def ask(client: Client) -> None:
+        chain = await answer(client, "waits_of", name="worker-a")
+        assert (chain["node"]["name"], chain["node"]["doing"], chain["ring"]) == ("worker-a", "lock.acquire", True)
+        assert any(step.startswith("worker-a waits for Lock ") for step in chain["waits"])
+        assert any(step.partition(" is held by ")[2].startswith("worker-b") for step in chain["waits"])
+        (process,) = (await answer(client, "processes"))["processes"]
+        assert (process["service"], process["pid"], process["state"]) == ("shop", 4711, "live")
+
+    over_stdio(with_a_deadlock, ask)
+
+
+def test_what_cannot_be_answered_is_an_error_that_helps(with_a_deadlock: Running) -> None:
+    async def ask(client: Client) -> None:
+        unknown = await client.call_tool("waits_of", {"name": "nobody"})
+        assert unknown.is_error
+        assert "nothing is called 'nobody'; what waits now: " in str(unknown.content)
+        writing = await client.call_tool("sql", {"statement": "DROP TABLE nodes"})
+        assert writing.is_error
+        rows = await answer(client, "sql", statement="SELECT 1 AS one")
+        assert rows == {"columns": ["one"], "rows": [[1]], "truncated": False}
+
+    over_stdio(with_a_deadlock, ask)
+
+
+def test_it_is_there_by_http_on_this_machine_alone(with_a_deadlock: Running) -> None:
+    address = f"127.0.0.1:{free_port()}"
+    refused = with_a_deadlock.peeps("mcp", "--http", "0.0.0.0:9140")
+    assert refused.returncode == 2
+    assert "must be an address of this machine" in refused.stderr
+    process = subprocess.Popen(
+        [sys.executable, "-m", "peeps_collector", "mcp", "--http", address],
+        env=environment(PEEPS_API=with_a_deadlock.api),
+        stderr=subprocess.DEVNULL,
+    )
+
+    async def ask() -> bool:
+        try:
+            async with Client(f"http://{address}/mcp") as client:
+                return bool((await answer(client, "why"))["stuck"])
+        except Exception:
+            assert process.poll() is None
+            return False
+
+    try:
+        assert eventually(lambda: asyncio.run(asyncio.wait_for(ask(), 30)), "it listens", every=0.5)
+    finally:
+        end(process)
