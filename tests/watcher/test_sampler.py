@@ -8,14 +8,15 @@ import gc
 import json
 import threading
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any
 from weakref import ref
 
 from peeps_otel.probes.internals import asyncio_core as asyncio_internals
-from peeps_otel.watcher.profile import Profile
+from peeps_otel.watcher.profile import Profile, Row
 from peeps_otel.watcher.sampler import Sampler
 from peeps_otel.watcher.steps import StepHistory
+from tests.support.waiting import eventually
 from tests.watcher.loops import PERIOD_S, Sampled, sampled, sleeping_thread, spin
 
 
@@ -24,6 +25,14 @@ def _sample_for(sampler: Sampler, seconds: float) -> None:
     while time.monotonic() < end:
         sampler.sample()
         time.sleep(PERIOD_S)
+
+
+def _sample_until(sampler: Sampler, check: Callable[[], bool]) -> None:
+    def sampled() -> bool:
+        sampler.sample()
+        return check()
+
+    eventually(sampled, every=PERIOD_S)
 
 
 def test_a_waiting_thread_and_a_computing_one_are_told_apart() -> None:
@@ -39,19 +48,21 @@ def test_a_waiting_thread_and_a_computing_one_are_told_apart() -> None:
         threading.Thread(target=leave.wait, name="peeps-own", args=(60,)),
     ]
     sampler = Sampler(list)
+
+    def rows(owner: str) -> list[Row]:
+        return [row for row in sampler.profile.rows() if row.owner == owner]
+
     for thread in threads:
         thread.start()
     try:
-        _sample_for(sampler, 1.0)
+        _sample_until(sampler, lambda: sum(row.samples for row in rows("waits")) > 10)
+        _sample_until(sampler, lambda: sum(row.cpu_ns for row in rows("computes")) > 200_000_000)
+        _sample_until(sampler, lambda: sum(row.on_cpu for row in rows("computes")) > 0)
     finally:
         leave.set()
         for thread in threads:
             thread.join(30)
-    rows = {owner: [row for row in sampler.profile.rows() if row.owner == owner] for owner in ("waits", "computes")}
-    assert sum(row.samples for row in rows["waits"]) > 10
-    assert sum(row.on_cpu for row in rows["waits"]) == 0
-    assert sum(row.cpu_ns for row in rows["computes"]) > 200_000_000
-    assert sum(row.on_cpu for row in rows["computes"]) > 0
+    assert sum(row.on_cpu for row in rows("waits")) == 0
     waits = sampler.profile.dominant("waits")
     assert waits is not None
     assert [frame.function for frame in waits.stack.frames()][-2:] == ["Event.wait", "Condition.wait"]
