@@ -8,7 +8,7 @@ PACKAGES := . ./distro ./collector ./dashboard
 PROJECTS := pyproject.toml distro/pyproject.toml collector/pyproject.toml dashboard/pyproject.toml
 SOURCES := peeps_otel distro collector dashboard tests examples scripts bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-WORKERS ?= 2
+WORKERS ?= 3
 PYTEST_ARGS ?=
 
 export PIP_NO_INPUT := 1
@@ -35,7 +35,7 @@ check: $(VENV)/.installed-test
 	@$(MAKE) --no-print-directory --jobs 2 lint quick
 
 quick: $(VENV)/.installed-test
-	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile -m "not slow" --hypothesis-profile quick \
+	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" --hypothesis-profile quick \
 	--ignore tests/e2e --ignore tests/catalogue $(PYTEST_ARGS)
 
 test: $(VENV)/.installed-test

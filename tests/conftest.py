@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -9,6 +10,15 @@ from tests.support.examples import register
 from tests.support.leftovers import no_process_left
 
 register()
+
+_HAS_A_COLLECTOR_EACH = Path(__file__).parent / "collector"
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first, so that in the end no worker has one that the others wait for."""
+    slow = {item.path for item in items if item.get_closest_marker("slow") is not None}
+    items.sort(key=lambda item: (item.path not in slow, _HAS_A_COLLECTOR_EACH not in item.path.parents))
 
 
 @pytest.fixture(autouse=True)

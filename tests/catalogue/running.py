@@ -24,7 +24,7 @@ from tests.catalogue.expectation import HERE, Entry, Expected
 from tests.support.collector import Collector
 from tests.support.program import Program
 
-AT_ONCE = 6
+AT_ONCE = 8
 PATIENCE_S = 30.0
 """For the first report, from the start of the interpreter, on a machine that is busy."""
 GRACE_S = 10.0
