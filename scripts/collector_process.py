@@ -31,6 +31,15 @@ def on_free_ports(database: Path) -> dict[str, str]:
     }
 
 
+def addresses(process: subprocess.Popen[bytes], ready: Path) -> dict[str, Any] | None:
+    """Where it listens: `api`, `grpc`, `http`; None until it has written that to `ready`. Raises Ended."""
+    if ready.exists():
+        return json.loads(ready.read_text(encoding="utf-8"))
+    if process.poll() is not None:
+        raise Ended(f"the collector ended with exit code {process.returncode}")
+    return None
+
+
 class CollectorProcess:
     """It is started when this is made. `program`: what runs `peeps`; `ready`: a file that is not there yet, which it
     writes once it listens. `before_exec`: runs in the new process. `apart`: in a session of its own, out of reach of
@@ -60,11 +69,7 @@ class CollectorProcess:
 
     def addresses(self) -> dict[str, Any] | None:
         """Where it listens: `api`, `grpc`, `http`; None until it does. Raises Ended."""
-        if self._ready.exists():
-            return json.loads(self._ready.read_text(encoding="utf-8"))
-        if self.process.poll() is not None:
-            raise Ended(f"the collector ended with exit code {self.process.returncode}")
-        return None
+        return addresses(self.process, self._ready)
 
     def wait(self, seconds: float = START_SECONDS) -> dict[str, Any]:
         """`addresses`, once it listens. Raises Ended; it may still run then."""

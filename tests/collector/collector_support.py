@@ -198,6 +198,8 @@ class Deadlock:
 class Running(Collector):
     """A collector that runs, and what is sent to it."""
 
+    forked = True
+
     def send(self, message: Message) -> ExportLogsServiceResponse:
         """Sends logs by HTTP; the decoded answer."""
         answer = http(

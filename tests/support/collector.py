@@ -11,8 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from scripts.collector_process import CollectorProcess, Ended, on_free_ports
+from scripts.collector_process import CollectorProcess, Ended, addresses, on_free_ports
 
+from .fork_server import Forked
 from .network import http
 from .processes import end, environment, peeps
 from .waiting import PATIENCE_S, eventually
@@ -28,6 +29,10 @@ class Collector:
     runs in the new process. AssertionError, with what it wrote, where it does not get ready.
     """
 
+    forked = False
+    """Whether it is forked from a process that has imported it, where that can be: much quicker, but not as a user
+    starts it."""
+
     def __init__(
         self,
         directory: Path,
@@ -41,18 +46,15 @@ class Collector:
         self._output, self._errors = directory / f"{stem}.out.txt", directory / f"{stem}.err.txt"
         self.database = database or directory / "peeps.duckdb"
         with self._output.open("wb") as output, self._errors.open("wb") as errors:
-            started = CollectorProcess(
-                [sys.executable, "-m", "peeps_collector"],
-                ready,
-                environment(**(on_free_ports(self.database) | settings)),
-                command,
-                output,
-                errors,
-                before_exec,
-            )
-        self.process = started.process
+            variables = environment(**(on_free_ports(self.database) | settings))
+            if self.forked and (command, before_exec, sys.platform) == ("collector", None, "linux"):
+                process = Forked([command, "--ready-file", str(ready)], variables, output, errors)
+            else:
+                program = [sys.executable, "-m", "peeps_collector"]
+                process = CollectorProcess(program, ready, variables, command, output, errors, before_exec).process
+        self.process: subprocess.Popen[bytes] = process
         try:
-            self.ready: dict[str, Any] = eventually(started.addresses, "the collector is ready")
+            self.ready: dict[str, Any] = eventually(lambda: addresses(process, ready), "the collector is ready")
         except Ended:
             end(self.process)
             raise AssertionError(self.output() + self.errors()) from None
