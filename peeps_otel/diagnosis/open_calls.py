@@ -8,7 +8,7 @@ to them. One that is taken for such a call wrongly is not told of, which is the 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from .. import semconv
 from ..model import Node
@@ -22,15 +22,15 @@ _REDIS = re.compile(r"\b(?:B[LRZ]\w+|XREAD\w*|WAIT\w*|[PS]?SUBSCRIBE|MONITOR|PSY
 _STREAM = re.compile(r"stream", re.IGNORECASE)
 
 
-def stays_open(request: Node, waiter: Node, channels: Iterable[Node]) -> bool:
-    """Whether `request`, for which `waiter` waits, may be open for as long as anybody likes. `channels`: all that there
-    are."""
+def stays_open(request: Node, waiter: Node, streams: Set[object]) -> bool:
+    """Whether `request`, for which `waiter` waits, may be open for as long as anybody likes. `streams`: see
+    `stream_connections`."""
     method = request.attributes.get(semconv.METHOD)
     text = method if isinstance(method, str) else request.name
     scope = str(request.attributes.get(semconv.RPC_SCOPE, ""))
     if _WORDS.search(text) or ("redis" in scope and _REDIS.search(text)):
         return True
-    return is_stream(waiter) or any(_belongs(channel, request) for channel in channels)
+    return is_stream(waiter) or request.attributes.get(semconv.RPC_CONNECTION) in streams
 
 
 def is_stream(end: Node) -> bool:
@@ -43,11 +43,8 @@ def is_remote_procedure(request: Node) -> bool:
     return "/" in str(request.attributes.get(semconv.METHOD, request.name))
 
 
-def _belongs(channel: Node, request: Node) -> bool:
-    """A channel of a provider, on the connection of the request."""
-    connection = request.attributes.get(semconv.RPC_CONNECTION)
-    return (
-        connection is not None
-        and semconv.CHANNEL_REQUEST in channel.attributes
-        and channel.attributes.get(semconv.RPC_CONNECTION) == connection
-    )
+def stream_connections(channels: Iterable[Node]) -> Set[object]:
+    """The connections that some of these channels, of a provider, belong to."""
+    own = (one.attributes for one in channels if semconv.CHANNEL_REQUEST in one.attributes)
+    found = {attributes.get(semconv.RPC_CONNECTION) for attributes in own}
+    return found.difference({None})

@@ -29,6 +29,18 @@ def exhausted(context: RuleContext) -> Iterator[tuple[Node, list[str]]]:
                 yield pool, sorted(waiters, key=lambda w: (graph.wait_of(w).since_ns, w))
 
 
+def holders_of_all(context: RuleContext) -> set[str]:
+    """Who has anything of any pool."""
+    return {
+        holder
+        for kind in (NodeKind.SEMAPHORE, NodeKind.RX)
+        for pool in context.of(kind)
+        if semconv.POOL_IN_USE in pool.attributes
+        for holder in context.graph.holders.get(pool.id, ())
+        if holder in context.graph.nodes
+    }
+
+
 def taken(pool: Node) -> str:
     """`4 of 4 connections of QueuePool db are held`."""
     in_use, capacity = pool.attributes.get(semconv.POOL_IN_USE), pool.attributes.get(semconv.SEMAPHORE_PERMITS)

@@ -3,8 +3,6 @@
 
 from __future__ import annotations
 
-import re
-
 from .. import semconv
 from ..model import Node, NodeKind, own_line
 from ..model.operations import operation
@@ -212,4 +210,12 @@ def at(preposition: str, source: str, text: str = "") -> str:
     """` at app/main.py:7` or ` in aiohttp`, unless `text` has said so already."""
     where = short(source)
     before = f" {preposition} " if own_line.is_line(source) else " "
-    return f"{before}{where}" if where and not re.search(rf"{re.escape(where)}(?!\d)", text) else ""
+    return f"{before}{where}" if where and not _says(text, where) else ""
+
+
+def _says(text: str, where: str) -> bool:
+    """Whether this place is in the text, and not only as the beginning of a longer line number."""
+    found = text.find(where)
+    while found >= 0 and text[found + len(where) : found + len(where) + 1].isdecimal():
+        found = text.find(where, found + 1)
+    return found >= 0

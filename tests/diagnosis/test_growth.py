@@ -19,6 +19,7 @@ from tests.diagnosis.world import SECOND, START, World
 
 pytestmark = pytest.mark.slow
 SMALL, LARGE, LINEAR = 1_000, 30_000, 1.2
+SMALL_OF_DEAR, LARGE_OF_DEAR = 300, 2_000
 LATE = START + 100 * SECOND
 
 
@@ -155,6 +156,159 @@ def complaints(problem: str) -> Callable[[World, int], None]:
     return nodes
 
 
+def give_up_at_locks(world: World, size: int) -> None:
+    """Each waits with a deadline for a lock of one who waits for a lock, too, that a ring has that will break."""
+    for n in range(size // 2):
+        world.lock(f"l{n}", f"task:h{n}")
+        onward = f"lock:l{n + 1}" if n + 1 < size // 2 else "lock:l0"
+        world.task(f"h{n}", onward, deadline=LATE + 999 * SECOND)
+        world.task(f"w{n}", f"lock:l{n}", deadline=LATE + 999 * SECOND)
+
+
+def rings_that_give_up(world: World, size: int) -> None:
+    for n in range(size // 2):
+        world.lock(f"a{n}", f"task:one{n}")
+        world.lock(f"b{n}", f"task:two{n}")
+        world.task(f"one{n}", f"lock:b{n}", deadline=LATE + 999 * SECOND)
+        world.task(f"two{n}", f"lock:a{n}")
+
+
+def slow_events(world: World, size: int) -> None:
+    """At each of two lines one has waited long; each is waited for by all who are in one chain."""
+    for n in range(size // 2):
+        world.resource(NodeKind.EVENT, f"e{n}", providers=Providers.OPEN)
+        world.task(f"t{n}", f"event:e{n}", operation="event.wait")
+        world.task(f"b{n}", f"task:t{n}", f"task:b{n - 1}" if n else f"task:t{n}", operation="gather")
+
+
+def pools(world: World, size: int, lends_to: Callable[[int], str]) -> None:
+    for n in range(size // 2):
+        world.resource(
+            NodeKind.SEMAPHORE,
+            f"p{n}",
+            lends_to(n),
+            providers=Providers.ESTIMATED,
+            peeps__pool__in_use=1,
+            peeps__semaphore__permits=1,
+            peeps__semaphore__available=0,
+        )
+
+
+def pools_behind_one_chain(world: World, size: int) -> None:
+    """The holders of all pools wait for one chain of tasks."""
+    world.resource(NodeKind.EVENT, "never", providers=Providers.OPEN)
+    pools(world, size, lambda n: f"task:h{n}")
+    for n in range(size // 4):
+        world.task(f"chain{n}", "event:never" if n == 0 else f"task:chain{n - 1}", operation="task.wait")
+    for n in range(size // 2):
+        world.task(f"h{n}", f"task:chain{size // 4 - 1}", operation="task.wait")
+        world.task(f"w{n}", f"semaphore:p{n}", operation="pool.get")
+
+
+def pools_that_wait_for_themselves(world: World, size: int) -> None:
+    pools(world, size, lambda n: f"task:h{n}")
+    for n in range(size // 2):
+        world.task(f"h{n}", f"semaphore:p{n}", operation="pool.get")
+
+
+def one_pool_that_waits_for_itself(world: World, size: int) -> None:
+    world.resource(
+        NodeKind.SEMAPHORE,
+        "p",
+        *(f"task:h{n}" for n in range(size)),
+        providers=Providers.ESTIMATED,
+        peeps__pool__in_use=size,
+        peeps__semaphore__permits=size,
+        peeps__semaphore__available=0,
+    )
+    for n in range(size):
+        world.task(f"h{n}", "semaphore:p", operation="pool.get")
+
+
+def behind_all(world: World, things: list[str]) -> None:
+    """Each of these is waited for by a task of its own, and all of those by one chain of tasks."""
+    for n, thing in enumerate(things):
+        world.task(f"w{n}", thing, operation="wait")
+    world.task("all", *(f"task:w{n}" for n in range(len(things))), operation="gather")
+    for n in range(len(things)):
+        world.task(f"chain{n}", f"task:chain{n - 1}" if n else "task:all", operation="task.wait")
+
+
+def unanswered(world: World, size: int) -> None:
+    things: list[str] = []
+    for n in range(size // 4):
+        things.append(
+            world.resource(
+                NodeKind.REQUEST,
+                f"r{n}",
+                providers=Providers.ESTIMATED,
+                peeps__method="GET /stock",
+                peeps__rpc__join="not_received",
+                peeps__rpc__connection=f"c{n}",
+            )
+        )
+        world.resource(NodeKind.TX, f"c{n}", providers=Providers.OPEN)
+    behind_all(world, things)
+
+
+def lost_with_a_process(world: World, size: int) -> None:
+    behind_all(
+        world,
+        [
+            world.resource(NodeKind.LOCK, f"l{n}", providers=Providers.OPEN, peeps__resource__lost_with="pid 7")
+            for n in range(size // 4)
+        ],
+    )
+
+
+def held_at_fork(world: World, size: int) -> None:
+    behind_all(
+        world,
+        [
+            world.resource(NodeKind.LOCK, f"l{n}", peeps__lock__fork_holder="a thread of pid 7")
+            for n in range(size // 4)
+        ],
+    )
+
+
+def unread_at_the_other_end(world: World, size: int) -> None:
+    behind_all(
+        world,
+        [
+            world.resource(NodeKind.IO, f"s{n}", providers=Providers.OPEN, peeps__io__unmoved_since=START)
+            for n in range(size // 4)
+        ],
+    )
+
+
+def children_await_input(world: World, size: int) -> None:
+    behind_all(
+        world,
+        [
+            world.resource(
+                NodeKind.COMMAND,
+                f"s{n}",
+                providers=Providers.OPEN,
+                peeps__io__unmoved_since=START,
+                peeps__command__awaits_input="stdin",
+            )
+            for n in range(size // 4)
+        ],
+    )
+
+
+def loops_asleep(world: World, size: int) -> None:
+    """Of each a task is ready that all of one chain wait for."""
+    for n in range(size // 4):
+        world.thread(f"l{n}", peeps__loop__asleep_since=START, peeps__loop__may_wake=False)
+        world.task(f"w{n}", thread=f"l{n}")
+        ready = world.nodes[f"task:w{n}"]
+        ready.state = "runnable"
+    world.task("all", *(f"task:w{n}" for n in range(size // 4)), operation="gather")
+    for n in range(size // 4):
+        world.task(f"chain{n}", f"task:chain{n - 1}" if n else "task:all", operation="task.wait")
+
+
 KIND = FindingKind
 CASES: list[tuple[str, Callable[[World, int], None], set[FindingKind]]] = [
     ("deadlock", rings, {KIND.DEADLOCK}),
@@ -179,6 +333,22 @@ CASES: list[tuple[str, Callable[[World, int], None], set[FindingKind]]] = [
     ("task_destroyed", complaints("destroyed_pending"), {KIND.TASK_DESTROYED}),
     ("exception_never_retrieved", complaints("exception_never_retrieved"), {KIND.EXCEPTION_NEVER_RETRIEVED}),
 ]
+
+DEAR: list[tuple[str, Callable[[World, int], None], set[FindingKind]]] = [
+    ("times_out, at locks", give_up_at_locks, {KIND.TIMES_OUT}),
+    ("times_out, rings", rings_that_give_up, {KIND.TIMES_OUT}),
+    ("unusually_long", slow_events, set()),
+    ("pool_exhausted, one chain below all", pools_behind_one_chain, {KIND.POOL_EXHAUSTED}),
+    ("pool_waits_for_itself", pools_that_wait_for_themselves, {KIND.POOL_EXHAUSTED}),
+    ("pool_waits_for_itself, one", one_pool_that_waits_for_itself, {KIND.POOL_EXHAUSTED}),
+    ("call_unanswered", unanswered, {KIND.CALL_UNANSWERED}),
+    ("lost_with_process", lost_with_a_process, {KIND.NEVER_ENDS}),
+    ("held_at_fork", held_at_fork, {KIND.HELD_AT_FORK}),
+    ("peer_not_reading", unread_at_the_other_end, {KIND.PEER_NOT_READING}),
+    ("child_awaits_input", children_await_input, {KIND.DEADLOCK}),
+    ("loop_asleep", loops_asleep, {KIND.LOST_WAKEUP}),
+]
+"""A look at these executes many lines, so that fewer of them must do."""
 
 
 def lines_of(what: Callable[[], object]) -> int:
@@ -215,3 +385,8 @@ def cost(build: Callable[[World, int], None], size: int, expected: set[FindingKi
 @pytest.mark.parametrize(("build", "expected"), [case[1:] for case in CASES], ids=[case[0] for case in CASES])
 def test_a_look_is_linear(build: Callable[[World, int], None], expected: set[FindingKind]) -> None:
     assert cost(build, LARGE, expected) <= LINEAR * cost(build, SMALL, expected)
+
+
+@pytest.mark.parametrize(("build", "expected"), [case[1:] for case in DEAR], ids=[case[0] for case in DEAR])
+def test_so_is_a_dear_one(build: Callable[[World, int], None], expected: set[FindingKind]) -> None:
+    assert cost(build, LARGE_OF_DEAR, expected) <= LINEAR * cost(build, SMALL_OF_DEAR, expected)

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from itertools import chain, pairwise
 from typing import NamedTuple
 
@@ -13,7 +13,7 @@ from ...model.operations import operation
 from .. import evidence, leaf, wording
 from ..frames import place
 from ..leaf import Leaf
-from ..open_calls import is_remote_procedure, stays_open
+from ..open_calls import is_remote_procedure, stays_open, stream_connections
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
@@ -64,6 +64,7 @@ class CallUnanswered(LookRule):
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
+        streams: Set[object] | None = None
         for request in context.of(NodeKind.REQUEST):
             waiter = graph.oldest_waiter(request.id)
             if waiter is None or waiter not in graph.settled or waiter in graph.bounded:
@@ -72,8 +73,11 @@ class CallUnanswered(LookRule):
                 continue
             other = _other_end(context, request)
             level = None if other is None else self._level(context, request, waiter, other)
-            channels = chain(context.of(NodeKind.TX), context.of(NodeKind.RX))
-            if other is None or level is None or stays_open(request, graph.nodes[waiter], channels):
+            if other is None or level is None:
+                continue
+            if streams is None:
+                streams = stream_connections(chain(context.of(NodeKind.TX), context.of(NodeKind.RX)))
+            if stays_open(request, graph.nodes[waiter], streams):
                 continue
             senders = _senders(context, waiter)
             members = [*senders, request.id, *([] if other.handler is None else [other.handler])]
@@ -84,7 +88,7 @@ class CallUnanswered(LookRule):
                 core=members,
                 about=[request.id],
                 tell=lambda r=request, s=senders, o=other: self._tell(context, r, s, o),
-                explains=graph.behind({request.id, waiter}),
+                explains=context.newly_behind({request.id, waiter}),
             )
 
     def _level(self, context: RuleContext, request: Node, waiter: str, other: _Other) -> Level | None:

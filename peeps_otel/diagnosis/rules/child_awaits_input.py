@@ -54,7 +54,7 @@ class ChildAwaitsInput(LookRule):
                 core=[waiter, child.id],
                 about=[child.id],
                 tell=lambda child=child, waiter=waiter: self._tell(context, child, waiter),
-                explains=graph.behind({child.id, waiter}),
+                explains=context.newly_behind({child.id, waiter}),
             )
 
     @staticmethod

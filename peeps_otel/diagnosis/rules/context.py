@@ -27,6 +27,7 @@ class RuleContext:
     says: Callable[[FindingKind], bool]
     explained: set[str] = field(default_factory=set[str])
     nodes: Sorted = field(default_factory=Sorted)
+    told_behind: set[str] = field(default_factory=set[str])
 
     def read(self, pause: Callable[[], None]) -> None:
         """Sorts the nodes: once a look."""
@@ -44,6 +45,13 @@ class RuleContext:
     def of(self, kind: NodeKind) -> Collection[Node]:
         """All nodes of a kind other than TASK."""
         return self.nodes.others.get(kind, ())
+
+    def newly_behind(self, members: set[str]) -> set[str]:
+        """`behind` without whom an earlier call of this look has returned: for what a finding explains beside those
+        before it. All of them together cost one walk, however many share one tail."""
+        fresh = self.graph.behind(members, self.told_behind)
+        self.told_behind |= fresh
+        return fresh
 
     def number(self, node: Node, name: str) -> int | None:
         """An attribute that is a whole number; None where it is absent or something else."""

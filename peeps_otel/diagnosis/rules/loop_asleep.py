@@ -52,7 +52,7 @@ class LoopAsleep(LookRule):
                 core=core,
                 about=[thread.id],
                 tell=lambda t=thread, r=ready, m=may_wake: self._tell(context, t, r, m),
-                explains=graph.behind({one.id for one in ready}),
+                explains=context.newly_behind({one.id for one in ready}),
             )
 
     def _tell(self, context: RuleContext, thread: Node, ready: list[Node], may_wake: bool) -> Account:

@@ -55,7 +55,7 @@ class LostWithProcess(LookRule):
                     core=[waiter, thing.id],
                     about=[thing.id],
                     tell=lambda t=thing.id, w=waiter, d=died: self._tell(context, t, w, d),
-                    explains=graph.behind({thing.id, waiter}),
+                    explains=context.newly_behind({thing.id, waiter}),
                 )
 
     def _tell(self, context: RuleContext, thing: str, waiter: str, died: str) -> Account:

@@ -56,7 +56,7 @@ class PeerNotReading(LookRule):
                     core=[waiter, thing.id],
                     about=[thing.id],
                     tell=lambda t=thing, w=waiter: self._tell(context, t, w),
-                    explains=context.graph.behind({thing.id, waiter}),
+                    explains=context.newly_behind({thing.id, waiter}),
                 )
 
     def _is_stuck(self, context: RuleContext, thing: Node, since_ns: int) -> bool:

@@ -38,6 +38,23 @@ class _Seen:
     waiters: dict[str, _Waits] = field(default_factory=dict[str, _Waits])
 
 
+class _Stuck:
+    """Which holders of any pool nobody of this program seems about to wake: worked out once a look, and only if one
+    asks, for all may lead to the same."""
+
+    def __init__(self, context: RuleContext) -> None:
+        self._context = context
+        self._stuck: set[str] | None = None
+
+    def holds_all(self, holders: list[str]) -> bool:
+        """Of all of these; also if nobody is seen to hold anything."""
+        if holders and self._stuck is None:
+            graph, now_ns = self._context.graph, self._context.now_ns
+            within = graph.ahead(pools.holders_of_all(self._context))
+            self._stuck = residue(graph.conditions(Level.SUSPECT, now_ns, self._context.shared.waited, within))
+        return not holders or (self._stuck is not None and self._stuck.issuperset(holders))
+
+
 class PoolExhausted(LookRule):
     """SLOW while a holder still does something or somebody gets a connection; SUSPECT when neither has happened for
     long. Sooner where nobody is seen with what is lent: it may have been forgotten. LIKELY where all is lost by the
@@ -68,6 +85,7 @@ class PoolExhausted(LookRule):
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
         seen: dict[str, _Seen] = {}
+        stuck = _Stuck(context)
         for pool, waiters in pools.exhausted(context):
             known = seen[pool.id] = self._look(context, pool, waiters)
             if not context.is_long(waiters[0]):
@@ -76,7 +94,7 @@ class PoolExhausted(LookRule):
                 (one for one in graph.holders.get(pool.id, ()) if one in graph.nodes),
                 key=lambda one: _held_since(graph, pool.id, one),
             )
-            level = self._level(context, pool, holders, context.now_ns - known.since_ns)
+            level = self._level(stuck, pool, holders, context.now_ns - known.since_ns)
             yield Candidate(
                 kind=self.kind,
                 level=level,
@@ -88,10 +106,10 @@ class PoolExhausted(LookRule):
             )
         self._seen = seen
 
-    def _level(self, context: RuleContext, pool: Node, holders: list[str], still_ns: int) -> Level:
+    def _level(self, stuck: _Stuck, pool: Node, holders: list[str], still_ns: int) -> Level:
         if _all_lost(pool) and not holders:
             return Level.LIKELY if still_ns >= self.lost else Level.SLOW
-        sooner = still_ns >= self.unseen and _seem_stuck(context, holders)
+        sooner = still_ns >= self.unseen and stuck.holds_all(holders)
         return Level.SUSPECT if sooner or still_ns >= self.still else Level.SLOW
 
     def _look(self, context: RuleContext, pool: Node, waiters: list[str]) -> _Seen:
@@ -132,15 +150,6 @@ class PoolExhausted(LookRule):
             evidence=[evidence.link(graph, first, pool.id, one) for one in holders[:_HOLDERS_MOST] or [None]],
             blocked=evidence.tail(graph, graph.waiting(graph.behind({pool.id}))),
         )
-
-
-def _seem_stuck(context: RuleContext, holders: list[str]) -> bool:
-    """Whether nobody of this program seems about to end what any holder waits for; or nobody is seen to hold it."""
-    if not holders:
-        return True
-    graph = context.graph
-    conditions = graph.conditions(Level.SUSPECT, context.now_ns, context.shared.waited, graph.ahead(holders))
-    return residue(conditions).issuperset(holders)
 
 
 def _all_lost(pool: Node) -> bool:

@@ -18,6 +18,21 @@ from .without_deadlines import stuck_without_deadlines
 _MEMBERS_MOST = 20
 
 
+class _Rings:
+    """The rings that pools are a part of, were there no deadlines: worked out once a look, for several may lead to the
+    same. `by_pool`: the members of each."""
+
+    def __init__(self, context: RuleContext) -> None:
+        graph = context.graph
+        self.stuck = stuck_without_deadlines(context, pools.holders_of_all(context))
+        self.by_pool = {
+            one: core
+            for core in cores(self.stuck.stuck, self.stuck.conditions)
+            for one in core
+            if semconv.POOL_IN_USE in graph.nodes[one].attributes
+        }
+
+
 class PoolWaitsForItself(LookRule):
     """Everybody who has something of a pool waits for more of it, himself or through others: none can give any back.
 
@@ -43,6 +58,7 @@ class PoolWaitsForItself(LookRule):
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
+        rings: _Rings | None = None
         for pool, waiters in pools.exhausted(context):
             holders = graph.holders.get(pool.id, ())
             known = pool.providers is not Providers.OPEN and bool(holders)
@@ -50,13 +66,15 @@ class PoolWaitsForItself(LookRule):
                 continue
             if any(graph.since_of(holder) is None for holder in holders):
                 continue
-            stuck = stuck_without_deadlines(context, [*waiters, *holders])
-            core = next((one for one in cores(stuck.stuck, stuck.conditions) if pool.id in one), None)
+            if rings is None:
+                rings = _Rings(context)
+            stuck, core = rings.stuck, rings.by_pool.get(pool.id)
             if core is None or any(graph.nodes[one].kind in BOUNDED for one in core if one != pool.id):
                 continue  # a ring through other things too is told as such
+            have = frozenset(holders)
             members = sorted(
                 (one for one in core if graph.nodes[one].kind in WAITERS),
-                key=lambda one: (one not in holders, graph.since_of(one) or 0, one),
+                key=lambda one, have=have: (one not in have, graph.since_of(one) or 0, one),
             )
             yield Candidate(
                 kind=self.kind,
@@ -65,12 +83,13 @@ class PoolWaitsForItself(LookRule):
                 core=[*members[:_MEMBERS_MOST], pool.id],
                 about=[pool.id],
                 tell=lambda p=pool, s=stuck, c=core, m=members: self._tell(context, p, s, c, m),
-                explains=[*core, *graph.waiting(graph.behind({pool.id}))],
+                explains=[*core, *graph.waiting(context.newly_behind({pool.id}))],
             )
 
     def _tell(self, context: RuleContext, pool: Node, stuck: Residue, core: list[str], members: list[str]) -> Account:
         graph = context.graph
-        holders = [one for one in members if one in graph.holders[pool.id]]
+        have = frozenset(graph.holders[pool.id])
+        holders = [one for one in members if one in have]
         first = holders[0]
         return Account(
             title=f"{pools.taken(pool)}; {_who(context, pool, holders)}",

@@ -48,6 +48,7 @@ class ServerWaitsForItself(LookRule):
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
         handled: Mapping[str, Node] | None = None
+        requests: Mapping[tuple[str, str], Node] | None = None
         for pool in context.of(NodeKind.EXECUTOR):
             workers = graph.holders.get(pool.id, ())
             limit = context.number(pool, semconv.EXECUTOR_WORKER_LIMIT)
@@ -59,7 +60,9 @@ class ServerWaitsForItself(LookRule):
                 handled = {one: node for node in responses for one in graph.answers.get(node.id, ())}
             if any(worker not in handled or worker not in graph.nodes for worker in workers):
                 continue
-            calls = _calls(context, workers, handled)
+            if requests is None:
+                requests = _unanswered(context)
+            calls = _calls(workers, handled, requests)
             if len(calls) < len(workers):
                 continue
             since_ns = max(call.request.created_at for call in calls)
@@ -94,8 +97,8 @@ class ServerWaitsForItself(LookRule):
         )
 
 
-def _calls(context: RuleContext, workers: Iterable[str], handled: Mapping[str, Node]) -> list[_Call]:
-    """For each worker that has one: the oldest request of its work's trace, to its own service, without an answer."""
+def _unanswered(context: RuleContext) -> dict[tuple[str, str], Node]:
+    """The oldest request of each trace to each service, of those that have no answer."""
     requests: dict[tuple[str, str], Node] = {}
     for node in context.of(NodeKind.REQUEST):
         key = _trace(node), _service(node)
@@ -104,10 +107,20 @@ def _calls(context: RuleContext, workers: Iterable[str], handled: Mapping[str, N
         known = requests.get(key)
         if known is None or node.created_at < known.created_at:
             requests[key] = node
+    return requests
+
+
+def _calls(
+    workers: Iterable[str], handled: Mapping[str, Node], requests: Mapping[tuple[str, str], Node]
+) -> list[_Call]:
+    """For each worker that has one: the request of its work's trace to its own service, which is one worker's."""
     found: list[_Call] = []
+    taken: set[tuple[str, str]] = set()
     for worker in workers:
         response = handled[worker]
-        request = requests.pop((_trace(response), _service(response)), None)
+        key = _trace(response), _service(response)
+        request = None if key in taken else requests.get(key)
+        taken.add(key)
         if request is not None and request.created_at >= response.created_at:
             found.append(_Call(worker, response, request))
     return found

@@ -51,7 +51,8 @@ class TimesOut(LookRule):
         if long:
             stuck = stuck_without_deadlines(context, long)
             yield from self._rings(context, stuck, told)
-            yield from self._others(context, stuck, [one for one in scarce if one in long], told)
+            are_long = set(long)
+            yield from self._others(context, stuck, [one for one in scarce if one in are_long], told)
 
     def _counts(self, context: RuleContext, waiter: str) -> bool:
         """Whether it waits with a deadline that is no poll, for what can run out, and nothing has told of it yet."""
