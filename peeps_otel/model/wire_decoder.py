@@ -100,7 +100,7 @@ class Decoder:
 
     def steps(self, message: Message) -> Generator[None, None, tuple[Snapshot, list[str]]]:
         """The snapshot, and why some of its rows are not in it. Raises WireError; the state is then unchanged."""
-        reading = _Reading(message, self._adopt)
+        reading = Reading(message, self._adopt)
         yield from reading.stacks()
         yield from reading.nodes()
         yield from reading.attributes()
@@ -128,15 +128,16 @@ class Decoder:
         return snapshot, reading.reasons
 
 
-class _Reading:
-    """One message on its way. `rows`: the nodes, None for a row that is wrong."""
+class Reading:
+    """One message on its way. `strings`: its texts; `stack_rows`: its stacks, the empty one first, and `rows`: its nodes,
+    both with None for a row that is wrong; `reasons`: why it is."""
 
     def __init__(self, message: Message, adopt: Callable[[str], str] | None) -> None:
         self._message = message
         self._adopt = adopt
-        self._strings = list(message.strings) or [""]
+        self.strings = list(message.strings) or [""]
         self._weight = 0
-        self._stacks: list[tuple[Frame, ...] | None] = [()]
+        self.stack_rows: list[tuple[Frame, ...] | None] = [()]
         self.rows: list[Node | None] = []
         self.found_edges: list[Edge] = []
         self.reasons: list[str] = []
@@ -153,7 +154,7 @@ class _Reading:
         table = self._message.frames
         functions = list(table.function)
         files, lines = _column(table.file, len(functions)), _column(table.line, len(functions))
-        strings, size = self._strings, len(self._strings)
+        strings, size = self.strings, len(self.strings)
         owners = _column(table.owner, len(functions))
         frames: list[Frame | None] = []
         for row, (function, file, line, owner) in enumerate(zip(functions, files, lines, owners, strict=True)):
@@ -172,12 +173,12 @@ class _Reading:
             some = members[start : start + length] if length <= len(members) - start else None
             stack = None if some is None else [frames[one] if one < len(frames) else None for one in some]
             if stack is None or None in stack:
-                self._stacks.append(None)
+                self.stack_rows.append(None)
                 outside = next((one for one in some or () if one >= len(frames)), 0)
                 columns = (("length", length, len(members) - start + 1), ("frame", outside, len(frames)))
                 self._wrong("stacks", row, columns)
             else:
-                self._stacks.append(tuple(frame for frame in stack if frame is not None))
+                self.stack_rows.append(tuple(frame for frame in stack if frame is not None))
             start += length
             if row % _AT_ONCE == 0:
                 yield
@@ -229,9 +230,9 @@ class _Reading:
 
     def _node(self, ulid: bytes, values: tuple[int, ...]) -> Node | None:
         """Raises IndexError; None where its stack is wrong."""
-        strings = self._strings
+        strings = self.strings
         kind, name, created, source, flags, state, providers, steps, stack_row, operation, *wait_values = values
-        stack = self._stacks[stack_row]
+        stack = self.stack_rows[stack_row]
         if stack is None:
             return None
         wait = None
@@ -263,7 +264,7 @@ class _Reading:
         )
 
     def _weigh(self, *texts: int, frames: int = 0) -> None:
-        self._weight += sum(len(self._strings[text]) for text in texts) + _FRAME_WEIGHT * frames
+        self._weight += sum(len(self.strings[text]) for text in texts) + _FRAME_WEIGHT * frames
         if self._weight > _WEIGHT_MOST:
             raise WireError(f"peeps.snapshot: the texts and stacks of its rows are more than {_WEIGHT_MOST} characters")
 
@@ -272,9 +273,9 @@ class _Reading:
             if len(self.reasons) < _REASONS_MOST:
                 self.reasons.append(f"peeps.snapshot: nodes row {row}: local={local} or its ulid is named twice")
             return
-        texts, time = len(self._strings), _TIME_MOST + 1
+        texts, time = len(self.strings), _TIME_MOST + 1
         kind, name, created, source, _, state, providers, _, stack, operation, since, _, deadline, wait_source = values
-        bad_stack = stack < len(self._stacks) and self._stacks[stack] is None
+        bad_stack = stack < len(self.stack_rows) and self.stack_rows[stack] is None
         self._wrong(
             "nodes",
             row,
@@ -285,7 +286,7 @@ class _Reading:
                 ("source", source, texts),
                 ("state", state, texts),
                 ("providers", providers, len(PROVIDERS)),
-                ("stack", stack, 0 if bad_stack else len(self._stacks)),
+                ("stack", stack, 0 if bad_stack else len(self.stack_rows)),
                 ("wait_operation", operation, texts),
                 ("wait_since", since, time),
                 ("wait_deadline", deadline, time),
@@ -298,7 +299,7 @@ class _Reading:
         rows = list(table.attribute_row)
         size = len(rows)
         keys, types = _column(table.attribute_key, size), _column(table.attribute_type, size)
-        strings, texts = self._strings, len(self._strings)
+        strings, texts = self.strings, len(self.strings)
         values = _column(table.attribute_value, size)
         for number, (row, key, kind, found) in enumerate(zip(rows, keys, types, values, strict=True)):
             if row >= len(self.rows) or key >= texts or (kind not in {1, 2} and not 0 <= found < texts):
@@ -319,7 +320,7 @@ class _Reading:
         size = len(rows)
         kinds, targets, since = _column(table.kind, size), _column(table.target, size), _column(table.since, size)
         sources, flags = _column(table.source, size), _column(table.flags, size)
-        strings, texts = self._strings, len(self._strings)
+        strings, texts = self.strings, len(self.strings)
         for number, row in enumerate(rows):
             kind, source = kinds[number], sources[number]
             if row >= len(self.rows) or kind >= len(EDGE_KINDS) or source >= texts or since[number] > _TIME_MOST:

@@ -8,7 +8,7 @@ rests on.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from itertools import chain
 
 from peeps_otel import semconv
@@ -20,7 +20,7 @@ from .ends import EndQuestion, Ends, Party
 from .joins import Joins, Peer, Turned
 from .shared import Shared
 
-_OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD})
+OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD})
 """What ends and children are of: a process is described for these alone, and for what it shares, not for each of its
 tasks."""
 
@@ -37,7 +37,7 @@ class Across:
     def put(self, node: Node, edges: Sequence[Edge], info: ProcessInfo, now_ns: int) -> list[Turned]:
         """A node as it is now, with its outgoing edges."""
         turned = self._calls.put(node, info.id, info.service, now_ns)
-        if node.kind not in _OF_PROCESSES and semconv.RESOURCE_SHARED_WITH not in node.attributes:
+        if node.kind not in OF_PROCESSES and semconv.RESOURCE_SHARED_WITH not in node.attributes:
             return turned + self._shared.drop(node.id)
         of = party(info)
         return turned + self._ends.put(node, edges, of) + self._children.put(node, of) + self._shared.put(node, of)
@@ -71,7 +71,11 @@ class Across:
 
     def ids(self) -> Iterator[str]:
         """All nodes of which `links` or `dressed` may say something."""
-        return chain.from_iterable(one.ids() for one in self._parts())
+        return chain(*self.said())
+
+    def said(self) -> tuple[Set[str], ...]:
+        """The same, in several sets."""
+        return tuple(one.ids() for one in self._parts())
 
     def _parts(self) -> tuple[Joins, Ends, Children, Shared]:
         return self._calls, self._ends, self._children, self._shared

@@ -4,21 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
 from peeps_otel import semconv
 from peeps_otel.model import Edge, Frame, Node
 
 from ..decode.values import json_text
 from ..store.schema import EDGE_CHANGE, NODE, NODE_CHANGE, Row
+from ..store.table_rows import Rows, add_rows
 
 
 class Changes:
     """Collects the rows of one applied snapshot or record. Not thread-safe."""
 
     def __init__(self, process: str, time_ns: int) -> None:
-        self._process = process
-        self._time_ns = time_ns
+        self.process = process
+        self.time_ns = time_ns
         self.rows: dict[str, list[Row]] = {NODE.name: [], NODE_CHANGE.name: [], EDGE_CHANGE.name: []}
+        self.batches: dict[str, list[Any]] = {NODE_CHANGE.name: [], EDGE_CHANGE.name: []}
+        """Arrow record batches with more rows; they come after the others."""
         self._stacks: dict[int, tuple[tuple[Frame, ...], str]] = {}  # with the tuple, so that its id stays its own
         self.any = False
         """Whether anything at all changed, also what is not worth a row."""
@@ -30,7 +34,7 @@ class Changes:
             self.any = True
             self.nodes.add(node.id)
             if before is None or not _same_identity(before, node):
-                self.rows[NODE.name].append(self._identity(node))
+                self.identity(node)
             # Step counters move all the time and are worth no history of their own.
             if before is None or not _same_but_steps(before, node):
                 self.rows[NODE_CHANGE.name].append(self._change("upsert", node))
@@ -55,25 +59,38 @@ class Changes:
         self.rows[NODE_CHANGE.name].append(self._change("gone", node))
         self.rows[EDGE_CHANGE.name] += [self._edge("remove", edge) for edge in edges]
 
-    def _identity(self, node: Node) -> Row:
+    def tables(self) -> Rows:
+        """All rows, by table."""
+        found: Rows = {}
+        for name, rows in self.rows.items():
+            if rows:
+                add_rows(found, name, rows)
+        for name, batches in self.batches.items():
+            for batch in batches:
+                add_rows(found, name, batch=batch)
+        return found
+
+    def identity(self, node: Node) -> None:
         method, correlation = node.attributes.get(semconv.METHOD), node.attributes.get(semconv.CORRELATION)
-        return (
-            node.id,
-            self._process,
-            node.kind.value,
-            node.name,
-            node.created_at,
-            node.source,
-            node.confidence.value,
-            None if method is None else str(method),
-            None if correlation is None else str(correlation),
+        self.rows[NODE.name].append(
+            (
+                node.id,
+                self.process,
+                node.kind.value,
+                node.name,
+                node.created_at,
+                node.source,
+                node.confidence.value,
+                None if method is None else str(method),
+                None if correlation is None else str(correlation),
+            )
         )
 
     def _change(self, op: str, node: Node) -> Row:
         wait = node.wait
         return (
-            self._time_ns,
-            self._process,
+            self.time_ns,
+            self.process,
             node.id,
             op,
             node.state,
@@ -93,13 +110,13 @@ class Changes:
         """As JSON. Many nodes of a snapshot have the same one, by identity."""
         known = self._stacks.get(id(stack))
         if known is None:
-            known = self._stacks[id(stack)] = stack, json_text([list(frame) for frame in stack])
+            known = self._stacks[id(stack)] = stack, stack_text(stack)
         return known[1]
 
     def _edge(self, op: str, edge: Edge) -> Row:
         return (
-            self._time_ns,
-            self._process,
+            self.time_ns,
+            self.process,
             op,
             edge.kind.value,
             edge.src,
@@ -109,6 +126,11 @@ class Changes:
             edge.confidence.value,
             edge.cancels,
         )
+
+
+def stack_text(stack: tuple[Frame, ...]) -> str:
+    """As JSON."""
+    return json_text([list(frame) for frame in stack])
 
 
 def _same_identity(a: Node, b: Node) -> bool:

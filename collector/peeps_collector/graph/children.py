@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -98,7 +98,7 @@ class Children:
             return node
         return replace(node, attributes=node.attributes | {semconv.COULD_END_ASKED: main.created_at})
 
-    def ids(self) -> Iterable[str]:
+    def ids(self) -> Set[str]:
         return self._awaited.keys()
 
     def _turned(self, child: _Child, before: Node | None) -> list[Turned]:

@@ -9,7 +9,7 @@ have the other end open are known.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
@@ -145,7 +145,7 @@ class Ends:
         end = self._waited.get(node.id)
         return node if end is None or not end.said else replace(node, attributes=node.attributes | end.said)
 
-    def ids(self) -> Iterable[str]:
+    def ids(self) -> Set[str]:
         return self._waited.keys()
 
     # --- inside -------------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ processes' own nodes and edges, which are never changed.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Set
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import NamedTuple
@@ -161,7 +161,7 @@ class Joins:
             more[semconv.RPC_SERVICE] = end.other
         return replace(node, attributes=node.attributes | more)
 
-    def ids(self) -> Iterable[str]:
+    def ids(self) -> Set[str]:
         """All ends that live."""
         return self._ends.keys()
 

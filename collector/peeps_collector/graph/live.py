@@ -12,28 +12,35 @@ import threading
 from collections.abc import Collection, Container, Generator, Mapping
 from dataclasses import replace
 
-from peeps_otel.model import Edge, Node, Snapshot
-from peeps_otel.model.wire_decoder import Decoder, Head, WireError, head_of, parsed
+from peeps_otel.model import Node, NodeKind
+from peeps_otel.model.snapshot_pb2 import Snapshot as Message
+from peeps_otel.model.wire_decoder import NODE_KINDS, Head, WireError, head_of, parsed
 
 from ..decode.canonical import Rejected
 from ..decode.logs import GoneRecord, NodeRecord
 from ..decode.resource import ProcessInfo
 from ..store.buffer import RowBuffer
 from ..store.schema import PROCESS, SNAPSHOT
-from .across import Across
+from .across import OF_PROCESSES, Across
 from .applying import Picture, picture_steps
+from .batch import KIND, batch_steps
 from .changes import Changes
 from .ends import EndQuestion
+from .entry import Entry, told
 from .identity import adopted
 from .incremental import Delta
+from .incremental import Entry as Known
 from .joins import Peer, Turned
 from .liveness import image_of, is_alive
 from .process import FORGET_NS, Process, State
 from .rows import process_row, snapshot_row
+from .standing import Standing
 from .view import View, view_of
 
 _JUMP_MOST = 1_000_000  # snapshots: eleven days of one a second
 _PROCESSES_MOST = 10_000
+_JOINED_KINDS = frozenset({NodeKind.REQUEST, NodeKind.RESPONSE, *OF_PROCESSES})
+_JOINED = frozenset(NODE_KINDS.index(kind) for kind in _JOINED_KINDS)
 
 
 class LiveGraph:
@@ -93,11 +100,24 @@ class LiveGraph:
         try:
             same = process.stream_id == head.stream_id
             key, owner = process.info.id, self._owner
-            decoder = process.decoder if same else Decoder(lambda node: adopted(node, key, owner))
-            snapshot, reasons = yield from decoder.steps(message)
-            picture = yield from picture_steps(process, snapshot, same)
-            with self._lock:
-                self._take(process, decoder, snapshot, picture, same, now_ns, len(body))
+            standing = process.standing if same else Standing(lambda node: adopted(node, key, owner))
+            batch, reasons = yield from batch_steps(message, standing.adopt)
+            while True:
+                placed, more = standing.place(batch)
+                reasons += more
+                yield
+                entries = process.entries
+                if not same:
+                    ended, over = [], list(entries.values())
+                else:
+                    ended = standing.not_in(placed.slots) if message.key_frame else standing.ended(placed, message.gone)
+                    over = [entries[standing.ids[slot]] for slot in ended]
+                picture = Picture(Changes(key, message.time_unix_nano), placed, over, ended)
+                yield from picture_steps(picture, standing, entries if same else {})
+                with self._lock:
+                    if standing.is_current(placed):
+                        self._take(process, standing, message, picture, same, now_ns, len(body))
+                        break
         finally:
             process.busy = False
         return reasons
@@ -115,9 +135,14 @@ class LiveGraph:
             if self._owner.get(node.id, info.id) != info.id:
                 raise Rejected(f"node {node.id}: this id is of another process; give each node a ULID of its own")
             changes = Changes(info.id, record.time_ns)
-            edges = tuple(record.edges)
-            changes.upsert(process.nodes.get(node.id), node, process.out.get(node.id, ()), edges)
-            process.nodes[node.id], process.out[node.id] = node, edges
+            entry, row = told(node, tuple(record.edges))
+            before = process.entries.get(node.id)
+            if before is None:
+                changes.upsert(None, node, (), entry.edges)
+            else:
+                changes.upsert(before.node, node, before.edges, entry.edges)
+            process.entries[node.id] = entry
+            process.standing.put(node.id, row)
             self._owner[node.id] = info.id
             if record.sequence is not None:
                 process.node_sequence[node.id] = record.sequence
@@ -129,14 +154,15 @@ class LiveGraph:
         with self._lock:
             self.seen(info, now_ns)
             process = self._processes[info.id]
-            node = process.nodes.get(record.node_id)
-            if node is None or process.secret or not process.is_newer(node.id, record.stream_id, record.sequence):
+            entry, key = process.entries.get(record.node_id), record.node_id
+            if entry is None or process.secret or not process.is_newer(key, record.stream_id, record.sequence):
                 return False
             changes = Changes(info.id, record.time_ns)
-            changes.gone(node, process.out.pop(node.id, ()))
-            del process.nodes[node.id]
-            self._owner.pop(node.id, None)
-            process.node_sequence.pop(node.id, None)
+            changes.gone(entry.node, entry.edges)
+            del process.entries[key]
+            process.standing.remove(key)
+            self._owner.pop(key, None)
+            process.node_sequence.pop(key, None)
             self._commit(process, changes, now_ns)
             return True
 
@@ -217,18 +243,29 @@ class LiveGraph:
         Of every process whose picture is complete; all of it for those that are not `known`.
         """
         with self._lock:
-            deltas: dict[str, Delta] = {}
+            taken: list[tuple[str, bool, dict[str, Entry | None]]] = []
+            dressed: dict[str, Known] = {}
             updates: dict[str, int] = {}
             for key, process in self._processes.items():
                 if process.needs_key_frame or not process.updates:
                     continue
                 updates[key] = process.updates
                 whole = process.changed is None or key not in known
-                ids = process.nodes if whole else process.changed or ()
-                nodes = process.nodes
-                deltas[key] = Delta(whole, {n: self._entry(process, n) if n in nodes else None for n in ids})
+                entries = process.entries
+                taken.append((key, whole, dict(entries) if whole else {n: entries.get(n) for n in process.changed or ()}))
                 process.changed = set()
-            return deltas, updates
+            for said in self._joins.said():
+                for _, _, entries in taken:
+                    for node_id in said & entries.keys():
+                        entry = entries[node_id]
+                        if entry is not None:
+                            links = self._joins.links(node_id)
+                            dressed[node_id] = self._joins.dressed(entry.node), (*entry.edges, *links)
+        # Nodes are made without the lock.
+        return {
+            key: Delta(whole, {n: None if e is None else dressed.get(n) or (e.node, e.edges) for n, e in found.items()})
+            for key, whole, found in taken
+        }, updates
 
     def judged(self, updates: Mapping[str, int]) -> None:
         """The diagnosis has seen these processes as `take_changes` told."""
@@ -249,9 +286,9 @@ class LiveGraph:
             found: dict[str, tuple[str, Node]] = {}
             for key, process in self._processes.items():
                 for node_id in nodes:
-                    node = process.nodes.get(node_id)
-                    if node is not None:
-                        found[node_id] = (key, self._joins.dressed(node))
+                    entry = process.entries.get(node_id)
+                    if entry is not None:
+                        found[node_id] = (key, self._joins.dressed(entry.node))
             return found
 
     def unanswered(self) -> set[Peer]:
@@ -283,19 +320,14 @@ class LiveGraph:
 
     # --- inside, with the lock held ----------------------------------------------------------------------------------
 
-    def _entry(self, process: Process, node_id: str) -> tuple[Node, tuple[Edge, ...]]:
-        """A node and its edges, with what another process's end of the same call says of it."""
-        own = process.out.get(node_id, ())
-        return self._joins.dressed(process.nodes[node_id]), (*own, *self._joins.links(node_id))
-
     def _join(self, process: Process, changed: Collection[str], now_ns: int) -> None:
         """These nodes of a process have changed, or are gone."""
         for node_id in changed:
-            node = process.nodes.get(node_id)
-            if node is None:
+            entry = process.entries.get(node_id)
+            if entry is None:
                 turned = self._joins.drop(node_id, now_ns)
             else:
-                turned = self._joins.put(node, process.out.get(node_id, ()), process.info, now_ns)
+                turned = self._joins.put(entry.node, entry.edges, process.info, now_ns)
             self._turn(turned, now_ns)
 
     def _turn(self, turned: list[Turned], now_ns: int) -> None:
@@ -306,8 +338,7 @@ class LiveGraph:
             process.note_changed([one.node_id])
             changes = Changes(one.process, now_ns)
             changes.relink(one.before, one.after)
-            for table, rows in changes.rows.items():
-                self._rows.add(table, rows)
+            self._rows.add_request(changes.tables())
             self._touch()
 
     def _process_of(self, info: ProcessInfo, head: Head, now_ns: int) -> Process | None:
@@ -341,42 +372,51 @@ class LiveGraph:
     def _take(
         self,
         process: Process,
-        decoder: Decoder,
-        snapshot: Snapshot,
+        standing: Standing,
+        message: Message,
         picture: Picture,
         same: bool,
         now_ns: int,
         size: int,
     ) -> None:
+        key, placed = process.info.id, picture.placed
+        batch, ids = placed.batch, placed.ids
         if not same:
             if process.sequence and process.stream_id is not None:
                 process.past_streams.add(process.stream_id)
             self._disown(process)
             process.forget_stream()
-            process.stream_id, process.decoder = snapshot.stream_id, decoder
-            process.stream_began_ns, process.secret = snapshot.time_ns, snapshot.secret
-        process.follow(snapshot)
-        if snapshot.key_frame:
-            self._disown(process)
-            process.nodes, process.out = picture.nodes, picture.out
-        else:
-            for node_id in picture.ended:
-                process.out.pop(node_id, None)
-                if process.nodes.pop(node_id, None) is not None:
-                    self._owner.pop(node_id, None)
-            process.nodes.update(picture.nodes)
-            process.out.update(picture.out)
-        self._owner.update(dict.fromkeys(picture.nodes, process.info.id))
-        process.node_sequence = {n: s for n, s in process.node_sequence.items() if s > snapshot.sequence}
-        self._rows.add(SNAPSHOT.name, [snapshot_row(process, snapshot, size, now_ns)])
-        self._commit(process, picture.changes, now_ns)
+            process.stream_id, process.standing = message.stream_id, standing
+            process.stream_began_ns, process.secret = message.time_unix_nano, message.secret
+        process.follow(message)
+        entries = process.entries
+        for slot in picture.ended:
+            entries.pop(standing.ids[slot], None)
+            self._owner.pop(standing.ids[slot], None)
+        for row in picture.changed:
+            entries[ids[row]] = picture.entry(row)
+            self._owner[ids[row]] = key
+        if message.key_frame or picture.ended:
+            for row, node_id in enumerate(ids):  # what was said of them before need not be kept
+                if node_id in entries:
+                    entries[node_id].is_also(batch, row)
+                else:
+                    entries[node_id], self._owner[node_id] = picture.entry(row), key
+        kinds = batch.nodes[KIND]
+        joined = [ids[row] for row in picture.changed if kinds.item(row) in _JOINED]
+        joined += [entry.node_id for entry in picture.over if entry.node.kind in _JOINED_KINDS]
+        standing.take(placed, picture.ended, message.gone, message.key_frame)
+        process.node_sequence = {n: s for n, s in process.node_sequence.items() if s > message.sequence}
+        sizes = len(batch), len(batch.targets), len(message.gone)
+        self._rows.add(SNAPSHOT.name, [snapshot_row(process, message, *sizes, size, now_ns)])
+        self._commit(process, picture.changes, now_ns, joined)
         if not process.needs_key_frame and process.complete_at <= 0:
             process.complete_at = process.updates
-        if snapshot.key_frame and not snapshot.nodes and not snapshot.interval_ns:
-            self._end(process, snapshot.time_ns)  # nothing is alive and no further snapshot: goodbye
+        if message.key_frame and not len(batch) and not message.cost.interval_ns:
+            self._end(process, message.time_unix_nano)  # nothing is alive and no further snapshot: goodbye
 
     def _disown(self, process: Process) -> None:
-        for node_id in process.nodes:
+        for node_id in process.entries:
             self._owner.pop(node_id, None)
 
     def _make_room(self) -> None:
@@ -386,10 +426,13 @@ class LiveGraph:
             for process in sorted(old, key=lambda p: p.last_seen_ns)[: max(_PROCESSES_MOST // 10, 1)]:
                 del self._processes[process.info.id]
 
-    def _commit(self, process: Process, changes: Changes, now_ns: int) -> None:
+    def _commit(
+        self, process: Process, changes: Changes, now_ns: int, joined: Collection[str] | None = None
+    ) -> None:
+        """`joined`: those of the changed nodes of which other processes may say something; None: any."""
         process.updates += 1
         process.note_changed(changes.nodes)
-        self._join(process, changes.nodes, now_ns)
+        self._join(process, changes.nodes if joined is None else joined, now_ns)
         process.pulse_ns = now_ns
         if process.state is not State.LIVE:
             process.state = State.LIVE
@@ -397,24 +440,22 @@ class LiveGraph:
             process.farewell = process.claim = ""
             self._store_process(process)
             self._touch()
-        for table, rows in changes.rows.items():
-            self._rows.add(table, rows)
+        self._rows.add_request(changes.tables())
         if changes.any:
             self.last_change_ns = now_ns
             self._touch()
 
     def _end_all(self, process: Process, time_ns: int) -> None:
         changes = Changes(process.info.id, time_ns)
-        for node in process.nodes.values():
-            changes.gone(node, process.out.get(node.id, ()))
-        for table, rows in changes.rows.items():
-            self._rows.add(table, rows)
+        for entry in process.entries.values():
+            changes.gone(entry.node, entry.edges)
+        self._rows.add_request(changes.tables())
         self._touch()
 
     def _end(self, process: Process, time_ns: int) -> None:
         self._end_all(process, time_ns)
         self._disown(process)
-        ended = list(process.nodes)
+        ended = list(process.entries)
         process.forget_stream()
         self._join(process, ended, time_ns)
         process.updates += 1

@@ -3,15 +3,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from peeps_otel.model import Edge, Node, Snapshot
+from peeps_otel.model import Node
 from peeps_otel.model.coverage import blind
-from peeps_otel.model.wire import Decoder
+from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 
 from ..decode.resource import ProcessInfo
+from .entry import Entry, Nodes
+from .standing import Standing
 
 SILENT_NS = 5_000_000_000
 GONE_NS = 60_000_000_000
@@ -65,11 +67,10 @@ class Process:
     needs_key_frame: bool = False
     missed: int = 0
     updates: int = 0
-    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
-    out: dict[str, tuple[Edge, ...]] = field(default_factory=dict[str, tuple[Edge, ...]])
+    entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
+    standing: Standing = field(default_factory=Standing)
     changed: set[str] | None = None
     node_sequence: dict[str, int] = field(default_factory=dict[str, int])
-    decoder: Decoder = field(default_factory=Decoder)
     farewell: str = ""
     claim: str = ""
     image: int = 0
@@ -78,6 +79,10 @@ class Process:
     complete_at: int = 0
     first_look: int = 0
     judged: bool = False
+
+    @property
+    def nodes(self) -> Mapping[str, Node]:
+        return Nodes(self.entries)
 
     def state_at(self, now_ns: int) -> State:
         """The state by the clock; GONE stays until the process sends again."""
@@ -102,21 +107,22 @@ class Process:
             return False
         return sequence > self.sequence and sequence >= self.node_sequence.get(node_id, 0)
 
-    def follow(self, snapshot: Snapshot) -> None:
+    def follow(self, message: Message) -> None:
         """The stream stands at this snapshot now. After a gap the picture is complete again with the next key frame."""
         expected = self.sequence + 1
-        if snapshot.key_frame:
+        if message.key_frame:
             self.needs_key_frame, self.missed = False, 0
-        elif snapshot.sequence != expected:
+        elif message.sequence != expected:
             self.needs_key_frame = True
             self.lose_picture()
-            self.missed += snapshot.sequence - expected
-        self.sequence = snapshot.sequence
-        self.time_ns = snapshot.time_ns
-        self.interval_ns = min(snapshot.interval_ns, _INTERVAL_MOST_NS)
-        self.cpu_ns = snapshot.cpu_ns
-        self.dropped = snapshot.dropped
-        self.coverage, self.shed = snapshot.coverage, snapshot.shed
+            self.missed += message.sequence - expected
+        cost = message.cost
+        self.sequence = message.sequence
+        self.time_ns = message.time_unix_nano
+        self.interval_ns = min(cost.interval_ns, _INTERVAL_MOST_NS)
+        self.cpu_ns = cost.cpu_ns
+        self.dropped = cost.dropped
+        self.coverage, self.shed = list(message.coverage), list(message.shed)
 
     def forget_stream(self) -> None:
         """Back to knowing nothing of the process's graph; the caller has recorded its nodes as gone."""
@@ -128,11 +134,10 @@ class Process:
         self.lose_picture()
         self.complete_at = 0
         self.missed = 0
-        self.nodes = {}
-        self.out = {}
+        self.entries = {}
+        self.standing = Standing()
         self.changed = None
         self.node_sequence = {}
-        self.decoder = Decoder()
 
     def lose_picture(self) -> None:
         """It is not complete any more; the looks at it do not count."""
@@ -143,7 +148,7 @@ class Process:
         """For the diagnosis, which may take them much later: at worst it takes all."""
         if self.changed is not None:
             self.changed.update(nodes)
-            if len(self.changed) > 2 * len(self.nodes) + _CHANGED_MOST:
+            if len(self.changed) > 2 * len(self.entries) + _CHANGED_MOST:
                 self.changed = None
 
     def coverage_notes(self) -> list[str]:

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from peeps_otel.model import Snapshot
+from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 
 from ..decode.values import json_text
 from .process import Process
@@ -25,23 +25,26 @@ def process_row(process: Process) -> tuple[object, ...]:
     )
 
 
-def snapshot_row(process: Process, snapshot: Snapshot, size: int, now_ns: int) -> tuple[object, ...]:
-    """`size`: of its message, in bytes; `now_ns`: when it came."""
+def snapshot_row(
+    process: Process, message: Message, nodes: int, edges: int, gone: int, size: int, now_ns: int
+) -> tuple[object, ...]:
+    """`nodes`, `edges`, `gone`: how many are in it; `size`: of its bytes; `now_ns`: when it came."""
+    cost = message.cost
     return (
         process.info.id,
-        f"{snapshot.stream_id:016x}",
-        snapshot.sequence,
-        snapshot.time_ns,
+        f"{message.stream_id:016x}",
+        message.sequence,
+        message.time_unix_nano,
         now_ns,
-        snapshot.key_frame,
-        len(snapshot.nodes),
-        len(snapshot.edges),
-        len(snapshot.gone),
-        snapshot.cpu_ns,
-        snapshot.duration_ns,
-        snapshot.interval_ns,
-        snapshot.dropped,
+        message.key_frame,
+        nodes,
+        edges,
+        gone,
+        cost.cpu_ns,
+        cost.duration_ns,
+        cost.interval_ns,
+        cost.dropped,
         size,
-        snapshot.coverage,
-        snapshot.shed,
+        list(message.coverage),
+        list(message.shed),
     )

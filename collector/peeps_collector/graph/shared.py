@@ -8,7 +8,7 @@ changed. Threads that only do what others tell them are none of those.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -121,7 +121,7 @@ class Shared:
         about = {name: value for name, value in node.attributes.items() if name != semconv.COULD_END_OUTSIDE}
         return replace(node, attributes=about | {semconv.COULD_END_ASKED: node.created_at})
 
-    def ids(self) -> Iterable[str]:
+    def ids(self) -> Set[str]:
         return self._waited.keys()
 
     def _settle(self, ids: Iterable[str]) -> list[Turned]:

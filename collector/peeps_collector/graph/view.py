@@ -29,9 +29,10 @@ def view_of(version: int, processes: Iterable[Process], joins: Across) -> View:
     owner: dict[str, str] = {}
     out: dict[str, tuple[Edge, ...]] = {}
     for process in processes:
-        nodes |= process.nodes
-        out |= process.out
-        owner |= dict.fromkeys(process.nodes, process.info.id)
+        entries = process.entries
+        nodes |= {node_id: entry.node for node_id, entry in entries.items()}
+        out |= {node_id: entry.edges for node_id, entry in entries.items()}
+        owner |= dict.fromkeys(entries, process.info.id)
     for end in joins.ids():
         if end in nodes:
             nodes[end] = joins.dressed(nodes[end])

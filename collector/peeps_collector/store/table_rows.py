@@ -4,26 +4,51 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from .schema import Row
 
 
-@dataclass(slots=True)
 class TableRows:
-    """`tuples`: in the order of the columns. `batches`: Arrow record batches with all columns (store/arrow_columns.py),
-    all of one shape. Between the two there is no order."""
+    """Rows in the order of the columns, and Arrow record batches with all columns (store/arrow_columns.py).
 
-    tuples: list[Row] = field(default_factory=list[Row])
-    batches: list[Any] = field(default_factory=list[Any])
+    The order of arrival is kept among the rows and those batches that have the plain types of the columns.
+    """
+
+    def __init__(self) -> None:
+        self.parts: list[list[Row] | Any] = []
+        """Lists of rows, and record batches."""
+        self._size = 0
 
     def __len__(self) -> int:
-        return len(self.tuples) + sum(batch.num_rows for batch in self.batches)
+        return self._size
+
+    @property
+    def tuples(self) -> list[Row]:
+        return [row for part in self.parts if isinstance(part, list) for row in part]
+
+    @property
+    def batches(self) -> list[Any]:
+        return [part for part in self.parts if not isinstance(part, list)]
+
+    def add(self, rows: Iterable[Row]) -> None:
+        some = list(rows)
+        self._size += len(some)
+        if self.parts and isinstance(self.parts[-1], list):
+            self.parts[-1] += some
+        elif some:
+            self.parts.append(some)
+
+    def add_batch(self, batch: Any) -> None:
+        self._size += batch.num_rows
+        self.parts.append(batch)
 
     def extend(self, other: TableRows) -> None:
-        self.tuples += other.tuples
-        self.batches += other.batches
+        for part in other.parts:
+            if isinstance(part, list):
+                self.add(part)
+            else:
+                self.add_batch(part)
 
 
 Rows = dict[str, TableRows]
@@ -31,11 +56,13 @@ Rows = dict[str, TableRows]
 
 
 def rows_of(table: str, rows: Sequence[Row]) -> Rows:
-    return {table: TableRows(list(rows))}
+    found: Rows = {}
+    add_rows(found, table, rows)
+    return found
 
 
 def add_rows(to: Rows, table: str, rows: Iterable[Row] = (), batch: Any = None) -> None:
     known = to.setdefault(table, TableRows())
-    known.tuples.extend(rows)
+    known.add(rows)
     if batch is not None:
-        known.batches.append(batch)
+        known.add_batch(batch)

@@ -181,13 +181,18 @@ class Writer:
     def _insert(self, name: str, rows: TableRows) -> int:
         """Returns how many rows did not fit their columns."""
         key = _KEYS.get(name)
-        tuples = rows.tuples if key is None else list({row[0]: row for row in rows.tuples}.values())
+        parts = rows.parts if key is None else [list({row[0]: row for row in rows.tuples}.values()), *rows.batches]
         unfit = 0
-        if tuples:
-            batch, unfit = to_arrow(TABLES[name], tuples)
-            self._insert_arrow(name, batch, key)
-        if rows.batches:
-            self._insert_arrow(name, together(rows.batches), key)
+        alike: dict[Any, list[Any]] = {}  # by their types: what has the same ones keeps its order
+        for part in parts:
+            batches = [part]
+            if isinstance(part, list):
+                table, lost = to_arrow(TABLES[name], part)
+                batches, unfit = table.to_batches(), unfit + lost
+            for batch in batches:
+                alike.setdefault(batch.schema, []).append(batch)
+        for batches in alike.values():
+            self._insert_arrow(name, together(batches), key)
         return unfit
 
     def _insert_arrow(self, name: str, incoming: Any, key: str | None) -> None:

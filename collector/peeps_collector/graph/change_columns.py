@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+# pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+"""What changed in many nodes at once, as Arrow columns of `node_change` and `edge_change`: the same rows that
+`Changes` makes one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from peeps_otel.model.wire_decoder import CANCELS, EDGE_KINDS, INFERRED, PROVIDERS, WAIT_EXACT
+
+from ..decode.values import json_text
+from ..store.arrow_columns import batch as record_batch
+from ..store.schema import EDGE_CHANGE, NODE_CHANGE
+from . import batch as of
+from .batch import Batch, Mask
+from .changes import Changes, stack_text
+from .mixing import Whole, hashes, mixed
+
+_AT_ONCE = 5000
+_ATTRIBUTES_AT_ONCE = 500
+_PROVIDERS = pa.array([None if one is None else one.value for one in PROVIDERS], pa.string())
+_KINDS = pa.array([one.value for one in EDGE_KINDS], pa.string())
+_CONFIDENCES = pa.array(["exact", "inferred"], pa.string())
+Steps = Generator[None, None, None]
+
+
+def told_nodes(changes: Changes, batch: Batch, ids: Sequence[str], rows: Whole) -> Steps:
+    """These rows of a batch as upserts."""
+    texts, stacks = pa.array(batch.texts, pa.string()), _stacks(batch)
+    yield
+    blank = np.array([not text for text in batch.texts], np.bool_)
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        attributes = yield from _attributes(batch, some)
+        yield
+        told = [column[some] for column in batch.nodes]
+        waits, size = told[of.FLAGS] & of.WAITS != 0, len(some)
+        columns = {
+            "time_ns": _numbers(np.full(size, changes.time_ns, np.int64)),
+            "process": _same(changes.process, size),
+            "node": pa.array([ids[row] for row in some.tolist()], pa.string()),
+            "op": _same("upsert", size),
+            "state": _taken(texts, told[of.STATE], ~blank[told[of.STATE]]),
+            "providers": _taken(_PROVIDERS, told[of.PROVIDED]),
+            "wait_operation": _taken(texts, told[of.OPERATION], waits),
+            "wait_since_ns": _numbers(told[of.SINCE], waits),
+            "wait_source": _taken(texts, told[of.WAIT_SOURCE], waits),
+            "wait_needs": _numbers(told[of.NEEDS], waits),
+            "wait_deadline_ns": _numbers(told[of.DEADLINE], told[of.DEADLINE] > 0),
+            "wait_exact": _numbers(told[of.FLAGS] & WAIT_EXACT != 0, waits),
+            "steps": _numbers(told[of.STEPS] - 1, told[of.STEPS] > 0),
+            "stack": _taken(stacks, told[of.STACK]),
+            "attributes": attributes,
+        }
+        changes.batches[NODE_CHANGE.name].append(record_batch(NODE_CHANGE, columns))
+        yield
+
+
+def added_edges(changes: Changes, batch: Batch, ids: Sequence[str], of_rows: Mask) -> Steps:
+    """The edges of these rows as new ones, each once."""
+    places = _each_once(batch, np.flatnonzero(of_rows[batch.edge_rows]))
+    texts, blank = pa.array(batch.texts, pa.string()), np.array([not text for text in batch.texts], np.bool_)
+    yield
+    for start in range(0, len(places), _AT_ONCE):
+        some = places[start : start + _AT_ONCE]
+        kind, _, since, source, flags = (column[some] for column in batch.edges)
+        size = len(some)
+        columns = {
+            "time_ns": _numbers(np.full(size, changes.time_ns, np.int64)),
+            "process": _same(changes.process, size),
+            "op": _same("add", size),
+            "kind": _taken(_KINDS, kind),
+            "src": pa.array([ids[row] for row in batch.edge_rows[some].tolist()], pa.string()),
+            "dst": pa.array([batch.targets[place] for place in some.tolist()], pa.string()),
+            "since_ns": _numbers(since, since > 0),
+            "source": _taken(texts, source, ~blank[source]),
+            "confidence": _taken(_CONFIDENCES, (flags & INFERRED != 0).astype(np.int64)),
+            "cancels": _numbers(flags & CANCELS != 0),
+        }
+        changes.batches[EDGE_CHANGE.name].append(record_batch(EDGE_CHANGE, columns))
+        yield
+
+
+def _each_once(batch: Batch, places: Whole) -> Whole:
+    kind, _, since, source, flags = (column[places] for column in batch.edges)
+    targets = hashes((batch.targets[place] for place in places.tolist()), len(places))
+    edge = mixed(kind, targets, since, batch.text_hashes[source], flags & 7)
+    first = np.unique(mixed(batch.edge_rows[places], edge), return_index=True)[1]
+    return places if len(first) == len(places) else places[np.sort(first)]
+
+
+def _attributes(batch: Batch, rows: Whole) -> Generator[None, None, Any]:
+    bounds = batch.attribute_bounds
+    if not (bounds[rows + 1] > bounds[rows]).any():
+        return _same("{}", len(rows))
+    texts: list[str] = []
+    for number, row in enumerate(rows.tolist()):
+        found = batch.attributes_of(row)
+        texts.append(json_text(found) if found else "{}")
+        if number % _ATTRIBUTES_AT_ONCE == 0:
+            yield
+    return pa.array(texts, pa.string())
+
+
+def _stacks(batch: Batch) -> Any:
+    return pa.array([stack_text(stack) if stack else None for stack in batch.stacks], pa.string())
+
+
+def _taken(values: Any, places: Whole, valid: Mask | None = None) -> Any:
+    return values.take(_numbers(places, valid))
+
+
+def _numbers(values: NDArray[Any], valid: Mask | None = None) -> Any:
+    return pa.array(values, mask=None if valid is None or valid.all() else ~valid)
+
+
+def _same(text: str, size: int) -> Any:
+    return pa.repeat(pa.scalar(text, pa.string()), size)
