@@ -106,7 +106,7 @@ class Decoder:
         yield from reading.attributes()
         ids: dict[int, str] = {} if message.key_frame else dict(self._ids)
         ids.update((local, node.id) for local, node in zip(message.nodes.local, reading.rows, strict=True) if node)
-        yield from reading.edges(ids)
+        yield from reading.edges(ids.get)
         gone = [ids.pop(local) for local in message.gone if local in ids]
         self._ids = ids
         snapshot = Snapshot(
@@ -129,8 +129,8 @@ class Decoder:
 
 
 class Reading:
-    """One message on its way. `strings`: its texts; `stack_rows`: its stacks, the empty one first, and `rows`: its nodes,
-    both with None for a row that is wrong; `reasons`: why it is."""
+    """One message on its way. `strings`: its texts; `stack_rows`: its stacks, the empty one first, and `rows`: its
+    nodes, both with None for a row that is wrong; `reasons`: why it is."""
 
     def __init__(self, message: Message, adopt: Callable[[str], str] | None) -> None:
         self._message = message
@@ -314,7 +314,7 @@ class Reading:
             if number % _AT_ONCE == 0:
                 yield
 
-    def edges(self, ids: dict[int, str]) -> Steps:
+    def edges(self, id_of: Callable[[int], str | None]) -> Steps:
         table = self._message.edges
         rows = list(table.source_row)
         size = len(rows)
@@ -328,7 +328,7 @@ class Reading:
                 ranges = (("source", source, texts), ("since", since[number], _TIME_MOST + 1))
                 self._wrong("edges", number, (*columns, *ranges))
                 continue
-            node, destination = self.rows[row], ids.get(targets[number])
+            node, destination = self.rows[row], id_of(targets[number])
             if node is not None and destination is not None:
                 inferred = flags[number] & INFERRED
                 self.found_edges.append(

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From the columns of a snapshot to the new state of its process, in slices and beside the old state.
+"""From a snapshot to the new state of its process, in slices and beside the old state.
 
-Rows that say what is known already end here, as columns; of what has changed, the nodes are made only where they are few
-or end.
+A large one stays columns: rows that say what is known already end here, what is new goes to the database as columns,
+and nodes are made of it where they are asked for. A small one, and one with wrong rows, is made objects at once. Both
+ways lead to the same (tests/collector/test_snapshot_columns.py).
 """
 
 from __future__ import annotations
@@ -12,122 +13,202 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from peeps_otel.model import Edge
+from peeps_otel.model import Edge, Node
+from peeps_otel.model.snapshot_pb2 import Snapshot as Message
+from peeps_otel.model.wire_decoder import Reading
 
-from .batch import Mask
+from .batch import Batch, Mask, batch_steps
 from .change_columns import added_edges, told_nodes
 from .changes import Changes
 from .entry import Entry
-from .mixing import Whole
-from .standing import EDGES, IDENTITY, OF_NODE, TOLD, Placed, Standing
+from .standing import EDGES, IDENTITY, OF_NODE, TOLD, Placed, Standing, State, state_of
 
-_AT_ONCE = 200
-FEW = 100
+FEW = 64
 """See `picture_steps`."""
+_AT_ONCE = 200
+_MANY_AT_ONCE = 10_000
+Steps = Generator[None, None, None]
+
+
+@dataclass(slots=True)
+class Stream:
+    """What a snapshot is compared with. `same`: it is of the stream that the process has been sending; else it begins
+    anew, with a `standing` that nobody else knows. `entries`: those of the process."""
+
+    standing: Standing
+    entries: Mapping[str, Entry]
+    same: bool
+
+    @property
+    def known(self) -> Mapping[str, Entry]:
+        return self.entries if self.same else {}
 
 
 @dataclass(slots=True)
 class Picture:
-    """`over`: the nodes that are gone, with what was known of them; `ended`: their slots, where the stream is the
-    same; `fresh`: rows of nodes that are new; `changed`: of all rows that say something new."""
+    """`placed`, `state`: see `Standing.take`; `batch`: the columns, None where there are none. `ended`: the slots of
+    the nodes that are gone, where the stream is the same; `over`: their entries; `entries`: of the nodes of which
+    something new is said; `edges`: how many edges are in the snapshot; `reasons`: why rows are left out."""
 
     changes: Changes
     placed: Placed
-    over: list[Entry]
-    ended: list[int]
-    fresh: list[int] = field(default_factory=list[int])
-    changed: list[int] = field(default_factory=list[int])
-    _entries: dict[int, Entry] = field(default_factory=dict[int, Entry])
+    state: State | None = None
+    batch: Batch | None = None
+    ended: list[int] = field(default_factory=list[int])
+    over: list[Entry] = field(default_factory=list[Entry])
+    entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
+    edges: int = 0
+    reasons: list[str] = field(default_factory=list[str])
 
-    def entry(self, row: int) -> Entry:
-        found = self._entries.get(row)
-        if found is None:
-            found = self._entries[row] = Entry(self.placed.batch, row, self.placed.ids[row])
-        return found
+
+def picture_steps(message: Message, process: str, stream: Stream, few: int = FEW) -> Generator[None, None, Picture]:
+    """`few`: rows from which on a snapshot stays columns. Raises WireError."""
+    changes = Changes(process, message.time_unix_nano)
+    if len(message.nodes.local) >= few:
+        picture = yield from _by_columns(message, changes, stream)
+        if picture is not None:
+            return picture
+    return (yield from _by_objects(message, changes, stream))
+
+
+def said_again(picture: Picture, entries: Mapping[str, Entry]) -> Steps:
+    """After a key frame: what was said before need not be kept for the nodes of which it says the same."""
+    batch = picture.batch
+    if batch is None:
+        return
+    for row, node_id in enumerate(picture.placed.ids):
+        entry = entries.get(node_id)
+        if entry is not None:
+            entry.is_also(batch, row)
+        if row % _MANY_AT_ONCE == 0:
+            yield
+
+
+def _end(picture: Picture, message: Message, stream: Stream) -> Steps:
+    """Finds who is gone."""
+    standing, placed = stream.standing, picture.placed
+    if not stream.same:
+        picture.over = list(stream.entries.values())
+    else:
+        whole = message.key_frame
+        picture.ended = standing.not_in(placed.slots) if whole else standing.ended(placed, message.gone)
+        picture.over = [stream.entries[standing.ids[slot]] for slot in picture.ended]
+    yield
+    for number, entry in enumerate(picture.over):
+        picture.changes.gone(entry.node, entry.edges)
+        if number % _AT_ONCE == 0:
+            yield
+
+
+# --- as objects -------------------------------------------------------------------------------------------------------
+
+
+def _by_objects(message: Message, changes: Changes, stream: Stream) -> Generator[None, None, Picture]:
+    standing = stream.standing
+    reading = Reading(message, standing.adopt)
+    yield from reading.stacks()
+    yield from reading.nodes()
+    yield from reading.attributes()
+    nodes = [node for node in reading.rows if node is not None]
+    kept = [row for row, node in enumerate(reading.rows) if node is not None]
+    numbers = [message.nodes.local[row] for row in kept]
+    fresh = {number: node.id for number, node in zip(numbers, nodes, strict=True)}
+    yield from reading.edges(lambda number: fresh.get(number) or standing.id_of(number))
+    ulids = np.frombuffer(message.nodes.ulid, np.uint64).reshape(-1, 2)[kept]
+    picture = Picture(changes, standing.place_told(nodes, numbers, ulids))
+    picture.edges, picture.reasons = len(reading.found_edges), reading.reasons
+    yield from _end(picture, message, stream)
+    outgoing: dict[str, list[Edge]] = {node.id: [] for node in nodes}
+    for number, edge in enumerate(reading.found_edges):
+        outgoing[edge.src].append(edge)
+        if number % _MANY_AT_ONCE == 0:
+            yield
+    for number, node in enumerate(nodes):
+        _compare(picture, stream, node, tuple(outgoing[node.id]))
+        if number % _AT_ONCE == 0:
+            yield
+    return picture
+
+
+def _compare(picture: Picture, stream: Stream, node: Node, edges: tuple[Edge, ...]) -> None:
+    old = stream.known.get(node.id)
+    if old is None:
+        picture.changes.upsert(None, node, (), edges)
+    else:
+        picture.changes.upsert(old.node, node, old.edges, edges)
+    picture.entries[node.id] = Entry.of(node, edges)
+
+
+# --- as columns -------------------------------------------------------------------------------------------------------
 
 
 @dataclass(slots=True)
 class _Differences:
-    """By row: whether the node differs, its identity, what is worth a row of history, its edges."""
+    """By row: whether the node differs, its identity, what is worth a row of history, its edges. `many`: it has or had
+    more than one edge."""
 
     node: Mask
     identity: Mask
     told: Mask
     edges: Mask
+    many: Mask
 
 
-def picture_steps(
-    picture: Picture, standing: Standing, before: Mapping[str, Entry], few: int = FEW
-) -> Generator[None, None, None]:
-    """`standing`, `before`: what the stream has said so far. `few`: changed rows from which on they are not made
-    objects."""
-    placed, changes = picture.placed, picture.changes
-    for number, entry in enumerate(picture.over):
-        changes.gone(entry.node, entry.edges)
-        if number % _AT_ONCE == 0:
-            yield
-    differs = standing.differing(placed)
+def _by_columns(message: Message, changes: Changes, stream: Stream) -> Generator[None, None, Picture | None]:
+    """None where a row is wrong."""
+    standing = stream.standing
+    batch = yield from batch_steps(message)
+    placed = None if batch is None else (yield from standing.place(batch))
+    if batch is None or placed is None:
+        return None
+    state = state_of(batch)
     yield
-    linked = (standing.counts(placed.slots) > 0) & placed.known | (np.diff(placed.batch.edge_bounds) > 0)
-    of = _Differences(
+    picture = Picture(changes, placed, state, batch, edges=len(batch.targets))
+    yield from _end(picture, message, stream)
+    if stream.same:
+        yield from standing.refresh(stream.entries)
+    differs = standing.differing(placed, state)
+    yield
+    had = np.where(placed.known, standing.counts(placed.slots), 0)
+    has = np.diff(batch.edge_bounds)
+    found = _Differences(
         differs[:, OF_NODE].any(axis=1),
         differs[:, IDENTITY].any(axis=1),
         differs[:, TOLD].any(axis=1),
-        differs[:, EDGES] & linked,
+        differs[:, EDGES] & ((had > 0) | (has > 0)),
+        (had > 1) | (has > 1),
     )
     yield
-    picture.fresh = np.flatnonzero(~placed.known).tolist()
-    rows = np.flatnonzero(of.node | of.edges)
-    if len(rows) < few:
-        yield from _by_objects(picture, rows, before)
-    else:
-        yield from _by_columns(picture, of, standing, before)
-    picture.changed = [row for row in rows.tolist() if placed.ids[row] in changes.nodes]
+    yield from _tell(picture, batch, found, stream.known)
+    return picture
 
 
-def _by_objects(picture: Picture, rows: Whole, before: Mapping[str, Entry]) -> Generator[None, None, None]:
-    placed = picture.placed
-    for number, row in enumerate(rows.tolist()):
-        entry, old = picture.entry(row), before.get(placed.ids[row])
-        if old is None:
-            picture.changes.upsert(None, entry.node, (), entry.edges)
-        else:
-            picture.changes.upsert(old.node, entry.node, old.edges, entry.edges)
+def _tell(picture: Picture, batch: Batch, found: _Differences, known: Mapping[str, Entry]) -> Steps:
+    changes, ids = picture.changes, picture.placed.ids
+    rows = np.flatnonzero(found.node | found.edges)
+    for start in range(0, len(rows), _MANY_AT_ONCE):
+        some = rows[start : start + _MANY_AT_ONCE].tolist()
+        picture.entries.update({ids[row]: Entry(ids[row], (batch, row)) for row in some})
+        yield
+    for number, row in enumerate(np.flatnonzero(found.identity).tolist()):
+        changes.identity(picture.entries[ids[row]].node)
         if number % _AT_ONCE == 0:
             yield
-
-
-def _by_columns(
-    picture: Picture, of: _Differences, standing: Standing, before: Mapping[str, Entry]
-) -> Generator[None, None, None]:
-    placed, changes = picture.placed, picture.changes
-    batch, ids = placed.batch, placed.ids
-    for number, row in enumerate(np.flatnonzero(of.identity).tolist()):
-        changes.identity(picture.entry(row).node)
+    yield from told_nodes(changes, batch, ids, np.flatnonzero(found.told))
+    added = found.edges.copy()
+    for number, row in enumerate(np.flatnonzero(found.edges).tolist()):
+        old = known.get(ids[row])
+        had = () if old is None else old.edges
+        if had and found.many[row]:
+            added[row] = False  # some of them may be the same
+            if set(had) != set(picture.entries[ids[row]].edges):
+                changes.relink(had, picture.entries[ids[row]].edges)
+            elif not found.node[row]:
+                del picture.entries[ids[row]]
+        elif had:
+            changes.relink(had, ())
         if number % _AT_ONCE == 0:
             yield
-    yield from told_nodes(changes, batch, ids, np.flatnonzero(of.told))
-    # One edge at most before and after: it is another one. Of several, some may be the same.
-    is_plain = of.edges & (np.diff(batch.edge_bounds) <= 1) & (~placed.known | (standing.counts(placed.slots) <= 1))
-    for number, row in enumerate(np.flatnonzero(is_plain & placed.known).tolist()):
-        old = before.get(ids[row])
-        changes.relink(() if old is None else old.edges, ())
-        if number % _AT_ONCE == 0:
-            yield
-    linked = is_plain.copy()
-    for number, row in enumerate(np.flatnonzero(of.edges & ~is_plain).tolist()):
-        old = before.get(ids[row])
-        had: set[Edge] = set() if old is None else set(old.edges)
-        if not had:
-            linked[row] = True
-            continue
-        has = set(batch.edges_of(row, ids[row]))
-        if has != had:
-            changes.relink(had, has)
-            changes.nodes.add(ids[row])
-        if number % _AT_ONCE == 0:
-            yield
-    yield from added_edges(changes, batch, ids, linked)
-    changed = np.flatnonzero(of.node | linked)
-    changes.nodes.update(ids[row] for row in changed.tolist())
-    changes.any |= bool(changes.nodes)
+    yield from added_edges(changes, batch, ids, added)
+    changes.nodes.update(picture.entries)
+    changes.any |= bool(picture.entries)

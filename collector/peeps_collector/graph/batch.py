@@ -1,15 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """The rows of one snapshot as columns: read and checked column by column, and made objects one by one where asked for.
 
-What is good of a message is the same as `peeps_otel.model.wire_decoder.Reading` takes of it; that also says what is
-wrong with the rest.
+Only a message in which everything is right: of any other, `peeps_otel.model.wire_decoder.Reading` takes what is good
+and says what is wrong with the rest.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Generator, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,12 +40,11 @@ _WEIGHT_MOST = 256 << 20
 _FRAME_WEIGHT = 50
 _TEXTS_AT_ONCE = 20_000
 Mask = NDArray[np.bool_]
-Steps = Generator[None, None, "Batch"]
 
 
 @dataclass(slots=True)
 class Batch:
-    """Good rows only. `ulids`: two numbers a row, as they lie in the bytes; `nodes`: a column for each of LOCAL to
+    """`ulids`: two numbers a row, as they lie in the bytes; `nodes`: a column for each of LOCAL to
     WAIT_SOURCE, texts by their place in `texts`; `edges`, `attributes`: likewise, in the order of their rows, of which
     row i has those from `edge_bounds[i]` on. `targets`: the ids where the edges lead, set by who knows them.
 
@@ -65,14 +63,18 @@ class Batch:
     edge_bounds: Whole
     attribute_bounds: Whole
     targets: list[str]
+    _by_row: NDArray[np.int64] | None = None
+    _by_edge: NDArray[np.int64] | None = None
 
     def __len__(self) -> int:
         return len(self.nodes[LOCAL])
 
     def node(self, row: int, node_id: str) -> Node:
-        texts = self.texts
+        texts, table = self.texts, self._by_row
+        if table is None:
+            table = self._by_row = np.stack(self.nodes, axis=1)  # one row of it costs less than one of each column
         _, kind, name, created, source, flags, state, provided, steps, stack, operation, since, needs, deadline, at = (
-            column.item(row) for column in self.nodes
+            table[row].tolist()
         )
         wait = None
         if flags & WAITS:
@@ -89,12 +91,12 @@ class Batch:
             wait,
             self.stacks[stack],
             steps - 1 if steps else None,
-            self.attributes_of(row),
+            self.attributes_of(row) if len(self.attribute_rows) else {},
         )
 
     def attributes_of(self, row: int) -> dict[str, AttributeValue]:
         found: dict[str, AttributeValue] = {}
-        first, end = self.attribute_bounds.item(row), self.attribute_bounds.item(row + 1)
+        first, end = self.attribute_bounds[row : row + 2].tolist()
         for place in range(first, end):
             kind, value = self.attributes[A_TYPE].item(place), self.attributes[A_VALUE].item(place)
             text = self.texts[self.attributes[A_KEY].item(place)]
@@ -102,11 +104,14 @@ class Batch:
         return found
 
     def edges_of(self, row: int, node_id: str) -> tuple[Edge, ...]:
-        first, end = self.edge_bounds.item(row), self.edge_bounds.item(row + 1)
-        return tuple(self._edge(place, node_id) for place in range(first, end))
+        first, end = self.edge_bounds[row : row + 2].tolist()
+        return tuple([self._edge(place, node_id) for place in range(first, end)])
 
     def _edge(self, place: int, node_id: str) -> Edge:
-        kind, _, since, source, flags = (column.item(place) for column in self.edges)
+        table = self._by_edge
+        if table is None:
+            table = self._by_edge = np.stack(self.edges, axis=1)
+        kind, _, since, source, flags = table[place].tolist()
         return Edge(
             EDGE_KINDS[kind],
             node_id,
@@ -125,55 +130,29 @@ class Batch:
             self._keep_edges(known)
         self.targets = [one for one in targets if one is not None]
 
-    def keep(self, rows: Mask) -> None:
-        """Leaves the other rows out, with their edges and attributes."""
-        place = np.cumsum(rows) - 1
-        self.nodes = [column[rows] for column in self.nodes]
-        self.ulids = self.ulids[rows]
-        self._keep_edges(rows[self.edge_rows])
-        of_good = rows[self.attribute_rows]
-        self.attributes = [column[of_good] for column in self.attributes]
-        self.attribute_rows = place[self.attribute_rows[of_good]]
-        self.edge_rows = place[self.edge_rows]
-        self._bound()
-
     def _keep_edges(self, kept: Mask) -> None:
         self.edges = [column[kept] for column in self.edges]
         self.edge_rows = self.edge_rows[kept]
         self.edge_bounds = bounds(self.edge_rows, len(self))
 
-    def _bound(self) -> None:
-        self.edge_bounds = bounds(self.edge_rows, len(self))
-        self.attribute_bounds = bounds(self.attribute_rows, len(self))
 
-
-def batch_steps(message: Message, adopt: Callable[[str], str]) -> Generator[None, None, tuple[Batch, list[str]]]:
-    """The good rows of a message, and what is wrong with the others, in slices. Raises WireError."""
-    reading = Reading(message, adopt)
+def batch_steps(message: Message) -> Generator[None, None, Batch | None]:
+    """The rows of a message, in slices; None where one is wrong. Raises WireError."""
+    reading = Reading(message, None)
     yield from reading.stacks()
+    if reading.reasons:
+        return None
     texts = reading.strings
     text_hashes = yield from _by_parts(texts, hash)
     lengths = yield from _by_parts(texts, len)
     batch = yield from _columns(message, texts, text_hashes, [stack or () for stack in reading.stack_rows])
-    known_stack = np.array([stack is not None for stack in reading.stack_rows], np.bool_)
-    good = _good_rows(batch, known_stack)
+    if not (_are_good_rows(batch) and _are_good_attributes(batch) and _are_good_edges(batch)) or _are_alike(batch):
+        return None
     yield
-    attributes, edges = _good_attributes(batch), _good_edges(batch)
-    if not (good.all() and attributes.all() and edges.all()) or _are_alike(batch):
-        yield from reading.nodes()
-        yield from reading.attributes()
-        yield from reading.edges({})
-        good = np.array([node is not None for node in reading.rows], np.bool_)
-        batch.attributes = [column[attributes] for column in batch.attributes]
-        batch.attribute_rows = batch.attribute_rows[attributes]
-        batch.edges, batch.edge_rows = [column[edges] for column in batch.edges], batch.edge_rows[edges]
-        batch.keep(good)
-    else:
-        _weigh(batch, lengths)
-    yield
+    _weigh(batch, lengths)
     _in_order(batch)
     _without_wait(batch)
-    return batch, reading.reasons
+    return batch
 
 
 def _by_parts(texts: Sequence[str], of: Callable[[str], int]) -> Generator[None, None, Whole]:
@@ -227,33 +206,34 @@ def _column(values: Collection[int], size: int) -> Whole:
     return column
 
 
-def _good_rows(batch: Batch, known_stack: Mask) -> Mask:
+def _are_good_rows(batch: Batch) -> bool:
     nodes, texts = batch.nodes, len(batch.texts)
-    good = np.ones(len(batch), np.bool_)
-    for column, size in (
-        *((KIND, len(NODE_KINDS)), (NAME, texts), (SOURCE, texts), (STATE, texts), (PROVIDED, len(PROVIDERS))),
-        *((STACK, len(batch.stacks)), (OPERATION, texts)),
-    ):
-        good &= nodes[column] < size
-    good &= (nodes[OPERATION] == 0) | (nodes[WAIT_SOURCE] < texts)
-    for column in (CREATED, SINCE, DEADLINE):
-        good &= nodes[column] >= 0
-    good[good] = known_stack[nodes[STACK][good]]
-    return good
+    of_texts = [nodes[column] for column in (NAME, SOURCE, STATE, OPERATION)]
+    return (
+        _is_below(nodes[KIND], len(NODE_KINDS))
+        and _is_below(nodes[PROVIDED], len(PROVIDERS))
+        and _is_below(nodes[STACK], len(batch.stacks))
+        and all(_is_below(column, texts) for column in of_texts)
+        and bool(((nodes[OPERATION] == 0) | (nodes[WAIT_SOURCE] < texts)).all())
+        and all(_is_below(nodes[column], None) for column in (CREATED, SINCE, DEADLINE))
+    )
 
 
-def _good_attributes(batch: Batch) -> Mask:
+def _is_below(column: Whole, size: int | None) -> bool:
+    return not len(column) or (int(column.min()) >= 0 and (size is None or int(column.max()) < size))
+
+
+def _are_good_attributes(batch: Batch) -> bool:
     key, kind, value = batch.attributes
-    texts = len(batch.texts)
     is_text = (kind != _INT) & (kind != _BOOL)
-    good = (batch.attribute_rows < len(batch)) & (key < texts)
-    return good & (~is_text | ((value >= 0) & (value < texts)))
+    texts = len(batch.texts)
+    return _is_below(batch.attribute_rows, len(batch)) and _is_below(key, texts) and _is_below(value[is_text], texts)
 
 
-def _good_edges(batch: Batch) -> Mask:
+def _are_good_edges(batch: Batch) -> bool:
     kind, _, since, source, _ = batch.edges
-    good = (batch.edge_rows < len(batch)) & (kind < len(EDGE_KINDS))
-    return good & (source < len(batch.texts)) & (since >= 0)
+    rows = _is_below(batch.edge_rows, len(batch)) and _is_below(kind, len(EDGE_KINDS))
+    return rows and _is_below(source, len(batch.texts)) and _is_below(since, None)
 
 
 def _are_alike(batch: Batch) -> bool:
@@ -316,54 +296,55 @@ def _without_wait(batch: Batch) -> None:
     nodes[FLAGS] = np.where(waits, nodes[FLAGS] & (INFERRED | WAIT_EXACT) | WAITS, nodes[FLAGS] & INFERRED)
 
 
-def row_of(node: Node, edges: Iterable[Edge]) -> Batch:
-    """A batch of the one node, as it would have come in a snapshot."""
-    texts: dict[str, int] = {"": 0}
+class Columns:
+    """Makes a batch of nodes that are objects, as it would have come in a snapshot."""
 
-    def text(value: str | None) -> int:
-        return texts.setdefault(value or "", len(texts))
+    def __init__(self) -> None:
+        self._texts: dict[str, int] = {"": 0}
+        self._stacks: dict[tuple[Frame, ...], int] = {(): 0}
+        self._nodes: list[tuple[int, ...]] = []
+        self._edges: list[tuple[int, ...]] = []
+        self._attributes: list[tuple[int, ...]] = []
+        self._targets: list[str] = []
 
-    wait = node.wait
-    flags = INFERRED if node.confidence is Confidence.INFERRED else 0
-    values = [
-        *(0, NODE_KINDS.index(node.kind), text(node.name), node.created_at, text(node.source)),
-        flags if wait is None else flags | WAITS | (WAIT_EXACT if wait.exact else 0),
-        *(text(node.state), PROVIDERS.index(node.providers), 0 if node.steps is None else node.steps + 1, 1),
-        *([0] * 5 if wait is None else [text(wait.operation), wait.since_ns, wait.needs, wait.deadline_ns or 0]),
-        *([] if wait is None else [text(wait.source)]),
-    ]
-    links = list(edges)
-    rows = [
-        [EDGE_KINDS.index(edge.kind), 0, edge.since_ns or 0, text(edge.source), _flags(edge)] for edge in links
-    ]
-    named = [
-        [text(key), _type(value), value if isinstance(value, int) else text(str(value))]
-        for key, value in node.attributes.items()
-    ]
-    of = np.array(list(zip(*rows, strict=True)) or [[]] * 5, np.int64)
-    about: Any = np.array(list(zip(*named, strict=True)) or [[]] * 3, np.int64)
-    zeros, more = np.zeros(len(rows), np.int64), np.zeros(len(named), np.int64)
-    batch = Batch(
-        list(texts),
-        hashes(texts, len(texts)),
-        [(), node.stack],
-        np.zeros((1, 2), np.uint64),
-        [np.array([value], np.int64) for value in values],
-        zeros,
-        list(of),
-        more,
-        list(about),
-        np.array([0, len(rows)], np.int64),
-        np.array([0, len(named)], np.int64),
-        [edge.dst for edge in links],
-    )
-    return batch
+    def add(self, node: Node, edges: Iterable[Edge]) -> None:
+        text, row, wait = self._text, len(self._nodes), node.wait
+        inferred = INFERRED if node.confidence is Confidence.INFERRED else 0
+        waiting = (0,) * 5
+        if wait is not None:
+            inferred |= WAITS | (WAIT_EXACT if wait.exact else 0)
+            waiting = text(wait.operation), wait.since_ns, wait.needs, wait.deadline_ns or 0, text(wait.source)
+        self._nodes.append(
+            (
+                *(0, NODE_KINDS.index(node.kind), text(node.name), node.created_at, text(node.source), inferred),
+                *(text(node.state), PROVIDERS.index(node.providers), 0 if node.steps is None else node.steps + 1),
+                *(self._stacks.setdefault(node.stack, len(self._stacks)), *waiting),
+            )
+        )
+        for edge in edges:
+            flags = INFERRED if edge.confidence is Confidence.INFERRED else 0
+            flags |= (CANCELS if edge.cancels else 0) | (BARE if edge.bare else 0)
+            self._edges.append((row, EDGE_KINDS.index(edge.kind), 0, edge.since_ns or 0, text(edge.source), flags))
+            self._targets.append(edge.dst)
+        for key, value in node.attributes.items():
+            kind = _BOOL if isinstance(value, bool) else _INT if isinstance(value, int) else 0
+            self._attributes.append((row, text(key), kind, value if isinstance(value, int) else text(value)))
+
+    def _text(self, value: str | None) -> int:
+        return self._texts.setdefault(value or "", len(self._texts))
+
+    def batch(self) -> Batch:
+        size, texts = len(self._nodes), list(self._texts)
+        rows, *edges = _turned(self._edges, 6)
+        attribute_rows, *attributes = _turned(self._attributes, 4)
+        ulids, nodes, stacks = np.zeros((size, 2), np.uint64), _turned(self._nodes, 15), list(self._stacks)
+        ends = bounds(rows, size), bounds(attribute_rows, size)
+        text_hashes = hashes(texts, len(texts))
+        return Batch(
+            *(texts, text_hashes, stacks, ulids, nodes, rows, edges),
+            *(attribute_rows, attributes, *ends, self._targets),
+        )
 
 
-def _type(value: AttributeValue) -> int:
-    return _BOOL if isinstance(value, bool) else _INT if isinstance(value, int) else 0
-
-
-def _flags(edge: Edge) -> int:
-    inferred = INFERRED if edge.confidence is Confidence.INFERRED else 0
-    return inferred | (CANCELS if edge.cancels else 0) | (BARE if edge.bare else 0)
+def _turned(rows: list[tuple[int, ...]], columns: int) -> list[Whole]:
+    return list(np.array(rows, np.int64).reshape(len(rows), columns).T.copy())

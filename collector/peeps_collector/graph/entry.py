@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from peeps_otel.model import Edge, Node
 
-from .batch import Batch, row_of
+from .batch import Batch
 
 
 class Entry:
@@ -15,9 +15,9 @@ class Entry:
 
     __slots__ = ("_edges", "_node", "_place", "node_id")
 
-    def __init__(self, batch: Batch, row: int, node_id: str) -> None:
-        self._place = (batch, row)
+    def __init__(self, node_id: str, place: tuple[Batch, int] | None) -> None:
         self.node_id = node_id
+        self._place = place
         self._node: Node | None = None
         self._edges: tuple[Edge, ...] | None = None
 
@@ -25,33 +25,31 @@ class Entry:
     def node(self) -> Node:
         found = self._node
         if found is None:
-            batch, row = self._place
-            found = self._node = batch.node(row, self.node_id)
+            place = self._place
+            assert place is not None
+            found = self._node = place[0].node(place[1], self.node_id)
         return found
 
     @property
     def edges(self) -> tuple[Edge, ...]:
         found = self._edges
         if found is None:
-            batch, row = self._place
-            found = self._edges = batch.edges_of(row, self.node_id)
+            place = self._place
+            assert place is not None
+            found = self._edges = place[0].edges_of(place[1], self.node_id)
         return found
-
-    def is_known(self, node: Node, edges: tuple[Edge, ...]) -> None:
-        """They are there as objects already."""
-        self._node, self._edges = node, edges
 
     def is_also(self, batch: Batch, row: int) -> None:
         """The same state has come again: the snapshot that it came in first need not be kept for it."""
-        self._place = (batch, row)
+        if self._place is not None:
+            self._place = (batch, row)
 
-
-def told(node: Node, edges: tuple[Edge, ...]) -> tuple[Entry, Batch]:
-    """A node that was told by itself, and the same as a row of columns."""
-    batch = row_of(node, edges)
-    entry = Entry(batch, 0, node.id)
-    entry.is_known(node, edges)
-    return entry, batch
+    @classmethod
+    def of(cls, node: Node, edges: tuple[Edge, ...]) -> Entry:
+        """Of what is there as objects."""
+        entry = cls(node.id, None)
+        entry._node, entry._edges = node, edges
+        return entry
 
 
 class Nodes(Mapping[str, Node]):

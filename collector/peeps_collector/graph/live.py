@@ -14,7 +14,7 @@ from dataclasses import replace
 
 from peeps_otel.model import Node, NodeKind
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
-from peeps_otel.model.wire_decoder import NODE_KINDS, Head, WireError, head_of, parsed
+from peeps_otel.model.wire_decoder import Head, WireError, head_of, parsed
 
 from ..decode.canonical import Rejected
 from ..decode.logs import GoneRecord, NodeRecord
@@ -22,11 +22,10 @@ from ..decode.resource import ProcessInfo
 from ..store.buffer import RowBuffer
 from ..store.schema import PROCESS, SNAPSHOT
 from .across import OF_PROCESSES, Across
-from .applying import Picture, picture_steps
-from .batch import KIND, batch_steps
+from .applying import FEW, Picture, Stream, picture_steps, said_again
 from .changes import Changes
 from .ends import EndQuestion
-from .entry import Entry, told
+from .entry import Entry
 from .identity import adopted
 from .incremental import Delta
 from .incremental import Entry as Known
@@ -40,13 +39,15 @@ from .view import View, view_of
 _JUMP_MOST = 1_000_000  # snapshots: eleven days of one a second
 _PROCESSES_MOST = 10_000
 _JOINED_KINDS = frozenset({NodeKind.REQUEST, NodeKind.RESPONSE, *OF_PROCESSES})
-_JOINED = frozenset(NODE_KINDS.index(kind) for kind in _JOINED_KINDS)
+_JOINED = tuple(f"{kind}:" for kind in _JOINED_KINDS)
 
 
 class LiveGraph:
     """Thread-safe: one lock, held for the length of one applied snapshot or one copy."""
 
-    def __init__(self, rows: RowBuffer) -> None:
+    def __init__(self, rows: RowBuffer, few: int = FEW) -> None:
+        """`few`: see `picture_steps`."""
+        self._few = few
         self._rows = rows
         self._lock = threading.RLock()
         self._processes: dict[str, Process] = {}
@@ -101,26 +102,21 @@ class LiveGraph:
             same = process.stream_id == head.stream_id
             key, owner = process.info.id, self._owner
             standing = process.standing if same else Standing(lambda node: adopted(node, key, owner))
-            batch, reasons = yield from batch_steps(message, standing.adopt)
             while True:
-                placed, more = standing.place(batch)
-                reasons += more
-                yield
-                entries = process.entries
+                stream = Stream(standing, process.entries, same)
+                picture = yield from picture_steps(message, key, stream, self._few)
                 if not same:
-                    ended, over = [], list(entries.values())
-                else:
-                    ended = standing.not_in(placed.slots) if message.key_frame else standing.ended(placed, message.gone)
-                    over = [entries[standing.ids[slot]] for slot in ended]
-                picture = Picture(Changes(key, message.time_unix_nano), placed, over, ended)
-                yield from picture_steps(picture, standing, entries if same else {})
+                    _take_rows(standing, picture, message)  # nobody else knows it yet
+                    yield
                 with self._lock:
-                    if standing.is_current(placed):
-                        self._take(process, standing, message, picture, same, now_ns, len(body))
+                    if not same or standing.is_current(picture.placed):
+                        self._take(process, stream, message, picture, now_ns, len(body))
                         break
+            if message.key_frame:
+                yield from said_again(picture, process.entries)
         finally:
             process.busy = False
-        return reasons
+        return picture.reasons
 
     def apply_node(self, info: ProcessInfo, record: NodeRecord, now_ns: int) -> bool:
         """Applies one `peeps.node`. False where the stream or a later record already said more."""
@@ -135,14 +131,14 @@ class LiveGraph:
             if self._owner.get(node.id, info.id) != info.id:
                 raise Rejected(f"node {node.id}: this id is of another process; give each node a ULID of its own")
             changes = Changes(info.id, record.time_ns)
-            entry, row = told(node, tuple(record.edges))
+            entry = Entry.of(node, tuple(record.edges))
             before = process.entries.get(node.id)
             if before is None:
                 changes.upsert(None, node, (), entry.edges)
             else:
                 changes.upsert(before.node, node, before.edges, entry.edges)
             process.entries[node.id] = entry
-            process.standing.put(node.id, row)
+            process.standing.put(node)
             self._owner[node.id] = info.id
             if record.sequence is not None:
                 process.node_sequence[node.id] = record.sequence
@@ -252,7 +248,8 @@ class LiveGraph:
                 updates[key] = process.updates
                 whole = process.changed is None or key not in known
                 entries = process.entries
-                taken.append((key, whole, dict(entries) if whole else {n: entries.get(n) for n in process.changed or ()}))
+                some = dict(entries) if whole else {n: entries.get(n) for n in process.changed or ()}
+                taken.append((key, whole, some))
                 process.changed = set()
             for said in self._joins.said():
                 for _, _, entries in taken:
@@ -370,18 +367,10 @@ class LiveGraph:
         return self._process_of(other, head, now_ns)
 
     def _take(
-        self,
-        process: Process,
-        standing: Standing,
-        message: Message,
-        picture: Picture,
-        same: bool,
-        now_ns: int,
-        size: int,
+        self, process: Process, stream: Stream, message: Message, picture: Picture, now_ns: int, size: int
     ) -> None:
-        key, placed = process.info.id, picture.placed
-        batch, ids = placed.batch, placed.ids
-        if not same:
+        key, standing = process.info.id, stream.standing
+        if not stream.same:
             if process.sequence and process.stream_id is not None:
                 process.past_streams.add(process.stream_id)
             self._disown(process)
@@ -389,30 +378,27 @@ class LiveGraph:
             process.stream_id, process.standing = message.stream_id, standing
             process.stream_began_ns, process.secret = message.time_unix_nano, message.secret
         process.follow(message)
-        entries = process.entries
         for slot in picture.ended:
-            entries.pop(standing.ids[slot], None)
+            process.entries.pop(standing.ids[slot], None)
             self._owner.pop(standing.ids[slot], None)
-        for row in picture.changed:
-            entries[ids[row]] = picture.entry(row)
-            self._owner[ids[row]] = key
-        if message.key_frame or picture.ended:
-            for row, node_id in enumerate(ids):  # what was said of them before need not be kept
-                if node_id in entries:
-                    entries[node_id].is_also(batch, row)
-                else:
-                    entries[node_id], self._owner[node_id] = picture.entry(row), key
-        kinds = batch.nodes[KIND]
-        joined = [ids[row] for row in picture.changed if kinds.item(row) in _JOINED]
-        joined += [entry.node_id for entry in picture.over if entry.node.kind in _JOINED_KINDS]
-        standing.take(placed, picture.ended, message.gone, message.key_frame)
+        kept = {one.node_id for one in picture.over}.intersection(picture.placed.ids) if picture.ended else ()
+        process.entries.update(picture.entries)
+        self._owner.update(dict.fromkeys(picture.entries, key))
+        for one in picture.over if kept else ():
+            if one.node_id in kept:  # ended and named at once: it is there
+                process.entries.setdefault(one.node_id, one)
+                self._owner[one.node_id] = key
+        if stream.same:
+            _take_rows(standing, picture, message)
+        joined = [node_id for node_id in picture.entries if node_id.startswith(_JOINED)]
+        joined += [one.node_id for one in picture.over if one.node.kind in _JOINED_KINDS]
         process.node_sequence = {n: s for n, s in process.node_sequence.items() if s > message.sequence}
-        sizes = len(batch), len(batch.targets), len(message.gone)
-        self._rows.add(SNAPSHOT.name, [snapshot_row(process, message, *sizes, size, now_ns)])
+        counts = len(picture.placed.ids), picture.edges, len(message.gone)
+        self._rows.add(SNAPSHOT.name, [snapshot_row(process, message, *counts, size, now_ns)])
         self._commit(process, picture.changes, now_ns, joined)
         if not process.needs_key_frame and process.complete_at <= 0:
             process.complete_at = process.updates
-        if message.key_frame and not len(batch) and not message.cost.interval_ns:
+        if message.key_frame and not picture.placed.ids and not message.cost.interval_ns:
             self._end(process, message.time_unix_nano)  # nothing is alive and no further snapshot: goodbye
 
     def _disown(self, process: Process) -> None:
@@ -426,9 +412,7 @@ class LiveGraph:
             for process in sorted(old, key=lambda p: p.last_seen_ns)[: max(_PROCESSES_MOST // 10, 1)]:
                 del self._processes[process.info.id]
 
-    def _commit(
-        self, process: Process, changes: Changes, now_ns: int, joined: Collection[str] | None = None
-    ) -> None:
+    def _commit(self, process: Process, changes: Changes, now_ns: int, joined: Collection[str] | None = None) -> None:
         """`joined`: those of the changed nodes of which other processes may say something; None: any."""
         process.updates += 1
         process.note_changed(changes.nodes)
@@ -473,3 +457,7 @@ def _by_its_pid(process: Process, state: State) -> State:
     """A process that says nothing is gone when it does not exist any more, and silent as long as it does."""
     alive = is_alive(process.info, process.first_seen_ns, process.image)
     return state if alive is None else State.SILENT if alive else State.GONE
+
+
+def _take_rows(standing: Standing, picture: Picture, message: Message) -> None:
+    standing.take(picture.placed, picture.state, picture.ended, message.gone, message.key_frame)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Many numbers to one of 64 bits, for whole columns at once: two rows that differ are told apart by it.
 
-Texts come in by Python's own hash of them, which is another one in each run. Who makes two of them alike on purpose only
-hides a change of his own node.
+Texts come in by Python's own hash of them, which is another one in each run. Who makes two of them alike on purpose
+only hides a change of his own node.
 """
 
 from __future__ import annotations

@@ -7,19 +7,21 @@ tell whether they are the same (graph/mixing.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from peeps_otel.model import Node
 from peeps_otel.model.ulid import ulid_text
 from peeps_otel.model.wire_decoder import INFERRED, NODE_KINDS
 
 from . import batch as of
 from .batch import Batch, Mask
+from .entry import Entry
 from .mixing import Whole, hashes, mixed, sums
 
 IDENTITY = (0, 1, 2)
@@ -30,17 +32,24 @@ OF_NODE = slice(0, 15)
 EDGES, EDGE_COUNT = 15, 16
 _COLUMNS = 17
 _LEAST = 64
+_AT_ONCE = 20_000
+_FEW_AT_ONCE = 2_000
+Steps = Generator[None, None, None]
+State: TypeAlias = "NDArray[np.int64]"
+"""A row for each node, with the columns that are named above."""
 
 
 @dataclass(slots=True)
 class Placed:
-    """Where the rows of a batch belong. `slots`: of each row, -1 for a node that is new; `ids`: the name of each;
-    `renumbered`: a row has another number than its node had, or none; `version`: of the slots, when they were found."""
+    """Where the rows of a snapshot belong: of each its name, its number in the stream, its ULID, its kind by
+    NODE_KINDS, and its slot, -1 for a node that is new. `renumbered`: one has another number than it had, or had none;
+    `version`: of the slots, when they were found."""
 
-    batch: Batch
     ids: list[str]
+    numbers: list[int]
+    ulids: NDArray[np.uint64]
+    kinds: Whole
     slots: Whole
-    state: NDArray[np.int64]
     renumbered: bool
     version: int
 
@@ -65,55 +74,94 @@ class Standing:
         self._state = np.zeros((_LEAST, _COLUMNS), np.int64)
         self._ulids = np.zeros((_LEAST, 2), np.uint64)
         self._kinds = np.full(_LEAST, -1, np.int64)
+        self._stale: set[int] = set()  # slots whose state is that of the entry
         self._version = 0
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
-    def place(self, batch: Batch) -> tuple[Placed, list[str]]:
-        """The ids and slots of the rows, with the targets of the edges; and why rows are left out."""
-        locals_ = batch.nodes[of.LOCAL].tolist()
-        slots = np.fromiter(map(self._of_local.get, locals_, repeat(-1)), np.int64, len(locals_))
+    def place(self, batch: Batch) -> Generator[None, None, Placed | None]:
+        """The ids and slots of the rows; with them, the batch gets the targets of its edges. None where two rows are
+        one node. In slices."""
+        numbers = batch.nodes[of.LOCAL].tolist()
+        slots = yield from self._slots_of(numbers)
         known = (slots >= 0) & (self._kinds[slots] == batch.nodes[of.KIND])
         known &= (self._ulids[slots] == batch.ulids).all(axis=1)
-        ids = [self.ids[slot] if slot >= 0 else "" for slot in slots.tolist()]
+        yield
+        ids: list[str] = []
+        for start in range(0, len(slots), _AT_ONCE):
+            ids += [self.ids[slot] if slot >= 0 else "" for slot in slots[start : start + _AT_ONCE].tolist()]
+            yield
         others = np.flatnonzero(~known).tolist()
         raw = batch.ulids.tobytes() if others else b""
         is_adopted = False
-        for row in others:
+        for number, row in enumerate(others):
+            if number % _FEW_AT_ONCE == 0:
+                yield
             told = f"{NODE_KINDS[batch.nodes[of.KIND].item(row)]}:{ulid_text(raw[16 * row : 16 * row + 16])}"
             ids[row] = self.adopt(told)
             is_adopted |= ids[row] != told
             slots[row] = self._slot.get(ids[row], -1)
         if is_adopted and len(set(ids)) < len(ids):
-            first = {node_id: row for row, node_id in reversed(list(enumerate(ids)))}
-            kept = np.array([first[node_id] == row for row, node_id in enumerate(ids)], np.bool_)
-            batch.keep(kept)
-            placed, _ = self.place(batch)
-            return placed, [
-                f"peeps.snapshot: nodes row {row}: local={locals_[row]} or its ulid is named twice"
-                for row in np.flatnonzero(~kept).tolist()
-            ]
-        self._lead(batch, {locals_[row]: ids[row] for row in others})
-        return Placed(batch, ids, slots, state_of(batch), bool(others), self._version), []
+            return None
+        yield
+        yield from self._lead(batch, {numbers[row]: ids[row] for row in others})
+        return Placed(ids, numbers, batch.ulids, batch.nodes[of.KIND], slots, bool(others), self._version)
 
-    def _lead(self, batch: Batch, fresh: dict[int, str]) -> None:
-        targets = batch.edges[of.E_TARGET].tolist()
-        if not fresh:
-            found = map(self._of_local.get, targets, repeat(-1))
-            batch.with_targets([self.ids[slot] if slot >= 0 else None for slot in found])
-            return
-        known, ids = self._of_local, self.ids
-        batch.with_targets(
-            [fresh.get(one) or (ids[known[one]] if one in known else None) for one in targets]
+    def place_told(self, nodes: Sequence[Node], numbers: Sequence[int], ulids: NDArray[np.uint64]) -> Placed:
+        """The same for nodes that are objects; `adopt` has named them."""
+        slots = [self._slot.get(node.id, -1) for node in nodes]
+        renumbered = any(
+            slot < 0 or self._of_local.get(number) != slot for number, slot in zip(numbers, slots, strict=True)
         )
+        kinds = np.array([NODE_KINDS.index(node.kind) for node in nodes], np.int64)
+        ids = [node.id for node in nodes]
+        return Placed(ids, list(numbers), ulids, kinds, np.array(slots, np.int64), renumbered, self._version)
+
+    def id_of(self, number: int) -> str | None:
+        slot = self._of_local.get(number)
+        return None if slot is None else self.ids[slot]
+
+    def _slots_of(self, numbers: list[int]) -> Generator[None, None, Whole]:
+        slots = np.empty(len(numbers), np.int64)
+        for start in range(0, len(numbers), _AT_ONCE):
+            some = numbers[start : start + _AT_ONCE]
+            slots[start : start + len(some)] = np.fromiter(map(self._of_local.get, some, repeat(-1)), np.int64)
+            yield
+        return slots
+
+    def _lead(self, batch: Batch, fresh: dict[int, str]) -> Steps:
+        """Sets the targets of the edges. `fresh`: ids by numbers that are new with the batch."""
+        numbers = batch.edges[of.E_TARGET].tolist()
+        slots = (yield from self._slots_of(numbers)).tolist()
+        targets: list[str | None] = []
+        for start in range(0, len(numbers), _AT_ONCE):
+            pairs = zip(numbers[start : start + _AT_ONCE], slots[start : start + _AT_ONCE], strict=True)
+            targets += [
+                fresh[number] if number in fresh else self.ids[slot] if slot >= 0 else None for number, slot in pairs
+            ]
+            yield
+        batch.with_targets(targets)
+        yield
 
     def is_current(self, placed: Placed) -> bool:
         """Whether no slot has changed hands since."""
         return placed.version == self._version
 
-    def differing(self, placed: Placed) -> NDArray[np.bool_]:
+    def refresh(self, entries: Mapping[str, Entry]) -> Steps:
+        """Reads the states of the nodes that came as objects."""
+        slots = list(self._stale)
+        for start in range(0, len(slots), _FEW_AT_ONCE):
+            columns, some = of.Columns(), slots[start : start + _FEW_AT_ONCE]
+            for slot in some:
+                entry = entries[self.ids[slot]]
+                columns.add(entry.node, entry.edges)
+            self._state[some] = state_of(columns.batch())
+            self._stale.difference_update(some)
+            yield
+
+    def differing(self, placed: Placed, state: State) -> NDArray[np.bool_]:
         """Of each row and column, whether it differs from what stands. A new node differs in all."""
-        differs = self._state[placed.slots] != placed.state
+        differs = self._state[placed.slots] != state
         differs[~placed.known] = True
         return differs
 
@@ -121,15 +169,12 @@ class Standing:
         """How many edges stand in these slots."""
         return self._state[slots, EDGE_COUNT]
 
-    def kinds(self, slots: Whole) -> Whole:
-        return self._kinds[slots]
-
     def ended(self, placed: Placed, gone: Iterable[int]) -> list[int]:
-        """The slots of the nodes with these numbers, as they are numbered with the batch. What is new in it has none."""
+        """The slots of the nodes with these numbers, as they are numbered with the rows. What is new has none."""
         numbers = dict.fromkeys(gone)
         if not numbers:
             return []
-        named = zip(placed.batch.nodes[of.LOCAL].tolist(), placed.slots.tolist(), strict=True)
+        named = zip(placed.numbers, placed.slots.tolist(), strict=True)
         fresh = {number: slot for number, slot in named if number in numbers}
         found = (fresh.get(number, self._of_local.get(number, -1)) for number in numbers)
         return [slot for slot in found if slot >= 0]
@@ -142,63 +187,75 @@ class Standing:
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
-    def take(self, placed: Placed, ended: Sequence[int], gone: Iterable[int], whole: bool) -> None:
-        """The batch stands now. `ended`: slots whose nodes are gone; one that is in the batch all the same stays. `gone`:
-        numbers that mean nothing any more; `whole`: nor do any that are not in the batch."""
-        batch, slots = placed.batch, placed.slots
+    def take(self, placed: Placed, state: State | None, ended: Sequence[int], gone: Iterable[int], whole: bool) -> None:
+        """The rows stand now. `state`: theirs; None where it has to be read from the entries. `ended`: slots whose
+        nodes are gone; one that is in a row all the same stays. `gone`: numbers that mean nothing any more; `whole`:
+        nor do any that are not in the rows."""
+        slots = placed.slots
         if ended:
             stays = set(slots.tolist())
             for slot in ended:
                 if slot not in stays:
                     self._release(slot)
-        fresh = np.flatnonzero(slots < 0).tolist()
-        for row in fresh:
-            slots[row] = self._use(placed.ids[row])
-        self._state[slots] = placed.state
-        self._ulids[slots] = batch.ulids
-        self._kinds[slots] = batch.nodes[of.KIND]
+        fresh = np.flatnonzero(slots < 0)
+        slots[fresh] = self._use([placed.ids[row] for row in fresh.tolist()])
+        if state is None:
+            self._stale.update(slots.tolist())
+        else:
+            self._state[slots] = state
+            if self._stale:
+                self._stale.difference_update(slots.tolist())
+        self._ulids[slots] = placed.ulids
+        self._kinds[slots] = placed.kinds
         if whole:
             self._of_local, self._local_of = {}, {}
         if whole or placed.renumbered:
-            self._number(batch.nodes[of.LOCAL].tolist(), slots.tolist())
+            self._number(placed.numbers, slots.tolist())
         for number in gone:
             slot = self._of_local.pop(number, None)
             if slot is not None:
                 self._local_of.pop(slot, None)
 
     def _number(self, numbers: Sequence[int], slots: Sequence[int]) -> None:
+        if not self._of_local:
+            self._of_local, self._local_of = (
+                dict(zip(numbers, slots, strict=True)),
+                dict(zip(slots, numbers, strict=True)),
+            )
+            return
         for number, slot in zip(numbers, slots, strict=True):
             before = self._of_local.get(number)
             if before is not None and before != slot:
                 self._local_of.pop(before, None)  # another node has its number now
             self._of_local[number], self._local_of[slot] = slot, number
 
-    def put(self, node_id: str, batch: Batch) -> None:
-        """A node by itself, as the one row of a batch."""
-        slot = self._slot.get(node_id)
+    def put(self, node: Node) -> None:
+        """A node by itself, which its entry has."""
+        slot = self._slot.get(node.id)
         if slot is None:
-            slot = self._use(node_id)
+            slot = self._use([node.id])[0]
         self._version += 1
-        self._state[slot] = state_of(batch)[0]
-        self._kinds[slot] = batch.nodes[of.KIND][0]
+        self._stale.add(slot)
+        self._kinds[slot] = NODE_KINDS.index(node.kind)
 
     def remove(self, node_id: str) -> None:
         slot = self._slot.get(node_id)
         if slot is not None:
             self._release(slot)
 
-    def _use(self, node_id: str) -> int:
-        if self._free:
-            slot = self._free.pop()
+    def _use(self, ids: Sequence[str]) -> list[int]:
+        """Slots for new nodes."""
+        free = min(len(self._free), len(ids))
+        slots = [self._free.pop() for _ in range(free)]
+        for slot, node_id in zip(slots, ids, strict=False):
             self.ids[slot] = node_id
-        else:
-            slot = len(self.ids)
-            self.ids.append(node_id)
-            if slot >= len(self._kinds):
-                self._grow()
-        self._slot[node_id] = slot
+        slots += range(len(self.ids), len(self.ids) + len(ids) - free)
+        self.ids += ids[free:]
+        while len(self.ids) > len(self._kinds):
+            self._grow()
+        self._slot.update(zip(ids, slots, strict=True))
         self._version += 1
-        return slot
+        return slots
 
     def _grow(self) -> None:
         more = len(self._kinds)
@@ -213,11 +270,12 @@ class Standing:
             del self._of_local[local]
         self.ids[slot] = ""
         self._kinds[slot] = -1
+        self._stale.discard(slot)
         self._free.append(slot)
         self._version += 1
 
 
-def state_of(batch: Batch) -> NDArray[np.int64]:
+def state_of(batch: Batch) -> State:
     """A row for each of the batch, of which the targets are known."""
     nodes, size, texts = batch.nodes, len(batch), batch.text_hashes
     waits = nodes[of.FLAGS] & of.WAITS != 0
