@@ -144,7 +144,9 @@ def events(draw: st.DrawFn) -> list[Message | NodeRecord | GoneRecord]:
             if draw(st.booleans()):
                 found.append(GoneRecord(one, stream, sequence + 1, 3))
             else:
-                wait = draw(st.sampled_from([None, Wait("lock.acquire", 1, "a.py:1"), Wait("", 0, "", 1, 2, exact=True)]))
+                wait = draw(
+                    st.sampled_from([None, Wait("lock.acquire", 1, "a.py:1"), Wait("", 0, "", 1, 2, exact=True)])
+                )
                 attributes = draw(st.dictionaries(st.sampled_from(TEXTS), st.sampled_from([0, True, "main"])))
                 node = Node(one, NODE_KINDS[0], "main", 1, "a.py:1", wait=wait, attributes=dict(attributes))
                 edges = [Edge(EdgeKind.NEEDS, one, draw(st.sampled_from(ids)), 1)] * draw(numbers(2))

@@ -172,9 +172,9 @@ def _by_columns(message: Message, changes: Changes, stream: Stream) -> Generator
     had = np.where(placed.known, standing.counts(placed.slots), 0)
     has = np.diff(batch.edge_bounds)
     found = _Differences(
-        differs[:, OF_NODE].any(axis=1),
-        differs[:, IDENTITY].any(axis=1),
-        differs[:, TOLD].any(axis=1),
+        np.logical_or.reduce(differs[:, OF_NODE], axis=1),
+        np.logical_or.reduce(differs[:, IDENTITY], axis=1),
+        np.logical_or.reduce(differs[:, TOLD], axis=1),
         differs[:, EDGES] & ((had > 0) | (has > 0)),
         (had > 1) | (has > 1),
     )
@@ -187,7 +187,7 @@ def _tell(picture: Picture, batch: Batch, found: _Differences, known: Mapping[st
     changes, ids = picture.changes, picture.placed.ids
     rows = np.flatnonzero(found.node | found.edges)
     for start in range(0, len(rows), _MANY_AT_ONCE):
-        some = rows[start : start + _MANY_AT_ONCE].tolist()
+        some: list[int] = rows[start : start + _MANY_AT_ONCE].tolist()
         picture.entries.update({ids[row]: Entry(ids[row], (batch, row)) for row in some})
         yield
     for number, row in enumerate(np.flatnonzero(found.identity).tolist()):

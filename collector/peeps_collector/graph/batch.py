@@ -73,8 +73,9 @@ class Batch:
         texts, table = self.texts, self._by_row
         if table is None:
             table = self._by_row = np.stack(self.nodes, axis=1)  # one row of it costs less than one of each column
+        numbers: list[int] = table[row].tolist()
         _, kind, name, created, source, flags, state, provided, steps, stack, operation, since, needs, deadline, at = (
-            table[row].tolist()
+            numbers
         )
         wait = None
         if flags & WAITS:
@@ -111,7 +112,8 @@ class Batch:
         table = self._by_edge
         if table is None:
             table = self._by_edge = np.stack(self.edges, axis=1)
-        kind, _, since, source, flags = table[place].tolist()
+        numbers: list[int] = table[place].tolist()
+        kind, _, since, source, flags = numbers
         return Edge(
             EDGE_KINDS[kind],
             node_id,

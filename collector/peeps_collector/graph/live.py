@@ -248,7 +248,9 @@ class LiveGraph:
                 updates[key] = process.updates
                 whole = process.changed is None or key not in known
                 entries = process.entries
-                some = dict(entries) if whole else {n: entries.get(n) for n in process.changed or ()}
+                some: dict[str, Entry | None] = (
+                    {**entries} if whole else {n: entries.get(n) for n in process.changed or ()}
+                )
                 taken.append((key, whole, some))
                 process.changed = set()
             for said in self._joins.said():

@@ -4,9 +4,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from .schema import Row
+
+
+@dataclass(slots=True)
+class Part:
+    """Either rows or an Arrow record batch."""
+
+    rows: list[Row] = field(default_factory=list[Row])
+    batch: Any = None
 
 
 class TableRows:
@@ -16,8 +25,7 @@ class TableRows:
     """
 
     def __init__(self) -> None:
-        self.parts: list[list[Row] | Any] = []
-        """Lists of rows, and record batches."""
+        self.parts: list[Part] = []
         self._size = 0
 
     def __len__(self) -> int:
@@ -25,30 +33,30 @@ class TableRows:
 
     @property
     def tuples(self) -> list[Row]:
-        return [row for part in self.parts if isinstance(part, list) for row in part]
+        return [row for part in self.parts for row in part.rows]
 
     @property
     def batches(self) -> list[Any]:
-        return [part for part in self.parts if not isinstance(part, list)]
+        return [part.batch for part in self.parts if part.batch is not None]
 
     def add(self, rows: Iterable[Row]) -> None:
         some = list(rows)
         self._size += len(some)
-        if self.parts and isinstance(self.parts[-1], list):
-            self.parts[-1] += some
+        if self.parts and self.parts[-1].batch is None:
+            self.parts[-1].rows += some
         elif some:
-            self.parts.append(some)
+            self.parts.append(Part(some))
 
     def add_batch(self, batch: Any) -> None:
         self._size += batch.num_rows
-        self.parts.append(batch)
+        self.parts.append(Part(batch=batch))
 
     def extend(self, other: TableRows) -> None:
         for part in other.parts:
-            if isinstance(part, list):
-                self.add(part)
+            if part.batch is None:
+                self.add(part.rows)
             else:
-                self.add_batch(part)
+                self.add_batch(part.batch)
 
 
 Rows = dict[str, TableRows]

@@ -23,7 +23,7 @@ from .file import StoreError
 from .position import Position
 from .retention import retention_statements
 from .schema import TABLES
-from .table_rows import Rows, TableRows
+from .table_rows import Part, Rows, TableRows
 
 _TICK_SECONDS = 1.0
 _RETENTION_SECONDS = 60.0
@@ -181,13 +181,16 @@ class Writer:
     def _insert(self, name: str, rows: TableRows) -> int:
         """Returns how many rows did not fit their columns."""
         key = _KEYS.get(name)
-        parts = rows.parts if key is None else [list({row[0]: row for row in rows.tuples}.values()), *rows.batches]
+        parts = rows.parts
+        if key is not None:
+            newest = Part(list({row[0]: row for row in rows.tuples}.values()))
+            parts = [newest, *(part for part in parts if part.batch is not None)]
         unfit = 0
         alike: dict[Any, list[Any]] = {}  # by their types: what has the same ones keeps its order
         for part in parts:
-            batches = [part]
-            if isinstance(part, list):
-                table, lost = to_arrow(TABLES[name], part)
+            batches = [part.batch]
+            if part.batch is None:
+                table, lost = to_arrow(TABLES[name], part.rows)
                 batches, unfit = table.to_batches(), unfit + lost
             for batch in batches:
                 alike.setdefault(batch.schema, []).append(batch)
