@@ -20,9 +20,12 @@ from .ends import EndQuestion, Ends, Party
 from .joins import Joins, Peer, Turned
 from .shared import Shared
 
-OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD})
+_OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD})
 """What ends and children are of: a process is described for these alone, and for what it shares, not for each of its
 tasks."""
+KINDS = frozenset({NodeKind.REQUEST, NodeKind.RESPONSE, *_OF_PROCESSES})
+MARKS = frozenset({semconv.RESOURCE_SHARED_WITH})
+"""Of nodes that are none of KINDS, carry none of MARKS and are in none of the sets of `said`, `put` keeps nothing."""
 
 
 class Across:
@@ -37,7 +40,7 @@ class Across:
     def put(self, node: Node, edges: Sequence[Edge], info: ProcessInfo, now_ns: int) -> list[Turned]:
         """A node as it is now, with its outgoing edges."""
         turned = self._calls.put(node, info.id, info.service, now_ns)
-        if node.kind not in OF_PROCESSES and semconv.RESOURCE_SHARED_WITH not in node.attributes:
+        if node.kind not in _OF_PROCESSES and semconv.RESOURCE_SHARED_WITH not in node.attributes:
             return turned + self._shared.drop(node.id)
         of = party(info)
         return turned + self._ends.put(node, edges, of) + self._children.put(node, of) + self._shared.put(node, of)

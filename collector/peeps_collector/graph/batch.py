@@ -7,7 +7,7 @@ and says what is wrong with the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Sequence, Set
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,6 +103,11 @@ class Batch:
             text = self.texts[self.attributes[A_KEY].item(place)]
             found[text] = bool(value) if kind == _BOOL else value if kind == _INT else self.texts[value]
         return found
+
+    def rows_marked(self, names: Set[str]) -> list[int]:
+        """The rows that carry an attribute of one of these names."""
+        keys = [place for place, text in enumerate(self.texts) if text in names]
+        return [] if not keys else self.attribute_rows[np.isin(self.attributes[A_KEY], keys)].tolist()
 
     def edges_of(self, row: int, node_id: str) -> tuple[Edge, ...]:
         first, end = self.edge_bounds[row : row + 2].tolist()

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Collection, Container, Generator, Mapping
 from dataclasses import replace
 
-from peeps_otel.model import Node, NodeKind
+from peeps_otel.model import Node
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.wire_decoder import Head, WireError, head_of, parsed
 
@@ -21,7 +21,7 @@ from ..decode.logs import GoneRecord, NodeRecord
 from ..decode.resource import ProcessInfo
 from ..store.buffer import RowBuffer
 from ..store.schema import PROCESS, SNAPSHOT
-from .across import OF_PROCESSES, Across
+from .across import KINDS, MARKS, Across
 from .applying import FEW, Picture, Stream, picture_steps, said_again
 from .changes import Changes
 from .ends import EndQuestion
@@ -38,8 +38,7 @@ from .view import View, view_of
 
 _JUMP_MOST = 1_000_000  # snapshots: eleven days of one a second
 _PROCESSES_MOST = 10_000
-_JOINED_KINDS = frozenset({NodeKind.REQUEST, NodeKind.RESPONSE, *OF_PROCESSES})
-_JOINED = tuple(f"{kind}:" for kind in _JOINED_KINDS)
+_JOINED = tuple(f"{kind}:" for kind in KINDS)
 
 
 class LiveGraph:
@@ -329,6 +328,15 @@ class LiveGraph:
                 turned = self._joins.put(entry.node, entry.edges, process.info, now_ns)
             self._turn(turned, now_ns)
 
+    def _joinable(self, picture: Picture) -> Collection[str]:
+        """The nodes of which something new is said that `Across` keeps anything of, or did."""
+        if picture.batch is None:
+            return picture.entries.keys()
+        ids = picture.placed.ids
+        marked = [ids[row] for row in picture.batch.rows_marked(MARKS)]
+        found = {node_id for node_id in picture.entries if node_id.startswith(_JOINED)}
+        return found.union(*(said & picture.entries.keys() for said in (*self._joins.said(), set(marked))))
+
     def _turn(self, turned: list[Turned], now_ns: int) -> None:
         for one in turned:
             process = self._processes.get(one.process)
@@ -392,8 +400,7 @@ class LiveGraph:
                 self._owner[one.node_id] = key
         if stream.same:
             _take_rows(standing, picture, message)
-        joined = [node_id for node_id in picture.entries if node_id.startswith(_JOINED)]
-        joined += [one.node_id for one in picture.over if one.node.kind in _JOINED_KINDS]
+        joined = {one.node_id for one in picture.over}.union(self._joinable(picture))
         process.node_sequence = {n: s for n, s in process.node_sequence.items() if s > message.sequence}
         counts = len(picture.placed.ids), picture.edges, len(message.gone)
         self._rows.add(SNAPSHOT.name, [snapshot_row(process, message, *counts, size, now_ns)])
