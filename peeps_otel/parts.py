@@ -13,6 +13,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from . import semconv
 from .config import Config
@@ -29,7 +30,6 @@ from .export.request import ATTENTION, CUT, END, LEAKS, Request, cut_record, lea
 from .export.snapshot_exporter import SnapshotExporter
 from .export.source_texts import SourceTexts
 from .export.spans import Spans, current_span_context
-from .local.report import Report, report_of
 from .looking import Looking, Patches
 from .probes.context import ProbeContext
 from .probes.inherited import Inherited, ThreadHold
@@ -41,6 +41,10 @@ from .requests.probe import RequestProbe
 from .requests.sampler import UnsampledSpans
 from .watchdog.announcement import announcement
 from .watchdog.guard import Watchdog
+
+if TYPE_CHECKING:
+    from .local.report import Report
+    from .watcher.thread import Watcher
 
 
 class Lasting(Patches):
@@ -94,7 +98,7 @@ class Parts:
         self._requests = _request_probe(context, lasting)
         self.providers = ProviderProbe(context, self._requests) if config.providers else None
         more = [one for one in (self.watchdog, self._requests, self.providers) if one is not None]
-        report = report_of(config, lambda: self.watcher)
+        report = _report(config, lambda: self.watcher)
         self.outlet = _exporters(
             config, lasting, self._requests, lambda: self.watcher.request_key_frame(), self._asked, report
         )
@@ -117,6 +121,15 @@ class Parts:
             )
         if request.kind == LEAKS:
             self.leaks.request(lambda report, findings: self.outlet.answer(leaks_record(request, report, findings)))
+
+
+def _report(config: Config, watcher: Callable[[], Watcher]) -> Report | None:
+    """None where none is wanted; then what writes one is not loaded either."""
+    if not (config.report or config.dump_signal):
+        return None
+    from .local.report import Report
+
+    return Report(config, watcher)
 
 
 def _request_probe(context: ProbeContext, lasting: Lasting) -> RequestProbe | None:

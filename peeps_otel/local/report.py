@@ -75,8 +75,3 @@ class Report:
                 except OSError as error:
                     text += f"\n{path} could not be written: {error.strerror or error}"
             self._destination.write(text)
-
-
-def report_of(config: Config, watcher: Callable[[], Watcher]) -> Report | None:
-    """None where none is wanted."""
-    return Report(config, watcher) if config.report or config.dump_signal else None
