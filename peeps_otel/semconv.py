@@ -129,6 +129,7 @@ IO_PEER_PROCESS: Final = "peeps.io.peer_process"
 DATABASE_SESSION: Final = "peeps.database.session"
 COMMAND_PID: Final = "peeps.command.pid"
 COMMAND_AWAITS_INPUT: Final = "peeps.command.awaits_input"
+COMMAND_PIPE_KEPT_BY: Final = "peeps.command.pipe_kept_by"
 COMMAND_FULL_PIPE: Final = "peeps.command.full_pipe"
 
 # --- a silent process ----------------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def _connection(thing: str, name: str) -> str:
     return f"a {thing} {name}" if name.startswith("at ") else f"a {thing} to {name}"
 
 
-def _process(node: Node) -> str:
+def process(node: Node) -> str:
     """`ffmpeg (pid 4711)`, `pid 4711` where it has no name."""
     pid = node.attributes.get(semconv.COMMAND_PID)
     if not node.name or pid is None:
@@ -172,7 +172,7 @@ def waits_for(graph: WaitIndex, waiter: str, target: str) -> str:
     if node.kind is NodeKind.IO and semconv.IO_UNMOVED_SINCE in node.attributes:
         return f"waits to write to {name}"
     if node.kind is NodeKind.COMMAND:
-        return f"waits for the end of {_process(node)}"
+        return f"waits for the end of {process(node)}"
     return f"waits for {name}"
 
 

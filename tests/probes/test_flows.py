@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -185,3 +186,22 @@ def test_a_child_whose_input_somebody_else_could_write_waits_for_no_one_here() -
             for one in (child, sleeper):
                 one.kill()
                 one.wait()
+
+
+@pytest.mark.parametrize("keeps", [True, False])
+def test_a_child_that_has_ended_and_whose_output_another_keeps_open(keeps: bool) -> None:
+    program = "sleep 1000 & echo started" if keeps else "sleep 1000 >/dev/null 2>&1 & echo started"
+    child = subprocess.Popen(["sh", "-c", program], stdout=subprocess.PIPE, start_new_session=True)
+    assert child.stdout is not None
+    with closing(child.stdout):
+        flows = Flows(Ends(NodeIds()))
+        flows.waited_for(child, _WAIT, "command:child")
+        at = iter(range(100, 100_000, 4))
+        try:
+            assert child.stdout.readline() == b"started\n"
+            assert child.wait() == 0
+            _seen(flows, child, next(at), next(at))
+            said = _seen(flows, child, next(at), next(at))
+            assert str(said.get(semconv.COMMAND_PIPE_KEPT_BY)).startswith("sleep (pid ") is keeps
+        finally:
+            os.killpg(child.pid, signal.SIGKILL)

@@ -13,6 +13,9 @@ from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
 
+_OTHERWISE = frozenset({semconv.COMMAND_AWAITS_INPUT, semconv.COMMAND_PIPE_KEPT_BY})
+"""It is the child that reads, or that has ended."""
+
 
 class PeerNotReading(LookRule):
     """Somebody waits to write, or for a child process that does, and what stands in between does not change.
@@ -42,8 +45,8 @@ class PeerNotReading(LookRule):
                 since_ns = context.number(thing, semconv.IO_UNMOVED_SINCE)
                 if since_ns is None or context.now_ns - since_ns < self.slow or thing.id in context.explained:
                     continue
-                if semconv.COMMAND_AWAITS_INPUT in thing.attributes:
-                    continue  # it is the one that reads
+                if not _OTHERWISE.isdisjoint(thing.attributes):
+                    continue
                 waiter = context.graph.oldest_waiter(thing.id)
                 if waiter is None or waiter not in context.graph.settled or waiter in context.explained:
                     continue

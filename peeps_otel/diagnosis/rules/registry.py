@@ -26,6 +26,7 @@ from .never_yields import NeverYields
 from .nothing_moves import NothingMoves
 from .order_risk import OrderRisk
 from .peer_not_reading import PeerNotReading
+from .pipe_kept_open import PipeKeptOpen
 from .pool_exhausted import PoolExhausted
 from .pool_waits_for_itself import PoolWaitsForItself
 from .process_silent import ProcessSilent
@@ -57,6 +58,7 @@ RULES: tuple[type[Rule], ...] = (
     CallAbandoned,
     ChannelNotDrained,
     ChildAwaitsInput,
+    PipeKeptOpen,
     ServerNeverStops,
     PeerNotReading,
     PoolExhausted,

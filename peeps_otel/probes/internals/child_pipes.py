@@ -22,6 +22,7 @@ CHECKED_ON = versions.on("CPython")
 _FILES_MOST = 1000
 _FAMILY_MOST = 30
 _THREADS_MOST = 100
+_PROCESSES_MOST = 4000
 
 
 class FullPipe(NamedTuple):
@@ -98,6 +99,43 @@ def _in_calls(pid: int, calls: frozenset[int]) -> set[str]:
         if call is not None and call[0] in calls:
             found.add(link_of(call[1], pid))
     return found - {""}
+
+
+def has_ended(pid: int) -> bool:
+    """Whether a child has ended, whether or not it was waited for."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:
+            return file.read(512).rpartition(b") ")[2][:1] in (b"Z", b"X")
+    except FileNotFoundError:
+        return True
+    except OSError:
+        return False
+
+
+def keeper_of(process: Any) -> str:
+    """Another process that has the output of a `subprocess.Popen` open to write, as `sleep (pid 4712)`; empty where
+    none is found: those of other users are not seen."""
+    fds = [_descriptor(attribute(process, name)) for name in ("stdout", "stderr")]
+    wanted = {link_of(fd) for fd in fds if fd is not None} - {""}
+    own = os.getpid()
+    try:
+        processes = [int(name) for name in os.listdir("/proc") if name.isdecimal()][:_PROCESSES_MOST]
+    except OSError:
+        return ""
+    for pid in processes if wanted else ():
+        if pid != own and any(
+            link in wanted and access_mode(pid, fd) != os.O_RDONLY for fd, link in links(pid, _FILES_MOST)
+        ):
+            return _called(pid)
+    return ""
+
+
+def _called(pid: int) -> str:
+    try:
+        with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
+            return f"{file.read(64).strip()} (pid {pid})"
+    except OSError:
+        return f"pid {pid}"
 
 
 def stream_name(process: Any, fd: int) -> str:
