@@ -58,7 +58,7 @@ def test_the_table() -> None:
 
 
 def test_a_kind_stands_for_all_its_rules() -> None:
-    assert parse("-never_ends").off == {"never_ends", "unusually_long", "lost_with_process"}
+    assert parse("-never_ends").off == {"never_ends", "unusually_long", "lost_with_process", "pipe_kept_open"}
     assert parse("-unusually_long").off == {"unusually_long"}
     assert parse("never_ends:seen=4").values == {"unusually_long": {"seen": 4}}
 
