@@ -15,8 +15,8 @@ from .waiting import eventually
 
 _PATIENCE_S = 20.0
 _SOON_S = 0.5
-_STAY = ("multiprocessing.resource_tracker", "multiprocessing.forkserver")
-"""What the standard library starts once and keeps."""
+_STAYS = "multiprocessing.resource_tracker"
+"""The standard library starts it once and keeps it."""
 
 
 @contextmanager
@@ -72,7 +72,7 @@ def _children() -> dict[int, str]:
             continue
         for pid in pids:
             command = _command(pid)
-            if command and not any(one in command for one in _STAY):
+            if command and _STAYS not in command:
                 found[pid] = command
     return found
 
