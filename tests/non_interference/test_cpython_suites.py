@@ -22,9 +22,16 @@ def _compare(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(450)
-@pytest.mark.parametrize("module", ["locks", "queues", "tasks", "taskgroups", "timeouts"])
-def test_asyncio_s_own_tests(module: str) -> None:
-    name = f"test.test_asyncio.test_{module}"
+@pytest.mark.parametrize(
+    "module",
+    [
+        *("asyncio.test_locks", "asyncio.test_queues", "asyncio.test_tasks"),
+        *("asyncio.test_taskgroups", "asyncio.test_timeouts"),
+        *("coroutines", "asyncgen", "frame", "_xxsubinterpreters"),
+    ],
+)
+def test_the_standard_library_s_own_tests(module: str) -> None:
+    name = f"test.test_{module}"
     if importlib.util.find_spec("test") is None or importlib.util.find_spec(name) is None:
         pytest.skip(f"this Python has no {name}")
     done = _compare(name)
