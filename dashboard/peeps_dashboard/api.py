@@ -208,6 +208,7 @@ class Findings(TypedDict):
     findings: list[Finding]
     not_answered: list[str]
     ended: NotRequired[list[Ended]]
+    at_ns: NotRequired[int]
 
 
 class Snapshot(TypedDict):
@@ -269,6 +270,48 @@ class Rows(TypedDict):
     total: int
     matched: int
     lines: int
+
+
+class Moved(TypedDict):
+    from_ns: int
+    count: int
+
+
+class Span(TypedDict):
+    """A finding from its beginning to its end; `to_ns` is None while it is open."""
+
+    id: str
+    headline: str
+    title: str
+    level: str
+    state: str
+    from_ns: int
+    found_ns: int
+    to_ns: int | None
+
+
+class Timeline(TypedDict):
+    now_ns: int
+    from_ns: int
+    step_ns: int
+    changes: list[Moved]
+    findings: list[Span]
+
+
+class Changed(TypedDict):
+    before: Node
+    after: Node
+
+
+class Difference(TypedDict):
+    now_ns: int
+    from_ns: int
+    to_ns: int
+    appeared: list[Node]
+    ended: list[Node]
+    changed: list[Changed]
+    unmoved: list[Node]
+    totals: dict[str, int]
 
 
 class Listen(TypedDict):

@@ -17,12 +17,24 @@ from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
 from urllib.request import BaseHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
-from .api import Finding, FindingAnswer, Findings, Health, NodeAnswer, Processes, Rows, Snapshot
+from .api import (
+    Difference,
+    Finding,
+    FindingAnswer,
+    Findings,
+    Health,
+    NodeAnswer,
+    Processes,
+    Rows,
+    Snapshot,
+    Timeline,
+)
 from .shared import SharedAnswers
 
 DEFAULT_API = "127.0.0.1:9130"
 _TIMEOUT_S = 5.0
 _LARGEST_ANSWER = 64 * 2**20
+_OF_A_MOMENT = ("/api/snapshot", "/api/findings", "/api/rows", "/api/node/")
 
 OF_ALL = SharedAnswers()
 """Of all viewers of this explorer."""
@@ -47,12 +59,14 @@ class _Unchanged(Exception):
 @dataclass(frozen=True)
 class Collector:
     """A collector at `address`: `host:port`, or a URL where it speaks TLS. `token`: what it wants to be shown.
-    `certificate`: a PEM file to believe it by, and `key` where it wants ours."""
+    `certificate`: a PEM file to believe it by, and `key` where it wants ours. `at`: of which moment it is asked, as the
+    API takes it; empty for now."""
 
     address: str
     token: str = field(default="", repr=False)
     certificate: str = ""
     key: str = ""
+    at: str = ""
     shared: SharedAnswers = field(default_factory=lambda: OF_ALL, repr=False, compare=False)
 
     @classmethod
@@ -106,6 +120,15 @@ class Collector:
         """The whole table as a file. `form`: csv or parquet."""
         return self._bytes("/api/rows", [("table", table), ("q", query), ("format", form)])
 
+    def timeline(self) -> Timeline:
+        """The recorded history of a day at a glance."""
+        return cast(Timeline, self._shared("/api/timeline"))
+
+    def difference(self, from_ns: int, to_ns: int, limit: int) -> Difference:
+        """What is different between two moments."""
+        parameters = [("from", str(from_ns)), ("to", str(to_ns)), ("limit", str(limit))]
+        return cast(Difference, self._shared("/api/diff", parameters))
+
     def node(self, node_id: str) -> NodeAnswer:
         return cast(NodeAnswer, self._get("/api/node/" + quote(node_id, safe=":")))
 
@@ -114,7 +137,7 @@ class Collector:
     ) -> dict[str, Any]:
         """As `_get`; the answer is everybody's, and is not to be changed. `by_version`: the collector is told which
         version we have, and may say that it is the newest."""
-        key = f"{self.address}{path}?{urlencode(parameters)}"
+        key = f"{self.address}{path}?{urlencode(parameters)} {self.at}"
 
         def ask(before: dict[str, Any] | None) -> dict[str, Any]:
             if before is None or not by_version:
@@ -136,6 +159,8 @@ class Collector:
         return cast("dict[str, Any]", answer)
 
     def _bytes(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> bytes:
+        if self.at and path.startswith(_OF_A_MOMENT):
+            parameters = [*parameters, ("at", self.at)]
         base = self.address if "://" in self.address else f"http://{self.address}"
         url = base + path + ("?" + urlencode(parameters) if parameters else "")
         request = Request(url, headers={"Authorization": f"Bearer {self.token}"} if self.token else {})

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import csv
 import io
+from dataclasses import replace
 from typing import Any, cast
 
 import pyarrow.parquet as pq  # pyright: ignore[reportMissingTypeStubs]
@@ -115,6 +116,11 @@ def test_the_fullest_channel_first() -> None:
         ("Queue high", "idle", 0.8),
         ("Queue low", "idle", 0.01),
     ]
+    ends = replace(queue("low", 1, 100), id="tx:low", kind=NodeKind.TX)
+    assert {(row["cells"]["end"], row["count"]) for row in rows("channels", moment([ends, queue("low", 1, 100)]))} == {
+        ("in", 1),
+        ("out", 1),
+    }
     [together] = [row for row in rows("channels", at) if row["count"] == 2]
     assert (together["cells"]["full"], together["cells"]["length"], together["cells"]["capacity"]) == (0.8, 81, 200)
 

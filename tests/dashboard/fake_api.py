@@ -79,8 +79,15 @@ class FakeApi:
             }
         if path == "/api/processes":
             return 200, {"now_ns": now, "processes": world.process_rows(now)}
+        at = query.get("at", [""])[0]
+        if at:  # as it was then is as it is, with ages of then
+            now = int(at)
+        if path == "/api/timeline":
+            return 200, timeline_answer(world, now)
+        if path == "/api/diff":
+            return 200, difference_answer(world, {key: int(values[0]) for key, values in query.items()})
         if path == "/api/findings":
-            return 200, findings_answer(world, now)
+            return 200, findings_answer(world, now) | ({"at_ns": now} if at else {})
         if path.startswith("/api/finding/"):
             return finding_answer(world, now, path.removeprefix("/api/finding/"))
         if path == "/api/snapshot":
@@ -135,6 +142,25 @@ def findings_answer(world: World, now: int) -> dict[str, Any]:
             for one in world.ended
         ],
     }
+
+
+def timeline_answer(world: World, now: int) -> dict[str, Any]:
+    """An hour, in which things moved at its beginning."""
+    spans = [
+        {key: one[key] for key in ("id", "title", "level", "state")}
+        | {"headline": f"{one['kind'].upper()}, {one['level']}", "from_ns": one["since_ns"], "to_ns": None}
+        | {"found_ns": one["first_seen_ns"]}
+        for one in world.findings
+    ]
+    moved = [{"from_ns": now - 3600 * S, "count": 1000}, {"from_ns": now - 60 * S, "count": 10}]
+    return {"now_ns": now, "from_ns": now - 3600 * S, "step_ns": 15 * S, "changes": moved, "findings": spans}
+
+
+def difference_answer(world: World, asked: dict[str, int]) -> dict[str, Any]:
+    waiting = [world.told(i, asked["to"]) for i, node in world.nodes.items() if node["wait"]]
+    totals = {"appeared": 0, "ended": 0, "changed": 0, "unmoved": len(waiting)}
+    lists: dict[str, Any] = {"appeared": [], "ended": [], "changed": [], "unmoved": waiting[: asked["limit"]]}
+    return {"now_ns": asked["to"], "from_ns": asked["from"], "to_ns": asked["to"], "totals": totals} | lists
 
 
 def finding_answer(world: World, now: int, finding_id: str) -> tuple[int, dict[str, Any]]:

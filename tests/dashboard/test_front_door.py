@@ -134,6 +134,16 @@ def test_the_card_alone_and_not_again_where_nothing_has_changed(api: FakeApi) ->
         assert (again.status_code, again.text) == (304, "")
 
 
+def test_a_link_into_the_past_has_the_card_of_then(api: FakeApi) -> None:
+    api.world.ticking = False
+    then_ns = api.world.now_ns + 57_000_000_000
+    with client(api.address) as browser:
+        text = warm(browser, f"/peeps/card?at={then_ns}")
+        assert "DEADLOCK, PROVEN, 1 min 40 s" in text
+        assert "as it was at " in text
+        assert "DEADLOCK, PROVEN, 43 s" in warm(browser, "/peeps/card?at=soon")
+
+
 def test_everybody_within_half_a_second_has_one_look(api: FakeApi) -> None:
     board = Board(Collector(api.address), Editor(), clock=lambda: 7.0)
 

@@ -107,7 +107,7 @@ def test_nothing_is_stuck(api: FakeApi) -> None:
     assert column(test, "name")[0] == "main"
 
 
-@pytest.mark.parametrize("name", ["verdict", "graph", "tables"])
+@pytest.mark.parametrize("name", ["verdict", "graph", "tables", "history"])
 def test_no_program_teaches_and_then_goes_on(api: FakeApi, name: str) -> None:
     api.show("none")
     test = page(name)
@@ -212,7 +212,7 @@ def test_a_filter_is_kept_in_the_link_and_explains_itself() -> None:
 
 TABLES = [
     ("locks", "deadlock", "name", ["Lock db", "Lock cache"]),
-    ("channels", "mixed", "full", [1.0]),
+    ("channels", "mixed", "end", ["in", "out"]),
     ("processes", "mixed", "process", ["gateway (4650)", "orders (4711)", "billing (4720)"]),
 ]
 
@@ -223,6 +223,44 @@ def test_a_table_of_each_kind(api: FakeApi, name: str, scenario: str, title: str
     test = page("tables", table=name)
     texts(test)
     assert column(test, title) == values
+
+
+def test_the_connect_page_lists_programs(api: FakeApi) -> None:
+    api.show("mixed")
+    test = page("connect")
+    assert column(test, "state") == ["live", "live", "silent"]
+
+
+def test_every_page_shows_the_moment_of_its_link(api: FakeApi) -> None:
+    api.show("deadlock")
+    at = str(api.world.now_ns + 57 * scenarios.S)
+    for name in ("verdict", "graph", "tables", "history"):
+        test = page(name, at=at)
+        assert "As it was at " in texts(test)
+        assert test.query_params["at"] == at
+    assert "DEADLOCK, PROVEN, 1 min 40 s" in texts(page("verdict", at=at))
+    test = page("verdict", at=at)
+    test.button(key="step10").click().run()
+    assert test.query_params["at"] == str(int(at) + 10 * scenarios.S)
+    assert "DEADLOCK, PROVEN, 1 min 50 s" in texts(test)
+    test.button(key="now").click().run()
+    assert "at" not in test.query_params
+    assert "As it was at " not in texts(test)
+
+
+def test_the_history_leads_to_what_was_found(api: FakeApi) -> None:
+    api.show("mixed")
+    test = page("history")
+    found = [button for button in test.button if (button.key or "").startswith("mark-")]
+    assert [re.findall(r"[A-Z_]{6,}", button.label.replace("\\", ""))[0] for button in found] == [
+        "DEADLOCK",
+        "CHANNEL_FULL",
+        "SEMAPHORE_STARVED",
+    ]
+    assert "Did not move" in texts(test)
+    found[0].click().run()
+    assert test.query_params["at"] == str(api.world.findings[0]["first_seen_ns"] + scenarios.S)
+    assert "As it was at " in texts(test)
 
 
 def test_there_may_be_none(api: FakeApi) -> None:

@@ -8,6 +8,8 @@ command that is run, so what one needs beyond `client` it imports when it runs.
 from __future__ import annotations
 
 import argparse
+from datetime import datetime, timedelta
+from datetime import time as Time
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -87,3 +89,22 @@ def span(text: str) -> int:
     if not 0 < number <= 604_800:
         raise argparse.ArgumentTypeError(f"{text!r} is not a span of time such as 90s, 10m, 2h or 1d, up to 7d")
     return number
+
+
+def moment(text: str) -> int:
+    """An earlier moment in Unix epoch ns: `10m` before now, a time of this day or, where that is to come, of the day
+    before, or a date and time as in ISO 8601. Raises ArgumentTypeError."""
+    now = datetime.now().astimezone()
+    if text.lstrip("-")[-1:] in "smhd" and text.lstrip("-")[:-1].isdecimal():
+        return int((now - timedelta(seconds=span(text.lstrip("-")))).timestamp() * 1e9)
+    try:
+        if "-" not in text:
+            then = datetime.combine(now.date(), Time.fromisoformat(text)).astimezone()
+            then = then if then <= now else then - timedelta(days=1)
+        else:
+            then = datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        then = None
+    if then is None or then > now:
+        raise argparse.ArgumentTypeError(f"{text!r} is no moment of the past such as 10m, 13:05 or 2026-11-29T13:05")
+    return int(then.timestamp() * 1e9)

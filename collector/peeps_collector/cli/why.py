@@ -8,6 +8,7 @@ import json
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from peeps_otel.report.finding_text import FindingText
@@ -16,7 +17,7 @@ from peeps_otel.report.style import Style, printable
 
 from .calls import long_ones
 from .client import Client
-from .command import JSON_FORMAT, add_json, add_paths, add_process, seconds
+from .command import JSON_FORMAT, add_json, add_paths, add_process, moment, seconds
 from .leaks import check
 from .looks import look_now
 
@@ -48,6 +49,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-ask", action="store_true", help="say what is known, without having the programs look again"
     )
+    parser.add_argument(
+        "--at", type=moment, metavar="TIME", help="as it was then: 10m (ago), 13:05, 13:05:30, 2026-11-29T13:05"
+    )
     parser.add_argument("--watch", action="store_true", help="say it again every second, until Ctrl-C")
     add_paths(parser)
     add_process(parser)
@@ -59,6 +63,8 @@ def run(options: argparse.Namespace, config: Config) -> int:
     if options.file is not None:
         return why_dumped(options.file, options.process, as_json=options.json, failing=failing, paths=options.paths)
     client = Client.of(config)
+    if options.at is not None:
+        return _was(client, options)
     notes = check(client, options.process) if options.leaks else []
     if options.watch:
         return _watch(client, options)
@@ -73,6 +79,20 @@ def run(options: argparse.Namespace, config: Config) -> int:
     )
     print("".join(f"\n{note}" for note in notes), end="\n" if notes else "", file=sys.stderr)
     return code
+
+
+def _was(client: Client, options: argparse.Namespace) -> int:
+    """Prints the verdict of an earlier moment; the exit code as of `why`. Nobody is asked anything."""
+    answer = client.get("/api/findings", process=client.process_ids(options.process), at=str(options.at))
+    failing = LEVELS[: LEVELS.index(options.fail_on) + 1]
+    if options.json:
+        json.dump({"format": JSON_FORMAT} | answer, sys.stdout, indent=2)
+        print()
+    else:
+        processes = {p["id"]: p for p in client.get("/api/processes")["processes"]}
+        then = datetime.fromtimestamp(options.at / 1e9).astimezone().isoformat(" ", "seconds")
+        print("\n".join([f"As it was at {then}:", "", *report(answer, processes, Style(), paths=options.paths)]))
+    return _exit_code(answer, failing)
 
 
 def _watch(client: Client, options: argparse.Namespace) -> int:
@@ -140,6 +160,10 @@ def why_dumped(path: str, process: str | None, *, as_json: bool, failing: Sequen
 
 
 def _code(answer: Json, failing: Sequence[str]) -> int:
+    return _exit_code(answer, failing)
+
+
+def _exit_code(answer: Json, failing: Sequence[str]) -> int:
     if _is_failing(answer, failing):
         return 1
     verdict: Json = answer["verdict"]

@@ -35,7 +35,7 @@ class Arranger:
     def __init__(self, table: Table, moment: Moment, tests: Sequence[Test], group: str = "", sort: Sequence[str] = ()):
         self._table, self._moment, self._tests = table, moment, tests
         self._group = table.column(group) if group else None
-        self._state = table.column("state")
+        self._apart = [column for key in table.apart if (column := table.column(key)) is not None]
         self._order = [*map(self._ranker, sort or table.order)]
 
     def page(self, offset: int, limit: int) -> Page:
@@ -63,14 +63,13 @@ class Arranger:
         return value / 1e9 if column.type is Type.DURATION else value
 
     def _grouped(self, subjects: list[Subject]) -> list[list[Subject]]:
-        """In the order of the first of each. What is alike in the column and in its state is one."""
-        group, state = self._group, self._state
-        if group is None:
+        """In the order of the first of each. What is alike in the column and in those that keep apart is one."""
+        if self._group is None:
             return [[one] for one in subjects]
-        found: dict[tuple[Value, Value], list[Subject]] = {}
+        columns = [self._group, *self._apart]
+        found: dict[tuple[Value, ...], list[Subject]] = {}
         for one in subjects:
-            key = (group.of(self._moment, one), None if state is None else state.of(self._moment, one))
-            found.setdefault(key, []).append(one)
+            found.setdefault(tuple(column.of(self._moment, one) for column in columns), []).append(one)
         return list(found.values())
 
     def _row(self, members: list[Subject]) -> Json:
@@ -101,7 +100,7 @@ class Arranger:
 
     def _members(self, first: Subject) -> str:
         """The filter that holds of exactly the members of the group."""
-        columns = [column for column in (self._group, self._state) if column is not None]
+        columns = [*filter(None, [self._group]), *self._apart]
         parts = [quoted(column.key, column.of(self._moment, first)) for column in columns]
         return " ".join(dict.fromkeys(parts)) if all(parts) else ""
 

@@ -20,7 +20,8 @@ from .values import IDENTITY, MADE, NAME, PROCESS, WAITED, WAITERS, attribute, s
 
 class Table(NamedTuple):
     """`order`: keys of columns, the most important first, `-` before one: the largest first; a state by how bad it is.
-    `group`: the column by whose values rows are put together where nobody asks otherwise; empty for none."""
+    `group`: the column by whose values rows are put together where nobody asks otherwise; empty for none. `apart`:
+    columns in which those of one row are always the same."""
 
     name: str
     title: str
@@ -28,6 +29,7 @@ class Table(NamedTuple):
     columns: tuple[Column, ...]
     order: tuple[str, ...]
     group: str = ""
+    apart: tuple[str, ...] = ("state",)
 
     def column(self, key: str) -> Column | None:
         return next((column for column in self.columns if column.key == key), None)
@@ -110,6 +112,7 @@ TABLES: tuple[Table, ...] = (
         ),
         ("state", "-full", "waits", "-length"),
         "site",
+        ("state", "end"),
     ),
     Table(
         "pools",

@@ -94,9 +94,10 @@ def made(_: Moment, subject: Subject) -> Value:
 
 
 def stack(_: Moment, subject: Subject) -> Value:
-    """The innermost own functions, the innermost first."""
-    own = [frame.function for frame in reversed(node_of(subject).stack) if not frame.library]
-    return " < ".join(own[:_FRAMES]) or None
+    """The innermost own functions, the innermost first; of a thread without any, the innermost of all."""
+    frames = node_of(subject).stack[::-1]
+    own = [frame.function for frame in frames if not frame.library]
+    return " < ".join(own[:_FRAMES] or [frame.function for frame in frames[:1]]) or None
 
 
 def holders(moment: Moment, subject: Subject) -> Value:

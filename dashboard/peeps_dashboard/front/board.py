@@ -30,41 +30,44 @@ class Board:
         self._running: dict[str, asyncio.Task[str]] = {}
         self._last: dict[str, tuple[Card, int]] = {}
 
-    async def card(self, finding: str) -> str:
-        """The card of the finding with this id, else of the worst one. Never raises, never waits for long."""
-        kept = self._kept.get(finding)
+    async def card(self, finding: str, at: str = "") -> str:
+        """The card of the finding with this id, else of the worst one, of the moment `at`, else of now. Never raises,
+        never waits for long."""
+        key = f"{finding} {at}"
+        kept = self._kept.get(key)
         if kept is not None and self._clock() - kept[0] < _KEPT_S:
             return kept[1]
-        running = self._running.get(finding)
+        running = self._running.get(key)
         if running is None or running.done():
-            running = self._running[finding] = asyncio.create_task(self._refresh(finding))
+            running = self._running[key] = asyncio.create_task(self._refresh(key, finding, at))
         try:  # shielded: who came first and gave up must not stop the look for the others
             return await asyncio.wait_for(asyncio.shield(running), _PATIENCE_S)
         except TimeoutError:
             return kept[1] if kept is not None else card_html.of_card(_ASKING, self._editor)
 
-    async def _refresh(self, finding: str) -> str:
-        text = card_html.of_card(await asyncio.to_thread(self._look, finding), self._editor)
+    async def _refresh(self, key: str, finding: str, at: str) -> str:
+        text = card_html.of_card(await asyncio.to_thread(self._look, key, finding, at), self._editor)
         for known in (self._kept, self._running, self._last):
             if len(known) > _ADDRESSES_MOST:
                 known.clear()
-        self._kept[finding] = (self._clock(), text)
+        self._kept[key] = (self._clock(), text)
         return text
 
-    def _look(self, finding: str) -> Card:
+    def _look(self, key: str, finding: str, at: str) -> Card:
         """Where the collector does not answer, the last verdict with its time, if there was one."""
+        asked = replace(self._collector, at=at) if at else self._collector
         try:
-            answer, known = self._collector.findings(), self._collector.processes()["processes"]
+            answer, known = asked.findings(), self._collector.processes()["processes"]
         except CollectorError as error:
             said = card.unreachable(error.address, error.message, error.trouble)
-            last = self._last.get(finding)
+            last = self._last.get(key)
             if last is None:
                 return said
             before, at_ns = last
             note = f"{said.lead}: {said.rest} This is the last verdict, of {ages.clock(at_ns)}."
             return replace(before, tone="gray", unknown=note, fresh="")
         shown = card.of_answer(answer, known, finding or None, over(self._collector, answer, finding))
-        self._last[finding] = shown, answer["now_ns"]
+        self._last[key] = shown, answer["now_ns"]
         return shown
 
 

@@ -84,7 +84,7 @@ class FrontDoor:
         return await self._file(path, headers) if path.startswith("/static/") and b"range" not in headers else None
 
     async def _card(self, scope: Scope, headers: Mapping[bytes, str]) -> Response:
-        text = await self._board.card(_finding(scope))
+        text = await self._board.card(_finding(scope), _moment(scope))
         tag = f'"{hashlib.blake2b(text.encode(errors="replace"), digest_size=8).hexdigest()}"'
         told = {"etag": tag, "cache-control": "no-cache", **_HEADERS}
         if headers.get(b"if-none-match") == tag:
@@ -92,7 +92,7 @@ class FrontDoor:
         return Response(text.encode(errors="replace"), media_type="text/html", headers=told)
 
     async def _page(self, page: str, scope: Scope) -> Response:
-        card = await self._board.card(_finding(scope))
+        card = await self._board.card(_finding(scope), _moment(scope))
         nonce = secrets.token_urlsafe(12)
         links = "".join(
             f'<a href="/{path}"{" aria-current=page" if path == page else ""}>{markup(title)}</a>'
@@ -149,6 +149,12 @@ def _read(file: Path, packed: bool) -> tuple[bytes, bool, str]:
 
 def _name(host: str) -> str:
     return re.sub(r":\d+$", "", host).lower()
+
+
+def _moment(scope: Scope) -> str:
+    """Unix epoch ns; empty for now."""
+    found = parse_qs(scope["query_string"].decode("latin-1")).get("at", [""])[0]
+    return found if found.isdecimal() and len(found) < 20 else ""
 
 
 def _finding(scope: Scope) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 
 import streamlit as st
 
-from ..client import Collector, CollectorError
+from ..client import CollectorError
 from ..view import details, words
 from ..view.escaping import markdown
 from . import html, live, verdict
@@ -20,7 +20,7 @@ def panel(node_id: str | None, names: dict[str, str], *, on_pick: Callable[[str]
         html.empty("Select a node to see what it is, what it waits for, and its stack.")
         return
     try:
-        answer = live.cached_while_paused("node " + node_id, lambda: Collector.from_environment().node(node_id))
+        answer = live.cached_while_paused("node " + node_id, lambda: live.collector().node(node_id))
     except CollectorError as error:
         html.notice(f"{node_id}: {error.message}", "orange")
         return

@@ -7,11 +7,11 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from ..api import Node
-from ..client import Collector, CollectorError
+from ..client import CollectorError
 from ..components.waitgraph import waitgraph
 from ..view import focus, verdict, words
 from ..view.escaping import markdown
-from . import connecting, details, html, live
+from . import connecting, details, html, live, moment_bar
 
 _HEIGHT = 660
 _SEARCHED = 3000
@@ -33,6 +33,7 @@ def _body() -> None:
     if seen is None:
         return
     live.warnings(seen)
+    moment_bar.bar()
     process_ids = {name: pid for pid, name in seen.names.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         search = st.container(width=350)
@@ -52,7 +53,7 @@ def _body() -> None:
     finding = worst["id"] if worst and only_stuck and centre is None else None
     if selected is None and worst is not None:
         selected = verdict.principal(worst)  # the panel is never empty where something is stuck
-    collector = Collector.from_environment()
+    collector = live.collector()
     pids = [process_ids[name] for name in chosen if name in process_ids]
     unfold = st.query_params.get("unfold")
     view = repr((centre, finding, unfold, chosen, kinds, depth if centre else None))

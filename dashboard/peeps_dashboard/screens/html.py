@@ -9,6 +9,7 @@ import streamlit as st
 
 from ..view import words
 from ..view.escaping import markup
+from ..view.history import History
 from ..view.stacks import Line, Stack
 from ..view.verdict import Headline, Numbers
 from ..view.waiter_holder import Side
@@ -66,6 +67,21 @@ def stack(shown: Stack) -> None:
         number = words.count(len(shown.library), "library frame")
         folded = f"<details><summary>{number}</summary><ol>{library}</ol></details>"
     st.html(f'<div class="pp pp-stack"><ol>{own}</ol>{folded}</div>')
+
+
+def time_line(shown: History, at: float | None) -> None:
+    """Bars of what moved, marks of what was found under them, and a line where the page is. Read out it is the list of
+    findings that stands below."""
+    bars = "".join(
+        f'<i style="left:{one.left:.2%};width:{one.width:.2%};height:{max(one.height, 0.02):.0%}"></i>'
+        for one in shown.bars
+    )
+    marks = "".join(
+        f'<b class="pp-{one.tone}" style="left:{one.left:.2%};width:{one.width:.2%}" title="{markup(one.title)}"></b>'
+        for one in reversed(shown.marks)  # the worst is drawn last, over the others
+    )
+    here = "" if at is None else f'<u style="left:{min(max(at, 0.0), 1.0):.2%}"></u>'
+    st.html(f'<div class="pp pp-time" aria-hidden="true"><div>{bars}</div><div>{marks}</div>{here}</div>')
 
 
 def facts(pairs: Sequence[tuple[str, str]]) -> None:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -33,14 +33,47 @@ class Look:
         return self.findings["now_ns"]
 
 
+def moment() -> int | None:
+    """The earlier moment that the pages show, Unix epoch ns; None for now. It stands in the link, and goes along from
+    page to page."""
+    kept = st.session_state.get("at", "")
+    text = st.query_params.get("at", kept)
+    if not text.isdecimal() or len(text) > 19:
+        return None
+    if text != kept:
+        st.session_state["at"] = text
+    if "at" not in st.query_params:
+        st.query_params["at"] = text
+    return int(text)
+
+
+def go_to(at_ns: int | None) -> None:
+    """Shows that moment, or None: now."""
+    if at_ns is None:
+        st.query_params.pop("at", None)
+        st.session_state["at"], st.session_state["playing"] = "", False
+    else:
+        st.session_state["at"] = st.query_params["at"] = str(at_ns)
+
+
+def collector() -> Collector:
+    """Asked of the moment that the pages show."""
+    at_ns = moment()
+    return replace(Collector.from_environment(), at="" if at_ns is None else str(at_ns))
+
+
 def paused() -> bool:
     return bool(st.session_state.get("paused", False))
 
 
 def cached_while_paused(key: str, fetch: Callable[[], T]) -> T:
-    """The answer of `fetch`; while paused the one that was there when the page was paused."""
+    """The answer of `fetch`; while paused the one that was there when the page was paused. The past does not change."""
     store = cast("dict[str, T]", st.session_state.setdefault("kept", {}))
-    if not (paused() and key in store):
+    at_ns = moment()
+    if at_ns is not None:
+        key = f"{at_ns} {key}"
+    stays = paused() or at_ns is not None
+    if not (stays and key in store):
         if not paused() and len(store) > 16:
             store.clear()
         store[key] = fetch()
@@ -50,14 +83,14 @@ def cached_while_paused(key: str, fetch: Callable[[], T]) -> T:
 def look(with_headline: bool = True) -> Look | None:
     """None where there is nothing to look at: then the page has already said why, and what to do. `with_headline`: also
     the sentence, where it does not stand on the page already."""
-    collector = Collector.from_environment()
+    asked = collector()
     try:
-        processes = cached_while_paused("processes", collector.processes)["processes"]
-        findings = cached_while_paused("findings", collector.findings)
+        processes = cached_while_paused("processes", asked.processes)["processes"]
+        findings = cached_while_paused("findings", asked.findings)
     except CollectorError as error:
         connecting.unreachable(error, with_headline)
         return None
-    if not view_processes.watched(processes) and not findings["findings"]:
+    if asked.at == "" and not view_processes.watched(processes) and not findings["findings"]:
         connecting.teach(processes, with_headline)
         return None
     return Look(findings, processes, view_processes.names(processes))
@@ -72,6 +105,8 @@ def pause_button() -> None:
 
 
 def freshness(seen: Look) -> tuple[str, str]:
+    if "at_ns" in seen.findings:
+        return "As it was at", ages.clock(seen.now_ns, zone())
     if paused():
         return "Paused at", ages.clock(seen.now_ns, zone())
     age = view_processes.freshness(seen.processes)
@@ -81,7 +116,7 @@ def freshness(seen: Look) -> tuple[str, str]:
 def warnings(seen: Look) -> None:
     """What a reader must know before believing the rest."""
     pause_notice(seen)
-    sentence = view_processes.unknown(seen.processes)
+    sentence = "" if "at_ns" in seen.findings else view_processes.unknown(seen.processes)
     if sentence:
         html.notice(sentence, "orange")
 

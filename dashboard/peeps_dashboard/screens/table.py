@@ -12,7 +12,7 @@ Columns = Mapping[str, Sequence[str | float | None]]
 
 
 def plain(columns: Columns, *, alt: str) -> None:
-    st.dataframe(dict(columns), hide_index=True, alt=alt)  # pyright: ignore[reportUnknownMemberType]
+    st.dataframe(dict(columns), hide_index=True, placeholder="", alt=alt)  # pyright: ignore[reportUnknownMemberType]
 
 
 def choosable(
@@ -37,6 +37,7 @@ def choosable(
         key=key,
         height=height,
         hide_index=True,
+        placeholder="",
         on_select=choose,
         selection_mode="single-row",
         selection_default={"selection": {"rows": [] if selected is None else [selected]}},

@@ -9,9 +9,9 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from ..api import Rows
-from ..client import Collector, CollectorError
+from ..client import CollectorError
 from ..view import rows
-from . import connecting, details, html, live, table
+from . import connecting, details, html, live, moment_bar, table
 
 NAMES = {
     "tasks": "Tasks",
@@ -49,6 +49,7 @@ def _body() -> None:
     if seen is None:
         return
     live.warnings(seen)
+    moment_bar.bar()
     asked = st.query_params.get("table", "")
     name = st.segmented_control(
         "Table",
@@ -93,7 +94,7 @@ def _asked(name: str, query: str) -> Rows:
     group, first = st.query_params.get("group"), _first()
     return live.cached_while_paused(
         f"rows {name} {query} {group} {first}",
-        lambda: Collector.from_environment().rows(name, query=query, group=group, offset=first, limit=_PAGE),
+        lambda: live.collector().rows(name, query=query, group=group, offset=first, limit=_PAGE),
     )
 
 
@@ -136,7 +137,7 @@ def _more(answer: Rows, query: str) -> None:
             name = answer["table"]
             st.download_button(
                 title,
-                data=lambda name=name, form=form: Collector.from_environment().rows_file(name, form, query=query),
+                data=lambda name=name, form=form: live.collector().rows_file(name, form, query=query),
                 file_name=f"peeps-{name}.{form}",
                 key=f"save-{form}",
                 icon=":material/download:",

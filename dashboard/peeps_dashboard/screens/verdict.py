@@ -8,11 +8,11 @@ from streamlit.navigation.page import StreamlitPage
 
 from .. import ended
 from ..api import Finding, Snapshot
-from ..client import Collector, CollectorError
+from ..client import CollectorError
 from ..components.waitgraph import waitgraph
 from ..view import ring, suspects, tasks, verdict, waiter_holder
 from ..view.escaping import markdown
-from . import html, live, place_of_card, table
+from . import html, live, moment_bar, place_of_card, table
 
 _RING_HEIGHT = 345
 _LONGEST = 12
@@ -33,15 +33,17 @@ def _body() -> None:
     if seen is None:
         return
     wanted = st.query_params.get("finding", "")
-    over = live.cached_while_paused("over", lambda: ended.over(Collector.from_environment(), seen.findings, wanted))
+    over = live.cached_while_paused("over", lambda: ended.over(live.collector(), seen.findings, wanted))
     place_of_card.drawn(seen, over)
     live.pause_notice(seen)
+    moment_bar.bar()
     findings = seen.findings["findings"]
     finding = over or verdict.chosen(findings, wanted)
     if finding is None:
         _numbers(verdict.calm_numbers(seen.findings["calm"], seen.processes), seen)
         _longest_waits(seen)
-        html.caption("No suspects. This page changes by itself as soon as something is stuck.")
+        by_itself = "This page changes by itself as soon as something is stuck."
+        html.caption(f"No suspects. {by_itself}" if live.moment() is None else "No suspects at that moment.")
         return
     if len(findings) < 2:
         _picture(finding, seen)
@@ -78,7 +80,7 @@ def _picture(finding: Finding, seen: live.Look) -> None:
 def _around(finding: Finding) -> Snapshot | None:
     """Which of the blocked waits for what. The picture can do without it."""
     try:
-        return Collector.from_environment().snapshot(finding=finding["id"], limit=1000)
+        return live.collector().snapshot(finding=finding["id"], limit=1000)
     except CollectorError:
         return None
 
@@ -134,7 +136,7 @@ def _sides(finding: Finding, seen: live.Look) -> None:
 def _longest_waits(seen: live.Look) -> None:
     """The evidence of calm: the waits that lasted longest."""
     try:
-        snapshot = live.cached_while_paused("longest", lambda: Collector.from_environment().snapshot(limit=500))
+        snapshot = live.cached_while_paused("longest", lambda: live.collector().snapshot(limit=500))
     except CollectorError:
         return
     rows = [r for r in tasks.rows(snapshot, seen.now_ns, seen.names) if r.seconds is not None][:_LONGEST]

@@ -37,8 +37,9 @@
   const tick = async () => {
     if (!document.hidden && find() && card.isConnected && !document.querySelector('[data-testid=stApp] .pp-slot[data-paused]')) {
       try {
-        const id = new URLSearchParams(location.search).get('finding');
-        const r = await fetch(PP.card + (id ? '?finding=' + encodeURIComponent(id) : ''), { headers: tag ? { 'If-None-Match': tag } : {} });
+        const asked = new URLSearchParams(location.search), told = new URLSearchParams();
+        for (const key of ['finding', 'at']) if (asked.get(key)) told.set(key, asked.get(key));
+        const r = await fetch(PP.card + '?' + told, { headers: tag ? { 'If-None-Match': tag } : {} });
         if (r.status === 200) { tag = r.headers.get('etag'); swap(await r.text()); }
         misses = 0;
       } catch { if (++misses === 3) card.firstElementChild?.setAttribute('data-last-known', new Date().toLocaleTimeString()); }

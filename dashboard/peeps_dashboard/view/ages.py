@@ -11,3 +11,12 @@ _S = 1_000_000_000
 def clock(ns: int, zone: tzinfo | None = None) -> str:
     """The wall-clock time of an instant, in the viewer's zone where it is known."""
     return datetime.fromtimestamp(ns / _S, zone).strftime("%H:%M:%S")
+
+
+def span(seconds: float) -> str:
+    """`45 s`, `12 min`, `3 h 5 min`: of what the API has no words for."""
+    whole = int(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    minutes = whole // 60
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

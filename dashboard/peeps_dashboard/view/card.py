@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from ..api import Finding, Findings, Link, Process, SourceText
-from . import connect, processes, verdict, words
+from . import ages, connect, processes, verdict, words
 from .source_rows import Mark, Row, rows_of
 from .words import Tone
 
@@ -56,14 +56,16 @@ def of_answer(
     """Of the finding with the id `wanted`, else the worst one, else of calm, or of there being no program. `over`: the
     finding that is wanted, where it is open no more."""
     finding = over if over is not None else verdict.chosen(answer["findings"], wanted)
-    fresh, ended = _fresh(known), _ended(answer)
+    fresh, ended = _fresh(answer, known), _ended(answer)
     if finding is not None:
-        return _of_finding(finding, known, fresh, ended)
-    if not processes.watched(known):
+        return _of_finding(finding, known, fresh, ended, "" if "at_ns" in answer else processes.unknown(known))
+    if "at_ns" in answer and not answer["verdict"]["connected"]:
+        return Card("gray", "As it was", answer["verdict"]["sentence"], fresh=fresh)
+    if "at_ns" not in answer and not processes.watched(known):
         said = connect.nobody(known)
         return Card(said.tone, said.lead, said.rest, certainty=said.note, ended=ended)
     said = verdict.of_calm(answer)
-    unknown = processes.unknown(known)
+    unknown = "" if "at_ns" in answer else processes.unknown(known)
     return Card(said.tone, said.lead, said.rest, fresh=fresh, certainty=said.note, unknown=unknown, ended=ended)
 
 
@@ -72,7 +74,9 @@ def unreachable(address: str, message: str, trouble: str) -> Card:
     return Card(said.tone, said.lead, said.rest, certainty=said.note)
 
 
-def _of_finding(finding: Finding, known: Sequence[Process], fresh: str, ended: Sequence[tuple[str, str]]) -> Card:
+def _of_finding(
+    finding: Finding, known: Sequence[Process], fresh: str, ended: Sequence[tuple[str, str]], unknown: str
+) -> Card:
     names = processes.names(known)
     in_it = [names.get(p, p) for p in finding["processes"]]
     more = f" and {len(in_it) - 2} more" if len(in_it) > 2 else ""
@@ -96,7 +100,7 @@ def _of_finding(finding: Finding, known: Sequence[Process], fresh: str, ended: S
         facts=[(name, text) for name, text in facts if text],
         behind=finding["behind"]["text"],
         sites=[(site["count"], site["short"]) for site in finding.get("blocked_sites", [])[:_SITES_NAMED]],
-        unknown=processes.unknown(known),
+        unknown=unknown,
         ended=ended,
         text=finding.get("text", ""),
     )
@@ -198,7 +202,9 @@ def _alike(finding: Finding) -> str:
     return ", ".join(named) + (f" and {rest:,} more" if rest else "") + "."
 
 
-def _fresh(known: Sequence[Process]) -> str:
+def _fresh(answer: Findings, known: Sequence[Process]) -> str:
+    if "at_ns" in answer:
+        return f"as it was at {ages.clock(answer['at_ns'])}"
     age = processes.freshness(known)
     return f"data from {age} ago" if age is not None else ""
 

@@ -11,7 +11,17 @@ from . import words
 
 Look = Literal["text", "seconds", "number", "bar", "percent"]
 
-SYMBOLS = {"stuck": "■", "full": "■", "waiting": "○", "awaited": "○", "running": "▸", "gone": "×", "held": "●"}
+SYMBOLS = {
+    "stuck": "■",
+    "silent": "■",
+    "blocked": "○",
+    "full": "■",
+    "waiting": "○",
+    "awaited": "○",
+    "running": "▸",
+    "gone": "×",
+    "held": "●",
+}
 _NUMBERS = ("since", "duration")
 _TEXTS: dict[str, Look] = {"text": "text", "place": "text", "number": "number"}
 _BAR = "full"
