@@ -12,7 +12,8 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Generator
+from collections import Counter
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,9 @@ from typing import Any
 import uvicorn
 from starlette.types import ASGIApp
 
+from peeps_otel.model import Level
+
+from .alerts.alerts import Alerts, AlertSettings
 from .api.app import create_app
 from .config import Address, Config
 from .decode.compiled import Compiled
@@ -27,6 +31,7 @@ from .decode.redaction import Redaction
 from .diagnose import Diagnosis, GraphDiagnoser, IncrementalDiagnoser
 from .forward import Forwarder
 from .garbage import Garbage
+from .graph.finding_entry import Entry
 from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
 from .names import LOOPBACK_NAMES
@@ -67,6 +72,18 @@ class _Server(uvicorn.Server):
         yield
 
 
+def _alert_settings(config: Config) -> AlertSettings:
+    return AlertSettings(
+        config.alert_webhooks, config.alert_command, Level(config.alert_level), float(config.alert_quiet_s)
+    )
+
+
+def _counted(entries: Sequence[Entry]) -> dict[str, int]:
+    """All, and by level."""
+    levels = Counter(entry.finding.level for entry in entries)
+    return {"open": len(entries), **{level.value: levels[level] for level in Level}}
+
+
 class Collector:
     """All methods on one event loop. After `start`, `listen`, `otlp` and `api` are the real addresses."""
 
@@ -97,6 +114,7 @@ class Collector:
         self._findings = FindingRegistry(self._live, self._rows, ended_findings(self._database.connection))
         judge = IncrementalDiagnoser(config.rules) if diagnoser is None else diagnoser()
         self._diagnosis = Diagnosis(self._live, self._findings, judge, settings=config.rules)
+        self._alerts = Alerts(_alert_settings(config), self._live, self._findings, f"http://{config.explorer}")
         self._budget = Budget(config.queue_bytes)
         self._requests = ProcessRequests()
         self._diagnosis.tell = self._requests.tell
@@ -143,6 +161,7 @@ class Collector:
         self._pipeline.start()
         self._compiled.start()
         self._diagnosis.start()
+        self._alerts.start()
         grpc_endpoint = await self._start_grpc()
         # Whoever is let in from outside calls us by names that we do not know.
         names = {*LOOPBACK_NAMES, *self.config.api_hosts} if self.config.listen.loopback else None
@@ -190,6 +209,7 @@ class Collector:
             self._durable.stop()
             self._pipeline.stop()
             self._forwarder.stop()
+            self._alerts.stop()
             self._diagnosis.stop()
             self._live.store_processes()
             self._writer.stop()
@@ -210,7 +230,8 @@ class Collector:
     def health(self) -> dict[str, Any]:
         counts = asdict(self._pipeline.counts)
         rejected = counts.pop("rejected")
-        failures = [t for t in (self._writer.failure, self._durable.failure, self._diagnosis.failure) if t]
+        parts = (self._writer, self._durable, self._diagnosis, self._alerts)
+        failures = [part.failure for part in parts if part.failure]
         addresses = self.addresses()
         return {
             "status": "degraded" if failures else "ok",
@@ -230,7 +251,8 @@ class Collector:
             "forward": self._forwarder.status(),
             "committed": self._writer.ticks,
             "reopened": self._database.reopened,
-            "findings": {"open": len(self._findings.open())},
+            "findings": _counted(self._findings.open()),
+            "alerts": self._alerts.status(),
         }
 
     def _unready(self) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -48,6 +49,13 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "PEEPS_FORWARD_SIGNALS": ("traces,metrics,logs", "which of them go on"),
     "PEEPS_FORWARD_HEADERS": ("", "headers for the backends: `key=value,key=value`, percent-encoded"),
     "PEEPS_FORWARD_BYTES": ("67108864", "may wait for each backend; beyond it the oldest are left out"),
+    "PEEPS_ALERT_WEBHOOK": (
+        "",
+        "URLs, comma separated, that are told of findings, see docs/alerts.md",
+    ),
+    "PEEPS_ALERT_EXEC": ("", "a program, with its arguments, that is run for each alert, with the alert on its stdin"),
+    "PEEPS_ALERT_LEVEL": ("LIKELY", "from this level on: PROVEN, LIKELY, SUSPECT or SLOW"),
+    "PEEPS_ALERT_QUIET_S": ("300", "for so long after it was told, the same coming and going is not told again"),
     "PEEPS_LOG": ("text", "`json`: the collector's own log lines as JSON, one object a line"),
     "PEEPS_INSECURE": ("0", "`1`: allow an address that is not loopback without a token or mTLS"),
 }
@@ -55,6 +63,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
 
 
 _SIGNALS = ("traces", "metrics", "logs")
+_LEVELS = ("PROVEN", "LIKELY", "SUSPECT", "SLOW")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -108,6 +117,10 @@ class Config:
     forward_signals: tuple[str, ...] = _SIGNALS
     forward_headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     forward_bytes: int = 64 << 20
+    alert_webhooks: tuple[str, ...] = field(default=(), repr=False)
+    alert_command: tuple[str, ...] = ()
+    alert_level: str = "LIKELY"
+    alert_quiet_s: int = 300
     redact_keys: str = ""
     redact_texts: str = ""
 
@@ -152,6 +165,10 @@ class Config:
             forward_signals=_words(environment, "PEEPS_FORWARD_SIGNALS", _SIGNALS),
             forward_headers=_headers(environment, "PEEPS_FORWARD_HEADERS"),
             forward_bytes=_positive(environment, "PEEPS_FORWARD_BYTES", 64 << 20),
+            alert_webhooks=_webhooks(environment, "PEEPS_ALERT_WEBHOOK"),
+            alert_command=_command(environment, "PEEPS_ALERT_EXEC"),
+            alert_level=_level(environment, "PEEPS_ALERT_LEVEL"),
+            alert_quiet_s=_positive(environment, "PEEPS_ALERT_QUIET_S", 300),
             log_json=_one_of(environment, "PEEPS_LOG", ("text", "json")) == "json",
         )
 
@@ -201,6 +218,32 @@ def _urls(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
         if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
             raise ConfigError(f"{name}: {url!r} is not a URL such as http://backend:4318; /v1/traces is added")
     return urls
+
+
+def _webhooks(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    urls = _list(environment, name)
+    for url in urls:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ConfigError(
+                f"{name}: one of them is not a URL such as https://hooks.slack.com/services/…"
+            )  # a secret
+    return urls
+
+
+def _command(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    text = environment.get(name, "")
+    try:
+        return tuple(shlex.split(text))
+    except ValueError as error:
+        raise ConfigError(f"{name}={text!r} cannot be read: {error}") from None
+
+
+def _level(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "").strip().upper() or "LIKELY"
+    if text not in _LEVELS:
+        raise ConfigError(f"{name}={text!r} is not one of {', '.join(_LEVELS)}")
+    return text
 
 
 def _words(environment: Mapping[str, str], name: str, words: tuple[str, ...]) -> tuple[str, ...]:

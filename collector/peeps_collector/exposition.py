@@ -23,8 +23,13 @@ _RECEIVED = tuple(
     _Metric("peeps_collector_received_total", "counter", "What was taken in.", ("received", what), f'{{kind="{what}"}}')
     for what in ("snapshots", "nodes", "findings", "spans", "logs", "metrics")
 )
+_BY_LEVEL = tuple(
+    _Metric("peeps_findings", "gauge", "Findings that are open.", ("findings", level), f'{{level="{level}"}}')
+    for level in ("PROVEN", "LIKELY", "SUSPECT", "SLOW")
+)
 METRICS = (
     *_RECEIVED,
+    *_BY_LEVEL,
     _Metric("peeps_collector_rejected_records_total", "counter", "Records rejected.", ("rejected", "records")),
     _Metric("peeps_collector_refused_requests_total", "counter", "Told to come again.", ("refused", "requests")),
     _Metric("peeps_collector_dropped_rows_total", "counter", "Rows that the database refused.", ("dropped", "rows")),

@@ -17,8 +17,11 @@ from ..version import __version__
 from ..watcher.interfaces import CycleResult
 from ..watcher.stalls import Stall
 from .otel_names import Loggers, LogRecord, SeverityNumber, empty_context
+from .stuck_request import context_of_stuck_request
 
 if TYPE_CHECKING:
+    from opentelemetry.context import Context
+
     from ..model.wire import Encoder
 
 _LONG_NS = 5_000_000_000
@@ -65,11 +68,11 @@ class Events:
         if self._encoder is not None:
             self._snapshot(self._encoder, snapshot)
         for finding in look.opened:
-            self._finding(finding, semconv.FINDING_OPEN, snapshot)
+            self._finding(finding, semconv.FINDING_OPEN, look)
         for finding in look.resolved:
-            self._finding(finding, semconv.FINDING_RESOLVED, snapshot)
+            self._finding(finding, semconv.FINDING_RESOLVED, look)
         for refuted in look.refuted:
-            self._finding(refuted.finding, semconv.FINDING_REFUTED, snapshot, refuted.member)
+            self._finding(refuted.finding, semconv.FINDING_REFUTED, look, refuted.member)
         self._tell_faults(look)
         for stall in look.stalls[:_STALLS_MOST]:
             self._stall(stall)
@@ -111,20 +114,27 @@ class Events:
         self._emit(semconv.EVENT_SNAPSHOT, snapshot.time_ns, SeverityNumber.DEBUG, encoder.encode(snapshot), attributes)
 
     def _emit(
-        self, name: str, time_ns: int, severity: SeverityNumber, body: str | bytes, attributes: dict[str, Any]
+        self,
+        name: str,
+        time_ns: int,
+        severity: SeverityNumber,
+        body: str | bytes,
+        attributes: dict[str, Any],
+        context: Context | None = None,
     ) -> None:
         self._logger.emit(
             event_name=name,
             timestamp=time_ns,
             observed_timestamp=time_ns,
-            context=empty_context(),
+            context=empty_context() if context is None else context,
             severity_number=severity,
             severity_text=severity.name,
             body=body,
             attributes=attributes,
         )
 
-    def _finding(self, finding: Finding, state: str, snapshot: Snapshot, refuted_by: str = "") -> None:
+    def _finding(self, finding: Finding, state: str, look: CycleResult, refuted_by: str = "") -> None:
+        snapshot = look.snapshot
         time_ns, core = snapshot.time_ns, finding.core[:_CORE_MOST]
         attributes: dict[str, Any] = {
             semconv.FINDING_ID: finding.id,
@@ -173,7 +183,8 @@ class Events:
         severity = _SEVERITY[finding.level] if opened else SeverityNumber.INFO
         kind = finding.kind.value.upper().replace("_", " ")
         body = f"{kind}, {finding.level.value}: {finding.title}" if opened else f"{state}: {finding.title}"
-        self._emit(semconv.EVENT_FINDING, time_ns, severity, body, attributes)
+        context = context_of_stuck_request(finding, look.observation)
+        self._emit(semconv.EVENT_FINDING, time_ns, severity, body, attributes, context)
 
     def _tell_faults(self, look: CycleResult) -> None:
         """Of the program's own providers: once for each that is new."""
