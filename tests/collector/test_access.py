@@ -179,7 +179,7 @@ def test_a_file_of_settings_and_an_environment_that_is_stronger(tmp_path: Path) 
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("listn = 1", "listn is no setting; there are api, "),
+        ("listn = 1", "listn is no setting; there are alert_exec, "),
         ("listen = {}", "listen must be a text, a number"),
         ("listen = ", "is not TOML"),
         ("LISTEN = '127.0.0.1:1'", "LISTEN is no setting"),
