@@ -32,7 +32,7 @@ class Channel:
         self._connection: socket.socket | None = None
         self._copy: int | None = None  # a descriptor of the process
         self._folder = ""
-        name = f"peeps-{secrets.token_hex(16)}"
+        name = f"peeps-attach-{secrets.token_hex(16)}"
         if kernel_view.same_namespace(pid, "net"):
             self.address: str | bytes = b"\0" + name.encode()
             self._listening.bind(self.address)

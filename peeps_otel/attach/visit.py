@@ -49,6 +49,8 @@ class Visitor:
         self._layout: ExtendedStateLayout = extended_state_layout()
         self._came_ns = 0
         self._last: Visit | None = None
+        self.loader = bootstrap.LOADER
+        """What the copy runs first. Another only for tests."""
 
     def visit(self, patience_s: float) -> Visit:
         """Looks for a moment to come in for `patience_s` seconds. Raises Refused."""
@@ -119,7 +121,7 @@ class Visitor:
             now = after | {struck.before.id: struck.before}
             moved = [one for one in now if not _same(last.after.get(one), now[one])]
         return {
-            "loader": bootstrap.LOADER,
+            "loader": self.loader,
             "modules": carried(importlib.util.MAGIC_NUMBER if own else None),
             "pid": self._pid,
             "inner_pid": target.inner_pid,

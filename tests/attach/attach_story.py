@@ -67,7 +67,7 @@ def traces(pid: int) -> dict[str, object]:
         "mask": [
             line for line in (folder / "status").read_text().splitlines() if line.startswith(("Sig", "Shd", "Tracer"))
         ],
-        "temporary": sorted(name for name in os.listdir("/tmp") if name.startswith("peeps-")),
+        "temporary": sorted(name for name in os.listdir("/tmp") if name.startswith("peeps-attach-")),
     }
 
 
