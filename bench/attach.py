@@ -88,7 +88,7 @@ def storm(python: str, program: str, times: int, *, kill: bool = False, seed: in
             stop.touch()
             try:
                 said, _ = process.communicate(timeout=_END_S)
-                right = process.returncode == 0 and said.startswith("right ")
+                right = process.returncode == 0 and f"\n{said}".splitlines()[-1].startswith("right ")
                 found.end = "right" if right else f"ended with {process.returncode}: {said[-500:]}"
             except subprocess.TimeoutExpired:
                 found.end = "HUNG"

@@ -12,6 +12,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("pid", nargs="*", type=_pid, metavar="PID", help="of the process, several one after the other")
     parser.add_argument("--match", metavar="NAME", help="every Python process whose command line has NAME in it")
     parser.add_argument("--all", action="store_true", help="every Python process that we may see into")
+    parser.add_argument("--alone", action="store_true", help="without the Python processes that it has started")
     parser.add_argument("--pid-file", metavar="FILE", help="the pid that stands in a file")
     parser.add_argument(
         "--wait",

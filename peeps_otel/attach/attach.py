@@ -1,16 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The verdict of a process that never had us: visits until something is found stuck, or for long enough."""
+"""The verdict of processes that never had us: visits until something is found stuck, or for long enough."""
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any, NamedTuple, cast
 
 from ..local.picture import Picture
 from ..model.coverage import cannot_judge
 from ..model.jsonable import edge_from_json, finding_from_json, node_from_json
+from .refused import Refused
 from .visit import Visit, Visitor
 
 WAIT_S = 5.0
@@ -37,28 +38,29 @@ class Attached(NamedTuple):
 
 
 def attach(
-    pid: int,
-    wait_s: float = WAIT_S,
-    patience_s: float = _PATIENCE_S,
-    stage: Callable[[str], None] = lambda _: None,
-) -> Attached:
-    """What is stuck in a process. Looks until something is, for `wait_s` seconds at most; twice at least. Blocks.
-    Raises Refused, which says why, and then the process is as it was."""
-    visitor = Visitor(pid, stage)
+    pids: Sequence[int], wait_s: float = WAIT_S, patience_s: float = _PATIENCE_S
+) -> dict[int, Attached | Refused]:
+    """What is stuck in each process, or why it was left as it was. Looks until something is, for `wait_s` seconds at
+    most; twice at least. Blocks."""
+    found: dict[int, Attached | Refused] = {}
+    visits: dict[int, list[Visit]] = {pid: [] for pid in pids}
+    visitors = {pid: Visitor(pid) for pid in pids}
     began_s = time.monotonic()
-    visits = [visitor.visit(patience_s)]
-    second_s = min(_SECOND_S, wait_s) if wait_s else _SECOND_S
-    for due_s in (second_s, wait_s):
-        _sleep_until(began_s + due_s)
-        visits.append(visitor.visit(patience_s))
-        picture, text, account = _told(pid, visits[-1])
-        if picture.stuck or due_s >= wait_s:
-            return Attached(picture, text, account, visits)
-    raise AssertionError
-
-
-def _sleep_until(when_s: float) -> None:
-    time.sleep(max(0.0, when_s - time.monotonic()))
+    due = (0.0, min(_SECOND_S, wait_s or _SECOND_S), wait_s)
+    for number, due_s in enumerate(due):
+        last = number == len(due) - 1
+        for pid in [pid for pid in pids if pid not in found]:
+            time.sleep(max(0.0, began_s + due_s - time.monotonic()))
+            try:
+                visits[pid].append(visitors[pid].visit(patience_s))
+            except Refused as error:
+                found[pid] = error
+                continue
+            if number:
+                picture, text, account = _told(pid, visits[pid][-1])
+                if last or picture.stuck or wait_s <= _SECOND_S:
+                    found[pid] = Attached(picture, text, account, visits[pid])
+    return found
 
 
 def _told(pid: int, visit: Visit) -> tuple[Picture, str, str]:

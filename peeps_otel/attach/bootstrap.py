@@ -94,6 +94,9 @@ def run(request, frame):
         inner = request["inner_pid"]
         os.getpid = lambda: inner  # what is asked of the system is asked of the process, which we are not
         sys.meta_path.insert(0, Carried(request["modules"]))
+        threading = sys.modules.get("threading")
+        if threading is not None:  # else modules of the standard library cannot be imported in a program that ends
+            threading._register_atexit = lambda *_, **__: None
         from peeps_otel.attach import in_copy
 
         return in_copy.run(request, frame)

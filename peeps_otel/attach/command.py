@@ -27,18 +27,13 @@ def run(options: argparse.Namespace) -> int:
     except ValueError as error:
         print(f"peeps: {error}", file=sys.stderr)
         return _UNKNOWN
-    found: list[Attached] = []
-    refused: list[tuple[int, str]] = []
-    for number, pid in enumerate(pids):
-        try:
-            one = attach(pid, options.wait)
-        except Refused as error:
-            refused.append((pid, str(error)))
-            print(f"peeps: {printable(processes.name(pid))} (pid {pid}) is as it was: {error}", file=sys.stderr)
-            continue
-        found.append(one)
-        if not options.json:
-            print(("\n" if number else "") + (one.account if options.waits else one.text), flush=True)
+    answers = attach(pids, options.wait)
+    found = [one for one in answers.values() if isinstance(one, Attached)]
+    refused = [(pid, str(one)) for pid, one in answers.items() if isinstance(one, Refused)]
+    for pid, reason in refused:
+        print(f"peeps: {printable(processes.name(pid))} (pid {pid}) is as it was: {reason}", file=sys.stderr)
+    if not options.json:
+        print("\n\n".join(_text(one, options.waits, len(pids) > 1) for one in found), end="\n" if found else "")
     dump = dumping.of_pictures([one.picture for one in found])
     if options.json:
         told: dict[str, Any] = {"format": _FORMAT} | findings_answer(dump)
@@ -50,6 +45,11 @@ def run(options: argparse.Namespace) -> int:
         dumping.write([one.picture for one in found], options.dump)
     codes = [one.code for one in found] + [_UNKNOWN] * bool(refused)
     return _STUCK if _STUCK in codes else max(codes)
+
+
+def _text(attached: Attached, waits: bool, several: bool) -> str:
+    text = attached.account if waits else attached.text
+    return f"{attached.picture.name}: {text}" if several and not attached.picture.findings else text
 
 
 def _meant(options: argparse.Namespace) -> list[int]:
@@ -69,4 +69,4 @@ def _meant(options: argparse.Namespace) -> list[int]:
         found += processes.all_python()
     if not found:
         raise ValueError("say which process is meant: a pid, --match NAME, --pid-file FILE or --all")
-    return list(dict.fromkeys(found))
+    return list(dict.fromkeys(found)) if options.alone else processes.with_children(found)

@@ -73,7 +73,7 @@ def _be_as_the_process(request: dict[str, Any], frame: FrameType | None) -> None
     seen_from_copy(inner)
     borrow(frame)
     seen = {native_id: SeenThread(*facts) for native_id, facts in request["seen"].items()}
-    seen_before(seen)
+    seen_before(seen, request["native_ids"])
 
 
 def _at_once(function: Callable[..., None], *arguments: Any) -> None:

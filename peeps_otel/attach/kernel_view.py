@@ -37,6 +37,14 @@ def threads(pid: int) -> list[int]:
         return []
 
 
+def children(pid: int) -> list[int]:
+    """Of all its threads."""
+    found: list[int] = []
+    for thread in threads(pid):
+        found += [int(child) for child in read_text(f"/proc/{pid}/task/{thread}/children").split()]
+    return found
+
+
 def moment(pid: int, thread: int) -> ThreadMoment | None:
     """None where it has ended."""
     facts, folder = status(pid, thread), f"/proc/{pid}/task/{thread}"

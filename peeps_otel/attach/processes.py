@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Iterable
 
 from . import kernel_view
 
@@ -14,7 +15,22 @@ _PYTHON = re.compile(r"/(?:libpython3\.\d+[a-z]*\.so|python3(?:\.\d+)?)")
 def all_python() -> list[int]:
     """Those that we may see into, but ours, by number."""
     others = (int(name) for name in os.listdir("/proc") if name.isdigit() and int(name) != os.getpid())
-    return sorted(pid for pid in others if _PYTHON.search(kernel_view.read_text(f"/proc/{pid}/maps")))
+    return sorted(pid for pid in others if _runs_python(pid))
+
+
+def with_children(pids: Iterable[int]) -> list[int]:
+    """Each with the Python processes that it has started, and they."""
+    found = dict.fromkeys(pids)
+    work = list(found)
+    while work:
+        new = [one for one in kernel_view.children(work.pop()) if one not in found and one != os.getpid()]
+        found |= dict.fromkeys(one for one in new if _runs_python(one))
+        work += new
+    return list(found)
+
+
+def _runs_python(pid: int) -> bool:
+    return bool(_PYTHON.search(kernel_view.read_text(f"/proc/{pid}/maps")))
 
 
 def matching(part: str) -> list[int]:

@@ -23,6 +23,7 @@ _LIBC = re.compile(r"/libc(\.so\.6|-2\.\d+\.so)$")
 _SIGRETURN = b"\x48\xc7\xc0\x0f\0\0\0\x0f\x05"  # mov rax, 15; syscall
 _SYSCALL = b"\x0f\x05\xc3"  # syscall; ret
 _THREADS_MOST = 10_000
+_WORD = 8
 _STACK_NEEDED = 256 * 1024
 _GROWS_FROM = 32 * 1024
 
@@ -39,11 +40,12 @@ class Addresses(NamedTuple):
 
 
 class Interpreter(NamedTuple):
-    """`threads`: by the id their process knows them by, where each is and whether an exception is in flight. `holder`:
-    who has the lock of the interpreter, 0: nobody."""
+    """`threads`: by the id their process knows them by, where each is and whether an exception is in flight. `idents`:
+    that id by `threading.get_ident()`. `holder`: who has the lock of the interpreter, 0: nobody."""
 
     threads: dict[int, tuple[int, bool]]
     holder: int
+    idents: dict[int, int]
 
 
 class Target:
@@ -160,14 +162,16 @@ class Target:
             lock = self.number(main + layout.gil_pointer)
         taken = struct.unpack("<i", self.read(lock + layout.locked, 4).ljust(4, b"\0"))[0]
         holder = self.number(lock + layout.holder) if taken == 1 else 0
-        found: dict[int, tuple[int, bool]] = {}
+        found, idents = dict[int, tuple[int, bool]](), dict[int, int]()
         thread = self.number(main + layout.threads)
         while thread and len(found) < _THREADS_MOST:
-            found[self.number(thread + layout.native_id)] = thread, bool(self.number(thread + layout.error))
+            native_id = self.number(thread + layout.native_id)
+            found[native_id] = thread, bool(self.number(thread + layout.error))
+            idents[self.number(thread + layout.native_id - _WORD)] = native_id
             thread = self.number(thread + layout.next_thread)
         if taken not in (-1, 0, 1):
             raise Refused("its memory is not as in the Python it says it is")
-        return Interpreter(found, holder)
+        return Interpreter(found, holder, idents)
 
     # --- who may be borrowed ------------------------------------------------------------------------------------------
 

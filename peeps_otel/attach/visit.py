@@ -9,6 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import NamedTuple
 
 from . import bootstrap, kernel_view, processes
@@ -28,6 +29,7 @@ _CODE_S = 5.0
 _ANSWER_S = 45.0
 _BACK_S = 2.0
 _COPIES_MOST = 3
+_READ_MOST = 20
 
 
 class Visit(NamedTuple):
@@ -80,7 +82,7 @@ class Visitor:
             except NotNow as error:
                 raise _Hung(str(error), since_ticks) from None
         if error := answer.get("error"):
-            raise Refused(f"looking failed in the copy, which is gone: {error}")
+            raise Refused(f"looking failed in the copy, which is gone: {str(error).strip().splitlines()[-1]}")
         return Visit(answer, after, at_ns, away_ms, tries)
 
     def _strike(
@@ -127,11 +129,20 @@ class Visitor:
             "inner_pid": target.inner_pid,
             "service": processes.name(self._pid),
             "seen": seen,
+            "native_ids": _native_ids(target),
             "moved": moved,
             "before": None if last is None else last.answer["states"],
             "age_ns": 0 if last is None else at_ns - last.at_ns,
             "came_ns": self._came_ns,
         }
+
+
+def _native_ids(target: Target) -> dict[int, int]:
+    """By ident. In a process that was forked Python itself may have those of the parent."""
+    for _ in range(_READ_MOST):
+        with suppress(OSError, NotNow):
+            return target.interpreter().idents
+    return {}
 
 
 class _Hung(NotNow):

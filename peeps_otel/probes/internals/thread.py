@@ -56,14 +56,16 @@ class SeenThread(NamedTuple):
     started_ns: int | None
 
 
-def seen_before(seen: dict[int, SeenThread]) -> None:
+def seen_before(seen: dict[int, SeenThread], native_ids: dict[int, int]) -> None:
     """We are a copy of the process, which has none of its threads: this is what was seen of them, by native id, when
-    the copy was made. The kernel is not asked again. For the rest of the life of the copy."""
-    global _seen
-    _seen = seen
+    the copy was made, and their native ids by ident. The kernel is not asked again. For the rest of the life of the
+    copy."""
+    global _seen, _native_ids
+    _seen, _native_ids = seen, native_ids
 
 
 _seen: dict[int, SeenThread] | None = None
+_native_ids: dict[int, int] = {}
 
 
 def known_threads() -> dict[int, threading.Thread]:
@@ -75,11 +77,12 @@ def known_threads() -> dict[int, threading.Thread]:
 def facts(ident: int, thread: threading.Thread | None) -> ThreadFacts:
     """Read past the properties, which a subclass may have replaced."""
     if thread is None:
-        return ThreadFacts(ident, f"Thread {ident:#x}", None, None)
+        return ThreadFacts(ident, f"Thread {ident:#x}", _native_ids.get(ident), None)
     values: dict[str, Any] = object.__getattribute__(thread, "__dict__")
     name, native_id, daemon = values.get("_name"), values.get("_native_id"), values.get("_daemonic")
     if _forking is not None and _forking[:2] == (ident, native_id):
         native_id = _forking[2]
+    native_id = _native_ids.get(ident, native_id)
     return ThreadFacts(
         ident,
         name if type(name) is str else f"Thread {ident:#x}",
