@@ -12,7 +12,16 @@ import time
 import posix
 if time.monotonic() < {deadline!r}:
     posix.closerange(0, 4096)
+    import _imp
     import _frozen_importlib
+    # Locks of imports may be in the hands of threads that are not here, and modules half imported.
+    _imp.acquire_lock = _imp.release_lock = lambda: None
+    _frozen_importlib._module_locks = {{}}
+    _frozen_importlib._blocking_on = {{}}
+    for name, module in list(sys.modules.items()):
+        spec = module.__dict__.get("__spec__") if type(module) is type(sys) else None
+        if name.partition(".")[0] in sys.stdlib_module_names and getattr(spec, "_initializing", False):
+            del sys.modules[name]
     import _frozen_importlib_external as external
     import zipimport
     sys.meta_path[:] = [_frozen_importlib.BuiltinImporter, _frozen_importlib.FrozenImporter, external.PathFinder]

@@ -23,8 +23,8 @@ from ..local.picture import Picture, of_snapshot
 from ..looking import Looking
 from ..model import Finding, FindingKind, Node, NodeKind, Snapshot
 from ..model.jsonable import edge_to_json, finding_to_json, node_to_json
-from ..probes.heap import question
 from ..probes import runtime
+from ..probes.heap import question
 from ..probes.runtime import SeenThread, borrow, seen_before, seen_from_copy
 from ..semconv import THREAD_ID, THREAD_NATIVE_ID
 
@@ -50,11 +50,11 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
     before: States | None = request["before"]
     clock.back_ns = request["age_ns"]
     snapshot = _look(looking)
+    states = _states(snapshot, looking, frozenset(request["moved"]))  # of the first look at each visit: what is alike
     if before is not None:
         for left in reversed(range(_LOOKS)):
             clock.back_ns = left * _BETWEEN_NS
             snapshot = _look(looking)
-    states = _states(snapshot, looking, frozenset(request["moved"]))
     findings = [] if before is None else _that_stand(looking.watcher.open_findings, snapshot, states, before)
     picture = of_snapshot(snapshot, findings, "" if heap is None else heap.not_asked, request["came_ns"])
     picture = replace(picture, pid=request["pid"], name=f"{request['service']} (pid {request['pid']})")
