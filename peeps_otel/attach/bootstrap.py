@@ -32,10 +32,9 @@ if time.monotonic() < {deadline!r}:
     import os
     library = os.path.dirname(os.__file__)
     roots = (library, *(one for one in (sys.base_prefix, sys.base_exec_prefix) if one))
-    sys.path[:] = [library, os.path.join(library, "lib-dynload"), *(
-        one for one in sys.path
-        if type(one) is str and one.startswith(roots) and "-packages" not in one and one != library
-    )]
+    paths = [library, os.path.join(library, "lib-dynload"), *(one for one in sys.path if type(one) is str)]
+    # The standard library first; the rest has the versions of what is installed.
+    sys.path[:] = sorted(dict.fromkeys(paths), key=lambda one: not one.startswith(roots) or "-packages" in one)
     for name in [name for name in sys.modules if name.partition(".")[0] == "peeps_otel"]:
         del sys.modules[name]
     import resource

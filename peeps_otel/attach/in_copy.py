@@ -73,9 +73,13 @@ def _be_as_the_process(request: dict[str, Any], frame: FrameType | None) -> None
     inner: int = request["inner_pid"]
     seen_from_copy(inner)
     borrow(frame)
-    runtime.takes_beats = lambda _loop: False  # nobody runs here who would answer
+    runtime.takes_beats = _never  # nobody runs here who would answer
     seen = {native_id: SeenThread(*facts) for native_id, facts in request["seen"].items()}
     seen_before(seen, request["native_ids"])
+
+
+def _never(_loop: object) -> bool:
+    return False
 
 
 def _at_once(function: Callable[..., None], *arguments: Any) -> None:
@@ -127,6 +131,8 @@ def _state(node: Node, needs: list[str]) -> str:
     if node.kind not in _WAITERS:
         return node.name or "-"
     wait = node.wait
+    if wait is None and node.kind is NodeKind.TASK:  # where one is that runs, its thread says
+        return f"{node.name} {node.state}"
     doing = "" if wait is None else f"{wait.operation} {wait.source} {wait.needs} {wait.deadline_ns is None}"
     stack = " ".join(f"{frame.file}:{frame.line}" for frame in node.stack)
     return f"{node.name} {node.state} {doing} {sorted(needs)} {stack}"

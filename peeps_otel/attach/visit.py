@@ -77,7 +77,8 @@ class Visitor:
             after = {one.id: one for one in moments(self._pid).values()}
             try:
                 channel.accept(int(target.status["Uid"].split()[1]), _START_S)
-                after = _once_parked(self._pid, struck, after)
+                parked = _once_parked(self._pid, struck.thread)
+                after |= {} if parked is None else {parked.id: parked}
                 answer = channel.ask(self._request(target, struck, before, after, at_ns), _ANSWER_S)
             except NotNow as error:
                 raise _Hung(str(error), since_ticks) from None
@@ -92,6 +93,7 @@ class Visitor:
         while True:
             before = {one.id: one for one in moments(self._pid).values()}
             time.sleep(_SETTLE_S)
+            thread = 0
             try:
                 thread = target.candidates()[0]
                 tries += 1
@@ -103,9 +105,19 @@ class Visitor:
                 if not kernel_view.threads(self._pid):
                     raise Refused("it has ended") from None
                 reason = error.strerror or str(error)
+            self._disturbed(thread, before)
             if time.monotonic() >= end_s:
                 raise Refused(f"{reason} (tried for {patience_s:g} s; nothing was touched)")
             time.sleep(_BETWEEN_S)
+
+    def _disturbed(self, thread: int, before: dict[int, ThreadMoment]) -> None:
+        """An attempt that came to nothing has stopped a thread for a moment. If it had not moved since the last visit
+        before that, it has not moved now."""
+        parked = _once_parked(self._pid, thread) if thread else None
+        if parked is not None and self._last is not None:
+            was, last = before.get(parked.id), self._last.after
+            if _same(last.get(parked.id), was):
+                last[parked.id] = parked
 
     def _request(
         self,
@@ -166,10 +178,17 @@ def _away_ms(target: Target, struck: Struck) -> float | None:
     return None
 
 
-def _once_parked(pid: int, struck: Struck, after: dict[int, ThreadMoment]) -> dict[int, ThreadMoment]:
-    """With the borrowed thread as it is once it sleeps again."""
-    now = kernel_view.moment(pid, struck.thread)
-    return after if now is None else after | {now.id: now}
+def _once_parked(pid: int, thread: int) -> ThreadMoment | None:
+    """A thread that we have stopped, once it sleeps again, or after a moment."""
+    end_s = time.monotonic() + _BACK_S
+    before = kernel_view.moment(pid, thread)
+    while time.monotonic() < end_s:
+        time.sleep(_BETWEEN_S)
+        now = kernel_view.moment(pid, thread)
+        if now is None or _same(before, now):
+            return now
+        before = now
+    return before
 
 
 def _same(one: ThreadMoment | None, other: ThreadMoment | None) -> bool:
