@@ -27,6 +27,7 @@ from .probes.probe import Probe
 from .probes.source import own_code
 from .probes.source.ownership import Ownership
 from .probes.threads.probe import ThreadProbe
+from .probes.trio.probe import TrioProbe
 from .watcher.heap_question import HeapQuestion
 from .watcher.interfaces import LookConsumer
 from .watcher.leak_check import LeakCheck
@@ -80,6 +81,8 @@ class Looking:
         asyncio_probe = AsyncioProbe(patches.recorder, context=context, patch=patches.asyncio)
         self._threads = ThreadProbe(context, patches.thread_deaths) if config.probe_threads else None
         probes: list[Probe] = [asyncio_probe, LoopErrors(context, patches.loop_errors)] if config.probe_asyncio else []
+        trio_probe = TrioProbe(context)
+        probes += [trio_probe] if config.probe_asyncio else []
         probes += [patches.step_timer] if config.diagnostics else []
         probes += [] if self._threads is None else [self._threads]
         probes += [*more, Deaths(context, patches.deaths, config.exception_messages)]
@@ -98,7 +101,7 @@ class Looking:
             bytes_per_s=config.bytes_budget,
             exact_steps=config.diagnostics,
         )
-        self.objects = NodeObjects(self.probes, asyncio_probe)
+        self.objects = NodeObjects(self.probes, asyncio_probe, trio_probe)
         if config.heap:
             inherited = context.inherited
             forked_from = inherited.parent if inherited is not None and inherited.threads else None

@@ -316,6 +316,7 @@ def test_what_is_not_covered_is_said(probe: AsyncioProbe, monkeypatch: pytest.Mo
     run: dict[str, Any] = {"__name__": "trio._core._run", "running": running, "stop": stop}
     exec("def unrolled_run():\n    running.set()\n    stop.wait(30)", run)
     monkeypatch.setitem(sys.modules, "trio", ModuleType("trio"))
+    monkeypatch.setitem(sys.modules, "trio._core._run", ModuleType("trio._core._run"))
     assert probe.look(1).coverage == []  # imported, as httpx does
     thread = threading.Thread(target=run["unrolled_run"])
     thread.start()

@@ -129,7 +129,7 @@ def test_nothing_is_imported_where_we_are_switched_off() -> None:
     assert done.stdout == "[]\n"
 
 
-def test_trio() -> None:
+def test_trio_is_read() -> None:
     pytest.importorskip("trio")
     told = run(
         """
@@ -144,7 +144,27 @@ def test_trio() -> None:
         trio.run(main)
         """
     )
-    assert "trio runs: the tasks of its own loop are not seen" in cannot_judge(told["coverage"])
+    assert cannot_judge(told["coverage"]) == []
+
+
+def test_a_trio_that_is_not_known() -> None:
+    """One in which something is missing that is relied on: as long as it runs, nobody says that nothing is stuck."""
+    pytest.importorskip("trio")
+    told = run(
+        """
+        import trio
+        import peeps_otel
+        peeps_otel.init("trio")
+        del trio._sync._LockImpl
+
+        async def main():
+            await trio.sleep(0.1)
+            report()
+
+        trio.run(main)
+        """
+    )
+    assert cannot_judge(told["coverage"]) == ["trio runs: the tasks of its own loop are not seen"]
 
 
 @pytest.mark.skipif(sys.version_info < (3, 12), reason="every interpreter shares the GIL")

@@ -6,7 +6,6 @@ Read only while somebody has been waiting to put for a while, for it looks at ev
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from gc import get_referents, is_tracked
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
@@ -25,12 +24,13 @@ _NOT_HANDS = (type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, str
 
 def touches(
     full: dict[int, str],
-    tasks: list[ref[asyncio.Task[Any]]],
-    id_of: Callable[[asyncio.Task[Any]], str | None],
+    tasks: list[ref[Any]],
+    id_of: Callable[[Any], str | None],
     pause: Yield,
+    coroutine_of: Callable[[Any], Any] = lambda task: task.get_coro(),
 ) -> dict[str, tuple[Edge, ...]]:
     """The `touches` edges by task: a channel is in a local, a closure, or an attribute of one of those. `full`: the
-    `tx` nodes by the address of the channel."""
+    `tx` nodes by the address of the channel. `tasks`: asyncio's, or those of which `coroutine_of` tells."""
     touched: dict[str, tuple[Edge, ...]] = {}
     for number, reference in enumerate(tasks[:_TASKS_MOST]):
         if number % _YIELD_EVERY == 0:
@@ -39,7 +39,7 @@ def touches(
         task_id = None if task is None else id_of(task)
         if task is None or task_id is None:
             continue
-        found = {full[address] for link in chain(task.get_coro()) for address in _in_hands(link) if address in full}
+        found = {full[address] for link in chain(coroutine_of(task)) for address in _in_hands(link) if address in full}
         if found:
             touched[task_id] = tuple(
                 Edge(EdgeKind.TOUCHES, task_id, tx, confidence=Confidence.INFERRED) for tx in sorted(found)

@@ -18,6 +18,7 @@ from types import CellType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple, cast
 
 from ..internals import asyncio_core as internals
+from ..internals import trio
 from ..internals.await_chain import chain, entered
 from ..internals.frame_memory import stack_words
 from ..internals.heap import attribute
@@ -146,14 +147,20 @@ class Actors:
 
     def _read_tasks(self) -> None:
         for task in internals.live_tasks():
-            links = chain(task.get_coro())
-            key = Key("task", id(task))
-            actor = Actor(key, "", internals.awaited_future(task) is not None)
-            for link in links:
-                frame = link.frame
-                actor.places.append(Place(link.code, -1 if frame is None else frame.f_lasti))
-            actor.holds.update(id(one.manager) for one in entered(links))
-            self._add(actor, [task, *(link.suspended for link in links)])
+            self._read_task(task, task.get_coro(), internals.awaited_future(task) is not None)
+
+        for run in trio.runs():
+            for task in trio.tasks_of(run):
+                self._read_task(task, task.coro, trio.suspension(task).abort is not None)
+
+    def _read_task(self, task: Any, coroutine: Any, waits: bool) -> None:
+        links = chain(coroutine)
+        actor = Actor(Key("task", id(task)), "", waits)
+        for link in links:
+            frame = link.frame
+            actor.places.append(Place(link.code, -1 if frame is None else frame.f_lasti))
+        actor.holds.update(id(one.manager) for one in entered(links))
+        self._add(actor, [task, *(link.suspended for link in links)])
 
     def _read_thread(self, thread: ThreadFrames) -> None:
         key = Key("thread", thread.ident)
@@ -197,6 +204,8 @@ def _loop_turned_by(frame: FrameType | None) -> tuple[bool, Any]:
     found: tuple[bool, Any] = (False, None)
     while frame is not None:
         turns, until = turned_for(frame)
+        if not turns:
+            turns, until = trio.turned_for(frame)
         if (turns and not found[0]) or until is not None:
             found = turns, until
         frame = frame.f_back

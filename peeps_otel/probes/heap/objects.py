@@ -9,13 +9,14 @@ from typing import Any
 
 from ..asyncio.probe import AsyncioProbe
 from ..composite import CompositeProbe
+from ..trio.probe import TrioProbe
 
 
 class NodeObjects:
     """For the watcher thread only; a thread of ours may call `task_nodes`."""
 
-    def __init__(self, probes: CompositeProbe, tasks: AsyncioProbe) -> None:
-        self._probes, self._tasks = probes, tasks
+    def __init__(self, probes: CompositeProbe, tasks: AsyncioProbe, trio: TrioProbe | None = None) -> None:
+        self._probes, self._tasks, self._trio = probes, tasks, trio
 
     def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
         """The object of each of these resource nodes that still lives. Let go of them at once."""
@@ -28,7 +29,8 @@ class NodeObjects:
 
     def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
         """The node of each task that was met at one of these addresses and still lives."""
-        return self._tasks.task_nodes(addresses)
+        of_trio = {} if self._trio is None else self._trio.task_nodes(addresses)
+        return self._tasks.task_nodes(addresses) | of_trio
 
     def thread_nodes(self) -> Mapping[int, str]:
         """The node of each thread, by ident."""
@@ -37,7 +39,8 @@ class NodeObjects:
     def addresses(self, wanted: AbstractSet[str]) -> dict[str, int]:
         """Where the task or resource of each of these nodes is in memory, if it still lives."""
         found = {node_id: id(thing) for node_id, thing in self.things(wanted).items()}
-        for node_id, reference in self._tasks.references(wanted).items():
+        of_trio = {} if self._trio is None else self._trio.references(wanted)
+        for node_id, reference in (self._tasks.references(wanted) | of_trio).items():
             task = reference()
             if task is not None:
                 found[node_id] = id(task)

@@ -33,11 +33,11 @@ _STREAMS: Final[dict[NodeKind, frozenset[str]]] = {
     NodeKind.RX: frozenset({"send", "send_nowait", "close", "aclose"}),
     NodeKind.TX: frozenset({"receive", "receive_nowait", "close", "aclose", "__anext__"}),
 }
-"""Of AnyIO's memory object streams."""
+"""Of the memory streams of AnyIO and the memory channels of Trio."""
 
 
 def wakers_of(kind: NodeKind, module: str) -> frozenset[str]:
     """`module`: of the type of the thing."""
-    if module.startswith("anyio.") and kind in _STREAMS:
+    if module.partition(".")[0] in ("anyio", "trio") and kind in _STREAMS:
         return _STREAMS[kind]
     return WAKERS[kind]

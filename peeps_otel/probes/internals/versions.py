@@ -12,6 +12,7 @@ CPYTHON_PARTLY = ("3.14.2",)
 """Without threads and sockets."""
 UVLOOP = ("0.21", "0.22", "0.23")
 ANYIO = ("4.16",)
+TRIO = ("0.35",)
 ASGIREF = ("3.12", "3.13")
 SQLALCHEMY = ("2.0", "2.1")
 PSYCOPG = ("3.3",)
@@ -33,6 +34,7 @@ TABLE = {
     "CPython, partly": CPYTHON_PARTLY,
     "uvloop": UVLOOP,
     "AnyIO": ANYIO,
+    "Trio": TRIO,
     "asgiref": ASGIREF,
     "SQLAlchemy": SQLALCHEMY,
     "psycopg": PSYCOPG,

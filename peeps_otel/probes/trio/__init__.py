@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is said of Trio."""
+"""What is seen of Trio: its tasks, what they wait for, who has that."""
