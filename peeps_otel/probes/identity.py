@@ -28,6 +28,11 @@ class Identities(Generic[Record]):
         found = self._known.get(id(thing))
         return found[1] if found is not None and found[0]() is thing else None
 
+    def at(self, address: int) -> Record | None:
+        """The record of the object that lives at this address."""
+        found = self._known.get(address)
+        return found[1] if found is not None and found[0]() is not None else None
+
     def put(self, thing: object, record: Record) -> bool:
         """False where `thing` takes no weak reference."""
         try:

@@ -263,8 +263,7 @@ class TrioProbe:
 
     def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
         """The node of each task that was met at one of these addresses and still lives."""
-        entries = ((address, self._tasks.table.get(address)) for address in addresses)
-        return {address: entry[1].id for address, entry in entries if entry is not None and entry[0]() is not None}
+        return {address: record.id for address in addresses if (record := self._tasks.at(address)) is not None}
 
     def references(self, node_ids: AbstractSet[str]) -> dict[str, ref[Any]]:
         """Weak references to the tasks of these nodes."""
