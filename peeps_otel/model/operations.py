@@ -93,6 +93,7 @@ _ROWS = (
     Operation("futures.wait", _FUTURE, several=True),
     Operation("futures.as_completed", _FUTURE, several=True),
     Operation("pool.result", _FUTURE),
+    Operation("pool.join", _FUTURE),
     Operation("idle", idle=True),
     *(Operation(f"connection.{name}") for name in ("poll", "accept", "wait")),
     *(Operation(f"file.{name}") for name in ("open", "lock")),

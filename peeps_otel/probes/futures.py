@@ -48,7 +48,7 @@ class Futures:
     def __init__(self, ids: NodeIds) -> None:
         self._ids = ids
         self._known: Identities[FutureRecord] = Identities()
-        self.kin: Callable[[type[object], int], dict[str, AttributeValue]] = lambda _kind, _since_ns: {}
+        self.kin: Callable[[type[object], int, object], dict[str, AttributeValue]] = lambda _kind, _since_ns, _one: {}
         """See `Kin.of`."""
 
     def wanted(self, future: Any, now_ns: int, source: str, worker: str = "") -> str | None:
@@ -82,7 +82,7 @@ class Futures:
         for future in futures:
             record = self._known.get(future)
             if record is not None:
-                shared = self.kin(cast("type[object]", type(future)), record.created_ns)
+                shared = self.kin(cast("type[object]", type(future)), record.created_ns, future)
                 node = _describe(record, worked(future), shared)
                 yield node, record.edges
 

@@ -42,6 +42,14 @@ def test_a_result_of_a_pool_that_lost_a_worker_is_a_suspicion() -> None:
     assert [level for _, level, _ in brief(diagnose(world, after=20 * SECOND))] == ["SUSPECT"]
 
 
+def test_so_is_the_end_of_a_pool_that_did() -> None:
+    about = {"peeps__resource__lost_with": _DIED, "peeps__resource__type": "multiprocessing.pool.Pool"}
+    world = _shared(NodeKind.FUTURE, "pool.join", **about)
+    ((kind, level, title),) = brief(diagnose(world, after=20 * SECOND))
+    assert (kind, level) == ("never_ends", "SUSPECT")
+    assert title.endswith(f" to have done all its work, of which a part may be lost with {_DIED}")
+
+
 def test_a_process_that_lives_may_end_it_whatever_the_heap_of_this_one_says() -> None:
     for kind, operation in (
         (NodeKind.RX, "queue.get"),

@@ -141,6 +141,7 @@ class _Result:
 )
 def test_a_gap_in_the_numbers_of_a_pools_workers_is_one_that_was_lost(pool: object, said: bool) -> None:
     assert sharing.has_replaced_a_worker(_Result(pool)) is said
+    assert sharing.has_replaced_a_worker(pool) is said
 
 
 def test_a_queue_of_a_process_pool_is_shared_too() -> None:

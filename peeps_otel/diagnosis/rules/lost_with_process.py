@@ -17,6 +17,8 @@ _SHARED = (
     *(NodeKind.RX, NodeKind.TX, NodeKind.FUTURE),
 )
 
+_POOL = "multiprocessing.pool.Pool"
+
 
 class LostWithProcess(LookRule):
     """Somebody waits for what `multiprocessing` shares, and a process that may have had it has died: with its owner a
@@ -62,7 +64,9 @@ class LostWithProcess(LookRule):
         graph = context.graph
         node = graph.nodes[thing]
         title = f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, thing)}"
-        if node.kind is NodeKind.FUTURE:
+        if node.kind is NodeKind.FUTURE and str(node.attributes.get(semconv.RESOURCE_TYPE)).endswith(_POOL):
+            title += f" to have done all its work, of which a part may be lost with {died}"
+        elif node.kind is NodeKind.FUTURE:
             title += f", and may have lost it with {died}"
         else:
             title += f", which may be lost with {died}; nobody else is left who could {wording.ends(graph, thing)}"

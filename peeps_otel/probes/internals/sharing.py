@@ -65,9 +65,9 @@ def ended_with(ident: int) -> int | None:
 
 
 def has_replaced_a_worker(result: Any) -> bool:
-    """Whether the pool that owes this result has another worker in place of one that it lost: their numbers have a gap,
-    and it does not replace workers by itself."""
-    pool = attribute(result, "_pool")
+    """Whether the pool that owes this result, or is this, has another worker in place of one that it lost: their
+    numbers have a gap, and it does not replace workers by itself."""
+    pool = result if type(attribute(result, "_pool")) is list else attribute(result, "_pool")
     workers, tasks_most = attribute(pool, "_pool"), attribute(pool, "_maxtasksperchild")
     if type(workers) is not list or tasks_most is not None:
         return False

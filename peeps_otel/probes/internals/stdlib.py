@@ -114,6 +114,7 @@ WAITS: tuple[Function, ...] = (
     Function("multiprocessing.pool", "ApplyResult.wait", "pool.result", "self"),
     Function("multiprocessing.pool", "ApplyResult.get", "pool.result", "self"),
     Function("multiprocessing.pool", "IMapIterator.next", "pool.result", "self"),
+    Function("multiprocessing.pool", "Pool.join", "pool.join", "self"),
     Function("multiprocessing.pool", "Pool._wait_for_updates", "connection.recv"),
     Function("multiprocessing.pool", "Pool._handle_workers", "idle"),
     Function("multiprocessing.pool", "Pool._handle_tasks", "idle"),
