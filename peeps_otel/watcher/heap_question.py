@@ -293,7 +293,6 @@ class HeapQuestion:
         if self._busy or clock_ns < self._next_ns:
             return
         waiting = self._worth_asking(waits, now_ns) | self._far_ends(observation, clock_ns)
-        self.purse.make_no_room()
         self._saves_for = bool(waiting) and not self._wanted and not self.purse.can_pay(clock_ns, self._expected_ns)
         if self._saves_for:
             self._next_ns = clock_ns + _AGAIN_NS

@@ -7,8 +7,10 @@ at most the budget: the bucket holds what a sudden crowd of tasks costs, and fil
 sixty seconds' budget is spent. Work that finds it empty waits: it is cut where the caller asks, however long a look
 takes then.
 
-What cannot be cut (a question to the heap, in a copy of the process) is paid from the same sixty seconds: it is asked
-when they have room for it, and the looks leave that room meanwhile.
+What cannot be cut (a question to the heap, in a copy of the process) has savings of its own: a second at first, then a
+quarter of what sixty seconds may cost. It takes nothing from the looks, which must not stop: where those always have
+work, the two may cost a fifth more than the budget, and so does a question that is dearer than the savings; the dearer
+it is, the more seldom it is asked.
 """
 
 from __future__ import annotations
@@ -26,8 +28,9 @@ _WINDOW_NS = 60_000_000_000
 _WINDOW_SHARE = 0.9  # of the budget: a slice may take longer than it should
 _WINDOW_PARTS = 60
 _SPREAD_NS = 40_000_000_000  # over this time what the window has left is spread
+_SAVED_AT_FIRST_NS = 1_000_000_000
 _WAIT_MOST_NS = 1_000_000_000  # at a time: what the window has left changes meanwhile
-_QUESTION_SHARE = 0.75  # of what any sixty seconds may cost: a question that costs more is not asked by itself
+_QUESTION_SHARE = 0.25  # of what any sixty seconds may cost, for what cannot be cut
 
 
 class Purse:
@@ -45,7 +48,8 @@ class Purse:
             deque()
         )  # when each part of the window began, and what was charged by then
         self._charged_ns = 0
-        self._reserved_ns = 0
+        self._saved_ns: float = _SAVED_AT_FIRST_NS
+        self._saved_at_ns = now_ns
 
     def wait_ns(self, now_ns: int, spent_ns: int, factor: float = 1.0) -> int:
         """How long to wait before more is spent; 0: go on. `factor`: how many times the budget may be spent now."""
@@ -60,7 +64,7 @@ class Purse:
         left_ns = self._left_ns
         if factor == 1 and not is_starting:  # what is spent on who is looking, or at the start, is beyond the budget
             self._charged_ns += spent_ns - before
-            in_window_ns = self._in_window(now_ns) - self._reserved_ns
+            in_window_ns = self._in_window(now_ns)
             rate = min(rate, max(in_window_ns, self._share * _SLICE_NS) / _SPREAD_NS)
             left_ns = self._left_ns = min(left_ns, in_window_ns)
         if left_ns > 0:
@@ -81,26 +85,23 @@ class Purse:
         return int(self._share * _WINDOW_SHARE * _WINDOW_NS)
 
     def can_pay(self, now_ns: int, cost_ns: int) -> bool:
-        """Whether something that is not cut, and will cost so much, fits into these sixty seconds. If not, room is made
-        for it, unless it is too dear for any."""
-        self._reserved_ns = 0
+        """Whether something that is not cut, and will cost so much, may be done."""
         if not self._share or self.is_starting(now_ns):
             return True
-        if cost_ns > self._window_ns * _QUESTION_SHARE:
-            return False
-        if self._in_window(now_ns) < cost_ns:
-            self._reserved_ns = cost_ns
-        return not self._reserved_ns
-
-    def make_no_room(self) -> None:
-        """Nothing is to be paid beside the looks."""
-        self._reserved_ns = 0
+        self._save(now_ns, cost_ns)
+        return self._saved_ns >= cost_ns
 
     def pay(self, now_ns: int, cost_ns: int) -> None:
-        """It has been done, and cost so much. The bucket stays as it is: looks go on, within what these sixty seconds
-        have left."""
+        """It has been done, and cost so much."""
         if not self.is_starting(now_ns):
-            self._charged_ns += cost_ns
+            self._save(now_ns, cost_ns)
+            self._saved_ns -= cost_ns
+
+    def _save(self, now_ns: int, cost_ns: int) -> None:
+        share_ns = self._window_ns * _QUESTION_SHARE
+        most_ns = max(share_ns, cost_ns, self._saved_ns)
+        self._saved_ns = min(most_ns, self._saved_ns + share_ns * (now_ns - self._saved_at_ns) / _WINDOW_NS)
+        self._saved_at_ns = now_ns
 
     def looked(self, complete: bool = True) -> None:
         """A look is done. `complete`: everything there is was looked at."""

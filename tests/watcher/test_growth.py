@@ -140,3 +140,24 @@ def test_no_phase_of_a_look_grows_faster_than_what_there_is(
     small, large = (asyncio.run(_costs(world, size)) for size in (SMALL, LARGE))
     grown = {look: round(after / before, 2) for look, before, after in zip(LOOKS, small, large, strict=True)}
     assert {look: times for look, times in grown.items() if times > LINEAR} == {}
+
+
+async def _unchanged(size: int) -> float:
+    """Calls per task of a look at which nobody has moved, and that asks no rule: nothing has changed for long."""
+    tasks = [asyncio.ensure_future(one) for one in await locks(size)]
+    await asyncio.sleep(0)
+    looks = Looks()
+    try:
+        looks.look(24)
+        return min(calls_of(looks.look) for _ in range(3)) / size
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_a_look_at_which_nobody_has_moved_calls_no_more_for_each_task_of_many() -> None:
+    """A half of these tasks has a lock that the other half waits for; one lock in eight is described anew."""
+    small, large = asyncio.run(_unchanged(600)), asyncio.run(_unchanged(4_000))
+    assert large <= LINEAR * small
+    assert large < 6
