@@ -163,6 +163,9 @@ class Finding(TypedDict):
     sources: NotRequired[dict[str, SourceText]]
     text: NotRequired[str]
     ended_ago: NotRequired[str]
+    same_as: NotRequired[str]
+    same_in: NotRequired[list[str]]
+    same_text: NotRequired[str]
 
 
 class FindingAnswer(TypedDict):

@@ -30,6 +30,7 @@ from ..store.past import pictures_at, view_at
 from ..store.reader import Reader
 from .answers import ApiError, answer, asked_of_database, moment_parameter
 from .past_findings import silent_then, told_then, verdict_then
+from .same_cause import mark_same
 from .selection import in_view
 
 _ENDED_MOST = 20
@@ -56,6 +57,8 @@ class FindingRoutes:
         shown = in_view(view, processes, at_ns, self._findings.texts)
         found, forgotten = self._findings.at(at_ns)
         told = told_then([one for one in found if not wanted or wanted.intersection(one["processes"])], shown)
+        then = [_with_text(one, processes) for one in told]
+        mark_same(then, processes)
         heard, not_answered = silent_then(pictures)
         waits = Waits(shown, list(view.nodes.values()))
         calm = waits.calm(len(not_answered))
@@ -66,7 +69,7 @@ class FindingRoutes:
                 "version": view.version,
                 "verdict": verdict_then(told, heard, not_answered, processes, waits, forgotten),
                 "calm": _calm_told(waits, calm, 0, at_ns),
-                "findings": [_with_text(one, processes) for one in told],
+                "findings": then,
                 "ended": [],
                 "untold": 0,
                 "not_answered": not_answered,
@@ -89,11 +92,12 @@ class FindingRoutes:
         waits = Waits(shown, nodes)
         calm = waits.calm(len(not_answered))
         told = [_with_text(shown.finding(finding), everything) for finding in findings]
+        causes = mark_same(told[: len(entries)], everything)
         return answer(
             {
                 "now_ns": now_ns,
                 "version": self._live.version,
-                "verdict": _verdict(entries, told, processes, calm, now_ns),
+                "verdict": _verdict(entries, causes, told, processes, calm, now_ns),
                 "calm": _calm_told(waits, calm, self._live.last_change_ns, now_ns),
                 "findings": told,
                 "ended": [_in_short(one, now_ns) for one in ended[:_ENDED_MOST]],
@@ -152,6 +156,7 @@ def _in_short(ended: dict[str, Any], now_ns: int) -> dict[str, Any]:
 
 def _verdict(
     entries: list[Entry],
+    causes: int,
     told: list[dict[str, Any]],
     processes: Mapping[str, Process],
     calm: Calm,
@@ -169,7 +174,7 @@ def _verdict(
         verdict |= {"stuck": worst.stuck, "level": worst.value}
     if entries or watched:
         unseen = [(one["name"], one["note"]) for one in blind]
-        sentence = verdict_sentence(told[0] if entries else None, len(entries), unseen, calm)
+        sentence = verdict_sentence(told[0] if entries else None, causes, unseen, calm)
     else:
         sentence = "No program is connected."
         ended = [process for process in processes.values() if process.state is State.GONE]

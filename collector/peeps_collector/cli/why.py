@@ -180,8 +180,12 @@ def report(answer: Json, processes: dict[str, Json], style: Style, *, paths: boo
     verdict: Json = answer["verdict"]
     text = FindingText(style, paths=paths)
     for finding in answer["findings"]:
+        if "same_as" in finding:
+            continue  # told with the first of those alike
         where = ", ".join(_process(processes.get(p), p) for p in finding["processes"])
         lines += ([""] if lines else []) + text.lines(finding, where)
+        if "same_text" in finding:
+            lines.append(printable(finding["same_text"]))
     if answer.get("untold"):
         lines += ["", f"and {answer['untold']:,} more findings, which are not told one by one."]
     if not answer["findings"]:

@@ -26,7 +26,7 @@ def bar() -> None:
     at = ages.clock(at_ns, live.zone())
     html.notice(f"As it was at {at}, {ages.span(ago_s)} ago. What is stuck is told with what is known now.", "blue")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Back to now", icon=":material/update:", on_click=live.go_to, args=(None,), key="now", type="primary")
+        st.button("Back to now", icon=":material/update:", on_click=live.go_to, args=(None,), key="now")
         for step in _STEPS:
             title = f"{step:+d} s" if abs(step) < 60 else f"{step // 60:+d} min"
             st.button(title, on_click=live.go_to, args=(at_ns + step * _S,), key=f"step{step}")

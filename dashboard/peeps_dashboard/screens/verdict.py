@@ -45,7 +45,7 @@ def _body() -> None:
         by_itself = "This page changes by itself as soon as something is stuck."
         html.caption(f"No suspects. {by_itself}" if live.moment() is None else "No suspects at that moment.")
         return
-    if len(findings) < 2:
+    if len(suspects.ranked(findings)) < 2:
         _picture(finding, seen)
     else:
         left, right = st.columns([5, 3], gap="medium")

@@ -84,6 +84,7 @@ def _of_finding(
         ("What would release it", finding["advice"]),
         ("Stop first", finding.get("break_first", "")),
         ("The same at the same lines", _alike(finding)),
+        ("In other processes", finding.get("same_text", "")),
     ]
     is_over = finding["state"] != "open"
     lead = f"Ended ({finding['state']}) {finding.get('ended_ago', '')} ago: {finding['headline']}"

@@ -32,7 +32,7 @@ def _below(card: Card, editor: Editor) -> str:
     if card.fresh:
         parts.append(f'<span class="pc-fresh">{markup(card.fresh)}</span>')
     if card.text:
-        parts.append(_copy(card.text, "copy as text", "Copy the whole finding as text"))
+        parts.append(_copy(card.text, "copy as text", "Copy as text: the whole finding"))
     return f'<p class="pc-below">{"".join(parts)}</p>' if parts else ""
 
 

@@ -23,8 +23,8 @@ class Suspect:
 
 
 def ranked(findings: Sequence[Finding]) -> list[Suspect]:
-    """In the collector's order, worst first."""
-    return [_suspect(f) for f in findings]
+    """In the collector's order, worst first; one for the same cause in many processes."""
+    return [_suspect(f) for f in findings if "same_as" not in f]
 
 
 def _suspect(finding: Finding) -> Suspect:
@@ -33,8 +33,9 @@ def _suspect(finding: Finding) -> Suspect:
         finding["age"],
         f"{words.count(blocked, 'task')} behind it" if blocked else "nobody behind it",
     ]
-    if len(finding["processes"]) > 1:
-        facts.append(words.count(len(finding["processes"]), "process").replace("processs", "processes"))
+    processes = len(finding["processes"]) + len(finding.get("same_in", []))
+    if processes > 1:
+        facts.append(f"{processes:,} processes")
     return Suspect(
         id=finding["id"],
         tone=words.tone(finding["level"]),
