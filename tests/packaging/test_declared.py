@@ -33,7 +33,10 @@ SHARED = {
     "peeps_otel": "peeps-otel",  # installed for editing here, so its files name no package
 }
 # Optional: imported where the program has it already, or installed with the extra that asks for it.
-EXTRA = {"peeps_otel": {"opentelemetry-exporter-otlp", "grpcio", "pytest"}, "peeps_collector": {"numba", "mcp"}}
+EXTRA = {
+    "peeps_otel": {"opentelemetry-exporter-otlp", "grpcio", "pytest"},
+    "peeps_collector": {"numba", "mcp", "textual", "rich"},
+}
 
 
 def imported(package: Path) -> Iterator[str]:

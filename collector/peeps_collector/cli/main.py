@@ -27,6 +27,7 @@ from . import (
     show,
     snapshot,
     sql,
+    top,
     up,
     why,
 )
@@ -35,6 +36,7 @@ from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
     *(up, collector, run, why, attach, findings, ps, show, calls, snapshot, progress, blame, dump, diff, sql, db, mcp),
+    top,
     completion,
 )
 """Every command, in the order of the help."""
