@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -58,7 +58,7 @@ def test_the_verdict_the_tables_and_all_about_a_row(with_a_deadlock: Running) ->
             assert "What would release it:" in str(top.screen.query_one(Static).render())
             await pilot.press("escape")
             await pilot.press("2")
-            tasks: Any = top.query_one("#table-Tasks", DataTable)
+            tasks = cast("DataTable[Any]", top.query_one("#table-Tasks", DataTable))
             names = {str(tasks.get_row_at(number)[1]) for number in range(tasks.row_count)}
             assert {"worker-a", "worker-b"} <= names
             await pilot.press("q")
