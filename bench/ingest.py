@@ -30,6 +30,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Status
 
 from peeps_otel import semconv
 from peeps_otel.model import Edge, EdgeKind, Frame, Node, NodeKind, Providers, Snapshot, Wait
+from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.ulid import UlidSource
 from peeps_otel.model.wire import Encoder
 from scripts.collector_process import CollectorProcess, on_free_ports
@@ -154,6 +155,24 @@ class Program:
 
     def body(self, share: float) -> tuple[bytes, int]:
         """An export request, and the nodes in it. The first is a key frame."""
+        snapshot = self._snapshot(share)
+        return self._request(self._encoder.encode(snapshot), snapshot.time_ns), len(snapshot.nodes)
+
+    def repeated(self, different: int) -> Iterator[tuple[bytes, int]]:
+        """A key frame, and then, again and again, the same snapshots of all tasks, each with another wait and another
+        edge than the one before; made beforehand, for the sender must not be what takes the time."""
+        yield self.body(1.0)
+        made = [self._snapshot(1.0) for _ in range(different)]
+        bodies = [(self._encoder.encode(one), len(one.nodes)) for one in made]
+        self._sequence -= different
+        while True:
+            for body, nodes in bodies:
+                now, self._sequence = time.time_ns(), self._sequence + 1
+                # Of a number that is there twice the last one counts.
+                head = Message(sequence=self._sequence, time_unix_nano=now).SerializeToString()
+                yield self._request(body + head, now), nodes
+
+    def _snapshot(self, share: float) -> Snapshot:
         now, key = time.time_ns(), not self._sequence
         tasks = self._tasks if key else self._chance.sample(self._tasks, max(1, round(share * len(self._tasks))))
         for task in tasks:
@@ -163,14 +182,37 @@ class Program:
         nodes = [*self._locks, *tasks] if key else tasks
         edges = [Edge(EdgeKind.NEEDS, task.id, self._chance.choice(self._locks).id, now) for task in tasks]
         self._sequence += 1
-        snapshot = Snapshot(77, self._sequence, now, key, nodes, edges, interval_ns=_SECOND_NS, secret=5)
+        return Snapshot(77, self._sequence, now, key, nodes, edges, interval_ns=_SECOND_NS, secret=5)
+
+    def _request(self, body: bytes, now: int) -> bytes:
         request = ExportLogsServiceRequest()
         block = request.resource_logs.add()
         for name, value in ((semconv.SERVICE_NAME, "shop"), (semconv.SERVICE_INSTANCE_ID, self.instance)):
             block.resource.attributes.add(key=name).value.string_value = value
         record = block.scope_logs.add().log_records.add(time_unix_nano=now, event_name=semconv.EVENT_SNAPSHOT)
-        record.body.bytes_value = self._encoder.encode(snapshot)
-        return request.SerializeToString(), len(nodes)
+        record.body.bytes_value = body
+        return request.SerializeToString()
+
+
+class Changing:
+    """A program of which each snapshot says something new of every task, sent as fast as they are answered."""
+
+    def __init__(self, size: int) -> None:
+        self._bodies = Program(0, size).repeated(3)
+
+    def __call__(self, address: str, seconds: float) -> int:
+        """Node updates sent and acknowledged."""
+        host, _, port = address.partition(":")
+        connection = http.client.HTTPConnection(host, int(port), timeout=120)
+        end, sent = time.monotonic() + seconds, 0
+        while time.monotonic() < end:
+            body, nodes = next(self._bodies)
+            connection.request("POST", "/v1/logs", body, {"content-type": "application/x-protobuf"})
+            response = connection.getresponse()
+            response.read()
+            assert response.status == 200, response.status
+            sent += nodes
+        return sent
 
 
 class Programs:
@@ -237,7 +279,7 @@ Row = Callable[[str, float], int]
 ROWS: dict[str, tuple[str, Callable[[], Row]]] = {
     "spans-http": ("spans", lambda: span_by_http),
     "spans-grpc": ("spans", lambda: span_by_grpc),
-    "nodes": ("node updates", lambda: Programs(1, 10_000, 1.0, 0)),
+    "nodes": ("node updates", lambda: Changing(10_000)),
     "program-10000": ("node updates at 1 Hz, 1 % changing", lambda: Programs(1, 10_000, 0.01, 1)),
     "programs-100": ("node updates at 1 Hz, 1 % changing", lambda: Programs(100, 1_000, 0.01, 1)),
 }

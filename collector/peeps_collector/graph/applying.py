@@ -206,7 +206,7 @@ def _tell(picture: Picture, batch: Batch, found: _Differences, known: Mapping[st
             elif not found.node[row]:
                 del picture.entries[ids[row]]
         elif had:
-            changes.relink(had, ())
+            changes.unlink(had)
         if number % _AT_ONCE == 0:
             yield
     yield from added_edges(changes, batch, ids, added)

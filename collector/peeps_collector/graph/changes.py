@@ -53,6 +53,10 @@ class Changes:
         self.rows[EDGE_CHANGE.name] += [self._edge("remove", edge) for edge in old - new]
         self.rows[EDGE_CHANGE.name] += [self._edge("add", edge) for edge in new - old]
 
+    def unlink(self, edges: Iterable[Edge]) -> None:
+        """Edges that are gone; each is named once."""
+        self.rows[EDGE_CHANGE.name] += [self._edge("remove", edge) for edge in edges]
+
     def gone(self, node: Node, edges: Iterable[Edge]) -> None:
         self.any = True
         self.nodes.add(node.id)
