@@ -55,7 +55,11 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
         for left in reversed(range(_LOOKS)):
             clock.back_ns = left * _BETWEEN_NS
             snapshot = _look(looking)
-    findings = [] if before is None else _that_stand(looking.watcher.open_findings, snapshot, states, before)
+    findings: list[Finding] = []
+    if before is not None:
+        foreign = _of_a_parent(looking, snapshot, frozenset(request["inherited"]))
+        states = {key: state for key, state in states.items() if key not in foreign}
+        findings = _that_stand(looking.watcher.open_findings, snapshot, states, before)
     picture = of_snapshot(snapshot, findings, "" if heap is None else heap.not_asked, request["came_ns"])
     picture = replace(picture, pid=request["pid"], name=f"{request['service']} (pid {request['pid']})")
     picture = replace(picture, service=request["service"])
@@ -136,6 +140,18 @@ def _state(node: Node, needs: list[str]) -> str:
     doing = "" if wait is None else f"{wait.operation} {wait.source} {wait.needs} {wait.deadline_ns is None}"
     stack = " ".join(f"{frame.file}:{frame.line}" for frame in node.stack)
     return f"{node.name} {node.state} {doing} {sorted(needs)} {stack}"
+
+
+def _of_a_parent(looking: Looking, snapshot: Snapshot, inherited: frozenset[str]) -> set[str]:
+    """The tasks that a process which was forked has in its memory from its parent: of loops that are woken by a socket
+    which the parent has too. They run there, and never here."""
+    found: set[str] = set()
+    for node_id, reference in looking.objects.tasks({node.id for node in snapshot.nodes}).items():
+        task = reference()
+        wakes = None if task is None else runtime.woken_by(runtime.loop_of(task))
+        if wakes is not None and runtime.link_of(wakes) in inherited:
+            found.add(node_id)
+    return found
 
 
 def _that_stand(

@@ -4,7 +4,10 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import NamedTuple
+
+_ANCESTORS_MOST = 5
 
 
 class ThreadMoment(NamedTuple):
@@ -43,6 +46,20 @@ def children(pid: int) -> list[int]:
     for thread in threads(pid):
         found += [int(child) for child in read_text(f"/proc/{pid}/task/{thread}/children").split()]
     return found
+
+
+def sockets_of_ancestors(pid: int) -> list[str]:
+    """What a process that was forked may have from those above it, as `socket:[1]`: of a few of them, the nearest."""
+    found: set[str] = set()
+    for _ in range(_ANCESTORS_MOST):
+        pid = int(status(pid).get("PPid", "0"))
+        if pid <= 1:
+            break
+        with suppress(OSError):
+            for name in os.listdir(f"/proc/{pid}/fd"):
+                with suppress(OSError):
+                    found.add(os.readlink(f"/proc/{pid}/fd/{name}"))
+    return sorted(link for link in found if link.startswith("socket:"))
 
 
 def moment(pid: int, thread: int) -> ThreadMoment | None:

@@ -141,6 +141,7 @@ class Visitor:
             "inner_pid": target.inner_pid,
             "service": processes.name(self._pid),
             "seen": seen,
+            "inherited": kernel_view.sockets_of_ancestors(self._pid),
             "native_ids": _native_ids(target),
             "moved": moved,
             "before": None if last is None else last.answer["states"],

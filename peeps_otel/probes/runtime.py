@@ -8,7 +8,7 @@ breaks is mended in there alone. Each function is described where it is written.
 from __future__ import annotations
 
 from .internals.asyncio_cancellation import requests as cancel_requests
-from .internals.asyncio_core import awaited_future, task_references
+from .internals.asyncio_core import awaited_future, loop_of, task_references
 from .internals.current_frames import asker, borrow, current_frames
 from .internals.listening import listens
 from .internals.loop import (
@@ -22,9 +22,10 @@ from .internals.loop import (
     step_begins_at,
     takes_beats,
     thread_of,
+    woken_by,
 )
 from .internals.loop_handles import callbacks, tells_its_callbacks
-from .internals.process_files import seen_from_copy
+from .internals.process_files import link_of, seen_from_copy
 from .internals.thread import (
     SeenThread,
     ThreadFacts,
@@ -54,7 +55,9 @@ __all__ = [
     "is_foreign",
     "is_in_callback",
     "known_threads",
+    "link_of",
     "listens",
+    "loop_of",
     "running_tasks",
     "runs_in",
     "seen_before",
@@ -65,4 +68,5 @@ __all__ = [
     "task_references",
     "tells_its_callbacks",
     "thread_of",
+    "woken_by",
 ]

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
+from weakref import ref
 
 from ..asyncio.probe import AsyncioProbe
 from ..composite import CompositeProbe
@@ -36,11 +38,15 @@ class NodeObjects:
         """The node of each thread, by ident."""
         return self._probes.context.thread_nodes()
 
+    def tasks(self, wanted: AbstractSet[str]) -> dict[str, ref[asyncio.Task[Any]]]:
+        """The task of asyncio that each of these nodes stands for."""
+        return self._tasks.references(wanted)
+
     def addresses(self, wanted: AbstractSet[str]) -> dict[str, int]:
         """Where the task or resource of each of these nodes is in memory, if it still lives."""
         found = {node_id: id(thing) for node_id, thing in self.things(wanted).items()}
         of_trio = {} if self._trio is None else self._trio.references(wanted)
-        for node_id, reference in (self._tasks.references(wanted) | of_trio).items():
+        for node_id, reference in (self.tasks(wanted) | of_trio).items():
             task = reference()
             if task is not None:
                 found[node_id] = id(task)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import selectors
+import socket
 from asyncio import base_events, events, tasks
 from collections.abc import Callable, Iterable, Sequence
 from types import CodeType, CoroutineType, FrameType, FunctionType
@@ -101,6 +102,12 @@ def runs_in(task: Any, innermost: FrameType) -> bool:
 def has_due(loop: asyncio.AbstractEventLoop) -> bool:
     """Whether callbacks are due on it; False for a loop that does not tell (uvloop)."""
     return issubclass(type(loop), base_events.BaseEventLoop) and bool(vars(loop).get("_ready"))
+
+
+def woken_by(loop: asyncio.AbstractEventLoop) -> int | None:
+    """The descriptor by which other threads wake it; None where it does not tell (uvloop). Only read."""
+    end = vars(loop).get("_csock") if issubclass(type(loop), base_events.BaseEventLoop) else None
+    return end.fileno() if type(end) is socket.socket else None
 
 
 def takes_beats(loop: asyncio.AbstractEventLoop) -> bool:
