@@ -28,6 +28,7 @@ _START_S = 10.0
 _CODE_S = 5.0
 _ANSWER_S = 45.0
 _BACK_S = 2.0
+_PARKED_S = 0.3
 _COPIES_MOST = 3
 _READ_MOST = 20
 
@@ -113,11 +114,13 @@ class Visitor:
     def _disturbed(self, thread: int, before: dict[int, ThreadMoment]) -> None:
         """An attempt that came to nothing has stopped a thread for a moment. If it had not moved since the last visit
         before that, it has not moved now."""
-        parked = _once_parked(self._pid, thread) if thread else None
-        if parked is not None and self._last is not None:
-            was, last = before.get(parked.id), self._last.after
-            if _same(last.get(parked.id), was):
-                last[parked.id] = parked
+        if not thread or self._last is None:
+            return
+        last, inner = self._last.after, kernel_view.inner_id(kernel_view.status(self._pid, thread), thread)
+        if _same(last.get(inner), before.get(inner)):
+            parked = _once_parked(self._pid, thread)
+            if parked is not None:
+                last[inner] = parked
 
     def _request(
         self,
@@ -181,7 +184,7 @@ def _away_ms(target: Target, struck: Struck) -> float | None:
 
 def _once_parked(pid: int, thread: int) -> ThreadMoment | None:
     """A thread that we have stopped, once it sleeps again, or after a moment."""
-    end_s = time.monotonic() + _BACK_S
+    end_s = time.monotonic() + _PARKED_S
     before = kernel_view.moment(pid, thread)
     while time.monotonic() < end_s:
         time.sleep(_BETWEEN_S)

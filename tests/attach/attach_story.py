@@ -65,7 +65,9 @@ def traces(pid: int) -> dict[str, object]:
         "environment": (folder / "environ").read_bytes(),
         "children": [(task / "children").read_text() for task in sorted((folder / "task").iterdir())],
         "mask": [
-            line for line in (folder / "status").read_text().splitlines() if line.startswith(("Sig", "Shd", "Tracer"))
+            line
+            for line in (folder / "status").read_text().splitlines()
+            if line.startswith(("SigB", "SigI", "SigC", "SigP", "Shd", "Tracer"))
         ],
         "temporary": sorted(name for name in os.listdir("/tmp") if name.startswith("peeps-attach-")),
     }

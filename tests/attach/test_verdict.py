@@ -63,7 +63,7 @@ import asyncio
 async def worker(lock):
     while True:
         async with lock:
-            await asyncio.sleep(0.002)
+            await asyncio.sleep(0.02)
 
 async def main():
     lock = asyncio.Lock()
