@@ -259,7 +259,7 @@ def test_hostile_names_appear_as_they_are(explorer: str, shared_api: FakeApi, vi
     assert (seen.outside, seen.errors) == ([], [])
 
 
-@pytest.mark.parametrize("name", ["graph", "tables", "connect"])
+@pytest.mark.parametrize("name", ["graph", "tables", "history", "connect"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_stays_inside(explorer: str, shared_api: FakeApi, visit: Any, name: str, scheme: str) -> None:
     shared_api.show("mixed")
@@ -269,9 +269,16 @@ def test_every_page_stays_inside(explorer: str, shared_api: FakeApi, visit: Any,
     if name == "graph":
         seen.wait_for_graph()
     else:
-        seen.page.locator("[data-testid=stDataFrame]").wait_for()
+        seen.page.locator("[data-testid=stDataFrame]").first.wait_for()
     seen.page.wait_for_timeout(1500)
     seen.picture(f"{name}-{scheme}")
+    seen.page.locator("body").press("?")
+    assert "draw the graph around the node" in seen.page.locator("#pp-keys[open]").inner_text()
+    seen.page.keyboard.press("Escape")
+    seen.page.locator("#pp-keys:not([open])").wait_for(state="attached")
+    if name in ("graph", "tables"):
+        seen.page.keyboard.press("/")
+        assert seen.page.evaluate("document.activeElement.tagName") == "INPUT"
     assert (seen.outside, seen.errors) == ([], [])
 
 

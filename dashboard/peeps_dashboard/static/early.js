@@ -67,5 +67,29 @@
       setTimeout(() => { copy.textContent = word; }, 1200);
     }, () => {});
   });
+  // `?` tells the keys, `/` goes to the filter of the page; neither where somebody writes.
+  const KEYS = [['?', 'these keys'], ['/', 'filter or search'], ['p', 'pause, or go on'], ['Tab', 'into a picture, then the arrows along its edges'],
+    ['Enter', 'in a picture: select the node'], ['f', 'in a picture: draw the graph around the node'], ['Esc', 'close this']];
+  const help = () => {
+    let box = document.getElementById('pp-keys');
+    if (box?.open) return box.close();
+    if (!box) {
+      box = Object.assign(document.createElement('dialog'), { id: 'pp-keys', ariaLabel: 'Keys' });
+      const list = document.createElement('dl');
+      for (const [key, does] of KEYS) {
+        list.append(Object.assign(document.createElement('dt'), { textContent: key }), Object.assign(document.createElement('dd'), { textContent: does }));
+      }
+      box.append(list);
+      document.body.append(box);
+    }
+    box.showModal();
+  };
+  document.addEventListener('keydown', e => {
+    if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest?.('input, textarea, select, [contenteditable], [role=combobox], canvas')) return;
+    if (e.key === '?') { e.preventDefault(); help(); }
+    if (e.key !== '/') return;
+    const field = document.querySelector('[data-testid=stMain] input[type=text], [data-testid=stMain] input[role=combobox]');
+    if (field) { e.preventDefault(); field.focus(); }
+  });
   setTimeout(tick, 1000);
 })();
