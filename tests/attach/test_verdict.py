@@ -74,6 +74,21 @@ async def main():
 asyncio.run(main())
 """
 
+FORKED = TASKS.replace(
+    """    print("stuck", flush=True)
+    await both
+""",
+    """    child = os.fork()
+    if child == 0:
+        while True:
+            time.sleep(600)
+    both.cancel()
+    await asyncio.gather(both, return_exceptions=True)
+    print(child, flush=True)
+    await asyncio.sleep(600)
+""",
+).replace("import asyncio", "import asyncio, os, time")
+
 
 def test_two_tasks_that_wait_for_each_other(tmp_path: Path) -> None:
     with running(tmp_path, TASKS) as program:
@@ -145,3 +160,15 @@ def test_what_cannot_be_attached_to_is_said_and_left_alone(tmp_path: Path) -> No
     with running(tmp_path, busy) as program:
         assert reason(program.pid).startswith("its interpreter is busy all the time")
         assert program.poll() is None
+
+
+def test_what_a_forked_process_has_of_its_parent_is_not_its_own(tmp_path: Path) -> None:
+    """The ring is in its memory, of a loop that runs in the parent alone, where it has been broken."""
+    with running(tmp_path, FORKED) as program:
+        children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+        child = int(children[0])
+        try:
+            said = attach(child, "--alone", "--wait", 2)
+            assert "DEADLOCK" not in said.stdout, said.stdout
+        finally:
+            os.kill(child, signal.SIGKILL)
