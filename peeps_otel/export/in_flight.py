@@ -193,8 +193,8 @@ def _reason(node: Node, waiter: str | None, observation: Observation) -> str:
 def _doing(node: Node, observation: Observation) -> str:
     """And who has what it waits for, where that is one."""
     graph = around(node.id, observation.nodes, lambda one: observation.edges.get(one, ()))
-    targets = graph.targets.get(node.id, [])
-    held = graph.holders.get(targets[0], []) if len(targets) == 1 else []
+    targets = graph.targets.get(node.id, ())
+    held = graph.holders.get(targets[0], ()) if len(targets) == 1 else ()
     holder = observation.nodes.get(held[0]) if len(held) == 1 else None
     by = f", held by {label(holder)}" if holder is not None else ""
     return f"{label(node)} {doing(graph, node.id) or 'is not seen to do anything'}{by}"

@@ -158,7 +158,7 @@ class ConditionArrays:
             self._use(node.id)
         row = self._row[node.id]
         wait = node.wait
-        targets = [] if wait is None else graph.targets.get(node.id, [])
+        targets = () if wait is None else graph.targets.get(node.id, ())
         self._connect(self._needs, row, targets)
         self._connect(self._cancels, row, graph.cancelled_by(node.id))
         found = None if node.kind in WAITERS else graph.of_resource(node, Level.SUSPECT)
