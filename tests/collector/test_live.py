@@ -361,6 +361,14 @@ def test_no_all_clear_before_a_process_has_been_seen_twice(collector: Running) -
     assert all(said)
 
 
+def test_what_a_process_tells_itself_stands_without_a_word_of_the_first_look(collector: Running) -> None:
+    program, deadlock = Program(), Deadlock()
+    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
+    collector.send(program.request(finding_event(deadlock.finding(), "open", blocked=31)))
+    verdict = collector.get("/api/findings")["verdict"]
+    assert (verdict["level"], verdict["cannot_judge"]) == ("PROVEN", [])
+
+
 def test_after_a_gap_nothing_is_called_calm_until_the_next_key_frame(collector: Running) -> None:
     program = Program()
 

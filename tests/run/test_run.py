@@ -86,6 +86,16 @@ def runs() -> Iterator[list[Run]]:
         end(one.process)
 
 
+@pytest.fixture
+def left_behind() -> Iterator[list[int]]:
+    """Processes that the program has in a group of their own, or that outlive it."""
+    pids: list[int] = []
+    yield pids
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
 def test_what_is_stuck_is_told_and_a_sigterm_ends_it_as_ever(tmp_path: Path, runs: list[Run]) -> None:
     run = Run(tmp_path, RING + "print('begins')\nring()\n")
     runs.append(run)
@@ -117,7 +127,7 @@ sys.exit(3)
 
 
 @pytest.mark.parametrize("way", ["fork", "spawn"])
-def test_a_child_tells_of_itself(way: str, tmp_path: Path, runs: list[Run]) -> None:
+def test_a_child_tells_of_itself(way: str, tmp_path: Path, runs: list[Run], left_behind: list[int]) -> None:
     program = f"""{RING}
 import multiprocessing
 if __name__ == "__main__":
@@ -131,6 +141,7 @@ if __name__ == "__main__":
     runs.append(run)
     assert run.process.stdout is not None
     pid = run.process.stdout.readline().strip()
+    left_behind.append(int(pid))
     verdict = run.said("DEADLOCK, PROVEN")
     assert f"in pid {pid}" in verdict
 

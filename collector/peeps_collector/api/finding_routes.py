@@ -162,11 +162,12 @@ def _verdict(
     calm: Calm,
     now_ns: int,
 ) -> dict[str, Any]:
+    told_of = {key for entry in entries for key in entry.processes}
     watched = [process for process in processes.values() if process.state in {State.LIVE, State.SILENT}]
     blind = [
         {"process": process.info.id, "name": str(process.info), "note": note}
         for process in watched
-        for note in cannot_judge(process.coverage_notes())
+        for note in cannot_judge(process.coverage_notes(process.info.id in told_of))
     ]
     verdict: dict[str, Any] = {"stuck": False, "level": None, "connected": bool(watched), "cannot_judge": blind}
     if entries:

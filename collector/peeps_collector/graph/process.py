@@ -151,9 +151,10 @@ class Process:
             if len(self.changed) > 2 * len(self.entries) + _CHANGED_MOST:
                 self.changed = None
 
-    def coverage_notes(self) -> list[str]:
-        """What could not be observed, by the process's own word and by ours."""
-        if not self.sequence or self.judged:
+    def coverage_notes(self, has_finding: bool = False) -> list[str]:
+        """What could not be observed, by the process's own word and by ours. `has_finding`: something stuck in it is
+        told already; then nobody takes the first look for an all-clear."""
+        if not self.sequence or self.judged or (has_finding and self.complete_at >= 0):
             return list(self.coverage)
         if self.complete_at < 0:
             what = f"{self.missed} snapshots were missed: the picture is incomplete until the next key frame"
