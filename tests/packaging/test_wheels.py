@@ -26,18 +26,22 @@ PACKAGES = {
     "peeps-collector": "peeps_collector",
     "peeps-dashboard": "peeps_dashboard",
 }
+COLLECTOR_COMMANDS = (
+    *("up", "collector", "why", "ps", "progress", "blame", "sql", "show", "findings", "db"),
+    *("attach", "run", "dump", "diff", "mcp", "top"),
+)
 COMMANDS = {
-    "peeps-collector": [["peeps", "--help"]]
-    + [["peeps", name, "--help"] for name in ("up", "collector", "why", "ps", "progress", "blame", "sql")],
+    "peeps-collector": [["peeps", "--help"]] + [["peeps", name, "--help"] for name in COLLECTOR_COMMANDS],
     "peeps-dashboard": [["peeps-dashboard", "--help"]],
 }
 HEAVY = {"duckdb", "streamlit", "pyarrow", "numpy", "grpcio", "uvicorn", "uvloop"}
 GRPC = "peeps_otel.export.otlp_grpc"
 PLUGIN = "peeps_otel.pytest_plugin"  # where pytest is
+MCP, TOP = "peeps_collector.mcp_server.server", "peeps_collector.top.screen"
 COLUMNS = "peeps_collector.decode.columns"
 NEED_AN_EXTRA = {
     "peeps-otel": {GRPC, PLUGIN},
-    "peeps-collector": {f"{COLUMNS}.{module}" for module in ("compiler", "walk", "text", "spans")},
+    "peeps-collector": {f"{COLUMNS}.{module}" for module in ("compiler", "walk", "text", "spans")} | {MCP, TOP},
 }
 
 IMPORT_ALL = """
@@ -109,6 +113,11 @@ def test_the_extra_for_grpc(install: Install, tmp_path: Path) -> None:
     programs = install("peeps-otel[grpc]")
     run(programs / "python", "-I", "-c", IMPORT_ALL.format(package="peeps_otel", without={PLUGIN}), cwd=tmp_path)
     assert "grpcio" in installed(programs)
+
+
+def test_the_extras_for_agents_and_for_the_terminal(install: Install, tmp_path: Path) -> None:
+    programs = install("peeps-collector[mcp,top]")
+    run(programs / "python", "-I", "-c", f"import {MCP}, {TOP}", cwd=tmp_path)
 
 
 def test_the_extra_for_columns(install: Install, tmp_path: Path) -> None:

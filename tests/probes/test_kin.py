@@ -25,6 +25,21 @@ _FORK = multiprocessing.get_context("fork")
 _QUEUE = type(_FORK.Queue())
 
 
+@pytest.fixture(autouse=True)
+def _children_of_this_test_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What ran in this process before may have a helper that lives on: it is none of the program's family."""
+    before, sharers, family_of = set(sharing.sharers() or []), sharing.sharers, sharing.family_of
+
+    def sharers_now() -> list[int]:
+        return [pid for pid in sharers() or [] if pid not in before]
+
+    def family_now(forked: bool) -> list[int]:
+        return [pid for pid in family_of(forked) if pid not in before]
+
+    monkeypatch.setattr(sharing, "sharers", sharers_now)
+    monkeypatch.setattr(sharing, "family_of", family_now)
+
+
 def _wait(end: int) -> None:
     os.read(end, 1)
 

@@ -10,11 +10,10 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Container, Generator, Mapping
-from dataclasses import replace
 
 from peeps_otel.model import Node
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
-from peeps_otel.model.wire_decoder import Head, WireError, head_of, parsed
+from peeps_otel.model.wire_decoder import Head, head_of, parsed
 
 from ..decode.canonical import Rejected
 from ..decode.logs import GoneRecord, NodeRecord
@@ -23,20 +22,21 @@ from ..store.buffer import RowBuffer
 from ..store.schema import PROCESS, SNAPSHOT
 from .across import KINDS, MARKS, Across
 from .applying import FEW, Picture, Stream, picture_steps, said_again
+from .binding import Binding, apart, binding_of
 from .changes import Changes
+from .endings import by_its_pid, is_believed
 from .ends import EndQuestion
 from .entry import Entry
 from .identity import adopted
 from .incremental import Delta
-from .incremental import Entry as Known
 from .joins import Peer, Turned
-from .liveness import image_of, is_alive
+from .liveness import image_of
 from .process import FORGET_NS, Process, State
 from .rows import process_row, snapshot_row
 from .standing import Standing
+from .taken import Taken
 from .view import View, view_of
 
-_JUMP_MOST = 1_000_000  # snapshots: eleven days of one a second
 _PROCESSES_MOST = 10_000
 _JOINED = tuple(f"{kind}:" for kind in KINDS)
 
@@ -169,7 +169,7 @@ class LiveGraph:
                     continue
                 state = process.state_at(now_ns)
                 if state in {State.SILENT, State.GONE} and process.state is not State.GONE:
-                    state = _by_its_pid(process, state)
+                    state = by_its_pid(process, state)
                 if state is State.SILENT and process.claim:
                     process.farewell, state = process.claim, State.GONE
                 if state is State.GONE and process.state is not State.GONE:
@@ -182,17 +182,15 @@ class LiveGraph:
                     del self._processes[process.info.id]
 
     def ended(self, key: str, pid: int | None, farewell: str) -> None:
-        """A process ended without a goodbye, by the word of its sidecar. Where it is not of this machine, that is
-        believed once it is silent: anybody may say so."""
+        """A process ended without a goodbye, by the word of its sidecar, where that is to be believed."""
         with self._lock:
             process = self._processes.get(key)
             if process is None or process.state is State.GONE or process.info.pid != pid:
                 return
-            alive = is_alive(process.info, process.first_seen_ns, process.image)
-            unknown = alive is None or (alive and not process.image)  # perhaps another program by now
-            if unknown and process.state is not State.SILENT:
+            believed = is_believed(process)
+            if believed is None:
                 process.claim = farewell
-            elif unknown or not alive:
+            elif believed:
                 process.farewell = farewell
                 self._end(process, process.time_ns or process.last_seen_ns)
 
@@ -238,32 +236,8 @@ class LiveGraph:
         Of every process whose picture is complete; all of it for those that are not `known`.
         """
         with self._lock:
-            taken: list[tuple[str, bool, dict[str, Entry | None]]] = []
-            dressed: dict[str, Known] = {}
-            updates: dict[str, int] = {}
-            for key, process in self._processes.items():
-                if process.needs_key_frame or not process.updates:
-                    continue
-                updates[key] = process.updates
-                whole = process.changed is None or key not in known
-                entries = process.entries
-                some: dict[str, Entry | None] = (
-                    {**entries} if whole else {n: entries.get(n) for n in process.changed or ()}
-                )
-                taken.append((key, whole, some))
-                process.changed = set()
-            for said in self._joins.said():
-                for _, _, entries in taken:
-                    for node_id in said & entries.keys():
-                        entry = entries[node_id]
-                        if entry is not None:
-                            links = self._joins.links(node_id)
-                            dressed[node_id] = self._joins.dressed(entry.node), (*entry.edges, *links)
-        # Nodes are made without the lock.
-        return {
-            key: Delta(whole, {n: None if e is None else dressed.get(n) or (e.node, e.edges) for n, e in found.items()})
-            for key, whole, found in taken
-        }, updates
+            taken = Taken(self._processes, self._joins, known)
+        return taken.deltas(), taken.updates
 
     def judged(self, updates: Mapping[str, int]) -> None:
         """The diagnosis has seen these processes as `take_changes` told."""
@@ -349,32 +323,14 @@ class LiveGraph:
             self._touch()
 
     def _process_of(self, info: ProcessInfo, head: Head, now_ns: int) -> Process | None:
-        """The process a snapshot is of; None where it is old. A stream is bound to its first sender by its secret: who
-        has another is another process, as long as the first one is there. Raises WireError."""
+        """The process a snapshot is of; None where it is old. Raises WireError."""
         process = self._processes[info.id]
-        same = process.stream_id == head.stream_id
-        if process.stream_id is not None and process.secret and process.secret != head.secret:
-            if process.state is not State.GONE:
-                return self._apart(info, head, now_ns)
-        elif same and head.sequence <= process.sequence:
-            return None
-        elif same and head.sequence > process.sequence + _JUMP_MOST:
-            raise WireError(
-                f"peeps.snapshot: sequence={head.sequence} is too far ahead of {process.sequence}; begin a new stream"
-            )
-        elif not same and process.sequence and head.time_ns < process.stream_began_ns:
-            return None  # a late one of the stream before
-        elif not same and head.stream_id in process.past_streams:
-            # Replaced, but still speaking: a forked copy under the same identity. Two programs, two graphs.
-            return self._apart(info, head, now_ns)
-        return process
-
-    def _apart(self, info: ProcessInfo, head: Head, now_ns: int) -> Process | None:
-        if info.id.endswith(f"/{head.stream_id:016x}"):
-            raise WireError("peeps.snapshot: this stream belongs to another sender, which told its secret first")
-        other = replace(info, id=f"{info.id}/{head.stream_id:016x}")
-        self.seen(other, now_ns)
-        return self._process_of(other, head, now_ns)
+        found = binding_of(process, head)
+        if found is Binding.APART:
+            other = apart(info, head)
+            self.seen(other, now_ns)
+            return self._process_of(other, head, now_ns)
+        return process if found is Binding.HERE else None
 
     def _take(
         self, process: Process, stream: Stream, message: Message, picture: Picture, now_ns: int, size: int
@@ -460,12 +416,6 @@ class LiveGraph:
 
     def _store_process(self, process: Process) -> None:
         self._rows.add(PROCESS.name, [process_row(process)])
-
-
-def _by_its_pid(process: Process, state: State) -> State:
-    """A process that says nothing is gone when it does not exist any more, and silent as long as it does."""
-    alive = is_alive(process.info, process.first_seen_ns, process.image)
-    return state if alive is None else State.SILENT if alive else State.GONE
 
 
 def _take_rows(standing: Standing, picture: Picture, message: Message) -> None:
