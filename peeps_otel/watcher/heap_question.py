@@ -219,7 +219,9 @@ class HeapQuestion:
         nobodys = answer.nobodys or (False,) * len(answer.enders)
         for (thing, waiters), enders, no_code in zip(asked.things.items(), answer.enders, nobodys, strict=True):
             judged = self._judge(observation, asked, thing, waiters, enders, tasks, answer.acting)
-            if runs_until_told(observation, thing, waiters, no_code, semconv.COULD_END_OPEN in judged.facts):
+            by_its_own = any(edge.kind is EdgeKind.COULD_END for edge in judged.edges)  # a server's own loop ends it
+            by_open_code = semconv.COULD_END_OPEN in judged.facts
+            if not by_its_own and runs_until_told(observation, thing, waiters, no_code, by_open_code):
                 judged.facts.setdefault(semconv.COULD_END_OUTSIDE, BY_WHOM)
             self._judged[thing] = judged
         lost = {one.task for one in answer.leaks.lost if one.sure and not one.dying}

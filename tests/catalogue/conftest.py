@@ -17,6 +17,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
 
 
+@pytest.fixture
+def _no_process_left() -> None:  # pyright: ignore[reportUnusedFunction]
+    """The programs of other tests run side by side with this one's."""
+
+
 @pytest.fixture(scope="session")
 def catalogue(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Catalogue]:
     running = Catalogue(tmp_path_factory.mktemp("catalogue"))

@@ -8,6 +8,9 @@ import gc
 import threading
 import time
 import weakref
+from collections.abc import Iterator
+
+import pytest
 
 from peeps_otel import semconv
 from peeps_otel.model import NodeKind, Providers
@@ -154,3 +157,27 @@ def test_the_cpu_clock_of_a_thread_that_has_ended_is_no_clock() -> None:
         time.sleep(0.01)
     assert thread_internals.cpu_ns(native_id) is None
     assert thread_internals.cpu_ns(threading.get_native_id()) is not None
+
+
+def test_a_thread_that_ends_while_it_is_read_is_left_out_and_the_others_are_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ended = threading.Thread(target=int)
+    ended.start()
+    ended.join()
+    of_a_thread = thread_internals.cpu_clock
+    with world() as w, monkeypatch.context() as patched:
+        done = threading.Event()
+        ends = w.start("ends", done.wait)
+        w.start("other", done.wait)
+        w.cleaning.append(done.set)
+
+        def cpu_clock(native_id: int) -> Iterator[int]:
+            return of_a_thread(ended.native_id or 0 if native_id == ends.native_id else native_id)
+
+        patched.setattr(thread_internals, "cpu_clock", cpu_clock)
+        names = {node.name for node in w.settled("other").nodes.values() if node.kind is NodeKind.THREAD}
+        assert "other" in names
+        assert "ends" not in names
+        patched.undo()
+        assert w.settled("ends").thread("ends").wait is not None

@@ -129,8 +129,13 @@ class ThreadProbe:
             if number % _YIELD_EVERY == 0:
                 pause()
             frame = frames.pop(ident, None)
-            if frame is not None:
+            if frame is None:
+                continue
+            try:
                 self._look_at(ident, facts, clocks.get(ident), frame, ident in asleep, known, now_ns)
+            except OSError:  # its clock: it has ended since its frame was looked up
+                self._threads.pop(ident, None)
+                self._context.thread_ended(ident)
         frames.clear()
 
     def _forget_ended(self, living: dict[int, ThreadFacts]) -> None:
