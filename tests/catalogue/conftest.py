@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture
-def _no_process_left() -> None:  # pyright: ignore[reportUnusedFunction]
+def _no_process_left() -> None:
     """The programs of other tests run side by side with this one's."""
 
 
