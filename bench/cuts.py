@@ -37,21 +37,43 @@ asyncio.run(main())
 
 
 @contextlib.contextmanager
-def _running(processes: int) -> Generator[str]:
-    """The address of the query API of a collector that all of them report to."""
-    with tempfile.TemporaryDirectory(prefix="peeps-bench-") as directory, contextlib.ExitStack() as all_of_them:
-        program = Path(directory, "program.py")
-        program.write_text(_PROGRAM)
+def collector_of_its_own() -> Generator[dict[str, Any]]:
+    """The addresses of a collector with an empty database, which ends with the block."""
+    with tempfile.TemporaryDirectory(prefix="peeps-bench-") as directory:
         peeps = [str(Path(sys.executable).with_name("peeps"))]
         variables = os.environ | on_free_ports(Path(directory, "peeps.duckdb"))
         collector = CollectorProcess(peeps, Path(directory, "ready.json"), variables)
-        all_of_them.callback(end, collector.process)
-        addresses: dict[str, Any] = collector.wait()
-        how = started(PEEPS, Path(sys.executable), addresses["grpc"][0], "")
-        command = [*how.command[: how.command.index("-m")], str(program)]
+        try:
+            yield collector.wait()
+        finally:
+            end(collector.process)
+
+
+@contextlib.contextmanager
+def watched_program(program: Path, addresses: dict[str, Any]) -> Generator[None]:
+    """As a user starts it, reporting to the collector at these addresses; it ends with the block."""
+    how = started(PEEPS, Path(sys.executable), addresses["grpc"][0], "")
+    command = [*how.command[: how.command.index("-m")], str(program)]
+    nothing = subprocess.DEVNULL
+    process = subprocess.Popen(command, env=how.environment, stdin=nothing, stdout=nothing, stderr=nothing)
+    try:
+        yield
+    finally:
+        end(process)
+
+
+@contextlib.contextmanager
+def _running(processes: int) -> Generator[str]:
+    """The address of the query API of a collector that all of them report to."""
+    with (
+        tempfile.TemporaryDirectory(prefix="peeps-bench-") as directory,
+        collector_of_its_own() as addresses,
+        contextlib.ExitStack() as all_of_them,
+    ):
+        program = Path(directory, "program.py")
+        program.write_text(_PROGRAM)
         for _ in range(processes):
-            process = subprocess.Popen(command, env=how.environment, stdin=subprocess.DEVNULL)
-            all_of_them.callback(end, process)
+            all_of_them.enter_context(watched_program(program, addresses))
         _until_seen(addresses["api"], processes)
         yield addresses["api"]
 

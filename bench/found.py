@@ -8,21 +8,13 @@ Read: the moment at which `/api/findings` shows it; asked 20 times a second. Pri
 
 from __future__ import annotations
 
-import contextlib
-import os
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
 from collections import defaultdict
-from pathlib import Path
-from typing import Any
 
-from scripts.collector_process import CollectorProcess, on_free_ports
-
-from .cuts import ask, end
-from .modes import PEEPS, ROOT, started
+from .cuts import ask, collector_of_its_own, watched_program
+from .modes import ROOT
 
 _EXAMPLES = {
     "lock-order-deadlock": {"deadlock"},
@@ -35,18 +27,8 @@ _POLL_S = 0.05
 
 def _found(example: str, kinds: set[str]) -> tuple[str, float]:
     """The first finding of these kinds, as level and kind, and its seconds from stuck to read."""
-    with tempfile.TemporaryDirectory(prefix="peeps-bench-") as directory, contextlib.ExitStack() as all_of_them:
-        peeps = [str(Path(sys.executable).with_name("peeps"))]
-        variables = os.environ | on_free_ports(Path(directory, "peeps.duckdb"))
-        collector = CollectorProcess(peeps, Path(directory, "ready.json"), variables)
-        all_of_them.callback(end, collector.process)
-        addresses: dict[str, Any] = collector.wait()
-        how = started(PEEPS, Path(sys.executable), addresses["grpc"][0], "")
-        command = [*how.command[: how.command.index("-m")], str(ROOT / "examples" / f"{example}.py")]
-        process = subprocess.Popen(
-            command, env=how.environment, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        all_of_them.callback(end, process)
+    program = ROOT / "examples" / f"{example}.py"
+    with collector_of_its_own() as addresses, watched_program(program, addresses):
         patience = time.monotonic() + _PATIENCE_S
         while time.monotonic() < patience:
             for finding in ask(addresses["api"], "/api/findings")["findings"]:
