@@ -11,6 +11,7 @@ import json
 import logging
 import marshal
 import os
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from typing import Any
 from ..local.asking import own_looking
 from ..local.picture import Picture, of_snapshot
 from ..looking import Looking
-from ..model import Finding, FindingKind, Node, NodeKind, Snapshot
+from ..model import Finding, FindingKind, Level, Node, NodeKind, Snapshot
 from ..model.jsonable import edge_to_json, finding_to_json, node_to_json
 from ..probes import runtime
 from ..probes.heap import question
@@ -57,9 +58,11 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
             snapshot = _look(looking)
     findings: list[Finding] = []
     if before is not None:
-        foreign = _of_a_parent(looking, snapshot, frozenset(request["inherited"]))
+        foreign, unsure = _of_a_parent(looking, snapshot, frozenset(request["inherited"]))
         states = {key: state for key, state in states.items() if key not in foreign}
         findings = _that_stand(looking.watcher.open_findings, snapshot, states, before)
+        if threading.main_thread().native_id != request["inner_pid"]:  # a fork: Python keeps what its parent had there
+            findings = [_at_most_likely(one) if unsure.intersection(one.core) else one for one in findings]
     picture = of_snapshot(snapshot, findings, "" if heap is None else heap.not_asked, request["came_ns"])
     picture = replace(picture, pid=request["pid"], name=f"{request['service']} (pid {request['pid']})")
     picture = replace(picture, service=request["service"])
@@ -142,16 +145,23 @@ def _state(node: Node, needs: list[str]) -> str:
     return f"{node.name} {node.state} {doing} {sorted(needs)} {stack}"
 
 
-def _of_a_parent(looking: Looking, snapshot: Snapshot, inherited: frozenset[str]) -> set[str]:
+def _of_a_parent(looking: Looking, snapshot: Snapshot, inherited: frozenset[str]) -> tuple[set[str], set[str]]:
     """The tasks that a process which was forked has in its memory from its parent: of loops that are woken by a socket
-    which the parent has too. They run there, and never here."""
-    found: set[str] = set()
+    which the parent has too. They run there, and never here. And those of which that cannot be told: the parent has
+    gone, or the loop (uvloop's) does not say what wakes it."""
+    found, unsure = set[str](), set[str]()
     for node_id, reference in looking.objects.tasks({node.id for node in snapshot.nodes}).items():
         task = reference()
         wakes = None if task is None else runtime.woken_by(runtime.loop_of(task))
-        if wakes is not None and runtime.link_of(wakes) in inherited:
+        if wakes is None or not inherited:
+            unsure.add(node_id)
+        elif runtime.link_of(wakes) in inherited:
             found.add(node_id)
-    return found
+    return found, unsure
+
+
+def _at_most_likely(finding: Finding) -> Finding:
+    return replace(finding, level=Level.LIKELY) if finding.level is Level.PROVEN else finding
 
 
 def _that_stand(

@@ -172,3 +172,16 @@ def test_what_a_forked_process_has_of_its_parent_is_not_its_own(tmp_path: Path) 
             assert "DEADLOCK" not in said.stdout, said.stdout
         finally:
             os.kill(child, signal.SIGKILL)
+
+
+def test_where_the_parent_has_gone_what_it_left_in_a_forked_process_is_not_proven(tmp_path: Path) -> None:
+    with running(tmp_path, FORKED) as program:
+        children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+        child = int(children[0])
+        try:
+            program.kill()
+            program.wait()
+            said = attach(child, "--alone", "--wait", 2)
+            assert "PROVEN," not in said.stdout, said.stdout
+        finally:
+            os.kill(child, signal.SIGKILL)
