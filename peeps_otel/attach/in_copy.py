@@ -11,7 +11,6 @@ import json
 import logging
 import marshal
 import os
-import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -20,9 +19,10 @@ from types import FrameType
 from typing import Any
 
 from ..local.asking import own_looking
+from ..local.left_by_parent import at_most_likely, is_fork
 from ..local.picture import Picture, of_snapshot
 from ..looking import Looking
-from ..model import Finding, FindingKind, Level, Node, NodeKind, Snapshot
+from ..model import Finding, FindingKind, Node, NodeKind, Snapshot
 from ..model.jsonable import edge_to_json, finding_to_json, node_to_json
 from ..probes import runtime
 from ..probes.heap import question
@@ -61,8 +61,8 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
         foreign, unsure = _of_a_parent(looking, snapshot, frozenset(request["inherited"]))
         states = {key: state for key, state in states.items() if key not in foreign}
         findings = _that_stand(looking.watcher.open_findings, snapshot, states, before)
-        if threading.main_thread().native_id != request["inner_pid"]:  # a fork: Python keeps what its parent had there
-            findings = [_at_most_likely(one) if unsure.intersection(one.core) else one for one in findings]
+        if is_fork(request["inner_pid"]):
+            findings = [at_most_likely(one) if unsure.intersection(one.core) else one for one in findings]
     picture = of_snapshot(snapshot, findings, "" if heap is None else heap.not_asked, request["came_ns"])
     picture = replace(picture, pid=request["pid"], name=f"{request['service']} (pid {request['pid']})")
     picture = replace(picture, service=request["service"])
@@ -158,10 +158,6 @@ def _of_a_parent(looking: Looking, snapshot: Snapshot, inherited: frozenset[str]
         elif runtime.link_of(wakes) in inherited:
             found.add(node_id)
     return found, unsure
-
-
-def _at_most_likely(finding: Finding) -> Finding:
-    return replace(finding, level=Level.LIKELY) if finding.level is Level.PROVEN else finding
 
 
 def _that_stand(

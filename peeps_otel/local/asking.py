@@ -17,11 +17,12 @@ from typing import Any, NamedTuple
 from .. import native
 from ..config import read
 from ..looking import Looking, Patches
-from ..model import Finding, Snapshot
+from ..model import Finding, NodeKind, Snapshot
 from ..probes.context import ProbeContext
 from ..watcher.interfaces import CycleResult, ExporterUsage
 from ..watcher.look_requests import LookReport
 from ..watcher.thread import Watcher
+from .left_by_parent import at_most_likely, is_fork
 from .picture import Picture, of_snapshot
 
 WAIT_S = 5.0
@@ -105,6 +106,10 @@ def looked(
     found_before = False
     while True:
         answer = _answered(watcher)
+        if came_ns and is_fork(os.getpid()):
+            tasks = {node.id for node in answer.snapshot.nodes if node.kind is NodeKind.TASK}
+            told = [at_most_likely(one) if tasks.intersection(one.core) else one for one in answer.findings]
+            answer = answer._replace(findings=told)
         seen = of_snapshot(answer.snapshot, answer.findings, answer.report.not_asked, came_ns)
         if enough(seen) or (seen.stuck and found_before) or time.monotonic() >= end_s:
             return seen

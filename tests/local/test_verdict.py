@@ -76,3 +76,25 @@ def test_where_nothing_is_stuck_it_says_who_waits(tmp_path: Path) -> None:
     assert said.startswith("Nothing is stuck: no tasks")
     assert said.splitlines()[-1].startswith("thread worker has waited in sleep at ")
     assert "MainThread" not in said, "it is who asks"
+
+
+FORKED = (
+    STUCK.replace("import asyncio, json, sys, threading", "import asyncio, os").partition("    before = ")[0]
+    + """
+    child = os.fork()
+    if child == 0:
+        import peeps_otel
+        print(peeps_otel.verdict(), flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+    both.cancel()
+
+asyncio.run(main())
+"""
+)
+
+
+def test_what_a_fork_has_in_its_memory_from_its_parent_is_not_proven(tmp_path: Path) -> None:
+    said = _run(tmp_path, FORKED)
+    assert said
+    assert "PROVEN," not in said
