@@ -190,7 +190,8 @@ def test_a_child_whose_input_somebody_else_could_write_waits_for_no_one_here() -
 
 @pytest.mark.parametrize("keeps", [True, False])
 def test_a_child_that_has_ended_and_whose_output_another_keeps_open(keeps: bool) -> None:
-    program = "sleep 1000 & echo started" if keeps else "sleep 1000 >/dev/null 2>&1 & echo started"
+    where = "" if keeps else ">/dev/null 2>&1"
+    program = f"sleep 1000 {where} & until grep -q sleep /proc/$!/comm; do :; done; echo started"
     child = subprocess.Popen(["sh", "-c", program], stdout=subprocess.PIPE, start_new_session=True)
     assert child.stdout is not None
     with closing(child.stdout):
