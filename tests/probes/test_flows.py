@@ -76,9 +76,10 @@ def test_an_end_that_reads_a_little_moves_though_nothing_more_can_be_sent() -> N
         _fill(near)
         flows = Flows(Ends(NodeIds()))
         flows.waited_for(near, _SEND, "io:near")
-        assert _seen(flows, near, 100, 101, 102, 105)
+        at = iter(range(100, 100_000, 4))
+        eventually(lambda: _seen(flows, near, next(at), next(at)))  # the kernel may still be moving what was sent
         assert far.recv(10) == bytes(10)
-        assert _seen(flows, near, 107) == {}
+        assert _seen(flows, near, next(at)) == {}
 
 
 def test_a_connection_that_was_emptied_is_forgotten() -> None:
