@@ -26,6 +26,7 @@ from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength, Th
 from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import OF_AN_END, WAKERS, wakers_of
 from ..probes.probe import Observation
+from ..probes.runtime import listens
 from .purse import Purse
 from .runs_until_told import BY_WHOM, last_name, runs_until_told
 
@@ -217,8 +218,9 @@ class HeapQuestion:
         addresses = {one.key.of for enders in answer.enders for one in enders if type(one.key.of) is int}
         tasks = asked.task_addresses(addresses)
         nobodys = answer.nobodys or (False,) * len(answer.enders)
+        acting = answer.acting or listens()  # a request may start anything, as a callback may
         for (thing, waiters), enders, no_code in zip(asked.things.items(), answer.enders, nobodys, strict=True):
-            judged = self._judge(observation, asked, thing, waiters, enders, tasks, answer.acting)
+            judged = self._judge(observation, asked, thing, waiters, enders, tasks, int(acting))
             by_its_own = any(edge.kind is EdgeKind.COULD_END for edge in judged.edges)  # a server's own loop ends it
             by_open_code = semconv.COULD_END_OPEN in judged.facts
             if not by_its_own and runs_until_told(observation, thing, waiters, no_code, by_open_code):
