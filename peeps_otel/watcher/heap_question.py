@@ -218,9 +218,10 @@ class HeapQuestion:
         addresses = {one.key.of for enders in answer.enders for one in enders if type(one.key.of) is int}
         tasks = asked.task_addresses(addresses)
         nobodys = answer.nobodys or (False,) * len(answer.enders)
-        acting = answer.acting or listens()  # a request may start anything, as a callback may
+        is_open = any(one.strength is Strength.OPEN for enders in answer.enders for one in enders)
+        acting = is_open and (answer.acting > 0 or listens())  # a callback may start anything, and a request may
         for (thing, waiters), enders, no_code in zip(asked.things.items(), answer.enders, nobodys, strict=True):
-            judged = self._judge(observation, asked, thing, waiters, enders, tasks, int(acting))
+            judged = self._judge(observation, asked, thing, waiters, enders, tasks, acting)
             by_its_own = any(edge.kind is EdgeKind.COULD_END for edge in judged.edges)  # a server's own loop ends it
             by_open_code = semconv.COULD_END_OPEN in judged.facts
             if not by_its_own and runs_until_told(observation, thing, waiters, no_code, by_open_code):
@@ -239,7 +240,7 @@ class HeapQuestion:
         waiters: frozenset[str],
         enders: list[Ender],
         tasks: dict[int, str],
-        acting: int,
+        acting: bool,
     ) -> _Judged:
         facts: dict[str, AttributeValue] = {semconv.COULD_END_ASKED: asked.asked_ns}
         edges: list[Edge] = []
@@ -279,12 +280,12 @@ class HeapQuestion:
         return tasks.get(one.key.of) if one.key.kind == "task" else asked.threads.get(one.key.of)
 
     @staticmethod
-    def _outside(facts: dict[str, AttributeValue], one: Ender, acting: int) -> None:
+    def _outside(facts: dict[str, AttributeValue], one: Ender, acting: bool) -> None:
         if one.via == NO_THREAD_RUNS:
             facts[semconv.COULD_END_OPEN] = one.via  # says more than who might be called
         if one.strength is Strength.OPEN:
             facts.setdefault(semconv.COULD_END_OPEN, one.via or one.name)
-            if acting:  # a callback may start anything
+            if acting:
                 facts.setdefault(semconv.COULD_END_OUTSIDE, f"whoever calls what {one.via or one.name}")
         elif one.strength >= Strength.CODES:
             facts.setdefault(semconv.COULD_END_OUTSIDE, f"{one.key.kind} {one.name or one.via}".strip())

@@ -51,7 +51,7 @@ class PipeKeptOpen(LookRule):
                 core=[waiter, child.id],
                 about=[child.id],
                 tell=lambda child=child, waiter=waiter, keeper=keeper: self._tell(context, child, waiter, str(keeper)),
-                explains=graph.behind({child.id, waiter}),
+                explains=context.newly_behind({child.id, waiter}),
             )
 
     def _tell(self, context: RuleContext, child: Node, waiter: str, keeper: str) -> Account:
