@@ -35,6 +35,8 @@ from .resource_types import (
     State,
     of_lock,
     of_permits,
+    owned_lock,
+    semaphore_of,
     whole_numbers,
 )
 
@@ -74,6 +76,8 @@ __all__ = [
     "of_lock",
     "of_permits",
     "operation",
+    "owned_lock",
+    "semaphore_of",
     "timer_within",
     "whole_numbers",
 ]

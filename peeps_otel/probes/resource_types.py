@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
+from .. import semconv
 from ..model import AttributeValue, Confidence, NodeKind, Providers
 
 NOT_BEFORE = 1 << 63
@@ -148,3 +149,27 @@ def of_permits(
 def whole_numbers(values: dict[str, int | None]) -> dict[str, AttributeValue]:
     """Without those that are not known: a missing value is absent, never 0."""
     return {name: value for name, value in values.items() if value is not None}
+
+
+def owned_lock(owner: Any, waiting: int | None, around: Around) -> State:
+    """Of a lock that knows its owner (None: nobody), who alone can release it, whatever way it was taken; where the
+    stacks show the block by which that was, with its place."""
+    task_id = None if owner is None else around.task_id(owner)
+    seen = {held.holder_id: held for held in around.on_stacks}
+    holders: list[Held] = []
+    if task_id is not None:
+        holders = [seen.get(task_id, Held(task_id, NOT_BEFORE, "", False, Confidence.EXACT))]
+    attributes = whole_numbers({semconv.RESOURCE_WAITERS: waiting})
+    attributes[semconv.LOCK_LOCKED] = owner is not None
+    return State(attributes, Providers.CLOSED if holders else Providers.OPEN, holders)
+
+
+def semaphore_of(available: int | None, most: int | None, waiting: int | None, around: Around) -> State:
+    """Of permits that know how many are left, and the most there may be (None: any number)."""
+    values = {
+        semconv.RESOURCE_WAITERS: waiting,
+        semconv.SEMAPHORE_AVAILABLE: available,
+        semconv.SEMAPHORE_PERMITS: most,
+    }
+    providers = of_permits(around.on_stacks, available, most, most is not None)
+    return State(whole_numbers(values), providers, around.on_stacks)

@@ -14,7 +14,7 @@ from types import CoroutineType
 from typing import Any
 
 from ... import semconv
-from ...model import AttributeValue, Confidence, NodeKind, Providers
+from ...model import AttributeValue, NodeKind
 from ...model.operations import operation
 from ..internals import anyio_core as internals
 from ..internals import asyncio_core as asyncio_internals
@@ -24,11 +24,9 @@ from ..internals.asyncio_io import transport_of
 from ..internals.await_chain import SuspendedFrame, chain
 from ..library import (
     CHANNEL,
-    NOT_BEFORE,
     Around,
     CancelScopes,
     Channel,
-    Held,
     PoolHolder,
     PoolState,
     PoolType,
@@ -40,7 +38,8 @@ from ..library import (
     Waiting,
     code_of,
     first_of,
-    of_permits,
+    owned_lock,
+    semaphore_of,
 )
 
 _GROUP, _STARTING, _IN_THREAD = operation("taskgroup"), operation("taskgroup.start"), operation("executor")
@@ -165,14 +164,7 @@ def _resource_types(types: Types) -> tuple[ResourceType, ...]:
 
 
 def _lock(lock: object, around: Around) -> State:
-    """Nobody but its owner can release it, whatever way it was taken."""
-    owner = internals.lock_owner(lock)
-    holders = [] if owner is None else _exactly([owner], around)
-    return State(
-        {semconv.LOCK_LOCKED: owner is not None, semconv.RESOURCE_WAITERS: internals.waiting(lock)},
-        Providers.CLOSED if holders else Providers.OPEN,
-        holders,
-    )
+    return owned_lock(internals.lock_owner(lock), internals.waiting(lock), around)
 
 
 def _limiter(limiter: object) -> PoolState:
@@ -189,21 +181,8 @@ def _limiter(limiter: object) -> PoolState:
     )
 
 
-def _exactly(owners: list[Any], around: Around) -> list[Held]:
-    """The owners; where their stacks show the block by which they took it, with its place."""
-    seen = {held.holder_id: held for held in around.on_stacks}
-    ids = [task_id for owner in owners if (task_id := around.task_id(owner)) is not None]
-    return [seen.get(task_id, Held(task_id, NOT_BEFORE, "", False, Confidence.EXACT)) for task_id in ids]
-
-
 def _semaphore(semaphore: object, around: Around) -> State:
-    available, most = internals.permits(semaphore)
-    attributes: dict[str, AttributeValue] = {semconv.RESOURCE_WAITERS: internals.waiting(semaphore)}
-    if available is not None:
-        attributes[semconv.SEMAPHORE_AVAILABLE] = available
-    if most is not None:
-        attributes[semconv.SEMAPHORE_PERMITS] = most
-    return State(attributes, of_permits(around.on_stacks, available, most, most is not None), around.on_stacks)
+    return semaphore_of(*internals.permits(semaphore), internals.waiting(semaphore), around)
 
 
 def _event(event: object, _around: Around) -> State:

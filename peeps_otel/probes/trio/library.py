@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from ... import semconv
-from ...model import AttributeValue, Confidence, NodeKind, Providers
+from ...model import NodeKind
 from ...model.coverage import blind
 from ...model.operations import operation
 from ..internals import trio as internals
@@ -19,10 +19,8 @@ from ..internals.await_chain import SuspendedFrame
 from ..internals.trio import Types
 from ..library import (
     CHANNEL,
-    NOT_BEFORE,
     Around,
     Channel,
-    Held,
     Place,
     PoolHolder,
     PoolState,
@@ -35,7 +33,8 @@ from ..library import (
     Waiting,
     code_of,
     first_of,
-    of_permits,
+    owned_lock,
+    semaphore_of,
     whole_numbers,
 )
 
@@ -146,16 +145,7 @@ def _resource_types(types: Types) -> tuple[ResourceType, ...]:
 
 
 def _lock(lock: object, around: Around) -> State:
-    """Nobody but its owner can release it, whatever way it was taken."""
-    owner = internals.lock_owner(lock)
-    task_id = None if owner is None else around.task_id(owner)
-    seen = {held.holder_id: held for held in around.on_stacks}
-    holders: list[Held] = []
-    if task_id is not None:
-        holders = [seen.get(task_id, Held(task_id, NOT_BEFORE, "", False, Confidence.EXACT))]
-    attributes = whole_numbers({semconv.RESOURCE_WAITERS: internals.waiting(lock)})
-    attributes[semconv.LOCK_LOCKED] = owner is not None
-    return State(attributes, Providers.CLOSED if holders else Providers.OPEN, holders)
+    return owned_lock(internals.lock_owner(lock), internals.waiting(lock), around)
 
 
 def _limiter(types: Types) -> Callable[[Any], PoolState]:
@@ -175,15 +165,7 @@ def _limiter(types: Types) -> Callable[[Any], PoolState]:
 
 
 def _semaphore(semaphore: object, around: Around) -> State:
-    available, most = internals.permits(semaphore)
-    attributes: dict[str, AttributeValue] = whole_numbers(
-        {
-            semconv.RESOURCE_WAITERS: internals.waiting(semaphore),
-            semconv.SEMAPHORE_AVAILABLE: available,
-            semconv.SEMAPHORE_PERMITS: most,
-        }
-    )
-    return State(attributes, of_permits(around.on_stacks, available, most, most is not None), around.on_stacks)
+    return semaphore_of(*internals.permits(semaphore), internals.waiting(semaphore), around)
 
 
 def _event(event: object, _around: Around) -> State:
