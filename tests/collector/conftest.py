@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from tests.collector.collector_support import Running
+from tests.collector.collector_support import Deadlock, Program, Running
+from tests.support.waiting import eventually
 
 Start = Callable[..., Running]
 
@@ -39,3 +40,17 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 @pytest.fixture
 def collector(start: Start) -> Running:
     return start()
+
+
+@pytest.fixture(scope="module")
+def with_a_deadlock(shared: Running) -> Running:
+    """`shared`, with a program that it has found stuck."""
+    program, deadlock = Program(), Deadlock()
+    shared.send(program.snapshot(*deadlock.graph(), key_frame=True))
+
+    def found() -> bool:
+        shared.send(program.snapshot([]))
+        return bool(shared.get("/api/findings")["verdict"]["stuck"])
+
+    eventually(found)
+    return shared

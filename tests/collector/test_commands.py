@@ -16,7 +16,7 @@ import pytest
 
 import peeps_collector.cli
 from peeps_collector.cli.main import COMMANDS
-from tests.collector.collector_support import Deadlock, Program, Running
+from tests.collector.collector_support import Running
 from tests.support.processes import environment
 
 SERVERS = {"up", "collector", "mcp", "top"}
@@ -94,13 +94,6 @@ def test_the_server_would_be_seen() -> None:
     modules = after("import peeps_collector.cli.serve")["modules"]
     assert foreign(modules) >= {"numpy", "google", "grpc", "starlette", "duckdb"}
     assert of_the_server(modules) >= {"peeps_collector.cli.serve", "peeps_collector.graph.live"}
-
-
-@pytest.fixture(scope="module")
-def with_a_deadlock(shared: Running) -> Running:
-    program, deadlock = Program(), Deadlock()
-    shared.send(program.snapshot(*deadlock.graph(), key_frame=True))
-    return shared
 
 
 @pytest.mark.parametrize("command", CLIENTS)

@@ -14,25 +14,12 @@ import pytest
 pytest.importorskip("mcp")
 from mcp import Client, StdioServerParameters
 
-from tests.collector.collector_support import Deadlock, Program, Running
+from tests.collector.collector_support import Running
 from tests.support.network import free_port
 from tests.support.processes import end, environment
 from tests.support.waiting import eventually
 
 Ask = Callable[[Client], Awaitable[None]]
-
-
-@pytest.fixture(scope="module")
-def with_a_deadlock(shared: Running) -> Running:
-    program, deadlock = Program(), Deadlock()
-    shared.send(program.snapshot(*deadlock.graph(), key_frame=True))
-
-    def found() -> bool:
-        shared.send(program.snapshot([]))
-        return bool(shared.get("/api/findings")["verdict"]["stuck"])
-
-    eventually(found)
-    return shared
 
 
 def over_stdio(collector: Running, ask: Ask) -> None:

@@ -15,23 +15,10 @@ from textual.widgets import DataTable, Static, TabbedContent
 from peeps_collector.cli.client import Client
 from peeps_collector.top.screen import Details, Top
 from peeps_collector.top.tables import Row, Table
-from tests.collector.collector_support import Deadlock, Program, Running
-from tests.support.waiting import PATIENCE_S, eventually
+from tests.collector.collector_support import Running
+from tests.support.waiting import PATIENCE_S
 
 COLUMNS = 80
-
-
-@pytest.fixture(scope="module")
-def with_a_deadlock(shared: Running) -> Running:
-    program, deadlock = Program(), Deadlock()
-    shared.send(program.snapshot(*deadlock.graph(), key_frame=True))
-
-    def found() -> bool:
-        shared.send(program.snapshot([]))
-        return bool(shared.get("/api/findings")["verdict"]["stuck"])
-
-    eventually(found)
-    return shared
 
 
 async def until(pilot: Any, check: Callable[[], bool]) -> None:
