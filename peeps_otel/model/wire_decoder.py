@@ -132,8 +132,12 @@ class Reading:
     """One message on its way. `strings`: its texts; `stack_rows`: its stacks, the empty one first, and `rows`: its
     nodes, both with None for a row that is wrong; `reasons`: why it is."""
 
-    def __init__(self, message: Message, adopt: Callable[[str], str] | None) -> None:
+    def __init__(
+        self, message: Message, adopt: Callable[[str], str] | None, why_refused: Callable[[str], str] | None = None
+    ) -> None:
+        """`why_refused`: of an attribute's name why its node is not taken; empty where it may be."""
         self._message = message
+        self._why_refused = why_refused
         self._adopt = adopt
         self.strings = list(message.strings) or [""]
         self._weight = 0
@@ -301,10 +305,13 @@ class Reading:
         keys, types = _column(table.attribute_key, size), _column(table.attribute_type, size)
         strings, texts = self.strings, len(self.strings)
         values = _column(table.attribute_value, size)
+        refused = yield from self._refused_keys(keys)
         for number, (row, key, kind, found) in enumerate(zip(rows, keys, types, values, strict=True)):
             if row >= len(self.rows) or key >= texts or (kind not in {1, 2} and not 0 <= found < texts):
                 columns = (("attribute_row", row, len(self.rows)), ("attribute_key", key, texts))
                 self._wrong("nodes attribute", number, (*columns, ("attribute_value", found, texts)))
+            elif key in refused:
+                self._refuse(row, refused[key])
             else:
                 self._weigh(key, found if kind not in {1, 2} else 0)
                 value: AttributeValue = bool(found) if kind == 2 else found if kind == 1 else strings[found]
@@ -313,6 +320,25 @@ class Reading:
                     node.attributes[strings[key]] = value
             if number % _AT_ONCE == 0:
                 yield
+
+    def _refused_keys(self, keys: Iterable[int]) -> Generator[None, None, dict[int, str]]:
+        """By the place of their text: each name is looked at once, however many nodes have it."""
+        why, found = self._why_refused, dict[int, str]()
+        if why is None:
+            return found
+        for number, key in enumerate(set(keys)):
+            if key < len(self.strings) and (reason := why(self.strings[key])):
+                found[key] = reason
+            if number % _AT_ONCE == 0:
+                yield
+        return found
+
+    def _refuse(self, row: int, reason: str) -> None:
+        node = self.rows[row]
+        if node is not None:
+            self.rows[row] = None
+            if len(self.reasons) < _REASONS_MOST:
+                self.reasons.append(f"peeps.snapshot: node {node.id}: {reason}")
 
     def edges(self, id_of: Callable[[int], str | None]) -> Steps:
         table = self._message.edges

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from peeps_collector.decode.aliases import why_refused
 from peeps_collector.decode.canonical import Rejected, node_of
 from peeps_collector.decode.logs import decode_logs
 from peeps_collector.decode.resource import process_of
@@ -71,12 +72,33 @@ def test_names_of_earlier_contracts_are_rejected(alias: str, prefix: str) -> Non
         "start_time",
         "timestamp",
         "Method",
+        "rpc.method",
+        "http_status",
+        "statuscode",
+        "code",
+        "correlationid",
+        "trace.id",
+        "timing",
+        "time_to_first_byte",
+        "began",
+        "first_byte_ms",
     ],
 )
 def test_so_is_everything_of_their_kind(end: str, alias: str) -> None:
     for key in (f"{end}.{alias}", f"peeps.{end}.{alias}", f"{end}_{alias}"):
         with pytest.raises(Rejected, match="canonical"):
             node_of(GOOD | {key: "x"})
+
+
+def test_a_long_name_costs_no_more_than_its_length() -> None:
+    """By a pattern that could be matched in many ways, this one would take hours."""
+    key = "request." + "a_" * 90 + "b"
+    assert key in node_of(GOOD | {key: "x"})[0].attributes
+
+
+def test_no_name_of_ours_is_one_of_them() -> None:
+    ours = {value for value in vars(semconv).values() if isinstance(value, str)}
+    assert not {name for name in ours if why_refused(name)}
 
 
 @pytest.mark.parametrize("key", ["requestId", "request-status", "responseStatusCode", "peeps.request.correlationId"])

@@ -26,6 +26,7 @@ SECOND = 1_000_000_000
 PROCESS, NEIGHBOUR = process_of(resource("one")), process_of(resource("neighbour"))
 ULIDS = [bytes([number] * 16) for number in range(6)]
 TEXTS = ["", "lock.acquire", "a.py:1", "main", "task.thread", "ü"]
+EARLIER = "request.correlation"
 TAKEN = f"{NODE_KINDS[0]}:{ulid_text(ULIDS[5])}"
 """A neighbour has this node already."""
 
@@ -36,7 +37,7 @@ def numbers(most: int, wrong: int | None = None) -> st.SearchStrategy[int]:
     return good if wrong is None else st.one_of(*[good] * 60, st.just(wrong))
 
 
-text, time = numbers(len(TEXTS) - 1, len(TEXTS)), numbers(2, 1 << 63)
+text, time = numbers(len(TEXTS) - 1, len(TEXTS) + 1), numbers(2, 1 << 63)
 ROW = st.fixed_dictionaries(
     {
         "local": numbers(5),
@@ -57,13 +58,14 @@ ROW = st.fixed_dictionaries(
     }
 )
 EDGE = st.tuples(numbers(4, 9), numbers(2, len(EDGE_KINDS)), numbers(6), time, text, numbers(7))
-ATTRIBUTE = st.tuples(numbers(4, 9), numbers(5, 6), numbers(2), numbers(5, 6))
+KEY = st.one_of(*[st.integers(0, 5)] * 60, st.just(6), st.just(7))
+ATTRIBUTE = st.tuples(numbers(4, 9), KEY, numbers(2), numbers(5, 7))
 
 
 @st.composite
 def messages(draw: st.DrawFn) -> Message:
     made = Message(time_unix_nano=draw(st.integers(1, 5)), key_frame=draw(st.booleans()))
-    made.strings.extend(TEXTS)
+    made.strings.extend([*TEXTS, EARLIER])
     made.frames.function.extend([3, 1])
     made.frames.file.extend([2, 2])
     made.frames.line.extend([7, 0])
@@ -200,3 +202,25 @@ def test_a_node_that_is_told_between_two_snapshots_is_compared_with_what_was_tol
     made.sequence, made.nodes.name[0] = 2, 2
     story.apply(made)
     assert set(story.said[-2]) == {"snapshot"}, "the snapshot says what the record has said"
+
+
+@pytest.mark.parametrize("few", [0, 1 << 60])
+def test_a_node_with_a_name_of_an_earlier_contract_is_refused_and_its_neighbour_is_not(few: int) -> None:
+    story = Story(few)
+    made = Message(
+        stream_id=1, sequence=1, time_unix_nano=5, key_frame=True, strings=["", "n", EARLIER, "peeps.method"]
+    )
+    made.nodes.local.extend([1, 2])
+    made.nodes.ulid = ULIDS[1] + ULIDS[2]
+    made.nodes.kind.extend([NODE_KINDS.index(NodeKind.REQUEST)] * 2)
+    made.nodes.attribute_row.extend([0, 1])
+    made.nodes.attribute_key.extend([2, 3])
+    made.nodes.attribute_value.extend([1, 1])
+    made.edges.source_row.append(1)
+    made.edges.target.append(1)
+    story.apply(made)
+    one, other = (f"request:{ulid_text(ulid)}" for ulid in ULIDS[1:3])
+    (reason,), (nodes, edges, _) = story.said[-3], story.said[-1]
+    assert reason.startswith(f"peeps.snapshot: node {one}: {EARLIER} is a name of an earlier contract")
+    assert {node_id for node_id in nodes if node_id.startswith("request:")} == {other}
+    assert not edges.get(other)

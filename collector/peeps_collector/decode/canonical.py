@@ -28,6 +28,7 @@ from peeps_otel.model import (
 )
 from peeps_otel.model.ulid import ulid_bytes
 
+from .aliases import why_refused
 from .values import json_text, whole
 
 Attributes = dict[str, Any]
@@ -37,17 +38,6 @@ _FRAME = re.compile(r'^\s*File "(.*)"(?:, line (\d+))?, in (.*)$')
 _SOURCE_TEXT_MOST = 4_000
 _SOURCE_LINES_MOST = 20
 _SOURCE = re.compile(r"^\s*\S.*:\d+\s*$", re.DOTALL)
-_HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
-# Both ends of a call had their own names for what is `method`, `correlation`, `state` and `created_at` of any node.
-_ALIAS_FAMILY = re.compile(
-    r"(?:request|response)[._](?:\w+[._])*?(?:\w*_)?(?:"
-    r"methods?|method[._](?:name|id)|status(?:es)?|status[._](?:code|text)|state|outcome|"
-    r"id|ids|uuid|correlations?|correlation[._]\w+|trace|trace_id|span_id|"
-    r"at|at_\w+|ns|us|ms|secs?|seconds|millis|nanos|time|time_\w+|timestamp|ts|started|created|delivered|completed|handled|"
-    r"sent|received|finished|ended|queued|cancelled|elapsed|elapsed_\w+|duration|duration_\w+|latency|latency_\w+|"
-    r"age|age_\w+|start|end)",
-    re.IGNORECASE,
-)
 _MODELLED = frozenset(
     {
         semconv.NODE_ID,
@@ -97,11 +87,8 @@ def node_of(attributes: Attributes) -> tuple[Node, list[Edge]]:
     node_id = node_id_of(attributes)
     where = f"node {node_id}: "
     for key in attributes:
-        if _is_alias(key):
-            raise Rejected(
-                f"{where}{key} is a name of an earlier contract; send the canonical attribute instead "
-                f"({semconv.CREATED_AT}, {semconv.SOURCE}, {semconv.METHOD}, {semconv.CORRELATION})"
-            )
+        if refused := why_refused(key):
+            raise Rejected(where + refused)
     try:
         created_at = _time(attributes, semconv.CREATED_AT)
         source = _text(attributes, semconv.SOURCE, "set it to `path:line`")
@@ -128,12 +115,6 @@ def node_of(attributes: Attributes) -> tuple[Node, list[Edge]]:
         return node, _edges_of(attributes, node_id)
     except Rejected as rejected:
         raise Rejected(where + str(rejected)) from None
-
-
-def _is_alias(key: str) -> bool:
-    """Whether it is a name of an earlier contract, or one of their kind, bare or in our namespace."""
-    bare = _HUMP.sub("_", key.removeprefix("peeps.").replace("-", "_")).lower()
-    return bare in semconv.LEGACY_ALIASES or _ALIAS_FAMILY.fullmatch(bare) is not None
 
 
 def stack_of(attributes: Attributes) -> tuple[Frame, ...]:

@@ -17,6 +17,7 @@ from peeps_otel.model import Edge, Node
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.wire_decoder import Reading
 
+from ..decode.aliases import why_refused
 from .batch import Batch, Mask, batch_steps
 from .change_columns import added_edges, told_nodes
 from .changes import Changes
@@ -105,7 +106,7 @@ def _end(picture: Picture, message: Message, stream: Stream) -> Steps:
 
 def _by_objects(message: Message, changes: Changes, stream: Stream) -> Generator[None, None, Picture]:
     standing = stream.standing
-    reading = Reading(message, standing.adopt)
+    reading = Reading(message, standing.adopt, why_refused)
     yield from reading.stacks()
     yield from reading.nodes()
     yield from reading.attributes()

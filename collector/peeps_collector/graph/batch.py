@@ -27,6 +27,7 @@ from peeps_otel.model.wire_decoder import (
     WireError,
 )
 
+from ..decode.aliases import why_refused
 from .mixing import Whole, bounds, hashes
 
 WAITS = 1 << 8  # a flag of ours: there is a wait
@@ -39,6 +40,7 @@ _TIME_MOST = (1 << 63) - 1
 _WEIGHT_MOST = 256 << 20
 _FRAME_WEIGHT = 50
 _TEXTS_AT_ONCE = 20_000
+_NAMES_AT_ONCE = 500
 Mask = NDArray[np.bool_]
 
 
@@ -155,7 +157,8 @@ def batch_steps(message: Message) -> Generator[None, None, Batch | None]:
     batch = yield from _columns(message, texts, text_hashes, [stack or () for stack in reading.stack_rows])
     if not (_are_good_rows(batch) and _are_good_attributes(batch) and _are_good_edges(batch)) or _are_alike(batch):
         return None
-    yield
+    if (yield from _has_refused_names(batch)):
+        return None
     _weigh(batch, lengths)
     _in_order(batch)
     _without_wait(batch)
@@ -224,6 +227,18 @@ def _are_good_rows(batch: Batch) -> bool:
         and bool(((nodes[OPERATION] == 0) | (nodes[WAIT_SOURCE] < texts)).all())
         and all(_is_below(nodes[column], None) for column in (CREATED, SINCE, DEADLINE))
     )
+
+
+def _has_refused_names(batch: Batch) -> Generator[None, None, bool]:
+    """Each name is looked at once, however many nodes have it."""
+    keys: list[int] = np.unique(batch.attributes[A_KEY]).tolist()
+    for number, key in enumerate(keys):
+        if why_refused(batch.texts[key]):
+            return True
+        if number % _NAMES_AT_ONCE == 0:
+            yield
+    yield
+    return False
 
 
 def _is_below(column: Whole, size: int | None) -> bool:
