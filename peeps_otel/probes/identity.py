@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Generic, TypeVar
 from weakref import ref
 
@@ -54,12 +54,6 @@ class Identities(Generic[Record]):
         dead = [address for address, (reference, _) in list(self._known.items()) if reference() is None]
         replaced, self.replaced = self.replaced, []
         return replaced + [self._known.pop(address)[1] for address in dead]
-
-    def keep_only(self, things: Sequence[object]) -> list[Record]:
-        """Removes everything but `things` and returns the records of what was removed."""
-        addresses = {id(thing) for thing in things}
-        rest = [address for address in self._known if address not in addresses]
-        return [self._known.pop(address)[1] for address in rest]
 
     def sweep(self, over: Callable[[Record], bool], pause: Callable[[], None]) -> list[Record]:
         """Removes the objects that are gone and those whose record is `over`; returns the records. `pause` is called

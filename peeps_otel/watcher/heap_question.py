@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""When to ask the heap who could end a wait, and what its answers are good for.
+"""When to ask the heap who could end a wait. What its answers are good for: `heap_answers.py`.
 
 Asked by itself, at most once at a time and within a budget: when a wait that nothing known will end has settled, and
-longer than its line is used to. An answer holds for as long as its waiters stay in the same waits; it is laid over the
-observation as `could_end` edges, so that the process and the collector draw the same conclusions.
+longer than its line is used to.
 """
 
 from __future__ import annotations
@@ -12,23 +11,22 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, Protocol
 
 from .. import native, semconv
 from ..diagnosis.wait_index import WaitIndex
 from ..diagnosis.wait_links import IDLE, no_pause
-from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, Wait
+from ..model import Node, NodeKind, Providers, Wait
 from ..model.change import Change
 from ..probes.heap import question
-from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength, Thing
+from ..probes.heap.ender import Thing
 from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import OF_AN_END, WAKERS, wakers_of
 from ..probes.probe import Observation
-from ..probes.runtime import listens
+from .heap_answers import AskedHeap, HeapAnswers
 from .purse import Purse
-from .runs_until_told import BY_WHOM, last_name, runs_until_told
+from .runs_until_told import last_name
 
 CHANGES = (
     Change(
@@ -45,7 +43,6 @@ _SECOND = 1_000_000_000
 _SETTLED_NS = 3 * _SECOND
 _TOGETHER_NS = 1 * _SECOND  # of a wait that is asked about along with a settled one, or that a verdict waits for
 _THINGS_MOST = 500
-_NAMED_MOST = 3
 _AGAIN_NS = 10 * _SECOND  # between two questions, at least
 _PERMITS = f"{NodeKind.SEMAPHORE}:"
 _END_AGAIN_MOST_NS = 160 * _SECOND  # between two about the same far end
@@ -73,29 +70,6 @@ class Objects(Protocol):
         ...
 
 
-@dataclass(slots=True)
-class _Judged:
-    """The answer about one thing. `steps`: of its waiters and enders when it was asked, by node."""
-
-    asked_ns: int
-    waiters: frozenset[str]
-    steps: dict[str, int | None]
-    edges: tuple[Edge, ...] = ()
-    facts: dict[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
-
-
-@dataclass(slots=True)
-class _Asked:
-    """One question under way or answered: the things, and everybody's steps at that moment."""
-
-    asked_ns: int
-    things: dict[str, frozenset[str]]
-    steps: dict[str, int | None]
-    threads: dict[int, str]
-    task_addresses: Callable[[AbstractSet[int]], dict[int, str]]
-    for_somebody: bool = False  # who asks what is stuck
-
-
 class HeapQuestion:
     """`lay` before a look is diagnosed, `look` after; both on the watcher's thread. `ask`: how the heap is asked, on a
     thread of ours. `forked_from`: the process that had threads which are not here; None: there is no such."""
@@ -107,15 +81,13 @@ class HeapQuestion:
         answered: Callable[[], None] = lambda: None,
         forked_from: int | None = None,
     ) -> None:
-        self._objects, self._answered, self._forked_from = objects, answered, forked_from
+        self._objects, self._answered = objects, answered
+        self._answers = HeapAnswers(forked_from)
         self.ask: Callable[[list[Thing], list[BlockedThread]], Answer] = ask or partial(
             question.ask, forked=forked_from is not None
         )
-        self._judged: dict[str, _Judged] = {}
         self._end_due_ns: dict[str, tuple[int, int]] = {}  # by far end: when it may be asked about, and the next pause
-        self._laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
-        self._lost: dict[str, int | None] = {}
-        self._answer: tuple[_Asked, Answer] | None = None
+        self._answer: tuple[AskedHeap, Answer] | None = None
         self._busy = self._wanted = False
         self.started: Callable[..., None] = _on_a_thread
         """How a question is asked beside the look: called with a function and its arguments."""
@@ -143,9 +115,7 @@ class HeapQuestion:
         """Whether a question has not led to findings yet, because it or the look after its answer is still to come."""
         return self._busy or self._answer is not None
 
-    # --- answers ------------------------------------------------------------------------------------------------------
-
-    def lay(self, observation: Observation, now_ns: int) -> None:
+    def lay(self, observation: Observation) -> None:
         """Adds what is known from answers that still hold to the nodes and edges of a look."""
         answered, self._answer = self._answer, None
         if answered is not None:
@@ -157,140 +127,17 @@ class HeapQuestion:
             observation.coverage.append(
                 f"heap: not asked yet who could end some waits: a question takes {seconds:.1f} s of processor time"
             )
-        if not self._judged and not self._lost:
-            return
-        laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
-        for thing, judged in list(self._judged.items()):
-            if not self._holds(observation, thing, judged):
-                del self._judged[thing]
-                continue
-            self._lay_one(observation, laid, thing, judged.facts, judged.edges)
-        for task, steps in list(self._lost.items()):
-            node = observation.nodes.get(task)
-            if node is None or node.wait is None or node.steps != steps:
-                del self._lost[task]
-                continue
-            self._lay_one(observation, laid, task, {semconv.WAIT_LOST: True}, ())
-        self._laid = laid
+        self._answers.lay(observation)
 
-    def _holds(self, observation: Observation, thing: str, judged: _Judged) -> bool:
-        """Whether nobody concerned has moved since. One more who waits now does not matter: it could not end it when it
-        was asked either, unless it came later: then it must be asked again."""
-        if thing not in observation.nodes:
-            return False
-        for one, steps in judged.steps.items():
-            node = observation.nodes.get(one)
-            if node is None or node.steps != steps or node.wait is None:
-                return False
-        return True
-
-    def _lay_one(
-        self,
-        observation: Observation,
-        laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]],
-        node_id: str,
-        facts: dict[str, AttributeValue],
-        more: tuple[Edge, ...],
-    ) -> None:
-        """The same objects as before where nothing has changed: the assembler tells changes by identity."""
-        node, edges = observation.nodes[node_id], observation.edges.get(node_id, ())
-        before = self._laid.get(node_id)
-        if before is not None and before[0] is node and before[2] is edges:
-            made, joined = before[1], before[3]
-            if joined != edges + more or made.attributes != node.attributes | facts:
-                made, joined = replace(node, attributes=node.attributes | facts), edges + more
-        else:
-            made, joined = replace(node, attributes=node.attributes | facts), edges + more
-        laid[node_id] = (node, made, edges, joined)
-        observation.nodes[node_id] = made
-        if joined:
-            observation.edges[node_id] = joined
-
-    def _take(self, observation: Observation, asked: _Asked, answer: Answer) -> None:
+    def _take(self, observation: Observation, asked: AskedHeap, answer: Answer) -> None:
         cost_ns = answer.cpu_ns + self._asking_ns
         self.spent_ns += cost_ns
         self._expected_ns = cost_ns
         if not asked.for_somebody:  # what is spent on who is looking is beyond the budget
             self.purse.pay(time.monotonic_ns(), cost_ns)
         self.not_asked = answer.not_asked
-        if answer.not_asked:
-            return
-        addresses = {one.key.of for enders in answer.enders for one in enders if type(one.key.of) is int}
-        tasks = asked.task_addresses(addresses)
-        nobodys = answer.nobodys or (False,) * len(answer.enders)
-        is_open = any(one.strength is Strength.OPEN for enders in answer.enders for one in enders)
-        acting = is_open and (answer.acting > 0 or listens())  # a callback may start anything, and a request may
-        for (thing, waiters), enders, no_code in zip(asked.things.items(), answer.enders, nobodys, strict=True):
-            judged = self._judge(observation, asked, thing, waiters, enders, tasks, acting)
-            by_its_own = any(edge.kind is EdgeKind.COULD_END for edge in judged.edges)  # a server's own loop ends it
-            by_open_code = semconv.COULD_END_OPEN in judged.facts
-            if not by_its_own and runs_until_told(observation, thing, waiters, no_code, by_open_code):
-                judged.facts.setdefault(semconv.COULD_END_OUTSIDE, BY_WHOM)
-            self._judged[thing] = judged
-        lost = {one.task for one in answer.leaks.lost if one.sure and not one.dying}
-        for address, node_id in asked.task_addresses(lost).items():
-            if address in lost and node_id in asked.steps:
-                self._lost[node_id] = asked.steps[node_id]
-
-    def _judge(
-        self,
-        observation: Observation,
-        asked: _Asked,
-        thing: str,
-        waiters: frozenset[str],
-        enders: list[Ender],
-        tasks: dict[int, str],
-        acting: bool,
-    ) -> _Judged:
-        facts: dict[str, AttributeValue] = {semconv.COULD_END_ASKED: asked.asked_ns}
-        edges: list[Edge] = []
-        named: list[str] = []
-        steps = {waiter: asked.steps.get(waiter) for waiter in waiters}
-        seen = observation.nodes.get(thing)
-        for one in enders:
-            if one.key == LEFT_BEHIND:
-                if seen is not None and semconv.LOCK_FORK_HOLDER in seen.attributes:
-                    continue  # who had it is known better than by what was left behind
-                facts[semconv.LOCK_FORK_HOLDER] = f"a thread of pid {self._forked_from} that was in its block"
-                facts[semconv.LOCK_FORK_HOLDER_EXACT] = False
-                continue
-            who = self._node_of(one, asked, tasks)
-            if who is None:
-                self._outside(facts, one, acting)
-                continue
-            able = one.strength >= Strength.CODES
-            if one.strength is Strength.FAINT or (who in waiters and not able):
-                continue
-            kind = EdgeKind.COULD_END if able else EdgeKind.REACHED_BY
-            edges.append(Edge(kind, thing, who, confidence=Confidence.INFERRED))
-            node = observation.nodes.get(who)
-            if node is not None and node.wait is not None and who in asked.steps:
-                steps[who] = asked.steps[who]
-            if able and node is not None:
-                named.append(f"{node.name}: {one.via}" if one.via else node.name)
-        if named:
-            facts[semconv.COULD_END_BY] = "; ".join(named[:_NAMED_MOST])
-        return _Judged(asked.asked_ns, waiters, steps, tuple(edges), facts)
-
-    def _node_of(self, one: Ender, asked: _Asked, tasks: dict[int, str]) -> str | None:
-        """The node of an ender; a task or thread that is none (it ended meanwhile, or is not watched) is somebody
-        outside."""
-        if type(one.key.of) is not int:
-            return None
-        return tasks.get(one.key.of) if one.key.kind == "task" else asked.threads.get(one.key.of)
-
-    @staticmethod
-    def _outside(facts: dict[str, AttributeValue], one: Ender, acting: bool) -> None:
-        if one.via == NO_THREAD_RUNS:
-            facts[semconv.COULD_END_OPEN] = one.via  # says more than who might be called
-        if one.strength is Strength.OPEN:
-            facts.setdefault(semconv.COULD_END_OPEN, one.via or one.name)
-            if acting:
-                facts.setdefault(semconv.COULD_END_OUTSIDE, f"whoever calls what {one.via or one.name}")
-        elif one.strength >= Strength.CODES:
-            facts.setdefault(semconv.COULD_END_OUTSIDE, f"{one.key.kind} {one.name or one.via}".strip())
-
-    # --- questions ----------------------------------------------------------------------------------------------------
+        if not answer.not_asked:
+            self._answers.take(observation, asked, answer)
 
     def look(self, observation: Observation, waits: WaitIndex, now_ns: int) -> None:
         """Asks, where there is something to ask and the budget allows it. `waits`: who waits, and what for."""
@@ -328,15 +175,14 @@ class HeapQuestion:
                 if since:
                     waiters[thing.id], oldest[thing.id] = frozenset(since), min(since.values())
         found: dict[str, frozenset[str]] = {}
-        in_doubt = any(_may_be_given_back(waits, one) for one in waiters if one not in self._judged)
+        in_doubt = any(_may_be_given_back(waits, one) for one in waiters if not self._answers.is_known(one))
         for thing_id in sorted(waiters, key=oldest.__getitem__):
             waited_ns = now_ns - oldest[thing_id]
             # One picture serves all: what has nearly settled is asked about along with what has.
             least_ns = min(_TOGETHER_NS, self.settled_ns) if found or in_doubt else self.settled_ns
             if waited_ns < least_ns or len(found) >= _THINGS_MOST:
                 break
-            judged = self._judged.get(thing_id)
-            if judged is None or judged.waiters != waiters[thing_id]:
+            if not self._answers.is_known_for(thing_id, waiters[thing_id]):
                 found[thing_id] = waiters[thing_id]
         return found
 
@@ -349,7 +195,7 @@ class HeapQuestion:
         found: dict[str, frozenset[str]] = {}
         for node_id in ends:
             due_ns, pause_ns = self._end_due_ns.get(node_id, (0, _AGAIN_NS))
-            if node_id in observation.nodes and node_id not in self._judged and clock_ns >= due_ns:
+            if node_id in observation.nodes and not self._answers.is_known(node_id) and clock_ns >= due_ns:
                 found[node_id] = frozenset()
                 self._end_due_ns[node_id] = (clock_ns + pause_ns, min(2 * pause_ns, _END_AGAIN_MOST_NS))
         return found
@@ -382,12 +228,12 @@ class HeapQuestion:
             node = observation.nodes.get(node_id)
             if node is not None and node.wait is not None:
                 blocked.append(BlockedThread(ident, node.name))
-        asked = _Asked(now_ns, kept, steps, threads, self._objects.task_nodes, for_somebody)
+        asked = AskedHeap(now_ns, kept, steps, threads, self._objects.task_nodes, for_somebody)
         self._busy = True
         self.asked += len(things)
         self.started(self._run, asked, things, blocked)
 
-    def _run(self, asked: _Asked, things: list[Thing], blocked: list[BlockedThread]) -> None:
+    def _run(self, asked: AskedHeap, things: list[Thing], blocked: list[BlockedThread]) -> None:
         try:
             answer = self.ask(things, blocked)
             self._asking_ns = time.thread_time_ns()

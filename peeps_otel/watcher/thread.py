@@ -302,7 +302,7 @@ class Watcher:
                 observation.coverage.append("samples: not in this look")
                 self._complain()
         if self.heap is not None:
-            self.heap.lay(observation, now_ns)
+            self.heap.lay(observation)
         observation.shed += governor.shed
         self._assembler.key_frame_ns = governor.key_frame_ns
         snapshot = self._assembler.assemble(observation, now_ns, detail < Detail.NO_IDLE_EDGES)

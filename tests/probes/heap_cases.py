@@ -699,7 +699,7 @@ class Look:
     def once(self, ahead_s: int) -> list[dict[str, Any]]:
         now_ns = time.time_ns() + ahead_s * SECOND
         observation = self.probes.look(now_ns, lambda: None)
-        self.heap.lay(observation, now_ns)
+        self.heap.lay(observation)
         self.assembler.assemble(observation, now_ns, True)
         graph, changed = self.waits.update(self.assembler.difference, observation)
         findings = self.diagnoser.look_at(graph, changed, now_ns)

@@ -30,15 +30,6 @@ def test_an_object_without_weak_references_has_no_identity() -> None:
     assert not Identities[str]().put(7, "seven")
 
 
-def test_only_what_is_still_there_is_kept() -> None:
-    known: Identities[str] = Identities()
-    things = [_Thing() for _ in range(3)]
-    for number, thing in enumerate(things):
-        known.put(thing, str(number))
-    assert known.keep_only(things[1:]) == ["0"]
-    assert [record for _, record in known.records()] == ["1", "2"]
-
-
 def test_node_ids_carry_kind_and_time() -> None:
     ids = NodeIds()
     made = [ids.new(NodeKind.TASK, 5_000_000) for _ in range(3)]

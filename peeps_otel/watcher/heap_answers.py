@@ -1,0 +1,193 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the heap has answered about who could end a wait, and what that is good for.
+
+An answer holds for as long as its waiters stay in the same waits; it is laid over the observation as `could_end` edges,
+so that the process and the collector draw the same conclusions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+
+from .. import semconv
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node
+from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength
+from ..probes.heap.question import Answer
+from ..probes.probe import Observation
+from ..probes.runtime import listens
+from .runs_until_told import BY_WHOM, runs_until_told
+
+_NAMED_MOST = 3
+
+
+@dataclass(slots=True)
+class AskedHeap:
+    """One question under way or answered: the things, and everybody's steps at that moment."""
+
+    asked_ns: int
+    things: dict[str, frozenset[str]]
+    steps: dict[str, int | None]
+    threads: dict[int, str]
+    task_addresses: Callable[[AbstractSet[int]], dict[int, str]]
+    for_somebody: bool = False  # who asks what is stuck
+
+
+@dataclass(slots=True)
+class _Judged:
+    """The answer about one thing. `steps`: of its waiters and enders when it was asked, by node."""
+
+    asked_ns: int
+    waiters: frozenset[str]
+    steps: dict[str, int | None]
+    edges: tuple[Edge, ...] = ()
+    facts: dict[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
+
+
+class HeapAnswers:
+    """Those that may still hold. On the watcher's thread. `forked_from`: the process that had threads which are not
+    here; None: there is no such."""
+
+    def __init__(self, forked_from: int | None) -> None:
+        self._forked_from = forked_from
+        self._judged: dict[str, _Judged] = {}
+        self._lost: dict[str, int | None] = {}
+        self._laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
+
+    def is_known(self, thing: str) -> bool:
+        """Whether there is an answer about it."""
+        return thing in self._judged
+
+    def is_known_for(self, thing: str, waiters: frozenset[str]) -> bool:
+        """Whether there is an answer about it that was given for just these waiters."""
+        judged = self._judged.get(thing)
+        return judged is not None and judged.waiters == waiters
+
+    def lay(self, observation: Observation) -> None:
+        """Adds what is known from answers that still hold to the nodes and edges of a look."""
+        if not self._judged and not self._lost:
+            return
+        laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
+        for thing, judged in list(self._judged.items()):
+            if not self._holds(observation, thing, judged):
+                del self._judged[thing]
+                continue
+            self._lay_one(observation, laid, thing, judged.facts, judged.edges)
+        for task, steps in list(self._lost.items()):
+            node = observation.nodes.get(task)
+            if node is None or node.wait is None or node.steps != steps:
+                del self._lost[task]
+                continue
+            self._lay_one(observation, laid, task, {semconv.WAIT_LOST: True}, ())
+        self._laid = laid
+
+    def _holds(self, observation: Observation, thing: str, judged: _Judged) -> bool:
+        """Whether nobody concerned has moved since. One more who waits now does not matter: it could not end it when it
+        was asked either, unless it came later: then it must be asked again."""
+        if thing not in observation.nodes:
+            return False
+        for one, steps in judged.steps.items():
+            node = observation.nodes.get(one)
+            if node is None or node.steps != steps or node.wait is None:
+                return False
+        return True
+
+    def _lay_one(
+        self,
+        observation: Observation,
+        laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]],
+        node_id: str,
+        facts: dict[str, AttributeValue],
+        more: tuple[Edge, ...],
+    ) -> None:
+        """The same objects as before where nothing has changed: the assembler tells changes by identity."""
+        node, edges = observation.nodes[node_id], observation.edges.get(node_id, ())
+        before = self._laid.get(node_id)
+        if before is not None and before[0] is node and before[2] is edges:
+            made, joined = before[1], before[3]
+            if joined != edges + more or made.attributes != node.attributes | facts:
+                made, joined = replace(node, attributes=node.attributes | facts), edges + more
+        else:
+            made, joined = replace(node, attributes=node.attributes | facts), edges + more
+        laid[node_id] = (node, made, edges, joined)
+        observation.nodes[node_id] = made
+        if joined:
+            observation.edges[node_id] = joined
+
+    def take(self, observation: Observation, asked: AskedHeap, answer: Answer) -> None:
+        """A new answer, to a question that was asked then."""
+        addresses = {one.key.of for enders in answer.enders for one in enders if type(one.key.of) is int}
+        tasks = asked.task_addresses(addresses)
+        nobodys = answer.nobodys or (False,) * len(answer.enders)
+        is_open = any(one.strength is Strength.OPEN for enders in answer.enders for one in enders)
+        acting = is_open and (answer.acting > 0 or listens())  # a callback may start anything, and a request may
+        for (thing, waiters), enders, no_code in zip(asked.things.items(), answer.enders, nobodys, strict=True):
+            judged = self._judge(observation, asked, thing, waiters, enders, tasks, acting)
+            by_its_own = any(edge.kind is EdgeKind.COULD_END for edge in judged.edges)  # a server's own loop ends it
+            by_open_code = semconv.COULD_END_OPEN in judged.facts
+            if not by_its_own and runs_until_told(observation, thing, waiters, no_code, by_open_code):
+                judged.facts.setdefault(semconv.COULD_END_OUTSIDE, BY_WHOM)
+            self._judged[thing] = judged
+        lost = {one.task for one in answer.leaks.lost if one.sure and not one.dying}
+        for address, node_id in asked.task_addresses(lost).items():
+            if address in lost and node_id in asked.steps:
+                self._lost[node_id] = asked.steps[node_id]
+
+    def _judge(
+        self,
+        observation: Observation,
+        asked: AskedHeap,
+        thing: str,
+        waiters: frozenset[str],
+        enders: list[Ender],
+        tasks: dict[int, str],
+        acting: bool,
+    ) -> _Judged:
+        facts: dict[str, AttributeValue] = {semconv.COULD_END_ASKED: asked.asked_ns}
+        edges: list[Edge] = []
+        named: list[str] = []
+        steps = {waiter: asked.steps.get(waiter) for waiter in waiters}
+        seen = observation.nodes.get(thing)
+        for one in enders:
+            if one.key == LEFT_BEHIND:
+                if seen is not None and semconv.LOCK_FORK_HOLDER in seen.attributes:
+                    continue  # who had it is known better than by what was left behind
+                facts[semconv.LOCK_FORK_HOLDER] = f"a thread of pid {self._forked_from} that was in its block"
+                facts[semconv.LOCK_FORK_HOLDER_EXACT] = False
+                continue
+            who = self._node_of(one, asked, tasks)
+            if who is None:
+                self._outside(facts, one, acting)
+                continue
+            able = one.strength >= Strength.CODES
+            if one.strength is Strength.FAINT or (who in waiters and not able):
+                continue
+            kind = EdgeKind.COULD_END if able else EdgeKind.REACHED_BY
+            edges.append(Edge(kind, thing, who, confidence=Confidence.INFERRED))
+            node = observation.nodes.get(who)
+            if node is not None and node.wait is not None and who in asked.steps:
+                steps[who] = asked.steps[who]
+            if able and node is not None:
+                named.append(f"{node.name}: {one.via}" if one.via else node.name)
+        if named:
+            facts[semconv.COULD_END_BY] = "; ".join(named[:_NAMED_MOST])
+        return _Judged(asked.asked_ns, waiters, steps, tuple(edges), facts)
+
+    def _node_of(self, one: Ender, asked: AskedHeap, tasks: dict[int, str]) -> str | None:
+        """The node of an ender; a task or thread that is none (it ended meanwhile, or is not watched) is somebody
+        outside."""
+        if type(one.key.of) is not int:
+            return None
+        return tasks.get(one.key.of) if one.key.kind == "task" else asked.threads.get(one.key.of)
+
+    @staticmethod
+    def _outside(facts: dict[str, AttributeValue], one: Ender, acting: bool) -> None:
+        if one.via == NO_THREAD_RUNS:
+            facts[semconv.COULD_END_OPEN] = one.via  # says more than who might be called
+        if one.strength is Strength.OPEN:
+            facts.setdefault(semconv.COULD_END_OPEN, one.via or one.name)
+            if acting:
+                facts.setdefault(semconv.COULD_END_OUTSIDE, f"whoever calls what {one.via or one.name}")
+        elif one.strength >= Strength.CODES:
+            facts.setdefault(semconv.COULD_END_OUTSIDE, f"{one.key.kind} {one.name or one.via}".strip())
