@@ -78,7 +78,9 @@ $(VENV)/.installed: $(VENV)/.created $(PROJECTS)
 	@$(PIP) install $(addprefix -e ,$(PACKAGES))
 	@touch $@
 
-$(VENV)/.installed-test: $(VENV)/.installed
-	@echo "installing what the tests need"
-	@$(PIP) install --group test --group lint "pytest-xdist>=3.6" "hatchling>=1.26"
-	@touch $@
+# The packages once more, in one resolution with what the tests need: after each other, the second would take back versions
+# that the first had chosen.
+$(VENV)/.installed-test: $(VENV)/.created $(PROJECTS)
+	@echo "installing the packages and what the tests need"
+	@$(PIP) install $(addprefix -e ,$(PACKAGES)) --group test --group lint "pytest-xdist>=3.6" "hatchling>=1.26"
+	@touch $(VENV)/.installed $@
