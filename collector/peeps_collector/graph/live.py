@@ -19,7 +19,7 @@ from ..decode.canonical import Rejected
 from ..decode.logs import GoneRecord, NodeRecord
 from ..decode.resource import ProcessInfo
 from ..store.buffer import RowBuffer
-from ..store.schema import PROCESS, SNAPSHOT
+from ..store.schema import SNAPSHOT
 from .across import KINDS, MARKS, Across
 from .applying import FEW, Picture, Stream, picture_steps, said_again
 from .binding import Binding, apart, binding_of
@@ -32,12 +32,12 @@ from .incremental import Delta
 from .joins import Peer, Turned
 from .liveness import image_of
 from .process import FORGET_NS, Process, State
-from .rows import process_row, snapshot_row
+from .process_table import ProcessTable
+from .rows import snapshot_row
 from .standing import Standing
 from .taken import Taken
 from .view import View, view_of
 
-_PROCESSES_MOST = 10_000
 _JOINED = tuple(f"{kind}:" for kind in KINDS)
 
 
@@ -49,8 +49,7 @@ class LiveGraph:
         self._few = few
         self._rows = rows
         self._lock = threading.RLock()
-        self._processes: dict[str, Process] = {}
-        self._owner: dict[str, str] = {}  # of every node
+        self._table = ProcessTable(rows)
         self._joins = Across()
         self._version = 1
         self._view: View | None = None
@@ -61,15 +60,7 @@ class LiveGraph:
     def seen(self, info: ProcessInfo, now_ns: int) -> None:
         """Something arrived from this process."""
         with self._lock:
-            process = self._processes.get(info.id)
-            if process is None:
-                self._make_room()
-                process = self._processes[info.id] = Process(info, now_ns, now_ns)
-                self._store_process(process)
-            elif (updated := process.info.updated(info)) is not process.info:
-                process.info = updated
-                self._store_process(process)
-            process.last_seen_ns = now_ns
+            self._table.seen(info, now_ns)
 
     def apply_snapshot(self, info: ProcessInfo, body: bytes, now_ns: int) -> bool:
         """`snapshot_steps`, all of them at once. False where it was old (a repetition)."""
@@ -89,8 +80,7 @@ class LiveGraph:
         yield
         while True:
             with self._lock:
-                self.seen(info, now_ns)
-                process = self._process_of(info, head, now_ns)
+                process = self._process_of(self._table.seen(info, now_ns), head, now_ns)
                 if process is None:
                     return []
                 if not process.busy:
@@ -99,7 +89,7 @@ class LiveGraph:
             yield
         try:
             same = process.stream_id == head.stream_id
-            key, owner = process.info.id, self._owner
+            key, owner = process.info.id, self._table.owner
             standing = process.standing if same else Standing(lambda node: adopted(node, key, owner))
             while True:
                 stream = Stream(standing, process.entries, same)
@@ -120,14 +110,13 @@ class LiveGraph:
     def apply_node(self, info: ProcessInfo, record: NodeRecord, now_ns: int) -> bool:
         """Applies one `peeps.node`. False where the stream or a later record already said more."""
         with self._lock:
-            self.seen(info, now_ns)
-            process = self._processes[info.id]
+            process = self._table.seen(info, now_ns)
             node = record.node
             if process.secret:
                 return False  # its stream says all that it has, and nobody else can continue that
             if not process.is_newer(node.id, record.stream_id, record.sequence):
                 return False
-            if self._owner.get(node.id, info.id) != info.id:
+            if self._table.owner.get(node.id, info.id) != info.id:
                 raise Rejected(f"node {node.id}: this id is of another process; give each node a ULID of its own")
             changes = Changes(info.id, record.time_ns)
             entry = Entry.of(node, tuple(record.edges))
@@ -138,7 +127,7 @@ class LiveGraph:
                 changes.upsert(before.node, node, before.edges, entry.edges)
             process.entries[node.id] = entry
             process.standing.put(node)
-            self._owner[node.id] = info.id
+            self._table.owner[node.id] = info.id
             if record.sequence is not None:
                 process.node_sequence[node.id] = record.sequence
             self._commit(process, changes, now_ns)
@@ -147,8 +136,7 @@ class LiveGraph:
     def apply_gone(self, info: ProcessInfo, record: GoneRecord, now_ns: int) -> bool:
         """Applies one `peeps.node.gone`."""
         with self._lock:
-            self.seen(info, now_ns)
-            process = self._processes[info.id]
+            process = self._table.seen(info, now_ns)
             entry, key = process.entries.get(record.node_id), record.node_id
             if entry is None or process.secret or not process.is_newer(key, record.stream_id, record.sequence):
                 return False
@@ -156,7 +144,7 @@ class LiveGraph:
             changes.gone(entry.node, entry.edges)
             del process.entries[key]
             process.standing.remove(key)
-            self._owner.pop(key, None)
+            self._table.owner.pop(key, None)
             process.node_sequence.pop(key, None)
             self._commit(process, changes, now_ns)
             return True
@@ -164,7 +152,7 @@ class LiveGraph:
     def expire(self, now_ns: int) -> None:
         """Moves processes to SILENT and GONE by the clock, and forgets those that ended long ago."""
         with self._lock:
-            for process in list(self._processes.values()):
+            for process in list(self._table.processes.values()):
                 if process.busy:
                     continue
                 state = process.state_at(now_ns)
@@ -176,15 +164,15 @@ class LiveGraph:
                     self._end(process, process.time_ns or process.last_seen_ns)
                 elif state is not process.state:
                     process.state = state
-                    self._store_process(process)
+                    self._table.store(process)
                     self._touch()
                 elif state in {State.GONE, State.FOREIGN} and now_ns - process.last_seen_ns > FORGET_NS:
-                    del self._processes[process.info.id]
+                    del self._table.processes[process.info.id]
 
     def ended(self, key: str, pid: int | None, farewell: str) -> None:
         """A process ended without a goodbye, by the word of its sidecar, where that is to be believed."""
         with self._lock:
-            process = self._processes.get(key)
+            process = self._table.processes.get(key)
             if process is None or process.state is State.GONE or process.info.pid != pid:
                 return
             believed = is_believed(process)
@@ -203,9 +191,7 @@ class LiveGraph:
     def clock_jumped(self, by_ns: int) -> None:
         """The clock was set, or the machine slept: nobody is older or younger for that."""
         with self._lock:
-            for process in self._processes.values():
-                process.last_seen_ns += by_ns
-                process.pulse_ns += by_ns if process.pulse_ns else 0
+            self._table.clock_jumped(by_ns)
 
     def touch(self) -> None:
         """A new version without a change of the graph: a finding came or went."""
@@ -215,8 +201,8 @@ class LiveGraph:
     def store_processes(self) -> None:
         """Writes every process down as it stands; for the end."""
         with self._lock:
-            for process in self._processes.values():
-                self._store_process(process)
+            for process in self._table.processes.values():
+                self._table.store(process)
 
     # --- reading ----------------------------------------------------------------------------------------------------
 
@@ -227,7 +213,7 @@ class LiveGraph:
     def view(self) -> View:
         with self._lock:
             if self._view is None or self._view.version != self._version:
-                self._view = view_of(self._version, self._processes.values(), self._joins)
+                self._view = view_of(self._version, self._table.processes.values(), self._joins)
             return self._view
 
     def take_changes(self, known: Container[str]) -> tuple[dict[str, Delta], dict[str, int]]:
@@ -236,14 +222,14 @@ class LiveGraph:
         Of every process whose picture is complete; all of it for those that are not `known`.
         """
         with self._lock:
-            taken = Taken(self._processes, self._joins, known)
+            taken = Taken(self._table.processes, self._joins, known)
         return taken.deltas(), taken.updates
 
     def judged(self, updates: Mapping[str, int]) -> None:
         """The diagnosis has seen these processes as `take_changes` told."""
         with self._lock:
             for key, count in updates.items():
-                process = self._processes.get(key)
+                process = self._table.processes.get(key)
                 if process is None or process.judged or not 0 < process.complete_at <= count:
                     continue
                 if not process.first_look:
@@ -256,7 +242,7 @@ class LiveGraph:
         """The process and the state of those that are alive, without a copy of the graph."""
         with self._lock:
             found: dict[str, tuple[str, Node]] = {}
-            for key, process in self._processes.items():
+            for key, process in self._table.processes.items():
                 for node_id in nodes:
                     entry = process.entries.get(node_id)
                     if entry is not None:
@@ -271,24 +257,23 @@ class LiveGraph:
     def wanted_ends(self, now_ns: int) -> list[EndQuestion]:
         """Which processes to ask for the other ends of which connections."""
         with self._lock:
-            living = [one.info for one in self._processes.values() if one.state is State.LIVE and one.sequence]
+            living = [one.info for one in self._table.processes.values() if one.state is State.LIVE and one.sequence]
             return self._joins.wanted(living, now_ns)
 
     def processes(self) -> dict[str, Process]:
         """Shallow; read single fields only."""
         with self._lock:
-            return dict(self._processes)
+            return dict(self._table.processes)
 
     def speaker(self, stream_id: int, secret: int) -> str | None:
         """The process whose stream this is, by what only its sender knows."""
         with self._lock:
-            found = (key for key, one in self._processes.items() if one.secret and one.stream_id == stream_id)
-            return next((key for key in found if self._processes[key].secret == secret), None)
+            return self._table.speaker(stream_id, secret)
 
     def not_answered(self) -> list[str]:
         """Processes whose picture is old or incomplete."""
         with self._lock:
-            return [k for k, p in self._processes.items() if p.state is State.SILENT or p.needs_key_frame]
+            return [k for k, p in self._table.processes.items() if p.state is State.SILENT or p.needs_key_frame]
 
     # --- inside, with the lock held ----------------------------------------------------------------------------------
 
@@ -313,7 +298,7 @@ class LiveGraph:
 
     def _turn(self, turned: list[Turned], now_ns: int) -> None:
         for one in turned:
-            process = self._processes.get(one.process)
+            process = self._table.processes.get(one.process)
             if process is None:
                 continue
             process.note_changed([one.node_id])
@@ -322,13 +307,11 @@ class LiveGraph:
             self._rows.add_request(changes.tables())
             self._touch()
 
-    def _process_of(self, info: ProcessInfo, head: Head, now_ns: int) -> Process | None:
+    def _process_of(self, process: Process, head: Head, now_ns: int) -> Process | None:
         """The process a snapshot is of; None where it is old. Raises WireError."""
-        process = self._processes[info.id]
         found = binding_of(process, head)
         if found is Binding.APART:
-            other = apart(info, head)
-            self.seen(other, now_ns)
+            other = self._table.seen(apart(process.info, head), now_ns)
             return self._process_of(other, head, now_ns)
         return process if found is Binding.HERE else None
 
@@ -339,21 +322,21 @@ class LiveGraph:
         if not stream.same:
             if process.sequence and process.stream_id is not None:
                 process.past_streams.add(process.stream_id)
-            self._disown(process)
+            self._table.disown(process)
             process.forget_stream()
             process.stream_id, process.standing = message.stream_id, standing
             process.stream_began_ns, process.secret = message.time_unix_nano, message.secret
         process.follow(message)
         for slot in picture.ended:
             process.entries.pop(standing.ids[slot], None)
-            self._owner.pop(standing.ids[slot], None)
+            self._table.owner.pop(standing.ids[slot], None)
         kept = {one.node_id for one in picture.over}.intersection(picture.placed.ids) if picture.ended else ()
         process.entries.update(picture.entries)
-        self._owner.update(dict.fromkeys(picture.entries, key))
+        self._table.owner.update(dict.fromkeys(picture.entries, key))
         for one in picture.over if kept else ():
             if one.node_id in kept:  # ended and named at once: it is there
                 process.entries.setdefault(one.node_id, one)
-                self._owner[one.node_id] = key
+                self._table.owner[one.node_id] = key
         if stream.same:
             _take_rows(standing, picture, message)
         joined = {one.node_id for one in picture.over}.union(self._joinable(picture))
@@ -366,17 +349,6 @@ class LiveGraph:
         if message.key_frame and not picture.placed.ids and not message.cost.interval_ns:
             self._end(process, message.time_unix_nano)  # nothing is alive and no further snapshot: goodbye
 
-    def _disown(self, process: Process) -> None:
-        for node_id in process.entries:
-            self._owner.pop(node_id, None)
-
-    def _make_room(self) -> None:
-        """Forgets who has been silent for longest, where senders invent processes. Who has a graph stays."""
-        if len(self._processes) >= _PROCESSES_MOST:
-            old = [p for p in self._processes.values() if p.state in {State.FOREIGN, State.GONE} and not p.busy]
-            for process in sorted(old, key=lambda p: p.last_seen_ns)[: max(_PROCESSES_MOST // 10, 1)]:
-                del self._processes[process.info.id]
-
     def _commit(self, process: Process, changes: Changes, now_ns: int, joined: Collection[str] | None = None) -> None:
         """`joined`: those of the changed nodes of which other processes may say something; None: any."""
         process.updates += 1
@@ -387,7 +359,7 @@ class LiveGraph:
             process.state = State.LIVE
             process.image = process.image or image_of(process.info)
             process.farewell = process.claim = ""
-            self._store_process(process)
+            self._table.store(process)
             self._touch()
         self._rows.add_request(changes.tables())
         if changes.any:
@@ -403,19 +375,16 @@ class LiveGraph:
 
     def _end(self, process: Process, time_ns: int) -> None:
         self._end_all(process, time_ns)
-        self._disown(process)
+        self._table.disown(process)
         ended = list(process.entries)
         process.forget_stream()
         self._join(process, ended, time_ns)
         process.updates += 1
         process.state = State.GONE
-        self._store_process(process)
+        self._table.store(process)
 
     def _touch(self) -> None:
         self._version += 1
-
-    def _store_process(self, process: Process) -> None:
-        self._rows.add(PROCESS.name, [process_row(process)])
 
 
 def _take_rows(standing: Standing, picture: Picture, message: Message) -> None:

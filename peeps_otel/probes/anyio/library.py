@@ -17,8 +17,7 @@ from ... import semconv
 from ...model import AttributeValue, NodeKind
 from ...model.operations import operation
 from ..internals import anyio_core as internals
-from ..internals import asyncio_core as asyncio_internals
-from ..internals import versions
+from ..internals import asyncio_primitives, versions
 from ..internals.anyio_core import Types
 from ..internals.asyncio_io import transport_of
 from ..internals.await_chain import SuspendedFrame, chain
@@ -191,8 +190,8 @@ def _event(event: object, _around: Around) -> State:
         return State({})
     return State(
         {
-            semconv.EVENT_IS_SET: asyncio_internals.event_is_set(inner),
-            semconv.RESOURCE_WAITERS: asyncio_internals.waiter_count(inner),
+            semconv.EVENT_IS_SET: asyncio_primitives.event_is_set(inner),
+            semconv.RESOURCE_WAITERS: asyncio_primitives.waiter_count(inner),
         }
     )
 

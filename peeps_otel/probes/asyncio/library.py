@@ -7,8 +7,8 @@ import socket
 from asyncio import locks, queues, subprocess
 
 from ...model import NodeKind
-from ..internals import asyncio_core as internals
 from ..internals import asyncio_io as io_internals
+from ..internals.asyncio_primitives import held_by_manager
 from ..library import CHANNEL, ResourceType, Support
 from . import states
 from .wait_targets import task_waits
@@ -65,7 +65,7 @@ class Asyncio:
             resource_type_of=lambda kind: _TRANSPORT if io_internals.is_transport_type(kind) else None,
             task_waits=task_waits(),
             managers=(locks.Condition, locks.Lock, locks.Semaphore),
-            held_by_manager=internals.held_by_manager,
+            held_by_manager=held_by_manager,
         )
 
 

@@ -11,6 +11,7 @@ from ... import semconv
 from ...model import AttributeValue, Confidence
 from ..internals import asyncio_core as internals
 from ..internals import asyncio_io as io_internals
+from ..internals import asyncio_primitives as primitives
 from ..internals.asyncio_io import Endpoint
 from ..library import NOT_BEFORE, Around, Channel, Fingerprint, Held, Known, Making, State, of_lock, of_permits
 from ..patches.recorder import HOLDERS, ORIGIN, OWNER, Holding, Origin
@@ -20,14 +21,14 @@ _TaskId = Callable[[Any], str | None]
 
 
 def of_a_lock(lock: locks.Lock, around: Around) -> State:
-    locked, waiting = internals.lock_state(lock)
+    locked, waiting = primitives.lock_state(lock)
     holders = _once(around.on_stacks, _recorded(lock, around.task_id)) if locked else []
     attributes: dict[str, AttributeValue] = {semconv.LOCK_LOCKED: locked, semconv.RESOURCE_WAITERS: waiting}
     return State(attributes, of_lock(holders), holders)
 
 
 def of_a_semaphore(semaphore: locks.Semaphore, around: Around) -> State:
-    available, waiting, bound = internals.semaphore_state(semaphore)
+    available, waiting, bound = primitives.semaphore_state(semaphore)
     holders = _once(around.on_stacks, _recorded(semaphore, around.task_id))
     attributes: dict[str, AttributeValue] = {semconv.RESOURCE_WAITERS: waiting}
     if available is not None:
@@ -41,15 +42,15 @@ def of_a_semaphore(semaphore: locks.Semaphore, around: Around) -> State:
 def of_an_event(event: locks.Event, _around: Around) -> State:
     return State(
         {
-            semconv.EVENT_IS_SET: internals.event_is_set(event),
-            semconv.RESOURCE_WAITERS: internals.waiter_count(event),
+            semconv.EVENT_IS_SET: primitives.event_is_set(event),
+            semconv.RESOURCE_WAITERS: primitives.waiter_count(event),
         }
     )
 
 
 def of_a_condition(condition: locks.Condition, _around: Around) -> State:
     """Its lock is a node of its own."""
-    return State({semconv.RESOURCE_WAITERS: internals.waiter_count(condition)})
+    return State({semconv.RESOURCE_WAITERS: primitives.waiter_count(condition)})
 
 
 def of_a_barrier(_barrier: locks.Barrier, _around: Around) -> State:
@@ -57,7 +58,7 @@ def of_a_barrier(_barrier: locks.Barrier, _around: Around) -> State:
 
 
 def of_a_queue(queue: queues.Queue[Any], _around: Around) -> State:
-    length, capacity, putters, getters, unfinished = internals.queue_state(queue)
+    length, capacity, putters, getters, unfinished = primitives.queue_state(queue)
     attributes: dict[str, AttributeValue] = {}
     if length is not None:
         attributes[semconv.CHANNEL_LENGTH] = length
@@ -72,26 +73,26 @@ def fingerprint_of_a_lock(lock: locks.Lock) -> Fingerprint | None:
     owner = getattr(lock, OWNER, None)
     if getattr(lock, HOLDERS, None):
         return None
-    return Fingerprint((*internals.lock_state(lock), _lives(owner)), owner)
+    return Fingerprint((*primitives.lock_state(lock), _lives(owner)), owner)
 
 
 def fingerprint_of_a_semaphore(semaphore: locks.Semaphore) -> Fingerprint | None:
     """Those of whose permits is known who has them are read each time."""
     if fact(semaphore, HOLDERS) or fact(semaphore, OWNER) is not None:
         return None
-    return Fingerprint(internals.semaphore_state(semaphore))
+    return Fingerprint(primitives.semaphore_state(semaphore))
 
 
 def fingerprint_of_an_event(event: locks.Event) -> Fingerprint:
-    return Fingerprint((internals.event_is_set(event), internals.waiter_count(event)))
+    return Fingerprint((primitives.event_is_set(event), primitives.waiter_count(event)))
 
 
 def fingerprint_of_a_condition(condition: locks.Condition) -> Fingerprint:
-    return Fingerprint((internals.waiter_count(condition),))
+    return Fingerprint((primitives.waiter_count(condition),))
 
 
 def fingerprint_of_a_queue(queue: queues.Queue[Any]) -> Fingerprint:
-    return Fingerprint(internals.queue_state(queue))
+    return Fingerprint(primitives.queue_state(queue))
 
 
 def _lives(owner: Any) -> bool:
@@ -131,7 +132,7 @@ def fact(primitive: Any, name: str) -> Any:
 
 def making(primitive: Any) -> Making | None:
     """Where it was made, if that was recorded. Of a condition, where its lock was."""
-    target = internals.condition_lock(primitive) if issubclass(type(primitive), locks.Condition) else primitive
+    target = primitives.condition_lock(primitive) if issubclass(type(primitive), locks.Condition) else primitive
     origin = fact(target, ORIGIN)
     if type(origin) is not tuple:
         return None

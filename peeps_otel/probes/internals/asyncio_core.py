@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every private name of asyncio that the probes rely on.
+"""Every private name of asyncio that the probes rely on, but for where its locks and queues keep their state:
+`asyncio_primitives`.
 
 Nothing in here takes a lock, calls a coroutine or runs code of the watched program. All of it may be called from any
 thread while loops run: each read is one bytecode or one C call, atomic under the GIL; the picture it gives may be torn
@@ -9,7 +10,6 @@ between reads, which is why a verdict takes two looks.
 from __future__ import annotations
 
 import asyncio
-import collections
 import concurrent.futures
 import re
 import sys
@@ -278,75 +278,9 @@ def loop_of(task: asyncio.Task[Any]) -> asyncio.AbstractEventLoop:
     return task.get_loop()
 
 
-def lock_state(lock: locks.Lock) -> tuple[bool, int]:
-    """Locked, and how many wait."""
-    return getattr(lock, "_locked", False) is True, _count(getattr(lock, "_waiters", None))
-
-
-def semaphore_state(semaphore: locks.Semaphore) -> tuple[int | None, int, int | None]:
-    """Permits left, how many wait, and the bound of a BoundedSemaphore. None where it is no plain whole number."""
-    return (
-        whole(getattr(semaphore, "_value", None)),
-        _count(getattr(semaphore, "_waiters", None)),
-        whole(getattr(semaphore, "_bound_value", None)),
-    )
-
-
-def event_is_set(event: locks.Event) -> bool:
-    return getattr(event, "_value", False) is True
-
-
 def whole(number: object) -> int | None:
     """A number that fits into an attribute: programs also write `Semaphore(math.inf)` and `Queue(10**30)`."""
     return number if type(number) is int and -(1 << 63) <= number < 1 << 63 else None
-
-
-def held_by_manager(manager: object) -> locks.Lock | locks.Semaphore | None:
-    """The lock or semaphore that being inside `async with manager` holds."""
-    if issubclass(type(manager), locks.Condition):
-        return condition_lock(cast("locks.Condition", manager))
-    if issubclass(type(manager), (locks.Lock, locks.Semaphore)):
-        return cast("locks.Lock | locks.Semaphore", manager)
-    return None
-
-
-def condition_lock(condition: locks.Condition) -> locks.Lock | None:
-    lock = getattr(condition, "_lock", None)
-    return lock if isinstance(lock, locks.Lock) else None
-
-
-def queue_state(queue: queues.Queue[Any]) -> tuple[int | None, int, int, int, int]:
-    """Length (None: kept in a type of the program's own), capacity (0: unbounded), waiting putters, waiting getters,
-    unfinished."""
-    items: object = getattr(queue, "_queue", None)
-    return (
-        len(cast("list[Any]", items)) if type(items) in _CONTAINERS else None,
-        whole(getattr(queue, "_maxsize", None)) or 0,
-        _count(getattr(queue, "_putters", ())),
-        _count(getattr(queue, "_getters", ())),
-        whole(getattr(queue, "_unfinished_tasks", None)) or 0,
-    )
-
-
-_DONE: Callable[[Any], bool] = cast("Any", asyncio.Future).done
-_CONTAINERS = (collections.deque, list, dict, set, collections.OrderedDict)
-
-
-def waiter_count(primitive: object) -> int:
-    return _count(getattr(primitive, "_waiters", ()))
-
-
-def _count(waiters: Iterable[Any] | None) -> int:
-    if waiters is None:
-        return 0
-    try:
-        copy = list(waiters)
-        try:
-            return len(copy) - sum(map(_DONE, copy))  # an event may have thousands
-        except TypeError:  # futures of another type
-            return sum(1 for waiter in copy if not waiter.done())
-    except (RuntimeError, AttributeError):  # changed while it was copied, or not futures
-        return 0
 
 
 INTERNAL_GLOBALS = frozenset(id(vars(m)) for m in (base_events, locks, queues, runners, taskgroups, tasks, timeouts))

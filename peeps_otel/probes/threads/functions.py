@@ -7,7 +7,8 @@ import sys
 from types import CodeType, ModuleType
 from typing import Any
 
-from ..internals.stdlib import NAMED, undecorated
+from ..internals.stdlib import undecorated
+from ..internals.stdlib_waits import NAMED
 from ..library import Operation, ThreadWait
 from ..library_registry import LibraryRegistry
 

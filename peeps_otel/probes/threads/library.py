@@ -11,6 +11,7 @@ from typing import Any
 from ...model import NodeKind
 from ...model.operations import operation
 from ..internals import stdlib as internals
+from ..internals import stdlib_waits
 from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
 from ..library import CHANNEL, Around, Known, ResourceType, State, Support, ThreadWait
 from . import states
@@ -55,11 +56,11 @@ class _Part:
             resource_types=(*self._types, *found),
             thread_waits=tuple(
                 ThreadWait(row.module, row.name, operation(row.operation), row.finds)
-                for row in internals.WAITS
+                for row in stdlib_waits.WAITS
                 if row.module in self._modules
             ),
-            thread_modules=tuple(name for name in internals.MODULES if name in self._modules),
-            hands_over=tuple(row for row in internals.HANDS_OVER if row[0] in self._modules),
+            thread_modules=tuple(name for name in stdlib_waits.MODULES if name in self._modules),
+            hands_over=tuple(row for row in stdlib_waits.HANDS_OVER if row[0] in self._modules),
             thread_managers=(*self._managers, *(() if shared is None else (shared,))),
             held_by_manager=internals.held_by_manager,
         )

@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, cast
 from ..internals import stdlib as internals
 from ..internals.frame_memory import FrameReader
 from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
+from ..internals.stdlib_waits import CALLS, LOOP_RUNS, REACQUIRE, WAITS_FOR_THREADS
 from ..library import Operation, ThreadWait, operation
 from ..library_registry import LibraryRegistry
 from .bytecode import analysis
@@ -101,16 +102,16 @@ class Classifier:
 
     def _in_condition(self, callee: Callee, top: FrameReader, stack: CallStack) -> Waiting | None:
         """Waiting to be notified, or, notified, for its lock."""
-        if callee.name != internals.REACQUIRE:
+        if callee.name != REACQUIRE:
             return self._outward(stack)
         lock = internals.condition_lock(top.local_named("self"))
         return Waiting(_LOCK, "waiting", () if lock is None else (lock,))
 
     def _in_call(self, callee: Callee, stack: CallStack) -> Waiting | None:
         """In a C function that is known to wait, perhaps on behalf of a known function around it."""
-        call = internals.CALLS.get((callee.owner, callee.name))
+        call = CALLS.get((callee.owner, callee.name))
         by_process = callee.name in _ACQUIRES and type(callee.receiver) is internals.sem_lock_type()
-        if call is None and not by_process and callee.name not in internals.WAITS_FOR_THREADS:
+        if call is None and not by_process and callee.name not in WAITS_FOR_THREADS:
             return None
         outer = self._outward(stack)
         if outer is not None:
@@ -184,7 +185,7 @@ class Classifier:
         if known is not None and known.idle and id(top.code) != self.functions.run_once:
             return Waiting(_IDLE, "idle")
         _, method = analysis(top.code).receiver(top.lasti)
-        if method in internals.LOOP_RUNS:
+        if method in LOOP_RUNS:
             return Waiting(_IDLE, "idle")
         if (known is _JOIN and method == "join") or known is _DATABASE:
             return self._outward(stack)  # of a type that has no name here (since 3.13), or of a library in C
