@@ -38,7 +38,8 @@ _DOORS = _AGENT | {"peeps_otel.interpreter_internals"}
 MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.version": set(),
     "peeps_otel.semconv": set(),
-    "peeps_otel.config": {"peeps_otel.diagnosis.rules.settings"},  # PEEPS_RULES is read as the rules want it
+    "peeps_otel.config": {"peeps_otel.config_values", "peeps_otel.diagnosis.rules.settings"},
+    "peeps_otel.config_values": {"peeps_otel.diagnosis.rules.settings"},  # PEEPS_RULES is read as the rules want it
     "peeps_otel.interpreter_internals": set(),
     "peeps_otel.native": {"peeps_otel.probes.internals"},  # whether gevent or eventlet have replaced what it needs
     "peeps_otel.model": _MODEL,
