@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +12,10 @@ from tests.support.examples import register
 from tests.support.leftovers import no_process_left
 
 register()
+
+# Some images set it. Then each of the hundreds of processes that the tests start compiles everything again.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 _HAS_A_COLLECTOR_EACH = Path(__file__).parent / "collector"
 
