@@ -17,9 +17,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--wait",
         type=_seconds,
-        default=5.0,
         metavar="SECONDS",
-        help="look until something is stuck, for so long at most (5)",
+        help="look until something is stuck, for so long at most (5, and 17 where a thread stands still)",
     )
     parser.add_argument("--waits", action="store_true", help="tell also who else waits for what, a line each")
     parser.add_argument("--dump", metavar="FILE", help="write the whole picture to a file, for `peeps why FILE`")

@@ -14,9 +14,11 @@ from ..model.jsonable import edge_from_json, finding_from_json, node_from_json
 from .refused import Refused
 from .visit import Visit, Visitor
 
-WAIT_S = 5.0
 _SECOND_S = 1.0
 _PATIENCE_S = 5.0
+_USUAL_S = (0.0, _SECOND_S, 5.0)
+_WHERE_SOMEBODY_STANDS_S = (11.0, 17.0)
+"""Verdicts that rest on time are told from ten seconds on, or fifteen."""
 
 Json = dict[str, Any]
 
@@ -38,17 +40,17 @@ class Attached(NamedTuple):
 
 
 def attach(
-    pids: Sequence[int], wait_s: float = WAIT_S, patience_s: float = _PATIENCE_S
+    pids: Sequence[int], wait_s: float | None = None, patience_s: float = _PATIENCE_S
 ) -> dict[int, Attached | Refused]:
     """What is stuck in each process, or why it was left as it was. Looks until something is, for `wait_s` seconds at
-    most; twice at least. Blocks."""
+    most; twice at least. None: 5 seconds, and 17 where a thread stands still and nobody knows for what. Blocks."""
     found: dict[int, Attached | Refused] = {}
     visits: dict[int, list[Visit]] = {pid: [] for pid in pids}
     visitors = {pid: Visitor(pid) for pid in pids}
+    due = (*_USUAL_S, *_WHERE_SOMEBODY_STANDS_S) if wait_s is None else (0.0, min(_SECOND_S, wait_s or _SECOND_S))
+    due += () if wait_s is None or wait_s <= _SECOND_S else (wait_s,)
     began_s = time.monotonic()
-    due = (0.0, min(_SECOND_S, wait_s or _SECOND_S), wait_s)
     for number, due_s in enumerate(due):
-        last = number == len(due) - 1
         for pid in [pid for pid in pids if pid not in found]:
             time.sleep(max(0.0, began_s + due_s - time.monotonic()))
             try:
@@ -56,10 +58,12 @@ def attach(
             except Refused as error:
                 found[pid] = error
                 continue
-            if number:
-                picture, text, account = _told(pid, visits[pid][-1])
-                if last or picture.stuck or wait_s <= _SECOND_S:
-                    found[pid] = Attached(picture, text, account, visits[pid])
+            if not number:
+                continue
+            picture, text, account = _told(pid, visits[pid][-1])
+            enough = wait_s is None and due_s >= _USUAL_S[-1] and not visits[pid][-1].answer["stands"]
+            if picture.stuck or enough or number == len(due) - 1:
+                found[pid] = Attached(picture, text, account, visits[pid])
     return found
 
 

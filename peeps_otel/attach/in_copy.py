@@ -3,6 +3,7 @@
 
 A copy stands still, so that nothing moves between two looks at it says nothing. What has been in the same wait at the
 visit before (`before`) has not moved in between; only findings whose every task and thread is among that are told.
+What has been so since the first visit is judged first, as old as that; then what has been so since the last.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import marshal
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Set
 from dataclasses import replace
 from types import FrameType
 from typing import Any
@@ -22,20 +23,28 @@ from ..local.asking import own_looking
 from ..local.left_by_parent import at_most_likely, is_fork
 from ..local.picture import Picture, of_snapshot
 from ..looking import Looking
-from ..model import Finding, FindingKind, Node, NodeKind, Snapshot
+from ..model import Finding, FindingKind, Graph, Node, NodeKind, Snapshot
+from ..model.coverage import blind
 from ..model.jsonable import edge_to_json, finding_to_json, node_to_json
+from ..model.own_line import PYTHON
 from ..probes import runtime
 from ..probes.heap import question
 from ..probes.runtime import SeenThread, borrow, seen_before, seen_from_copy
 from ..semconv import THREAD_ID, THREAD_NATIVE_ID
+from . import standing
 
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
+_OF_THE_SYSTEM = (NodeKind.IO, NodeKind.COMMAND)
 _LOOKS = 3  # after the first: one that asks the heap, one that has its answer, one that confirms
 _BETWEEN_NS = 1_000_000
 _NOT_FROM_A_COPY = frozenset({FindingKind.NOTHING_MOVES})
 """Who moved and came back to the same wait would seem to have stood still."""
 
+_POLLS = "~"
+"""Begins the state of who has moved: it may be said of it where it is, but not that it has stood still."""
+
 States = dict[str, str]
+_NO_BASE: tuple[States | None, int] = (None, 0)
 
 
 def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
@@ -44,35 +53,85 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
     warnings.simplefilter("ignore")
     _be_as_the_process(request, frame)
     clock = _Clock()
-    looking = own_looking(os.environ)
-    heap = looking.watcher.heap
-    if heap is not None:
-        heap.started, heap.ask = _at_once, question.ask_copy
-    before: States | None = request["before"]
-    clock.back_ns = request["age_ns"]
-    snapshot = _look(looking)
-    states = _states(snapshot, looking, frozenset(request["moved"]))  # of the first look at each visit: what is alike
-    if before is not None:
-        for left in reversed(range(_LOOKS)):
-            clock.back_ns = left * _BETWEEN_NS
-            snapshot = _look(looking)
-    findings: list[Finding] = []
-    if before is not None:
-        foreign, unsure = _of_a_parent(looking, snapshot, frozenset(request["inherited"]))
-        states = {key: state for key, state in states.items() if key not in foreign}
-        findings = _that_stand(looking.watcher.open_findings, snapshot, states, before)
-        if is_fork(request["inner_pid"]):
-            findings = [at_most_likely(one) if unsure.intersection(one.core) else one for one in findings]
-    picture = of_snapshot(snapshot, findings, "" if heap is None else heap.not_asked, request["came_ns"])
-    picture = replace(picture, pid=request["pid"], name=f"{request['service']} (pid {request['pid']})")
-    picture = replace(picture, service=request["service"])
+    looks: list[_Seen] = []
+    for before, age_ns in request["bases"] or [_NO_BASE]:
+        looks.append(_Seen(request, clock, before, age_ns))
+        if looks[-1].stuck:
+            break
+    seen = looks[-1] if looks[-1].stuck else looks[0]
+    picture = seen.picture()
     told = {
-        "states": {key: state for key, state in states.values() if state},
+        "states": {key: state for key, state in seen.states.values() if state},
+        "stands": seen.stands,
         "text": picture.text,
         "account": picture.account(),
         "picture": json.dumps(_to_json(picture)),
     }
     return marshal.dumps(told, 2)
+
+
+class _Seen:
+    """What is seen in this copy. `before`: in which waits all were `age_ns` ago; None: that is not known yet."""
+
+    def __init__(self, request: dict[str, Any], clock: _Clock, before: States | None, age_ns: int) -> None:
+        self._request = request
+        self._findings: list[Finding] = []
+        self.stands = False
+        looking = own_looking(os.environ)
+        heap = looking.watcher.heap
+        if heap is not None:
+            heap.started, heap.ask = _at_once, question.ask_copy
+        clock.back_ns = age_ns
+        snapshot = _look(looking)
+        polls = frozenset(request["polls"])
+        # Of the first look at each visit: what is alike.
+        self.states = _states(snapshot, looking, frozenset(request["moved"]), polls)
+        if before is not None:
+            for left in reversed(range(_LOOKS)):
+                clock.back_ns = left * _BETWEEN_NS
+                snapshot = _look(looking)
+            foreign, unsure = _of_a_parent(looking, snapshot, frozenset(request["inherited"]))
+            states = {key: state for key, state in self.states.items() if key not in foreign}
+            findings = _that_stand(looking.watcher.open_findings, snapshot, states, before)
+            if is_fork(request["inner_pid"]):
+                findings = [at_most_likely(one) if unsure.intersection(one.core) else one for one in findings]
+            self._findings = findings
+            stood = {one for one, (key, state) in states.items() if state and before.get(key) == state}
+            told = [_as_old_as_known(one, stood, snapshot) for one in snapshot.nodes]
+            snapshot = replace(snapshot, nodes=[_in_its_call(one, polls) for one in told])
+            self._tell_who_stands(snapshot, stood, age_ns)
+        self._snapshot, self._not_asked = snapshot, "" if heap is None else heap.not_asked
+
+    def _tell_who_stands(self, snapshot: Snapshot, stood: Set[str], age_ns: int) -> None:
+        nodes = {node.id: node for node in snapshot.nodes}
+        threads = standing.threads_that_stand(nodes, snapshot.edges, stood)
+        self.stands = bool(threads or self._findings) or standing.nobody_goes_on(snapshot.nodes, stood)
+        explained = {member for one in self._findings for member in (*one.core, *one.blocked)}
+        threads = [one for one in threads if one.id not in explained]
+        if threads and not self.stuck:
+            snapshot.coverage.append(blind(standing.note(threads, Graph(nodes, snapshot.edges), age_ns)))
+
+    @property
+    def stuck(self) -> bool:
+        return any(one.level.stuck for one in self._findings)
+
+    def picture(self) -> Picture:
+        request = self._request
+        picture = of_snapshot(self._snapshot, self._findings, self._not_asked, request["came_ns"])
+        name = f"{request['service']} (pid {request['pid']})"
+        return replace(picture, pid=request["pid"], name=name, service=request["service"])
+
+
+def _as_old_as_known(node: Node, stood: Set[str], snapshot: Snapshot) -> Node:
+    """Who has moved since is in a wait of now, which the first look has taken for one of then."""
+    if node.id in stood or node.kind not in _WAITERS or node.wait is None or node.wait.exact:
+        return node
+    return replace(node, wait=replace(node.wait, since_ns=snapshot.time_ns))
+
+
+def _in_its_call(node: Node, polls: frozenset[int]) -> Node:
+    polling = node.state == "running" and node.attributes.get(THREAD_NATIVE_ID) in polls and _calls_c(node)
+    return replace(node, state="blocked") if polling else node
 
 
 def _be_as_the_process(request: dict[str, Any], frame: FrameType | None) -> None:
@@ -117,21 +176,41 @@ def _look(looking: Looking) -> Snapshot:
     return taken[-1]
 
 
-def _states(snapshot: Snapshot, looking: Looking, moved: frozenset[int]) -> dict[str, tuple[str, str]]:
-    """By node: what it is known by at every visit, and in which wait it is; the latter empty of who has moved."""
-    addresses = looking.objects.addresses({node.id for node in snapshot.nodes})
+def _states(
+    snapshot: Snapshot, looking: Looking, moved: frozenset[int], polls: frozenset[int]
+) -> dict[str, tuple[str, str]]:
+    """By node: what it is known by at every visit, and in which wait it is; the latter empty of who has moved. Of a
+    thread that has moved, but next to nothing, and sleeps in C code, where that is: such calls may poll."""
+    known = {node.id: by for node in snapshot.nodes if (by := _known_by(node, looking))}
     needs: dict[str, list[str]] = {}
     for edge in snapshot.edges:
-        if edge.dst in addresses:
-            needs.setdefault(edge.src, []).append(f"{edge.kind.value} {addresses[edge.dst]:x}")
+        if edge.dst in known:
+            needs.setdefault(edge.src, []).append(f"{edge.kind.value} {known[edge.dst]}")
     found: dict[str, tuple[str, str]] = {}
     for node in snapshot.nodes:
-        known_by = node.attributes.get(THREAD_ID) if node.kind is NodeKind.THREAD else addresses.get(node.id)
-        if type(known_by) is int:
-            gone_on = node.attributes.get(THREAD_NATIVE_ID) in moved
-            state = "" if gone_on else _state(node, needs.get(node.id, []))
-            found[node.id] = f"{node.kind.value} {known_by:x}", state
+        if node.id in known:
+            thread = node.attributes.get(THREAD_NATIVE_ID)
+            state = "" if thread in moved else _state(node, needs.get(node.id, []))
+            if thread in polls and _calls_c(node):
+                state = f"{_POLLS}{node.name} {_lines(node)}"
+            found[node.id] = known[node.id], state
     return found
+
+
+def _calls_c(node: Node) -> bool:
+    """Whether a thread is in a call of C code that is no wait of the standard library, an event loop's own for one."""
+    turns_loop = any(frame.library == PYTHON and "asyncio" in frame.file for frame in node.stack)
+    return node.wait is None and bool(node.stack) and node.stack[-1].library != PYTHON and not turns_loop
+
+
+def _known_by(node: Node, looking: Looking) -> str:
+    """The same in every copy; empty where nothing is. What the system has is no object of the program."""
+    if node.kind is NodeKind.THREAD:
+        return f"thread {node.attributes.get(THREAD_ID)}"
+    if node.kind in _OF_THE_SYSTEM:
+        return f"{node.kind.value} {node.name}"
+    address = looking.objects.addresses({node.id}).get(node.id)
+    return "" if address is None else f"{node.kind.value} {address:x}"
 
 
 def _state(node: Node, needs: list[str]) -> str:
@@ -141,8 +220,11 @@ def _state(node: Node, needs: list[str]) -> str:
     if wait is None and node.kind is NodeKind.TASK:  # where one is that runs, its thread says
         return f"{node.name} {node.state}"
     doing = "" if wait is None else f"{wait.operation} {wait.source} {wait.needs} {wait.deadline_ns is None}"
-    stack = " ".join(f"{frame.file}:{frame.line}" for frame in node.stack)
-    return f"{node.name} {node.state} {doing} {sorted(needs)} {stack}"
+    return f"{node.name} {node.state} {doing} {sorted(needs)} {_lines(node)}"
+
+
+def _lines(node: Node) -> str:
+    return " ".join(f"{frame.file}:{frame.line}" for frame in node.stack)
 
 
 def _of_a_parent(looking: Looking, snapshot: Snapshot, inherited: frozenset[str]) -> tuple[set[str], set[str]]:
@@ -171,7 +253,7 @@ def _that_stand(
         key, state = states[node_id]
         if node_id not in waiters:
             return key in before
-        return bool(state) and before.get(key) == state
+        return bool(state) and not state.startswith(_POLLS) and before.get(key) == state
 
     kept: list[Finding] = []
     for finding in findings:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from . import kernel_view
 
 _FUTEX = 202
-_NAMES = {
+NAMES = {
     **{0: "read", 7: "poll", 23: "select", 34: "pause", 35: "nanosleep", 43: "accept", 45: "recvfrom", 47: "recvmsg"},
     **{61: "wait4", 73: "flock", _FUTEX: "futex", 230: "clock_nanosleep", 232: "epoll_wait", 247: "waitid"},
     **{270: "pselect6", 271: "ppoll", 281: "epoll_pwait", 288: "accept4"},
@@ -46,13 +46,13 @@ def read(pid: int, thread: int) -> Call | None:
 def may_interrupt(call: Call) -> bool:
     if call.number == _FUTEX:
         return call.arguments[1] & 0x7F == _WAIT_BITSET
-    return call.number in _NAMES
+    return call.number in NAMES
 
 
 def begins_again(call: Call) -> bool:
     """Whether the same call again is the same wait. The others end with EINTR, as after any signal handler, and CPython
     goes on with the time that is left (PEP 475)."""
-    name = _NAMES[call.number]
+    name = NAMES[call.number]
     if name in ("epoll_wait", "epoll_pwait"):
         return call.arguments[3] & 0xFFFFFFFF == _ENDLESS
     if name == "poll":

@@ -15,6 +15,7 @@ from .elf import Elf, Mapping, Symbol, mappings
 from .interpreter_layout import LAYOUTS
 from .preflight import check, wrong_rights
 from .refused import NotNow, Refused
+from .sleeping_in import in_words
 
 _NEEDED = ("PyGILState_Ensure", "PyGILState_Release", "PyRun_SimpleString", "PyGC_Disable", "_PyRuntime", "Py_Version")
 _OTHER_BUILDS = {"_Py_NegativeRefcount": "a debug build", "_Py_MergeZeroLocalRefcount": "a free-threaded build"}
@@ -204,8 +205,10 @@ class Target:
         return [thread for *_, thread in sorted(found)]
 
     def _obstacle(self, call: parked_calls.Call | None, failing: bool) -> str:
-        if call is None or not self.may_interrupt(call):
-            return "runs, or sleeps where it must not be interrupted"
+        if call is None:
+            return "runs"
+        if not self.may_interrupt(call):
+            return f"sleeps {in_words(self.pid, call)}, which must not be interrupted"
         if failing:
             return "has an exception in flight"
         return "" if self.has_room(call.stack) else "has no room on its stack"

@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from . import bootstrap, kernel_view, processes
 from .carried import carried
@@ -31,6 +31,7 @@ _BACK_S = 2.0
 _PARKED_S = 0.3
 _COPIES_MOST = 3
 _READ_MOST = 20
+_POLLS_PART = 50  # of the time, at most, a thread computes that polls inside a call
 
 
 class Visit(NamedTuple):
@@ -52,6 +53,8 @@ class Visitor:
         self._layout: ExtendedStateLayout = extended_state_layout()
         self._came_ns = 0
         self._last: Visit | None = None
+        self._since_first: dict[str, str] = {}
+        self._first_ns = 0
         self.loader = bootstrap.LOADER
         """What the copy runs first. Another only for tests."""
 
@@ -60,8 +63,9 @@ class Visitor:
         for left in reversed(range(_COPIES_MOST)):
             try:
                 with Target(self._pid) as target:
-                    self._last = self._once(target, patience_s)
-                return self._last
+                    visit = self._once(target, patience_s)
+                self._remember(visit)
+                return visit
             except _Hung as hung:
                 _end_copies(self._pid, hung.since_ticks)
                 if not left:
@@ -86,6 +90,23 @@ class Visitor:
         if error := answer.get("error"):
             raise Refused(f"looking failed in the copy, which is gone: {str(error).strip().splitlines()[-1]}")
         return Visit(answer, after, at_ns, away_ms, tries)
+
+    def _remember(self, visit: Visit) -> None:
+        """Who has been in the same wait at every visit: the copy has left out who has run since the one before."""
+        states = cast("dict[str, str]", visit.answer["states"])
+        if self._last is None:
+            self._since_first, self._first_ns = states, visit.at_ns
+        else:
+            known = self._since_first
+            self._since_first = {key: state for key, state in states.items() if known.get(key) == state}
+        self._last = visit
+
+    def _bases(self) -> list[tuple[dict[str, str], int]]:
+        """What there is to compare with, and when that was: since the first visit, and since the last."""
+        if self._last is None:
+            return []
+        last = cast("dict[str, str]", self._last.answer["states"]), self._last.at_ns
+        return [last] if self._last.at_ns == self._first_ns else [(self._since_first, self._first_ns), last]
 
     def _strike(
         self, target: Target, channel: Channel, patience_s: float
@@ -133,10 +154,14 @@ class Visitor:
         last = self._last
         own = target.version[:2] == sys.version_info[:2]
         seen = _seen(struck, before, after, at_ns)
-        moved = list[int]()
-        if last is not None:
-            now = after | {struck.before.id: struck.before}
-            moved = [one for one in now if not _same(last.after.get(one), now[one])]
+        now = after | {struck.before.id: struck.before}
+        moved, polls = list[int](), list[int]()
+        for known_as, moment in now.items():
+            was = None if last is None else last.after.get(known_as)
+            if last is not None and not _same(was, moment):
+                moved.append(known_as)
+            if moment.sleeps and (last is None or (was and _next_to_nothing(was, moment, at_ns - last.at_ns))):
+                polls.append(known_as)
         return {
             "loader": self.loader,
             "modules": carried(importlib.util.MAGIC_NUMBER if own else None),
@@ -147,8 +172,8 @@ class Visitor:
             "inherited": kernel_view.sockets_of_ancestors(self._pid),
             "native_ids": _native_ids(target),
             "moved": moved,
-            "before": None if last is None else last.answer["states"],
-            "age_ns": 0 if last is None else at_ns - last.at_ns,
+            "polls": polls,
+            "bases": [(states, at_ns - then_ns) for states, then_ns in self._bases()],
             "came_ns": self._came_ns,
         }
 
@@ -200,6 +225,11 @@ def _same(one: ThreadMoment | None, other: ThreadMoment | None) -> bool:
     if one is None or other is None or not (one.sleeps and other.sleeps):
         return False
     return (one.switches, one.cpu_ns, one.call) == (other.switches, other.cpu_ns, other.call)
+
+
+def _next_to_nothing(was: ThreadMoment, now: ThreadMoment, between_ns: int) -> bool:
+    """Whether a thread has all but slept between two moments."""
+    return (now.cpu_ns - was.cpu_ns) * _POLLS_PART < between_ns
 
 
 def _seen(

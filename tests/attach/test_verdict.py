@@ -74,6 +74,17 @@ async def main():
 asyncio.run(main())
 """
 
+ASLEEP = """
+import os, subprocess, sys
+
+reading, writing = os.pipe()
+print("waits", flush=True)
+if "writes" in __file__:
+    subprocess.Popen(["sleep", "60"], stdin=reading)
+    os.write(writing, bytes(1 << 20))
+os.read(reading, 1)
+"""
+
 FORKED = TASKS.replace(
     """    print("stuck", flush=True)
     await both
@@ -128,6 +139,31 @@ def test_a_program_that_works_is_not_called_stuck(tmp_path: Path) -> None:
         dump = file.read(tmp_path / "calm.peeps")
         assert [one.pid for one in dump.processes] == [program.pid]
         assert len([node for node in dump.nodes.values() if node.kind.value == "task"]) == 6
+
+
+def test_of_a_thread_that_has_not_moved_it_is_not_said_that_nothing_is_stuck(tmp_path: Path) -> None:
+    with running(tmp_path, ASLEEP) as program:
+        said = attach(program.pid, "--wait", 2)
+        assert (said.returncode, said.stderr) == (2, "")
+        assert re.match(
+            rf"Cannot judge: shop.py \(pid {program.pid}\): in the \d+ s of watching these were at one place, and what "
+            r"will end that is not in sight: MainThread waits for a pipe \(fd \d\) at .*shop.py:9\.",
+            said.stdout,
+        ), said.stdout
+
+
+def test_of_a_process_that_is_left_alone_it_is_said_where_it_sleeps(tmp_path: Path) -> None:
+    """What a write to a pipe has written cannot be told from outside, and a stop would end it there."""
+    with running(tmp_path, ASLEEP, name="writes.py") as program:
+        said = attach(program.pid, "--alone")
+        assert (said.returncode, said.stdout) == (2, "")
+        assert re.search(
+            rf"thread {program.pid} sleeps in write of a pipe \(fd \d\), which sleep \(pid \d+\) has too, which must "
+            "not be interrupted",
+            said.stderr,
+        ), said.stderr
+        child = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()[0]
+        os.kill(int(child), signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
