@@ -29,6 +29,8 @@ def link(graph: WaitIndex, waiter: str, resource: str, holder: str | None) -> Ev
             text += f"; {name}{wording.in_service(target)} handles it"
         elif target.kind is NodeKind.FUTURE and held is not None:
             text += f"; {name} completes it"
+        elif target.kind is NodeKind.FUTURE and wording.is_worker_process(graph, resource, holder):
+            text += f"; it is in the hands of {name}"
         elif target.kind is NodeKind.FUTURE:
             text += f"; it is queued, and {name} could run it"
         elif held is not None:

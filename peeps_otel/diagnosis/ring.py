@@ -114,7 +114,10 @@ def _had(graph: WaitIndex, resource: str, holder: str, owner: str) -> str:
         case NodeKind.IO:
             return f"whose other end {owner} has"
         case NodeKind.FUTURE:
-            return f"to be completed by {owner}" if graph.held_by(resource, holder) else f"queued behind {owner}"
+            if graph.held_by(resource, holder):
+                return f"to be completed by {owner}"
+            at_work = wording.is_worker_process(graph, resource, holder)
+            return f"in the hands of {owner}" if at_work else f"queued behind {owner}"
         case NodeKind.REQUEST | NodeKind.RESPONSE:
             return f"handled by {owner}{wording.in_service(graph.nodes[resource])}"
         case _:
@@ -207,6 +210,7 @@ def _is_queued(graph: WaitIndex, step: EvidenceStep) -> bool:
         graph.nodes[step.resource].kind is NodeKind.FUTURE
         and step.holder is not None
         and graph.held_by(step.resource, step.holder) is None
+        and not wording.is_worker_process(graph, step.resource, step.holder)
         and _pool(graph, step.resource) is not None
     )
 

@@ -30,7 +30,7 @@ def label(node: Node | None) -> str:
     if node.kind is NodeKind.TASK:
         return node.name
     if node.kind is NodeKind.THREAD:
-        return node.name if "thread" in node.name.lower() else f"thread {node.name}"
+        return _thread(node)
     if semconv.DIED_OF in node.attributes:
         of_thread = node.attributes.get(semconv.DIED_AS) == NodeKind.THREAD and "thread" not in node.name.lower()
         return f"thread {node.name}" if of_thread else node.name
@@ -45,6 +45,13 @@ def label(node: Node | None) -> str:
         a = "an" if kind[:1] in "AEIOU" else "a"
         return f"{kind} ({short(node.source)})" if node.source else f"{a} {kind}"
     return node.name if node.name.lower().startswith(f"{kind.lower()} ") else f"{kind} {node.name}"
+
+
+def _thread(node: Node) -> str:
+    """`MainThread`, `thread load_0`, `MainThread of worker-1`."""
+    of = node.attributes.get(semconv.THREAD_PROCESS)
+    name = node.name if "thread" in node.name.lower() else f"thread {node.name}"
+    return f"{name} of {of}" if isinstance(of, str) and of != node.name else name
 
 
 def is_import(node: Node) -> bool:
@@ -134,6 +141,11 @@ def only_waiters(graph: WaitIndex, thing: str) -> str:
     if len(able) > 1:
         return f"only {several(names)} could {end}, and they all wait for it too"
     return f"only {names[0]} itself could {end}, after this very wait" if able else ""
+
+
+def is_worker_process(graph: WaitIndex, future: str, thread: str) -> bool:
+    """Whether a future is owed by a pool of processes, and this is a thread of one of those at work there."""
+    return any(thread in graph.enders.get(pool, ()) for pool in graph.holders.get(future, ()))
 
 
 def several(names: list[str], most: int = 3) -> str:

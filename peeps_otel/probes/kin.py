@@ -56,7 +56,9 @@ class Kin:
             died = gone if self._idle_ns and self._now_ns - self._idle_ns >= _IDLE_NS else []
         if self._living and not (module == _POOL and died):
             said: dict[str, AttributeValue] = {semconv.COULD_END_OUTSIDE: self._living}
-            return said | ({semconv.RESOURCE_SHARED_WITH: self._family} if self._family and module != _POOL else {})
+            pool = module == _POOL
+            family = ", ".join(map(str, sharing.pool_workers(thing))) if pool else self._family
+            return said | ({semconv.RESOURCE_SHARED_WITH: family} if family else {})
         return {semconv.RESOURCE_LOST_WITH: max(died, key=lambda one: one.died_ns).died} if died else {}
 
     def _look(self, now_ns: int) -> None:

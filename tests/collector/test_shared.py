@@ -82,3 +82,49 @@ def test_it_is_over_with_any_of_them() -> None:
     shared.put(main, PARENT)
     assert [(one.before, one.after) for one in shared.drop(thing.id)] == [(links, ())]
     assert list(shared.ids()) == []
+
+
+def file_lock(owner: int) -> Node:
+    about = {semconv.RESOURCE_SHARED_WITH: str(owner), semconv.COULD_END_OUTSIDE: f"migrate (pid {owner})"}
+    return Node(new_id(NodeKind.LOCK), NodeKind.LOCK, "job.lock", S, "b.py:1", attributes=dict(about))
+
+
+def test_one_other_process_with_one_thread_holds_it() -> None:
+    shared, lock, other = Shared(), file_lock(20), thread(20)
+    for node, of in ((lock, PARENT), (thread(10), PARENT), (other, CHILD)):
+        shared.put(node, of)
+    assert [(one.kind, one.dst, one.since_ns) for one in shared.links(lock.id)] == [(EdgeKind.HELD_BY, other.id, S)]
+    assert semconv.COULD_END_OUTSIDE not in shared.dressed(lock).attributes
+    more = thread(21)
+    shared.put(more, CHILD)
+    assert enders(shared, lock) == {other.id, more.id}
+
+
+def test_a_lock_that_this_process_has_itself_is_held_by_none_of_its_threads_for_sure() -> None:
+    shared, lock, main = Shared(), file_lock(10), thread(10)
+    shared.put(lock, PARENT)
+    shared.put(main, PARENT)
+    assert enders(shared, lock) == {main.id}
+
+
+def _of_pool(function: str, state: str) -> Node:
+    return thread(11, Frame(function, "/lib/multiprocessing/pool.py", 90, own_line.PYTHON), _OWN, state=state)
+
+
+def test_what_a_pool_owes_comes_from_workers_at_work_and_from_who_brings_them_work() -> None:
+    shared, main, busy = Shared(), thread(10), thread(20)
+    about = {semconv.RESOURCE_SHARED_WITH: "20, 30", semconv.COULD_END_OUTSIDE: "ForkPoolWorker-1 (pid 20)"}
+    result = Node(new_id(NodeKind.FUTURE), NodeKind.FUTURE, "MapResult", S, "b.py:1", attributes=dict(about))
+    spare = Frame("worker", "/lib/multiprocessing/pool.py", 90, own_line.PYTHON)
+    idle = thread(30, spare, _OWN, state="idle")
+    feeder = _of_pool("Pool._handle_tasks", "running")
+    third = Party("c", "shop (pid 30)", 30, "here")
+    for node, of in ((result, PARENT), (main, PARENT), (feeder, PARENT), (busy, CHILD), (idle, third)):
+        shared.put(node, of)
+    assert enders(shared, result) == {busy.id, feeder.id}
+    done = Node(feeder.id, NodeKind.THREAD, "t", S, "b.py:1", state="idle", stack=feeder.stack, attributes={})
+    shared.put(done, PARENT)
+    assert enders(shared, result) == {busy.id}
+    shared.put(thread(20, spare, _OWN, state="idle"), CHILD)
+    shared.drop(busy.id)
+    assert enders(shared, result) == set()  # all of them are idle: nothing is known of what it is in

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Who could end a wait for what `multiprocessing` shares between processes: a lock, an event, a barrier, a queue.
+"""Who could end a wait for what `multiprocessing` shares between processes: a lock, an event, a barrier, a queue; and
+for a lock on a file.
 
-Who waits for one says which processes of its family may have it. Where all of these report to us, anybody of them could
+Who waits for one says which processes may have it. Where all of these report to us, anybody of them could
 end the wait, and nobody else: edges to their threads, beside the processes' own nodes and edges, which are never
-changed. Threads that only do what others tell them are none of those.
+changed. Threads that only do what others tell them are none of those. Where one other process has it, and only one
+thread there does anything, that one holds it.
+
+What a pool of processes owes, its workers that are at work could bring, and the threads by which work comes to them.
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ _TOLD_WHAT_TO_DO = (
     *("multiprocessing/pool.py", "multiprocessing/queues.py"),
 )
 """Threads in here that are idle go on when somebody else has."""
+_OWED = (NodeKind.FUTURE, NodeKind.EXECUTOR)
 
 
 class _Process(NamedTuple):
@@ -32,10 +37,11 @@ class _Process(NamedTuple):
 
 
 class _Thread(NamedTuple):
-    """`acts`: it may end a wait of itself. `is_main`: by it the process is known to be seen. `on_signal`: a signal may
-    make it do anything."""
+    """`acts`: it may end a wait of itself. `feeds`: it works for a pool or a queue. `is_main`: by it its process is
+    known to be seen. `on_signal`: a signal may make it do anything."""
 
     acts: bool
+    feeds: bool
     is_main: bool
     on_signal: bool
 
@@ -48,6 +54,12 @@ class _Waited:
     of: Party
     family: tuple[_Process, ...]
     links: tuple[Edge, ...] = ()
+
+    @property
+    def concerned(self) -> set[_Process]:
+        """The processes whose threads matter: of what a pool owes also the one that has the pool."""
+        owed = self.node.kind in _OWED and self.of.pid is not None
+        return {*self.family, *([_Process(self.of.host, self.of.pid or 0)] if owed else [])}
 
 
 class Shared:
@@ -71,8 +83,8 @@ class Shared:
         before = [] if known is None else self.drop(node.id)
         if not family:
             return before
-        self._waited[node.id] = _Waited(node, of, family)
-        for process in family:
+        waited = self._waited[node.id] = _Waited(node, of, family)
+        for process in waited.concerned:
             self._of_family.setdefault(process, set()).add(node.id)
         return before + self._settle([node.id])
 
@@ -101,7 +113,7 @@ class Shared:
         waited = self._waited.pop(node_id, None)
         if waited is None:
             return []
-        for one in waited.family:
+        for one in waited.concerned:
             ids = self._of_family[one]
             ids.discard(node_id)
             if not ids:
@@ -140,9 +152,17 @@ class Shared:
             if not any(one.is_main for one in threads.values()) or any(one.on_signal for one in threads.values()):
                 return ()
             able += [node_id for node_id, one in threads.items() if one.acts]
-        return tuple(
-            Edge(EdgeKind.COULD_END, waited.node.id, one, confidence=Confidence.INFERRED) for one in sorted(able)
+        if able:
+            for process in waited.concerned.difference(waited.family):
+                able += [node_id for node_id, one in self._threads.get(process, {}).items() if one.feeds]
+        elsewhere = waited.of.pid not in {one.pid for one in waited.family}
+        kind = (
+            EdgeKind.HELD_BY
+            if elsewhere and len(able) == 1 and waited.node.kind is NodeKind.LOCK
+            else EdgeKind.COULD_END
         )
+        since_ns = waited.node.created_at if kind is EdgeKind.HELD_BY else None
+        return tuple(Edge(kind, waited.node.id, one, since_ns, confidence=Confidence.INFERRED) for one in sorted(able))
 
 
 def _family(node: Node, of: Party) -> tuple[_Process, ...]:
@@ -154,13 +174,18 @@ def _family(node: Node, of: Party) -> tuple[_Process, ...]:
 def _thread(node: Node, pid: int) -> _Thread:
     return _Thread(
         acts=_acts(node),
+        feeds=node.state != _IDLE and _is_told(node),
         is_main=node.attributes.get(semconv.THREAD_NATIVE_ID) == pid,
         on_signal=node.attributes.get(semconv.THREAD_HANDLES_SIGNALS) is True,
     )
 
 
+def _is_told(node: Node) -> bool:
+    return any(frame.file.endswith(_TOLD_WHAT_TO_DO) for frame in node.stack)
+
+
 def _acts(node: Node) -> bool:
-    if node.state == _IDLE and any(frame.file.endswith(_TOLD_WHAT_TO_DO) for frame in node.stack):
+    if node.state == _IDLE and _is_told(node):
         return False
     # A thread of a library alone (of OpenTelemetry, say) does not end what the program shares.
     own = own_line.innermost(node.stack) is not None

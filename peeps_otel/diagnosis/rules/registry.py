@@ -14,6 +14,7 @@ from .exception_never_retrieved import ExceptionNeverRetrieved
 from .executor_saturated import ExecutorSaturated
 from .held_across_wait import HeldAcrossWait
 from .held_at_fork import HeldAtFork
+from .held_by_process import HeldByProcess
 from .leak import Leak
 from .lock_starved import LockStarved
 from .loop_asleep import LoopAsleep
@@ -64,6 +65,7 @@ RULES: tuple[type[Rule], ...] = (
     PoolExhausted,
     TimesOut,
     HeldAcrossWait,
+    HeldByProcess,
     ExecutorSaturated,
     SelfWaking,
     TaskDestroyed,

@@ -126,11 +126,12 @@ def keeper_of(process: Any) -> str:
         if pid != own and any(
             link in wanted and access_mode(pid, fd) != os.O_RDONLY for fd, link in links(pid, _FILES_MOST)
         ):
-            return _called(pid)
+            return called(pid)
     return ""
 
 
-def _called(pid: int) -> str:
+def called(pid: int) -> str:
+    """`sleep (pid 4712)`."""
     try:
         with open(f"/proc/{pid}/comm", encoding="utf-8", errors="replace") as file:
             return f"{file.read(64).strip()} (pid {pid})"

@@ -64,6 +64,20 @@ def ended_with(ident: int) -> int | None:
     return -(status & 0x7F) if status & 0x7F else status >> 8
 
 
+def pool_workers(pool: Any) -> list[int]:
+    """The living worker processes of a pool of processes, or of the one that owes this result; none where that is not
+    told of all of them."""
+    processes = attribute(pool, "_processes")
+    if type(processes) is dict:  # of `concurrent.futures`
+        workers: list[Any] = list(cast("dict[int, Any]", processes).values())
+    else:
+        owner = pool if type(attribute(pool, "_pool")) is list else attribute(pool, "_pool")
+        found = attribute(owner, "_pool")
+        workers = list(cast("list[Any]", found)) if type(found) is list else []
+    pids = [pid(worker) for worker in workers[:_CHILDREN_MOST]]
+    return sorted(ident for ident in pids if ident is not None and is_alive(ident)) if None not in pids else []
+
+
 def has_replaced_a_worker(result: Any) -> bool:
     """Whether the pool that owes this result, or is this, has another worker in place of one that it lost: their
     numbers have a gap, and it does not replace workers by itself."""
@@ -84,6 +98,12 @@ def has_parent() -> bool:
     """Whether this process was itself made by `multiprocessing`."""
     module = sys.modules.get("multiprocessing.process")
     return module is not None and vars(module).get("_parent_process") is not None
+
+
+def own_name() -> str:
+    """What `multiprocessing` calls this process; empty where it has not made it."""
+    module = sys.modules.get("multiprocessing.process")
+    return process_name(vars(module).get("_current_process")) if module is not None and has_parent() else ""
 
 
 def is_alive(ident: int) -> bool:

@@ -66,6 +66,7 @@ WAITS: tuple[Function, ...] = (
     Function("concurrent.futures._base", "as_completed", "futures.as_completed", "pending"),
     Function("concurrent.futures.thread", "_worker", "idle"),
     Function("concurrent.futures.process", "_ExecutorManagerThread.run", "idle"),
+    Function("concurrent.futures.process", "_process_worker", "idle"),
     Function("concurrent.futures.process", "_ExecutorManagerThread.wait_result_broken_or_wakeup", "connection.recv"),
     Function("multiprocessing.process", "BaseProcess.join", "process.join", "self"),
     Function("multiprocessing.queues", "Queue.get", "queue.get", "self"),

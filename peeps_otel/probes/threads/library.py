@@ -12,6 +12,7 @@ from ...model import NodeKind
 from ...model.operations import operation
 from ..internals import stdlib as internals
 from ..internals import stdlib_waits
+from ..internals.file_locks import FileLock
 from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
 from ..library import CHANNEL, Around, Known, ResourceType, State, Support, ThreadWait
 from . import states
@@ -72,6 +73,8 @@ def _type(cls: type[Any], kinds: tuple[NodeKind, ...], reads: Callable[[Any, Aro
 
 IMPORT = "importlib.import"
 """The type of the node of an import that somebody waits for."""
+FILE_LOCK = "fcntl.file lock"
+"""And of the lock of a file, however it is taken."""
 _PUBLIC = {id(LOCK): "threading.Lock", id(RLOCK): "threading.RLock", id(SIMPLE_QUEUE): "queue.SimpleQueue"}
 
 
@@ -94,6 +97,9 @@ THREADING = _Part(
         _type(threading.Barrier, (NodeKind.BARRIER,), states.of_a_barrier),
         _type(queue.Queue, CHANNEL, states.of_a_queue),
         _type(SIMPLE_QUEUE, CHANNEL, states.of_a_simple_queue),
+        _type(FileLock, (NodeKind.LOCK,), states.of_a_file_lock)._replace(
+            static_attributes=states.file_lock_called, type_name=FILE_LOCK
+        ),
     ),
     managers=(LOCK, RLOCK, threading.Semaphore, threading.Condition),
 )

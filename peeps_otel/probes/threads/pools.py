@@ -16,6 +16,7 @@ from ..futures import Worked
 from ..identity import Identities, NodeIds
 from ..internals import asyncio_core as asyncio_internals
 from ..internals import pool as internals
+from ..internals import sharing
 from ..probe import Observation
 from .call_stack import CallStack
 from .waits import Classifier
@@ -172,6 +173,8 @@ class Pools:
             semconv.EXECUTOR_WORKER_LIMIT: state.workers_most,
             semconv.EXECUTOR_QUEUED: state.queued,
         }
+        if not state.by_threads:
+            known[semconv.RESOURCE_SHARED_WITH] = ", ".join(map(str, sharing.pool_workers(executor))) or None
         attributes = {name: value for name, value in known.items() if value is not None}
         # All that there can be are there and seen: only one of them can take the next item.
         sure = state.by_threads and state.workers_most is not None and len(threads) >= state.workers_most

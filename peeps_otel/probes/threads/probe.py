@@ -7,6 +7,7 @@ if the thread has used none while it was read, or else its parts may be of diffe
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 from types import FrameType
@@ -17,7 +18,7 @@ from ...model import Confidence, Edge, EdgeKind, NodeKind, Wait, own_line
 from ...model.coverage import blind
 from ..context import ProbeContext
 from ..inherited import ThreadHold
-from ..internals import green_threads
+from ..internals import green_threads, sharing
 from ..internals import stdlib as stdlib_internals
 from ..internals import thread as thread_internals
 from ..internals.current_frames import OTHER_INTERPRETER, asker, can_be_read, current_frames
@@ -138,6 +139,11 @@ class ThreadProbe:
                 self._context.thread_ended(ident)
         frames.clear()
 
+    def _process(self) -> str:
+        """What this process is called, if another one has started it."""
+        forked = self._context.inherited is not None
+        return sharing.own_name() or (f"pid {os.getpid()}" if forked else "")
+
     def _forget_ended(self, living: dict[int, ThreadFacts]) -> None:
         for ident in list(self._threads):
             now = living.get(ident)
@@ -160,7 +166,7 @@ class ThreadProbe:
         record = self._threads.get(ident)
         if record is None:
             created = thread_internals.started_ns(facts.native_id, now_ns) or now_ns
-            record = ThreadRecord(facts, self._context.thread(ident, created), created)
+            record = ThreadRecord(facts, self._context.thread(ident, created), created, process=self._process())
             self._threads[ident] = record
         if not asleep and motion.stands(record, cpu_ns, self._clock_is_fine is True):
             if record.node is not None and record.node.state in ("running", "gil"):  # it was, but has it been since?

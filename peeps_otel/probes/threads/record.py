@@ -44,6 +44,7 @@ class ThreadRecord:
     borrowed: tuple[Borrowed, ...] = ()  # of pools
     searched: bool = False  # for these, since it was read
     handles_signals: bool = False  # by code of the program or a library
+    process: str = ""  # what its process is called, if another one has started that
 
 
 def show(
@@ -61,6 +62,7 @@ def show(
         semconv.THREAD_ID: facts.ident,
         semconv.THREAD_NAME: facts.name,
         semconv.THREAD_NATIVE_ID: facts.native_id,
+        semconv.THREAD_PROCESS: record.process or None,
         semconv.THREAD_DAEMON: facts.daemon,
         semconv.THREAD_ENDING: _ending(facts, stack),
         semconv.THREAD_HANDLES_SIGNALS: True if record.handles_signals else None,

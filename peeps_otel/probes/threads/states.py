@@ -3,11 +3,14 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from ... import semconv
 from ...model import AttributeValue, Providers
 from ..internals import stdlib as internals
+from ..internals.child_pipes import called as process_called
+from ..internals.file_locks import FileLock
 from ..internals.stdlib import SIMPLE_QUEUE
 from ..library import Around, Channel, Held, Known, State, of_lock, of_permits, whole_numbers
 
@@ -85,6 +88,22 @@ def of_a_shared_thing(_thing: Any, _around: Around) -> State:
 
 def of_a_shared_queue(_thing: Any, _around: Around) -> State:
     return State({}, channel=Channel(None, None))
+
+
+def of_a_file_lock(lock: FileLock, _around: Around) -> State:
+    """Whichever process has it can release it, this one too: by another thread, or once it is closed."""
+    owners = lock.owners()
+    attributes: dict[str, AttributeValue] = {semconv.LOCK_LOCKED: True}
+    if not owners:
+        return State(attributes)
+    own = "another thread of this process"
+    attributes[semconv.COULD_END_OUTSIDE] = own if owners[0] == os.getpid() else process_called(owners[0])
+    attributes[semconv.RESOURCE_SHARED_WITH] = ", ".join(map(str, owners))
+    return State(attributes)
+
+
+def file_lock_called(lock: FileLock) -> Known:
+    return Known(os.path.basename(lock.path), {semconv.LOCK_FILE: lock.path})
 
 
 def of_a_process(process: Any, _around: Around) -> State:
