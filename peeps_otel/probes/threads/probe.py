@@ -139,8 +139,10 @@ class ThreadProbe:
                 self._context.thread_ended(ident)
         frames.clear()
 
-    def _process(self) -> str:
-        """What this process is called, if another one has started it."""
+    def _process(self, ident: int) -> str:
+        """Of the main thread, what this process is called, if another one has started it: each has a MainThread."""
+        if ident != threading.main_thread().ident:
+            return ""
         forked = self._context.inherited is not None
         return sharing.own_name() or (f"pid {os.getpid()}" if forked else "")
 
@@ -166,7 +168,7 @@ class ThreadProbe:
         record = self._threads.get(ident)
         if record is None:
             created = thread_internals.started_ns(facts.native_id, now_ns) or now_ns
-            record = ThreadRecord(facts, self._context.thread(ident, created), created, process=self._process())
+            record = ThreadRecord(facts, self._context.thread(ident, created), created, process=self._process(ident))
             self._threads[ident] = record
         if not asleep and motion.stands(record, cpu_ns, self._clock_is_fine is True):
             if record.node is not None and record.node.state in ("running", "gil"):  # it was, but has it been since?
