@@ -264,9 +264,7 @@ def test_a_lock_that_the_forking_thread_holds_is_its_own(tmp_path: Path) -> None
         """,
     )
     (found,) = told.found(told.children[0])
-    assert found.startswith(
-        "SLOW held_across_wait: thread wants waits for RLock lock, held by MainThread of pid "
-    )
+    assert found.startswith("SLOW held_across_wait: thread wants waits for RLock lock, held by MainThread of pid ")
 
 
 def test_logging_in_a_child_of_a_program_that_logs_all_the_time(tmp_path: Path) -> None:
