@@ -36,6 +36,7 @@ from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
 from .names import LOOPBACK_NAMES
 from .pipeline import Pipeline
+from .quotas import Quota, Quotas
 from .receive.durable import Durable
 from .receive.grpc_server import GrpcServer
 from .receive.http_protocol import Limits, limited, sweep
@@ -110,7 +111,8 @@ class Collector:
         )
         redaction = Redaction(config.redact_keys, config.redact_texts)
         self.warnings += replay(self._database, self._journal, self._rows, self._writer, redaction)
-        self._live = LiveGraph(self._rows)
+        self._quotas = Quotas(Quota(config.process_rows, config.process_bytes))
+        self._live = LiveGraph(self._rows, quotas=self._quotas, nodes_most=config.process_nodes)
         self._findings = FindingRegistry(self._live, self._rows, ended_findings(self._database.connection))
         judge = IncrementalDiagnoser(config.rules) if diagnoser is None else diagnoser()
         self._diagnosis = Diagnosis(self._live, self._findings, judge, settings=config.rules)
@@ -138,6 +140,7 @@ class Collector:
             span_columns=self._compiled.decoder,
             redaction=redaction,
             forward=self._forwarder.offer,
+            quotas=self._quotas,
         )
         self._directory = Path(tempfile.mkdtemp(prefix="peeps-"))  # mode 700
         self._grpc = GrpcServer(self._pipeline, config.max_request_bytes, self._received_by_grpc, config.token)
@@ -183,6 +186,7 @@ class Collector:
             hosts,
             requests=self._requests,
             token=self.config.token,
+            quotas=self._quotas,
         )
         make = await self._serve(app, files // 10)
         loop = asyncio.get_running_loop()
@@ -246,6 +250,7 @@ class Collector:
             "rejected": {"records": rejected},
             "dropped": {"requests": 0, "rows": self._rows.dropped},
             "refused": {"requests": self._pipeline.refused + self._budget.refused},
+            "quotas": {"refused_records": self._quotas.refused, "over": self._quotas.over()},
             "warnings": [*self.warnings, *failures],
             "client_errors": {"count": self._pipeline.client_errors.count, "last": self._pipeline.client_errors.last()},
             "forward": self._forwarder.status(),

@@ -35,6 +35,9 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "PEEPS_QUEUE_BYTES": ("134217728", "being received or not yet decoded; beyond it senders are told to retry"),
     "PEEPS_JOURNAL_BYTES": ("1073741824", "acknowledged but not yet stored; beyond it senders are told to retry"),
     "PEEPS_STORE_ROWS": ("1000000", "decoded but not yet stored rows; beyond it senders are told to retry"),
+    "PEEPS_PROCESS_ROWS": ("600000", "rows that one process may have stored a minute, see below"),
+    "PEEPS_PROCESS_BYTES": ("268435456", "bytes that one process may send to be stored a minute"),
+    "PEEPS_PROCESS_NODES": ("1000000", "nodes that may be alive in one process"),
     "PEEPS_RETENTION_HOURS": ("24", "history older than this is deleted"),
     "PEEPS_RULES": ("", "which findings the collector looks for, and from when on: see docs/findings.md"),
     "PEEPS_PROTOCOL_TRACE": ("0", "`1`: every receipt on stderr, with size and preview"),
@@ -107,6 +110,9 @@ class Config:
     queue_bytes: int = 128 << 20
     journal_bytes: int = 1 << 30
     store_rows: int = 1_000_000
+    process_rows: int = 600_000
+    process_bytes: int = 256 << 20
+    process_nodes: int = 1_000_000
     retention_hours: float = 24.0
     protocol_trace: bool = False
     rules: RuleSettings | None = None
@@ -154,6 +160,9 @@ class Config:
             queue_bytes=_positive(environment, "PEEPS_QUEUE_BYTES", 128 << 20),
             journal_bytes=_positive(environment, "PEEPS_JOURNAL_BYTES", 1 << 30),
             store_rows=_positive(environment, "PEEPS_STORE_ROWS", 1_000_000),
+            process_rows=_positive(environment, "PEEPS_PROCESS_ROWS", 600_000),
+            process_bytes=_positive(environment, "PEEPS_PROCESS_BYTES", 256 << 20),
+            process_nodes=_positive(environment, "PEEPS_PROCESS_NODES", 1_000_000),
             retention_hours=_hours(environment),
             protocol_trace=_switch(environment, "PEEPS_PROTOCOL_TRACE"),
             rules=_rules(environment),

@@ -33,6 +33,9 @@ METRICS = (
     _Metric("peeps_collector_rejected_records_total", "counter", "Records rejected.", ("rejected", "records")),
     _Metric("peeps_collector_refused_requests_total", "counter", "Told to come again.", ("refused", "requests")),
     _Metric("peeps_collector_dropped_rows_total", "counter", "Rows that the database refused.", ("dropped", "rows")),
+    _Metric(
+        "peeps_collector_over_quota_records_total", "counter", "Refused by a quota.", ("quotas", "refused_records")
+    ),
     _Metric("peeps_collector_committed_total", "counter", "Transactions of the database.", ("committed",)),
     _Metric("peeps_collector_reopened_total", "counter", "How often the database was opened anew.", ("reopened",)),
     _Metric(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import sys
 import threading
 import time
@@ -43,11 +44,12 @@ from .decode.redaction import Redaction
 from .decode.resource import ProcessInfo
 from .decode.rows import Decoded
 from .decode.silence import SilenceRecord
-from .decode.slices import slices
+from .decode.slices import slices, sole_head
 from .decode.traces import decode_traces
 from .diagnose import Diagnosis
 from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
+from .quotas import Account, Quotas, Refusal
 from .receive.durable import Durable
 from .receive.encoding import Undecodable, decode_request
 from .receive.journal import Entry
@@ -63,6 +65,7 @@ _PREVIEW_BYTES = 120
 _TURN_SECONDS = 0.005
 _FEW_BYTES = 4 << 10
 _RESOURCES_KNOWN = 10_000
+_OUR_EVENTS = b"peeps."
 Steps = Generator[None, None, Outcome]
 _log = logging.getLogger(__name__)
 
@@ -82,12 +85,15 @@ class Counts:
 
 @dataclass(slots=True)
 class _Found:
-    """What one request has yielded so far. `clean`: its parts, in protobuf, where something had to be taken out."""
+    """What one request has yielded so far. `clean`: its parts, in protobuf, where something had to be taken out.
+    `refusal`: why some of it was not taken, for its process is over its quota; `taken`: whether any of it was."""
 
     rows: Rows = field(default_factory=dict[str, TableRows])
     reasons: list[str] = field(default_factory=list[str])
     watched: set[str] = field(default_factory=set[str])
     clean: list[bytes] = field(default_factory=list[bytes])
+    refusal: Refusal | None = None
+    taken: bool = False
 
 
 class Pipeline:
@@ -109,6 +115,7 @@ class Pipeline:
         span_columns: Callable[[], SpanDecoder | None] = lambda: None,
         redaction: Redaction | None = None,
         forward: Callable[[Signal, Encoding, bytes], None] = lambda _signal, _encoding, _body: None,
+        quotas: Quotas | None = None,
     ) -> None:
         self.budget = budget
         self._live = live
@@ -124,6 +131,7 @@ class Pipeline:
         # What is decoded to columns is never a message in which something could be taken out.
         self._span_columns = span_columns if not self._redaction else lambda: None
         self._forward = forward
+        self._quotas = quotas or Quotas()
         self.client_errors = ClientErrors(previews=not self._redaction)
         self._work: dict[int, Steps] = {}
         self._resources: set[str] = set()
@@ -161,7 +169,11 @@ class Pipeline:
             print(f"received {signal.value} {encoding.name.lower()} {len(body)} bytes {preview!r}", file=sys.stderr)
         reason = self._unready()
         request = Request(signal, encoding, body, answer, sender, time.time_ns())
-        if not reason and self._durable is None:
+        closed = None if reason else self._closed(signal, encoding, body)
+        if closed is not None:
+            self.budget.give(len(body))
+            answer(_come_later(closed, closed.reason))
+        elif not reason and self._durable is None:
             self._turns.put(request)
         elif reason or self._durable is None or not self._durable.offer(request):
             self.budget.give(len(body))
@@ -197,9 +209,7 @@ class Pipeline:
             message = f"the collector failed on this request: {error!r}"[:_MESSAGE_BYTES]
             outcome = Outcome(undecodable=True, message=message)
         else:
-            self._send_on(signal, encoding, body, found.clean)
-            ask = self._requests.header_for(found.watched) if found.watched else ""
-            outcome = Outcome(len(found.reasons), shortened(found.reasons), ask=ask)
+            outcome = self._outcome(signal, encoding, body, found)
         self.counts.rejected += 1 if outcome.undecodable else outcome.rejected
         if outcome.undecodable:
             found.rows = {}
@@ -211,6 +221,24 @@ class Pipeline:
         if signal is Signal.LOGS:
             self._diagnosis.wake()
         return outcome
+
+    def _outcome(self, signal: Signal, encoding: Encoding, body: bytes, found: _Found) -> Outcome:
+        """Of what could be decoded. Nothing of it was taken: its sender may come again."""
+        message = shortened(found.reasons)
+        if found.refusal is not None and not found.taken:
+            if encoding is Encoding.PROTOBUF and (head := sole_head(body)):
+                self._quotas.close(head, found.refusal)
+            found.rows = {}
+            return _come_later(found.refusal, message or found.refusal.reason)
+        self._send_on(signal, encoding, body, found.clean)
+        ask = self._requests.header_for(found.watched) if found.watched else ""
+        return Outcome(len(found.reasons), message, ask=ask)
+
+    def _closed(self, signal: Signal, encoding: Encoding, body: bytes) -> Refusal | None:
+        """Why this need not be decoded to be refused. What is of a graph is looked at in any case."""
+        if encoding is not Encoding.PROTOBUF or (signal is Signal.LOGS and _OUR_EVENTS in body):
+            return None
+        return self._quotas.closed(lambda: sole_head(body))
 
     def _send_on(self, signal: Signal, encoding: Encoding, body: bytes, clean: list[bytes]) -> None:
         if not self._redaction:
@@ -252,9 +280,10 @@ class Pipeline:
         parts = None if columns is None else (yield from columns.steps(body, now_ns))
         if parts is None:
             return False
+        whole = sum(map(len, parts))
         for part in parts:
-            self._note(part, SPAN.name, found, now_ns)
-            self.counts.spans += len(part)
+            if self._note(part, SPAN.name, found, now_ns, len(body) * len(part) // max(whole, 1)):
+                self.counts.spans += len(part)
         return True
 
     def _by_objects(
@@ -276,31 +305,47 @@ class Pipeline:
             found.clean.append(message.SerializeToString())
         if signal is Signal.LOGS:
             for block in decode_logs(cast("ExportLogsServiceRequest", message), now_ns):
-                self._note(block, LOG.name, found, now_ns)
+                taken = self._note(block, LOG.name, found, now_ns, len(part))
                 yield from self._apply_records(block, found, now_ns)
-                self.counts.logs += len(block.rows)
+                self.counts.logs += len(block.rows) if taken else 0
                 yield
         elif signal is Signal.TRACES:
             for decoded in decode_traces(cast("ExportTraceServiceRequest", message), now_ns):
-                self._note(decoded, SPAN.name, found, now_ns)
-                self.counts.spans += len(decoded.rows)
+                if self._note(decoded, SPAN.name, found, now_ns, len(part)):
+                    self.counts.spans += len(decoded.rows)
                 yield
         else:
             for decoded in decode_metrics(cast("ExportMetricsServiceRequest", message), now_ns):
-                self._note(decoded, METRIC.name, found, now_ns)
-                self.counts.metrics += len(decoded.rows)
+                if self._note(decoded, METRIC.name, found, now_ns, len(part)):
+                    self.counts.metrics += len(decoded.rows)
                 yield
 
-    def _note(self, decoded: Decoded, table: str, found: _Found, now_ns: int) -> None:
-        process = decoded.process
+    def _note(self, decoded: Decoded, table: str, found: _Found, now_ns: int, size: int) -> bool:
+        """Whether it is taken: its process may be over its quota. `size`: bytes of it."""
+        process, records = decoded.process, len(decoded)
+        is_new = process.key not in self._resources
         self._live.seen(process, now_ns)
-        if process.key not in self._resources:
+        ours = isinstance(decoded, DecodedLogs) and bool(decoded.records)
+        account = Account.EVENTS if ours else Account.TELEMETRY
+        # A snapshot is no row here, and has an account of its own.
+        rows = records + is_new
+        refusal = self._quotas.take(process.id, account, rows, size, records) if rows else None
+        found.reasons += decoded.rejected
+        if refusal is not None:
+            found.refusal = refusal
+            found.reasons += [f"process {process}: {refusal.reason}"] * records
+            if isinstance(decoded, DecodedLogs):
+                decoded.records = [one for one in decoded.records if isinstance(one, SnapshotBody)]
+                found.taken |= bool(decoded.records)
+            return False
+        found.taken = True
+        if is_new:
             if len(self._resources) >= _RESOURCES_KNOWN:
                 self._resources.clear()
             self._resources.add(process.key)
             add_rows(found.rows, RESOURCE.name, [process.row])
         add_rows(found.rows, table, decoded.rows, decoded.batch)
-        found.reasons += decoded.rejected
+        return True
 
     def _apply_records(self, block: DecodedLogs, found: _Found, now_ns: int) -> Iterator[None]:
         for record in block.records:
@@ -334,6 +379,10 @@ class Pipeline:
             assert isinstance(record, FindingRecord)
             self._findings.reported(process.id, record, now_ns)
             self.counts.findings += 1
+
+
+def _come_later(refusal: Refusal, message: str) -> Outcome:
+    return Outcome(message=message, retry=True, wait_s=max(math.ceil(refusal.wait_s), 1))
 
 
 def shortened(reasons: list[str]) -> str:

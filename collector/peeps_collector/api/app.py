@@ -24,6 +24,7 @@ from ..exposition import MEDIA_TYPE, exposition
 from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..names import LOOPBACK_NAMES, refusal_of
+from ..quotas import Quotas
 from ..requests_out import ATTENTION, LEAKS, ProcessRequests
 from ..store.plain import json_bytes
 from ..store.reader import Reader
@@ -55,10 +56,11 @@ def create_app(
     sql_seconds: float = 5.0,
     requests: ProcessRequests | None = None,
     token: str = "",
+    quotas: Quotas | None = None,
 ) -> ASGIApp:
     """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed. `token`: what
     must be shown, see access.py."""
-    graph = GraphRoutes(live, findings, reader)
+    graph = GraphRoutes(live, findings, reader, quotas or Quotas())
     told = FindingRoutes(live, findings, reader)
     sql = SqlRoute(processes, live, sql_seconds)
     asked = requests or ProcessRequests()

@@ -19,6 +19,7 @@ from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
 from ..graph.process import SILENT_NS, Process, State
 from ..graph.view import View
+from ..quotas import Quotas
 from ..store.past import pictures_at, view_at
 from ..store.reader import Reader
 from .answers import ApiError, answer, asked_of_database, moment_parameter, whole_parameter
@@ -29,13 +30,15 @@ from .selection import edges_into, edges_within, in_view, neighbourhood, ranked
 class GraphRoutes:
     """The endpoints; called on worker threads."""
 
-    def __init__(self, live: LiveGraph, findings: FindingRegistry, reader: Reader) -> None:
+    def __init__(self, live: LiveGraph, findings: FindingRegistry, reader: Reader, quotas: Quotas) -> None:
+        self._quotas = quotas
         self._live = live
         self._findings = findings
         self._reader = reader
 
     def processes(self, request: Request) -> Response:
-        return answer({"processes": [_process_json(p, time.time_ns()) for p in self._live.processes().values()]})
+        over, known = self._quotas.over(), self._live.processes().values()
+        return answer({"processes": [_process_json(p, time.time_ns(), over.get(p.info.id)) for p in known]})
 
     def snapshot(self, request: Request) -> Response:
         limit = whole_parameter(request, "limit", 5000, 1, 20_000)
@@ -168,7 +171,7 @@ def _sequence(process: Process) -> int:
     return process.sequence or max(process.node_sequence.values(), default=0)
 
 
-def _process_json(process: Process, now_ns: int) -> dict[str, Any]:
+def _process_json(process: Process, now_ns: int, over: dict[str, Any] | None) -> dict[str, Any]:
     info = process.info
     common: dict[str, Any] = {
         "id": info.id,
@@ -182,6 +185,8 @@ def _process_json(process: Process, now_ns: int) -> dict[str, Any]:
         "last_seen_ago": duration(now_ns - process.last_seen_ns),
         "directory": str(info.resource.get(semconv.PROCESS_WORKING_DIRECTORY) or ""),
     }
+    if over is not None:
+        common["over_quota"] = over
     if process.state is State.FOREIGN:
         return common
     nodes = list(process.nodes.values())

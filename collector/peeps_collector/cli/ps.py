@@ -186,6 +186,12 @@ class Listing:
             known = self._processes
             silent = ", ".join(known[p]["service"] if p in known else p for p in answer["not_answered"])
             lines.append(style("yellow", f"Not answered, so this may be old: {printable(silent)}"))
+        for process in self._processes.values():
+            if over := process.get("over_quota"):
+                where = f"{process['service']}/{process['pid']}"
+                what = f"not all of its {' and '.join(over['what'])} is kept"
+                text = f"{where} sends more than {over['limit']} allows: {what}"
+                lines.append(style("yellow", printable(text)))
         return lines
 
 

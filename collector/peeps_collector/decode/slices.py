@@ -38,6 +38,18 @@ def slices(signal: Signal, encoding: Encoding, body: bytes) -> Iterator[bytes | 
             yield part if part is None else decode_request(signal, encoding, part).SerializeToString()
 
 
+def sole_head(body: bytes) -> bytes:
+    """The resource of a protobuf request that is of one resource; empty of any other. Looks at its beginning only."""
+    try:
+        number, block, whole = next(_fields(body, 0, len(body)))
+        if number != 1 or whole != (0, len(body)):
+            return b""
+        number, (begin, end), _ = next(_fields(body, *block))
+    except (Undecodable, StopIteration):
+        return b""
+    return body[begin:end] if number == 1 else b""
+
+
 @dataclass(slots=True)
 class _Scope:
     """The extents of what a ScopeSpans, ScopeLogs or ScopeMetrics is made of."""

@@ -13,13 +13,14 @@ from collections.abc import Collection, Container, Generator, Mapping
 
 from peeps_otel.model import Node
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
+from peeps_otel.model.wire import WireError
 from peeps_otel.model.wire_decoder import Head, head_of, parsed
 
 from ..decode.canonical import Rejected
 from ..decode.logs import GoneRecord, NodeRecord
 from ..decode.resource import ProcessInfo
+from ..quotas import Quotas
 from ..store.buffer import RowBuffer
-from ..store.schema import SNAPSHOT
 from .across import KINDS, MARKS, Across
 from .applying import FEW, Picture, Stream, picture_steps, said_again
 from .binding import Binding, apart, binding_of
@@ -27,6 +28,7 @@ from .changes import Changes
 from .endings import by_its_pid, is_believed
 from .ends import EndQuestion
 from .entry import Entry
+from .history import History
 from .identity import adopted
 from .incremental import Delta
 from .joins import Peer, Turned
@@ -38,16 +40,21 @@ from .standing import Standing
 from .taken import Taken
 from .view import View, view_of
 
+NODES_MOST = 1_000_000
 _JOINED = tuple(f"{kind}:" for kind in KINDS)
 
 
 class LiveGraph:
     """Thread-safe: one lock, held for the length of one applied snapshot or one copy."""
 
-    def __init__(self, rows: RowBuffer, few: int = FEW) -> None:
-        """`few`: see `picture_steps`."""
+    def __init__(
+        self, rows: RowBuffer, few: int = FEW, quotas: Quotas | None = None, nodes_most: int = NODES_MOST
+    ) -> None:
+        """`few`: see `picture_steps`. `quotas`: of the history; `nodes_most`: alive in one process."""
         self._few = few
+        self._nodes_most = nodes_most
         self._rows = rows
+        self._history = History(rows, quotas or Quotas())
         self._lock = threading.RLock()
         self._table = ProcessTable(rows)
         self._joins = Across()
@@ -98,6 +105,7 @@ class LiveGraph:
                     _take_rows(standing, picture, message)  # nobody else knows it yet
                     yield
                 with self._lock:
+                    self._check_size(process, picture, same)
                     if not same or standing.is_current(picture.placed):
                         self._take(process, stream, message, picture, now_ns, len(body))
                         break
@@ -131,6 +139,7 @@ class LiveGraph:
             if record.sequence is not None:
                 process.node_sequence[node.id] = record.sequence
             self._commit(process, changes, now_ns)
+            self._rows.add_request(changes.tables())
             return True
 
     def apply_gone(self, info: ProcessInfo, record: GoneRecord, now_ns: int) -> bool:
@@ -147,6 +156,7 @@ class LiveGraph:
             self._table.owner.pop(key, None)
             process.node_sequence.pop(key, None)
             self._commit(process, changes, now_ns)
+            self._rows.add_request(changes.tables())
             return True
 
     def expire(self, now_ns: int) -> None:
@@ -319,6 +329,8 @@ class LiveGraph:
         self, process: Process, stream: Stream, message: Message, picture: Picture, now_ns: int, size: int
     ) -> None:
         key, standing = process.info.id, stream.standing
+        if process.lag is not None:
+            process.lag.note(picture.changes.nodes, process.entries)
         if not stream.same:
             if process.sequence and process.stream_id is not None:
                 process.past_streams.add(process.stream_id)
@@ -342,7 +354,7 @@ class LiveGraph:
         joined = {one.node_id for one in picture.over}.union(self._joinable(picture))
         process.node_sequence = {n: s for n, s in process.node_sequence.items() if s > message.sequence}
         counts = len(picture.placed.ids), picture.edges, len(message.gone)
-        self._rows.add(SNAPSHOT.name, [snapshot_row(process, message, *counts, size, now_ns)])
+        self._history.write(process, picture.changes, snapshot_row(process, message, *counts, size, now_ns), size)
         self._commit(process, picture.changes, now_ns, joined)
         if not process.needs_key_frame and process.complete_at <= 0:
             process.complete_at = process.updates
@@ -361,20 +373,23 @@ class LiveGraph:
             process.farewell = process.claim = ""
             self._table.store(process)
             self._touch()
-        self._rows.add_request(changes.tables())
         if changes.any:
             self.last_change_ns = now_ns
             self._touch()
 
-    def _end_all(self, process: Process, time_ns: int) -> None:
-        changes = Changes(process.info.id, time_ns)
-        for entry in process.entries.values():
-            changes.gone(entry.node, entry.edges)
-        self._rows.add_request(changes.tables())
-        self._touch()
+    def _check_size(self, process: Process, picture: Picture, same: bool) -> None:
+        """Raises WireError."""
+        known = process.entries if same else {}
+        count = len(known) - len(picture.ended) + len(picture.entries)
+        if count > self._nodes_most:
+            count -= len(picture.entries.keys() & known.keys())
+        if count > self._nodes_most:
+            raise WireError(
+                f"peeps.snapshot: {count} nodes would be alive, more than {self._nodes_most} (PEEPS_PROCESS_NODES)"
+            )
 
     def _end(self, process: Process, time_ns: int) -> None:
-        self._end_all(process, time_ns)
+        self._history.end(process, time_ns)
         self._table.disown(process)
         ended = list(process.entries)
         process.forget_stream()
@@ -382,6 +397,7 @@ class LiveGraph:
         process.updates += 1
         process.state = State.GONE
         self._table.store(process)
+        self._touch()
 
     def _touch(self) -> None:
         self._version += 1

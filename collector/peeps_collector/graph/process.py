@@ -13,6 +13,7 @@ from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 
 from ..decode.resource import ProcessInfo
 from .entry import Entry, Nodes
+from .lag import Lag
 from .standing import Standing
 
 SILENT_NS = 5_000_000_000
@@ -45,7 +46,7 @@ class Process:
     stream, 0 where it has none. `busy`: a snapshot is being applied.
     `complete_at`: its `updates` when its picture became complete, 0 where it was not yet, -1 where it is
     not any more; `first_look`: at the first look of the diagnosis at that;
-    `judged`: there was a second one, of something newer.
+    `judged`: there was a second one, of something newer. `lag`: its history is behind, None where it is not.
     Times are the collector's clock but for `time_ns`, which is the process's own, of its last snapshot.
     """
 
@@ -79,6 +80,7 @@ class Process:
     complete_at: int = 0
     first_look: int = 0
     judged: bool = False
+    lag: Lag | None = None
 
     @property
     def nodes(self) -> Mapping[str, Node]:
@@ -154,10 +156,13 @@ class Process:
     def coverage_notes(self, has_finding: bool = False) -> list[str]:
         """What could not be observed, by the process's own word and by ours. `has_finding`: something stuck in it is
         told already; then nobody takes the first look for an all-clear."""
+        told = list(self.coverage)
+        if self.lag is not None:
+            told.append(f"history is late, and has only the newest state of each node: {self.lag.reason}")
         if not self.sequence or self.judged or (has_finding and self.complete_at >= 0):
-            return list(self.coverage)
+            return told
         if self.complete_at < 0:
             what = f"{self.missed} snapshots were missed: the picture is incomplete until the next key frame"
         else:
             what = "first look pending: what it does has not been seen twice yet"
-        return [*self.coverage, blind(what)]
+        return [*told, blind(what)]

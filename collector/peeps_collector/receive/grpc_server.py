@@ -70,8 +70,9 @@ class _Handlers(grpc.GenericRpcHandler):
             else:
                 outcome = Outcome(retry=True, message="too many requests are being received; retry later")
             if outcome.retry:
-                metadata = (("grpc-status-details-bin", _retry_info(outcome.message)),)
-                await context.abort(grpc.StatusCode.UNAVAILABLE, outcome.message, metadata)
+                code = grpc.StatusCode.RESOURCE_EXHAUSTED if outcome.wait_s else grpc.StatusCode.UNAVAILABLE
+                metadata = (("grpc-status-details-bin", _retry_info(code, outcome)),)
+                await context.abort(code, outcome.message, metadata)
             if outcome.undecodable:
                 await context.abort(grpc.StatusCode.INVALID_ARGUMENT, outcome.message)
             if outcome.ask:
@@ -81,12 +82,12 @@ class _Handlers(grpc.GenericRpcHandler):
         return grpc.unary_unary_rpc_method_handler(export)
 
 
-def _retry_info(message: str) -> bytes:
+def _retry_info(code: grpc.StatusCode, outcome: Outcome) -> bytes:
     """What makes a sender come again, and when."""
     details = AnyMessage()
-    details.Pack(RetryInfo(retry_delay=Duration(seconds=RETRY_AFTER_S)))
-    code: int = grpc.StatusCode.UNAVAILABLE.value[0]
-    return Status(code=code, message=message, details=[details]).SerializeToString()
+    details.Pack(RetryInfo(retry_delay=Duration(seconds=outcome.wait_s or RETRY_AFTER_S)))
+    number: int = code.value[0]
+    return Status(code=number, message=outcome.message, details=[details]).SerializeToString()
 
 
 class GrpcServer:

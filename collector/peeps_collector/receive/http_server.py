@@ -102,6 +102,9 @@ class HttpReceiver:
         client = scope.get("client")
         sender = f"http {client[0]}:{client[1]}" if client else "http"
         outcome = await self._intake.submit(signal, encoding, body, sender)
+        if outcome.wait_s:
+            wait = (b"retry-after", str(outcome.wait_s).encode())
+            raise _Refusal(429, _RESOURCE_EXHAUSTED, outcome.message, wait)
         if outcome.retry:
             raise _Refusal(503, _UNAVAILABLE, outcome.message, _RETRY)
         if outcome.undecodable:

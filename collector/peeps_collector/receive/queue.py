@@ -38,6 +38,8 @@ class Outcome:
     undecodable: bool = False
     ask: str = ""
     retry: bool = False
+    wait_s: int = 0
+    """With `retry`: it is this sender that is to wait so long, for it is over its quota."""
 
 
 RETRY_AFTER_S = 1
