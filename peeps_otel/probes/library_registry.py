@@ -50,7 +50,7 @@ LIBRARIES: tuple[Library, ...] = (
     AIOHTTP,
     AIOHTTP_SERVER,
     GRPC_AIO,
-    SQLALCHEMY,
+    *SQLALCHEMY,
     URLLIB3,
     UVICORN,
     REQUESTS,

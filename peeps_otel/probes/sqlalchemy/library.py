@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import repeat
 from types import CodeType, FrameType, ModuleType
 from typing import Any, cast
@@ -43,7 +43,8 @@ _NESTED_MOST = 5
 
 
 class SQLAlchemy:
-    """A `Library`. Its parts are imported by and by: one that is not there is not used by the program."""
+    """A `Library`: the pools, and how one waits for them. What leads to their connections are libraries of their own,
+    for a program may import them much later."""
 
     name = "SQLAlchemy"
     distribution = "SQLAlchemy"
@@ -51,14 +52,18 @@ class SQLAlchemy:
 
     def is_imported(self) -> bool:
         """Once all of a statement like `from sqlalchemy.ext.asyncio import ...` is done."""
-        return _class(_POOLS, "QueuePool") is not None and _class(_ENGINE, "Connection") is not None
+        wanted = ((_POOLS, "QueuePool"), (_BASE, "_ConnectionFairy"), (_ENGINE, "Connection"))
+        return all(_class(module, name) is not None for module, name in wanted)
 
     def support(self) -> Support:
         pool = vars(sys.modules[_POOLS])["QueuePool"]
         get = code_of(pool, "_do_get")
         return Support(
             pools=(PoolType(pool, "", _read_pool),),
-            pool_handles=tuple(_handles()),
+            pool_handles=(
+                PoolHandle(vars(sys.modules[_BASE])["_ConnectionFairy"], _of_fairy),
+                PoolHandle(vars(sys.modules[_ENGINE])["Connection"], _of_connection),
+            ),
             task_waits=tuple(_task_waits(get)),
             thread_waits=(ThreadWait(_POOLS, "QueuePool._do_get", _ACQUIRE, finds="self"),),
             thread_modules=(_QUEUES,),
@@ -111,19 +116,6 @@ def _length(items: object) -> int | None:
 
 
 # --- what is in hand --------------------------------------------------------------------------------------------------
-
-
-def _handles() -> Iterable[PoolHandle]:
-    for module, name, lent in (
-        (_BASE, "_ConnectionFairy", _of_fairy),
-        (_ENGINE, "Connection", _of_connection),
-        (_ORM, "Session", _of_session),
-        (_ASYNC_ENGINE, "AsyncConnection", _of_async_connection),
-        (_ASYNC_ORM, "AsyncSession", _of_async_session),
-    ):
-        kind = _class(module, name)
-        if kind is not None:
-            yield PoolHandle(kind, lent)
 
 
 def _of_fairy(fairy: object) -> Iterable[Lent]:
@@ -191,4 +183,29 @@ def _pool_in(frame: FrameType | None, get: CodeType) -> object:
     return None
 
 
-SQLALCHEMY = SQLAlchemy()
+class _Handle:
+    """A `Library`: one class by which the program uses a connection."""
+
+    distribution = ""  # the pools say whether the version is known
+    checked = ()
+
+    def __init__(self, module: str, name: str, lent: Callable[[object], Iterable[Lent]]) -> None:
+        self.name = f"SQLAlchemy {name}"
+        self._of, self._lent = (module, name), lent
+
+    def is_imported(self) -> bool:
+        return _class(*self._of) is not None
+
+    def support(self) -> Support:
+        kind = _class(*self._of)
+        if kind is None:
+            raise AttributeError(self.name)
+        return Support(pool_handles=(PoolHandle(kind, self._lent),))
+
+
+SQLALCHEMY = (
+    SQLAlchemy(),
+    _Handle(_ORM, "Session", _of_session),
+    _Handle(_ASYNC_ENGINE, "AsyncConnection", _of_async_connection),
+    _Handle(_ASYNC_ORM, "AsyncSession", _of_async_session),
+)
