@@ -12,6 +12,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
 from .. import semconv
+from ..diagnosis.wording import WHOEVER_CALLS
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node
 from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength
 from ..probes.heap.question import Answer
@@ -188,6 +189,6 @@ class HeapAnswers:
         if one.strength is Strength.OPEN:
             facts.setdefault(semconv.COULD_END_OPEN, one.via or one.name)
             if acting:
-                facts.setdefault(semconv.COULD_END_OUTSIDE, f"whoever calls what {one.via or one.name}")
+                facts.setdefault(semconv.COULD_END_OUTSIDE, f"{WHOEVER_CALLS}{one.via or one.name}")
         elif one.strength >= Strength.CODES:
             facts.setdefault(semconv.COULD_END_OUTSIDE, f"{one.key.kind} {one.name or one.via}".strip())

@@ -269,6 +269,70 @@ async def thread_event_ring() -> None:
     await asyncio.sleep(60)
 
 
+def _served(name: str, first: Callable[[asyncio.AbstractEventLoop], None]) -> asyncio.AbstractEventLoop:
+    """A loop in a thread of its own, which calls `first` and then goes on."""
+    loop = asyncio.new_event_loop()
+
+    def serve() -> None:
+        loop.call_soon(first, loop)
+        loop.run_forever()
+
+    threading.Thread(target=serve, name=name, daemon=True).start()
+    return loop
+
+
+@case("stuck: the loop's own callback, to which its thread does not come before this wait ends")
+async def callback_put_off() -> None:
+    def ask(loop: asyncio.AbstractEventLoop) -> None:
+        done = threading.Event()
+        loop.call_later(1, done.set)
+        done.wait()
+
+    _served("bot", ask)
+    await asyncio.sleep(3600)
+
+
+@case("stuck: two threads that each wait in a callback for a callback of the other's loop")
+async def callbacks_of_two_loops() -> None:
+    loops: list[asyncio.AbstractEventLoop] = []
+    both = threading.Barrier(2)
+
+    def ask(loop: asyncio.AbstractEventLoop) -> None:
+        both.wait()
+        done = threading.Event()
+        other = loops[loop is loops[0]]
+        other.call_soon_threadsafe(lambda: done.set())
+        done.wait()
+
+    loops += [_served("t-a", ask), _served("t-b", ask)]
+    await asyncio.sleep(3600)
+
+
+@case("live: another loop's callback comes when its thread has slept")
+async def callback_of_a_loop_that_sleeps() -> None:
+    done = threading.Event()
+
+    def busy(loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_soon(done.set)
+        time.sleep(60)
+
+    _served("busy", busy)
+    threading.Thread(target=done.wait, name="waiter", daemon=True).start()
+    await asyncio.sleep(3600)
+
+
+@case("live: another loop's timer")
+async def timer_of_another_loop() -> None:
+    done = threading.Event()
+
+    def later(loop: asyncio.AbstractEventLoop) -> None:
+        loop.call_later(500, done.set)
+
+    _served("other", later)
+    threading.Thread(target=done.wait, name="waiter", daemon=True).start()
+    await asyncio.sleep(3600)
+
+
 @case("stuck: the thread that took the lock is gone; another is about to enter it by `with`")
 async def global_lock_of_a_dead_thread():
     def take():

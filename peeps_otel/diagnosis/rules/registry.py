@@ -24,6 +24,7 @@ from .lost_with_process import LostWithProcess
 from .never_ends import NeverEnds
 from .never_exits import NeverExits
 from .never_yields import NeverYields
+from .no_worker_left import NoWorkerLeft
 from .nothing_moves import NothingMoves
 from .order_risk import OrderRisk
 from .peer_not_reading import PeerNotReading
@@ -62,6 +63,7 @@ RULES: tuple[type[Rule], ...] = (
     PipeKeptOpen,
     ServerNeverStops,
     PeerNotReading,
+    NoWorkerLeft,
     PoolExhausted,
     TimesOut,
     HeldAcrossWait,

@@ -87,6 +87,7 @@ class Actors:
         """Weak references in weak containers: nobody relies on those."""
         self.functions: dict[str, list[CodeType]] = {}
         self.hidden: set[int] = set(picture.own_ids) | {id(threads), id(vars(self))}
+        self._blocked = {thread.ident: thread.name for thread in threads if thread.blocked}
         loops = self._read_heap(ours)
         self._read_signal_handlers()
         for loop in loops:
@@ -140,10 +141,22 @@ class Actors:
                 self._add(Actor(key, f"signal {int(number)}: {code.co_qualname}", places=[Place(code, -1)]), [handler])
 
     def _read_loop(self, loop: asyncio.AbstractEventLoop) -> None:
-        runs = is_foreign(loop) or thread_of(loop) is not None
+        ident = thread_of(loop)
+        runs = is_foreign(loop) or ident is not None
         for one in callbacks(loop):
+            if ident in self._blocked and one.code is not None and not one.own_wakeup:
+                self._put_off(ident, one.handle, one.code)
+                continue
             key = Key(one.kind if runs else STOPPED, id(one.handle))
             self._add(Actor(key, one.name, callback=one.code, own_wakeup=one.own_wakeup), [one.handle])
+
+    def _put_off(self, ident: int, handle: object, code: CodeType) -> None:
+        """What a loop will call once its thread, which waits inside an earlier callback, goes on: so it is the thread's
+        to do."""
+        key = Key("thread", ident)
+        actor = self.by_key.setdefault(key, Actor(key, self._blocked[ident], True))
+        actor.places.append(Place(code, -1))
+        self.at[id(handle)] = key
 
     def _read_tasks(self) -> None:
         for task in internals.live_tasks():
