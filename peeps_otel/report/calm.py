@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .. import semconv
-from ..model import Node, NodeKind
+from ..model import Edge, EdgeKind, Node, NodeKind, Providers, own_line
 from ..model.operations import operation
 from . import in_words
 from .sentences import Calm
 from .shown import Shown
+
+_BROUGHT = frozenset({NodeKind.EVENT, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.FUTURE})
+"""What the program's own code ends a wait for. A queue is left out: its consumers wait for work."""
+_LONG_NS = 15_000_000_000
 
 
 class Waits:
@@ -29,7 +33,21 @@ class Waits:
     def calm(self, not_answered: int = 0) -> Calm:
         """`not_answered`: how many processes have not."""
         call, still_ns = longest_call(self._shown, self._movers), still_for(self._shown.now_ns, self._movers)
-        return Calm(len(self.tasks), self.longest, call, still_ns, not_answered)
+        return Calm(len(self.tasks), self.longest, call, still_ns, not_answered, self._unjudged())
+
+    def _unjudged(self) -> tuple[dict[str, Any], int] | None:
+        view, now_ns = self._shown.view, self._shown.now_ns
+        found = [
+            (node.wait.since_ns, node.id)
+            for node in self._movers
+            if node.wait is not None
+            and now_ns - node.wait.since_ns >= _LONG_NS
+            and is_unjudged(node, view.nodes, view.out)
+        ]
+        if not found:
+            return None
+        since_ns, first = min(found)
+        return self._shown.node(view.nodes[first]), now_ns - since_ns
 
 
 def longest_wait(shown: Shown, nodes: Collection[Node]) -> tuple[dict[str, Any], int] | None:
@@ -68,3 +86,21 @@ def still_for(now_ns: int, nodes: Collection[Node]) -> int:
 def _in_call_since(node: Node) -> int | None:
     since_ns = node.attributes.get(semconv.THREAD_CALL_SINCE)
     return since_ns if node.wait is None and type(since_ns) is int else None
+
+
+def is_unjudged(node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> bool:
+    """Whether it waits, in code of the program and without a deadline, for what somebody must bring, and neither is it
+    known who has that nor was the heap asked who could."""
+    wait = node.wait
+    if wait is None or wait.deadline_ns is not None or node.state == "idle" or not own_line.is_line(wait.source):
+        return False
+    targets = [nodes.get(edge.dst) for edge in out.get(node.id, ()) if edge.kind is EdgeKind.NEEDS]
+    if not targets:
+        return operation(wait.operation).kind in _BROUGHT
+    return any(target is not None and _is_unknown(target, out.get(target.id, ())) for target in targets)
+
+
+def _is_unknown(thing: Node, edges: Sequence[Edge]) -> bool:
+    if thing.kind not in _BROUGHT or thing.providers is Providers.CLOSED:
+        return False
+    return semconv.COULD_END_ASKED not in thing.attributes and not any(e.kind is EdgeKind.HELD_BY for e in edges)

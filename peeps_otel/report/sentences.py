@@ -51,13 +51,15 @@ def verdict_sentence(worst: dict[str, Any] | None, count: int, blind: list[tuple
 
 class Calm(NamedTuple):
     """What there is where nothing is found. `longest`: the node that has waited longest, in words, and for how long;
-    `call`: the same of a call of C code. `still_ns`: for how long nobody has gone on."""
+    `call`: the same of a call of C code. `still_ns`: for how long nobody has gone on. `unjudged`: the longest wait of
+    which nobody knows who could end it."""
 
     tasks: int
     longest: tuple[dict[str, Any], int] | None = None
     call: tuple[dict[str, Any], int] | None = None
     still_ns: int = 0
     not_answered: int = 0
+    unjudged: tuple[dict[str, Any], int] | None = None
 
 
 def calm_sentence(calm: Calm) -> str:
@@ -72,6 +74,10 @@ def calm_sentence(calm: Calm) -> str:
     if called is not None:
         parts.append(called)
     verdict = "Nothing is stuck"
+    if calm.unjudged is not None:
+        node, age_ns = calm.unjudged
+        wait = f"{node['label']} ({node['wait']['operation']}{at(node['wait'])}, {duration(age_ns)})"
+        verdict = f"Nothing is known to be stuck, but who could end the wait of {wait} is not known"
     still = standstill(calm)
     if still is not None:
         verdict = f"Nothing is known to be stuck, but nothing has moved for {still}"

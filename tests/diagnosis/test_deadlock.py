@@ -237,8 +237,8 @@ def test_one_who_takes_twice_what_no_block_gives_back_may_be_waiting_for_a_signa
     world.task("b", db)
     diagnoser = Diagnoser()
     assert diagnose(world, diagnoser=diagnoser) == []
-    assert diagnoser.look(world.graph(), START + 9 * SECOND) == []  # the heap may know who releases it
-    (finding,) = diagnoser.look(world.graph(), START + 11 * SECOND)
+    assert diagnoser.look(world.graph(), START + 59 * SECOND) == []  # the heap may know who releases it
+    (finding,) = diagnoser.look(world.graph(), START + 61 * SECOND)
     label = "Lock" if kind is NodeKind.LOCK else "Semaphore"
     assert (finding.level, finding.title, finding.advice) == (
         Level.SUSPECT,

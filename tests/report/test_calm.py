@@ -5,8 +5,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from peeps_otel.model import AttributeValue, Node, NodeKind, Wait
-from peeps_otel.report.calm import still_for
+from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind, Providers, Wait
+from peeps_otel.report.calm import is_unjudged, still_for
 from peeps_otel.report.sentences import Calm, calm_sentence, long_call, standstill
 
 S = 1_000_000_000
@@ -84,3 +84,32 @@ def test_who_runs_sleeps_or_gives_up_goes_on() -> None:
         _thread("gives up", "waiting", _wait("event.wait", 30, NOW + S)),
     ):
         assert still_for(NOW, [waits, other]) == 0
+
+
+def test_a_wait_that_nobody_could_judge_is_no_all_clear() -> None:
+    waits = _waits("event.wait") | {"label": "main"}
+    assert calm_sentence(Calm(2, (waits, 30 * S), unjudged=(waits, 30 * S))) == (
+        "Nothing is known to be stuck, but who could end the wait of main (event.wait at app.py:9, 30 s) is not known: "
+        "2 tasks, the longest wait is 30 s (event.wait at app.py:9)."
+    )
+
+
+def _is_unjudged(operation: str, kind: NodeKind | None, held: bool = False, **said: AttributeValue) -> bool:
+    waiter = _thread("a", "waiting", _wait(operation, 30))
+    nodes, out = {waiter.id: waiter}, dict[str, list[Edge]]()
+    if kind is not None:
+        attributes = {name.replace("__", "."): value for name, value in said.items()}
+        nodes["thing"] = Node("thing", kind, "t", 1, "x.py:1", providers=Providers.OPEN, attributes=attributes)
+        out[waiter.id] = [Edge(EdgeKind.NEEDS, waiter.id, "thing")]
+        out["thing"] = [Edge(EdgeKind.HELD_BY, "thing", "thread:b")] if held else []
+    return is_unjudged(waiter, nodes, out)
+
+
+def test_which_waits_those_are() -> None:
+    assert _is_unjudged("event.wait", NodeKind.EVENT)
+    assert _is_unjudged("future.result", None)  # not even the thing is known
+    assert not _is_unjudged("event.wait", NodeKind.EVENT, peeps__could_end__asked=1)
+    assert not _is_unjudged("future.result", NodeKind.FUTURE, held=True)
+    assert not _is_unjudged("queue.get", NodeKind.RX)  # an idle consumer
+    assert not _is_unjudged("socket.recv", NodeKind.IO)
+    assert not _is_unjudged("sleep", None)

@@ -17,6 +17,8 @@ from .rule import Account, Candidate, ReductionRule
 from .tunable import seconds
 
 _ENOUGH = 2
+_UNASKED = 6
+"""How many times as old as otherwise what looks like a signal must be while the heap was not asked whose it is."""
 
 
 class Starvation(ReductionRule):
@@ -56,8 +58,10 @@ class Starvation(ReductionRule):
 
     @staticmethod
     def _signal_is_due(context: RuleContext, resource: str, waiter: str) -> bool:
-        """Whoever takes twice what no block gives back may wait for a signal: time for the heap to be asked of whom."""
-        return bool(context.graph.asked_of_heap([resource])) or context.is_old([waiter])
+        """Whoever takes twice what no block gives back may wait for a signal: time for the heap to be asked of whom,
+        on a busy machine too."""
+        asked = bool(context.graph.asked_of_heap([resource]))
+        return asked or context.is_long(waiter, _UNASKED * context.shared.could_end)
 
     def roots(self, candidate: Candidate) -> Iterable[str]:
         return candidate.about
