@@ -37,11 +37,11 @@ def residue(conditions: Mapping[str, Requirement]) -> set[str]:
     counted down along its edges.
     """
     stuck = set(conditions)
-    remaining = list(conditions.items())
+    remaining = list(conditions)
     while remaining:
-        left: list[tuple[str, Requirement]] = []
-        for item in remaining:
-            node, (k, providers, thread) = item
+        left: list[str] = []
+        for node in remaining:
+            k, providers, thread = conditions[node]
             if thread is None or thread not in stuck:
                 for provider in providers:
                     if provider not in stuck:
@@ -49,23 +49,24 @@ def residue(conditions: Mapping[str, Requirement]) -> set[str]:
                 if k <= 0:
                     stuck.remove(node)
                     continue
-            left.append(item)
+            left.append(node)
         if len(left) == len(remaining):
             return stuck
         if len(left) > len(remaining) * _SWEEP_WHILE_LEFT:
-            return _count_down(left, stuck)
+            return _count_down(left, conditions, stuck)
         left.reverse()  # a chain that this order met from its wrong end
         remaining = left
     return stuck
 
 
-def _count_down(remaining: list[tuple[str, Requirement]], stuck: set[str]) -> set[str]:
+def _count_down(remaining: list[str], conditions: Mapping[str, Requirement], stuck: set[str]) -> set[str]:
     """The same by counters: each edge is looked at once, however long the chains are."""
     missing: dict[str, int] = {}
     dependents: dict[str, list[str]] = {}
     gated: dict[str, list[str]] = {}  # by thread: the tasks that still lack it
     work: list[str] = []
-    for node, (k, providers, thread) in remaining:
+    for node in remaining:
+        k, providers, thread = conditions[node]
         needed = k
         if thread is not None and thread in stuck:
             gated.setdefault(thread, []).append(node)
@@ -78,7 +79,7 @@ def _count_down(remaining: list[tuple[str, Requirement]], stuck: set[str]) -> se
         missing[node] = needed
         if needed <= 0:
             work.append(node)
-    gate = {node: 1 + len(condition.providers) for node, condition in remaining if condition.thread in gated}
+    gate = {node: 1 + len(conditions[node].providers) for node in remaining if conditions[node].thread in gated}
     stuck.difference_update(work)
     while work:
         node = work.pop()

@@ -67,7 +67,7 @@ class _Group:
             level=first.level,
             title=account.title,
             since_ns=first.since_ns,
-            core=first.core,
+            core=list(first.core),
             cycle=account.cycle,
             blocked=blocked,
             evidence=account.evidence,

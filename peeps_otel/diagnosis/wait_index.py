@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .. import semconv
 from ..model import Level, Node, NodeKind, Providers
 from ..model.operations import operation
+from ..model.untracked import untracked
 from .closure import closure
 from .reduction import Requirement
 from .wait_links import IDLE, WAITERS, WaitLinks
@@ -29,6 +30,9 @@ class OfResource(NamedTuple):
 
     condition: Requirement
     when_old: bool = False
+
+
+_ONCE_OLD = OfResource(Requirement(1, ()), when_old=True)
 
 
 class WaitIndex(WaitLinks):
@@ -87,7 +91,7 @@ class WaitIndex(WaitLinks):
             return None if thread is None else Requirement(0, (), thread)
         # One live child is enough to doubt.
         early = level is Level.PROVEN and operation(wait.operation).ends_early
-        return Requirement(1 if early else wait.needs, targets, thread)
+        return untracked(Requirement(1 if early else wait.needs, targets, thread))
 
     def _resource(self, resource: Node, level: Level, now_ns: int, old_ns: int) -> Requirement | None:
         found = self.of_resource(resource, level)
@@ -122,7 +126,7 @@ class WaitIndex(WaitLinks):
         if resource.kind is NodeKind.TX:
             return self._of_channel(resource, level)
         if level is Level.SUSPECT and resource.kind in _OWN:
-            return OfResource(Requirement(1, ()), when_old=True)
+            return _ONCE_OLD
         return None
 
     def _of_held(self, resource: Node, level: Level, closed: bool) -> OfResource | None:
@@ -131,14 +135,16 @@ class WaitIndex(WaitLinks):
         if closed:
             # Closed and nobody there: the reference is gone, nobody can end it any more. A lock without a holder
             # is free.
-            return OfResource(Requirement(1, holders)) if holders or resource.kind is NodeKind.FUTURE else None
+            return (
+                OfResource(untracked(Requirement(1, holders))) if holders or resource.kind is NodeKind.FUTURE else None
+            )
         if level is Level.SUSPECT and not holders and _is_taken(resource):
-            return OfResource(Requirement(1, ()), when_old=True)
+            return _ONCE_OLD
         if level is Level.LIKELY and self.is_taken_twice(resource.id):
             return None
         if level is Level.PROVEN or (resource.providers is Providers.OPEN and resource.kind in _ANYBODY):
             return None
-        return OfResource(Requirement(1, holders)) if holders else None
+        return OfResource(untracked(Requirement(1, holders))) if holders else None
 
     def _of_channel(self, channel: Node, level: Level) -> OfResource | None:
         """A full one: one of those who have it in their hands must come live."""

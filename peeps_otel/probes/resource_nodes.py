@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
+from ..model.untracked import untracked
 from .resource_types import Channel, Held, ResourceType, State
 
 _USES_READ = 3
-MadeOf = tuple[str, list[Held], tuple[int | None, ...], object, dict[str, AttributeValue]]
+MadeOf = tuple[str, tuple[Held, ...], tuple[int | None, ...], object, dict[str, AttributeValue]]
 """Name, holders, the two parts of the fingerprint, what others know."""
 _NO_EDGES: dict[str, tuple[Edge, ...]] = {}  # never written to
 
@@ -28,7 +29,7 @@ class ResourceRecord:
     confidence: Confidence
     initial: int | None
     attributes: dict[str, AttributeValue]
-    nodes: list[Node] = field(default_factory=list[Node])
+    nodes: tuple[Node, ...] = ()
     edges: Mapping[str, tuple[Edge, ...]] = field(default_factory=lambda: _NO_EDGES)
     seen_held: dict[str, int] | None = None  # by holder: when it was first seen
     uses_read: int = 0
@@ -80,7 +81,7 @@ def keep_channel(record: ResourceRecord, state: State, channel: Channel) -> None
     _keep(record, 0, _node(record, NodeKind.TX, tx, Providers.OPEN, of_tx))
     _keep(record, 1, _node(record, NodeKind.RX, rx, Providers.OPEN, of_rx))
     if tx not in record.edges:
-        record.edges = {tx: (Edge(EdgeKind.CHANNEL_LINK, tx, rx),)}
+        record.edges = untracked({tx: untracked((untracked(Edge(EdgeKind.CHANNEL_LINK, tx, rx)),))})
 
 
 def _waiters(count: int | None) -> dict[str, AttributeValue]:
@@ -95,7 +96,7 @@ def keep_only_node(record: ResourceRecord, state: State) -> None:
 def _node(
     record: ResourceRecord, kind: NodeKind, node_id: str, providers: Providers, attributes: dict[str, AttributeValue]
 ) -> Node:
-    return Node(
+    node = Node(
         id=node_id,
         kind=kind,
         name=record.name,
@@ -105,11 +106,10 @@ def _node(
         providers=providers,
         attributes=record.attributes | attributes,
     )
+    return untracked(node)
 
 
 def _keep(record: ResourceRecord, place: int, node: Node) -> None:
     """Keeps the object of an unchanged node: the snapshot tells changes by identity."""
-    if place == len(record.nodes):
-        record.nodes.append(node)
-    elif record.nodes[place] != node:
-        record.nodes[place] = node
+    if place == len(record.nodes) or record.nodes[place] != node:
+        record.nodes = untracked((*record.nodes[:place], node, *record.nodes[place + 1 :]))

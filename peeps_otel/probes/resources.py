@@ -13,6 +13,7 @@ from weakref import ref
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, NodeKind
+from ..model.untracked import untracked
 from .ends import Ends
 from .flows import Flows
 from .identity import Identities, NodeIds
@@ -32,8 +33,7 @@ _TOLD_APART = frozenset(
 _SETTLED_MARKS = frozenset({semconv.IO_UNMOVED_SINCE, semconv.IO_HERE})
 """Attributes of a connection that come and go with those who wait for it."""
 _NAMES_MOST = 200  # characters
-_NOBODY: list[Held] = []  # never written to
-_NOTHING: dict[str, AttributeValue] = {}  # as little
+_NOTHING: dict[str, AttributeValue] = {}  # never written to
 _ALL_MOST = 256
 _TURNS = 8
 """Of more things than that, those of whose state nobody's step tells that it has changed are described every so many
@@ -92,7 +92,8 @@ class Resources:
         if known is not None:
             if known.on_stacks is None:
                 known.on_stacks = {}
-            known.on_stacks[held.holder_id] = (*known.on_stacks.get(held.holder_id, ()), held)
+            known.on_stacks[held.holder_id] = untracked((*known.on_stacks.get(held.holder_id, ()), untracked(held)))
+            untracked(known.on_stacks)
             known.is_due = True
 
     def let_go(self, thing: Any, holder_id: str) -> None:
@@ -155,7 +156,7 @@ class Resources:
         created = now_ns if made is None else made.time_ns
         record = ResourceRecord(
             type=found,
-            ids={kind: self._ids.new(kind, created) for kind in found.kinds},
+            ids=untracked({kind: self._ids.new(kind, created) for kind in found.kinds}),
             name="",
             source=source or "unknown:0",
             created_ns=created,
@@ -308,20 +309,9 @@ class Resources:
         keep_only_node(record, state)
         (node_id,) = record.ids.values()
         self._note_owners(node_id, state.holders)
-        edges = tuple(
-            Edge(
-                EdgeKind.HELD_BY,
-                node_id,
-                held.holder_id,
-                held.since_ns,
-                held.source or None,
-                held.confidence,
-                bare=held.bare,
-            )
-            for held in since_first_seen(record, state.holders, now_ns)
-        )
+        edges = tuple(_held_by(node_id, held) for held in since_first_seen(record, state.holders, now_ns))
         if record.edges.get(node_id, ()) != edges:
-            record.edges = {node_id: edges}
+            record.edges = untracked({node_id: untracked(edges)}) if edges else {}
 
     def _note_pool(self, pool: Any, state: State) -> None:
         waiters = state.attributes.get(semconv.RESOURCE_WAITERS)
@@ -341,35 +331,35 @@ class Resources:
                     owned -= {one for one in owned if one not in self._quiet}
 
     def _made_of(
-        self, thing: Any, record: ResourceRecord, on_stacks: list[Held], beside: dict[str, AttributeValue]
+        self, thing: Any, record: ResourceRecord, on_stacks: tuple[Held, ...], beside: dict[str, AttributeValue]
     ) -> MadeOf | None:
         """What tells whether a thing is as it was. None: it must be read. Read before the thing itself: what changes in
         between is read at the next look."""
         if record.type.fingerprint is None or self._inherited is not None:
             return None
         fingerprint = record.type.fingerprint(thing)
-        return (
-            None
-            if fingerprint is None
-            else (
-                record.name,
-                on_stacks,
-                fingerprint.numbers,
-                fingerprint.owner,
-                beside or _NOTHING,
-            )
-        )
+        if fingerprint is None:
+            return None
+        made_of = (record.name, on_stacks, fingerprint.numbers, fingerprint.owner, beside or _NOTHING)
+        return untracked(made_of) if fingerprint.owner is None else made_of
 
-    def _on_stacks(self, thing: Any, record: ResourceRecord) -> list[Held]:
+    def _on_stacks(self, thing: Any, record: ResourceRecord) -> tuple[Held, ...]:
         """Who is seen to hold it in this look: threads, and the tasks that were seen to before and have made no step
         since."""
-        held = self._held.get(id(thing), _NOBODY)
-        if record.on_stacks is None:
-            return held
-        return [*held, *(one for some in record.on_stacks.values() for one in some)]
+        held = self._held.get(id(thing), ())
+        if record.on_stacks is not None:
+            return untracked((*held, *(one for some in record.on_stacks.values() for one in some)))
+        return untracked(tuple(held)) if held else ()
 
-    def _around(self, record: ResourceRecord, on_stacks: list[Held]) -> Around:
-        return Around(on_stacks, self.task_id, self.task_at, self.thread_id, record.initial, self.sure)
+    def _around(self, record: ResourceRecord, on_stacks: tuple[Held, ...]) -> Around:
+        return Around(list(on_stacks), self.task_id, self.task_at, self.thread_id, record.initial, self.sure)
+
+
+def _held_by(node_id: str, held: Held) -> Edge:
+    source = held.source or None
+    return untracked(
+        Edge(EdgeKind.HELD_BY, node_id, held.holder_id, held.since_ns, source, held.confidence, bare=held.bare)
+    )
 
 
 def _reference(thing: object) -> ref[Any]:

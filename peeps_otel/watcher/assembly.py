@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ..model import Edge, Node, NodeKind, Snapshot
@@ -19,8 +19,28 @@ class Difference(NamedTuple):
     """What one look found different from the one before, in a key frame too: nodes before (None: new) and after, and
     the nodes that are gone."""
 
-    changed: list[tuple[Node | None, Node]]
+    changed: Changed
     gone: list[Node]
+
+
+class Changed:
+    """Pairs of a node before (None: new) and after; made where they are read, for there may be very many."""
+
+    __slots__ = ("after", "before")
+
+    def __init__(self) -> None:
+        self.before: list[Node | None] = []
+        self.after: list[Node] = []
+
+    def add(self, before: Node | None, after: Node) -> None:
+        self.before.append(before)
+        self.after.append(after)
+
+    def __iter__(self) -> Iterator[tuple[Node | None, Node]]:
+        return zip(self.before, self.after, strict=True)
+
+    def __len__(self) -> int:
+        return len(self.after)
 
 
 class Assembler:
@@ -45,7 +65,7 @@ class Assembler:
         self._is_new = True
         self._key_frame_at_ns = 0
         self._key_frame_wanted = True
-        self.difference = Difference([], [])
+        self.difference = Difference(Changed(), [])
 
     def request_key_frame(self) -> None:
         """The next snapshot will be complete: the receiver has missed one."""
@@ -60,7 +80,7 @@ class Assembler:
         self._sequence += 1
         snapshot = Snapshot(self.stream_id, self._sequence, now_ns, key_frame, secret=self._secret)
         self.difference = self._compare(observation)
-        nodes = list(observation.nodes.values()) if key_frame else [node for _, node in self.difference.changed]
+        nodes = list(observation.nodes.values()) if key_frame else list(self.difference.changed.after)
         edges_of = observation.edges.get
         for start in range(0, len(nodes), _PAUSE_EVERY):
             for node in nodes[start : start + _PAUSE_EVERY]:
@@ -76,23 +96,25 @@ class Assembler:
     def _compare(self, observation: Observation) -> Difference:
         nodes, edges = self._as_kept(observation)
         nodes_before, edges_before = nodes.take_changes(), edges.take_changes()
+        changed = Changed()
         if self._is_new:
             self._is_new = False
-            return Difference([(None, node) for node in nodes.values()], [])
-        changed: list[tuple[Node | None, Node]] = []
+            changed.after += nodes.values()
+            changed.before += [None] * len(changed.after)
+            return Difference(changed, [])
         gone: list[Node] = []
         for number, (node_id, before) in enumerate(nodes_before.items()):
             if number % _PAUSE_EVERY == 0:
                 self._pause()
             node = nodes.get(node_id)
             if node is not None:
-                changed.append((before, node))
+                changed.add(before, node)
             elif before is not None:
                 gone.append(before)
         for node_id in edges_before:
             node = nodes.get(node_id)
             if node is not None and node_id not in nodes_before:
-                changed.append((node, node))
+                changed.add(node, node)
         return Difference(changed, gone)
 
     def _as_kept(self, observation: Observation) -> tuple[Kept[Node], Kept[tuple[Edge, ...]]]:

@@ -12,7 +12,7 @@ from ..diagnosis.wait_index import WaitIndex
 from ..model import Finding, Snapshot
 from ..probes.patches.recorder import LongWait
 from ..probes.probe import EndedTask, Observation
-from .assembly import Difference
+from .assembly import Changed, Difference
 from .refutations import Refuted
 from .stalls import Stall
 
@@ -49,7 +49,7 @@ class CycleResult:
     resolved: Sequence[Finding]
     ended: Sequence[EndedTask]
     long_waits: Sequence[LongWait]
-    difference: Difference = field(default_factory=lambda: Difference([], []))
+    difference: Difference = field(default_factory=lambda: Difference(Changed(), []))
     stalls: Sequence[Stall] = ()
     lags: dict[str, int] = field(default_factory=dict[str, int])
     upkeep: WatcherStats = field(default_factory=WatcherStats)

@@ -160,3 +160,31 @@ def test_text_of_a_ulid_is_the_next_one() -> None:
     for step in range(1, 3000):
         assert int.from_bytes(ulid_bytes(ulids.text(10**18)), "big") == before + step
     assert ulid_bytes(ulids.text((1 << 48) * 10**6 - 1))[:6] == b"\xff" * 6
+
+
+def test_what_is_known_of_a_waiting_task_is_hardly_anything_to_the_garbage_collector() -> None:
+    """Who makes many objects that live makes the collector search the whole program, and stops it meanwhile."""
+    count = 600
+    probe = AsyncioProbe(Recorder(10_000_000), lines_most=0)
+    probe.install()
+
+    async def main() -> None:
+        lock, event, jobs = asyncio.Lock(), asyncio.Event(), asyncio.Queue[int]()
+        await lock.acquire()
+        ways = (event.wait, jobs.get, lock.acquire, lambda: asyncio.sleep(1000))
+        kept.extend(asyncio.create_task(_waits(ways[number % 4]), name=f"{number}") for number in range(count))
+        await asyncio.sleep(0)
+
+    def collected() -> int:
+        gc.collect()
+        return len(gc.get_objects())
+
+    try:
+        with running(probe, main) as program:
+            before = collected()
+            assert len(program.settled("0", "599").nodes) >= count
+            more = collected() - before
+    finally:
+        probe.uninstall()
+        kept.clear()
+    assert more < 2 * count  # its record, and what there is once; nodes, waits, edges and weak references are no more

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ... import semconv
 from ...model import Edge, FindingKind, Level, NodeKind
@@ -70,10 +70,12 @@ class HeldAcrossWait(LookRule):
                     kind=self.kind,
                     level=Level.SLOW if moves else Level.SUSPECT,
                     since_ns=since_ns,
-                    core=[waiter, resource.id, *some],
-                    about=[resource.id],
+                    core=(waiter, resource.id, *some),
+                    about=(resource.id,),
                     apart=leaf.library(graph, known[0]),
-                    tell=lambda r=resource, w=waiter, h=holders, way=known[0]: self._tell(context, r.id, w, h, way),
+                    tell=lambda r=resource.id, w=waiter, h=tuple(holders), way=known[0]: self._tell(
+                        context, r, w, h, way
+                    ),
                 )
 
     def _may_be_slow(self, context: RuleContext, holder: str) -> bool:
@@ -86,7 +88,7 @@ class HeldAcrossWait(LookRule):
             return False
         return context.now_ns - held.since_ns >= self.held
 
-    def _tell(self, context: RuleContext, resource: str, waiter: str, holders: list[str], way: Leaf) -> Account:
+    def _tell(self, context: RuleContext, resource: str, waiter: str, holders: Sequence[str], way: Leaf) -> Account:
         graph = context.graph
         name = wording.label(graph.nodes[holders[0]])
         more = "" if len(holders) == 1 else f" (and {len(holders) - 1} more)"

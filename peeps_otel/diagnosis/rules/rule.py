@@ -38,7 +38,7 @@ class Candidate:
     kind: FindingKind
     level: Level
     since_ns: int
-    core: list[str]
+    core: Sequence[str]
     about: Sequence[str]
     tell: Callable[[], Account]
     explains: Collection[str] = ()

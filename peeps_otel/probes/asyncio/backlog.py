@@ -14,12 +14,11 @@ from typing import Any
 from weakref import ref
 
 from ..internals.await_chain import may_have_entered
-from ..patches.recorder import TaskOrigin
 from .wait_shapes import Shapes
 
 _SORTED_AT_ONCE = 200  # tasks between two chances for the other threads to run
 
-NewTask = tuple[ref[asyncio.Task[Any]], TaskOrigin | None]
+NewTask = ref[asyncio.Task[Any]]
 
 
 class Backlog:
@@ -33,8 +32,7 @@ class Backlog:
 
     def has(self, address: int, reference: ref[asyncio.Task[Any]]) -> bool:
         """Whether this task waits here already."""
-        late = self._late.get(address)
-        return late is not None and late[0] is reference
+        return self._late.get(address) is reference
 
     def __len__(self) -> int:
         """How many wait; some may have ended."""
@@ -56,7 +54,7 @@ class Backlog:
             if number % _SORTED_AT_ONCE == 0:
                 task = None
                 between()
-            task = one[0]()
+            task = one()
             if task is not None:
                 self._late[id(task)] = one
                 self._queues[self._urgency(task)].append(id(task))
@@ -64,7 +62,7 @@ class Backlog:
         for queue in (self._wanted, *self._queues):
             while queue and len(found) < most:
                 one = self._late.pop(queue.popleft(), None)
-                if one is not None and one[0]() is not None:
+                if one is not None and one() is not None:
                     found.append(one)
         if not self._late:
             self._clear()

@@ -6,9 +6,9 @@ from __future__ import annotations
 import asyncio
 from gc import get_referents
 from typing import Any
-from weakref import ref
 
 from ...model import AttributeValue, Edge, EdgeKind, NodeKind, Wait
+from ...model.untracked import untracked, weakly
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import chain, entered, may_have_entered
 from ..library_registry import LibraryRegistry
@@ -76,7 +76,7 @@ class FastPathReader:
         if not same:
             record.steps += 1
             record.since_ns = now_ns
-            record.future = ref(future)
+            record.future = weakly(future)
         more = self._attributes.of(task, record, now_ns)
         self._keep(record, shape, same, target_id, deadline_ns, recorded, more)
         return True
@@ -120,7 +120,7 @@ class FastPathReader:
         record.is_plain, record.is_settled, record.holds = True, False, ()
         record.puts_since_ns = record.since_ns if operation.puts else 0
         source = shape.source if shape.is_own else own_code.place_of(shape.stack, record.source)
-        wait = Wait(operation.name, since_ns, source, 1, deadline_ns, recorded is not None)
+        wait = untracked(Wait(operation.name, since_ns, source, 1, deadline_ns, recorded is not None))
         shown = record.node
         unchanged = same and wait == before and shown.stack is shape.stack and shown.attributes is more
         if unchanged and shown.name == record.name:
@@ -128,9 +128,11 @@ class FastPathReader:
         node = asyncio_tasks.node_of(record, "waiting", wait, shape.stack, more)
         if not same or node != shown:
             record.node = node
-            edges = () if target_id is None else (Edge(EdgeKind.NEEDS, record.id, target_id, since_ns, source),)
+            edges: tuple[Edge, ...] = ()
+            if target_id is not None:
+                edges = (untracked(Edge(EdgeKind.NEEDS, record.id, target_id, since_ns, source)),)
             if edges != record.edges:
-                record.edges = edges
+                record.edges = untracked(edges) if edges else edges
 
 
 def _is_in_a_block(shape: Shape, coroutines: list[Any]) -> bool:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from weakref import ref
 
 from ...model import Confidence, Edge, EdgeKind, own_line
+from ...model.untracked import untracked
 from ..context import ProbeContext
 from ..internals.await_chain import Entered, SuspendedFrame
 from ..library import Waiting
@@ -46,7 +47,7 @@ class Relations:
 
     def register_wait_and_holds(
         self, links: list[SuspendedFrame], managers: list[Entered], waiting: Waiting, task_source: str, now_ns: int
-    ) -> list[Holds]:
+    ) -> tuple[Holds, ...]:
         """Makes the nodes of what a task waits for and of what its stack shows it to hold; returns the latter."""
 
         def guess() -> tuple[str, str]:
@@ -72,7 +73,7 @@ class Relations:
                     record.source = asked if asked and record.source == source else record.source
                     source = asked
                 holds.append(Holds(ref(lock), source, by_block=not one.by_generator))
-        return holds
+        return tuple(holds)
 
     def rehold(self, record: TaskRecord, before: Sequence[Holds], last_look_ns: int) -> None:
         """Tells the resources who holds what by a `with` or `async with` block, of a task that was read anew. `before`:
@@ -116,10 +117,11 @@ class Relations:
                 one.record.is_plain = one.record.is_settled = False
                 break
             cancels = one.waiting.cancels
-            edges.append(Edge(EdgeKind.NEEDS, one.record.id, target_id, wait.since_ns, wait.source, cancels=cancels))
+            edge = Edge(EdgeKind.NEEDS, one.record.id, target_id, wait.since_ns, wait.source, cancels=cancels)
+            edges.append(untracked(edge))
         found = tuple(edges)
         if found != one.record.edges:
-            one.record.edges = found
+            one.record.edges = untracked(found) if found else found
 
     def _target(self, target: Any, waiting: Waiting, source: str, now_ns: int) -> str | None:
         if issubclass(type(target), asyncio.Task):

@@ -11,6 +11,7 @@ from weakref import ref
 from ... import semconv
 from ...model import AttributeValue
 from ...model.operations import operation
+from ...model.untracked import weakly
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import Entered, chain, entered
 from ..library import Waiting
@@ -68,7 +69,7 @@ class TaskReader:
             record.steps += 1
             record.since_ns = now_ns
             try:
-                record.future = ref(future)
+                record.future = weakly(future)
             except TypeError:
                 record.future = None  # never the same twice, so never part of a verdict
         record.cancel_requests = requests

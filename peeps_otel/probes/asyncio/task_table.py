@@ -15,7 +15,6 @@ from ...model import NodeKind
 from ..context import ProbeContext
 from ..deaths.death import death_of
 from ..internals import asyncio_core as internals
-from ..patches.recorder import TaskOrigin
 from ..probe import EndedTask, Observation
 from . import tasks as asyncio_tasks
 from .backlog import Backlog, NewTask
@@ -64,7 +63,7 @@ class TaskTable:
         late = self.unread + len(new)
         new = self._backlog.take(new, self._context.new_tasks_most, between)
         self.unread = self._context.unread_tasks = max(0, late - len(new))
-        for number, (reference, origin) in enumerate(new):
+        for number, reference in enumerate(new):
             if number % _READ_AT_ONCE == 0:
                 task = None
                 between()
@@ -72,7 +71,7 @@ class TaskTable:
             if task is None:
                 continue
             try:
-                self._meet(task, reference, origin, now_ns)
+                self._meet(task, reference, now_ns)
             except Exception as error:
                 failed.add(error)
 
@@ -142,13 +141,14 @@ class TaskTable:
         except Exception as error:
             failed.add(error)
             return False
-        new.append((reference, origin))
+        new.append(reference)
         return False
 
-    def _meet(self, task: asyncio.Task[Any], reference: Reference, origin: TaskOrigin | None, now_ns: int) -> None:
+    def _meet(self, task: asyncio.Task[Any], reference: Reference, now_ns: int) -> None:
         """A task seen for the first time."""
         if self._record_of(task) is not None:  # one that was among them twice
             return
+        origin = asyncio_tasks.origin_of(task)
         created = now_ns if origin is None else origin.time_ns
         kind = self._kinds.of(task.get_coro(), self._loops.number(internals.loop_of(task)))
         node_id = self._context.ids.new(NodeKind.TASK, created)

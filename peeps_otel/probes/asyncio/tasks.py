@@ -14,6 +14,7 @@ from weakref import ref
 
 from ... import semconv
 from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wait
+from ...model.untracked import untracked
 from ..context import ProbeContext
 from ..internals import asyncio_core as internals
 from ..internals.await_chain import SuspendedFrame
@@ -253,13 +254,15 @@ def wait_of(
     """The wait of a suspended task. `created`: where that was created."""
     recorded = began(links[-1].referents) if links and SINCE in links[-1].code.co_varnames else None
     exact = recorded is not None
-    return Wait(
-        operation=waiting.operation.name,
-        since_ns=first_seen_ns if recorded is None else recorded,
-        source=own_code.place_of(stack, created),
-        needs=waiting.needs,
-        deadline_ns=deadline_ns,
-        exact=exact,
+    return untracked(
+        Wait(
+            operation=waiting.operation.name,
+            since_ns=first_seen_ns if recorded is None else recorded,
+            source=own_code.place_of(stack, created),
+            needs=waiting.needs,
+            deadline_ns=deadline_ns,
+            exact=exact,
+        )
     )
 
 
@@ -277,7 +280,7 @@ def node_of(
     stack: tuple[Frame, ...],
     attributes: dict[str, AttributeValue],
 ) -> Node:
-    return Node(  # by position: there may be very many
+    node = Node(  # by position: there may be very many
         record.id,
         NodeKind.TASK,
         record.name,
@@ -291,6 +294,7 @@ def node_of(
         record.steps,
         attributes,
     )
+    return untracked(node)
 
 
 def used_at(links: list[SuspendedFrame], is_own: Callable[[CodeType], bool]) -> tuple[str, str]:
