@@ -12,7 +12,6 @@ import json
 import logging
 import marshal
 import os
-import time
 import warnings
 from collections.abc import Callable, Set
 from dataclasses import replace
@@ -29,9 +28,9 @@ from ..model.jsonable import edge_to_json, finding_to_json, node_to_json
 from ..model.own_line import PYTHON
 from ..probes import runtime
 from ..probes.heap import question
-from ..probes.runtime import SeenThread, borrow, seen_before, seen_from_copy
 from ..semconv import THREAD_ID, THREAD_NATIVE_ID
 from . import standing
+from .as_the_process import Clock, be_as_the_process
 
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _OF_THE_SYSTEM = (NodeKind.IO, NodeKind.COMMAND)
@@ -51,8 +50,8 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
     """`frame`: where the thread was that this runs on. The answer, for `carried.unpacked`."""
     logging.getLogger("peeps_otel").disabled = True
     warnings.simplefilter("ignore")
-    _be_as_the_process(request, frame)
-    clock = _Clock()
+    be_as_the_process(request, frame)
+    clock = Clock()
     looks: list[_Seen] = []
     for before, age_ns in request["bases"] or [_NO_BASE]:
         looks.append(_Seen(request, clock, before, age_ns))
@@ -73,7 +72,7 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
 class _Seen:
     """What is seen in this copy. `before`: in which waits all were `age_ns` ago; None: that is not known yet."""
 
-    def __init__(self, request: dict[str, Any], clock: _Clock, before: States | None, age_ns: int) -> None:
+    def __init__(self, request: dict[str, Any], clock: Clock, before: States | None, age_ns: int) -> None:
         self._request = request
         self._findings: list[Finding] = []
         self.stands = False
@@ -134,39 +133,8 @@ def _in_its_call(node: Node, polls: frozenset[int]) -> Node:
     return replace(node, state="blocked") if polling else node
 
 
-def _be_as_the_process(request: dict[str, Any], frame: FrameType | None) -> None:
-    """What is asked of the system is asked of the process, which we are not."""
-    inner: int = request["inner_pid"]
-    seen_from_copy(inner)
-    borrow(frame)
-    runtime.takes_beats = _never  # nobody runs here who would answer
-    seen = {native_id: SeenThread(*facts) for native_id, facts in request["seen"].items()}
-    seen_before(seen, request["native_ids"])
-
-
-def _never(_loop: object) -> bool:
-    return False
-
-
 def _at_once(function: Callable[..., None], *arguments: Any) -> None:
     function(*arguments)
-
-
-class _Clock:
-    """Puts back the clocks of the copy: its first look is as of the visit before."""
-
-    def __init__(self) -> None:
-        self.back_ns = 0
-        for name in ("time_ns", "monotonic_ns", "perf_counter_ns"):
-            setattr(time, name, self._whole(getattr(time, name)))
-        for name in ("time", "monotonic", "perf_counter"):
-            setattr(time, name, self._seconds(getattr(time, name)))
-
-    def _whole(self, read: Callable[[], int]) -> Callable[[], int]:
-        return lambda: read() - self.back_ns
-
-    def _seconds(self, read: Callable[[], float]) -> Callable[[], float]:
-        return lambda: read() - self.back_ns / 1e9
 
 
 def _look(looking: Looking) -> Snapshot:

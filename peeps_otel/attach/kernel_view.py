@@ -92,6 +92,13 @@ def inner_id(facts: dict[str, str], known_as: int) -> int:
     return int(facts.get("NSpid", str(known_as)).split()[-1])
 
 
+def inner_parent(facts: dict[str, str]) -> int:
+    """The parent of the process with this `status`, as the process knows it; 0 where it is outside of its namespace."""
+    depth, parent = len(facts.get("NSpid", "").split()), int(facts.get("PPid", "0"))
+    known_as = status(parent).get("NSpid", str(parent)).split() if parent else ["0"]
+    return int(known_as[-1]) if len(known_as) == depth or not depth else 0
+
+
 def same_namespace(pid: int, kind: str) -> bool:
     """`kind`: net, mnt, pid, time. True where it is not told."""
     try:

@@ -167,6 +167,7 @@ class Visitor:
             "modules": carried(importlib.util.MAGIC_NUMBER if own else None),
             "pid": self._pid,
             "inner_pid": target.inner_pid,
+            "inner_parent": kernel_view.inner_parent(target.status),
             "service": processes.name(self._pid),
             "seen": seen,
             "inherited": kernel_view.sockets_of_ancestors(self._pid),

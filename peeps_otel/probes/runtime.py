@@ -25,7 +25,7 @@ from .internals.loop import (
     woken_by,
 )
 from .internals.loop_handles import callbacks, tells_its_callbacks
-from .internals.process_files import link_of, seen_from_copy
+from .internals.process_files import link_of
 from .internals.thread import (
     SeenThread,
     ThreadFacts,
@@ -61,7 +61,6 @@ __all__ = [
     "running_tasks",
     "runs_in",
     "seen_before",
-    "seen_from_copy",
     "send",
     "step_begins_at",
     "takes_beats",

@@ -14,20 +14,10 @@ CHECKED_ON = versions.on("CPython")
 _THREADS_MOST = 4096
 
 
-def seen_from_copy(pid: int) -> None:
-    """We are a copy of this process, with none of its descriptors: those of the process itself are told. For the rest
-    of the life of the copy."""
-    global _own
-    _own = pid
-
-
-_own: int | str = "self"
-
-
 def link_of(fd: int | str, process: int | str = "self") -> str:
     """`pipe:[123]`, `socket:[123]`; empty where it is closed or not told."""
     try:
-        return os.readlink(f"/proc/{_own if process == 'self' else process}/fd/{fd}")
+        return os.readlink(f"/proc/{process}/fd/{fd}")
     except OSError:
         return ""
 
