@@ -10,9 +10,8 @@ from contextlib import suppress
 from types import TracebackType
 from typing import NamedTuple
 
-from . import kernel_view, parked_calls
+from . import interpreter_layout, kernel_view, parked_calls
 from .elf import Elf, Mapping, Symbol, mappings
-from .interpreter_layout import LAYOUTS
 from .preflight import check, wrong_rights
 from .refused import NotNow, Refused
 from .sleeping_in import in_words
@@ -100,9 +99,10 @@ class Target:
     def _read_version(self, found: dict[str, Symbol], base: int) -> None:
         number = self.number(found["Py_Version"].at + base)
         self.version = (number >> 24 & 255, number >> 16 & 255, number >> 8 & 255)
-        layout = LAYOUTS.get((self.version[0], self.version[1]))
+        told = self.read(found["_PyRuntime"].at + base, interpreter_layout.TOLD_SIZE)
+        layout = interpreter_layout.layout((self.version[0], self.version[1]), told)
         if layout is None:
-            said, known = ".".join(map(str, self.version)), ", ".join(f"{a}.{b}" for a, b in LAYOUTS)
+            said, known = ".".join(map(str, self.version)), ", ".join(f"{a}.{b}" for a, b in interpreter_layout.KNOWN)
             raise Refused(f"it runs CPython {said}: attaching is shown to be safe on {known} alone")
         self._layout = layout
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from peeps_otel.attach.interpreter_layout import LAYOUTS
+from peeps_otel.attach.interpreter_layout import KNOWN
 from tests.support.processes import end, environment
 from tests.support.waiting import eventually
 
@@ -21,18 +21,20 @@ CAN_ATTACH = pytest.mark.skipif(
     sys.platform != "linux"
     or platform.machine() != "x86_64"
     or platform.libc_ver()[0] != "glibc"
-    or sys.version_info[:2] not in LAYOUTS,
-    reason="attaching is for CPython 3.11 to 3.13 on x86-64 and glibc",
+    or sys.version_info[:2] not in KNOWN,
+    reason="attaching is for CPython 3.11 to 3.15 on x86-64 and glibc",
 )
 
 
 @contextmanager
-def running(folder: Path, program: str, *, name: str = "shop.py") -> Generator[subprocess.Popen[str]]:
+def running(
+    folder: Path, program: str, *, name: str = "shop.py", python: str = sys.executable
+) -> Generator[subprocess.Popen[str]]:
     """The program, once it has printed a line."""
     file = folder / name
     file.write_text(program, encoding="utf-8")
     process = subprocess.Popen(
-        [sys.executable, "-I", str(file)], env=environment(), cwd=folder, stdout=subprocess.PIPE, text=True
+        [python, "-I", str(file)], env=environment(), cwd=folder, stdout=subprocess.PIPE, text=True
     )
     try:
         assert process.stdout is not None

@@ -6,7 +6,9 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
+import sys
 from pathlib import Path
 
 import pytest
@@ -111,6 +113,23 @@ def test_two_tasks_that_wait_for_each_other(tmp_path: Path) -> None:
             r"DEADLOCK, PROVEN, \d+ s: transfer \(Task-\d\) waits for Lock \w+, held by transfer .*", first
         )
         assert second == f"in shop.py (pid {program.pid})"
+        assert "->    7 |     async with second:" in said.stdout
+        assert traces(program.pid) == before
+        no_copy_lives(program.pid)
+        assert program.poll() is None
+
+
+@pytest.mark.parametrize("version", ["3.14", "3.15"])
+def test_a_python_of_another_version_is_asked_as_well(version: str, tmp_path: Path) -> None:
+    """One that tells itself where it keeps its threads, and which the tool need not be able to run."""
+    python = shutil.which(f"python{version}")
+    if python is None or sys.version_info[:2] == tuple(map(int, version.split("."))):
+        pytest.skip(f"no other CPython {version} here")
+    with running(tmp_path, TASKS, python=python) as program:
+        before = traces(program.pid)
+        said = attach(program.pid)
+        assert (said.returncode, said.stderr) == (1, "")
+        assert said.stdout.startswith("DEADLOCK, PROVEN, ")
         assert "->    7 |     async with second:" in said.stdout
         assert traces(program.pid) == before
         no_copy_lives(program.pid)
