@@ -41,7 +41,10 @@ def _see_files_of(pid: int) -> None:
         return path
 
     def asked_there(function: Callable[..., Any]) -> Callable[..., Any]:
-        return lambda path=".", *arguments, **named: function(there(path), *arguments, **named)
+        def of_the_process(path: Any = ".", *arguments: Any, **named: Any) -> Any:
+            return function(there(path), *arguments, **named)
+
+        return of_the_process
 
     for name in ("readlink", "listdir", "stat"):
         setattr(os, name, asked_there(getattr(os, name)))
