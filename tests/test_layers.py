@@ -122,7 +122,11 @@ PAST_THE_DOOR: dict[str, tuple[set[str], str]] = {
 # What is changed for the whole process is changed in `probes/patches/`. Here is what else does so, and why.
 _OWN_PROCESS = "a process of our own"
 CHANGES: dict[str, tuple[set[str], str]] = {
-    "peeps_otel/attach/in_copy.py": ({"setattr", "warnings.simplefilter"}, "in the copy, which looks and ends"),
+    "peeps_otel/attach/as_the_process.py": (
+        {"builtins.open", "os.getppid", "setattr"},
+        "in the copy, which is not the process that it is asked about",
+    ),
+    "peeps_otel/attach/in_copy.py": ({"warnings.simplefilter"}, "in the copy, which looks and ends"),
     "peeps_otel/agent.py": ({"atexit.unregister"}, "its end"),
     "peeps_otel/watched_process.py": ({"os.register_at_fork", "atexit.register"}, "its beginning"),
     "peeps_otel/local/reported_process.py": ({"atexit.unregister"}, "its end"),
