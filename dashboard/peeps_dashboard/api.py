@@ -317,6 +317,100 @@ class Difference(TypedDict):
     totals: dict[str, int]
 
 
+class BlameWaiter(TypedDict):
+    site: str
+    site_short: str
+    ns: int
+
+
+class BlameRow(TypedDict):
+    holder_site: str
+    holder_short: str
+    ns: int
+    direct_ns: int
+    waits: int
+    resources: list[str]
+    waiters: list[BlameWaiter]
+
+
+class Blame(TypedDict):
+    now_ns: int
+    since_ns: int
+    waits: int
+    total_ns: int
+    truncated: bool
+    rows: list[BlameRow]
+
+
+class FlameBox(TypedDict):
+    """`parent`: its number in the list, None of a root. `side`: 0 who waits or runs, 1 what is waited for, 2 who has
+    it."""
+
+    parent: int | None
+    depth: int
+    from_ns: int
+    ns: int
+    own_ns: int
+    text: str
+    side: int
+    place: str
+    short: str
+
+
+class Flame(TypedDict):
+    now_ns: int
+    since_ns: int
+    until_ns: int
+    of: str
+    total_ns: int
+    boxes: list[FlameBox]
+    left_out: int
+
+
+class HeatCell(TypedDict):
+    """`column`: which step of time; `row`: between which bounds."""
+
+    column: int
+    row: int
+    number: int
+    where: str
+
+
+class Heat(TypedDict):
+    now_ns: int
+    since_ns: int
+    until_ns: int
+    of: str
+    step_ns: int
+    steps: int
+    bounds_ns: list[int]
+    cells: list[HeatCell]
+
+
+class Curve(TypedDict):
+    """`values`: the most of each step of time; None where it was not there."""
+
+    node: str
+    process: str
+    kind_word: str
+    label: str
+    short: str
+    what: str
+    capacity: int | None
+    most: int
+    values: list[int | None]
+
+
+class Depths(TypedDict):
+    now_ns: int
+    since_ns: int
+    until_ns: int
+    step_ns: int
+    steps: int
+    total: int
+    curves: list[Curve]
+
+
 class Listen(TypedDict):
     grpc: list[str]
     http: list[str]

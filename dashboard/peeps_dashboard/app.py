@@ -5,7 +5,7 @@ from pathlib import Path
 
 import streamlit as st
 
-from peeps_dashboard.screens import connect, graph, history, tables, verdict
+from peeps_dashboard.screens import connect, graph, history, slow, tables, verdict
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -13,5 +13,6 @@ _STATIC = Path(__file__).parent / "static"
 st.set_page_config(page_title="peeps", page_icon=str(_STATIC / "icon.svg"), layout="wide")
 st.html(_STATIC / "page.css")
 st.html(_STATIC / "card.css")
-st.navigation([verdict.route(), graph.route(), tables.route(), history.route(), connect.route()], position="top").run()
+_PAGES = (verdict, graph, tables, slow, history, connect)
+st.navigation([page.route() for page in _PAGES], position="top").run()
 st.html('<i class="pp-ready"></i>')  # tells what stands in front that the page is complete

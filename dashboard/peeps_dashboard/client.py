@@ -18,11 +18,15 @@ from urllib.parse import quote, urlencode
 from urllib.request import BaseHandler, HTTPSHandler, OpenerDirector, ProxyHandler, Request, build_opener
 
 from .api import (
+    Blame,
+    Depths,
     Difference,
     Finding,
     FindingAnswer,
     Findings,
+    Flame,
     Health,
+    Heat,
     NodeAnswer,
     Processes,
     Rows,
@@ -33,8 +37,11 @@ from .shared import SharedAnswers
 
 DEFAULT_API = "127.0.0.1:9130"
 _TIMEOUT_S = 5.0
+_HISTORY_TIMEOUT_S = 30.0
+"""Of what is added up out of the whole history; the collector gives up before."""
 _LARGEST_ANSWER = 64 * 2**20
-_OF_A_MOMENT = ("/api/snapshot", "/api/findings", "/api/rows", "/api/node/")
+_OF_HISTORY = ("/api/blame", "/api/flame", "/api/heat", "/api/depths")
+_OF_A_MOMENT = ("/api/snapshot", "/api/findings", "/api/rows", "/api/node/", *_OF_HISTORY)
 
 OF_ALL = SharedAnswers()
 """Of all viewers of this explorer."""
@@ -129,6 +136,27 @@ class Collector:
         parameters = [("from", str(from_ns)), ("to", str(to_ns)), ("limit", str(limit))]
         return cast(Difference, self._shared("/api/diff", parameters))
 
+    def blame(self, since_s: int, processes: Sequence[str] = ()) -> Blame:
+        """Whose code made others wait in the last `since_s` seconds."""
+        return cast(Blame, self._shared("/api/blame", _window(since_s, processes)))
+
+    def blame_file(self, since_s: int, form: str, processes: Sequence[str] = ()) -> bytes:
+        """The same as a profile. `form`: folded, speedscope or pprof."""
+        return self._bytes("/api/blame", [*_window(since_s, processes), ("format", form)])
+
+    def flame(self, of: str, since_s: int, processes: Sequence[str] = ()) -> Flame:
+        """`of`: blame, tasks, threads or cpu."""
+        return cast(Flame, self._shared("/api/flame", [("of", of), *_window(since_s, processes)]))
+
+    def heat(self, of: str, since_s: int, processes: Sequence[str] = ()) -> Heat:
+        """`of`: waits or lag."""
+        return cast(Heat, self._shared("/api/heat", [("of", of), *_window(since_s, processes)]))
+
+    def depths(self, since_s: int, processes: Sequence[str] = (), offset: int = 0, limit: int = 12) -> Depths:
+        """How full channels, pools and queues of executors were, the fullest first."""
+        page = [("offset", str(offset)), ("limit", str(limit))]
+        return cast(Depths, self._shared("/api/depths", [*_window(since_s, processes), *page]))
+
     def node(self, node_id: str) -> NodeAnswer:
         return cast(NodeAnswer, self._get("/api/node/" + quote(node_id, safe=":")))
 
@@ -166,7 +194,8 @@ class Collector:
         request = Request(url, headers={"Authorization": f"Bearer {self.token}"} if self.token else {})
         try:
             opener = _opener(self.certificate if self.address.startswith("https://") else "", self.key)
-            with opener.open(request, timeout=_TIMEOUT_S) as response:
+            patience_s = _HISTORY_TIMEOUT_S if path.startswith(_OF_HISTORY) else _TIMEOUT_S
+            with opener.open(request, timeout=patience_s) as response:
                 return response.read(_LARGEST_ANSWER)
         except HTTPError as error:
             with error:
@@ -177,6 +206,10 @@ class Collector:
         except (OSError, HTTPException, ValueError) as error:
             reason = getattr(error, "reason", None) or error
             raise CollectorError("unreachable", self.address, str(reason)) from None
+
+
+def _window(since_s: int, processes: Sequence[str]) -> list[tuple[str, str]]:
+    return [("since_s", str(since_s)), *(("process", one) for one in processes)]
 
 
 @cache

@@ -59,7 +59,7 @@ def speedscope(charges: Sequence[Charge], name: str) -> str:
 
 
 def _speedscope_frame(frame: str) -> dict[str, Any]:
-    name, file, line = _parts(frame)
+    name, file, line = parts(frame)
     found: dict[str, Any] = {"name": frame if not file else name}
     if file:
         found["file"] = file
@@ -68,7 +68,7 @@ def _speedscope_frame(frame: str) -> dict[str, Any]:
     return found
 
 
-def _parts(frame: str) -> tuple[str, str, int]:
+def parts(frame: str) -> tuple[str, str, int]:
     """Function, file and line of `function (path:line)` or `path:line`; what is missing is empty or 0."""
     name, opened, rest = frame.partition(" (")
     place = rest.removesuffix(")") if opened else frame
@@ -94,7 +94,7 @@ def pprof(charges: Sequence[Charge], time_ns: int, duration_ns: int) -> bytes:
         locations = [numbers.setdefault(frame, len(numbers) + 1) for frame in reversed(frames(one))]
         out += _message(2, _packed(1, locations) + _packed(2, [one.waits, one.ns]))
     for frame, number in numbers.items():
-        name, file, line = _parts(frame)
+        name, file, line = parts(frame)
         out += _message(4, _number(1, number) + _message(4, _number(1, number) + _number(2, line)))
         out += _message(5, _number(1, number) + _number(2, text(name)) + _number(4, text(file)))
     default = text("delay")

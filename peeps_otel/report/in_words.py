@@ -20,7 +20,8 @@ from .sentences import duration
 
 Json = dict[str, Any]
 _PACKAGES = re.compile(r".*[/\\](?:site|dist)-packages[/\\]")
-_TELEMETRY = re.compile(r"opentelemetry|peeps")
+TELEMETRY = re.compile(r"opentelemetry|peeps")
+"""Names of distributions that nobody looks for who looks for what is stuck."""
 
 
 class Places:
@@ -159,7 +160,7 @@ def is_telemetry(one: Node) -> bool:
     """Whether it is a thread of OpenTelemetry's or of ours, which nobody looks for."""
     if one.kind is not NodeKind.THREAD or not one.stack or any(frame.own is not False for frame in one.stack):
         return False
-    return bool(_TELEMETRY.match(own_line.library_of(one.stack)))
+    return bool(TELEMETRY.match(own_line.library_of(one.stack)))
 
 
 def lines_named(told: Json, nodes: Mapping[str, Json]) -> list[str]:

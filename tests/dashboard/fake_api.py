@@ -21,7 +21,7 @@ from peeps_otel.model import Edge, EdgeKind
 from peeps_otel.model.jsonable import node_from_json
 from peeps_otel.report.sentences import duration
 from peeps_otel.report.shown import Shown
-from tests.dashboard import scenarios
+from tests.dashboard import scenarios, slow_answers
 from tests.dashboard.scenarios import S, World
 
 
@@ -99,7 +99,7 @@ class FakeApi:
             return rows_answer(world, now, {key: values[0] for key, values in query.items()})
         if path.startswith("/api/node/"):
             return node_answer(world, now, path.removeprefix("/api/node/"))
-        return 404, {"error": {"field": "path", "message": f"there is no {path}"}}
+        return slow_answers.answer(path, now, {key: values[0] for key, values in query.items()})
 
 
 def findings_answer(world: World, now: int) -> dict[str, Any]:

@@ -259,7 +259,27 @@ def test_hostile_names_appear_as_they_are(explorer: str, shared_api: FakeApi, vi
     assert (seen.outside, seen.errors) == ([], [])
 
 
-@pytest.mark.parametrize("name", ["graph", "tables", "history", "connect"])
+def test_a_flame_graph_is_zoomed_by_click_and_by_keys(explorer: str, visit: Any) -> None:
+    seen = visit()
+    seen.page.goto(f"{explorer}/slow?chart=both")
+    boxes = seen.page.locator(".pp-flame button")
+    boxes.first.wait_for()
+    seen.page.get_by_role("button", name="app.py:50").click()
+    assert boxes.evaluate_all(
+        "all => all.filter(one => !one.hidden).map(one => [one.textContent, one.style.width])"
+    ) == [
+        ["move", "100%"],
+        ["[lock db]", "100%"],
+        ["app.py:50", "100%"],
+    ]
+    seen.page.keyboard.press("ArrowUp")
+    assert seen.page.evaluate("document.activeElement.textContent") == "[lock db]"
+    seen.page.keyboard.press("Escape")
+    assert boxes.evaluate_all("all => all.every(one => !one.hidden)")
+    assert seen.errors == []
+
+
+@pytest.mark.parametrize("name", ["graph", "tables", "slow", "history", "connect"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_stays_inside(explorer: str, shared_api: FakeApi, visit: Any, name: str, scheme: str) -> None:
     shared_api.show("mixed")

@@ -40,6 +40,7 @@ from .openapi import document
 from .past_routes import PastRoutes
 from .request_routes import RequestRoutes
 from .row_routes import RowRoutes
+from .slow_routes import SlowRoutes
 from .sql_route import SqlRoute
 from .timeline_route import TimelineRoute
 
@@ -66,7 +67,8 @@ def create_app(
     asked = requests or ProcessRequests()
     leaks, looks = RequestRoutes(LEAKS, live, asked), RequestRoutes(ATTENTION, live, asked)
     cuts = CutRoutes(live, Cuts(asked))
-    profile = BlameRoute(reader)
+    profile = BlameRoute(live, reader)
+    slow = SlowRoutes(live, reader)
     past = PastRoutes(live, findings, reader)
 
     def get_health(_request: Request) -> Response:
@@ -100,6 +102,9 @@ def create_app(
             Route("/api/changes", ChangeStream(live, findings).changes),
             Route("/api/calls", CallRoutes(live).calls),
             Route("/api/blame", profile.blame),
+            Route("/api/flame", slow.flame),
+            Route("/api/heat", slow.heat),
+            Route("/api/depths", slow.depths),
             Route("/api/leaks", leaks.ask, methods=["POST"]),
             Route("/api/leaks", leaks.answers),
             Route("/api/looks", looks.ask, methods=["POST"]),

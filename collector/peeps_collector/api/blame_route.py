@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from starlette.requests import Request
@@ -11,45 +10,41 @@ from starlette.responses import Response
 
 from peeps_otel.diagnosis import blame, blame_formats
 from peeps_otel.diagnosis.blame import Charge, Row
-from peeps_otel.report.in_words import Places
 
+from ..graph.live import LiveGraph
 from ..store.reader import Reader
-from ..store.statement import Failure, StatementFailed
-from ..store.wait_history import waits_since
-from .answers import ApiError, answer, whole_parameter
+from ..store.wait_history import waits_in
+from ..store.window import Window
+from .answers import ApiError, answer
+from .short_places import ShortPlaces
+from .window import asked_of_history, window_of
 
-_DEFAULT_S = 600
-_MOST_S = 7 * 86_400
 _ROWS_MOST = 1000
-_STATUS = {Failure.TIME: 504, Failure.SIZE: 413}
 _FORMATS = ("table", "folded", "speedscope", "pprof")
 
 
 class BlameRoute:
     """The endpoint; called on worker threads. What was received in the last second may not be stored yet."""
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, live: LiveGraph, reader: Reader) -> None:
+        self._live = live
         self._reader = reader
 
     def blame(self, request: Request) -> Response:
-        """`since_s`: how far back, `process`: repeatable, `all=1`: also waits for what has merely not come yet,
-        `format`: table (JSON), folded, speedscope or pprof."""
-        seconds = whole_parameter(request, "since_s", _DEFAULT_S, 1, _MOST_S)
+        """`since_s`: how far back, `at`: from when, `process`: repeatable, `all=1`: also waits for what has merely not
+        come yet, `format`: table (JSON), folded, speedscope or pprof."""
         form = request.query_params.get("format", "table")
         if form not in _FORMATS:
             raise ApiError(400, "format", f"format={form[:40]!r} is none of {', '.join(_FORMATS)}")
-        now_ns = time.time_ns()
-        since_ns = now_ns - seconds * 1_000_000_000
-        try:
-            waits = waits_since(self._reader, since_ns, now_ns, request.query_params.getlist("process"))
-        except StatementFailed as failed:
-            advice = "" if failed.failure is Failure.REFUSED else "; ask for a shorter time"
-            raise ApiError(_STATUS.get(failed.failure, 500), "since_s", f"{failed}{advice}") from None
+        window = window_of(request)
+        with asked_of_history():
+            waits = waits_in(self._reader, window)
         charges = blame.charge(waits, request.query_params.get("all", "0") in {"", "0"})
-        return _rendered(form, charges, len(waits), since_ns, now_ns)
+        return _rendered(form, charges, len(waits), window, ShortPlaces(self._live))
 
 
-def _rendered(form: str, charges: list[Charge], waits: int, since_ns: int, now_ns: int) -> Response:
+def _rendered(form: str, charges: list[Charge], waits: int, window: Window, places: ShortPlaces) -> Response:
+    since_ns, now_ns = window.since_ns, window.until_ns
     name = f"who made others wait, {(now_ns - since_ns) // 1_000_000_000} s"
     match form:
         case "folded":
@@ -67,13 +62,13 @@ def _rendered(form: str, charges: list[Charge], waits: int, since_ns: int, now_n
                     "waits": waits,
                     "total_ns": sum(row.ns for row in rows),
                     "truncated": len(rows) > _ROWS_MOST,
-                    "rows": [_told(row) for row in rows[:_ROWS_MOST]],
+                    "rows": [_told(row, places) for row in rows[:_ROWS_MOST]],
                 }
             )
 
 
-def _told(row: Row) -> dict[str, Any]:
-    """With the short forms of its places; of which process each is, the history does not say."""
-    short = Places().short
+def _told(row: Row, places: ShortPlaces) -> dict[str, Any]:
+    """With the short forms of its places."""
+    short = places.short
     waiters = [{"site": site, "site_short": short(site), "ns": ns} for site, ns in row.waiters[:20]]
     return row._asdict() | {"holder_short": short(row.holder_site), "waiters": waiters}

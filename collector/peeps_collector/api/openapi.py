@@ -57,9 +57,9 @@ _ROWS = (
     Parameter("if_version", "integer", "Answers 304 where nothing has changed since."),
     _AT,
 )
+_WINDOW = (Parameter("since_s", "integer", "How far back, in seconds."), _PROCESS, _AT)
 _BLAME = (
-    Parameter("since_s", "integer", "How far back, in seconds."),
-    _PROCESS,
+    *_WINDOW,
     Parameter("all", "integer", "1: also waits for what has merely not come yet."),
     Parameter("format", "string", "table, folded, speedscope or pprof."),
 )
@@ -95,6 +95,24 @@ ENDPOINTS = (
         (_PROCESS, Parameter("least_ms", "integer", "Only those that have lasted so long."), _LIMIT),
     ),
     Endpoint("get", "/api/blame", "Waiting time, charged to who was in the way.", _BLAME, types=(JSON, "text/plain")),
+    Endpoint(
+        "get",
+        "/api/flame",
+        "Where time went, as the boxes of a flame graph.",
+        (Parameter("of", "string", "blame, tasks, threads or cpu."), *_WINDOW, _LIMIT),
+    ),
+    Endpoint(
+        "get",
+        "/api/heat",
+        "A histogram for each step of time.",
+        (Parameter("of", "string", "waits or lag."), *_WINDOW),
+    ),
+    Endpoint(
+        "get",
+        "/api/depths",
+        "How full channels, pools and queues of executors were.",
+        (*_WINDOW, Parameter("offset", "integer", "The first of them."), _LIMIT),
+    ),
     Endpoint("post", "/api/leaks", "Asks processes to look for what nothing can end.", (_PROCESS,)),
     Endpoint("get", "/api/leaks", "Their answers.", (Parameter("request", "array", "Of these requests."),)),
     Endpoint("post", "/api/looks", "Asks processes to look at once.", (_PROCESS,)),

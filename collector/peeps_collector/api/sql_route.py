@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterable
 from typing import Any, cast
 
 import orjson
@@ -13,13 +12,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from peeps_otel import semconv
-from peeps_otel.report.in_words import Places
-
 from ..graph.live import LiveGraph
 from ..store.sql_processes import SqlProcesses
 from ..store.statement import Statement, StatementFailed
 from .answers import STATUS, ApiError
+from .short_places import ShortPlaces
 
 _ARROW = "application/vnd.apache.arrow.stream"
 _BODY_BYTES = 1 << 20
@@ -72,19 +69,9 @@ class SqlRoute:
     def _places(self, rows: list[list[Any]]) -> dict[str, str]:
         """The short form of each cell that is a place, relative to the innermost working directory of a process that it
         is in."""
-        resources = (process.info.resource for process in self._live.processes().values())
-        known = {str(one.get(semconv.PROCESS_WORKING_DIRECTORY) or "") for one in resources}
-        directories = sorted(known, key=len, reverse=True)
+        places = ShortPlaces(self._live)
         cells = {cell for row in rows for cell in row if type(cell) is str and _PLACE.fullmatch(cell)}
-        return {cell: _short(cell, directories) for cell in cells}
-
-
-def _short(place: str, directories: Iterable[str]) -> str:
-    path = place.replace("\\", "/")
-    inside = (
-        one for one in directories if one.strip("/\\") and path.startswith(one.replace("\\", "/").rstrip("/") + "/")
-    )
-    return Places(next(inside, "")).short(place)
+        return {cell: places.short(cell) for cell in cells}
 
 
 async def _body(request: Request) -> dict[str, Any]:

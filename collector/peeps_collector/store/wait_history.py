@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -19,6 +18,7 @@ from peeps_otel import semconv
 from peeps_otel.diagnosis.blame import Holder, Wait
 
 from .reader import Reader
+from .window import Window
 
 _ROWS = 500_000
 _BYTES = 256 << 20
@@ -39,14 +39,15 @@ _CHANGES = """
 SELECT c.process, c.node, c.state, c.op, c.wait_operation, c.wait_since_ns, c.wait_source, c.stack::VARCHAR, c.time_ns,
        lead(c.time_ns) OVER (PARTITION BY c.process, c.node ORDER BY c.time_ns, c.rowid) AS until_ns
 FROM node_change c
-WHERE (c.node LIKE 'task:%' OR c.node LIKE 'thread:%')
+WHERE (c.node LIKE 'task:%' OR c.node LIKE 'thread:%') AND c.time_ns <= $until
   AND (len($processes) = 0 OR c.process IN (SELECT unnest($processes)))
 QUALIFY c.wait_operation IS NOT NULL AND c.op = 'upsert' AND (until_ns IS NULL OR until_ns > $since)
 ORDER BY c.node, c.time_ns
 """
 _EDGES = """
 SELECT op, kind, src, dst, source, time_ns FROM edge_change
-WHERE kind IN ('needs', 'held_by') AND (len($processes) = 0 OR process IN (SELECT unnest($processes)))
+WHERE kind IN ('needs', 'held_by') AND time_ns <= $until
+  AND (len($processes) = 0 OR process IN (SELECT unnest($processes)))
 ORDER BY time_ns, rowid
 """
 _NAMES = """
@@ -55,7 +56,7 @@ WHERE len($processes) = 0 OR process IN (SELECT unnest($processes)) GROUP BY nod
 """
 _SPANS = f"""
 SELECT process, start_ns, end_ns, attributes::VARCHAR FROM span
-WHERE name = '{semconv.SPAN_WAIT}' AND end_ns > $since
+WHERE name = '{semconv.SPAN_WAIT}' AND end_ns > $since AND start_ns < $until
   AND (len($processes) = 0 OR process IN (SELECT unnest($processes)))
 """
 
@@ -71,9 +72,10 @@ class _Edges(NamedTuple):
         return self.sets[position - 1] if position else {}
 
 
-def waits_since(reader: Reader, since_ns: int, now_ns: int, processes: Sequence[str]) -> list[Wait]:
-    """The waits that ended after `since_ns` or have not ended. Raises QueryError, QueryTimeout, ResultTooLarge."""
-    given = {"processes": list(processes)}
+def waits_in(reader: Reader, window: Window) -> list[Wait]:
+    """The waits that lasted at some time of the window. Raises StatementFailed."""
+    since_ns, until_ns = window.since_ns, window.until_ns
+    given = {"processes": list(window.processes), "until": window.newest_ns}
     names = {node: (kind, name, source) for node, kind, name, source in _rows(reader, _NAMES, given)}
     needs, held = _relations(_rows(reader, _EDGES, given))
     spans = {
@@ -86,10 +88,10 @@ def waits_since(reader: Reader, since_ns: int, now_ns: int, processes: Sequence[
     exact: tuple[int, dict[str, Any]] | None = None
     for row in _rows(reader, _CHANGES, given | {"since": since_ns}):
         process, node, _, _, operation, began, site, stack, time_ns, until = row
-        end = now_ns if until is None else until
+        end = until_ns if until is None else until
         key = (node, began, operation)
         if stack and stack not in stacks:
-            stacks[stack] = _frames(stack)
+            stacks[stack] = frames_of(stack)
         targets = needs[node].at(time_ns) if node in needs else {}
         holders = tuple(
             Holder(holder, source or "")
@@ -116,9 +118,11 @@ def waits_since(reader: Reader, since_ns: int, now_ns: int, processes: Sequence[
             exact = spans.pop((process, began), None)
         last = key
         if exact is not None:
-            wait = wait._replace(ended_ns=exact[0], waker=_text(exact[1], semconv.WAKER_SOURCE))
+            wait = wait._replace(ended_ns=min(exact[0], until_ns), waker=_text(exact[1], semconv.WAKER_SOURCE))
         waits.append(wait)
-    waits += [_of_span(start, end, attributes, since_ns) for (_, start), (end, attributes) in spans.items()]
+    waits += [
+        _of_span(start, min(end, until_ns), attributes, since_ns) for (_, start), (end, attributes) in spans.items()
+    ]
     return _with_lines([wait for wait in waits if wait.ended_ns > wait.began_ns])
 
 
@@ -176,7 +180,7 @@ def _resource(operation: str, targets: list[str], names: dict[str, tuple[str, st
     return f"{kind} {name or source}" if kind else operation
 
 
-def _frames(stack: str) -> tuple[str, ...]:
+def frames_of(stack: str) -> tuple[str, ...]:
     return tuple(
         f"{function} ({file}:{line})" if line else f"{function} ({file})"
         for function, file, line, *_ in orjson.loads(stack)

@@ -16,12 +16,12 @@ _SPEEDS = (1, 10, 60)
 _LONGEST_STEP_S = 5.0
 
 
-def bar() -> None:
-    """Nothing where the page shows what is now."""
+def bar(*, plays: bool = True) -> None:
+    """Nothing where the page shows what is now. `plays`: the page runs again by itself, so that it can be played."""
     at_ns = live.moment()
     if at_ns is None:
         return
-    at_ns = _played(at_ns)
+    at_ns = _played(at_ns) if plays else at_ns
     ago_s = max(time.time_ns() - at_ns, 0) / _S
     at = ages.clock(at_ns, live.zone())
     html.notice(f"As it was at {at}, {ages.span(ago_s)} ago. What is stuck is told with what is known now.", "blue")
@@ -30,7 +30,8 @@ def bar() -> None:
         for step in _STEPS:
             title = f"{step:+d} s" if abs(step) < 60 else f"{step // 60:+d} min"
             st.button(title, on_click=live.go_to, args=(at_ns + step * _S,), key=f"step{step}")
-        _player()
+        if plays:
+            _player()
 
 
 def _player() -> None:

@@ -67,6 +67,32 @@
       setTimeout(() => { copy.textContent = word; }, 1200);
     }, () => {});
   });
+  // A flame graph: the chosen box becomes as wide as the picture, what does not lie above or under it goes.
+  const zoom = (flame, box) => {
+    const [from, width] = box ? box.dataset.at.split(' ').map(Number) : [0, 1];
+    for (const one of flame.children) {
+      const [left, wide, depth] = one.dataset.at.split(' ').map(Number), tiny = 1e-9;
+      const above = left <= from + tiny && left + wide >= from + width - tiny && (!box || depth <= +box.dataset.at.split(' ')[2]);
+      const inside = left >= from - tiny && left + wide <= from + width + tiny && (!box || depth >= +box.dataset.at.split(' ')[2]);
+      one.hidden = !above && !inside;
+      one.style.left = above && box ? '0' : `${(100 * (left - from)) / width}%`;
+      one.style.width = above && box ? '100%' : `${(100 * wide) / width}%`;
+    }
+  };
+  document.addEventListener('click', e => {
+    const box = e.target.closest?.('.pp-flame button');
+    if (box) zoom(box.parentNode, box.style.width === '100%' ? null : box);
+  });
+  document.addEventListener('keydown', e => {
+    const box = e.target.closest?.('.pp-flame button');
+    if (!box) return;
+    if (e.key === 'Escape') return zoom(box.parentNode, null);
+    const [left, wide, depth] = box.dataset.at.split(' ').map(Number), shown = [...box.parentNode.children].filter(one => !one.hidden);
+    const at = one => one.dataset.at.split(' ').map(Number), is = (one, l, d) => at(one)[0] >= l - 1e-9 && at(one)[2] === d;
+    const next = { ArrowDown: () => shown.find(one => is(one, left, depth + 1) && at(one)[0] < left + wide), ArrowRight: () => shown.find(one => is(one, left + wide, depth)),
+      ArrowUp: () => shown.findLast(one => at(one)[2] === depth - 1 && at(one)[0] <= left + 1e-9), ArrowLeft: () => shown.findLast(one => at(one)[2] === depth && at(one)[0] < left - 1e-9) }[e.key]?.();
+    if (next) { e.preventDefault(); box.tabIndex = -1; next.tabIndex = 0; next.focus(); }
+  });
   // `?` tells the keys, `/` goes to the filter of the page; neither where somebody writes.
   const KEYS = [['?', 'these keys'], ['/', 'filter or search'], ['p', 'pause, or go on'], ['Tab', 'into a picture, then the arrows along its edges'],
     ['Enter', 'in a picture: select the node'], ['f', 'in a picture: draw the graph around the node'], ['Esc', 'close this']];

@@ -20,3 +20,12 @@ def span(seconds: float) -> str:
         return f"{whole} s"
     minutes = whole // 60
     return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"
+
+
+def amount(ns: int) -> str:
+    """`300 µs`, `40 ms`, `2.5 s`, `12 min`: of a sum of times, or a bound."""
+    if ns < 1_000_000:
+        return f"{ns / 1_000:.0f} µs"
+    if ns < _S:
+        return f"{ns / 1_000_000:.0f} ms"
+    return f"{ns / _S:.1f} s".replace(".0 s", " s") if ns < 10 * _S else span(ns / _S)
