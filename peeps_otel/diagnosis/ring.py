@@ -170,7 +170,8 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
     if any(over) and all(semconv.IO_UNMOVED_SINCE not in graph.nodes[step.resource].attributes for step in links):
         return (
             "Each end reads and waits for the other to write: send what the other one waits for (the rest of the "
-            "message, its end: `write_eof()`, `shutdown()`), or give the read a timeout."
+            "message, what is still in a buffer: `flush()`, its end: `close()`, `write_eof()`, `shutdown()`), or give "
+            "the read a timeout."
         )
     if any(over):
         both = "Both ends write, and neither reads" if all(over) else "Whoever should read waits for the writer"

@@ -52,8 +52,10 @@ def label(node: Node | None) -> str:
 def _thread(node: Node) -> str:
     """`MainThread`, `thread load_0`, `MainThread of worker-1`."""
     of = node.attributes.get(semconv.THREAD_PROCESS)
+    if of == node.name:  # a program of which no more is seen
+        return node.name
     name = node.name if "thread" in node.name.lower() else f"thread {node.name}"
-    return f"{name} of {of}" if isinstance(of, str) and of != node.name else name
+    return f"{name} of {of}" if isinstance(of, str) else name
 
 
 def is_import(node: Node) -> bool:
@@ -84,6 +86,8 @@ def _connection(thing: str, name: str) -> str:
     """`a socket to 127.0.0.1:80`, `a socket at 127.0.0.1:80` for one that listens, `a pipe (fd 7)`."""
     if not name:
         return f"a {thing}"
+    if name.startswith("its "):  # of another program
+        return name
     if name.startswith("fd "):
         return f"a {thing} ({name})"
     return f"a {thing} {name}" if name.startswith("at ") else f"a {thing} to {name}"
@@ -117,7 +121,7 @@ _ENDS = {
     NodeKind.BARRIER: "come to it",
     NodeKind.RX: "put into it",
     NodeKind.TX: "take from it",
-    NodeKind.IO: "read what was written to it",
+    NodeKind.IO: "read from it",
     NodeKind.COMMAND: "end it",
     NodeKind.LOCK: "release it",
     NodeKind.SEMAPHORE: "release it",

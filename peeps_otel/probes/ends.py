@@ -18,6 +18,7 @@ from .identity import Identities, NodeIds
 from .internals import end_names, process_files, queued_bytes
 from .internals.end_names import EndNames
 from .probe import Observation
+from .unwatched import Unwatched
 
 _EVERY_NS = 1_000_000_000
 _SHOWN_AFTER_NS = 3_000_000_000
@@ -59,6 +60,7 @@ class Ends:
     def __init__(self, ids: NodeIds) -> None:
         self._ids = ids
         self._watched: Identities[_End] = Identities()
+        self._unwatched = Unwatched(ids)
         self._asked: deque[str] = deque(maxlen=_ASKED_MOST)
         self._far: dict[str, _Far] = {}
         self._wanted: set[str] = set()
@@ -94,6 +96,7 @@ class Ends:
         self._looked_ns = now_ns
         if len(self._watched):
             self._look_at_watched(observation, now_ns)
+        self._unwatched.look(self._named(), now_ns)
         self._find_asked(now_ns)
         for digest, far in list(self._far.items()):
             if now_ns - far.asked_ns > _WANTED_FOR_NS or process_files.link_of(far.fd) != far.names.link:
@@ -106,7 +109,8 @@ class Ends:
             )
 
     def show(self, observation: Observation) -> None:
-        """Adds the ends that others wait for."""
+        """Adds the ends that others wait for, and those of programs that nobody watches."""
+        self._unwatched.show(observation)
         for far in self._far.values():
             if far.node is not None:
                 observation.nodes[far.node_id] = far.node
@@ -141,6 +145,16 @@ class Ends:
         for fd, names in (end_names.of_descriptors(unnamed) if unnamed else {}).items():
             end = unnamed[fd]
             end.names, end.unread = names, queued_bytes.waiting(fd)
+
+    def _named(self) -> dict[int, EndNames]:
+        """By descriptor: the pipes and Unix sockets for which somebody has waited for seconds."""
+        found: dict[int, EndNames] = {}
+        for reference, end in self._watched.records():
+            thing = reference()
+            fd = None if thing is None else queued_bytes.endpoint(thing).fd
+            if fd is not None and end.names is not None and "/tcp/" not in end.names.here:
+                found[fd] = end.names
+        return found
 
     # --- those that somebody else waits for ---------------------------------------------------------------------------
 

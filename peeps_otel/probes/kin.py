@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 from weakref import ref
 
 from .. import semconv
 from ..model import AttributeValue
 from .internals import sharing
+from .internals.managed import Managed
+from .pool_workers import PoolWorkers
 
 _EVERY_NS = 1_000_000_000
 _KNOWN_MOST = 500
@@ -40,11 +43,15 @@ class Kin:
         self._idle_ns = 0  # since when all workers of pools wait for work
         self._living = self._family = ""
         self._looked_ns = self._now_ns = 0
+        self._family_pids: list[int] = []
+        self._workers = PoolWorkers()
 
     def of(self, kind: type[object], since_ns: int, thing: object = None) -> dict[str, AttributeValue]:
         """What to say of `thing`, of this type, that somebody waits for, first seen at `since_ns`; empty for what is
         not shared between processes."""
         module = _module(kind)
+        if issubclass(kind, Managed):
+            return self._of_managed(cast("Managed", thing))
         if not module:
             return {}
         self._look(self._now_ns)
@@ -57,9 +64,33 @@ class Kin:
         if self._living and not (module == _POOL and died):
             said: dict[str, AttributeValue] = {semconv.COULD_END_OUTSIDE: self._living}
             pool = module == _POOL
+            said |= self._workers.of(thing, self._now_ns) if pool else {}
             family = ", ".join(map(str, sharing.pool_workers(thing))) if pool else self._family
             return said | ({semconv.RESOURCE_SHARED_WITH: family} if family else {})
         return {semconv.RESOURCE_LOST_WITH: max(died, key=lambda one: one.died_ns).died} if died else {}
+
+    def _of_managed(self, thing: Managed) -> dict[str, AttributeValue]:
+        """Of what the process of a manager has: that one does what the others ask it to, and nothing by itself."""
+        self._look(self._now_ns)
+        if not thing.address:
+            return {semconv.COULD_END_OUTSIDE: "whoever can reach the manager's address"}
+        server = thing.server()
+        if server is None:
+            return {semconv.COULD_END_OUTSIDE: "the manager's process"}
+        others = [ident for ident in self._family_pids if ident != server]
+        if self._forked or sharing.has_parent():
+            living = "the process this was forked from"
+        else:
+            living = next((self._called(ident) for ident in others if ident != os.getpid()), "")
+        if living:
+            family = ", ".join(map(str, others))
+            return {semconv.COULD_END_OUTSIDE: living} | ({semconv.RESOURCE_SHARED_WITH: family} if family else {})
+        died = [one for ident, one in self._known.items() if one.died and ident != server]
+        return {semconv.RESOURCE_LOST_WITH: max(died, key=lambda one: one.died_ns).died} if died else {}
+
+    def _called(self, ident: int) -> str:
+        known = self._known.get(ident)
+        return f"pid {ident}" if known is None else f"{known.name} (pid {ident})"
 
     def _look(self, now_ns: int) -> None:
         """Once a second, while anybody waits for something shared."""
@@ -71,13 +102,14 @@ class Kin:
             if code:
                 self._has_died(ident, known, code, now_ns)
         living = sharing.sharers()
-        self._family = ", ".join(map(str, sharing.family_of(self._forked)))
+        self._family_pids = sharing.family_of(self._forked)
+        self._family = ", ".join(map(str, self._family_pids))
         if self._forked or sharing.has_parent():
             self._living = "the process this was forked from"
         elif living is None:
             self._living = "another process"
         else:
-            names = [f"{known.name} (pid {ident})" for ident in living if (known := self._known.get(ident)) is not None]
+            names = [self._called(ident) for ident in living if ident in self._known]
             workers = [ident for ident in living if ident in self._known and _WORKER in self._known[ident].name]
             idle = bool(workers) and all(sharing.waits_for_work(ident) for ident in workers)
             self._idle_ns = (self._idle_ns or now_ns) if idle else 0

@@ -18,6 +18,8 @@ from .ends import Ends
 from .flows import Flows
 from .identity import Identities, NodeIds
 from .inherited import Inherited
+from .internals.file_locks import FileLock
+from .internals.managed import of_the_program
 from .kept import Keeper
 from .kin import Kin
 from .library_registry import LibraryRegistry
@@ -183,12 +185,12 @@ class Resources:
         return self._known.get(thing)
 
     def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
-        """The objects behind these nodes that live. Let go of them at once."""
+        """The objects of the program behind these nodes that live. Let go of them at once."""
         return {
-            node_id: thing
+            node_id: found
             for thing, record in self._known.alive()
             for node_id in record.ids.values()
-            if node_id in wanted
+            if node_id in wanted and (found := of_the_program(thing)) is not None and type(found) is not FileLock
         }
 
     def __len__(self) -> int:

@@ -7,6 +7,7 @@ so that the process and the collector draw the same conclusions.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,7 @@ from ..probes.probe import Observation
 from ..probes.runtime import listens
 from .runs_until_told import BY_WHOM, runs_until_told
 
+_BY_OTHERS = frozenset({semconv.COULD_END_OUTSIDE, semconv.COULD_END_OPEN})
 _NAMED_MOST = 3
 
 
@@ -171,6 +173,11 @@ class HeapAnswers:
                 steps[who] = asked.steps[who]
             if able and node is not None:
                 named.append(f"{node.name}: {one.via}" if one.via else node.name)
+        closes = self._closes_by_its_end(asked, seen, facts, edges)
+        if closes is not None:
+            edges.append(Edge(EdgeKind.COULD_END, thing, closes, confidence=Confidence.INFERRED))
+            if closes in asked.steps:
+                steps[closes] = asked.steps[closes]
         if named:
             facts[semconv.COULD_END_BY] = "; ".join(named[:_NAMED_MOST])
         return _Judged(asked.asked_ns, waiters, steps, tuple(edges), facts)
@@ -181,6 +188,20 @@ class HeapAnswers:
         if type(one.key.of) is not int:
             return None
         return tasks.get(one.key.of) if one.key.kind == "task" else asked.threads.get(one.key.of)
+
+    @staticmethod
+    def _closes_by_its_end(
+        asked: AskedHeap, end: Node | None, facts: dict[str, AttributeValue], edges: list[Edge]
+    ) -> str | None:
+        """The main thread, where no code that is still to run uses this end of a pipe or Unix socket, for which another
+        process waits: only the end of the program closes it then."""
+        if end is None or end.attributes.get(semconv.IO_IS_FAR) is not True:
+            return None
+        if "/tcp/" in str(end.attributes.get(semconv.IO_HERE)) or not facts.keys().isdisjoint(_BY_OTHERS):
+            return None
+        if any(edge.kind is EdgeKind.COULD_END for edge in edges):
+            return None
+        return asked.threads.get(threading.main_thread().ident or 0)
 
     @staticmethod
     def _outside(facts: dict[str, AttributeValue], one: Ender, acting: bool) -> None:

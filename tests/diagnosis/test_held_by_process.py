@@ -7,7 +7,7 @@ from peeps_otel.model import NodeKind, Providers
 from tests.diagnosis.world import SECOND, World, brief, diagnose
 
 
-def _waiting(**attributes: str) -> World:
+def _waiting(**attributes: str | bool) -> World:
     world = World()
     lock = world.resource(NodeKind.LOCK, "job.lock", providers=Providers.OPEN)
     world.nodes[lock].attributes.update({key.replace("__", "."): value for key, value in attributes.items()})
@@ -16,7 +16,9 @@ def _waiting(**attributes: str) -> World:
 
 
 def test_who_has_it_is_told_and_may_be_at_work() -> None:
-    world = _waiting(peeps__lock__file="/run/job.lock", peeps__could_end__outside="backup (pid 10)")
+    world = _waiting(
+        peeps__lock__file="/run/job.lock", peeps__could_end__outside="backup (pid 10)", peeps__lock__locked=True
+    )
     assert diagnose(world, after=4 * SECOND) == []
     said = "MainThread waits for Lock job.lock, held by backup (pid 10)"
     assert brief(diagnose(world, after=3600 * SECOND)) == [("held_across_wait", "SLOW", said)]

@@ -58,7 +58,8 @@ def test_the_table() -> None:
 
 
 def test_a_kind_stands_for_all_its_rules() -> None:
-    assert parse("-never_ends").off == {"never_ends", "unusually_long", "lost_with_process", "pipe_kept_open"}
+    of_its_kind = {"never_ends", "unusually_long", "lost_with_process", "pipe_kept_open", "pool_workers_die"}
+    assert parse("-never_ends").off == of_its_kind
     assert parse("-unusually_long").off == {"unusually_long"}
     assert parse("never_ends:seen=4").values == {"unusually_long": {"seen": 4}}
 

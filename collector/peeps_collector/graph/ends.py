@@ -164,7 +164,9 @@ class Ends:
         if not others:
             return {}, ()
         said: dict[str, AttributeValue] = {
-            semconv.IO_PEER_PROCESS: " and ".join(dict.fromkeys(one.of.name for one in others))
+            semconv.IO_PEER_PROCESS: " and ".join(
+                dict.fromkeys(_name(one.node, semconv.IO_PEER_PROCESS) or one.of.name for one in others)
+            )
         }
         if not _all_known(others) or not _is_quiet(end, others):
             return said, ()

@@ -185,7 +185,7 @@ def _is_told(node: Node) -> bool:
 
 
 def _acts(node: Node) -> bool:
-    if node.state == _IDLE and _is_told(node):
+    if (node.state == _IDLE and _is_told(node)) or semconv.COMMAND_PID in node.attributes:  # another program
         return False
     # A thread of a library alone (of OpenTelemetry, say) does not end what the program shares.
     own = own_line.innermost(node.stack) is not None

@@ -28,7 +28,8 @@ class HeldByProcess(LookRule):
         graph = context.graph
         for lock in context.of(NodeKind.LOCK):
             holder = lock.attributes.get(semconv.COULD_END_OUTSIDE)
-            if semconv.LOCK_FILE not in lock.attributes or not isinstance(holder, str):
+            known = semconv.LOCK_FILE in lock.attributes and lock.attributes.get(semconv.LOCK_LOCKED) is True
+            if not known or not isinstance(holder, str):
                 continue
             waiter = graph.oldest_waiter(lock.id)
             if waiter is None or waiter not in graph.settled or not context.is_long(waiter, self.waited):

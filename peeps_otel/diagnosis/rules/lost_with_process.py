@@ -50,6 +50,8 @@ class LostWithProcess(LookRule):
                     continue
                 if graph.wait_of(waiter).deadline_ns is not None:
                     continue
+                if any(one not in graph.waiters.get(thing.id, ()) for one in graph.enders.get(thing.id, ())):
+                    continue  # another thread of this process, by the heap
                 yield Candidate(
                     kind=self.kind,
                     level=Level.SUSPECT if kind is NodeKind.FUTURE else Level.LIKELY,

@@ -31,6 +31,7 @@ from .peer_not_reading import PeerNotReading
 from .pipe_kept_open import PipeKeptOpen
 from .pool_exhausted import PoolExhausted
 from .pool_waits_for_itself import PoolWaitsForItself
+from .pool_workers_die import PoolWorkersDie
 from .process_silent import ProcessSilent
 from .rule import Rule
 from .self_waking import SelfWaking
@@ -46,6 +47,7 @@ RULES: tuple[type[Rule], ...] = (
     HeldAtFork,
     LostWithProcess,
     PoolWaitsForItself,
+    PoolWorkersDie,
     ServerWaitsForItself,
     Deadlock,
     NeverEnds,

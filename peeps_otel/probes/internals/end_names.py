@@ -68,6 +68,15 @@ def of_descriptors(descriptors: Iterable[int], anywhere: bool = False) -> dict[i
     return found
 
 
+def of_other(link: str, written: bool) -> EndNames | None:
+    """Of a pipe, by the end that is `written` to or the other one, or of a Unix socket, whatever process has it."""
+    kernel, number = _kernel(), _inode(link)
+    if link.startswith("pipe:") and kernel is not None:
+        read, write = f"{kernel}/{link}/read", f"{kernel}/{link}/write"
+        return EndNames(write, read, link) if written else EndNames(read, write, link)
+    return _of_unix(number, link) if link.startswith("socket:") and number is not None else None
+
+
 def own_addresses() -> dict[str, int]:
     """By local address, `host:port`: the descriptors of this process's TCP connections. Takes some milliseconds."""
     found: dict[str, int] = {}

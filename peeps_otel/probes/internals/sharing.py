@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from types import FunctionType
 from typing import Any, NamedTuple, cast
 
 from . import versions
@@ -71,26 +72,45 @@ def pool_workers(pool: Any) -> list[int]:
     if type(processes) is dict:  # of `concurrent.futures`
         workers: list[Any] = list(cast("dict[int, Any]", processes).values())
     else:
-        owner = pool if type(attribute(pool, "_pool")) is list else attribute(pool, "_pool")
-        found = attribute(owner, "_pool")
+        found = attribute(pool_of(pool), "_pool")
         workers = list(cast("list[Any]", found)) if type(found) is list else []
     pids = [pid(worker) for worker in workers[:_CHILDREN_MOST]]
     return sorted(ident for ident in pids if ident is not None and is_alive(ident)) if None not in pids else []
 
 
+def pool_of(result: Any) -> Any:
+    """The `multiprocessing.Pool` that owes a result, or that it is itself."""
+    return result if type(attribute(result, "_pool")) is list else attribute(result, "_pool")
+
+
+def worker_numbers(pool: Any) -> set[int]:
+    """Those of the workers of a `multiprocessing.Pool`, of which none is given twice; none where that is not told, or
+    where it replaces workers by itself."""
+    workers = attribute(pool, "_pool")
+    if type(workers) is not list or attribute(pool, "_maxtasksperchild") is not None:
+        return set()
+    numbers: set[int] = set()
+    for worker in cast("list[Any]", workers)[:_CHILDREN_MOST]:
+        identity = attribute(worker, "_identity")
+        last: object = cast("tuple[Any, ...]", identity)[-1] if type(identity) is tuple and identity else None
+        if type(last) is not int:
+            return set()
+        numbers.add(last)
+    return numbers
+
+
+def initializer(pool: Any) -> str:
+    """With which function the workers of a pool begin, as `connect at app/db.py:12`; empty for none."""
+    function = attribute(pool, "_initializer")
+    if type(function) is not FunctionType:
+        return ""
+    return f"{function.__qualname__} at {function.__code__.co_filename}:{function.__code__.co_firstlineno}"
+
+
 def has_replaced_a_worker(result: Any) -> bool:
     """Whether the pool that owes this result, or is this, has another worker in place of one that it lost: their
     numbers have a gap, and it does not replace workers by itself."""
-    pool = result if type(attribute(result, "_pool")) is list else attribute(result, "_pool")
-    workers, tasks_most = attribute(pool, "_pool"), attribute(pool, "_maxtasksperchild")
-    if type(workers) is not list or tasks_most is not None:
-        return False
-    numbers: list[int] = []
-    for worker in cast("list[Any]", workers)[:_CHILDREN_MOST]:
-        identity = attribute(worker, "_identity")
-        if type(identity) is not tuple or not identity or type(cast("tuple[Any, ...]", identity)[-1]) is not int:
-            return False
-        numbers.append(cast("tuple[int, ...]", identity)[-1])
+    numbers = worker_numbers(pool_of(result))
     return bool(numbers) and max(numbers) - min(numbers) + 1 > len(numbers)
 
 

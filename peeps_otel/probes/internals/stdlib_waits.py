@@ -36,6 +36,10 @@ MODULES = (
 """Those whose frames stand between a caller and the call that sleeps."""
 
 
+MANAGED = "manager.call"
+"""A call of a proxy; which method it calls says what it waits for."""
+
+
 class Function(NamedTuple):
     """A function of the standard library in which threads wait. `finds`: the local that holds what is waited for."""
 
@@ -90,6 +94,7 @@ WAITS: tuple[Function, ...] = (
     Function("multiprocessing.pool", "Pool._handle_tasks", "idle"),
     Function("multiprocessing.pool", "Pool._handle_results", "idle"),
     Function("multiprocessing.pool", "worker", "idle"),
+    Function("multiprocessing.managers", "BaseProxy._callmethod", MANAGED, "self"),
     Function("multiprocessing.synchronize", "SemLock.__enter__", "lock.acquire", "self"),
     Function("multiprocessing.synchronize", "Condition.wait", "condition.wait", "self"),
     Function("multiprocessing.synchronize", "Event.wait", "event.wait", "self"),

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from types import CodeType, FrameType
 
-from ...model import Frame
+from ...model import Frame, own_line
 from ..internals.frame_memory import FrameReader
 from ..source import own_code
 
@@ -46,11 +46,23 @@ class CallStack:
         return tuple(
             [
                 own_code.frame(code, frame.f_lineno if with_lines else None)
+                if not _is_made_by_exec(frame, code)
+                else Frame(code.co_qualname, code.co_filename, None, own_line.PYTHON)
                 for frame, code in zip(reversed(self.frames), reversed(self.codes), strict=True)
             ]
         )
+
+    def is_own(self, number: int) -> bool:
+        """Whether it is the program's own code, which somebody has written at some line."""
+        code = self.codes[number]
+        return own_code.is_own(code.co_filename) and not _is_made_by_exec(self.frames[number], code)
 
     def clear(self) -> None:
         """Lets go of the frames."""
         self.frames.clear()
         self._readers.clear()
+
+
+def _is_made_by_exec(frame: FrameType, code: CodeType) -> bool:
+    """Code that belongs to no module, as the methods of proxies of `multiprocessing.managers`."""
+    return code.co_filename == "<string>" and not dict.__contains__(frame.f_globals, "__name__")

@@ -10,8 +10,8 @@ from typing import Any
 
 from ...model import NodeKind
 from ...model.operations import operation
+from ..internals import managed, stdlib_waits
 from ..internals import stdlib as internals
-from ..internals import stdlib_waits
 from ..internals.file_locks import FileLock
 from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
 from ..library import CHANNEL, Around, Known, ResourceType, State, Support, ThreadWait
@@ -71,6 +71,14 @@ def _type(cls: type[Any], kinds: tuple[NodeKind, ...], reads: Callable[[Any, Aro
     return ResourceType(cls, kinds, reads, type_name=_full_name, while_used=True)
 
 
+def _managed(cls: type[Any], *kinds: NodeKind) -> ResourceType:
+    """Of what a `multiprocessing.Manager` has."""
+    reads = states.of_a_shared_queue if kinds == CHANNEL else states.of_a_shared_thing
+    return _type(cls, kinds, reads)._replace(
+        static_attributes=states.managed_called, type_name="multiprocessing.managers"
+    )
+
+
 IMPORT = "importlib.import"
 """The type of the node of an import that somebody waits for."""
 FILE_LOCK = "fcntl.file lock"
@@ -123,13 +131,23 @@ MULTIPROCESSING = (
         manager="SemLock",
     ),
     _Part(
+        "multiprocessing.managers",
+        types=(
+            _managed(managed.ManagedLock, NodeKind.LOCK),
+            _managed(managed.ManagedSemaphore, NodeKind.SEMAPHORE),
+            _managed(managed.ManagedEvent, NodeKind.EVENT),
+            _managed(managed.ManagedCondition, NodeKind.CONDITION),
+            _managed(managed.ManagedBarrier, NodeKind.BARRIER),
+            _managed(managed.ManagedQueue, *CHANNEL),
+        ),
+    ),
+    _Part(
         "multiprocessing.queues",
         classes={"Queue": (CHANNEL, states.of_a_shared_queue), "SimpleQueue": (CHANNEL, states.of_a_shared_queue)},
     ),
     _Part(
         *("multiprocessing.process", "multiprocessing.popen_fork", "multiprocessing.popen_forkserver"),
         *("multiprocessing.popen_spawn_posix", "multiprocessing.connection", "multiprocessing.pool"),
-        "multiprocessing.managers",
         classes={"BaseProcess": ((NodeKind.COMMAND,), states.of_a_process)},
         static_attributes=states.called,
     ),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 from types import CodeType
 
-from ..source import own_code, source_text
+from ..source import source_text
 from .bytecode import Path, analysis
 from .call_stack import CallStack
 from .waits import Waiting
@@ -24,7 +24,7 @@ def place_of_use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
         at += 1  # a method of the thing itself: whoever called that has a name for it
         path = _path(calls, at)
     outer = range(waiting.used_at, len(calls))
-    asked = next((n for n in outer if own_code.is_own(calls.codes[n].co_filename)), waiting.used_at)
+    asked = next((n for n in outer if calls.is_own(n)), waiting.used_at)
     source = source_text.source_of(calls.codes[asked], calls.frames[asked].f_lasti)
     return "" if path is None else path.short, source
 

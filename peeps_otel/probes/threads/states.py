@@ -11,6 +11,7 @@ from ...model import AttributeValue, Providers
 from ..internals import stdlib as internals
 from ..internals.child_pipes import called as process_called
 from ..internals.file_locks import FileLock
+from ..internals.managed import Managed
 from ..internals.stdlib import SIMPLE_QUEUE
 from ..library import Around, Channel, Held, Known, State, of_lock, of_permits, whole_numbers
 
@@ -86,6 +87,10 @@ def of_a_shared_thing(_thing: Any, _around: Around) -> State:
     return State({})
 
 
+def managed_called(thing: Managed) -> Known:
+    return Known("", {semconv.RESOURCE_TYPE: thing.type_name})
+
+
 def of_a_shared_queue(_thing: Any, _around: Around) -> State:
     return State({}, channel=Channel(None, None))
 
@@ -93,9 +98,9 @@ def of_a_shared_queue(_thing: Any, _around: Around) -> State:
 def of_a_file_lock(lock: FileLock, _around: Around) -> State:
     """Whichever process has it can release it, this one too: by another thread, or once it is closed."""
     owners = lock.owners()
-    attributes: dict[str, AttributeValue] = {semconv.LOCK_LOCKED: True}
     if not owners:
-        return State(attributes)
+        return State({semconv.COULD_END_OUTSIDE: "whoever has the file"})
+    attributes: dict[str, AttributeValue] = {semconv.LOCK_LOCKED: True}
     own = "another thread of this process"
     attributes[semconv.COULD_END_OUTSIDE] = own if owners[0] == os.getpid() else process_called(owners[0])
     attributes[semconv.RESOURCE_SHARED_WITH] = ", ".join(map(str, owners))

@@ -16,8 +16,9 @@ from typing import Any, NamedTuple, cast
 
 from ..internals import stdlib as internals
 from ..internals.frame_memory import FrameReader
+from ..internals.managed import ManagedThings
 from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
-from ..internals.stdlib_waits import CALLS, LOOP_RUNS, REACQUIRE, WAITS_FOR_THREADS
+from ..internals.stdlib_waits import CALLS, LOOP_RUNS, MANAGED, REACQUIRE, WAITS_FOR_THREADS
 from ..library import Operation, ThreadWait, operation
 from ..library_registry import LibraryRegistry
 from .bytecode import analysis
@@ -68,6 +69,7 @@ class Classifier:
 
     def __init__(self, libraries: LibraryRegistry) -> None:
         self.functions = Functions(libraries)
+        self._managed = ManagedThings()
         self._receivers: frozenset[int] = frozenset()
         self.refresh()
 
@@ -148,8 +150,14 @@ class Classifier:
                 continue
             if row.operation.idle and not self._is_idle(number, stack):
                 break
-            found = number, row
             reader = stack.reader(number)
+            if row.operation.name == MANAGED:
+                call = self._managed.call(*map(reader.local_named, ("self", "methodname", "args", "kwds")))
+                if call is None:
+                    continue
+                how = operation(call.operation)
+                return Waiting(how, "waiting", (call.thing,), timeout_s=call.timeout_s, used_at=number + 1)
+            found = number, row
             timeout = _number(reader.local_named("timeout"), timeout)
             for name in ("endtime", "end_time"):
                 end = _number(reader.local_named(name), None)
