@@ -83,8 +83,9 @@ class Kin:
         else:
             living = next((self._called(ident) for ident in others if ident != os.getpid()), "")
         if living:
+            said: dict[str, AttributeValue] = {semconv.COULD_END_OUTSIDE: living}
             family = ", ".join(map(str, others))
-            return {semconv.COULD_END_OUTSIDE: living} | ({semconv.RESOURCE_SHARED_WITH: family} if family else {})
+            return said | ({semconv.RESOURCE_SHARED_WITH: family} if family else {})
         died = [one for ident, one in self._known.items() if one.died and ident != server]
         return {semconv.RESOURCE_LOST_WITH: max(died, key=lambda one: one.died_ns).died} if died else {}
 

@@ -17,6 +17,7 @@ import pytest
 
 from peeps_otel import semconv
 from peeps_otel.model import NodeKind
+from peeps_otel.probes.internals import sharing
 from peeps_otel.probes.internals.managed import Managed, ManagedThings, of_the_program
 from peeps_otel.probes.kin import Kin
 from tests.probes.program import SECOND
@@ -101,7 +102,7 @@ def test_the_same_thing_is_one_whatever_proxy_calls_it(manager: SyncManager) -> 
 
 def test_the_server_ends_nothing_by_itself(manager: SyncManager) -> None:
     thing = _thing(manager.Queue())
-    server: int = manager._process.pid  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+    server: int = vars(manager)["_process"].pid
     assert thing.server() == server
     kin = Kin(forked=False)
     kin.note(100 * SECOND)
@@ -124,10 +125,12 @@ def _die(lock: Any) -> None:
 
 
 def test_it_is_lost_with_the_last_one_that_died(manager: SyncManager, monkeypatch: pytest.MonkeyPatch) -> None:
-    from peeps_otel.probes.internals import sharing
-
     before, family_of = set(sharing.sharers() or []), sharing.family_of
-    monkeypatch.setattr(sharing, "family_of", lambda forked: [p for p in family_of(forked) if p not in before])
+
+    def family_now(forked: bool) -> list[int]:
+        return [pid for pid in family_of(forked) if pid not in before]
+
+    monkeypatch.setattr(sharing, "family_of", family_now)
     lock: Any = manager.Lock()
     call = ManagedThings().call(lock, "acquire", (), {})
     assert call is not None

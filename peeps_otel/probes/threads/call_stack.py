@@ -65,4 +65,4 @@ class CallStack:
 
 def _is_made_by_exec(frame: FrameType, code: CodeType) -> bool:
     """Code that belongs to no module, as the methods of proxies of `multiprocessing.managers`."""
-    return code.co_filename == "<string>" and not dict.__contains__(frame.f_globals, "__name__")
+    return code.co_filename == "<string>" and "__name__" not in frame.f_globals
