@@ -35,61 +35,70 @@ def names(collector: Running, program: Program | None = None) -> list[str]:
     return sorted(n["name"] for n in collector.get(f"/api/snapshot{query}")["nodes"])
 
 
+def findings(collector: Running, program: Program, history: bool = False) -> Any:
+    """The verdict on one program, and its findings."""
+    return collector.get(f"/api/findings?process={program.instance}{'&history=1' * history}")
+
+
+def process(collector: Running, program: Program) -> dict[str, Any]:
+    (found,) = (one for one in collector.get("/api/processes")["processes"] if one["id"] == program.instance)
+    return found
+
+
 @pytest.fixture
 def own() -> Program:
     """A process that no other test has, so that they can have one collector."""
     return Program(instance=f"own-{next(_NUMBERS)}")
 
 
-def test_a_deadlock_is_found_and_ends(collector: Running) -> None:
-    program, deadlock = Program(), Deadlock()
+def test_a_deadlock_is_found_and_ends(shared: Running, own: Program) -> None:
+    deadlock = Deadlock()
     nodes, edges = deadlock.graph()
-    collector.send(program.snapshot(nodes, edges, key_frame=True))
+    shared.send(own.snapshot(nodes, edges, key_frame=True))
 
     def stuck() -> bool:
-        collector.send(program.snapshot([]))
-        return bool(collector.get("/api/findings")["verdict"]["stuck"])
+        shared.send(own.snapshot([]))
+        return bool(findings(shared, own)["verdict"]["stuck"])
 
     eventually(stuck)
-    answer = collector.get("/api/findings")
+    answer = findings(shared, own)
     assert answer["verdict"]["level"] == "PROVEN"
     assert answer["verdict"]["sentence"].startswith("DEADLOCK, PROVEN, 4")
     (finding,) = answer["findings"]
     assert finding["state"] == "open"
-    assert finding["processes"] == ["app-1"]
+    assert finding["processes"] == [own.instance]
     assert set(finding["core"]) == {deadlock.a, deadlock.b, deadlock.db, deadlock.cache}
     assert finding["blocked"] == [deadlock.tail]
     assert finding["blocked_count"] == 1
     assert finding["nodes"].keys() == {*finding["core"], deadlock.tail}
     assert answer["calm"]["waiting"] == 3
 
-    collector.send(program.snapshot([], gone=[node.id for node in nodes]))
-    eventually(lambda: not collector.get("/api/findings")["verdict"]["stuck"])
-    assert collector.get("/api/findings")["findings"] == []
-    (ended,) = collector.get("/api/findings?history=1")["findings"]
+    shared.send(own.snapshot([], gone=[node.id for node in nodes]))
+    eventually(lambda: not findings(shared, own)["verdict"]["stuck"])
+    assert findings(shared, own)["findings"] == []
+    (ended,) = findings(shared, own, history=True)["findings"]
     assert ended["state"] == "resolved"
-    eventually(lambda: len(collector.sql("SELECT change FROM finding_event")) >= 2)
-    assert collector.sql("SELECT DISTINCT change FROM finding_event ORDER BY ALL")[-1] == ["resolved"]
+    changes = "SELECT DISTINCT change FROM finding_event WHERE finding = ? ORDER BY ALL"
+    eventually(lambda: shared.sql(changes, ended["id"])[-1:] == [["resolved"]])
 
 
-def test_deltas_change_the_graph_and_repetitions_do_not(collector: Running) -> None:
-    program = Program()
+def test_deltas_change_the_graph_and_repetitions_do_not(shared: Running, own: Program) -> None:
     one, two = node("one"), node("two")
-    first = program.snapshot([one, two], [Edge(EdgeKind.SPAWNED, one.id, two.id)], key_frame=True)
-    collector.send(first)
-    assert names(collector) == ["one", "two"]
+    first = own.snapshot([one, two], [Edge(EdgeKind.SPAWNED, one.id, two.id)], key_frame=True)
+    shared.send(first)
+    assert names(shared, own) == ["one", "two"]
     three = node("three")
-    collector.send(program.snapshot([three], gone=[two.id]))
-    assert names(collector) == ["one", "three"]
+    shared.send(own.snapshot([three], gone=[two.id]))
+    assert names(shared, own) == ["one", "three"]
 
     def unchanged_by_a_repetition() -> bool:
         """The first time something else may have given it a new version: a verdict that was just looked for."""
-        version = collector.get("/api/snapshot")["version"]
-        collector.send(first)
-        return http(f"http://{collector.api}/api/snapshot?if_version={version}").status == 304
+        version = shared.get("/api/snapshot")["version"]
+        shared.send(first)
+        return http(f"http://{shared.api}/api/snapshot?if_version={version}").status == 304
 
     eventually(unchanged_by_a_repetition)
-    assert names(collector) == ["one", "three"]
+    assert names(shared, own) == ["one", "three"]
 
 
 def test_a_key_frame_replaces_everything(shared: Running, own: Program) -> None:
@@ -98,37 +107,36 @@ def test_a_key_frame_replaces_everything(shared: Running, own: Program) -> None:
     assert names(shared, own) == ["new"]
 
 
-def test_a_gap_keeps_what_is_known_and_says_so(collector: Running) -> None:
-    program = Program()
-    collector.send(program.snapshot([node("one")], key_frame=True))
-    program.snapshot([node("lost")])
-    collector.send(program.snapshot([node("three")]))
+def test_a_gap_keeps_what_is_known_and_says_so(shared: Running, own: Program) -> None:
+    shared.send(own.snapshot([node("one")], key_frame=True))
+    own.snapshot([node("lost")])
+    shared.send(own.snapshot([node("three")]))
 
-    (process,) = collector.get("/api/processes")["processes"]
-    assert names(collector) == ["one", "three"]
-    assert process["missed"] == 1
-    assert "missed" in process["coverage"][0]
-    assert collector.get("/api/findings")["not_answered"] == ["app-1"]
+    told = process(shared, own)
+    assert names(shared, own) == ["one", "three"]
+    assert told["missed"] == 1
+    assert "missed" in told["coverage"][0]
+    assert findings(shared, own)["not_answered"] == [own.instance]
 
-    collector.send(program.snapshot([node("all")], key_frame=True))
-    assert names(collector) == ["all"]
+    shared.send(own.snapshot([node("all")], key_frame=True))
+    assert names(shared, own) == ["all"]
 
     def notes() -> list[str]:
-        collector.send(program.snapshot([]))
-        return collector.get("/api/processes")["processes"][0]["coverage"]
+        shared.send(own.snapshot([]))
+        return process(shared, own)["coverage"]
 
     eventually(lambda: notes() == [])
 
 
-def test_a_gap_hides_no_verdict_and_makes_none(collector: Running) -> None:
-    program, deadlock = Program(), Deadlock()
+def test_a_gap_hides_no_verdict_and_makes_none(shared: Running, own: Program) -> None:
+    deadlock = Deadlock()
     nodes, edges = deadlock.graph()
-    collector.send(program.snapshot([], key_frame=True))
-    program.snapshot([])
+    shared.send(own.snapshot([], key_frame=True))
+    own.snapshot([])
     for _ in range(4):  # the same deadlock, but in a stream with a hole
-        collector.send(program.snapshot(nodes, edges))
-    collector.get("/api/findings")
-    assert not collector.get("/api/findings")["verdict"]["stuck"]
+        shared.send(own.snapshot(nodes, edges))
+    findings(shared, own)
+    assert not findings(shared, own)["verdict"]["stuck"]
 
 
 def test_a_new_stream_forgets_the_old_one(shared: Running, own: Program) -> None:
@@ -141,16 +149,18 @@ def test_a_new_stream_forgets_the_old_one(shared: Running, own: Program) -> None
     assert names(shared, own) == ["after"]
 
 
-def test_two_streams_under_one_identity_are_two_processes(collector: Running) -> None:
-    parent, child = Program(), Program(stream_id=0xC41D)
-    collector.send(parent.snapshot([node("parent")], key_frame=True))
-    collector.send(child.snapshot([node("child")], key_frame=True))
+def test_two_streams_under_one_identity_are_two_processes(shared: Running, own: Program) -> None:
+    parent, child = own, Program(own.instance, stream_id=0xC41D)
+    shared.send(parent.snapshot([node("parent")], key_frame=True))
+    shared.send(child.snapshot([node("child")], key_frame=True))
     for _ in range(3):
-        collector.send(parent.snapshot([node("p")]))
-        collector.send(child.snapshot([node("c")]))
-    assert names(collector) == ["c", "c", "c", "child", "p", "p", "p"]
-    ids = [process["id"] for process in collector.get("/api/processes")["processes"]]
-    assert ids == ["app-1", "app-1/00000000000051ab"]
+        shared.send(parent.snapshot([node("p")]))
+        shared.send(child.snapshot([node("c")]))
+    other = f"{own.instance}/00000000000051ab"
+    both = shared.get(f"/api/snapshot?process={own.instance}&process={other}")["nodes"]
+    assert sorted(one["name"] for one in both) == ["c", "c", "c", "child", "p", "p", "p"]
+    ids = [one["id"] for one in shared.get("/api/processes")["processes"]]
+    assert [one for one in ids if one.partition("/")[0] == own.instance] == [own.instance, other]
 
 
 def test_goodbye(collector: Running) -> None:
@@ -233,14 +243,14 @@ def test_only_our_own_names_and_pages(shared: Running) -> None:
     assert http(url, headers={"origin": "https://attacker.example"}).status == 403
 
 
-def test_a_program_may_report_what_the_collector_cannot_see(collector: Running) -> None:
-    program, deadlock = Program(), Deadlock()
-    collector.send(program.request(finding_event(deadlock.finding(), "open", blocked=31)))
-    (finding,) = collector.get("/api/findings")["findings"]
-    assert (finding["level"], finding["blocked_count"], finding["processes"]) == ("PROVEN", 31, ["app-1"])
+def test_a_program_may_report_what_the_collector_cannot_see(shared: Running, own: Program) -> None:
+    deadlock = Deadlock()
+    shared.send(own.request(finding_event(deadlock.finding(), "open", blocked=31)))
+    (finding,) = findings(shared, own)["findings"]
+    assert (finding["level"], finding["blocked_count"], finding["processes"]) == ("PROVEN", 31, [own.instance])
     assert finding["evidence"][0]["hold_source"] == "app.py:45"
-    collector.send(program.request(finding_event(deadlock.finding(), "resolved")))
-    assert collector.get("/api/findings")["findings"] == []
+    shared.send(own.request(finding_event(deadlock.finding(), "resolved")))
+    assert findings(shared, own)["findings"] == []
 
 
 def test_a_refuted_finding_is_said_less_surely_from_then_on(collector: Running) -> None:
@@ -254,7 +264,7 @@ def test_a_refuted_finding_is_said_less_surely_from_then_on(collector: Running) 
 
     eventually(lambda: level() == ["PROVEN"])
     collector.send(program.request(finding_event(deadlock.finding(), "refuted", refuted_by=deadlock.a)))
-    assert ended_states(collector) == ["refuted"]
+    assert ended_states(collector, program) == ["refuted"]
     eventually(lambda: level() == ["LIKELY"])  # of the same shape at the same lines
     eventually(lambda: ["refuted"] in collector.sql("SELECT change FROM finding_event"))
 
@@ -263,23 +273,23 @@ def test_a_finding_that_had_ended_may_still_be_refuted(collector: Running) -> No
     program, deadlock = Program(), Deadlock()
     for state in ("open", "resolved", "refuted"):
         collector.send(program.request(finding_event(deadlock.finding(), state)))
-    assert ended_states(collector) == ["refuted"]
+    assert ended_states(collector, program) == ["refuted"]
 
 
-def test_a_reported_finding_found_again_is_one_and_ends_with_its_wait(collector: Running) -> None:
-    program, deadlock = Program(), Deadlock()
+def test_a_reported_finding_found_again_is_one_and_ends_with_its_wait(shared: Running, own: Program) -> None:
+    deadlock = Deadlock()
     nodes, edges = deadlock.graph()
-    collector.send(program.request(finding_event(deadlock.finding(), "open", blocked=31)))
-    collector.send(program.snapshot(nodes, edges, key_frame=True))
+    shared.send(own.request(finding_event(deadlock.finding(), "open", blocked=31)))
+    shared.send(own.snapshot(nodes, edges, key_frame=True))
 
     def found_again() -> bool:
-        collector.send(program.snapshot([]))
-        return collector.get("/api/findings")["findings"][0]["blocked"] == [deadlock.tail]
+        shared.send(own.snapshot([]))
+        return findings(shared, own)["findings"][0]["blocked"] == [deadlock.tail]
 
     eventually(found_again)
-    assert len(collector.get("/api/findings")["findings"]) == 1
-    collector.send(program.snapshot([], gone=[deadlock.a]))
-    eventually(lambda: not collector.get("/api/findings")["findings"])
+    assert len(findings(shared, own)["findings"]) == 1
+    shared.send(own.snapshot([], gone=[deadlock.a]))
+    eventually(lambda: not findings(shared, own)["findings"])
 
 
 def test_readable_nodes_without_any_snapshot(shared: Running, own: Program) -> None:
@@ -317,42 +327,42 @@ def test_readable_nodes_without_any_snapshot(shared: Running, own: Program) -> N
     assert names(shared, own) == []
 
 
-def test_a_late_readable_node_does_not_undo_a_snapshot(collector: Running) -> None:
-    program = Program()
+def test_a_late_readable_node_does_not_undo_a_snapshot(shared: Running, own: Program) -> None:
     one = node("one")
-    collector.send(program.snapshot([one], key_frame=True))
-    collector.send(program.snapshot([], gone=[one.id]))
+    shared.send(own.snapshot([one], key_frame=True))
+    shared.send(own.snapshot([], gone=[one.id]))
     late = {
         "peeps.node.id": one.id,
         "peeps.created_at": 1,
         "peeps.source": "app.py:1",
         "peeps.snapshot.sequence": 1,
-        "peeps.stream.id": f"{program.stream_id:x}",
+        "peeps.stream.id": f"{own.stream_id:x}",
     }
-    collector.send(program.request(event("peeps.node", late)))
-    assert names(collector) == []
+    shared.send(own.request(event("peeps.node", late)))
+    assert names(shared, own) == []
 
 
-def ended_states(collector: Running) -> list[str]:
-    findings = collector.get("/api/findings?history=1")["findings"]
-    return [finding["state"] for finding in findings if finding["state"] != "open"]
+def ended_states(collector: Running, program: Program) -> list[str]:
+    found = findings(collector, program, history=True)["findings"]
+    return [finding["state"] for finding in found if finding["state"] != "open"]
 
 
-def test_no_all_clear_before_a_process_has_been_seen_twice(collector: Running) -> None:
+def test_no_all_clear_before_a_process_has_been_seen_twice(shared: Running, own: Program) -> None:
     """As after a restart of the collector: the first that comes says only what has changed."""
-    program, deadlock = Program(sequence=40), Deadlock()
+    deadlock = Deadlock()
+    own.sequence = 40
 
     def verdict() -> dict[str, Any]:
-        return collector.get("/api/findings")["verdict"]
+        return findings(shared, own)["verdict"]
 
-    collector.send(program.snapshot([]))
+    shared.send(own.snapshot([]))
     assert verdict()["sentence"].startswith("Cannot judge: shop (pid 4711): first look pending")
-    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
+    shared.send(own.snapshot(*deadlock.graph(), key_frame=True))
     assert verdict()["sentence"].startswith("Cannot judge: shop (pid 4711): first look pending")
     said: list[bool] = []
 
     def found() -> bool:
-        collector.send(program.snapshot([]))
+        shared.send(own.snapshot([]))
         now = verdict()
         said.append(now["stuck"] or bool(now["cannot_judge"]))
         return now["stuck"]
@@ -361,25 +371,22 @@ def test_no_all_clear_before_a_process_has_been_seen_twice(collector: Running) -
     assert all(said)
 
 
-def test_what_a_process_tells_itself_stands_without_a_word_of_the_first_look(collector: Running) -> None:
-    program, deadlock = Program(), Deadlock()
-    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
-    collector.send(program.request(finding_event(deadlock.finding(), "open", blocked=31)))
-    verdict = collector.get("/api/findings")["verdict"]
+def test_what_a_process_tells_itself_stands_without_a_word_of_the_first_look(shared: Running, own: Program) -> None:
+    deadlock = Deadlock()
+    shared.send(own.snapshot(*deadlock.graph(), key_frame=True))
+    shared.send(own.request(finding_event(deadlock.finding(), "open", blocked=31)))
+    verdict = findings(shared, own)["verdict"]
     assert (verdict["level"], verdict["cannot_judge"]) == ("PROVEN", [])
 
 
-def test_after_a_gap_nothing_is_called_calm_until_the_next_key_frame(collector: Running) -> None:
-    program = Program()
-
+def test_after_a_gap_nothing_is_called_calm_until_the_next_key_frame(shared: Running, own: Program) -> None:
     def note() -> str:
-        collector.send(program.snapshot([]))
-        (process,) = collector.get("/api/processes")["processes"]
-        return "; ".join(process["cannot_judge"])
+        shared.send(own.snapshot([]))
+        return "; ".join(process(shared, own)["cannot_judge"])
 
-    collector.send(program.snapshot([], key_frame=True))
+    shared.send(own.snapshot([], key_frame=True))
     eventually(lambda: not note())
-    program.sequence += 3
+    own.sequence += 3
     assert note() == "3 snapshots were missed: the picture is incomplete until the next key frame"
-    collector.send(program.snapshot([], key_frame=True))
+    shared.send(own.snapshot([], key_frame=True))
     eventually(lambda: not note())

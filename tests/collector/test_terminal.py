@@ -6,7 +6,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -20,7 +19,7 @@ from peeps_otel.report import in_words
 from peeps_otel.report.in_words import Places
 from peeps_otel.report.style import Style
 from tests.collector.collector_support import Deadlock, Program, Running, new_id
-from tests.support.processes import environment, peeps
+from tests.support.processes import peeps
 from tests.support.waiting import eventually
 
 S = 1_000_000_000
@@ -116,26 +115,18 @@ def test_wrong_values_in_the_users_words(words: list[str], said: str) -> None:
     assert result.stderr.rstrip().endswith(said)
 
 
-def stuck(collector: Running) -> tuple[Deadlock, str]:
-    program, deadlock = Program(), Deadlock()
-    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
-
-    def found() -> Any:
-        collector.send(program.snapshot([]))
-        return collector.get("/api/findings")["findings"]
-
-    return deadlock, eventually(found)[0]["id"]
-
-
-def test_lists_and_closer_looks(collector: Running) -> None:
-    deadlock, finding_id = stuck(collector)
+def test_lists_and_closer_looks(with_a_deadlock: Running) -> None:
+    collector = with_a_deadlock
+    (found,) = collector.get("/api/findings")["findings"]
+    finding_id = found["id"]
+    (worker,) = (one["id"] for one in collector.get("/api/snapshot")["nodes"] if one["name"] == "worker-a")
     listed = collector.peeps("findings")
     assert re.match(rf"ID +STATE +ENDED +FINDING\n{re.escape(finding_id)} +open +DEADLOCK, PROVEN, ", listed.stdout)
     shown = collector.peeps("show", "worker-a")
-    assert shown.stdout.splitlines()[:2] == ["Task worker-a", f"  {deadlock.a}"]
+    assert shown.stdout.splitlines()[:2] == ["Task worker-a", f"  {worker}"]
     assert "  waits for Lock cache\n" in shown.stdout
     assert "Stack, outermost first:" in shown.stdout
-    assert collector.peeps("show", deadlock.a).stdout.splitlines()[0] == "Task worker-a"
+    assert collector.peeps("show", worker).stdout.splitlines()[0] == "Task worker-a"
     assert collector.peeps("show", finding_id).stdout.startswith("DEADLOCK, PROVEN, ")
     several = collector.peeps("show", "worker")
     assert (several.returncode, several.stdout) == (2, "")
@@ -149,7 +140,14 @@ def test_lists_and_closer_looks(collector: Running) -> None:
 
 
 def test_a_link_to_what_has_ended(collector: Running) -> None:
-    deadlock, finding_id = stuck(collector)
+    program, deadlock = Program(), Deadlock()
+    collector.send(program.snapshot(*deadlock.graph(), key_frame=True))
+
+    def found() -> Any:
+        collector.send(program.snapshot([]))
+        return collector.get("/api/findings")["findings"]
+
+    finding_id = eventually(found)[0]["id"]
     program = Program(sequence=100, stream_id=0x52)
     collector.send(program.snapshot([Node(new_id(NodeKind.TASK), NodeKind.TASK, "t", 1, "a.py:1")], key_frame=True))
 
@@ -165,21 +163,13 @@ def test_a_link_to_what_has_ended(collector: Running) -> None:
     assert " resolved " in collector.peeps("findings").stdout
 
 
-def test_sql_for_programs(collector: Running) -> None:
+def test_sql_for_programs(with_a_deadlock: Running) -> None:
+    collector = with_a_deadlock
     statement = "SELECT 1 AS a, 'x,y' AS b UNION ALL SELECT 2, NULL ORDER BY a"
     assert collector.peeps("sql", "--csv", statement).stdout == 'a,b\n1,"x,y"\n2,\n'
     lines = collector.peeps("sql", "--jsonl", statement).stdout.splitlines()
     assert [json.loads(line) for line in lines] == [{"a": 1, "b": "x,y"}, {"a": 2, "b": None}]
-    piped = subprocess.run(
-        [sys.executable, "-m", "peeps_collector", "sql", "--csv", "-"],
-        input="SELECT 7 AS n",
-        env=environment(PEEPS_API=collector.api),
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=True,
-    )
-    assert piped.stdout == "n\n7\n"
+    assert collector.peeps("sql", "--csv", "-", input="SELECT 7 AS n").stdout == "n\n7\n"
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -30,8 +31,8 @@ class Collector:
     """
 
     forked = False
-    """Whether it is forked from a process that has imported it, where that can be: much quicker, but not as a user
-    starts it."""
+    """Whether it and its clients are forked from a process that has imported them, where that can be: much quicker, but
+    not as a user starts them."""
 
     def __init__(
         self,
@@ -45,10 +46,14 @@ class Collector:
         ready = directory / f"{stem}.json"
         self._output, self._errors = directory / f"{stem}.out.txt", directory / f"{stem}.err.txt"
         self.database = database or directory / "peeps.duckdb"
-        with self._output.open("wb") as output, self._errors.open("wb") as errors:
+        with (
+            Path(os.devnull).open("rb") as nothing,
+            self._output.open("wb") as output,
+            self._errors.open("wb") as errors,
+        ):
             variables = environment(**(on_free_ports(self.database) | settings))
             if self.forked and (command, before_exec, sys.platform) == ("collector", None, "linux"):
-                process = Forked([command, "--ready-file", str(ready)], variables, output, errors)
+                process = Forked([command, "--ready-file", str(ready)], variables, nothing, output, errors)
             else:
                 program = [sys.executable, "-m", "peeps_collector"]
                 process = CollectorProcess(program, ready, variables, command, output, errors, before_exec).process
@@ -84,9 +89,9 @@ class Collector:
         assert answer.status == 200, answer.body
         return answer.json()["rows"]
 
-    def peeps(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def peeps(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
         """The `peeps` command as a client of this collector."""
-        return peeps(*arguments, PEEPS_API=self.api)
+        return peeps(*arguments, input=input, forked=self.forked, PEEPS_API=self.api)
 
     def stop(self) -> str:
         """Ends it as an operator would, with SIGTERM; what it wrote on stderr."""

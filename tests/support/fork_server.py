@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collectors as forks of a process that has imported all of it: real processes, which start without the second of
-processor time that NumPy, DuckDB and gRPC take to be imported. Linux only.
+"""Commands as forks of a process that has imported all of them: real processes, which start without the second of
+processor time that NumPy, DuckDB and gRPC take to be imported, or the quarter of one that a client takes. Linux only.
 
-The server is no child of the tests, some of which look at their children. It ends with who has started it.
+The servers are no children of the tests, some of which look at their children. They end with who has started them.
 """
 
 from __future__ import annotations
 
+import gc
 import json
 import os
 import select
@@ -21,22 +22,29 @@ from pathlib import Path
 from typing import IO, Any
 
 _ROOT = Path(__file__).parents[2]
-_MODULES = ("peeps_collector.cli.main", "peeps_collector.collector", "uvicorn.protocols.http.h11_impl")
+CLIENT = ("peeps_collector.cli.main",)
+COLLECTOR = (*CLIENT, "peeps_collector.collector", "uvicorn.protocols.http.h11_impl")
 _MESSAGE_MOST = 1 << 18
 _START_S = 60.0
 
 
 class Forked(subprocess.Popen[bytes]):
-    """The `peeps` command with these arguments, as a fork of the server. One thread."""
+    """The `peeps` command with these arguments, as a fork of the server that has imported `modules`. One thread."""
 
     def __init__(
-        self, arguments: Sequence[str], environment: Mapping[str, str], stdout: IO[bytes], stderr: IO[bytes]
+        self,
+        arguments: Sequence[str],
+        environment: Mapping[str, str],
+        stdin: IO[bytes],
+        stdout: IO[bytes],
+        stderr: IO[bytes],
+        modules: Sequence[str] = COLLECTOR,
     ) -> None:
         self.args = words = list(arguments)
         self.stdin = self.stdout = self.stderr = None
         self.returncode: int | None = None
-        self._server = _server()
-        self.pid = self._server.start(words, environment, (stdout.fileno(), stderr.fileno()))
+        self._server = _server(tuple(modules))
+        self.pid = self._server.start(words, environment, (stdin.fileno(), stdout.fileno(), stderr.fileno()))
 
     def poll(self) -> int | None:
         if self.returncode is None:
@@ -58,11 +66,11 @@ class Forked(subprocess.Popen[bytes]):
 
 
 class _Server:
-    def __init__(self) -> None:
+    def __init__(self, modules: Sequence[str]) -> None:
         self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs:
             subprocess.run(
-                [sys.executable, "-m", __name__, str(theirs.fileno())],
+                [sys.executable, "-m", __name__, str(theirs.fileno()), *modules],
                 cwd=_ROOT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -72,10 +80,10 @@ class _Server:
             )
         self._ended: dict[int, int] = {}
 
-    def start(self, arguments: Sequence[str], environment: Mapping[str, str], outputs: tuple[int, int]) -> int:
+    def start(self, arguments: Sequence[str], environment: Mapping[str, str], standard: tuple[int, int, int]) -> int:
         """The pid of the new process."""
         asked = {"arguments": list(arguments), "environment": dict(environment), "folder": os.getcwd()}
-        socket.send_fds(self._connection, [json.dumps(asked).encode()], outputs)
+        socket.send_fds(self._connection, [json.dumps(asked).encode()], standard)
         end = time.monotonic() + _START_S
         while "started" not in (said := self._next(end)):
             assert said, "the fork server does not answer"
@@ -102,8 +110,8 @@ class _Server:
 
 
 @cache
-def _server() -> _Server:
-    return _Server()
+def _server(modules: tuple[str, ...]) -> _Server:
+    return _Server(modules)
 
 
 def _serve(connection: socket.socket) -> list[str]:
@@ -119,7 +127,7 @@ def _serve(connection: socket.socket) -> list[str]:
             _tell_ends(connection)
         if connection not in ready:
             continue
-        message, descriptors, _, _ = socket.recv_fds(connection, _MESSAGE_MOST, 2)
+        message, descriptors, _, _ = socket.recv_fds(connection, _MESSAGE_MOST, 3)
         if not message:
             os._exit(0)
         asked: dict[str, Any] = json.loads(message)
@@ -127,7 +135,7 @@ def _serve(connection: socket.socket) -> list[str]:
         if pid == 0:
             signal.set_wakeup_fd(-1)
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for number, descriptor in enumerate(descriptors, 1):
+            for number, descriptor in enumerate(descriptors):
                 os.dup2(descriptor, number)
             for descriptor in (connection.detach(), woken, wake, *descriptors):
                 os.close(descriptor)
@@ -155,11 +163,13 @@ def _tell_ends(connection: socket.socket) -> None:
         connection.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
 
 
-def _main(descriptor: int) -> int:
+def _main(descriptor: int, modules: Sequence[str]) -> int:
     if os.fork():
         os._exit(0)
-    for name in _MODULES:
+    for name in modules:
         __import__(name)
+    gc.collect()
+    gc.freeze()  # no fork has to look through it, nor to copy it for that
     arguments = _serve(socket.socket(fileno=descriptor))
     from peeps_collector.cli.main import main
 
@@ -167,4 +177,4 @@ def _main(descriptor: int) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(_main(int(sys.argv[1])))
+    raise SystemExit(_main(int(sys.argv[1]), sys.argv[2:]))

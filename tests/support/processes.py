@@ -7,8 +7,10 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any
 
+from .fork_server import CLIENT, Forked
 from .waiting import PATIENCE_S
 
 BIN = Path(sys.executable).parent
@@ -21,15 +23,26 @@ def environment(**variables: str) -> dict[str, str]:
     return clean | variables
 
 
-def peeps(*arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The `peeps` command, run to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "peeps_collector", *arguments],
-        env=environment(**variables),
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE_S,
-    )
+def peeps(*arguments: str, input: str = "", forked: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
+    """The `peeps` command, run to its end. `forked`: where that can be, from a process that has imported it."""
+    words = [sys.executable, "-m", "peeps_collector", *arguments]
+    with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
+        stdin.write(input.encode())
+        stdin.seek(0)
+        if forked and sys.platform == "linux":
+            process = Forked(arguments, environment(**variables), stdin, stdout, stderr, CLIENT)
+        else:
+            process = subprocess.Popen(words, env=environment(**variables), stdin=stdin, stdout=stdout, stderr=stderr)
+        try:
+            code = process.wait(PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            raise
+        written: list[str] = []
+        for file in (stdout, stderr):
+            file.seek(0)
+            written.append(file.read().decode())
+    return subprocess.CompletedProcess(words, code, *written)
 
 
 def end(process: subprocess.Popen[Any], grace_s: float = 20) -> None:
