@@ -40,28 +40,34 @@ SHARED = (
 )
 
 LOADED = """
-import sys
-bare = set(sys.modules)
-{what}
-import json, pathlib
+import json, os, pathlib, sys
 status = pathlib.Path("/proc/self/status")
-lines = status.read_text().splitlines() if status.exists() else []
-resident = next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), None)
-print("\\n" + json.dumps({{"modules": sorted(set(sys.modules) - bare), "resident_kib": resident}}))
+for name, what in json.loads(sys.argv[1]).items():
+    if os.fork():
+        os.wait()
+        continue
+    bare = set(sys.modules)
+    exec(what)
+    lines = status.read_text().splitlines() if status.exists() else []
+    resident = next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), None)
+    loaded = sorted(set(sys.modules) - bare)
+    print("\\n" + json.dumps([name, {"modules": loaded, "resident_kib": resident}]), flush=True)
+    os._exit(0)
 """
 
 
-def after(what: str, **variables: str) -> Any:
-    """What `what` has loaded in an interpreter of its own, and what that interpreter holds then."""
+def after(whats: dict[str, str], **variables: str) -> Any:
+    """What each of `whats` has loaded in an interpreter that had loaded nothing, and what that held then; by its name.
+    The interpreters are forks of one."""
     result = subprocess.run(
-        [sys.executable, "-c", LOADED.format(what=what)],
+        [sys.executable, "-c", LOADED, json.dumps(whats)],
         env=environment(**variables),
         capture_output=True,
         text=True,
         timeout=60,
         check=True,
     )
-    return json.loads(result.stdout.splitlines()[-1])
+    return dict(json.loads(line) for line in result.stdout.splitlines() if line.startswith('["'))
 
 
 def foreign(modules: list[str]) -> set[str]:
@@ -83,31 +89,47 @@ def of_the_server(modules: list[str]) -> set[str]:
     }
 
 
-@pytest.mark.parametrize("command", [command.NAME for command in COMMANDS])
-def test_the_import_of_a_command_loads_no_server(command: str) -> None:
-    modules = after(f"import peeps_collector.cli.{command}")["modules"]
+IMPORTS = {command.NAME: f"import peeps_collector.cli.{command.NAME}" for command in COMMANDS}
+
+
+@pytest.fixture(scope="module")
+def imported() -> Any:
+    return after(
+        IMPORTS | {"serve": "import peeps_collector.cli.serve", "main": "import peeps_collector.cli.main", "": ""}
+    )
+
+
+@pytest.mark.parametrize("command", IMPORTS)
+def test_the_import_of_a_command_loads_no_server(command: str, imported: Any) -> None:
+    modules = imported[command]["modules"]
     assert f"peeps_collector.cli.{command}" in modules
     assert (foreign(modules), of_the_server(modules)) == (set(), set())
 
 
-def test_the_server_would_be_seen() -> None:
-    modules = after("import peeps_collector.cli.serve")["modules"]
+def test_the_server_would_be_seen(imported: Any) -> None:
+    modules = imported["serve"]["modules"]
     assert foreign(modules) >= {"numpy", "google", "grpc", "starlette", "duckdb"}
     assert of_the_server(modules) >= {"peeps_collector.cli.serve", "peeps_collector.graph.live"}
 
 
+@pytest.fixture(scope="module")
+def run(with_a_deadlock: Running) -> Any:
+    words = {command: [command, *ARGUMENTS.get(command, [])] for command in CLIENTS}
+    runs = {name: f"from peeps_collector.cli.main import main\nmain({one!r})" for name, one in words.items()}
+    return after(runs, PEEPS_API=with_a_deadlock.api)
+
+
 @pytest.mark.parametrize("command", CLIENTS)
-def test_a_command_that_has_run_has_loaded_no_server(command: str, with_a_deadlock: Running) -> None:
-    arguments = [command, *ARGUMENTS.get(command, [])]
-    seen = after(f"from peeps_collector.cli.main import main\nmain({arguments!r})", PEEPS_API=with_a_deadlock.api)
-    assert "peeps_otel.report.style" in seen["modules"]
-    assert (foreign(seen["modules"]), of_the_server(seen["modules"])) == (set(), set())
+def test_a_command_that_has_run_has_loaded_no_server(command: str, run: Any) -> None:
+    modules = run[command]["modules"]
+    assert "peeps_otel.report.style" in modules
+    assert (foreign(modules), of_the_server(modules)) == (set(), set())
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="reads /proc")
-def test_a_command_takes_little_more_than_the_interpreter() -> None:
-    bare, why = after("pass"), after("import peeps_collector.cli.main")
-    assert (why["resident_kib"] - bare["resident_kib"]) / 1024 < 20, "the server alone adds 30 MB"
+def test_a_command_takes_little_more_than_the_interpreter(imported: Any) -> None:
+    taken_kib = imported["main"]["resident_kib"] - imported[""]["resident_kib"]
+    assert taken_kib / 1024 < 20, "the server alone adds 30 MB"
 
 
 def test_every_module_that_is_a_command_is_registered() -> None:

@@ -4,9 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -20,6 +21,37 @@ from tests.support.processes import end, environment
 from tests.support.waiting import eventually
 
 Ask = Callable[[Client], Awaitable[None]]
+
+
+@pytest.fixture(scope="module")
+def by_http(with_a_deadlock: Running) -> Iterator[str]:
+    """The address of one that serves by HTTP."""
+    address = f"127.0.0.1:{free_port()}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "peeps_collector", "mcp", "--http", address],
+        env=environment(PEEPS_API=with_a_deadlock.api),
+        stderr=subprocess.DEVNULL,
+    )
+
+    def listens() -> bool:
+        assert process.poll() is None
+        host, _, port = address.partition(":")
+        with socket.socket() as tried:
+            return tried.connect_ex((host, int(port))) == 0
+
+    try:
+        eventually(listens)
+        yield f"http://{address}/mcp"
+    finally:
+        end(process)
+
+
+def over_http(address: str, ask: Ask) -> None:
+    async def asked() -> None:
+        async with Client(address) as client:
+            await ask(client)
+
+    asyncio.run(asyncio.wait_for(asked(), 60))
 
 
 def over_stdio(collector: Running, ask: Ask) -> None:
@@ -60,7 +92,7 @@ def test_an_agent_finds_the_line(with_a_deadlock: Running) -> None:
     over_stdio(with_a_deadlock, ask)
 
 
-def test_a_wait_is_followed_to_its_ring(with_a_deadlock: Running) -> None:
+def test_a_wait_is_followed_to_its_ring(by_http: str) -> None:
     async def ask(client: Client) -> None:
         chain = await answer(client, "waits_of", name="worker-a")
         assert (chain["node"]["name"], chain["node"]["doing"], chain["ring"]) == ("worker-a", "lock.acquire", True)
@@ -69,10 +101,10 @@ def test_a_wait_is_followed_to_its_ring(with_a_deadlock: Running) -> None:
         (process,) = (await answer(client, "processes"))["processes"]
         assert (process["service"], process["pid"], process["state"]) == ("shop", 4711, "live")
 
-    over_stdio(with_a_deadlock, ask)
+    over_http(by_http, ask)
 
 
-def test_what_cannot_be_answered_is_an_error_that_helps(with_a_deadlock: Running) -> None:
+def test_what_cannot_be_answered_is_an_error_that_helps(by_http: str) -> None:
     async def ask(client: Client) -> None:
         unknown = await client.call_tool("waits_of", {"name": "nobody"})
         assert unknown.is_error
@@ -82,29 +114,10 @@ def test_what_cannot_be_answered_is_an_error_that_helps(with_a_deadlock: Running
         rows = await answer(client, "sql", statement="SELECT 1 AS one")
         assert rows == {"columns": ["one"], "rows": [[1]], "truncated": False}
 
-    over_stdio(with_a_deadlock, ask)
+    over_http(by_http, ask)
 
 
-def test_it_is_there_by_http_on_this_machine_alone(with_a_deadlock: Running) -> None:
-    address = f"127.0.0.1:{free_port()}"
+def test_it_listens_on_this_machine_alone(with_a_deadlock: Running) -> None:
     refused = with_a_deadlock.peeps("mcp", "--http", "0.0.0.0:9140")
     assert refused.returncode == 2
     assert "must be an address of this machine" in refused.stderr
-    process = subprocess.Popen(
-        [sys.executable, "-m", "peeps_collector", "mcp", "--http", address],
-        env=environment(PEEPS_API=with_a_deadlock.api),
-        stderr=subprocess.DEVNULL,
-    )
-
-    async def ask() -> bool:
-        try:
-            async with Client(f"http://{address}/mcp") as client:
-                return bool((await answer(client, "why"))["stuck"])
-        except Exception:
-            assert process.poll() is None
-            return False
-
-    try:
-        assert eventually(lambda: asyncio.run(asyncio.wait_for(ask(), 30)), "it listens", every=0.5)
-    finally:
-        end(process)

@@ -24,25 +24,19 @@ from tests.support.waiting import eventually
 LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 
 
-@pytest.fixture
-def channel(collector: Running) -> Iterator[grpc.Channel]:
-    with grpc.insecure_channel(collector.otlp) as channel:
-        yield channel
-
-
-def test_a_snapshot_and_a_bad_record(collector: Running, channel: grpc.Channel) -> None:
-    export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(LOGS)
+def test_a_snapshot_and_a_bad_record(shared: Running) -> None:
     program = Program()
     node = Node(new_id(NodeKind.TASK), NodeKind.TASK, "one", 1, "app.py:1")
-    for request in (program.snapshot([node], key_frame=True), program.snapshot([])):
-        assert export(request.SerializeToString(), timeout=20) == b""
-    assert [n["name"] for n in collector.get("/api/snapshot")["nodes"]] == ["one"]
-
     bad = program.request(event("peeps.node", {"peeps.node.id": "task:?"}), event("note", body="kept"))
-    answer = ExportLogsServiceResponse.FromString(export(bad.SerializeToString(), timeout=20))
+    with grpc.insecure_channel(shared.otlp) as channel:
+        export: grpc.UnaryUnaryMultiCallable[bytes, bytes] = channel.unary_unary(LOGS)
+        for request in (program.snapshot([node], key_frame=True), program.snapshot([])):
+            assert export(request.SerializeToString(), timeout=20) == b""
+        assert [n["name"] for n in shared.get("/api/snapshot")["nodes"]] == ["one"]
+        answer = ExportLogsServiceResponse.FromString(export(bad.SerializeToString(), timeout=20))
     assert answer.partial_success.rejected_log_records == 1
     assert answer.partial_success.error_message.startswith("process shop (pid 4711): peeps.node: peeps.node.id")
-    eventually(lambda: collector.sql("SELECT body FROM log WHERE event_name = 'note'") == [["kept"]])
+    eventually(lambda: shared.sql("SELECT body FROM log WHERE event_name = 'note'") == [["kept"]])
 
 
 @pytest.mark.parametrize(
@@ -77,31 +71,32 @@ def test_too_large(small: Running, compression: grpc.Compression) -> None:
 
 
 @pytest.mark.parametrize("transport", ["grpc", "http"])
-def test_stock_exporters_are_foreign_but_welcome(collector: Running, transport: str) -> None:
+def test_stock_exporters_are_foreign_but_welcome(shared: Running, transport: str) -> None:
     exporter: SpanExporter = (
-        GrpcSpanExporter(endpoint=f"http://{collector.otlp}", insecure=True)
+        GrpcSpanExporter(endpoint=f"http://{shared.otlp}", insecure=True)
         if transport == "grpc"
-        else HttpSpanExporter(endpoint=f"http://{collector.otlp}/v1/traces")
+        else HttpSpanExporter(endpoint=f"http://{shared.otlp}/v1/traces")
     )
-    provider = TracerProvider(resource=Resource({"service.name": "foreign"}))
+    provider = TracerProvider(resource=Resource({"service.name": transport}))
     provider.add_span_processor(SimpleSpanProcessor(exporter))
     with provider.get_tracer("t").start_as_current_span("work", attributes={"k": "v"}) as span:
         span.add_event("happened")
     provider.shutdown()
-    rows = eventually(lambda: collector.sql("SELECT name, service, attributes->>'k', events->0->>'name' FROM span"))
-    assert rows == [["work", "foreign", "v", "happened"]]
-    (process,) = collector.get("/api/processes")["processes"]
+    read = "SELECT name, attributes->>'k', events->0->>'name' FROM span WHERE service = ?"
+    assert eventually(lambda: shared.sql(read, transport)) == [["work", "v", "happened"]]
+    (process,) = (one for one in shared.get("/api/processes")["processes"] if one["service"] == transport)
     assert process["state"] == "foreign"
     assert "tasks" not in process
-    assert collector.get("/api/findings")["verdict"]["sentence"] == "No program is connected."
+    verdict = shared.get(f"/api/findings?process={process['id']}")["verdict"]
+    assert verdict["sentence"] == "No program is connected."
 
 
-def test_stock_metrics(collector: Running) -> None:
-    reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=f"http://{collector.otlp}/v1/metrics"))
+def test_stock_metrics(shared: Running) -> None:
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=f"http://{shared.otlp}/v1/metrics"))
     provider = MeterProvider(metric_readers=[reader], resource=Resource({"service.name": "foreign"}))
     provider.get_meter("t").create_counter("requests", unit="{request}").add(3, {"route": "/"})
     provider.shutdown()
     rows = eventually(
-        lambda: collector.sql("SELECT value, unit, attributes->>'route' FROM metric WHERE name = 'requests'")
+        lambda: shared.sql("SELECT value, unit, attributes->>'route' FROM metric WHERE name = 'requests'")
     )
     assert rows == [[3.0, "{request}", "/"]]

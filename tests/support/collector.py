@@ -52,7 +52,7 @@ class Collector:
             self._errors.open("wb") as errors,
         ):
             variables = environment(**(on_free_ports(self.database) | settings))
-            if self.forked and (command, before_exec, sys.platform) == ("collector", None, "linux"):
+            if self.forked and before_exec is None and sys.platform == "linux":
                 process = Forked([command, "--ready-file", str(ready)], variables, nothing, output, errors)
             else:
                 program = [sys.executable, "-m", "peeps_collector"]
