@@ -3,7 +3,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,7 +26,7 @@ _SLOW = 5.0
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The long files first, so that in the end no worker has one that the others wait for."""
-    costs: Counter[Path] = Counter()
+    costs: defaultdict[Path, float] = defaultdict(float)
     for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
         slow = _SLOW if item.get_closest_marker("slow") is not None else 0.0

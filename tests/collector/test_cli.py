@@ -217,7 +217,7 @@ def taken() -> Any:
 
 @pytest.mark.parametrize("variable", ["PEEPS_LISTEN", "PEEPS_API"])
 def test_a_needed_port_that_is_taken(taken: str, tmp_path: Path, variable: str) -> None:
-    settings = {"PEEPS_LISTEN": "127.0.0.1:0", "PEEPS_API": "127.0.0.1:0", variable: taken}
+    settings: dict[str, Any] = {"PEEPS_LISTEN": "127.0.0.1:0", "PEEPS_API": "127.0.0.1:0", variable: taken}
     result = peeps(
         "collector",
         **settings,
