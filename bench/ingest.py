@@ -255,8 +255,9 @@ class Running:
         last, since = -1, time.monotonic()
         while time.monotonic() - since < 2.5:
             with urllib.request.urlopen(f"http://{self.api}/health") as answer:
-                now = json.load(answer)["committed"]
-            if now != last:
+                told = json.load(answer)
+            now = told["committed"]
+            if now != last or told["pending_rows"]:
                 last, since = now, time.monotonic()
             time.sleep(0.3)
 

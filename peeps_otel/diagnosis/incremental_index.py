@@ -49,6 +49,7 @@ class IncrementalIndex(WaitIndex):
         self._loop_tasks = _Reverse()
         self._held: dict[str, dict[str, Edge]] = {}
         self._with_deadline: set[str] = set()
+        self._linked: set[str] = set()  # with another edge than NEEDS
         self._bounded_is_stale = False
         self._changed: set[str] | None = None
 
@@ -133,6 +134,28 @@ class IncrementalIndex(WaitIndex):
             self.out.pop(node_id, None)
         targets: list[str] = []
         cancelled: list[str] = []
+        needs_only = True
+        for edge in out:
+            if edge.kind is EdgeKind.NEEDS:
+                targets.append(edge.dst)
+                if edge.cancels:
+                    cancelled.append(edge.dst)
+            else:
+                needs_only = False
+        before = _set(self._targets, node_id, targets)
+        self._note_dirty(self._waiters.replace(node_id, before, tuple(targets)))
+        if cancelled or node_id in self._cancelled:
+            self._bounded_is_stale |= _set(self._cancelled, node_id, cancelled) != tuple(cancelled)
+        if not needs_only or node_id in self._linked:  # most nodes wait, and have no other edge
+            self._link_further(node_id, out)
+
+    def _link_further(self, node_id: str, out: tuple[Edge, ...]) -> None:
+        """All edges but NEEDS."""
+        further = [edge for edge in out if edge.kind is not EdgeKind.NEEDS]
+        if further:
+            self._linked.add(node_id)
+        else:
+            self._linked.discard(node_id)
         holders: list[str] = []
         used: list[str] = []
         answers: list[str] = []
@@ -140,12 +163,8 @@ class IncrementalIndex(WaitIndex):
         enders: list[str] = []
         reached: list[str] = []
         had: list[Edge] = []
-        for edge in out:
-            if edge.kind is EdgeKind.NEEDS:
-                targets.append(edge.dst)
-                if edge.cancels:
-                    cancelled.append(edge.dst)
-            elif edge.kind is EdgeKind.HELD_BY:
+        for edge in further:
+            if edge.kind is EdgeKind.HELD_BY:
                 holders.append(edge.dst)
                 if edge.bare:
                     bare.append(edge.dst)
@@ -159,9 +178,6 @@ class IncrementalIndex(WaitIndex):
                 had.append(edge)
             elif edge.kind in ANSWERS:
                 answers.append(edge.dst)
-        before = _set(self._targets, node_id, targets)
-        self._note_dirty(self._waiters.replace(node_id, before, self._targets.get(node_id, ())))
-        self._bounded_is_stale |= _set(self._cancelled, node_id, cancelled) != tuple(cancelled)
         _set(self._taken_bare, node_id, bare)
         before = _set(self._holders_of, node_id, holders)
         self._holding.replace(node_id, before, self._holders_of.get(node_id, ()))

@@ -19,12 +19,12 @@ from peeps_otel.model.wire_decoder import Reading
 
 from ..decode.aliases import why_refused
 from .batch import Batch, Mask, batch_steps
-from .change_columns import added_edges, told_nodes
+from .change_columns import added_edges, removed_edges, told_nodes
 from .changes import Changes
 from .entry import Entry
 from .standing import EDGES, IDENTITY, OF_NODE, TOLD, Placed, Standing, State, state_of
 
-FEW = 64
+FEW = 128
 """See `picture_steps`."""
 _AT_ONCE = 200
 _MANY_AT_ONCE = 10_000
@@ -145,13 +145,14 @@ def _compare(picture: Picture, stream: Stream, node: Node, edges: tuple[Edge, ..
 
 @dataclass(slots=True)
 class _Differences:
-    """By row: whether the node differs, its identity, what is worth a row of history, its edges. `many`: it has or had
-    more than one edge."""
+    """By row: whether the node differs, its identity, what is worth a row of history, its edges. `had`: it had an edge;
+    `many`: it has or had more than one."""
 
     node: Mask
     identity: Mask
     told: Mask
     edges: Mask
+    had: Mask
     many: Mask
 
 
@@ -177,6 +178,7 @@ def _by_columns(message: Message, changes: Changes, stream: Stream) -> Generator
         np.logical_or.reduce(differs[:, IDENTITY], axis=1),
         np.logical_or.reduce(differs[:, TOLD], axis=1),
         differs[:, EDGES] & ((had > 0) | (has > 0)),
+        had > 0,
         (had > 1) | (has > 1),
     )
     yield
@@ -197,19 +199,18 @@ def _tell(picture: Picture, batch: Batch, found: _Differences, known: Mapping[st
             yield
     yield from told_nodes(changes, batch, ids, np.flatnonzero(found.told))
     added = found.edges.copy()
-    for number, row in enumerate(np.flatnonzero(found.edges).tolist()):
-        old = known.get(ids[row])
-        had = () if old is None else old.edges
-        if had and found.many[row]:
-            added[row] = False  # some of them may be the same
-            if set(had) != set(picture.entries[ids[row]].edges):
-                changes.relink(had, picture.entries[ids[row]].edges)
-            elif not found.node[row]:
-                del picture.entries[ids[row]]
-        elif had:
-            changes.unlink(had)
+    changed = found.edges & found.had
+    gone = [known[ids[row]] for row in np.flatnonzero(changed & ~found.many).tolist()]
+    for number, row in enumerate(np.flatnonzero(changed & found.many).tolist()):
+        had, edges = known[ids[row]].edges, picture.entries[ids[row]].edges
+        added[row] = False  # some of them may be the same
+        if set(had) != set(edges):
+            changes.relink(had, edges)
+        elif not found.node[row]:
+            del picture.entries[ids[row]]
         if number % _AT_ONCE == 0:
             yield
+    yield from removed_edges(changes, gone)
     yield from added_edges(changes, batch, ids, added)
     changes.nodes.update(picture.entries)
     changes.any |= bool(picture.entries)

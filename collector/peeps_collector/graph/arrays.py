@@ -159,10 +159,14 @@ class ConditionArrays:
         row = self._row[node.id]
         wait = node.wait
         targets = () if wait is None else graph.targets.get(node.id, ())
-        self._connect(self._needs, row, targets)
-        self._connect(self._cancels, row, graph.cancelled_by(node.id))
+        if targets or self._needs.has(row):
+            self._connect(self._needs, row, targets)
+        cancelled = graph.cancelled_by(node.id)
+        if cancelled or self._cancels.has(row):
+            self._connect(self._cancels, row, cancelled)
         found = None if node.kind in WAITERS else graph.of_resource(node, Level.SUSPECT)
-        self._connect(self._provides, row, () if found is None else found.condition.providers)
+        if found is not None or self._provides.has(row):
+            self._connect(self._provides, row, () if found is None else found.condition.providers)
         home = node.attributes.get(semconv.TASK_THREAD) if node.kind is NodeKind.TASK else None
         self._leave_home(row)
         if isinstance(home, str):

@@ -21,9 +21,12 @@ from ..store.schema import EDGE_CHANGE, NODE_CHANGE
 from . import batch as of
 from .batch import Batch, Mask
 from .changes import Changes, stack_text
+from .entry import Entry
 from .mixing import Whole, hashes, mixed
 
 _AT_ONCE = 5000
+_FEW = 200
+"""Below, columns cost more than they save."""
 _ATTRIBUTES_AT_ONCE = 500
 _PROVIDERS = pa.array([None if one is None else one.value for one in PROVIDERS], pa.string())
 _KINDS = pa.array([one.value for one in EDGE_KINDS], pa.string())
@@ -70,22 +73,55 @@ def added_edges(changes: Changes, batch: Batch, ids: Sequence[str], of_rows: Mas
     yield
     for start in range(0, len(places), _AT_ONCE):
         some = places[start : start + _AT_ONCE]
-        kind, _, since, source, flags = (column[some] for column in batch.edges)
-        size = len(some)
-        columns = {
-            "time_ns": _numbers(np.full(size, changes.time_ns, np.int64)),
-            "process": _same(changes.process, size),
-            "op": _same("add", size),
-            "kind": _taken(_KINDS, kind),
-            "src": pa.array([ids[row] for row in batch.edge_rows[some].tolist()], pa.string()),
-            "dst": pa.array([batch.targets[place] for place in some.tolist()], pa.string()),
-            "since_ns": _numbers(since, since > 0),
-            "source": _taken(texts, source, ~blank[source]),
-            "confidence": _taken(_CONFIDENCES, (flags & INFERRED != 0).astype(np.int64)),
-            "cancels": _numbers(flags & CANCELS != 0),
-        }
-        changes.batches[EDGE_CHANGE.name].append(record_batch(EDGE_CHANGE, columns))
+        rows: list[int] = batch.edge_rows[some].tolist()
+        _add_edges(changes, "add", batch, texts, blank, some, [ids[row] for row in rows])
         yield
+
+
+def removed_edges(changes: Changes, entries: Sequence[Entry]) -> Steps:
+    """The edges of nodes that had one each, as gone."""
+    of_batch: dict[int, tuple[Batch, list[int], list[str]]] = {}
+    for entry in entries:
+        if entry.place is None:
+            changes.unlink(entry.edges)
+        else:
+            batch, row = entry.place
+            _, rows, ids = of_batch.setdefault(id(batch), (batch, [], []))
+            rows.append(row)
+            ids.append(entry.node_id)
+    yield
+    for batch, rows, ids in of_batch.values():
+        if len(rows) < _FEW:
+            for row, node_id in zip(rows, ids, strict=True):
+                changes.unlink(batch.edges_of(row, node_id))
+            continue
+        texts, blank = pa.array(batch.texts, pa.string()), np.array([not text for text in batch.texts], np.bool_)
+        yield
+        for start in range(0, len(rows), _AT_ONCE):
+            places = batch.edge_bounds[np.array(rows[start : start + _AT_ONCE], np.int64)]
+            _add_edges(changes, "remove", batch, texts, blank, places, ids[start : start + _AT_ONCE])
+            yield
+
+
+def _add_edges(
+    changes: Changes, op: str, batch: Batch, texts: Any, blank: Mask, places: Whole, sources: Sequence[str]
+) -> None:
+    """`places`: of the edges in the batch; `sources`: the node that each leaves."""
+    kind, _, since, source, flags = (column[places] for column in batch.edges)
+    size = len(places)
+    columns = {
+        "time_ns": _numbers(np.full(size, changes.time_ns, np.int64)),
+        "process": _same(changes.process, size),
+        "op": _same(op, size),
+        "kind": _taken(_KINDS, kind),
+        "src": pa.array(sources, pa.string()),
+        "dst": pa.array([batch.targets[place] for place in places.tolist()], pa.string()),
+        "since_ns": _numbers(since, since > 0),
+        "source": _taken(texts, source, ~blank[source]),
+        "confidence": _taken(_CONFIDENCES, (flags & INFERRED != 0).astype(np.int64)),
+        "cancels": _numbers(flags & CANCELS != 0),
+    }
+    changes.batches[EDGE_CHANGE.name].append(record_batch(EDGE_CHANGE, columns))
 
 
 def _each_once(batch: Batch, places: Whole) -> Whole:

@@ -22,6 +22,11 @@ class Entry:
         self._edges: tuple[Edge, ...] | None = None
 
     @property
+    def place(self) -> tuple[Batch, int] | None:
+        """The row that it is of; None where it came as objects."""
+        return self._place
+
+    @property
     def node(self) -> Node:
         found = self._node
         if found is None:

@@ -28,6 +28,11 @@ class RowBuffer:
         """Whether the database does not keep up."""
         return self._size + self._kept >= self._limit
 
+    @property
+    def pending(self) -> int:
+        """Rows that have not been taken."""
+        return self._size
+
     def add(self, table: str, rows: Sequence[Row]) -> None:
         if rows:
             self.add_request(rows_of(table, rows))

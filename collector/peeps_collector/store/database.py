@@ -5,7 +5,7 @@ that is done here, while the collector goes on."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 import duckdb
@@ -26,6 +26,8 @@ class Database:
         self._readers = 0
         self._connection = open_database(path, memory, self._warnings)
         self.leases = Leases(self._connection, path)
+        self.before_reading: Callable[[], None] = lambda: None
+        """Called before each look into the file: so that what waits for the writer is in it."""
         self.reopened = 0
         """How often it had to be opened anew."""
 
@@ -37,6 +39,7 @@ class Database:
     @contextmanager
     def reading(self) -> Generator[duckdb.DuckDBPyConnection]:
         """A cursor in a transaction that only reads. Raises duckdb.Error while the file cannot be used."""
+        self.before_reading()
         with self._lock:
             cursor = self._connection.cursor()
             self._readers += 1

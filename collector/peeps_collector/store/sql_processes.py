@@ -67,6 +67,7 @@ class SqlProcesses:
             self._slots.acquire(timeout=5)
 
     def _apart(self, statement: Statement) -> Answer:
+        self._database.before_reading()
         worker = self._take()
         kept = False
         try:

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one thread that writes: one transaction a tick, through Arrow.
+"""The one thread that writes: one transaction a tick, through Arrow. Few rows wait a while for more, or for somebody
+who reads: a transaction costs nearly the same for one row as for a thousand.
 
 What could not be written is kept and tried again, for the senders have been told that it is safe; meanwhile the buffer
 fills and they are told to come again. With the rows goes the position in the journal they are of.
@@ -26,6 +27,9 @@ from .schema import TABLES
 from .table_rows import Part, Rows, TableRows
 
 _TICK_SECONDS = 1.0
+_LONGEST_SECONDS = 5.0
+_FEW_ROWS = 2_000
+_READER_WAITS_SECONDS = 2.0
 _RETENTION_SECONDS = 60.0
 # One row a key: the newest is what is true, and the older ones are not history.
 _KEYS = {"process": "process", "finding": "finding", "node": "node", "resource": "resource"}
@@ -56,8 +60,12 @@ class Writer:
         self._clock = clock
         self._committed = committed
         self._checkpoint = checkpoint
-        self._stop = threading.Event()
+        self._stop = False
+        self._asked = False
+        self._turns = 0
+        self._changed = threading.Condition()
         self._lock = threading.Lock()
+        self._flushed_s = time.monotonic()
         self._retention_due = time.monotonic() + _RETENTION_SECONDS
         self._thread = threading.Thread(target=self._run, name="peeps-store", daemon=True)
         self._rows: Rows = {}
@@ -75,14 +83,30 @@ class Writer:
 
     def stop(self) -> None:
         """Writes what is left and ends the thread; the database stays open."""
-        self._stop.set()
+        with self._changed:
+            self._stop = True
+            self._changed.notify_all()
         self._thread.join(30)
         self.flush()
+
+    def catch_up(self) -> None:
+        """For who is about to read: what has waited for more than a tick is written first. From any other thread."""
+        if (
+            not self._buffer.pending
+            or time.monotonic() - self._flushed_s < _TICK_SECONDS
+            or not self._thread.is_alive()
+        ):
+            return
+        with self._changed:
+            turns, self._asked = self._turns, True
+            self._changed.notify_all()
+            self._changed.wait_for(lambda: self._turns > turns or self._stop, _READER_WAITS_SECONDS)
 
     def flush(self, reached: int = 0) -> None:
         """Writes everything in the buffer, now. Never raises: a failure is in `failure` and in the log. `reached`: the
         numbers of the journal up to here are all done with."""
         with self._lock:
+            self._flushed_s = time.monotonic()
             if not self._database.is_usable() and not self._reopened():
                 return
             rows, requests = self._buffer.take()
@@ -119,12 +143,30 @@ class Writer:
         return (self._wanted or self.position).with_more(requests)
 
     def _run(self) -> None:
-        while not self._stop.wait(_TICK_SECONDS):
+        while self._awaited():
             self.flush()
             self._checkpoint()
+            with self._changed:
+                self._turns += 1
+                self._changed.notify_all()
             if time.monotonic() >= self._retention_due:
                 self._retention_due = time.monotonic() + _RETENTION_SECONDS
                 self.delete_old()
+
+    def _awaited(self) -> bool:
+        """Waits until it is time to write; False where it is time to end."""
+        with self._changed:
+            while not self._stop:
+                left = self._flushed_s + _TICK_SECONDS - time.monotonic()
+                if self._asked or (left <= 0 and self._is_due()):
+                    self._asked = False
+                    return True
+                self._changed.wait(left if left > 0 else _TICK_SECONDS)
+            return False
+
+    def _is_due(self) -> bool:
+        waits_s = time.monotonic() - self._flushed_s
+        return self._buffer.pending > _FEW_ROWS or waits_s >= _LONGEST_SECONDS or bool(self.failure) or self.is_shut
 
     def _write(self, wanted: Position) -> None:
         lost = 0
