@@ -20,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="look until something is stuck, for so long at most (5, and 17 where a thread stands still)",
     )
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="go on until they have ended, or Ctrl-C: every 15 seconds, and say what has changed",
+    )
     parser.add_argument("--waits", action="store_true", help="tell also who else waits for what, a line each")
     parser.add_argument("--dump", metavar="FILE", help="write the whole picture to a file, for `peeps why FILE`")
     parser.add_argument("--json", action="store_true", help="for programs: as `peeps why --json`")

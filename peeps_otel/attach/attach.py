@@ -4,13 +4,16 @@
 from __future__ import annotations
 
 import json
+import math
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Iterator, Sequence
+from itertools import chain, count, takewhile
 from typing import Any, NamedTuple, cast
 
 from ..local.picture import Picture
 from ..model.coverage import cannot_judge
 from ..model.jsonable import edge_from_json, finding_from_json, node_from_json
+from . import kernel_view
 from .refused import Refused
 from .visit import Visit, Visitor
 
@@ -19,6 +22,7 @@ _PATIENCE_S = 5.0
 _USUAL_S = (0.0, _SECOND_S, 5.0)
 _WHERE_SOMEBODY_STANDS_S = (11.0, 17.0)
 """Verdicts that rest on time are told from ten seconds on, or fifteen."""
+_LATER_S = 15.0
 
 Json = dict[str, Any]
 
@@ -47,8 +51,7 @@ def attach(
     found: dict[int, Attached | Refused] = {}
     visits: dict[int, list[Visit]] = {pid: [] for pid in pids}
     visitors = {pid: Visitor(pid) for pid in pids}
-    due = (*_USUAL_S, *_WHERE_SOMEBODY_STANDS_S) if wait_s is None else (0.0, min(_SECOND_S, wait_s or _SECOND_S))
-    due += () if wait_s is None or wait_s <= _SECOND_S else (wait_s,)
+    due = list(_moments(wait_s))
     began_s = time.monotonic()
     for number, due_s in enumerate(due):
         for pid in [pid for pid in pids if pid not in found]:
@@ -60,11 +63,47 @@ def attach(
                 continue
             if not number:
                 continue
-            picture, text, account = _told(pid, visits[pid][-1])
+            seen = _attached(pid, visits[pid])
             enough = wait_s is None and due_s >= _USUAL_S[-1] and not visits[pid][-1].answer["stands"]
-            if picture.stuck or enough or number == len(due) - 1:
-                found[pid] = Attached(picture, text, account, visits[pid])
+            if seen.picture.stuck or enough or number == len(due) - 1:
+                found[pid] = seen
     return found
+
+
+def watch(pids: Sequence[int], patience_s: float = _PATIENCE_S) -> Generator[tuple[int, Attached | Refused]]:
+    """The same again and again, each process every 15 seconds in the end, until it has ended: then why it is left, and
+    the end when all are. A process for which no moment comes is asked the next time. Blocks."""
+    visitors = {pid: Visitor(pid) for pid in pids}
+    began_s = time.monotonic()
+    for number, due_s in enumerate(_moments(math.inf)):
+        if not visitors:
+            return
+        for pid in list(visitors):
+            time.sleep(max(0.0, began_s + due_s - time.monotonic()))
+            try:
+                visit = visitors[pid].visit(patience_s)
+            except Refused as error:
+                if not number or not kernel_view.threads(pid):
+                    del visitors[pid]
+                    yield pid, error
+                continue
+            if number:
+                yield pid, _attached(pid, [visit])
+
+
+def _moments(wait_s: float | None) -> Iterator[float]:
+    """When to look, in seconds from the first on."""
+    usual = chain(_USUAL_S, _WHERE_SOMEBODY_STANDS_S)
+    if wait_s is None:
+        yield from usual
+        return
+    later = count(_WHERE_SOMEBODY_STANDS_S[-1] + _LATER_S, _LATER_S)
+    yield from takewhile(lambda due_s: due_s < max(wait_s, _SECOND_S), chain(usual, later))
+    yield wait_s if wait_s > _SECOND_S else min(_SECOND_S, wait_s or _SECOND_S)
+
+
+def _attached(pid: int, visits: list[Visit]) -> Attached:
+    return Attached(*_told(pid, visits[-1]), visits)
 
 
 def _told(pid: int, visit: Visit) -> tuple[Picture, str, str]:

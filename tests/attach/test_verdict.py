@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 
 from peeps_otel.dump import file
 from tests.attach.attach_story import CAN_ATTACH, attach, no_copy_lives, running, traces
+from tests.support.processes import end, environment
 
 pytestmark = [CAN_ATTACH, pytest.mark.slow]
 
@@ -183,6 +185,30 @@ def test_of_a_process_that_is_left_alone_it_is_said_where_it_sleeps(tmp_path: Pa
         ), said.stderr
         child = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()[0]
         os.kill(int(child), signal.SIGKILL)
+
+
+def test_a_process_is_watched_until_it_ends(tmp_path: Path) -> None:
+    """From outside: nothing is in it between two looks. A verdict is said once."""
+    with running(tmp_path, TASKS) as program:
+        before = traces(program.pid)
+        watching = subprocess.Popen(
+            [sys.executable, "-m", "peeps_otel.attach", str(program.pid), "--watch"],
+            env=environment(),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        try:
+            assert watching.stdout is not None
+            assert re.match(r"\d\d:\d\d:\d\d  DEADLOCK, PROVEN, ", watching.stdout.readline())
+            no_copy_lives(program.pid)
+            assert traces(program.pid) == before
+            program.kill()
+            rest, said = watching.communicate(timeout=60)
+            assert "DEADLOCK" not in rest
+            assert (watching.returncode, said) == (1, f"peeps: shop.py (pid {program.pid}) has ended\n")
+        finally:
+            end(watching)
 
 
 @pytest.mark.parametrize(
