@@ -83,7 +83,7 @@ def watch(pids: Sequence[int], patience_s: float = _PATIENCE_S) -> Generator[tup
             try:
                 visit = visitors[pid].visit(patience_s)
             except Refused as error:
-                if not number or not kernel_view.threads(pid):
+                if not number or kernel_view.has_ended(pid):
                     del visitors[pid]
                     yield pid, error
                 continue

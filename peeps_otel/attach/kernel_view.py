@@ -33,6 +33,11 @@ def status(pid: int, thread: int | None = None) -> dict[str, str]:
     return dict(line.split(":\t", 1) for line in text.splitlines() if ":\t" in line)
 
 
+def has_ended(pid: int) -> bool:
+    """Also where its parent has not noticed yet."""
+    return status(pid).get("State", "X")[:1] in "ZX"
+
+
 def threads(pid: int) -> list[int]:
     try:
         return [int(name) for name in os.listdir(f"/proc/{pid}/task")]
