@@ -101,6 +101,13 @@ def test_nobody_in_sight_is_no_proof_that_nobody_is_there() -> None:
     assert (ends.links(near.id), ends.dressed(near).attributes[semconv.IO_PEER_PROCESS]) == ((), "stock (pid 20)")
 
 
+def test_who_only_has_the_other_end_could_still_let_go_of_it() -> None:
+    ends, near, far = Ends(), waited_for(), far_end()
+    ends.put(near, (), SHOP)
+    ends.put(far, (Edge(EdgeKind.REACHED_BY, far.id, WORKER),), STOCK)
+    assert [(edge.kind, edge.dst) for edge in ends.links(near.id)] == [(EdgeKind.COULD_END, WORKER)]
+
+
 def test_all_who_have_an_inherited_end_count() -> None:
     ends, near, other = Ends(), waited_for(), new_id(NodeKind.THREAD)
     child = Party("stock-2", "stock (pid 21)", 21, "here")

@@ -295,16 +295,17 @@ async def callback_put_off() -> None:
 @case("stuck: two threads that each wait in a callback for a callback of the other's loop")
 async def callbacks_of_two_loops() -> None:
     loops: list[asyncio.AbstractEventLoop] = []
-    both = threading.Barrier(2)
+    known = threading.Barrier(3)
 
     def ask(loop: asyncio.AbstractEventLoop) -> None:
-        both.wait()
+        known.wait()
         done = threading.Event()
         other = loops[loop is loops[0]]
         other.call_soon_threadsafe(lambda: done.set())
         done.wait()
 
     loops += [_served("t-a", ask), _served("t-b", ask)]
+    known.wait()
     await asyncio.sleep(3600)
 
 

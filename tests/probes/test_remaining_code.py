@@ -130,3 +130,29 @@ def test_code_that_was_written_to_end_a_wait_names_the_thing_and_the_method() ->
     assert remaining(within).names_both("stop", SET, but=[])
     assert not remaining(other, builtin).names_both("stop", SET, but=[])
     assert not remaining(sets).names_both("stop", SET, but=[sets])
+
+
+def test_a_library_does_not_mean_a_variable_of_the_program_by_a_name_of_its_own() -> None:
+    serve = function("def serve(call): call.done; call.set()", library_of("rpc"))
+    own = function("def serve(call): done; call.set()")
+    rpc = {"rpc": module("rpc", library_of("rpc"))}
+    assert remaining(modules=rpc).may_call([Place(serve, -1)], SET, "__main__.done") == ""
+    assert remaining(modules=rpc).may_call([Place(serve, -1)], SET, "rpc.done") == "serve uses set"
+    assert remaining(modules=rpc).may_call([Place(own, -1)], SET, "__main__.done") == "serve uses set"
+
+
+def test_a_library_that_was_called_by_who_uses_the_variable_may_have_been_given_it() -> None:
+    serve = function("def serve(call): call.set()", library_of("rpc"))
+    rpc = {"rpc": module("rpc", library_of("rpc"))}
+    gives = function("def gives(): serve(done)")
+    beside = function("def beside(): other(); serve()")
+    other = function("def other(): done")
+    assert remaining(serve, modules=rpc).may_call([Place(gives, -1)], SET, "__main__.done") == "serve uses set"
+    assert remaining(serve, other, modules=rpc).may_call([Place(beside, -1)], SET, "__main__.done") == ""
+
+
+def test_a_function_of_the_program_may_have_it_from_another() -> None:
+    finish = function("def finish(event): event.set()")
+    current = function("def current(): return done")
+    begin = function("def begin(): finish(current())")
+    assert remaining(finish, current).may_call([Place(begin, -1)], SET, "__main__.done") == "finish uses set"

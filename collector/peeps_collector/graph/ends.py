@@ -170,16 +170,17 @@ class Ends:
         }
         if not _all_known(others) or not _is_quiet(end, others):
             return said, ()
-        able = any(edge.kind is EdgeKind.COULD_END for one in others for edge in one.edges)
-        if not able or not all(_is_closed(one.node) for one in others):
+        edges = [edge for one in others for edge in one.edges]
+        if not edges or not all(_is_closed(one.node) for one in others):
             return said, ()
+        able = any(edge.kind is EdgeKind.COULD_END for edge in edges)
         for name in _COPIED:
             value = next((one.node.attributes[name] for one in others if name in one.node.attributes), None)
             if value is not None:
                 said[name] = value
-        known = {(edge.kind, edge.dst): edge for one in others for edge in one.edges}
-        edges = (Edge(kind, end.node.id, dst, confidence=Confidence.INFERRED) for kind, dst in known)
-        return said, tuple(edges)
+        # Where nobody who has it writes any more, whoever lets go of it still ends the wait.
+        known = dict.fromkeys((edge.kind if able else EdgeKind.COULD_END, edge.dst) for edge in edges)
+        return said, tuple(Edge(kind, end.node.id, dst, confidence=Confidence.INFERRED) for kind, dst in known)
 
 
 def _name(node: Node, attribute: str) -> str:

@@ -360,7 +360,7 @@ class Enders:
     def _users_of_ground(self, walk: _Walk) -> list[Ender]:
         """Those whose remaining code takes it from common ground and may end the wait."""
         names = [
-            key.of.rpartition(".")[2]
+            key.of
             for key, (faint, _) in walk.found.items()
             if key.kind in ("global", "class") and type(key.of) is str and not faint
         ]

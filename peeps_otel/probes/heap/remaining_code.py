@@ -41,6 +41,15 @@ class Place(NamedTuple):
     last: int
 
 
+class _Step(NamedTuple):
+    """A function that may be called, the names that it loads, and whether it was called by one that uses the variable
+    in question, which it may have been given."""
+
+    names: frozenset[str]
+    code: CodeType
+    given: bool
+
+
 class RemainingCode:
     """`functions`: the code of every function on the heap by its name. `is_program`: whether a file is looked into."""
 
@@ -55,8 +64,8 @@ class RemainingCode:
         self._answers: dict[tuple[frozenset[tuple[int, int]], frozenset[str], str], str] = {}
 
     def may_call(self, places: Iterable[Place], names: frozenset[str], name: str = "") -> str:
-        """By which function the frames at `places` might come to use one of `names`, and the global `name` where one is
-        given. Empty: by none."""
+        """By which function the frames at `places` might come to use one of `names`, and the global `name`
+        (`module.variable`) where one is given. Empty: by none."""
         places = list(places)
         key = (frozenset((id(place.code), place.last) for place in places), names, name)
         found = self._answers.get(key)
@@ -110,23 +119,29 @@ class RemainingCode:
             found = self._files[file] = self._is_program_file(file) and self._libraries.is_needed(file)
         return found
 
-    def _search(self, level: list[tuple[frozenset[str], CodeType]], wanted: frozenset[str], name: str) -> str:
-        seen: set[int] = set()
+    def _search(self, first: list[tuple[frozenset[str], CodeType]], wanted: frozenset[str], name: str) -> str:
+        """A library that does not know the module of the variable ends no wait for it unless it is called by code that
+        uses the variable."""
+        seen: set[tuple[int, bool]] = set()
+        module, _, variable = name.rpartition(".")
         named, waking = not name, ""
+        level = [_Step(names, code, not name) for names, code in first]
         for _ in range(_CALLS_DEEP):
-            following: list[tuple[frozenset[str], CodeType]] = []
-            for names, of in level:
-                named = named or name in names
-                found = frozenset[str]() if _is_wait(of) else names & wanted
+            following: list[_Step] = []
+            for names, of, given in level:
+                knows = given or self._libraries.knows(of.co_filename, module)
+                given = given or (knows and variable in names)
+                named = named or given
+                found = names & wanted if knows and not _is_wait(of) else frozenset[str]()
                 if found and not waking and (found - _BUILTINS or self._uses_method(of, found)):
                     waking = f"{of.co_qualname} uses {min(found)}"
                 if named and waking:
                     return waking
                 for one in names & HOOKS if of.co_filename.startswith(_WAITS) else names:
                     for code in self._functions.get(one, ()):
-                        if id(code) not in seen and self._is_program(code.co_filename):
-                            seen.add(id(code))
-                            following.append((frozenset((*code.co_names, *code.co_freevars)), code))
+                        if (id(code), given) not in seen and self._is_program(code.co_filename):
+                            seen.add((id(code), given))
+                            following.append(_Step(frozenset((*code.co_names, *code.co_freevars)), code, given))
             if len(seen) > _FUNCTIONS_MOST:
                 return "more functions than can be followed"
             level = following

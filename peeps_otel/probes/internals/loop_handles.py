@@ -14,7 +14,7 @@ from functools import partial
 from types import BuiltinMethodType, CodeType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
-from . import versions
+from . import aiohttp_server, versions
 
 CHECKED_ON = versions.on("CPython")
 _MOST = 100_000
@@ -37,13 +37,14 @@ def tells_its_callbacks(loop: asyncio.AbstractEventLoop) -> bool:
 
 
 def callbacks(loop: asyncio.AbstractEventLoop) -> Iterator[Callback]:
-    """Of a loop that stands still. Nothing for a loop that is not asyncio's own."""
+    """Of a loop that stands still, without those that are known to do nothing when they come. Nothing for a loop that
+    is not asyncio's own."""
     if not issubclass(type(loop), base_events.BaseEventLoop):
         return
     fields: dict[str, Any] = object.__getattribute__(loop, "__dict__")
     for kind, name in (("ready", "_ready"), ("timer", "_scheduled")):
         for handle in list(cast("list[Any]", fields.get(name, ())))[:_MOST]:
-            if not _field(handle, "_cancelled"):
+            if not _field(handle, "_cancelled") and not aiohttp_server.does_nothing(_field(handle, "_callback")):
                 yield _callback(kind, handle, "")
     for number, handle in list(cast("dict[int, Any]", fields.get("_signal_handlers") or {}).items()):
         yield _callback("signal", handle, f"signal {number}: ")

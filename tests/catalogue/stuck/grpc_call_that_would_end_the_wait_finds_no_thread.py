@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A gRPC server of one thread: `Wait` waits for an event that `Notify` would set, for which no thread is left."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from concurrent import futures
+from typing import Any
+
+import grpc
+
+done = threading.Event()
+
+
+def wait(_request: bytes, _context: Any) -> bytes:
+    done.wait()  # <- Wait waits
+    return b"waited"
+
+
+def notify(_request: bytes, _context: Any) -> bytes:
+    done.set()
+    return b"set"
+
+
+class Orders(grpc.GenericRpcHandler):
+    def service(self, call: Any) -> Any:
+        methods: dict[str, Callable[[bytes, Any], bytes]] = {"/shop.Orders/Wait": wait, "/shop.Orders/Notify": notify}
+        return grpc.unary_unary_rpc_method_handler(methods[call.method])
+
+
+def main() -> None:
+    server = grpc.server(futures.ThreadPoolExecutor(1, thread_name_prefix="rpc"))
+    server.add_generic_rpc_handlers((Orders(),))
+    channel = grpc.insecure_channel(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    server.start()
+    threading.Thread(target=lambda: channel.unary_unary("/shop.Orders/Wait")(b""), name="buyer").start()
+    time.sleep(0.5)
+    channel.unary_unary("/shop.Orders/Notify")(b"")
+
+
+main()
