@@ -29,14 +29,16 @@ def publish(request: bytes, _context: Any) -> bytes:
 
 
 class News(grpc.GenericRpcHandler):
-    def service(self, call: Any) -> Any:
-        if call.method.endswith("Publish"):
-            return grpc.unary_unary_rpc_method_handler(publish)
-        return grpc.unary_stream_rpc_method_handler(subscribe)
+    def service(self, handler_call_details: Any) -> Any:
+        rpc: Any = grpc
+        if handler_call_details.method.endswith("Publish"):
+            return rpc.unary_unary_rpc_method_handler(publish)
+        return rpc.unary_stream_rpc_method_handler(subscribe)
 
 
 def read(channel: grpc.Channel) -> None:
-    for _ in channel.unary_stream("/shop.News/Subscribe")(b""):
+    news: Any = channel.unary_stream("/shop.News/Subscribe")(b"")
+    for _ in news:
         pass
 
 

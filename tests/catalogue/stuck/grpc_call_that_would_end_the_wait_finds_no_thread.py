@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
 from concurrent import futures
 from typing import Any
 
@@ -25,9 +24,9 @@ def notify(_request: bytes, _context: Any) -> bytes:
 
 
 class Orders(grpc.GenericRpcHandler):
-    def service(self, call: Any) -> Any:
-        methods: dict[str, Callable[[bytes, Any], bytes]] = {"/shop.Orders/Wait": wait, "/shop.Orders/Notify": notify}
-        return grpc.unary_unary_rpc_method_handler(methods[call.method])
+    def service(self, handler_call_details: Any) -> Any:
+        rpc: Any = grpc
+        return rpc.unary_unary_rpc_method_handler(wait if handler_call_details.method.endswith("Wait") else notify)
 
 
 def main() -> None:
@@ -35,7 +34,7 @@ def main() -> None:
     server.add_generic_rpc_handlers((Orders(),))
     channel = grpc.insecure_channel(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
     server.start()
-    threading.Thread(target=lambda: channel.unary_unary("/shop.Orders/Wait")(b""), name="buyer").start()
+    threading.Thread(target=channel.unary_unary("/shop.Orders/Wait"), args=(b"",), name="buyer").start()
     time.sleep(0.5)
     channel.unary_unary("/shop.Orders/Notify")(b"")
 
