@@ -32,7 +32,7 @@ class Orders(grpc.GenericRpcHandler):
 def main() -> None:
     server = grpc.server(futures.ThreadPoolExecutor(1, thread_name_prefix="rpc"))
     server.add_generic_rpc_handlers((Orders(),))
-    channel = grpc.insecure_channel(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    channel: Any = grpc.insecure_channel(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
     server.start()
     threading.Thread(target=channel.unary_unary("/shop.Orders/Wait"), args=(b"",), name="buyer").start()
     time.sleep(0.5)
