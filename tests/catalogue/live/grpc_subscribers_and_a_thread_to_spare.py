@@ -36,8 +36,8 @@ class News(grpc.GenericRpcHandler):
         return rpc.unary_stream_rpc_method_handler(subscribe)
 
 
-def read(channel: grpc.Channel) -> None:
-    news: Any = channel.unary_stream("/shop.News/Subscribe")(b"")
+def read(channel: Any) -> None:
+    news = channel.unary_stream("/shop.News/Subscribe")(b"")
     for _ in news:
         pass
 
@@ -45,7 +45,7 @@ def read(channel: grpc.Channel) -> None:
 def main() -> None:
     server = grpc.server(futures.ThreadPoolExecutor(3, thread_name_prefix="rpc"))
     server.add_generic_rpc_handlers((News(),))
-    channel = grpc.insecure_channel(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
+    channel: Any = grpc.insecure_channel(f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}")
     server.start()
     for number in range(2):
         threading.Thread(target=read, args=(channel,), name=f"reader-{number}", daemon=True).start()
