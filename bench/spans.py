@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What our span processor adds to a span between processes, and what a span costs that is sampled out but seen.
 
-`python -m bench.spans`: prints, publishes nothing. Processor time of the thread, the least of many runs.
+`python -m bench.spans`: prints, publishes nothing. Processor time of the thread, the least of many short runs: on a
+machine that others use too, long ones are all disturbed.
 """
 
 from __future__ import annotations
@@ -17,8 +18,8 @@ from opentelemetry.trace import SpanKind, Tracer
 from peeps_otel.requests.live_spans import LiveSpans
 from peeps_otel.requests.sampler import UnsampledSpans
 
-_SPANS = 5000
-_RUNS = 40
+_SPANS = 300
+_RUNS = 700
 
 
 def _tracer(sampler: Sampler, processor: SpanProcessor | None, unsampled: bool = False) -> Tracer:

@@ -96,6 +96,10 @@ PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
     ),
     "peeps_otel/probes/heap/leaks.py": ({"_is_gil_enabled"}, _GIL),
     "peeps_otel/pytest_plugin/rewriting.py": ({"_must_rewrite"}, "asked with a default: it only saves time"),
+    "peeps_otel/requests/live_spans.py": (
+        {"_context", "_kind"},
+        "for each span; where a span does not have them its properties are asked",
+    ),
     "peeps_otel/requests/sampler.py": (
         {"_tracers"},
         "tracers that were made before have the sampler each for itself; asked with a default",
@@ -116,7 +120,7 @@ PAST_THE_DOOR: dict[str, tuple[set[str], str]] = {
     "peeps_otel/providers/database_nodes.py": ({"end_names"}, "a session is one end of a connection, by its name"),
     "peeps_otel/providers/postgresql.py": ({"end_names"}, "whose the session is, by the address of its socket"),
     "peeps_otel/providers/shared_memory.py": ({"sharing"}, "sees things, as a probe does, of what the program tells"),
-    "peeps_otel/requests/live_spans.py": ({"asyncio_core"}, "once for each span, so by the C function itself"),
+    "peeps_otel/requests/live_spans.py": ({"asyncio_core"}, "once for each span, so by the fastest way there is"),
 }
 
 # What is changed for the whole process is changed in `probes/patches/`. Here is what else does so, and why.

@@ -3,6 +3,8 @@
 
 A span processor of the program's own provider. It runs on the program's threads, so it does as little as it can: a look
 into a dictionary and a tuple. Everything else is read by the watcher from the living span.
+
+Of the SDK's spans it reads `_kind` and `_context`, checked on 1.45.2; of others the properties.
 """
 
 from __future__ import annotations
@@ -10,6 +12,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections import deque
+from collections.abc import Callable
 from threading import get_ident
 from time import monotonic_ns
 from typing import Any, NamedTuple
@@ -19,7 +22,7 @@ from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind, StatusCode
 
 from ..model.change import Change
-from ..probes.internals.asyncio_core import running_loop
+from ..probes.internals.asyncio_core import current_task_reader, running_loop
 
 CHANGES = (
     Change(
@@ -37,7 +40,6 @@ _ENDED_MOST = 1000
 OK, ERROR, CANCELLED, LOST = "ok", "error", "cancelled", "lost"
 _GRPC_CANCELLED = 1
 _INTERNAL = SpanKind.INTERNAL
-_current_task = asyncio.current_task
 
 
 class LiveSpan(NamedTuple):
@@ -67,44 +69,62 @@ class LiveSpans(SpanProcessor):
     """
 
     def __init__(self, most: int = LIVE_MOST) -> None:
-        self._live: dict[int, tuple[Any, int, int, Any]] = {}
+        self._live: dict[int, tuple[ref[Any], int, int, ref[Any] | None]] = {}
         self._most = most
-        self._on = True
         self.refused = 0
         self.watched: set[int] = set()
         self._ended: deque[EndedSpan] = deque(maxlen=_ENDED_MOST)
+        self._note(self._noting_starts(), self._noting_ends())
 
     def follow(self, provider: TracerProvider) -> None:
         """Begins with the spans that its tracers make from now on."""
         provider.add_span_processor(self)
 
-    def on_start(self, span: Any, parent_context: Any = None) -> None:
-        """Never raises: that would break the program's `start_span`."""
-        try:
-            if span.kind is _INTERNAL or not self._on:
-                return
-            live = self._live
-            if len(live) >= self._most:
-                self.refused += 1
-                return
-            loop = running_loop()
-            task = None if loop is None else _current_task(loop)
-            live[span.context.span_id] = (ref(span), monotonic_ns(), get_ident(), None if task is None else ref(task))
-        except Exception:
-            return
+    def _note(self, start: Callable[..., None], end: Callable[..., None]) -> None:
+        """Attributes of the instance stand before the methods of the SDK's class, and no method is bound for a call."""
+        vars(self).update(on_start=start, on_end=end)
 
-    def on_end(self, span: ReadableSpan) -> None:
-        """`span` is another object than the one that began: told apart by its id."""
-        try:
-            if span.kind is _INTERNAL:
+    def _noting_starts(self) -> Callable[..., None]:
+        """What runs for each span: a closure, and past the properties of the SDK, each of which is a call."""
+        live, most, task_of = self._live, self._most, current_task_reader()
+
+        def on_start(span: Any, parent_context: Any = None) -> None:  # noqa: ARG001 - as the SDK names it
+            """Never raises: that would break the program's `start_span`."""
+            try:
+                kind, context = span._kind, span._context  # noqa: SLF001
+            except Exception:  # another SDK, or another version of it
+                kind, context = _asked(span)
+            try:
+                if kind is _INTERNAL:
+                    return
+                if len(live) >= most:
+                    self.refused += 1
+                    return
+                loop = running_loop()
+                task = None if loop is None else task_of(loop)
+                live[context[1]] = (ref(span), monotonic_ns(), get_ident(), None if task is None else ref(task))
+            except Exception:
                 return
-            context: Any = span.context
-            span_id = context.span_id
-            if span_id in self.watched:  # first: whoever misses it among the living finds its end
-                self._ended.append(_end_of(span, span_id))
-            self._live.pop(span_id, None)
-        except Exception:
-            return
+
+        return on_start
+
+    def _noting_ends(self) -> Callable[[ReadableSpan], None]:
+        live, watched = self._live, self.watched
+
+        def on_end(span: Any) -> None:
+            """`span` is another object than the one that began: told apart by its id."""
+            try:
+                span_id = span._context[1]  # noqa: SLF001
+            except Exception:
+                span_id = _asked(span)[1][1]
+            try:
+                if span_id in watched:  # first: whoever misses it among the living finds its end
+                    self._ended.append(_end_of(span, span_id))
+                live.pop(span_id, None)
+            except Exception:
+                return
+
+        return on_end
 
     def spans(self) -> dict[int, LiveSpan]:
         """By span id, oldest first. What was dropped without an end is left out, and forgotten."""
@@ -129,13 +149,13 @@ class LiveSpans(SpanProcessor):
 
     def clear(self) -> None:
         """After a fork: these are the parent's."""
-        self._live = {}
-        self.watched = set()
+        self._live.clear()
+        self.watched.clear()
         self._ended.clear()
 
     def stop(self) -> None:
         """For good: no span is noted any more."""
-        self._on = False
+        self._note(_note_nothing, _note_nothing)
         self.clear()
 
     def shutdown(self) -> None:
@@ -143,6 +163,18 @@ class LiveSpans(SpanProcessor):
 
     def force_flush(self, timeout_millis: int = 30000) -> bool:
         return True
+
+
+def _asked(span: Any) -> tuple[Any, Any]:
+    """Kind and context of a span that does not have them where those of the SDK have; internal where it has none."""
+    try:
+        return span.kind, (0, span.context.span_id)
+    except Exception:
+        return _INTERNAL, (0, 0)
+
+
+def _note_nothing(*_: object, **__: object) -> None:
+    return
 
 
 def _end_of(span: ReadableSpan, span_id: int) -> EndedSpan:

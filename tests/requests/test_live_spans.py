@@ -10,7 +10,7 @@ from typing import Any, cast
 from weakref import ref
 
 from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.trace import Status, StatusCode
+from opentelemetry.trace import SpanContext, Status, StatusCode
 
 from peeps_otel.requests.live_spans import LiveSpans
 from tests.requests.spans import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, World
@@ -44,6 +44,36 @@ def test_who_began_it_is_noted() -> None:
     span.end()
 
 
+def test_a_loop_that_has_moved_to_another_thread_says_nothing_of_the_first() -> None:
+    world, loop = World(), asyncio.SelectorEventLoop()
+    in_a_step, done = threading.Event(), threading.Event()
+
+    async def call() -> tuple[Any, Any]:
+        with world.tracer.start_as_current_span("call", kind=CLIENT):
+            return next(iter(world.spans.spans().values())), asyncio.current_task()
+
+    async def step() -> tuple[Any, Any]:
+        in_a_step.set()
+        done.wait(60)
+        return await call()
+
+    live, task = loop.run_until_complete(call())
+    assert live.task() is task
+    found: list[tuple[Any, Any]] = []
+    thread = threading.Thread(target=lambda: found.append(loop.run_until_complete(step())))
+    thread.start()
+    assert in_a_step.wait(60)
+    span = world.tracer.start_span("call", kind=CLIENT)
+    (mine,) = world.spans.spans().values()
+    assert (mine.task, mine.thread) == (None, threading.get_ident())
+    span.end()
+    done.set()
+    thread.join(60)
+    ((live, task),) = found
+    assert (live.task(), live.thread) == (task, thread.ident)
+    loop.close()
+
+
 def test_a_span_that_is_dropped_without_an_end_is_not_kept_alive() -> None:
     world = World()
     span = world.tracer.start_span("call", kind=CLIENT)
@@ -66,8 +96,19 @@ def test_beyond_the_most_spans_are_counted() -> None:
 
 def test_a_span_of_another_make_breaks_nothing() -> None:
     spans = LiveSpans()
-    spans.on_start(object())
+    spans.on_start(cast("Any", object()))
     spans.on_end(cast("Any", object()))
+    assert spans.spans() == {}
+
+
+def test_a_span_that_keeps_what_it_is_elsewhere_is_noted_by_its_properties() -> None:
+    class Other:
+        kind, context = CLIENT, SpanContext(7, 11, is_remote=False)
+
+    spans, span = LiveSpans(), Other()
+    spans.on_start(cast("Any", span))
+    assert list(spans.spans()) == [11]
+    spans.on_end(cast("Any", span))
     assert spans.spans() == {}
 
 
