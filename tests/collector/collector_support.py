@@ -13,6 +13,8 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyVa
 from opentelemetry.proto.logs.v1.logs_pb2 import LogRecord, ResourceLogs, ScopeLogs
 from opentelemetry.proto.resource.v1.resource_pb2 import Resource
 
+from peeps_collector.decode.resource import ProcessInfo
+from peeps_collector.graph.live import LiveGraph
 from peeps_otel.model import (
     Edge,
     EdgeKind,
@@ -207,6 +209,12 @@ class Running(Collector):
         )
         assert answer.status == 200, answer.body
         return ExportLogsServiceResponse.FromString(answer.body)
+
+
+def apply_snapshot(live: LiveGraph, process: ProcessInfo, body: bytes, now_ns: int) -> None:
+    """Applies one to a live graph, all of its slices at once."""
+    for _ in live.snapshot_steps(process, body, now_ns):
+        pass
 
 
 def finding_event(finding: Finding, state: str, blocked: int = 0, refuted_by: str = "") -> LogRecord:

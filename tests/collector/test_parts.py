@@ -14,7 +14,7 @@ from peeps_collector.receive.queue import Budget, Encoding, Request, Signal
 from peeps_collector.receive.turns import Turns
 from peeps_collector.store.buffer import RowBuffer
 from peeps_otel.model import Finding, FindingKind, Graph, Level, Node, NodeKind
-from tests.collector.collector_support import Program, logs_request, new_id, resource
+from tests.collector.collector_support import Program, apply_snapshot, logs_request, new_id, resource
 
 SECOND = 1_000_000_000
 
@@ -133,7 +133,7 @@ def test_the_engine_looks_only_at_something_new() -> None:
 
     def send(nodes: list[Node]) -> None:
         record = program.snapshot(nodes).resource_logs[0].scope_logs[0].log_records[0]
-        live.apply_snapshot(info, record.body.bytes_value, SECOND)
+        apply_snapshot(live, info, record.body.bytes_value, SECOND)
 
     diagnosis.step()
     assert len(looks.graphs) == 0
@@ -156,7 +156,7 @@ def test_a_process_falls_silent_and_goes() -> None:
     program = Program(interval_ns=SECOND)
     info = process_of(resource())
     record = program.snapshot([Node(new_id(NodeKind.TASK), NodeKind.TASK, "n", 1, "a.py:1")], key_frame=True)
-    live.apply_snapshot(info, record.resource_logs[0].scope_logs[0].log_records[0].body.bytes_value, SECOND)
+    apply_snapshot(live, info, record.resource_logs[0].scope_logs[0].log_records[0].body.bytes_value, SECOND)
 
     def state_after(seconds: int) -> str:
         live.expire(SECOND + seconds * SECOND)
@@ -172,9 +172,9 @@ def test_a_process_falls_silent_and_goes() -> None:
 
 
 def test_the_collector_reads_its_own_rules() -> None:
-    config = Config.from_environment({"PEEPS_RULES": "-held_across_wait,loop_blocked:3s"})
+    config = Config.from_environment({"PEEPS_RULES": "-order_risk,loop_blocked:3s"})
     assert config.rules is not None
-    assert (config.rules.off, config.rules.values) == ({"held_across_wait"}, {"loop_blocked": {"stalled": 3 * SECOND}})
+    assert (config.rules.off, config.rules.values) == ({"order_risk"}, {"loop_blocked": {"stalled": 3 * SECOND}})
     assert Config.from_environment({}).rules is None
     with pytest.raises(ConfigError) as raised:
         Config.from_environment({"PEEPS_RULES": "-deadlok"})

@@ -26,7 +26,7 @@ from peeps_collector.graph.process import State
 from peeps_collector.graph.silence import Silence
 from peeps_collector.store.buffer import RowBuffer
 from peeps_otel.model import Finding, FindingKind, Level
-from tests.collector.collector_support import Program, event, logs_request, resource
+from tests.collector.collector_support import Program, apply_snapshot, event, logs_request, resource
 
 SECOND = 1_000_000_000
 BEGIN = 1_800_000_000 * SECOND
@@ -48,7 +48,7 @@ class World:
         (body,) = decoded.records
         assert isinstance(body, SnapshotBody)
         info = replace(decoded.process, host=host)
-        self.live.apply_snapshot(info, body.body, self.now_ns)
+        apply_snapshot(self.live, info, body.body, self.now_ns)
         return info
 
     def speaks(self, program: Program) -> ProcessInfo:

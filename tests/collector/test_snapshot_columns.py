@@ -20,7 +20,7 @@ from peeps_otel.model import Edge, EdgeKind, Node, NodeKind, Wait
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.ulid import ulid_text
 from peeps_otel.model.wire_decoder import EDGE_KINDS, NODE_KINDS, WireError
-from tests.collector.collector_support import resource
+from tests.collector.collector_support import apply_snapshot, resource
 
 SECOND = 1_000_000_000
 PROCESS, NEIGHBOUR = process_of(resource("one")), process_of(resource("neighbour"))
@@ -181,7 +181,7 @@ def test_what_says_the_same_again_is_no_row() -> None:
         made.sequence = sequence
         if sequence == 3:
             made.nodes.wait_since.extend([9] * 70)
-        story.live.apply_snapshot(PROCESS, made.SerializeToString(), SECOND)
+        apply_snapshot(story.live, PROCESS, made.SerializeToString(), SECOND)
         rows = story.rows.take()[0]
         counted.append((len(rows.get(NODE_CHANGE.name, ())), len(rows.get(EDGE_CHANGE.name, ()))))
     assert counted == [(nodes + 1, nodes), (0, 0), (70, 0)]

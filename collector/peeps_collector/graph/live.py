@@ -69,13 +69,6 @@ class LiveGraph:
         with self._lock:
             self._table.seen(info, now_ns)
 
-    def apply_snapshot(self, info: ProcessInfo, body: bytes, now_ns: int) -> bool:
-        """`snapshot_steps`, all of them at once. False where it was old (a repetition)."""
-        before = sum(process.updates for process in self.processes().values())
-        for _ in self.snapshot_steps(info, body, now_ns):
-            pass
-        return sum(process.updates for process in self.processes().values()) != before
-
     def snapshot_steps(self, info: ProcessInfo, body: bytes, now_ns: int) -> Generator[None, None, list[str]]:
         """Applies one `peeps.snapshot` in slices; an old one (a repetition) changes nothing. The lock is held for the
         last step only, which makes it visible as a whole. Returns why some rows were left out.
