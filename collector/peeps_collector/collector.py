@@ -51,6 +51,7 @@ from .store.buffer import RowBuffer
 from .store.database import Database
 from .store.file import ended_findings
 from .store.reader import Reader
+from .store.retention import Retention, file_bytes
 from .store.sql_processes import SqlProcesses
 from .store.writer import Writer
 from .version import __version__
@@ -117,10 +118,13 @@ class Collector:
         self._journal = journal_of(config.database, config.journal_bytes)
         self._sql = SqlProcesses(self._database)
         self._reader = Reader(self._database)
+        self._retention = Retention(
+            self._database, config.retention_hours, config.database_bytes, lambda: self._database.leases.checkpoint()
+        )
         self._writer = Writer(
             self._database,
             self._rows,
-            config.retention_hours,
+            self._retention,
             committed=self._journal.committed,
             checkpoint=self._database.leases.checkpoint_if_due,
         )
@@ -257,6 +261,7 @@ class Collector:
             "status": "degraded" if failures else "ok",
             "version": __version__,
             "database": self.config.database,
+            "database_bytes": file_bytes(self.config.database),
             "listen": {"grpc": addresses["grpc"], "http": addresses["http"]},
             "processes": len(self._live.processes()),
             "queue_bytes": self._budget.bytes,
@@ -267,7 +272,7 @@ class Collector:
             "dropped": {"requests": 0, "rows": self._rows.dropped},
             "refused": {"requests": self._pipeline.refused + self._budget.refused},
             "quotas": {"refused_records": self._quotas.refused, "over": self._quotas.over()},
-            "warnings": [*self.warnings, *failures],
+            "warnings": [*self.warnings, *failures, *filter(None, [self._retention.warning])],
             "client_errors": {"count": self._pipeline.client_errors.count, "last": self._pipeline.client_errors.last()},
             "forward": self._forwarder.status(),
             "pending_rows": self._rows.pending,

@@ -29,6 +29,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "PEEPS_API": ("127.0.0.1:9130", "the query API"),
     "PEEPS_HTTP": ("127.0.0.1:9120", "the explorer (`peeps up` hands it on)"),
     "PEEPS_DB": ("peeps.duckdb", "the database file"),
+    "PEEPS_DB_BYTES": ("10737418240", "how large it may become; beyond it the oldest history is deleted"),
     "PEEPS_DB_MEMORY": ("1GB", "what DuckDB may use before it spills to disk"),
     "PEEPS_API_HOSTS": ("", "further names, comma separated, under which the query API may be addressed"),
     "PEEPS_MAX_REQUEST_BYTES": ("67108864", "largest OTLP request, also after decompression"),
@@ -104,6 +105,7 @@ class Config:
     api: Address
     explorer: Address
     database: str
+    database_bytes: int = 10 << 30
     database_memory: str = "1GB"
     api_hosts: tuple[str, ...] = ()
     max_request_bytes: int = 64 << 20
@@ -154,6 +156,7 @@ class Config:
             api=address("PEEPS_API", "127.0.0.1:9130"),
             explorer=_address("PEEPS_HTTP", environment.get("PEEPS_HTTP") or "127.0.0.1:9120", insecure),
             database=environment.get("PEEPS_DB") or "peeps.duckdb",
+            database_bytes=_positive(environment, "PEEPS_DB_BYTES", 10 << 30),
             database_memory=environment.get("PEEPS_DB_MEMORY") or "1GB",
             api_hosts=tuple(name.strip() for name in environment.get("PEEPS_API_HOSTS", "").split(",") if name.strip()),
             max_request_bytes=_positive(environment, "PEEPS_MAX_REQUEST_BYTES", 64 << 20),

@@ -49,7 +49,7 @@ def count(reader: Reader) -> int:
 def test_it_is_opened_again_and_nothing_is_lost(tmp_path: Path) -> None:
     database = Database(str(tmp_path / "x.duckdb"), "1GB")
     rows = RowBuffer(10_000)
-    writer, reader = Writer(database, rows, retention_hours=1.0), Reader(database)
+    writer, reader = Writer(database, rows, retention=1.0), Reader(database)
     rows.add_request(rows_of(LOG.name, [log_row(number) for number in range(1000)]), request=1)
     writer.flush()
     break_it(database)
@@ -67,7 +67,7 @@ def test_it_is_opened_again_and_nothing_is_lost(tmp_path: Path) -> None:
 def test_a_reader_delays_it_and_senders_are_told_to_come_again(tmp_path: Path) -> None:
     database = Database(str(tmp_path / "x.duckdb"), "1GB")
     rows = RowBuffer(10_000)
-    writer, reader = Writer(database, rows, retention_hours=1.0), Reader(database)
+    writer, reader = Writer(database, rows, retention=1.0), Reader(database)
     rows.add_request(rows_of(LOG.name, [log_row(number) for number in range(1000)]), request=1)
     writer.flush()
     with database.reading():
@@ -87,7 +87,7 @@ def test_it_stays_shut_while_the_file_cannot_be_opened(tmp_path: Path) -> None:
     path = tmp_path / "x.duckdb"
     database = Database(str(path), "1GB")
     rows = RowBuffer(10_000)
-    writer, reader = Writer(database, rows, retention_hours=1.0), Reader(database)
+    writer, reader = Writer(database, rows, retention=1.0), Reader(database)
     rows.add(LOG.name, [log_row(number) for number in range(1000)])
     writer.flush()
     break_it(database)

@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +13,7 @@ import pytest
 from peeps_collector.store.buffer import RowBuffer
 from peeps_collector.store.database import Database
 from peeps_collector.store.file import StoreError, open_database
-from peeps_collector.store.schema import LOG, NODE_CHANGE, TABLES
+from peeps_collector.store.schema import LOG, TABLES
 from peeps_collector.store.table_rows import rows_of
 from peeps_collector.store.writer import Writer
 from tests.collector.collector_support import Deadlock, Program, Running, event, logs_request
@@ -171,41 +170,11 @@ def log_row(body: str, received_ns: int) -> tuple[Any, ...]:
     return ("p", "s", received_ns, 0, None, None, body, None, None, "", "{}", received_ns, *[None] * 7)
 
 
-def change_row(node: str, op: str, time_ns: int) -> tuple[Any, ...]:
-    return (time_ns, "p", node, op, *[None] * 9, None, "{}")
-
-
-def test_retention_keeps_the_state_of_what_is_alive(tmp_path: Path) -> None:
-    database = Database(str(tmp_path / "x.duckdb"), "1GB")
-    connection = database.connection
-    now = time.time_ns()
-    rows = RowBuffer(1000)
-    writer = Writer(database, rows, retention_hours=1.0, clock=lambda: now)
-    rows.add(LOG.name, [log_row("old", now - 2 * HOUR), log_row("new", now)])
-    rows.add(
-        NODE_CHANGE.name,
-        [
-            change_row("alive", "upsert", now - 9 * HOUR),
-            change_row("alive", "upsert", now - 8 * HOUR),
-            change_row("ended", "upsert", now - 8 * HOUR),
-            change_row("ended", "gone", now - 7 * HOUR),
-            change_row("alive", "upsert", now),
-        ],
-    )
-    writer.flush()
-    writer.delete_old()
-    assert connection.execute("SELECT body FROM log").fetchall() == [("new",)]
-    left = connection.execute("SELECT node, time_ns FROM node_change ORDER BY time_ns").fetchall()
-    assert left == [("alive", now - 8 * HOUR), ("alive", now)]
-    assert writer.failure == ""
-    connection.close()
-
-
 def test_a_row_that_does_not_fit_costs_only_itself(tmp_path: Path) -> None:
     database = Database(str(tmp_path / "x.duckdb"), "1GB")
     connection = database.connection
     rows = RowBuffer(1000)
-    writer = Writer(database, rows, retention_hours=1.0)
+    writer = Writer(database, rows, retention=1.0)
     rows.add(LOG.name, [log_row("good", 1), log_row("too far", 1 << 70), log_row("\ud800", 2), log_row("fine", 3)])
     writer.flush()
     assert connection.execute("SELECT body FROM log ORDER BY time_ns").fetchall() == [("good",), ("fine",)]

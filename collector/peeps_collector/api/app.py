@@ -38,6 +38,7 @@ from .finding_routes import FindingRoutes
 from .graph_routes import GraphRoutes
 from .openapi import document
 from .past_routes import PastRoutes
+from .query_route import QueryRoute
 from .request_routes import RequestRoutes
 from .row_routes import RowRoutes
 from .slow_routes import SlowRoutes
@@ -64,6 +65,7 @@ def create_app(
     graph = GraphRoutes(live, findings, reader, quotas or Quotas())
     told = FindingRoutes(live, findings, reader)
     sql = SqlRoute(processes, live, sql_seconds)
+    queries = QueryRoute(sql)
     asked = requests or ProcessRequests()
     leaks, looks = RequestRoutes(LEAKS, live, asked), RequestRoutes(ATTENTION, live, asked)
     cuts = CutRoutes(live, Cuts(asked))
@@ -111,6 +113,8 @@ def create_app(
             Route("/api/looks", looks.answers),
             Route("/api/cuts", cuts.begin, methods=["POST"]),
             Route("/api/cuts", cuts.known),
+            Route("/api/query", queries.known),
+            Route("/api/query/{name}", queries.query),
             Route("/api/sql", sql.sql, methods=["POST"]),
         ],
         exception_handlers={

@@ -119,6 +119,8 @@ ENDPOINTS = (
     Endpoint("get", "/api/looks", "Their answers.", (Parameter("request", "array", "Of these requests."),)),
     Endpoint("post", "/api/cuts", "Asks processes for a complete snapshot each.", (_PROCESS,)),
     Endpoint("get", "/api/cuts", "Who has answered.", (Parameter("cut", "string", "Of this cut."),)),
+    Endpoint("get", "/api/query", "The questions that have a name, with their statements."),
+    Endpoint("get", "/api/query/{name}", "The answer to one of them.", (_PROCESS, _AT, _LIMIT), types=(JSON, ARROW)),
     Endpoint(
         "post",
         "/api/sql",
@@ -158,6 +160,10 @@ def document() -> dict[str, Any]:
     }
 
 
+def _in_path(name: str, text: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
+
+
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
     parameters = [
         {
@@ -172,10 +178,9 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         for parameter in endpoint.parameters
     ]
     if "{id}" in endpoint.path:
-        text = "A node: kind:ULID."
-        parameters.insert(
-            0, {"name": "id", "in": "path", "required": True, "description": text, "schema": {"type": "string"}}
-        )
+        parameters.insert(0, _in_path("id", "A node: kind:ULID."))
+    if "{name}" in endpoint.path:
+        parameters.insert(0, _in_path("name", "Of the question."))
     operation: dict[str, Any] = {
         "summary": endpoint.summary,
         "parameters": parameters,

@@ -37,7 +37,7 @@ class SqlRoute:
 
     async def sql(self, request: Request) -> Response:
         body = await _body(request)
-        arrow = _ARROW in request.headers.get("accept", "")
+        arrow = wants_arrow(request)
         most = _ROWS_ARROW if arrow else _ROWS_JSON
         sql, parameters, limit = body.get("sql"), body.get("parameters", []), body.get("limit", _ROWS_JSON)
         if not isinstance(sql, str) or not sql.strip():
@@ -46,10 +46,14 @@ class SqlRoute:
             raise ApiError(400, "parameters", "parameters must be an array")
         if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= most:
             raise ApiError(400, "limit", f"limit must be a whole number from 1 to {most}")
-        statement = Statement(sql, cast("list[Any]", parameters), limit, _RESULT_BYTES, self._seconds, arrow)
-        return await run_in_threadpool(self._run, statement, body.get("places") is True)
+        given = cast("list[Any]", parameters)
+        return await run_in_threadpool(self.run, sql, given, limit, arrow, b"", body.get("places") is True)
 
-    def _run(self, statement: Statement, with_places: bool) -> Response:
+    def run(
+        self, sql: str, parameters: list[Any], limit: int, arrow: bool, more: bytes, with_places: bool = True
+    ) -> Response:
+        """`more`: further members of the answer, as JSON. Raises ApiError."""
+        statement = Statement(sql, parameters, limit, _RESULT_BYTES, self._seconds, arrow)
         try:
             found = self._processes.run(statement)
         except StatementFailed as failed:
@@ -60,7 +64,7 @@ class SqlRoute:
             headers = {"x-peeps-truncated": "true" if found.truncated else "false"}
             return Response(found.content, media_type=_ARROW, headers=headers)
         # It is an object already: only the time is put before it.
-        content = b'{"now_ns":%d,' % time.time_ns()
+        content = b'{"now_ns":%d,' % time.time_ns() + (more + b"," if more else b"")
         if with_places:
             content += b'"places":%b,' % orjson.dumps(self._places(orjson.loads(found.content)["rows"]))
         content += found.content[1:]
@@ -72,6 +76,10 @@ class SqlRoute:
         places = ShortPlaces(self._live)
         cells = {cell for row in rows for cell in row if type(cell) is str and _PLACE.fullmatch(cell)}
         return {cell: places.short(cell) for cell in cells}
+
+
+def wants_arrow(request: Request) -> bool:
+    return _ARROW in request.headers.get("accept", "")
 
 
 async def _body(request: Request) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from . import (
     mcp,
     progress,
     ps,
+    query,
     run,
     show,
     snapshot,
@@ -35,8 +36,8 @@ from .client import ClientError
 from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
-    *(up, collector, run, why, attach, findings, ps, show, calls, snapshot, progress, blame, dump, diff, sql, db, mcp),
-    top,
+    *(up, collector, run, why, attach, findings, ps, show, calls, snapshot, progress, blame, dump, diff, query, sql),
+    *(db, mcp, top),
     completion,
 )
 """Every command, in the order of the help."""

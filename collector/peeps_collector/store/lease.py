@@ -81,6 +81,14 @@ class Leases:
             if not self._shared or size > _MOST_BYTES:
                 self._checkpoint()
 
+    def checkpoint(self) -> None:
+        """Writes the log into the file, where nobody reads."""
+        with self._lock:
+            if not self._readers:
+                self._take(shared=False)
+                if not self._shared:
+                    self._checkpoint()
+
     def close(self) -> None:
         """After the last reader and before DuckDB's connection."""
         with self._lock:

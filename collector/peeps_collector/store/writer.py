@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import duckdb
@@ -22,7 +22,7 @@ from .buffer import RowBuffer
 from .database import Database
 from .file import StoreError
 from .position import Position
-from .retention import retention_statements
+from .retention import Retention
 from .schema import TABLES
 from .table_rows import Part, Rows, TableRows
 
@@ -31,6 +31,7 @@ _LONGEST_SECONDS = 5.0
 _FEW_ROWS = 2_000
 _READER_WAITS_SECONDS = 2.0
 _RETENTION_SECONDS = 60.0
+_DELETING_SECONDS = 0.2  # of each tick
 # One row a key: the newest is what is true, and the older ones are not history.
 _KEYS = {"process": "process", "finding": "finding", "node": "node", "resource": "resource"}
 # What is wrong with rows and not with the disk: trying again would fail for ever.
@@ -49,14 +50,15 @@ class Writer:
         self,
         database: Database,
         buffer: RowBuffer,
-        retention_hours: float,
+        retention: float | Retention,
         clock: Callable[[], int] = time.time_ns,
         committed: Callable[[int], None] = lambda _low: None,
         checkpoint: Callable[[], None] = lambda: None,
     ) -> None:
         self._database = database
         self._buffer = buffer
-        self._retention_ns = int(retention_hours * 3_600_000_000_000)
+        self._retention = retention if isinstance(retention, Retention) else Retention(database, retention)
+        self._deleting: Iterator[None] | None = None
         self._clock = clock
         self._committed = committed
         self._checkpoint = checkpoint
@@ -124,18 +126,19 @@ class Writer:
                 self.ticks += 1
         self._committed(self.position.low)
 
-    def delete_old(self) -> None:
-        """Deletes what is older than the retention time."""
+    def delete_old(self, seconds: float = float("inf")) -> bool:
+        """Deletes what is older than the retention time, or too much, for about so long. False where there is more."""
+        until_s = time.monotonic() + seconds
         with self._lock:
-            oldest = self._clock() - self._retention_ns
             try:
-                self._database.connection.execute("BEGIN")
-                for statement in retention_statements():
-                    self._database.connection.execute(statement, [oldest])
-                self._database.connection.execute("COMMIT")
+                self._deleting = self._deleting or self._retention.steps(self._clock())
+                for _ in self._deleting:
+                    if time.monotonic() >= until_s:
+                        return False
             except duckdb.Error as error:
-                self._rollback()
                 self._failed(error)
+            self._deleting = None
+            return True
 
     _wanted: Position | None = None
 
@@ -149,9 +152,9 @@ class Writer:
             with self._changed:
                 self._turns += 1
                 self._changed.notify_all()
-            if time.monotonic() >= self._retention_due:
-                self._retention_due = time.monotonic() + _RETENTION_SECONDS
-                self.delete_old()
+            if time.monotonic() >= self._retention_due or self._retention.is_too_large():
+                more = not self.delete_old(_DELETING_SECONDS)
+                self._retention_due = time.monotonic() + (0 if more else _RETENTION_SECONDS)
 
     def _awaited(self) -> bool:
         """Waits until it is time to write; False where it is time to end."""
