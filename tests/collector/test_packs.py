@@ -167,6 +167,6 @@ def test_a_plain_duckdb_answers_them_too(start: Start) -> None:
     shop.send(collector)
     collector.stop()
     with duckdb.connect(str(collector.database), read_only=True) as connection:
-        given = [time.time_ns(), []]
+        given: list[Any] = [time.time_ns(), []]
         found = {pack.name: connection.execute(pack.sql, given).fetchall() for pack in PACKS}
     assert [row[1] for row in found["stale-blockers"]] == ["put", "first", "second", "get"]

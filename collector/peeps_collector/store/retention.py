@@ -9,7 +9,7 @@ the file does not shrink, and does not grow either.
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,7 +116,7 @@ class Retention:
         process, rows = next(iter(self._rows(by_process)), (None, 0))
         return _Largest(name, process, rows) if 2 * rows > counts[name] else _Largest(name, None, counts[name])
 
-    def _delete_oldest(self, largest: _Largest) -> Iterator[None]:
+    def _delete_oldest(self, largest: _Largest) -> Generator[None, None, int]:
         """A fifth of what one process has in a table, where that is most of it, else of all. Returns how many rows."""
         name, time = largest.table, _TIMES[largest.table]
         of = "" if largest.process is None else "AND process = ?"
@@ -127,7 +127,7 @@ class Retention:
             return (yield from self._delete(name, f"{_changed(name)} {of}", [cut_ns + 1, cut_ns + 1, *given]))
         return (yield from self._delete(name, f"{time} < ? {of}", [cut_ns + 1, *given]))
 
-    def _delete(self, table: str, where: str, given: list[Any]) -> Any:
+    def _delete(self, table: str, where: str, given: list[Any]) -> Generator[None, None, int]:
         deleted = 0
         while True:
             rows = f"SELECT rowid FROM {table} WHERE {where} LIMIT {_AT_ONCE}"
