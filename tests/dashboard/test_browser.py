@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from bench.visit import visit as cost_of
 from tests.dashboard import scenarios
 from tests.dashboard.fake_api import FakeApi
 from tests.support.explorer import running_explorer
@@ -257,6 +258,16 @@ def test_hostile_names_appear_as_they_are(explorer: str, shared_api: FakeApi, vi
         assert name in shown("[class*=st-key-near] button")
     seen.picture("hostile-graph-light")
     assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_a_cold_visit_is_small(explorer: str, shared_api: FakeApi, browser: Any) -> None:
+    """One more chunk of Streamlit's is soon a megabyte: its code block alone is 1.5 MB."""
+    shared_api.show("deadlock")
+    seen = cost_of(browser, explorer)
+    assert any("Html" in address for address in seen.sizes)  # the page was there
+    assert seen.errors == []
+    assert len(seen.sizes) <= 75, sorted(seen.sizes)
+    assert seen.size < 800_000, sorted(seen.sizes.items(), key=lambda item: -item[1])[:9]
 
 
 def test_a_flame_graph_is_zoomed_by_click_and_by_keys(explorer: str, visit: Any) -> None:

@@ -86,7 +86,7 @@ def test_the_page_begins_with_whose_code_made_others_wait() -> None:
     test = page("slow")
     assert "Whose code made others wait" in texts(test)
     assert column(test, "where the time went") == ["app.py:40"]
-    assert column(test, "share") == [90.0]
+    assert column(test, "share") == ["90%"]
     assert "10 s of waiting in 3 waits." in texts(test)
 
 

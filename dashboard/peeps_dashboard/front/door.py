@@ -22,6 +22,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from ..view.escaping import markup
+from . import icons
 from .board import Board
 from .shell import Shell
 
@@ -62,6 +63,7 @@ class FrontDoor:
         self._static = static.resolve()
         self._hosts = frozenset(hosts)
         self._files: dict[tuple[str, bool], tuple[bytes, bool, str]] = {}
+        self._icons = icons.in_place_of(self._static)
         self._style = "".join((_STATIC / name).read_text(encoding="utf-8") for name in ("early.css", "card.css"))
         self._script = (_STATIC / "early.js").read_text(encoding="utf-8")
 
@@ -127,8 +129,8 @@ class FrontDoor:
         packed = "gzip" in headers.get(b"accept-encoding", "")
         found = self._files.get((path, packed))
         if found is None:
-            file = (self._static / path.lstrip("/")).resolve()
-            if not file.is_relative_to(self._static / "static") or not file.is_file():
+            file = self._served(path)
+            if file is None:
                 return None
             found = self._files[path, packed] = await to_thread(_read, file, packed)
         body, is_packed, kind = found
@@ -136,6 +138,12 @@ class FrontDoor:
         if is_packed:
             told["content-encoding"] = "gzip"
         return Response(body, media_type=kind, headers=told)
+
+    def _served(self, path: str) -> Path | None:
+        if self._icons and path == self._icons[0]:
+            return self._icons[1]
+        file = (self._static / path.lstrip("/")).resolve()
+        return file if file.is_relative_to(self._static / "static") and file.is_file() else None
 
 
 def _read(file: Path, packed: bool) -> tuple[bytes, bool, str]:

@@ -8,7 +8,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from ..client import Collector, CollectorError
 from ..view import processes
-from . import connecting, html, live, table
+from . import connecting, html, live
 
 
 def route() -> StreamlitPage:
@@ -34,6 +34,6 @@ def _connected() -> None:
     rows = processes.table(answer["processes"])
     html.heading("Connected programs", f"{len(rows)}")
     if rows:
-        table.plain({name: [row[name] for row in rows] for name in rows[0]}, alt="Programs known to the collector")
+        html.table({name: [row[name] for row in rows] for name in rows[0]}, alt="Programs known to the collector")
     else:
         html.empty("None yet. The first one appears here, and on the verdict page, by itself.")

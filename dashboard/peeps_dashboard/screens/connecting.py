@@ -17,9 +17,9 @@ def unreachable(error: CollectorError, with_headline: bool = True) -> None:
     if with_headline:
         html.headline(connect.unreachable(error.address, error.message, error.trouble))
     st.write("Start it, in another terminal:")
-    st.code("peeps up", language=None, wrap_lines=True)
+    html.code("peeps up")
     st.write("Or, where it listens somewhere else, start the explorer with its address:")
-    st.code("PEEPS_API=127.0.0.1:9130 peeps-dashboard", language=None, wrap_lines=True)
+    html.code("PEEPS_API=127.0.0.1:9130 peeps-dashboard")
     html.caption("This page keeps trying and goes on by itself as soon as the collector answers.")
 
 
@@ -37,9 +37,9 @@ def instructions() -> None:
         listen = None
     with st.container(border=True):
         html.heading("1. Install it beside your program", "no compiler, no database, no Streamlit comes with it")
-        st.code(connect.INSTALL, language=None, wrap_lines=True)
+        html.code(connect.INSTALL)
         html.caption("Leave peeps-otel-distro out where another OpenTelemetry distro is installed.")
         html.heading("2. Start your program under it", "no line of it changes")
-        st.code(connect.start(connect.push_address(listen)), language=None, wrap_lines=True)
+        html.code(connect.start(connect.push_address(listen)))
         html.heading("Already under another OpenTelemetry SDK, in any language?", "send its OTLP here as well")
-        st.code(connect.endpoint(connect.push_address(listen)), language=None, wrap_lines=True)
+        html.code(connect.endpoint(connect.push_address(listen)))

@@ -31,7 +31,7 @@ def panel(node_id: str | None, names: dict[str, str], *, on_pick: Callable[[str]
         st.page_link(verdict.route(), label=f"Part of: {markdown(head)}", icon=":material/gavel:", query_params=link)
     html.facts(shown.facts)
     if shown.stack:
-        st.code(shown.stack.open_at, language=None)
+        html.code(shown.stack.open_at)
         html.stack(shown.stack)
     if shown.neighbours:
         html.heading("Edges", words.count(len(shown.neighbours), "neighbour"))

@@ -11,7 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 from ..client import CollectorError
 from ..view import history
 from ..view.escaping import markdown
-from . import connecting, html, live, moment_bar, table
+from . import connecting, html, live, moment_bar
 
 _S = 1_000_000_000
 _MARKS = 12
@@ -118,4 +118,4 @@ def _difference(at_ns: int | None, seen: live.Look) -> None:
     for title, count, columns in history.of_difference(answer, seen.names):
         if count:
             html.heading(title, f"{count:,}" + (f", the first {_ROWS}" if count > _ROWS else ""))
-            table.plain(columns, alt=f"{title} between the two moments")
+            html.table(columns, alt=f"{title} between the two moments")

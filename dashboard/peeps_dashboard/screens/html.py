@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import streamlit as st
 
@@ -41,6 +41,41 @@ def heading(text: str, small: str = "") -> None:
 
 def caption(text: str) -> None:
     st.html(f'<div class="pp pp-caption">{markup(text)}</div>')
+
+
+def code(text: str) -> None:
+    """A command or a place, with a button that copies it (static/early.js)."""
+    st.html(
+        f'<div class="pp pp-code"><code>{markup(text)}</code>'
+        f'<button type="button" data-copy="{markup(text)}" aria-label="Copy {markup(text)}">copy</button></div>'
+    )
+
+
+Columns = Mapping[str, Sequence[str | float | None]]
+
+
+def table(columns: Columns, *, alt: str, shares: Collection[str] = ()) -> None:
+    """Plain HTML: Streamlit's own table is 300 kB of scripts and a canvas that no screen reader can read. `shares`:
+    columns of parts of 1, which get a bar."""
+    heads = "".join(f'<th scope="col">{markup(name)}</th>' for name in columns)
+    rows = "".join(
+        f"<tr>{''.join(_cell(value, name in shares) for name, value in zip(columns, values, strict=True))}</tr>"
+        for values in zip(*columns.values(), strict=True)
+    )
+    st.html(
+        f'<div class="pp pp-table" role="region" tabindex="0" aria-label="{markup(alt)}"><table><thead><tr>{heads}</tr>'
+        f"</thead><tbody>{rows}</tbody></table></div>"
+    )
+
+
+def _cell(value: str | float | None, is_share: bool) -> str:
+    if value is None:
+        return "<td></td>"
+    if isinstance(value, str):
+        return f"<td>{markup(value)}</td>"
+    if is_share:
+        return f'<td class="n"><i style="width:{min(max(value, 0.0), 1.0):.1%}"></i><span>{value:.0%}</span></td>'
+    return f'<td class="n">{value:,}</td>'
 
 
 def empty(text: str) -> None:

@@ -12,7 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from ..client import CollectorError
 from ..view import ages, blame, curves, flame, heat
-from . import charts, connecting, html, live, moment_bar, table
+from . import charts, connecting, html, live, moment_bar
 
 _SPANS = {60: "1 min", 600: "10 min", 3600: "1 h", 6 * 3600: "6 h"}
 _PAGE = 12
@@ -116,7 +116,7 @@ def _blame(asked: _Asked) -> None:
     if not answer["rows"]:
         html.empty(f"Nobody made others wait in the last {_SPANS[asked.since_s]}.")
         return
-    table.measured(blame.table(answer), shares=("share",), alt="Whose code made others wait, most first")
+    html.table(blame.table(answer), shares=("share",), alt="Whose code made others wait, most first")
     html.caption(f"{ages.amount(answer['total_ns'])} of waiting in {answer['waits']:,} waits.")
     _profiles(asked)
 
@@ -145,7 +145,7 @@ def _flame(asked: _Asked) -> None:
     charts.flame_graph(drawn, _VIEWS[asked.view][0])
     html.caption(f"{drawn.note}. A click makes a box as wide as the picture; Esc shows all of it again.")
     html.heading("Where the time itself was spent", "most first")
-    table.measured(flame.heaviest(answer), shares=("share",), alt="Places by the time spent in them, most first")
+    html.table(flame.heaviest(answer), shares=("share",), alt="Places by the time spent in them, most first")
     if asked.view == "both":
         _profiles(asked)
 
@@ -158,7 +158,7 @@ def _heat(asked: _Asked) -> None:
         html.empty(_NOTHING.get(asked.view, f"No wait ended in the last {_SPANS[asked.since_s]}."))
         return
     charts.heat_map(heat.of_answer(answer, live.zone()), asked.ends(answer))
-    table.measured(heat.table(answer), shares=(), alt="How many took how long, the longest first")
+    html.table(heat.table(answer), alt="How many took how long, the longest first")
 
 
 def _depths(asked: _Asked) -> None:

@@ -11,24 +11,6 @@ import streamlit as st
 Columns = Mapping[str, Sequence[str | float | None]]
 
 
-def plain(columns: Columns, *, alt: str) -> None:
-    st.dataframe(dict(columns), hide_index=True, placeholder="", alt=alt)  # pyright: ignore[reportUnknownMemberType]
-
-
-def measured(columns: Columns, *, shares: Sequence[str], alt: str) -> None:
-    """`shares`: columns of parts of 1, drawn as bars."""
-    drawn = {
-        name: [value * 100 if name in shares and isinstance(value, float) else value for value in values]
-        for name, values in columns.items()
-    }
-    config = {
-        name: st.column_config.ProgressColumn(name, format="%.0f %%", min_value=0.0, max_value=100.0) for name in shares
-    }
-    st.dataframe(  # pyright: ignore[reportUnknownMemberType]
-        drawn, hide_index=True, placeholder="", alt=alt, column_config=config
-    )
-
-
 def choosable(
     columns: Columns,
     *,

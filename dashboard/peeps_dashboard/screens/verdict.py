@@ -12,7 +12,7 @@ from ..client import CollectorError
 from ..components.waitgraph import waitgraph
 from ..view import ring, suspects, tasks, verdict, waiter_holder
 from ..view.escaping import markdown
-from . import html, live, moment_bar, place_of_card, table
+from . import html, live, moment_bar, place_of_card
 
 _RING_HEIGHT = 345
 _LONGEST = 12
@@ -128,7 +128,7 @@ def _sides(finding: Finding, seen: live.Look) -> None:
             if shown.open_at:
                 with st.container(horizontal=True, vertical_alignment="center", wrap=False):
                     html.where(shown.line_word)
-                    st.code(shown.open_at, language=None)
+                    html.code(shown.open_at)
             if shown.stack:
                 html.stack(shown.stack)
 
@@ -143,7 +143,7 @@ def _longest_waits(seen: live.Look) -> None:
     if not rows:
         return
     html.heading("Longest waits", "none of them was found stuck")
-    table.plain(
+    html.table(
         {
             "name": [r.name for r in rows],
             "waits for": [r.waits_for for r in rows],
