@@ -34,6 +34,9 @@ def visit(browser: Any, url: str, settled_ms: int = _SETTLED_MS) -> Visit:
     sizes: dict[str, int] = {}
     errors: list[str] = []
 
+    def began(event: dict[str, Any]) -> None:
+        asked.setdefault(event["requestId"], event["request"]["url"])
+
     def finished(event: dict[str, Any]) -> None:
         address = asked.get(event["requestId"], "")
         if address.startswith("http"):
@@ -43,7 +46,7 @@ def visit(browser: Any, url: str, settled_ms: int = _SETTLED_MS) -> Visit:
         if message.type == "error":
             errors.append(message.text)
 
-    session.on("Network.requestWillBeSent", lambda event: asked.setdefault(event["requestId"], event["request"]["url"]))
+    session.on("Network.requestWillBeSent", began)
     session.on("Network.loadingFinished", finished)
     page.on("console", said)
     page.goto(url)

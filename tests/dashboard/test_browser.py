@@ -14,6 +14,7 @@ import pytest
 from bench.visit import visit as cost_of
 from tests.dashboard import scenarios
 from tests.dashboard.fake_api import FakeApi
+from tests.support.accessibility import violations
 from tests.support.explorer import running_explorer
 from tests.support.network import free_port
 from tests.support.waiting import PATIENCE_S, eventually
@@ -51,6 +52,7 @@ class Visit:
         self.page.on("request", self._goes_out)
         self.page.on("websocket", self._goes_out)
         self.page.on("pageerror", self._fails)
+        self.page.on("console", self._says)
         self.page.on("dialog", self._opens_a_dialog)
 
     def _goes_out(self, call: Any) -> None:
@@ -59,6 +61,11 @@ class Visit:
 
     def _fails(self, error: object) -> None:
         self.errors.append(str(error))
+
+    def _says(self, message: Any) -> None:
+        """Also what could not be fetched is an error there."""
+        if message.type == "error":
+            self.errors.append(message.text)
 
     def _opens_a_dialog(self, dialog: Any) -> None:
         self.errors.append("a dialog opened: " + dialog.message)
@@ -106,6 +113,7 @@ def test_the_verdict_is_on_the_first_screen(explorer: str, shared_api: FakeApi, 
         assert box["x"] >= 0
         assert box["x"] + box["width"] <= 1400
     assert set(seen.places()) == {*RING, "fold-lock:DB", "fold-lock:CACHE"}
+    assert violations(seen.page) == []
     assert seen.page.locator("svg.view .e.cyc").count() == 4
     assert seen.page.locator("svg.view .e.cyc.held_by").count() == 2
     background = seen.page.evaluate("getComputedStyle(document.querySelector('.stApp')).backgroundColor")
@@ -300,9 +308,10 @@ def test_every_page_stays_inside(explorer: str, shared_api: FakeApi, visit: Any,
     if name == "graph":
         seen.wait_for_graph()
     else:
-        seen.page.locator("[data-testid=stDataFrame]").first.wait_for()
+        seen.page.locator("[data-testid=stDataFrame], .pp-table").first.wait_for()
     seen.page.wait_for_timeout(1500)
     seen.picture(f"{name}-{scheme}")
+    assert violations(seen.page) == []
     seen.page.locator("body").press("?")
     assert "draw the graph around the node" in seen.page.locator("#pp-keys[open]").inner_text()
     seen.page.keyboard.press("Escape")

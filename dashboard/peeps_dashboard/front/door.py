@@ -7,6 +7,7 @@ other methods) goes through untouched.
 
 from __future__ import annotations
 
+import base64
 import gzip
 import hashlib
 import json
@@ -29,6 +30,7 @@ from .shell import Shell
 CARD = "/peeps/card"
 _STATIC = Path(__file__).parent.parent / "static"
 _FONT = "system-ui, sans-serif"
+_FAVICON = 'href="./favicon.png"'
 _PACKED = frozenset({".woff2", ".png", ".gif", ".jpg", ".webp", ".ico"})
 _HEADERS = {"x-content-type-options": "nosniff", "referrer-policy": "same-origin"}
 # What Streamlit would ask its server for before it draws anything.
@@ -63,6 +65,8 @@ class FrontDoor:
         self._static = static.resolve()
         self._hosts = frozenset(hosts)
         self._files: dict[tuple[str, bool], tuple[bytes, bool, str]] = {}
+        icon = base64.b64encode((_STATIC / "icon.svg").read_bytes()).decode()
+        self._icon = f'href="data:image/svg+xml;base64,{icon}"'
         self._icons = icons.in_place_of(self._static)
         self._style = "".join((_STATIC / name).read_text(encoding="utf-8") for name in ("early.css", "card.css"))
         self._script = (_STATIC / "early.js").read_text(encoding="utf-8")
@@ -113,7 +117,7 @@ class FrontDoor:
         )
         early = f'<div id="pp-early"><nav>{links}</nav><div id="pp-card">{card}</div></div>'
         between = self._shell.between.replace("<script>", f'<script nonce="{nonce}">')
-        between = between.replace("<title>Streamlit</title>", "<title>peeps</title>")
+        between = between.replace("<title>Streamlit</title>", "<title>peeps</title>").replace(_FAVICON, self._icon)
         policy = (
             f"default-src 'self'; script-src 'self' 'nonce-{nonce}' 'wasm-unsafe-eval' blob:; "
             "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; "
