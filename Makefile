@@ -16,7 +16,7 @@ export PIP_NO_INPUT := 1
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check quick test pythons lint venv wheels clean
+.PHONY: help demo check quick test every-test pythons lint venv wheels clean
 
 help:
 	@echo "make demo    set everything up, run a stuck program, say what is stuck, show it in the explorer"
@@ -38,8 +38,11 @@ quick: $(VENV)/.installed-test
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist loadfile --no-loadscope-reorder -m "not slow" --hypothesis-profile quick \
 	--ignore tests/e2e --ignore tests/catalogue $(PYTEST_ARGS)
 
+# The lint beside the unit tests, which come first: it takes one core for as long as it lasts.
 test: $(VENV)/.installed-test
-	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory --jobs 2 lint every-test
+
+every-test: $(VENV)/.installed-test
 	@browser=$$(scripts/find-browser) || exit 1; \
 	if [ -n "$$browser" ]; then export PEEPS_CHROMIUM="$$browser"; fi; \
 	$(BIN)/python scripts/run-tests $(WORKERS) $(PYTEST_ARGS)
