@@ -12,6 +12,7 @@ from ..wait_links import IDLE
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
+from .unaided import is_judged, somebody_goes_on
 
 _WORKERS_MOST = 20
 
@@ -21,11 +22,16 @@ class ExecutorSaturated(LookRule):
 
     name = "executor_saturated"
     kind = FindingKind.EXECUTOR_SATURATED
-    levels = (Level.SLOW,)
-    when = "Somebody has waited {queued} for work that is still queued in an executor, all of whose workers are busy"
+    levels = (Level.SUSPECT, Level.SLOW)
+    when = (
+        "Somebody has waited {queued} for work that is still queued in an executor, all of whose workers are busy. "
+        "SUSPECT where for {stuck} all of them have waited without a deadline, and nobody who goes on by himself could "
+        "end that, as far as the heap knows"
+    )
     advice = "More workers, shorter work, or a pool of its own for the slow kind"
 
     queued = seconds(5, "how long work may stay queued behind busy workers")
+    stuck = seconds(15, "how long all workers and who waits for them must have waited before it is more than slow")
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
@@ -44,12 +50,20 @@ class ExecutorSaturated(LookRule):
                 continue
             yield Candidate(
                 kind=self.kind,
-                level=self.level,
+                level=self._level(context, oldest, workers),
                 since_ns=since_ns,
                 core=[oldest, future, pool.id, *workers[:_WORKERS_MOST]],
                 about=[pool.id],
                 tell=lambda pool=pool, waiting=waiting, workers=workers: self._tell(context, pool, waiting, workers),
             )
+
+    def _level(self, context: RuleContext, oldest: str, workers: list[str]) -> Level:
+        graph = context.graph
+        ages = [since_ns for one in (oldest, *workers) if (since_ns := graph.since_of(one)) is not None]
+        if len(ages) <= len(workers) or context.now_ns - max(ages) < self.stuck:
+            return Level.SLOW
+        stuck = is_judged(context, workers) and not somebody_goes_on(context, workers, calls=True)
+        return Level.SUSPECT if stuck else Level.SLOW
 
     def _tell(self, context: RuleContext, pool: Node, waiting: list[tuple[str, str]], workers: list[str]) -> Account:
         graph = context.graph
@@ -57,12 +71,23 @@ class ExecutorSaturated(LookRule):
         busy = max(workers, key=lambda w: (graph.nodes[w].wait is not None, w))
         return Account(
             title=f"{wording.label(graph.nodes[oldest])} waits for work queued in {wording.label(pool)}, "
-            f"whose {wording.count(len(workers), 'worker')} are all busy",
+            f"whose {_busy(context, workers)}",
             advice=f"{self.advice}.",
             look_at=place(graph.nodes[busy]),
             evidence=[evidence.link(graph, oldest, future, busy)],
             blocked=[waiter for waiter, _ in waiting],
         )
+
+
+def _busy(context: RuleContext, workers: list[str]) -> str:
+    """`4 workers are all busy`; where all of them wait: `4 workers all wait, as does pool_0, which waits for …`."""
+    graph = context.graph
+    count = wording.count(len(workers), "worker")
+    if any(not graph.targets.get(one) for one in workers):
+        return f"{count} {'is' if len(workers) == 1 else 'are all'} busy"
+    first = min(workers, key=lambda one: (graph.since_of(one) or 0, one))
+    doing = f"{wording.label(graph.nodes[first])}, which {wording.doing(graph, first)}"
+    return f"only worker is {doing}" if len(workers) == 1 else f"{count} all wait, as does {doing}"
 
 
 def _queues(context: RuleContext) -> dict[str, list[str]]:

@@ -3,24 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from ... import semconv
 from ...model import FindingKind, Level, Node, NodeKind
-from ...model.operations import operation
 from .. import evidence, wording
 from ..frames import place
-from ..wait_links import IDLE
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
+from .unaided import is_judged, somebody_goes_on
 
 _MEMBERS_MOST = 20
-_DEEP_MOST = 200
-_BROUGHT = frozenset({NodeKind.EVENT, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.FUTURE, NodeKind.RX})
-"""What code of this program brings; the heap knows whose."""
-_HAD = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.TASK, NodeKind.THREAD})
-"""What somebody who is known has, or is."""
 
 
 class NoWorkerLeft(LookRule):
@@ -62,10 +56,9 @@ class NoWorkerLeft(LookRule):
             if handled is None:
                 responses = context.of(NodeKind.RESPONSE)
                 handled = {one: node for node in responses for one in graph.answers.get(node.id, ())}
-            if any(one not in handled for one in workers) or not _wait_for_the_next(context, workers):
+            if any(one not in handled for one in workers) or somebody_goes_on(context, workers, calls=False):
                 continue
-            things = (graph.nodes[thing] for one in workers for thing in graph.targets[one])
-            asked = all(thing.kind in _HAD or semconv.COULD_END_ASKED in thing.attributes for thing in things)
+            asked = is_judged(context, workers)
             old = asked and context.now_ns - since_ns >= self.stuck
             found.append(
                 Candidate(
@@ -102,45 +95,3 @@ class NoWorkerLeft(LookRule):
             evidence=[evidence.link(graph, one, graph.targets[one][0], None) for one in workers[:_MEMBERS_MOST]],
             blocked=evidence.tail(graph, graph.waiting(graph.behind({pool.id}) - set(workers))),
         )
-
-
-def _wait_for_the_next(context: RuleContext, workers: Sequence[str]) -> bool:
-    """Whether nobody who goes on by himself, or is in a wait that others end, could end a wait of any of them."""
-    graph = context.graph
-    work, seen = list(workers), set(workers)
-    while work:
-        one = work.pop()
-        node = graph.nodes.get(one)
-        wait, things = (None, ()) if node is None else (node.wait, graph.targets.get(one, ()))
-        if node is None or wait is None or not things or node.state == IDLE or one not in graph.settled:
-            return False
-        if one in graph.bounded or wait.deadline_ns is not None or operation(wait.operation).sleeps:
-            return False
-        for thing_id in things:
-            able = _who_could(context, thing_id)
-            if able is None:
-                return False
-            work += [other for other in able if other not in seen]
-            seen.update(able)
-        if len(seen) > _DEEP_MOST:
-            return False
-    return True
-
-
-def _who_could(context: RuleContext, thing_id: str) -> list[str] | None:
-    """Who in this program could end a wait for it; None where somebody outside could, or it is not known."""
-    graph = context.graph
-    thing = graph.nodes.get(thing_id)
-    if thing is None or thing.kind not in _BROUGHT | _HAD or _is_ended_outside(thing):
-        return None
-    if thing.kind in (NodeKind.TASK, NodeKind.THREAD):
-        return [thing_id]
-    able = [*graph.holders.get(thing_id, ()), *graph.enders.get(thing_id, ())]
-    return able if able or thing.kind in _BROUGHT else None
-
-
-def _is_ended_outside(thing: Node) -> bool:
-    """Whether a timer, a file or somebody else may end a wait for it, other than by a call of a function that nobody
-    who runs is about to call."""
-    outside = thing.attributes.get(semconv.COULD_END_OUTSIDE)
-    return outside is not None and not str(outside).startswith(wording.WHOEVER_CALLS)
