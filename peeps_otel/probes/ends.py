@@ -8,14 +8,16 @@ node of its own, for the heap to say who could write to it. Costs nothing until 
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, EdgeKind, Node, NodeKind
 from .identity import Identities, NodeIds
-from .internals import end_names, process_files, queued_bytes
+from .internals import end_names, process_files, queued_bytes, unaccepted
 from .internals.end_names import EndNames
 from .probe import Observation
 from .unwatched import Unwatched
@@ -31,13 +33,17 @@ _ASKED_MOST = 100
 
 @dataclass(slots=True)
 class _End:
-    """One that somebody waits for, since `since_ns` at least. `names`: None while they are not known."""
+    """One that somebody waits for, since `since_ns` at least. `names`: None while they are not known. `accepter`: the
+    ident of the thread of this process that alone could accept the other end; None where nobody is known to be that.
+    `due_ns`: when it is to be looked up again."""
 
     node_id: str
     since_ns: int = 0
     is_named: bool = False
     names: EndNames | None = None
     unread: int | None = None
+    accepter: int | None = None
+    due_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -67,6 +73,9 @@ class Ends:
         self._pause_ns, self._search_ns = _EVERY_NS, 0
         self._looked_ns = 0
         self._left_out = False
+        self.loops: Callable[[], Iterable[asyncio.AbstractEventLoop]] = lambda: ()
+        self.servers: Callable[[], Mapping[int, int]] = lambda: {}
+        """By descriptor: the ident of the thread that accepts by it in a server without a loop."""
 
     def ask(self, digest: str) -> None:
         """Somebody waits for the other end of this one, see `end_digest`. From any thread."""
@@ -86,7 +95,15 @@ class Ends:
         if end is None or end.names is None:
             return {}
         said: dict[str, AttributeValue] = {semconv.IO_HERE: end.names.here, semconv.IO_THERE: end.names.there}
+        if end.accepter is not None:
+            said[semconv.COULD_END_ASKED] = end.due_ns
         return said if end.unread is None else said | {semconv.IO_UNREAD: end.unread}
+
+    def accepter(self, thing: object) -> int | None:
+        """The ident of the thread that alone could accept the other end of a connection somebody waits for: nobody has
+        that end yet. None for any other."""
+        end = self._watched.get(thing)
+        return None if end is None else end.accepter
 
     def look(self, observation: Observation, now_ns: int) -> None:
         """Once a second: who still waits, and what stands at those ends. `observation`: with the edges of all tasks and
@@ -142,6 +159,7 @@ class Ends:
                 if end.names is None:
                     unnamed[fd] = end
             end.unread = queued_bytes.waiting(fd)
+            self._look_who_accepts(end, now_ns)
         for fd, names in (end_names.of_descriptors(unnamed) if unnamed else {}).items():
             end = unnamed[fd]
             end.names, end.unread = names, queued_bytes.waiting(fd)
@@ -155,6 +173,15 @@ class Ends:
             if fd is not None and end.names is not None and "/tcp/" not in end.names.here:
                 found[fd] = end.names
         return found
+
+    def _look_who_accepts(self, end: _End, now_ns: int) -> None:
+        """Once, and again where nobody is known: who was to accept it has not done so for seconds."""
+        if end.names is None or end.accepter is not None or end.unread != 0 or now_ns < end.due_ns:
+            return
+        end.due_ns = now_ns + _OPEN_EVERY_NS
+        fd = unaccepted.own_listener(end.names)
+        if fd is not None:
+            end.accepter = unaccepted.loop_that_accepts(fd, self.loops()) or self.servers().get(fd)
 
     # --- those that somebody else waits for ---------------------------------------------------------------------------
 

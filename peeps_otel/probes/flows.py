@@ -49,6 +49,7 @@ class Flows:
         self._watched: Identities[Flow] = Identities()
         self.children = Children()
         self.loops: Callable[[], Iterable[asyncio.AbstractEventLoop]] = lambda: ()
+        ends.loops = lambda: self.loops()
 
     def waited_for(self, thing: Any, how: Operation, node_id: str) -> None:
         """Somebody waits for this: to write to a connection, for the end of a child process, or otherwise."""

@@ -285,6 +285,7 @@ class Resources:
             still = self.flows.of(thing, now_ns)
             if not record.nodes or still or not _SETTLED_MARKS.isdisjoint(record.nodes[0].attributes):
                 keep_only_node(record, State(still))
+                self._show_accepter(thing, record)
             return
         beside = self.flows.of(thing, now_ns)
         beside |= self.kin.of(cast("type[object]", type(thing)), record.created_ns, thing)
@@ -314,6 +315,15 @@ class Resources:
         edges = tuple(_held_by(node_id, held) for held in since_first_seen(record, state.holders, now_ns))
         if record.edges.get(node_id, ()) != edges:
             record.edges = untracked({node_id: untracked(edges)}) if edges else {}
+
+    def _show_accepter(self, connection: Any, record: ResourceRecord) -> None:
+        """Who of this process would first have to accept the other end of a connection."""
+        ident = self.flows.ends.accepter(connection)
+        thread = None if ident is None else self.thread_id(ident)
+        (node_id,) = record.ids.values()
+        edges = () if thread is None else (Edge(EdgeKind.COULD_END, node_id, thread, confidence=Confidence.INFERRED),)
+        if record.edges.get(node_id, ()) != edges:
+            record.edges = {node_id: edges}
 
     def _note_pool(self, pool: Any, state: State) -> None:
         waiters = state.attributes.get(semconv.RESOURCE_WAITERS)

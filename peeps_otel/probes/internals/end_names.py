@@ -230,7 +230,7 @@ def _tcp_connections(wanted: Collection[str], anywhere: bool) -> dict[str, EndNa
             link = inodes.get(fields[9]) if len(fields) > 9 and fields[3] == _ESTABLISHED else None
             if link is None:
                 continue
-            (own, port), (other, peer_port) = _address(fields[1]), _address(fields[2])
+            (own, port), (other, peer_port) = address_of(fields[1]), address_of(fields[2])
             if anywhere or is_within(own, other):
                 local, remote = joined(own, port), joined(other, peer_port)
                 names = (f"{network}/tcp/{local}>{remote}", f"{network}/tcp/{remote}>{local}")
@@ -252,7 +252,7 @@ def _is_loopback(host: str) -> bool:
     return plain(host).startswith("127.") or host == "::1"
 
 
-def _address(field: bytes) -> tuple[str, int]:
+def address_of(field: bytes) -> tuple[str, int]:
     """`0100007F:0050` as people write it: `127.0.0.1`, 80."""
     host, _, port = field.decode().partition(":")
     words = [int(host[at : at + 8], 16) for at in range(0, len(host), 8)]

@@ -16,19 +16,21 @@ from ..futures import Worked
 from ..identity import Identities, NodeIds
 from ..internals import asyncio_core as asyncio_internals
 from ..internals import pool as internals
-from ..internals import sharing
+from ..internals import sharing, unaccepted
 from ..probe import Observation
 from .call_stack import CallStack
 from .waits import Classifier
 
 
 class Work(NamedTuple):
-    """What a thread of a pool, or of a loop, has in hand."""
+    """What a thread of a pool, of a loop, or of a server has in hand. `listens_at`: the descriptor by which the server
+    accepts that it runs."""
 
     executor: ref[Any] | None = None
     future: ref[Any] | None = None
     function: str = ""
     loop: ref[Any] | None = None
+    listens_at: int | None = None
 
 
 @dataclass(slots=True)
@@ -40,12 +42,13 @@ class _Executor:
 
 
 NO_WORK = Work()
+_SERVES = "BaseServer.serve_forever"
 
 
 def work_of(stack: CallStack, classifier: Classifier) -> Work:
     """Read off a thread's frames."""
     functions = classifier.functions
-    executor = future = loop = None
+    executor = future = loop = listens_at = None
     function = ""
     for number in range(len(stack) - 1, -1, -1):
         code = id(stack.codes[number])
@@ -60,9 +63,11 @@ def work_of(stack: CallStack, classifier: Classifier) -> Work:
         elif code == functions.run_once:
             found = stack.reader(number).local_named("self")
             loop = ref(found) if issubclass(type(found), asyncio.BaseEventLoop) else loop
-    if executor is None and future is None and loop is None:
+        elif stack.codes[number].co_qualname == _SERVES:
+            listens_at = unaccepted.listens_at(stack.reader(number).local_named("self"))
+    if executor is None and future is None and loop is None and listens_at is None:
         return NO_WORK
-    return Work(executor, future, function, loop)
+    return Work(executor, future, function, loop, listens_at)
 
 
 def _living(reference: object) -> ref[Any] | None:

@@ -56,6 +56,7 @@ class ThreadProbe:
         self._classifier = Classifier(self._context.libraries)
         self._resources = self._context.resources
         self._resources.thread_id = self._thread_id
+        self._resources.flows.ends.servers = self._servers
         self._pools = Pools(self._context.ids)
         self._pool_holders = PoolHolders(self._context.libraries, self._resources)
 
@@ -332,6 +333,11 @@ class ThreadProbe:
             edges += tuple(Edge(EdgeKind.TOUCHES, record.id, end, confidence=Confidence.INFERRED) for end in ends)
             if edges != record.edges:
                 record.edges = edges
+
+    def _servers(self) -> dict[int, int]:
+        """By descriptor: the ident of the thread that accepts by it."""
+        served = ((record.work.listens_at, ident) for ident, record in self._threads.items())
+        return {fd: ident for fd, ident in served if fd is not None}
 
     def holds(self) -> list[ThreadHold]:
         """The plain locks that threads were seen to have in a block, at the last look. From the fork hook."""
