@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,10 +16,28 @@ import pytest
 pytest.importorskip("mcp")
 from mcp import Client, StdioServerParameters
 
+from tests.attach.attach_story import CAN_ATTACH, running
 from tests.collector.collector_support import Running
 from tests.support.network import free_port
 from tests.support.processes import end, environment
 from tests.support.waiting import eventually
+
+STUCK = """
+import asyncio
+
+async def transfer(first, second):
+    async with first:
+        await asyncio.sleep(0.05)
+        print("soon", flush=True)
+        async with second:
+            pass
+
+async def main():
+    left, right = asyncio.Lock(), asyncio.Lock()
+    await asyncio.gather(transfer(left, right), transfer(right, left))
+
+asyncio.run(main())
+"""
 
 Ask = Callable[[Client], Awaitable[None]]
 
@@ -77,7 +96,7 @@ async def answer(client: Client, tool: str, **arguments: Any) -> Any:
 def test_an_agent_finds_the_line(with_a_deadlock: Running) -> None:
     async def ask(client: Client) -> None:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-        assert set(tools) == {"why", "waits_of", "processes", "diff", "source_of", "sql"}
+        assert set(tools) == {"why", "waits_of", "processes", "diff", "source_of", "sql", "attach"}
         assert all(tool.description and tool.output_schema for tool in tools.values())
         verdict = await answer(client, "why")
         (finding,) = verdict["findings"]
@@ -102,6 +121,52 @@ def test_a_wait_is_followed_to_its_ring(by_http: str) -> None:
         assert (process["service"], process["pid"], process["state"]) == ("shop", 4711, "live")
 
     over_http(by_http, ask)
+
+
+def test_who_has_not_moved_is_told(with_a_deadlock: Running) -> None:
+    async def ask(client: Client) -> None:
+        async def both_stand() -> bool:
+            told = await answer(client, "diff", before="-1s")
+            stood = {one["name"]: one for one in told["unmoved"]}
+            if not {"worker-a", "worker-b"} <= stood.keys():  # they have been known for less than a second
+                return False
+            assert (told["moved"], told["ended"]) == ([], [])
+            assert stood["worker-a"]["doing"] == "lock.acquire"
+            assert stood["worker-a"]["open"].rpartition(":")[2] in ("31", "47")
+            return True
+
+        while not await both_stand():
+            await asyncio.sleep(0.2)
+        wrong = await client.call_tool("diff", {"before": "yesterday"})
+        assert wrong.is_error
+        assert "yesterday" in str(wrong.content)
+
+    over_stdio(with_a_deadlock, ask)
+
+
+@CAN_ATTACH
+def test_a_process_that_does_not_report_is_asked(tmp_path: Path) -> None:
+    """No collector is needed, and none is there."""
+    parameters = StdioServerParameters(
+        command=sys.executable,
+        args=["-m", "peeps_collector", "mcp"],
+        env=environment(PEEPS_API=f"127.0.0.1:{free_port()}"),
+    )
+
+    async def ask(pid: int) -> None:
+        async with Client(parameters) as client:
+            verdict = await answer(client, "attach", pid=pid)
+            (finding,) = verdict["findings"]
+            assert (verdict["stuck"], finding["level"], finding["kind"]) == (True, "PROVEN", "deadlock")
+            assert finding["open"] == f"{tmp_path}/shop.py:8"
+            assert verdict["waits"][0]["name"] == "main (Task-1)"
+            assert (verdict["left_alone"], verdict["unsure"], verdict["more_findings"]) == ([], [], 0)
+            nobody = await client.call_tool("attach", {"match": "no-such-program"})
+            assert nobody.is_error
+            assert f"{pid} (" in str(nobody.content)
+
+    with running(tmp_path, STUCK) as program:
+        asyncio.run(asyncio.wait_for(ask(program.pid), 120))
 
 
 def test_what_cannot_be_answered_is_an_error_that_helps(by_http: str) -> None:

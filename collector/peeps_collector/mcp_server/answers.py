@@ -17,6 +17,7 @@ from ..cli.looks import look_now
 Json = dict[str, Any]
 
 _FINDINGS_MOST = 10
+_WHOLE_MOST = 3
 _NAMED_MOST = 30
 _ROWS_MOST = 200
 _STEPS_MOST = 40
@@ -25,7 +26,7 @@ _POLL_S = 0.25
 
 @dataclass(frozen=True)
 class FindingTold:
-    """`open`: the line to open first; `text`: all of it, as `peeps why` prints it."""
+    """`open`: the line to open first; `text`: all of it, as `peeps why` prints it; of the first three."""
 
     id: str
     kind: str
@@ -138,14 +139,14 @@ class Answers:
             answer = self._client.get("/api/findings", process=ids)
         verdict: Json = answer["verdict"]
         names = self._names()
-        findings: list[Json] = answer["findings"]
+        findings, more = findings_told(answer["findings"], names)
         unsure = [f"{one['name']}: {one['note']}" for one in verdict["cannot_judge"]]
         unsure += [f"{names.get(one, one)} has not answered" for one in answer["not_answered"]]
         return Verdict(
             stuck=verdict["stuck"],
             sentence=verdict["sentence"],
-            findings=[_finding(one, names) for one in findings[:_FINDINGS_MOST]],
-            more_findings=max(len(findings) - _FINDINGS_MOST, 0) + answer.get("untold", 0),
+            findings=findings,
+            more_findings=more + answer.get("untold", 0),
             unsure=unsure + ([] if verdict["stuck"] else notes),
         )
 
@@ -156,9 +157,9 @@ class Answers:
         chain = self._client.get(f"/api/chain/{node_id}", limit=str(_STEPS_MOST))
         nodes: dict[str, Json] = {told["node"]["id"]: told["node"], **told["neighbours"], **chain["nodes"]}
         return Chain(
-            node=_wait(told["node"], names),
+            node=wait_told(told["node"], names),
             waits=[_step(edge, nodes) for edge in chain["edges"]],
-            ends_at=[_wait(nodes[one], names) for one in chain["leaves"] if one in nodes],
+            ends_at=[wait_told(nodes[one], names) for one in chain["leaves"] if one in nodes],
             ring=chain["ring"],
         )
 
@@ -186,7 +187,7 @@ class Answers:
         names = self._names()
         return Difference(
             seconds=round((told["to_ns"] - told["from_ns"]) / 1e9, 1),
-            unmoved=[_wait(one, names) for one in told["unmoved"]],
+            unmoved=[wait_told(one, names) for one in told["unmoved"]],
             moved=[one["after"]["label"] for one in told["changed"]],
             appeared=[one["label"] for one in told["appeared"]],
             ended=[one["label"] for one in told["ended"]],
@@ -242,7 +243,13 @@ class Answers:
         raise ClientError(f"nothing is called {name!r}; what waits now: {waiting[:1000] or 'nothing'}")
 
 
-def _finding(finding: Json, names: dict[str, str]) -> FindingTold:
+def findings_told(findings: list[Json], names: dict[str, str]) -> tuple[list[FindingTold], int]:
+    """The first of those of the API, and how many more there are. `names`: of processes, by id."""
+    told = [_finding(one, names, whole=number < _WHOLE_MOST) for number, one in enumerate(findings[:_FINDINGS_MOST])]
+    return told, max(len(findings) - _FINDINGS_MOST, 0)
+
+
+def _finding(finding: Json, names: dict[str, str], *, whole: bool) -> FindingTold:
     return FindingTold(
         id=finding["id"],
         kind=finding["kind"],
@@ -252,11 +259,12 @@ def _finding(finding: Json, names: dict[str, str]) -> FindingTold:
         release=finding["advice"],
         behind=finding["behind"]["text"],
         processes=[names.get(str(one), str(one)) for one in finding["processes"]],
-        text=finding["text"],
+        text=finding["text"] if whole else "",
     )
 
 
-def _wait(node: Json, names: dict[str, str]) -> WaitTold:
+def wait_told(node: Json, names: dict[str, str]) -> WaitTold:
+    """Of a node of the API."""
     wait: Json = node["wait"] or {}
     return WaitTold(
         id=node["id"],

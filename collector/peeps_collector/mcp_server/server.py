@@ -13,6 +13,7 @@ from mcp.server.mcpserver.exceptions import ToolError
 from ..cli.client import Client, ClientError
 from ..version import __version__
 from .answers import Answers, Chain, Difference, Processes, Rows, Source, Verdict
+from .attaching import AttachedVerdict, attached_verdict
 
 T = TypeVar("T")
 
@@ -20,7 +21,8 @@ _INSTRUCTIONS = """\
 Who waits for whom in running Python programs, and what is proven stuck. Begin with `why`: its sentence is the verdict,
 and `open` of a finding is the line to open. PROVEN is never wrong; LIKELY: somebody unknown could end the wait;
 SUSPECT: only long. `waits_of` follows one task or thread to who holds it up; `diff` says who has not moved; `source_of`
-shows the lines. Where `unsure` is not empty, "nothing is stuck" is not proven.\
+shows the lines. `attach` asks a process that does not report here. Where `unsure` is not empty, "nothing is stuck" is
+not proven.\
 """
 
 
@@ -61,6 +63,14 @@ def server(client: Client) -> MCPServer:
         """One reading statement of DuckDB over the history, 200 rows at most; `SHOW TABLES` and `DESCRIBE finding` say
         what there is."""
         return await _asked(lambda: answers.sql(statement))
+
+    @made.tool(structured_output=True)
+    async def attach(pid: int | None = None, match: str | None = None, wait_s: float | None = None) -> AttachedVerdict:
+        """What is stuck in a Python process of this machine that was started without peeps: by `pid`, or `match`, a
+        part of its command line; with the Python processes that it has started. It is copied twice or more, and left as
+        it was. Takes 2 s where something is stuck, else 5 to 17, or `wait_s`."""
+        limit = None if wait_s is None else min(max(wait_s, 0.0), 120.0)
+        return await _asked(lambda: attached_verdict(pid, match, limit))
 
     return made
 
