@@ -11,6 +11,8 @@ import urllib.parse
 from dataclasses import dataclass
 from typing import Any, cast
 
+from peeps_otel import semconv
+
 from ..cli.client import Client, ClientError
 from ..cli.looks import look_now
 
@@ -264,15 +266,17 @@ def _finding(finding: Json, names: dict[str, str], *, whole: bool) -> FindingTol
 
 
 def wait_told(node: Json, names: dict[str, str]) -> WaitTold:
-    """Of a node of the API."""
+    """Of a node of the API. Of a thread in C code that is no wait by a name, the call and its line."""
     wait: Json = node["wait"] or {}
+    called = node["attributes"].get(semconv.THREAD_CALL, "") if node["state"] == "blocked" else ""
+    own = next((one for one in reversed(node["stack"]) if one.get("own") and one["line"]), None) if called else None
     return WaitTold(
         id=node["id"],
         name=node["label"],
         process=names.get(node.get("process") or "", ""),
-        doing=wait.get("operation") or node["state"] or "",
+        doing=wait.get("operation") or called or node["state"] or "",
         since=wait.get("age", ""),
-        open=wait.get("source", ""),
+        open=wait.get("source") or (f"{own['file']}:{own['line']}" if own else ""),
         line=wait.get("text", ""),
     )
 

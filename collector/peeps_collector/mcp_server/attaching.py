@@ -26,7 +26,7 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class AttachedVerdict(Verdict):
-    """`waits`: who else waits, the longest first. `left_alone`: processes that were not looked into, and why."""
+    """`waits`: who waits, the longest first, those that findings tell of last. `left_alone`: processes that were not looked into, and why."""
 
     waits: list[WaitTold]
     left_alone: list[str]
@@ -63,10 +63,13 @@ def _waits(nodes: list[Json], findings: list[FindingTold], names: dict[str, str]
     waiting = [
         one
         for one in nodes
-        if one["wait"] is not None and one["state"] != "idle" and not one["telemetry"] and one["kind"] in _WAITERS
+        if one["kind"] in _WAITERS
+        and (one["state"] == "blocked" if one["wait"] is None else one["state"] != "idle")
+        and not one["telemetry"]
     ]
-    waiting.sort(key=lambda one: (one["wait"]["source"] in told, one["wait"]["since_ns"]))
-    return [wait_told(one, names) for one in waiting[:_WAITS_MOST]]
+    waiting.sort(key=lambda one: one["wait"]["since_ns"] if one["wait"] else 0)
+    waits = [wait_told(one, names) for one in waiting]
+    return sorted(waits, key=lambda one: one.open in told)[:_WAITS_MOST]
 
 
 def _meant(pid: int | None, match: str | None) -> list[int]:
