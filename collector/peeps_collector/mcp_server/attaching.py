@@ -26,7 +26,8 @@ _one_at_a_time = threading.Lock()
 
 @dataclass(frozen=True)
 class AttachedVerdict(Verdict):
-    """`waits`: who waits, the longest first, those that findings tell of last. `left_alone`: processes that were not looked into, and why."""
+    """`waits`: who waits, the longest first, those that findings tell of last. `left_alone`: processes that
+    were not looked into, and why."""
 
     waits: list[WaitTold]
     left_alone: list[str]
