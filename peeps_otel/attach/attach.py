@@ -10,6 +10,8 @@ from collections.abc import Generator, Iterator, Sequence
 from itertools import chain, count, takewhile
 from typing import Any, NamedTuple, cast
 
+from ..dump.dump import Dump
+from ..local import dumping
 from ..local.picture import Picture
 from ..model.coverage import cannot_judge
 from ..model.jsonable import edge_from_json, finding_from_json, node_from_json
@@ -68,6 +70,11 @@ def attach(
             if seen.picture.stuck or enough or number == len(due) - 1:
                 found[pid] = seen
     return found
+
+
+def as_dump(found: Sequence[Attached]) -> Dump:
+    """All that was seen, with the text of the lines that matter."""
+    return dumping.of_pictures([one.picture for one in found])
 
 
 def watch(pids: Sequence[int], patience_s: float = _PATIENCE_S) -> Generator[tuple[int, Attached | Refused]]:

@@ -14,7 +14,7 @@ from ..dump.answers import findings_answer
 from ..local import dumping
 from ..report.style import printable
 from . import processes
-from .attach import Attached, attach, watch
+from .attach import Attached, as_dump, attach, watch
 from .refused import Refused
 
 _FORMAT = 1  # of what `--json` prints, as that of `peeps why`
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> int:
         _say_refused(pid, reason)
     if not options.json:
         print("\n\n".join(_text(one, options.waits, len(pids) > 1) for one in found), end="\n" if found else "")
-    dump = dumping.of_pictures([one.picture for one in found])
+    dump = as_dump(found)
     if options.json:
         told: dict[str, Any] = {"format": _FORMAT} | findings_answer(dump)
         told["refused"] = [{"pid": pid, "reason": reason} for pid, reason in refused]

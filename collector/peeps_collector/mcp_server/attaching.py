@@ -8,9 +8,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from peeps_otel.attach import processes
-from peeps_otel.attach.attach import Attached, attach
+from peeps_otel.attach.attach import Attached, as_dump, attach
 from peeps_otel.dump.answers import findings_answer, processes_by_id, snapshot_answer
-from peeps_otel.local import dumping
 
 from ..cli.client import ClientError
 from .answers import FindingTold, Verdict, WaitTold, findings_told, wait_told
@@ -44,7 +43,7 @@ def attached_verdict(pid: int | None, match: str | None, wait_s: float | None) -
     ]
     if not found:
         raise ClientError(f"left as it was: {'; '.join(left)}")
-    dump = dumping.of_pictures([one.picture for one in found.values()])
+    dump = as_dump(list(found.values()))
     answer = findings_answer(dump)
     names = {key: f"{one['service']} (pid {one['pid']})" for key, one in processes_by_id(dump).items()}
     findings, more = findings_told(answer["findings"], names)
