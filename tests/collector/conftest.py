@@ -43,14 +43,25 @@ def collector(start: Start) -> Running:
 
 
 @pytest.fixture(scope="module")
-def with_a_deadlock(shared: Running) -> Running:
-    """`shared`, with a program that it has found stuck."""
+def deadlocked(shared: Running) -> Callable[[], Running]:
+    """Has `shared` hear anew of a program that it has found stuck: who says nothing for a minute is gone."""
     program, deadlock = Program(), Deadlock()
-    shared.send(program.snapshot(*deadlock.graph(), key_frame=True))
+    nodes, edges = deadlock.graph()
 
-    def found() -> bool:
-        shared.send(program.snapshot([]))
-        return bool(shared.get("/api/findings")["verdict"]["stuck"])
+    def heard() -> Running:
+        shared.send(program.snapshot(nodes, edges, key_frame=True))
 
-    eventually(found)
-    return shared
+        def found() -> bool:
+            shared.send(program.snapshot([]))
+            return bool(shared.get("/api/findings")["verdict"]["stuck"])
+
+        eventually(found)
+        return shared
+
+    return heard
+
+
+@pytest.fixture
+def with_a_deadlock(deadlocked: Callable[[], Running]) -> Running:
+    """`shared`, with a program that it has found stuck."""
+    return deadlocked()

@@ -78,7 +78,7 @@ def test_numbers_for_prometheus(guarded: Running) -> None:
     assert "peeps_collector_healthy 1" in lines
     assert 'peeps_collector_received_total{kind="findings"} 0' in lines
     names = [line.split()[2] for line in lines if line.startswith("# TYPE ")]
-    assert len(names) == len(set(names)) == 13
+    assert len(names) == len(set(names)) == 14
 
 
 def make_certificate(directory: Path, name: str) -> tuple[str, str]:

@@ -9,6 +9,7 @@ import os
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +114,10 @@ def test_the_server_would_be_seen(imported: Any) -> None:
 
 
 @pytest.fixture(scope="module")
-def run(with_a_deadlock: Running) -> Any:
+def run(deadlocked: Callable[[], Running]) -> Any:
     words = {command: [command, *ARGUMENTS.get(command, [])] for command in CLIENTS}
     runs = {name: f"from peeps_collector.cli.main import main\nmain({one!r})" for name, one in words.items()}
-    return after(runs, PEEPS_API=with_a_deadlock.api)
+    return after(runs, PEEPS_API=deadlocked().api)
 
 
 @pytest.mark.parametrize("command", CLIENTS)

@@ -43,12 +43,12 @@ Ask = Callable[[Client], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
-def by_http(with_a_deadlock: Running) -> Iterator[str]:
+def served(shared: Running) -> Iterator[str]:
     """The address of one that serves by HTTP."""
     address = f"127.0.0.1:{free_port()}"
     process = subprocess.Popen(
         [sys.executable, "-m", "peeps_collector", "mcp", "--http", address],
-        env=environment(PEEPS_API=with_a_deadlock.api),
+        env=environment(PEEPS_API=shared.api),
         stderr=subprocess.DEVNULL,
     )
 
@@ -63,6 +63,13 @@ def by_http(with_a_deadlock: Running) -> Iterator[str]:
         yield f"http://{address}/mcp"
     finally:
         end(process)
+
+
+@pytest.fixture
+def by_http(served: str, with_a_deadlock: Running) -> str:
+    """The same, and what it is asked about."""
+    assert with_a_deadlock
+    return served
 
 
 def over_http(address: str, ask: Ask) -> None:

@@ -149,12 +149,14 @@ def test_a_collector_that_slept_accuses_nobody(world: World, child: subprocess.P
 
 def test_another_program_in_its_place_is_not_the_process(world: World) -> None:
     """`exec` keeps the pid and the time of the start: entry points of containers, reloaders."""
-    again = "import os, sys; input(); os.execv(sys.executable, [sys.executable, '-c', 'print(1, flush=True); input()'])"
+    then = "print(1, flush=True); input()"
+    again = f"import os, sys; {then}; os.execv(sys.executable, [sys.executable, '-c', {then!r}])"
     with subprocess.Popen(
         [sys.executable, "-c", again], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
         assert child.stdin is not None
         assert child.stdout is not None
+        child.stdout.readline()
         info = world.speaks(_program(child.pid))
         assert world.state(info) is State.LIVE
         child.stdin.write("\n")
