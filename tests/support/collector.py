@@ -16,7 +16,7 @@ from scripts.collector_process import CollectorProcess, Ended, addresses, on_fre
 
 from .fork_server import Forked
 from .network import http
-from .processes import end, environment, peeps
+from .processes import end, environment, run_peeps
 from .waiting import PATIENCE_S, eventually
 
 _NUMBERS = itertools.count(1)
@@ -91,7 +91,7 @@ class Collector:
 
     def peeps(self, *arguments: str, input: str = "") -> subprocess.CompletedProcess[str]:
         """The `peeps` command as a client of this collector."""
-        return peeps(*arguments, input=input, forked=self.forked, PEEPS_API=self.api)
+        return run_peeps(arguments, {"PEEPS_API": self.api}, input, self.forked)
 
     def stop(self) -> str:
         """Ends it as an operator would, with SIGTERM; what it wrote on stderr."""

@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -23,8 +24,15 @@ def environment(**variables: str) -> dict[str, str]:
     return clean | variables
 
 
-def peeps(*arguments: str, input: str = "", forked: bool = True, **variables: str) -> subprocess.CompletedProcess[str]:
-    """The `peeps` command, run to its end. `forked`: where that can be, from a process that has imported it."""
+def peeps(*arguments: str, input: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """The `peeps` command, run to its end."""
+    return run_peeps(arguments, variables, input)
+
+
+def run_peeps(
+    arguments: Sequence[str], variables: Mapping[str, str], input: str = "", forked: bool = True
+) -> subprocess.CompletedProcess[str]:
+    """The same. `forked`: where that can be, from a process that has imported it."""
     words = [sys.executable, "-m", "peeps_collector", *arguments]
     with TemporaryFile() as stdin, TemporaryFile() as stdout, TemporaryFile() as stderr:
         stdin.write(input.encode())
