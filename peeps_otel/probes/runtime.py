@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .internals.asyncio_cancellation import requests as cancel_requests
 from .internals.asyncio_core import awaited_future, loop_of, task_references
+from .internals.await_chain import in_hands
 from .internals.current_frames import asker, borrow, current_frames
 from .internals.listening import listens
 from .internals.loop import (
@@ -52,6 +53,7 @@ __all__ = [
     "facts",
     "forked",
     "has_due",
+    "in_hands",
     "is_foreign",
     "is_in_callback",
     "known_threads",

@@ -9,7 +9,7 @@ collector otherwise.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, 
 from ..probes.context import ProbeContext
 from ..probes.probe import Observation, Yield
 from . import span_facts
+from .carriers import Carriers
 from .live_spans import LiveSpan, LiveSpans
 from .sampler import Allowance
 from .waiters import Waiters
@@ -61,6 +62,7 @@ class RequestProbe:
         self._young_ns = young_ns
         self._records: dict[int, _Record] = {}
         self._waiters = Waiters()
+        self._carriers = Carriers()
         self._waited_by: dict[str, str] = {}
 
     def install(self) -> None:
@@ -87,11 +89,12 @@ class RequestProbe:
             self._unsampled.refused = False
             most = self._unsampled.per_second
             observation.coverage.append(f"requests: of those that are sampled out, {most} a second are seen")
+        self._carriers.look(dict(self._left(shown, observation)), pause)
         before, self._records = self._records, {}
         for number, (span_id, live) in enumerate(shown):
             if number % _YIELD_EVERY == 0:
                 pause()
-            record = self._read(live, before.get(span_id), observation, epoch_ns)
+            record = self._read(span_id, live, before.get(span_id), observation, epoch_ns)
             if record is not None:
                 self._records[span_id] = record
         self._fold()
@@ -100,6 +103,13 @@ class RequestProbe:
             observation.nodes[record.node.id] = record.node
             observation.edges[record.node.id] = record.edges
         self._wait(living, observation)
+
+    def _left(self, shown: Iterable[tuple[int, LiveSpan]], observation: Observation) -> Iterable[tuple[int, LiveSpan]]:
+        """The requests among them whose tasks have ended."""
+        for span_id, live in shown:
+            span = live.span() if live.task is not None else None
+            if span is not None and span.kind not in _RESPONSES and self._beginner(live, observation) is None:
+                yield span_id, live
 
     def nodes(self) -> Mapping[int, Node]:
         """The nodes of the last look by span id."""
@@ -115,13 +125,15 @@ class RequestProbe:
 
     # --- one span -----------------------------------------------------------------------------------------------------
 
-    def _read(self, live: LiveSpan, before: _Record | None, observation: Observation, epoch_ns: int) -> _Record | None:
+    def _read(
+        self, span_id: int, live: LiveSpan, before: _Record | None, observation: Observation, epoch_ns: int
+    ) -> _Record | None:
         span = live.span()
         if span is None:
             return None
         attributes: Mapping[str, Any] = span.attributes or {}
         parent = span.parent
-        starter = self._starter(live, observation)
+        starter = self._starter(span_id, live, observation)
         answers = span.kind in _RESPONSES
         more: dict[str, AttributeValue] = {
             semconv.METHOD: span_facts.method_of(span.name, attributes),
@@ -163,8 +175,16 @@ class RequestProbe:
             before.node = replace(node, name=name, source=source, state=state, attributes=more)
         return before
 
-    def _starter(self, live: LiveSpan, observation: Observation) -> Node | None:
-        """The task or thread that began the span, as long as it is there."""
+    def _starter(self, span_id: int, live: LiveSpan, observation: Observation) -> Node | None:
+        """The task or thread that began the span, as long as it is there; then the task that has it."""
+        beginner = self._beginner(live, observation)
+        if beginner is not None:
+            return beginner
+        task = self._carriers.task(span_id)
+        node_id = None if task is None else self._context.task_id(task)
+        return None if node_id is None else observation.nodes.get(node_id)
+
+    def _beginner(self, live: LiveSpan, observation: Observation) -> Node | None:
         if live.task is not None:
             task = live.task()
             node_id = None if task is None else self._context.task_id(task)
@@ -194,7 +214,7 @@ class RequestProbe:
                 found = answers.get(node.attributes.get(semconv.CORRELATION, ""), [])
                 edges = tuple(Edge(EdgeKind.RPC_LINK, node.id, one.id, one.created_at) for one in found)
             else:
-                handler = self._starter(living[span_id], observation)
+                handler = self._starter(span_id, living[span_id], observation)
                 has_it = handler is not None and handler.state != _IDLE
                 edges = ()
                 if handler is not None and has_it:
@@ -210,12 +230,15 @@ class RequestProbe:
         self._waited_by = {}
         for span_id, live in living.items():
             span = live.span()
-            starter = None if span is None or span.kind in _RESPONSES else self._starter(live, observation)
+            starter = None if span is None or span.kind in _RESPONSES else self._starter(span_id, live, observation)
             if starter is not None:
                 last[starter.id] = span_id
         for starter_id, span_id in last.items():
             record = self._records.get(span_id)
-            if record is not None and self._waiters.lead(observation, starter_id, record.node):
+            if record is None:
+                continue
+            to = observation, starter_id, record.node
+            if self._waiters.lead(*to) or self._waiters.lead_within(*to):
                 self._waited_by[record.node.id] = starter_id
         self._waiters.done()
 

@@ -63,9 +63,26 @@ class Waiters:
         observation.nodes[waiter], observation.edges[waiter] = entry[3], entry[4]
         return True
 
+    def lead_within(self, observation: Observation, waiter: str, target: Node) -> bool:
+        """Where `waiter` is in a library and waits for a task of that library alone, as for the one in which `grpc.aio`
+        begins a stream: lets that task need `target`."""
+        inner = _library_task(observation, waiter)
+        return inner is not None and self.lead(observation, inner, target)
+
     def done(self) -> None:
         """After all requests of a look."""
         self._before, self._now = self._now, {}
+
+
+def _library_task(observation: Observation, waiter: str) -> str | None:
+    """The one task that `waiter` waits for, where all that it runs is of the library in which it is waited for."""
+    node = observation.nodes.get(waiter)
+    needed = [edge.dst for edge in observation.edges.get(waiter, ()) if edge.kind is EdgeKind.NEEDS]
+    inner = observation.nodes.get(needed[0]) if len(needed) == 1 else None
+    if node is None or not node.stack or inner is None or inner.kind is not NodeKind.TASK or not inner.stack:
+        return None
+    library = node.stack[-1].library
+    return inner.id if library and all(frame.library == library for frame in inner.stack) else None
 
 
 def _leads_outside(observation: Observation, node: Node, edges: tuple[Edge, ...], target: Node) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
 from opentelemetry.trace import Link, Span
 
@@ -198,3 +198,42 @@ def test_what_has_not_changed_is_the_same_object_at_the_next_look() -> None:
     (request,) = third.of(NodeKind.REQUEST)
     assert request.attributes[semconv.SERVER_ADDRESS] == "stock"
     assert request.id == first.of(NodeKind.REQUEST)[0].id
+
+
+def test_a_stream_is_waited_for_by_who_reads_it_though_a_task_that_is_over_has_begun_it() -> None:
+    """As the stock instrumentation of `grpc.aio` does it: an async generator has the span."""
+    world = World()
+
+    async def responses(span: Span) -> AsyncGenerator[int]:
+        try:
+            await answer()
+            yield 1
+        finally:
+            span.end()
+
+    async def begin() -> AsyncGenerator[int]:
+        return responses(world.tracer.start_span("/shop.Books/Chat", kind=CLIENT))
+
+    async def read() -> None:
+        async for _ in await asyncio.create_task(begin()):
+            pass
+
+    look = looked_at(world, read)
+    (request,), reader = look.of(NodeKind.REQUEST), look.task("read")
+    assert request.state == "pending"
+    (need,) = look.edges(reader.id)
+    assert (need.kind, need.dst, need.confidence) == (EdgeKind.NEEDS, request.id, Confidence.INFERRED)
+
+
+def test_a_call_that_nobody_reads_is_detached() -> None:
+    world, kept = World(), list[Span]()
+
+    async def begin() -> None:
+        kept.append(world.tracer.start_span("/shop.Books/Chat", kind=CLIENT))
+
+    look = looked_at(world, begin, answer)
+    (request,) = look.of(NodeKind.REQUEST)
+    needed = [edge.dst for edge in look.edges(look.task("answer").id)]
+    assert request.state == "detached"
+    assert request.id not in needed
+    kept[0].end()

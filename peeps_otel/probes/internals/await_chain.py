@@ -12,6 +12,8 @@ A coroutine that is suspended inside `async with x` has the bound method `x.__ae
 from __future__ import annotations
 
 import sys
+from asyncio import Task
+from collections.abc import Callable
 from contextlib import (
     AsyncExitStack,
     ExitStack,
@@ -92,6 +94,17 @@ def chain(coroutine: object) -> list[SuspendedFrame]:
                 break
             current = following
     return links
+
+
+_coroutine_of: Callable[[Any], object] = vars(Task)["get_coro"]
+
+
+def in_hands(task: Any) -> list[object]:
+    """Everything that the functions in which a task is suspended refer to, their variables among it. Hold on to none of
+    it longer than one look at one task."""
+    if not issubclass(type(task), Task):
+        return []
+    return [referent for link in chain(_coroutine_of(task)) for referent in link.referents]
 
 
 def _behind(opaque: object) -> object:
