@@ -30,11 +30,13 @@ from .decode.compiled import Compiled
 from .decode.redaction import Redaction
 from .diagnose import Diagnosis, GraphDiagnoser, IncrementalDiagnoser
 from .forward import Forwarder
+from .forward_choice import Choice
 from .garbage import Garbage
 from .graph.finding_entry import Entry
 from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
 from .names import LOOPBACK_NAMES
+from .own_metrics import OwnMetrics
 from .pipeline import Pipeline
 from .quotas import Quota, Quotas
 from .receive.durable import Durable
@@ -141,8 +143,13 @@ class Collector:
         self._requests = ProcessRequests()
         self._diagnosis.tell = self._requests.tell
         self._forwarder = Forwarder(
-            config.forward_to, config.forward_signals, config.forward_headers, config.forward_bytes
+            config.forward_to,
+            config.forward_signals,
+            config.forward_headers,
+            config.forward_bytes,
+            Choice(config.forward_only),
         )
+        self._own_metrics = OwnMetrics(config.metrics_to, config.forward_headers, self.health)
         turns = Turns()
         self._durable = Durable(self._journal, turns, self._budget)
         self._compiled = Compiled()
@@ -181,6 +188,7 @@ class Collector:
         self._writer.start()
         self._durable.start()
         self._forwarder.start()
+        self._own_metrics.start()
         self._pipeline.start()
         self._compiled.start()
         self._diagnosis.start()
@@ -233,6 +241,7 @@ class Collector:
             self._durable.stop()
             self._pipeline.stop()
             self._forwarder.stop()
+            self._own_metrics.stop()
             self._alerts.stop()
             self._diagnosis.stop()
             self._live.store_processes()
@@ -275,6 +284,7 @@ class Collector:
             "warnings": [*self.warnings, *failures, *filter(None, [self._retention.warning])],
             "client_errors": {"count": self._pipeline.client_errors.count, "last": self._pipeline.client_errors.last()},
             "forward": self._forwarder.status(),
+            "metrics": self._own_metrics.status(),
             "pending_rows": self._rows.pending,
             "committed": self._writer.ticks,
             "reopened": self._database.reopened,

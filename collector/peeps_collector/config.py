@@ -49,8 +49,13 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "PEEPS_TLS_CLIENT_CA": ("", "PEM file: who has no certificate of this authority is refused (mTLS)"),
     "PEEPS_REDACT_KEYS": ("", "regular expression: values of attributes whose key it fits are not stored"),
     "PEEPS_REDACT_TEXTS": ("", "regular expression: what it fits in any text of an attribute or log is not stored"),
-    "PEEPS_FORWARD_TO": ("", "URLs, comma separated: what is taken goes on to these backends too, by OTLP/HTTP"),
+    "PEEPS_FORWARD_TO": ("", "URLs, comma separated: what is taken goes on to these backends too"),
     "PEEPS_FORWARD_SIGNALS": ("traces,metrics,logs", "which of them go on"),
+    "PEEPS_FORWARD_ONLY": (
+        "",
+        "`key=expression`, comma separated: only what has such attributes, or is of who has them",
+    ),
+    "PEEPS_METRICS_TO": ("", "URLs, comma separated: the collector's own metrics go there, once a minute"),
     "PEEPS_FORWARD_HEADERS": ("", "headers for the backends: `key=value,key=value`, percent-encoded"),
     "PEEPS_FORWARD_BYTES": ("67108864", "may wait for each backend; beyond it the oldest are left out"),
     "PEEPS_ALERT_WEBHOOK": (
@@ -67,6 +72,7 @@ OPTIONS: dict[str, tuple[str, str]] = {
 
 
 _SIGNALS = ("traces", "metrics", "logs")
+_SCHEMES = frozenset({"http", "https", "grpc", "grpcs"})
 _LEVELS = ("PROVEN", "LIKELY", "SUSPECT", "SLOW")
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
@@ -123,6 +129,8 @@ class Config:
     log_json: bool = False
     forward_to: tuple[str, ...] = ()
     forward_signals: tuple[str, ...] = _SIGNALS
+    forward_only: Mapping[str, str] = field(default_factory=dict[str, str])
+    metrics_to: tuple[str, ...] = ()
     forward_headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     forward_bytes: int = 64 << 20
     alert_webhooks: tuple[str, ...] = field(default=(), repr=False)
@@ -175,6 +183,8 @@ class Config:
             redact_texts=_pattern(environment, "PEEPS_REDACT_TEXTS"),
             forward_to=_urls(environment, "PEEPS_FORWARD_TO"),
             forward_signals=_words(environment, "PEEPS_FORWARD_SIGNALS", _SIGNALS),
+            forward_only=_conditions(environment, "PEEPS_FORWARD_ONLY"),
+            metrics_to=_urls(environment, "PEEPS_METRICS_TO"),
             forward_headers=_headers(environment, "PEEPS_FORWARD_HEADERS"),
             forward_bytes=_positive(environment, "PEEPS_FORWARD_BYTES", 64 << 20),
             alert_webhooks=_webhooks(environment, "PEEPS_ALERT_WEBHOOK"),
@@ -227,9 +237,26 @@ def _urls(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     urls = _list(environment, name)
     for url in urls:
         parts = urlsplit(url)
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.query or parts.fragment:
-            raise ConfigError(f"{name}: {url!r} is not a URL such as http://backend:4318; /v1/traces is added")
+        if parts.scheme not in _SCHEMES or not parts.hostname or parts.query or parts.fragment:
+            raise ConfigError(
+                f"{name}: {url!r} is not a URL such as http://backend:4318, to which /v1/traces is added, or "
+                "grpc://backend:4317"
+            )
     return urls
+
+
+def _conditions(environment: Mapping[str, str], name: str) -> dict[str, str]:
+    conditions: dict[str, str] = {}
+    for pair in _list(environment, name):
+        key, equals, text = pair.partition("=")
+        if not equals or not key.strip():
+            raise ConfigError(f"{name}: {pair!r} is not key=expression, for example service.name=shop|pay")
+        try:
+            re.compile(text)
+        except re.error as error:
+            raise ConfigError(f"{name}: {text!r} is no regular expression: {error}") from None
+        conditions[key.strip()] = text
+    return conditions
 
 
 def _webhooks(environment: Mapping[str, str], name: str) -> tuple[str, ...]:

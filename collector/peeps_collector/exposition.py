@@ -16,15 +16,15 @@ class _Metric(NamedTuple):
     kind: str
     text: str
     keys: tuple[str, ...]
-    labels: str = ""
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 _RECEIVED = tuple(
-    _Metric("peeps_collector_received_total", "counter", "What was taken in.", ("received", what), f'{{kind="{what}"}}')
+    _Metric("peeps_collector_received_total", "counter", "What was taken in.", ("received", what), (("kind", what),))
     for what in ("snapshots", "nodes", "findings", "spans", "logs", "metrics")
 )
 _BY_LEVEL = tuple(
-    _Metric("peeps_findings", "gauge", "Findings that are open.", ("findings", level), f'{{level="{level}"}}')
+    _Metric("peeps_findings", "gauge", "Findings that are open.", ("findings", level), (("level", level),))
     for level in ("PROVEN", "LIKELY", "SUSPECT", "SLOW")
 )
 METRICS = (
@@ -49,19 +49,37 @@ METRICS = (
 )
 
 
-def exposition(health: Mapping[str, Any]) -> str:
+class Number(NamedTuple):
+    """`labels`: of one of several numbers with the same name."""
+
+    name: str
+    kind: str
+    text: str
+    labels: tuple[tuple[str, str], ...]
+    value: int
+
+
+def numbers_of(health: Mapping[str, Any]) -> list[Number]:
     """`health`: the answer of GET /health. What is not in it is left out."""
-    lines: list[str] = []
-    told: set[str] = set()
+    found: list[Number] = []
     numbers = dict(health) | {"healthy": int(health.get("status") == "ok")}
     for metric in METRICS:
         value: Any = numbers
         for key in metric.keys:
             value = cast("dict[str, Any]", value).get(key) if isinstance(value, dict) else None
-        if type(value) is not int:
-            continue
-        if metric.name not in told:
-            told.add(metric.name)
-            lines += [f"# HELP {metric.name} {metric.text}", f"# TYPE {metric.name} {metric.kind}"]
-        lines.append(f"{metric.name}{metric.labels} {value}")
+        if type(value) is int:
+            found.append(Number(metric.name, metric.kind, metric.text, metric.labels, value))
+    return found
+
+
+def exposition(health: Mapping[str, Any]) -> str:
+    """`health`: the answer of GET /health. What is not in it is left out."""
+    lines: list[str] = []
+    told: set[str] = set()
+    for one in numbers_of(health):
+        if one.name not in told:
+            told.add(one.name)
+            lines += [f"# HELP {one.name} {one.text}", f"# TYPE {one.name} {one.kind}"]
+        labels = ",".join(f'{key}="{text}"' for key, text in one.labels)
+        lines.append(f"{one.name}{f'{{{labels}}}' if labels else ''} {one.value}")
     return "\n".join(lines) + "\n"

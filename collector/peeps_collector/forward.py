@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What was taken goes on to other OTLP backends, by OTLP/HTTP, as it came or without what must not be stored.
+"""What was taken goes on to other OTLP backends, as it came or without what must not be stored.
 
 A backend that is slow or down slows nobody: its queue is bounded in bytes, the oldest go first, and that is counted.
 What waits in a queue is durable here already; it is not kept for the backend over a restart.
@@ -7,43 +7,39 @@ What waits in a queue is durable here already; it is not kept for the backend ov
 
 from __future__ import annotations
 
-import email.utils
-import http.client
 import logging
-import ssl
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+from .forward_choice import Choice
+from .forward_transport import Item, NotTaken, transport_to
+from .receive.encoding import Undecodable
 from .receive.queue import Encoding, Signal
 
-_TIMEOUT_S = 10.0
-_RETRY = frozenset({429, 502, 503, 504})
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _ENDING_S = 3.0
+_LAST_TRY_S = 10.0
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Item:
-    """One request as it goes on."""
-
-    signal: Signal
-    encoding: Encoding
-    body: bytes
 
 
 class Forwarder:
     """One queue and one thread for each backend. `offer` from any thread, and never waits."""
 
-    def __init__(self, urls: Sequence[str], signals: Sequence[str], headers: Mapping[str, str], limit: int) -> None:
-        """`signals`: which go on. `limit`: bytes that wait for each backend."""
+    def __init__(
+        self,
+        urls: Sequence[str],
+        signals: Sequence[str],
+        headers: Mapping[str, str],
+        limit: int,
+        choice: Choice | None = None,
+    ) -> None:
+        """`signals`: which go on, and `choice`: what of them. `limit`: bytes that wait for each backend."""
         self._signals = frozenset(Signal(signal) for signal in signals)
-        self._backends = [Backend(url, headers, limit) for url in urls]
+        self._backends = [Backend(url, headers, limit, choice=choice) for url in urls]
 
     def __bool__(self) -> bool:
         return bool(self._backends)
@@ -72,20 +68,25 @@ class Backend:
     """One backend. `pause`: waits so many seconds, or until it is to end."""
 
     def __init__(
-        self, url: str, headers: Mapping[str, str], limit: int, pause: Callable[[float], object] | None = None
+        self,
+        url: str,
+        headers: Mapping[str, str],
+        limit: int,
+        pause: Callable[[float], object] | None = None,
+        choice: Choice | None = None,
     ) -> None:
         self._url = url
-        self._headers = dict(headers)
+        self._transport = transport_to(url, headers)
+        self._choice = choice or Choice()
         self._limit = limit
         self._changed = threading.Condition()
         self._ending = threading.Event()
         self._pause = pause or self._ending.wait
         self._queue: deque[Item] = deque()
         self._bytes = 0
-        self._connection: http.client.HTTPConnection | None = None
         self._last_try_s = float("inf")
         self._thread = threading.Thread(target=self._run, name="peeps-forward", daemon=True)
-        self.sent = self.dropped = self.rejected = 0
+        self.sent = self.dropped = self.rejected = self.not_chosen = 0
         self.failure = ""
         """Why the last request did not get through; empty where it did."""
 
@@ -99,7 +100,7 @@ class Backend:
             self._changed.notify()
 
     def join(self) -> None:
-        self._thread.join(_ENDING_S + _TIMEOUT_S)
+        self._thread.join(_ENDING_S + _LAST_TRY_S)
 
     def offer(self, item: Item) -> None:
         with self._changed:
@@ -121,6 +122,7 @@ class Backend:
                 "sent": self.sent,
                 "dropped": self.dropped,
                 "rejected": self.rejected,
+                "not_chosen": self.not_chosen,
                 "failure": self.failure,
             }
 
@@ -156,52 +158,28 @@ class Backend:
 
     def _send(self, item: Item) -> float | None:
         """None once it is done with, for good or bad; else how long the backend wants to be left alone, in seconds."""
-        parts = urlsplit(self._url)
         try:
-            if self._connection is None:
-                self._connection = _connection(parts)
-            headers = self._headers | {"content-type": item.encoding.value}
-            self._connection.request("POST", f"{parts.path.rstrip('/')}/v1/{item.signal.value}", item.body, headers)
-            response = self._connection.getresponse()
-            response.read()
-        except (OSError, http.client.HTTPException) as error:
-            self._failed(f"{type(error).__name__}: {error}")
-            if self._connection is not None:
-                self._connection.close()
-            self._connection = None
-            return 0.0
-        if response.status in _RETRY:
-            self._failed(f"{response.status} {response.reason}")
-            return _seconds(response.headers.get("retry-after"))
-        if response.status >= 300:
-            self._failed(f"{response.status} {response.reason}: not tried again")
-            self.rejected += 1
-            return None
+            chosen = self._chosen(item)
+            if chosen is None:
+                self.not_chosen += 1
+                return None
+            self._transport.send(chosen)
+        except NotTaken as failed:
+            self._failed(str(failed))
+            self.rejected += failed.wait_s is None
+            return failed.wait_s
         self.failure = ""
         self.sent += 1
         return None
+
+    def _chosen(self, item: Item) -> Item | None:
+        try:
+            chosen = self._choice.of(item.signal, item.encoding, item.body)
+        except Undecodable as error:
+            raise NotTaken(f"it cannot be read to choose from: {error}", None) from None
+        return None if chosen is None else Item(item.signal, *chosen)
 
     def _failed(self, why: str) -> None:
         if not self.failure:
             _log.warning("%s does not take what is forwarded: %s", self.status()["url"], why)
         self.failure = why
-
-
-def _connection(parts: SplitResult) -> http.client.HTTPConnection:
-    assert parts.hostname is not None
-    if parts.scheme == "https":
-        context = ssl.create_default_context()
-        return http.client.HTTPSConnection(parts.hostname, parts.port, timeout=_TIMEOUT_S, context=context)
-    return http.client.HTTPConnection(parts.hostname, parts.port, timeout=_TIMEOUT_S)
-
-
-def _seconds(retry_after: str | None) -> float:
-    """Of a `Retry-After`, which is a number or a date; at most ten minutes."""
-    if retry_after is None:
-        return 0.0
-    if retry_after.strip().isdecimal():
-        return min(float(retry_after), 600.0)
-    try:
-        return min(max(email.utils.parsedate_to_datetime(retry_after).timestamp() - time.time(), 0.0), 600.0)
-    except (ValueError, TypeError):
-        return 0.0
