@@ -129,7 +129,7 @@ def test_tls_on_every_port_and_certificates_of_senders(start: Start, tmp_path: P
         export(known=False)
     with pytest.raises((OSError, http.client.HTTPException)):
         ask(f"http://{running.otlp}/v1/logs", BODY, PROTOBUF, timeout=20)
-    own = {"PEEPS_TLS_CERT": cert, "PEEPS_TLS_KEY": key, "PEEPS_TLS_CLIENT_CA": str(both)}
+    own: Any = {"PEEPS_TLS_CERT": cert, "PEEPS_TLS_KEY": key, "PEEPS_TLS_CLIENT_CA": str(both)}
     assert peeps("sql", "SELECT 1", PEEPS_API=running.api, **own).returncode == 0
     assert running.stop() == ""
 
