@@ -355,7 +355,8 @@ class Collector:
                 task.result()
                 raise RuntimeError("an HTTP server ended while it was starting")
             await asyncio.sleep(0.005)
-        return lambda: limited(limits)(config=config, server_state=server.server_state, app_state={})
+        protocol = limited(limits)
+        return lambda: protocol(config=config, server_state=server.server_state, app_state={})
 
 
 def _descriptors() -> int:

@@ -106,7 +106,7 @@ def test_a_page_of_our_own_may_ask(shared: Running) -> None:
 class Clock:
     """A connection without a network, at a time of its own."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: Limits, beside: Clock | None = None) -> None:
         self.now_s = 0.0
         self.closed = False
         self.written = b""
@@ -121,8 +121,9 @@ class Clock:
 
         loop = asyncio.get_running_loop()
         config = uvicorn.Config(app, lifespan="off", log_config=None)
-        self.state = ServerState()
-        self.protocol: LimitedHttp = limited(limits)(config=config, server_state=self.state, app_state={})
+        self.state = ServerState() if beside is None else beside.state
+        kind = limited(limits) if beside is None else type(beside.protocol)
+        self.protocol: LimitedHttp = kind(config=config, server_state=self.state, app_state={})
         self.protocol.loop = cast("asyncio.AbstractEventLoop", Proxy(loop, self))
         self.protocol.since_s = self.protocol.moved_s = 0.0
         self.protocol.connection_made(self)
@@ -205,6 +206,24 @@ def test_time_limits_for_head_pauses_body_and_idleness() -> None:
 
     found = asyncio.run(story())
     assert found == dict.fromkeys(found, True)
+
+
+def test_beyond_the_limit_who_has_said_nothing_for_longest_makes_room() -> None:
+    async def story() -> list[bool]:
+        limits = Limits(connections=3)
+        busy = Clock(limits)
+        busy.protocol.data_received(HEAD + b"Content-Length: 100\r\n\r\n{")
+        stopped = Clock(limits, busy)
+        stopped.protocol.data_received(HEAD)
+        idle = Clock(limits, busy)
+        idle.protocol.data_received(HEAD + b"Content-Length: 2\r\n\r\n{}")
+        await asyncio.sleep(0.05)
+        first = Clock(limits, busy)  # in place of `idle`
+        second = Clock(limits, busy)  # in place of `stopped`
+        third = Clock(limits, busy)  # in place of `first`
+        return [one.closed for one in (busy, stopped, idle, first, second, third)]
+
+    assert asyncio.run(story()) == [False, True, True, True, False, False]
 
 
 def test_the_budget_counts_what_is_being_received() -> None:

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Any
+from itertools import islice
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -34,6 +35,8 @@ class LimitedHttp(HttpToolsProtocol):
     """One connection. `sweep` must be called now and then. On the event loop."""
 
     limits = Limits()
+    by_phase: ClassVar[dict[str, dict[LimitedHttp, None]]] = {}
+    """Of each phase the connections that are in it, the one first that has been for longest."""
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
@@ -47,9 +50,20 @@ class LimitedHttp(HttpToolsProtocol):
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
         if len(self.connections) > self.limits.connections:
-            others = [one for one in self.connections if isinstance(one, LimitedHttp) and one.phase == "idle"]
-            oldest = min(others, key=lambda one: one.since_s, default=self)
-            oldest.transport.abort()
+            # Who has nothing to say, or has not said it for longest, makes room: a head comes in one piece as a rule.
+            one = (*self._of("idle"), *self._of("head"), self)[0]
+            self.by_phase.get(one.phase, {}).pop(one, None)
+            one.transport.abort()
+        if not transport.is_closing():
+            self._enter("head")
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.by_phase.get(self.phase, {}).pop(self, None)
+        super().connection_lost(exc)
+
+    def _of(self, phase: str) -> tuple[LimitedHttp, ...]:
+        """The connection that has been in it for longest, or none."""
+        return tuple(islice(self.by_phase.get(phase, ()), 1))
 
     def data_received(self, data: bytes) -> None:
         self.moved_s = self.loop.time()
@@ -94,7 +108,10 @@ class LimitedHttp(HttpToolsProtocol):
     # --- time ---------------------------------------------------------------------------------------------------------
 
     def _enter(self, phase: str) -> None:
+        self.by_phase.get(self.phase, {}).pop(self, None)
         self.phase, self.since_s = phase, self.loop.time()
+        if not self.transport.is_closing():
+            self.by_phase.setdefault(phase, {})[self] = None
 
     def is_over(self, now_s: float) -> bool:
         """Whether its time is over."""
@@ -125,4 +142,4 @@ def sweep(connections: Collection[Any], now_s: float) -> None:
 
 def limited(limits: Limits) -> type[LimitedHttp]:
     """The protocol with these limits."""
-    return type("LimitedHttp", (LimitedHttp,), {"limits": limits})
+    return type("LimitedHttp", (LimitedHttp,), {"limits": limits, "by_phase": {}})
