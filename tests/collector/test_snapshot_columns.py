@@ -21,6 +21,7 @@ from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.ulid import ulid_text
 from peeps_otel.model.wire_decoder import EDGE_KINDS, NODE_KINDS, WireError
 from tests.collector.collector_support import apply_snapshot, resource
+from tests.support.examples import examples
 
 SECOND = 1_000_000_000
 PROCESS, NEIGHBOUR = process_of(resource("one")), process_of(resource("neighbour"))
@@ -157,7 +158,7 @@ def events(draw: st.DrawFn) -> list[Message | NodeRecord | GoneRecord]:
 
 
 @given(events())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 def test_columns_and_objects_lead_to_the_same(story: list[Message | NodeRecord | GoneRecord]) -> None:
     objects, columns, mixed = Story(1 << 60), Story(0), Story(3)
     for event in story:

@@ -27,10 +27,9 @@ def file(tmp_path: Path) -> str:
     """With a thousand log records, all but ten of them deleted again."""
     path = str(tmp_path / "it's.duckdb")
     connection = open_database(path, "1GB")
-    marks = ", ".join("?" * len(LOG.columns))
-    connection.execute("BEGIN")
-    connection.executemany(f"INSERT INTO log VALUES ({marks})", [log_row(number) for number in range(1, 1001)])
-    connection.execute("COMMIT")
+    rows = [log_row(number) for number in range(1, 1001)]
+    marks = ", ".join(f"({', '.join('?' * len(LOG.columns))})" for _ in rows)
+    connection.execute(f"INSERT INTO log VALUES {marks}", [value for row in rows for value in row])
     connection.execute("DELETE FROM log WHERE time_ns > 10")
     connection.close()
     return path
