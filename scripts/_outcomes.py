@@ -25,7 +25,7 @@ class Outcomes:
     """Appends to a file: `[test, "begun"]`, then `[test, outcome]`. What a crash leaves is a test that only began."""
 
     def __init__(self, path: str) -> None:
-        self._file = open(path, "a", buffering=1, encoding="utf-8")  # noqa: SIM115
+        self._file = open(path, "a", buffering=1, encoding="utf-8")  # noqa: SIM115  open as long as the run
         self._pid = os.getpid()
 
     def write(self, test: str, outcome: str) -> None:
@@ -122,7 +122,7 @@ class _Printable(_Result):
 
     separator1 = separator2 = ""
     dots = showAll = False
-    collectedDurations: list[Any] = []  # noqa: RUF012
+    collectedDurations: list[Any] = []  # noqa: RUF012  as unittest has it
 
     def printErrors(self) -> None:
         pass

@@ -36,7 +36,7 @@ class Channel(NamedTuple):
     putters: int | None
     getters: int | None
     of_tx: dict[str, AttributeValue] = {}  # noqa: RUF012  # never written to
-    of_rx: dict[str, AttributeValue] = {}  # noqa: RUF012
+    of_rx: dict[str, AttributeValue] = {}  # noqa: RUF012  # never written to
 
 
 @dataclass(slots=True)

@@ -91,7 +91,7 @@ class LiveSpans(SpanProcessor):
         def on_start(span: Any, parent_context: Any = None) -> None:  # noqa: ARG001 - as the SDK names it
             """Never raises: that would break the program's `start_span`."""
             try:
-                kind, context = span._kind, span._context  # noqa: SLF001
+                kind, context = span._kind, span._context  # noqa: SLF001  a property is a call more
             except Exception:  # another SDK, or another version of it
                 kind, context = _asked(span)
             try:
@@ -114,7 +114,7 @@ class LiveSpans(SpanProcessor):
         def on_end(span: Any) -> None:
             """`span` is another object than the one that began: told apart by its id."""
             try:
-                span_id = span._context[1]  # noqa: SLF001
+                span_id = span._context[1]  # noqa: SLF001  as above
             except Exception:
                 span_id = _asked(span)[1][1]
             try:

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from peeps_collector.cli import main
+
 ROOT = Path(__file__).parents[2]
 FOLDERS = {
     "peeps-otel": "",
@@ -26,12 +28,8 @@ PACKAGES = {
     "peeps-collector": "peeps_collector",
     "peeps-dashboard": "peeps_dashboard",
 }
-COLLECTOR_COMMANDS = (
-    *("up", "collector", "why", "ps", "progress", "blame", "sql", "show", "findings", "db"),
-    *("attach", "run", "dump", "diff", "mcp", "top"),
-)
 COMMANDS = {
-    "peeps-collector": [["peeps", "--help"]] + [["peeps", name, "--help"] for name in COLLECTOR_COMMANDS],
+    "peeps-collector": [["peeps", "--help"]] + [["peeps", command.NAME, "--help"] for command in main.COMMANDS],
     "peeps-dashboard": [["peeps-dashboard", "--help"]],
 }
 HEAVY = {"duckdb", "streamlit", "pyarrow", "numpy", "grpcio", "uvicorn", "uvloop"}

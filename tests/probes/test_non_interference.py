@@ -78,7 +78,7 @@ def test_nothing_of_a_finished_program_is_left_in_the_probe(probe: AsyncioProbe)
 class _Hostile:
     """Writes down everything that is done to it, once armed."""
 
-    calls: list[str] = []  # noqa: RUF012
+    calls: list[str] = []  # noqa: RUF012  of all instances
     armed = False
 
     @classmethod

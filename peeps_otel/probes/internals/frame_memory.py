@@ -86,7 +86,7 @@ class FrameReader:
         now, lasti = None, -1
         # One line, no call: see the module's docstring.
         # fmt: off
-        for now in self._clock: base = words[at] >> 3; ip = words[base + _IP]; lasti = frame.f_lasti; code = words[base + _CODE]; back = words[base + _FRAME_OBJECT]; break  # noqa: B007, E501, E701, E702
+        for now in self._clock: base = words[at] >> 3; ip = words[base + _IP]; lasti = frame.f_lasti; code = words[base + _CODE]; back = words[base + _FRAME_OBJECT]; break  # noqa: B007, E501, E701, E702  one line
         # fmt: on
         if now == cpu_ns and code == id(self.code) and back == id(frame):
             self.lasti = lasti
@@ -135,7 +135,7 @@ class FrameReader:
         place = base + _LOCALS + _places(self.code) + slot
         # One line, no call.
         # fmt: off
-        for now in self._clock: return objects[place] if now == cpu_ns and words[at] >> 3 == base and words[base + _IP] == ip and words[place] and words[(words[place] >> 3) + 1] in types else None  # noqa: E501, E701
+        for now in self._clock: return objects[place] if now == cpu_ns and words[at] >> 3 == base and words[base + _IP] == ip and words[place] and words[(words[place] >> 3) + 1] in types else None  # noqa: E501, E701  one line
         # fmt: on
         return None
 
@@ -147,7 +147,7 @@ class FrameReader:
         place = base + _LOCALS + _places(self.code) + slot
         # One line, no call.
         # fmt: off
-        for now in self._clock: return now == cpu_ns and words[at] >> 3 == base and words[base + _IP] == ip and words[place] != 0 and words[(words[place] >> 3) + 1] in types  # noqa: E501, E701
+        for now in self._clock: return now == cpu_ns and words[at] >> 3 == base and words[base + _IP] == ip and words[place] != 0 and words[(words[place] >> 3) + 1] in types  # noqa: E501, E701  one line
         # fmt: on
         return False
 
@@ -156,7 +156,7 @@ class FrameReader:
         place = base + _LOCALS + index
         # One line, no call.
         # fmt: off
-        for now in self._clock: return objects[place] if now == cpu_ns and words[at] >> 3 == base and words[base + _IP] == ip and words[place] else None  # noqa: E501, E701
+        for now in self._clock: return objects[place] if now == cpu_ns and words[at] >> 3 == base and words[base + _IP] == ip and words[place] else None  # noqa: E501, E701  one line
         # fmt: on
         return None
 

@@ -43,7 +43,7 @@ def _make_way(here: str) -> None:
 
 
 def _watch(here: str) -> None:
-    if sys.version_info < (3, 11):  # noqa: UP036
+    if sys.version_info < (3, 11):  # noqa: UP036  it may come into any Python
         _say("Python {}.{} cannot be watched, 3.11 is the oldest".format(*sys.version_info[:2]))
         return
     try:

@@ -1,0 +1,47 @@
+# SPDX-License-Identifier: Apache-2.0
+"""One idea per file: more than about 400 lines hide two. What ruff has against a line is excepted with a reason."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.source_facts import ROOT
+
+_MOST = 440
+_PROGRAMS = "many small programs, each read for itself"
+LONG = {
+    "tests/probes/heap_cases.py": _PROGRAMS,
+    "tests/probes/thread_wait_cases.py": _PROGRAMS,
+    "tests/probes/wait_cases.py": _PROGRAMS,
+}
+_FOLDERS = ("peeps_otel", "distro", "collector", "dashboard", "tests", "scripts", "bench", "examples")
+
+
+_EXCEPTED = re.compile(r"# noqa\b(?P<rules>: [A-Z]+[0-9]+(?:, [A-Z]+[0-9]+)*)?(?P<reason>.*)")
+
+
+def _files() -> Iterator[Path]:
+    for folder in _FOLDERS:
+        for path in sorted((ROOT / folder).rglob("*.py")):
+            if "node_modules" not in path.parts and not path.name.endswith("_pb2.py"):
+                yield path
+
+
+def test_no_file_is_long() -> None:
+    lengths = {path.relative_to(ROOT).as_posix(): len(path.read_bytes().splitlines()) for path in _files()}
+    found = {name: lines for name, lines in lengths.items() if lines > _MOST}
+    assert found.keys() == LONG.keys(), found
+
+
+def test_every_exception_has_a_reason() -> None:
+    without = [
+        f"{path.relative_to(ROOT).as_posix()}:{number}"
+        for path in _files()
+        if path != Path(__file__).resolve()
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
+        for found in _EXCEPTED.finditer(line)
+        if not found["rules"] or not re.search(r"\w{2}", found["reason"])
+    ]
+    assert without == []
