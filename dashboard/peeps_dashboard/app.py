@@ -5,7 +5,8 @@ from pathlib import Path
 
 import streamlit as st
 
-from peeps_dashboard.screens import connect, graph, history, slow, tables, verdict
+from peeps_dashboard.launch import PAGES
+from peeps_dashboard.screens import connect, graph, history, html, slow, tables, verdict
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -15,4 +16,5 @@ st.html(_STATIC / "page.css")
 st.html(_STATIC / "card.css")
 _PAGES = (verdict, graph, tables, slow, history, connect)
 st.navigation([page.route() for page in _PAGES], position="top").run()
+html.pages(PAGES)
 st.html('<i class="pp-ready"></i>')  # tells what stands in front that the page is complete

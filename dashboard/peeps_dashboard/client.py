@@ -109,10 +109,11 @@ class Collector:
         focus: str | None = None,
         depth: int | None = None,
         finding: str | None = None,
+        text: str | None = None,
         limit: int | None = None,
     ) -> Snapshot:
         parameters = [("process", p) for p in processes] + [("kind", k) for k in kinds]
-        for name, value in (("focus", focus), ("depth", depth), ("finding", finding), ("limit", limit)):
+        for name, value in (("focus", focus), ("depth", depth), ("finding", finding), ("q", text), ("limit", limit)):
             if value is not None:
                 parameters.append((name, str(value)))
         return cast(Snapshot, self._shared("/api/snapshot", parameters))

@@ -82,6 +82,12 @@ def test_the_graph_as_it_was(story: Story) -> None:
     assert {"stale_ns", "shed", "dropped", "missed"} <= now.keys()
 
 
+def test_what_is_called_so(story: Story) -> None:
+    called = story.collector.get("/api/snapshot?q=lock%20DB")
+    assert [node["label"] for node in called["nodes"]] == ["Lock db"]
+    assert story.collector.get("/api/snapshot?q=nothing%20like%20it")["total_nodes"] == 0
+
+
 def test_two_moments(story: Story) -> None:
     d = story.deadlock
     found = story.collector.get(f"/api/diff?from={story.middle_ns}&to={story.end_ns}")

@@ -180,6 +180,8 @@ def snapshot_answer(world: World, now: int, query: dict[str, list[str]]) -> dict
             keep = {*finding["core"], *finding["blocked"]}
     if "focus" in query:
         keep = world.around(query["focus"][0], int(query.get("depth", ["2"])[0]))
+    if "q" in query:
+        keep = {i for i in keep if query["q"][0] in world.told(i, now)["label"]}
     if "process" in query:
         keep = {i for i in keep if world.nodes[i]["process"] in query["process"]}
     if "kind" in query:

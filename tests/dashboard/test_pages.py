@@ -118,7 +118,7 @@ def test_nothing_is_stuck(api: FakeApi) -> None:
     assert column(test, "name")[0] == "main"
 
 
-@pytest.mark.parametrize("name", ["verdict", "graph", "tables", "history"])
+@pytest.mark.parametrize("name", ["verdict", "graph", "tables"])
 def test_no_program_teaches_and_then_goes_on(api: FakeApi, name: str) -> None:
     api.show("none")
     test = page(name)
@@ -130,6 +130,12 @@ def test_no_program_teaches_and_then_goes_on(api: FakeApi, name: str) -> None:
     api.show("deadlock")
     test.run()
     assert "No program is connected" not in texts(test)
+
+
+def test_what_was_recorded_is_there_when_nobody_is_connected_any_more(api: FakeApi) -> None:
+    api.show("none")
+    assert texts(page("history")).startswith("The recorded history")
+    assert "Whose code made others wait" in texts(page("slow"))
 
 
 @pytest.mark.parametrize("name", ["verdict", "graph", "tables", "connect"])
@@ -166,7 +172,8 @@ def test_the_graph_around_a_node() -> None:
 @pytest.mark.usefixtures("api")
 def test_search_draws_the_graph_around_what_was_found() -> None:
     test = page("graph")
-    test.selectbox(key="search").set_value("task:W30").run()
+    test.text_input(key="search").set_value("request-30").run()
+    test.button(key="near-found-task:W30").click().run()
     assert not test.exception
     assert test.query_params["centre"] == "task:W30"
     assert picture(test)["selected"] == "task:W30"

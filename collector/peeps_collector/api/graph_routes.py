@@ -24,7 +24,7 @@ from ..store.past import pictures_at, view_at
 from ..store.reader import Reader
 from .answers import ApiError, answer, asked_of_database, moment_parameter, whole_parameter
 from .past_findings import told_then
-from .selection import edges_into, edges_within, in_view, neighbourhood, ranked
+from .selection import edges_into, edges_within, in_view, matching, neighbourhood, ranked
 
 
 class GraphRoutes:
@@ -147,7 +147,7 @@ class GraphRoutes:
         )
 
     def _wanted(self, request: Request, view: View, depth: int) -> set[str] | None:
-        """The ids that `focus` and `finding` ask for; None for all."""
+        """The ids that `focus`, `finding` and `q` ask for; None for all."""
         focus, finding = request.query_params.get("focus"), request.query_params.get("finding")
         wanted: set[str] | None = None
         if focus is not None:
@@ -160,6 +160,10 @@ class GraphRoutes:
                 raise ApiError(404, "finding", f"no finding {finding[:80]!r}")
             members = {*found["core"], *found["blocked"]}
             wanted = members if wanted is None else wanted & members
+        text = request.query_params.get("q", "").strip()
+        if text:
+            named = matching(view, self._live.processes(), text)
+            wanted = named if wanted is None else wanted & named
         return wanted
 
 

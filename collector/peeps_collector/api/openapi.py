@@ -42,6 +42,7 @@ _SNAPSHOT = (
     Parameter("focus", "string", "Only what is around this node."),
     Parameter("depth", "integer", "How many edges around `focus`."),
     Parameter("finding", "string", "Only the members of this finding, and what they block."),
+    Parameter("q", "string", "Only those in whose label, kind, place or process all the words stand."),
     _LIMIT,
     Parameter("if_version", "integer", "Answers 304 where nothing has changed since."),
     _AT,

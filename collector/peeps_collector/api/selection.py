@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Collection, Mapping
 
 from peeps_otel import semconv
+from peeps_otel.diagnosis.wording import label
 from peeps_otel.model import Edge, Node
 from peeps_otel.report.shown import Shown, Texts
 
@@ -37,6 +38,18 @@ def neighbourhood(view: View, focus: str, depth: int) -> set[str]:
         border = list({other for node in border for other in beside[node]} - found)
         found.update(border)
     return found
+
+
+def matching(view: View, processes: Mapping[str, Process], text: str) -> set[str]:
+    """The ids of those in whose label, kind, place or process all the words stand."""
+    words = text.lower().split()
+    names = {key: f"{one.info.service} {one.info.pid}" for key, one in processes.items()}
+
+    def found(node: Node) -> bool:
+        whole = f"{label(node)} {node.name} {node.kind} {node.source} {names.get(view.owner[node.id], '')}".lower()
+        return all(word in whole for word in words)
+
+    return {node.id for node in view.nodes.values() if found(node)}
 
 
 def ranked(nodes: Collection[Node], core: Collection[str]) -> list[Node]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from ..api import Node
+from ..api import Node, Snapshot
 from ..client import CollectorError
 from ..components.waitgraph import waitgraph
 from ..view import focus, verdict, words
@@ -14,7 +14,7 @@ from ..view.escaping import markdown
 from . import connecting, details, html, live, moment_bar
 
 _HEIGHT = 660
-_SEARCHED = 3000
+_FOUND = 8
 _KINDS = ("task", "thread", "lock", "semaphore", "event", "condition", "barrier", "tx", "rx", "future", "timer", "io")
 _MORE_KINDS = ("executor", "command", "request", "response", "connection", "shm", "custom")
 
@@ -36,12 +36,19 @@ def _body() -> None:
     moment_bar.bar()
     process_ids = {name: pid for pid, name in seen.names.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        search = st.container(width=350)
+        text = st.text_input(
+            "Search",
+            key="search",
+            live=True,
+            width=270,
+            icon=":material/search:",
+            placeholder="Name, kind, process, file",
+        )
         chosen = st.multiselect(
-            "Processes", list(process_ids), key="process", bind="query-params", placeholder="all", width=210
+            "Processes", list(process_ids), key="process", bind="query-params", placeholder="all", width=180
         )
         kinds = st.multiselect(
-            "Kinds", [*_KINDS, *_MORE_KINDS], key="kind", bind="query-params", placeholder="all", width=170
+            "Kinds", [*_KINDS, *_MORE_KINDS], key="kind", bind="query-params", placeholder="all", width=140
         )
         depth = st.segmented_control(
             "Steps around", [1, 2, 3, 4], default=2, required=True, key="depth", bind="query-params"
@@ -58,7 +65,7 @@ def _body() -> None:
     unfold = st.query_params.get("unfold")
     view = repr((centre, finding, unfold, chosen, kinds, depth if centre else None))
     try:
-        everything = live.cached_while_paused("search", lambda: collector.snapshot(limit=_SEARCHED))
+        found = None if not text.strip() else collector.snapshot(text=text.strip(), limit=_FOUND)
         snapshot = live.cached_while_paused(
             "graph " + view,
             lambda: collector.snapshot(
@@ -73,9 +80,9 @@ def _body() -> None:
     except CollectorError as error:
         connecting.unreachable(error)
         return
-    with search:
-        _search(everything["nodes"], seen)
-    _scope(centre, finding, everything["nodes"])
+    if found is not None:
+        _search(found, seen)
+    _scope(centre, finding, snapshot["nodes"])
     left, right = st.columns([7, 4], gap="medium")
     with left:
         picture = focus.of_snapshot(
@@ -109,24 +116,28 @@ def _centre(node: str) -> None:
     st.query_params["centre"] = node
 
 
-def _search(nodes: list[Node], seen: live.Look) -> None:
-    by_id = {n["id"]: n for n in focus.search_order(nodes)}
+def _search(found: Snapshot, seen: live.Look) -> None:
+    """What the collector has found by these words, to draw the graph around."""
+    if not found["nodes"]:
+        html.caption("Nothing that is alive is called so.")
+        return
+    with st.container(gap=None):
+        for node in focus.search_order(found["nodes"]):
+            st.button(
+                markdown(focus.search_label(node, seen.names)),
+                key=f"near-found-{node['id']}",
+                type="tertiary",
+                icon=":material/arrow_forward:",
+                on_click=_go,
+                args=(node["id"],),
+            )
+    if found["total_nodes"] > len(found["nodes"]):
+        html.caption(f"The first {len(found['nodes'])} of {found['total_nodes']:,}.")
 
-    def go() -> None:
-        node = st.session_state["search"]
-        if node:
-            _centre(node)
 
-    st.selectbox(
-        "Search",
-        list(by_id),
-        index=None,
-        key="search",
-        format_func=lambda i: focus.search_label(by_id[i], seen.names) if i in by_id else i,
-        placeholder="Name, kind, process or file",
-        icon=":material/search:",
-        on_change=go,
-    )
+def _go(node: str) -> None:
+    st.session_state["search"] = ""
+    _centre(node)
 
 
 def _scope(centre: str | None, finding: str | None, nodes: list[Node]) -> None:
@@ -139,7 +150,6 @@ def _scope(centre: str | None, finding: str | None, nodes: list[Node]) -> None:
 
     def leave() -> None:
         st.query_params.pop("centre", None)
-        st.session_state["search"] = None
 
     node = next((n for n in nodes if n["id"] == centre), None)
     with st.container(horizontal=True, vertical_alignment="center"):

@@ -9,7 +9,7 @@ import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
 from ..client import CollectorError
-from ..view import history
+from ..view import history, processes
 from ..view.escaping import markdown
 from . import connecting, html, live, moment_bar
 
@@ -29,12 +29,16 @@ def page() -> None:
 
 @st.fragment(run_every=2 * live.TICK_S, key="history")
 def _body() -> None:
-    seen = live.look()
+    seen = live.look(at_what_was=True)
     if seen is None:
         return
     moment_bar.bar()
     try:
-        shown = history.of_timeline(live.collector().timeline(), live.zone())
+        answer = live.collector().timeline()
+        if not answer["changes"] and not answer["findings"] and not processes.watched(seen.processes):
+            connecting.teach(seen.processes)
+            return
+        shown = history.of_timeline(answer, live.zone())
     except CollectorError as error:
         connecting.unreachable(error)
         return

@@ -43,6 +43,13 @@ def caption(text: str) -> None:
     st.html(f'<div class="pp pp-caption">{markup(text)}</div>')
 
 
+def pages(known: Sequence[tuple[str, str]]) -> None:
+    """Links to all pages, for a phone (static/page.css)."""
+    at = f"?at={st.query_params['at']}" if st.query_params.get("at", "").isdecimal() else ""
+    links = "".join(f'<a href="/{path}{at}">{markup(title)}</a>' for path, title in known)
+    st.html(f'<nav class="pp pp-nav" aria-label="Pages">{links}</nav>')
+
+
 def code(text: str) -> None:
     """A command or a place, with a button that copies it (static/early.js)."""
     st.html(

@@ -80,9 +80,10 @@ def cached_while_paused(key: str, fetch: Callable[[], T]) -> T:
     return store[key]
 
 
-def look(with_headline: bool = True) -> Look | None:
+def look(with_headline: bool = True, *, at_what_was: bool = False) -> Look | None:
     """None where there is nothing to look at: then the page has already said why, and what to do. `with_headline`: also
-    the sentence, where it does not stand on the page already."""
+    the sentence, where it does not stand on the page already. `at_what_was`: the page has something to show also when
+    nobody is connected any more."""
     asked = collector()
     try:
         processes = cached_while_paused("processes", asked.processes)["processes"]
@@ -90,7 +91,7 @@ def look(with_headline: bool = True) -> Look | None:
     except CollectorError as error:
         connecting.unreachable(error, with_headline)
         return None
-    if asked.at == "" and not view_processes.watched(processes) and not findings["findings"]:
+    if asked.at == "" and not at_what_was and not view_processes.watched(processes) and not findings["findings"]:
         connecting.teach(processes, with_headline)
         return None
     return Look(findings, processes, view_processes.names(processes))

@@ -63,7 +63,7 @@ def page() -> None:
 @st.fragment(key="slow")
 def _body() -> None:
     """Does not run by itself: a picture of the last minutes is to be read in peace, and has its price."""
-    seen = live.look()
+    seen = live.look(at_what_was=True)
     if seen is None:
         return
     live.warnings(seen)

@@ -27,6 +27,8 @@ NAMES = {
 _PAGE = 200
 _HEIGHT = 640
 _ROW = 35
+# What is long and seldom read whole leaves room for where it is.
+_WIDTHS = {"name": 130, "waits for": 180, "where": 175}
 _HINT = "state:stuck waits>5s site:db.py -name:idle"
 _HELP = (
     "Words that must all hold. `key:text` has the text in it, `key=text` is it; `>` `>=` `<` `<=` compare numbers, "
@@ -163,7 +165,7 @@ def _table(answer: Rows, drawn: rows.Drawn, number: int | None) -> None:
         height=min(_HEIGHT, _ROW * (len(drawn.ids) + 1) + 3),
         selected=number,
         on_choose=choose,
-        column_config={title: _config(title, look) for title, look in drawn.looks.items() if look != "text"},
+        column_config={title: _config(title, look) for title, look in drawn.looks.items()},
         alt=f"{title}, those that matter first",
     )
 
@@ -174,6 +176,8 @@ def _config(title: str, look: rows.Look) -> Any:
             return st.column_config.NumberColumn(title, format="%.1f s")
         case "bar":
             return st.column_config.ProgressColumn(title, format="percent", min_value=0.0, max_value=1.0)
+        case "text":
+            return st.column_config.TextColumn(title, width=_WIDTHS.get(title))
         case "percent":
             return st.column_config.NumberColumn(title, format="percent")
         case _:

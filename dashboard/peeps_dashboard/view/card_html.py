@@ -3,10 +3,14 @@
 
 from __future__ import annotations
 
+import re
+
 from .card import Card, Side
 from .editor import Editor
 from .escaping import markup
 from .source_rows import Row
+
+_CODE = re.compile(r"`([^`]+)`")
 
 
 def of_card(card: Card, editor: Editor) -> str:
@@ -68,8 +72,13 @@ def _whole(text: str) -> str:
     return "&#10;".join(markup(line) for line in text.split("\n"))
 
 
+def _prose(text: str) -> str:
+    """Words in backticks are code."""
+    return _CODE.sub(r"<code>\1</code>", markup(text))
+
+
 def _more(card: Card) -> str:
-    facts = "".join(f"<div><dt>{markup(name)}</dt><dd>{markup(text)}</dd></div>" for name, text in card.facts)
+    facts = "".join(f"<div><dt>{markup(name)}</dt><dd>{_prose(text)}</dd></div>" for name, text in card.facts)
     sites = "".join(f"<li><b>{count:,}</b> made at <code>{markup(place)}</code></li>" for count, place in card.sites)
     behind = f"<div><p>{markup(card.behind)}</p>{f'<ul>{sites}</ul>' if sites else ''}</div>" if card.behind else ""
     if not facts and not behind:

@@ -107,7 +107,7 @@ def stuck_ids(findings: Collection[Finding]) -> set[str]:
 
 def search_label(node: Node, names: Mapping[str, str]) -> str:
     """What the search field shows and finds: name, kind, process, source."""
-    return f"{words.label_of(node)} · {node['kind']} · {names.get(node['process'], node['process'])} · {node['source']}"
+    return f"{words.label_of(node)} · {node['kind']} · {names.get(node['process'], node['process'])} · {node['short']}"
 
 
 def search_order(nodes: Collection[Node]) -> list[Node]:

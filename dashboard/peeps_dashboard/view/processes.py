@@ -79,7 +79,7 @@ def table(processes: Sequence[Process]) -> list[dict[str, str]]:
             "tasks": _number(p.get("tasks")),
             "waiting": _number(p.get("waiting")),
             "last word": f"{p['last_seen_ago']} ago",
-            "not covered": ", ".join([*p.get("coverage", []), *(f"shed: {s}" for s in p.get("shed", []))]),
+            "not covered": ", ".join([*p.get("coverage", []), *(f"left out: {s}" for s in p.get("shed", []))]),
         }
         for p in processes
     ]
