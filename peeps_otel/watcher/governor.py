@@ -33,6 +33,8 @@ _COSTS = 3  # looks whose cost tells what the next one will cost
 _GROWS = 2  # times at most from look to look: what a look costs beyond the budget, the purse delays
 _NEW_TASK_NS = 150_000  # what it takes to read a task for the first time, and to tell of it
 _NEW_TASKS_LEAST = 100
+_PATIENCE_NS = 5_000_000_000
+_FOR_EVER_NS = 1 << 62
 _LOOKS_SHARE = 0.2  # of the processor budget at least, however dear the samples are
 
 
@@ -103,6 +105,14 @@ class Governor:
     def wait_ns(self, now_ns: int, cpu_ns: int) -> int:
         """How long work must wait now, in the middle of a look too. `cpu_ns`: as in `spent`."""
         return self.purse.wait_ns(now_ns, cpu_ns, _GENEROUS if now_ns < self._attention_until_ns else 1)
+
+    @property
+    def patience_ns(self) -> int:
+        """How long one look may wait for its budget at most: who says nothing for long is taken for silent. A look that
+        is small beside that goes on, though a question to the heap or dear samples have used up a whole minute; so
+        looks alone cost no more than the budget still."""
+        small = self._look_cpu_ns <= self._cpu_share * _PATIENCE_NS
+        return _PATIENCE_NS if small else _FOR_EVER_NS
 
     def foresee(self, look_cpu_ns: int) -> int:
         """The interval until the look after one that has cost so much."""

@@ -257,7 +257,8 @@ class Watcher:
         if not wait_ns or self._stopping.is_set():
             return
         began_ns = time.monotonic_ns()
-        while wait_ns and not self._stopping.is_set():
+        ends_ns = began_ns - self._paced_ns + self.governor.patience_ns
+        while wait_ns and not self._stopping.is_set() and time.monotonic_ns() < ends_ns:
             due_ns = self._sample_due_ns - time.monotonic_ns() if self._sample_ns else wait_ns
             self._stopping.wait(max(1_000_000, min(wait_ns, due_ns, _WAIT_MOST_NS)) / 1e9)
             if self._sample_ns and time.monotonic_ns() >= self._sample_due_ns:

@@ -185,3 +185,16 @@ def test_without_budgets_nothing_is_shed() -> None:
     simulated = Simulated(lambda _detail: 500 * MS, lambda _detail: 10_000_000, cpu_percent=0, bytes_per_s=0)
     simulated.run_for(60)
     assert (simulated.governor.shed, simulated.governor.interval_ns) == ([], S)
+
+
+def test_a_small_look_waits_for_its_budget_for_some_seconds_at_most() -> None:
+    """Else a question to the heap, paid from the same minute, would silence the process for all of it."""
+    small = Simulated(lambda _: 50 * MS)
+    small.run_for(30)
+    assert small.governor.patience_ns == 5 * S
+
+
+def test_a_dear_look_waits_for_as_long_as_it_takes() -> None:
+    dear = Simulated(lambda _: 60 * MS)
+    dear.run_for(30)
+    assert dear.governor.patience_ns > 3600 * S
