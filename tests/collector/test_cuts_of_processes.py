@@ -97,6 +97,7 @@ def test_who_does_not_answer_is_listed_with_what_is_known(collector: Running) ->
     told = Process(collector, "stock", 12)
     cut = begin(collector)
     told.send_snapshot()
+    result = collector.peeps("snapshot", "--now")  # waits for as long as a cut lasts, so the first one is over then
     over = eventually(lambda: answer if (answer := collector.get(f"/api/cuts?cut={cut['cut']}"))["over"] else None)
     assert not over["complete"]
     assert [(one["process"], one["state"], one["heard"], one["sequence"]) for one in over["not_answered"]] == [
@@ -105,7 +106,6 @@ def test_who_does_not_answer_is_listed_with_what_is_known(collector: Running) ->
     ]
     assert over["not_answered"][0]["text"].startswith("shop (pid 11) has not heard that it was asked; it is live, last")
     assert over["not_answered"][1]["text"].startswith("shop (pid 12) was asked and has not answered; it is live, last")
-    result = collector.peeps("snapshot", "--now")
     assert result.returncode == 2
     assert result.stdout.count("Not answered: shop (pid 1") == 2
 
