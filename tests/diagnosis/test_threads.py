@@ -217,6 +217,19 @@ def test_a_loop_that_computes() -> None:
     assert finding.title == "the event loop of MainThread computes in crunch (app/web.py:41)"
 
 
+def test_a_blocked_loop_is_followed_to_whom_it_waits_for() -> None:
+    world = World()
+    printer = world.resource(NodeKind.IO, "10.0.0.7:8883", providers=Providers.OPEN)
+    world.thread("mqtt", printer, operation="ssl.handshake")
+    stack = (Frame("loop_stop", "/srv/shop/app/mqtt.py", 11),)
+    world.thread("MainThread", "thread:mqtt", operation="thread.join", stack=stack, peeps__loop__stalled_since=START)
+    (finding,) = diagnose(world, after=SECOND)
+    assert finding.title == (
+        "the event loop of MainThread is in a blocking call in loop_stop (app/work.py:3); it waits for the end of "
+        "thread mqtt, which waits for io 10.0.0.7:8883 at app/work.py:2"
+    )
+
+
 def test_a_deadlock_explains_its_blocked_loop() -> None:
     world = _loop_waits_for_its_own_task()
     world.nodes["thread:MainThread"].attributes["peeps.loop.stalled_since"] = START

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from ... import semconv
 from ...model import EvidenceStep, FindingKind, Level, Node, NodeKind, own_line
-from .. import evidence, wording
+from .. import evidence, leaf, wording
 from ..frames import own_frame, place
+from ..wait_index import WaitIndex
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
@@ -61,12 +62,19 @@ class LoopBlocked(LookRule):
             holder_doing="" if thread.wait is None else wording.doing(context.graph, thread.id),
         )
         return Account(
-            title=f"the event loop of {name} {does} {what}{by}",
+            title=f"the event loop of {name} {does} {what}{by}{_for_whom(context.graph, thread)}",
             advice=f"No task of this loop runs before {returns} returns. {self.advice}.",
             look_at=where,
             evidence=[step],
             blocked=evidence.tail(context.graph, context.graph.tasks_of(thread.id)),
         )
+
+
+def _for_whom(graph: WaitIndex, thread: Node) -> str:
+    """`; it waits for the end of thread reader, which waits for a socket to …`: where somebody else of the program
+    would have to go on first."""
+    way = None if thread.wait is None else leaf.leaf_of(graph, thread.id)
+    return f"; it {leaf.clause(graph, way)}" if way is not None and way.steps else ""
 
 
 def _call(thread: Node) -> str:
