@@ -11,6 +11,7 @@ from starlette.responses import Response
 from ..graph.live import LiveGraph
 from .answers import answer, whole_parameter
 from .calls import calls, told
+from .lacks import lacks
 from .selection import in_view
 
 
@@ -36,6 +37,6 @@ class CallRoutes:
                 "version": view.version,
                 "calls": [told(call, shown, processes) for call in found[:limit]],
                 "total": len(found),
-                "not_answered": [key for key in self._live.not_answered() if not wanted or key in wanted],
             }
+            | lacks(self._live, wanted, now_ns)
         )

@@ -29,6 +29,7 @@ from ..graph.process import Process, State
 from ..store.past import pictures_at, view_at
 from ..store.reader import Reader
 from .answers import ApiError, answer, asked_of_database, moment_parameter
+from .lacks import lacks
 from .past_findings import silent_then, told_then, verdict_then
 from .same_cause import mark_same
 from .selection import in_view
@@ -73,6 +74,7 @@ class FindingRoutes:
                 "ended": [],
                 "untold": 0,
                 "not_answered": not_answered,
+                "processes": pictures,
             }
         )
 
@@ -102,8 +104,8 @@ class FindingRoutes:
                 "findings": told,
                 "ended": [_in_short(one, now_ns) for one in ended[:_ENDED_MOST]],
                 "untold": self._findings.untold,
-                "not_answered": not_answered,
             }
+            | lacks(self._live, wanted, now_ns)
         )
 
     def finding(self, request: Request) -> Response:

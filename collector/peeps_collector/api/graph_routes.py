@@ -17,12 +17,13 @@ from peeps_otel.report.sentences import duration
 
 from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
-from ..graph.process import SILENT_NS, Process, State
+from ..graph.process import Process, State
 from ..graph.view import View
 from ..quotas import Quotas
-from ..store.past import pictures_at, view_at
+from ..store.past import view_at
 from ..store.reader import Reader
 from .answers import ApiError, answer, asked_of_database, moment_parameter, whole_parameter
+from .lacks import lacked, lacks, sequence_of
 from .past_findings import told_then
 from .selection import edges_into, edges_within, in_view, matching, neighbourhood, ranked
 
@@ -74,38 +75,17 @@ class GraphRoutes:
                 "total_nodes": total,
                 "truncated": total > limit,
             }
-            | (self._lacks(processes, now_ns) if at_ns is None else self._lacked(processes, at_ns))
+            | self._lacks(processes, at_ns)
         )
 
     def _past(self, request: Request, at_ns: int) -> View:
         with asked_of_database("at"):
             return view_at(self._reader, at_ns, request.query_params.getlist("process"))
 
-    def _lacks(self, wanted: set[str], now_ns: int) -> dict[str, Any]:
-        """How old the picture of each process is, and what is not in it."""
-        return {
-            "processes": [
-                {
-                    "id": key,
-                    "sequence": _sequence(p),
-                    "time_ns": p.time_ns,
-                    "stale_ns": max(now_ns - (p.pulse_ns or p.last_seen_ns), 0),
-                    "interval_ns": p.interval_ns,
-                    "shed": p.shed,
-                    "dropped": p.dropped,
-                    "missed": p.missed,
-                }
-                for key, p in self._live.processes().items()
-                if p.state in {State.LIVE, State.SILENT} and (not wanted or key in wanted)
-            ],
-            "not_answered": self._live.not_answered(),
-        }
-
-    def _lacked(self, wanted: set[str], at_ns: int) -> dict[str, Any]:
-        with asked_of_database("at"):
-            pictures = pictures_at(self._reader, at_ns, sorted(wanted))
-        late = [p["id"] for p in pictures if p["stale_ns"] > max(3 * p["interval_ns"], SILENT_NS)]
-        return {"at_ns": at_ns, "processes": pictures, "not_answered": late}
+    def _lacks(self, wanted: set[str], at_ns: int | None) -> dict[str, Any]:
+        if at_ns is None:
+            return lacks(self._live, wanted, time.time_ns())
+        return {"at_ns": at_ns} | lacked(self._reader, wanted, at_ns)
 
     def node(self, request: Request) -> Response:
         node_id: str = request.path_params["id"]
@@ -131,6 +111,7 @@ class GraphRoutes:
                     "findings": [shown.finding(f) for f in self._findings.ended() if _names(f, node_id)],
                     "history": history,
                 }
+                | self._lacks({str(ended.get("process"))}, at_ns)
             )
         edges_out, edges_in = view.out.get(node_id, ()), edges_into(view, node_id)
         others = {edge.dst for edge in edges_out} | {edge.src for edge in edges_in}
@@ -144,6 +125,7 @@ class GraphRoutes:
                 "findings": findings,
                 "history": history,
             }
+            | self._lacks({view.owner[node_id]}, at_ns)
         )
 
     def _wanted(self, request: Request, view: View, depth: int) -> set[str] | None:
@@ -171,10 +153,6 @@ def _names(finding: dict[str, Any], node_id: str) -> bool:
     return node_id in finding["core"] or node_id in finding["blocked"]
 
 
-def _sequence(process: Process) -> int:
-    return process.sequence or max(process.node_sequence.values(), default=0)
-
-
 def _process_json(process: Process, now_ns: int, over: dict[str, Any] | None) -> dict[str, Any]:
     info = process.info
     common: dict[str, Any] = {
@@ -195,7 +173,7 @@ def _process_json(process: Process, now_ns: int, over: dict[str, Any] | None) ->
         return common
     nodes = list(process.nodes.values())
     return common | {
-        "sequence": _sequence(process),
+        "sequence": sequence_of(process),
         "interval_ns": process.interval_ns,
         "nodes": len(nodes),
         "tasks": sum(node.kind == "task" for node in nodes),

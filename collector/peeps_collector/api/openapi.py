@@ -54,7 +54,7 @@ _ROWS = (
     Parameter("sort", "array", "Columns; - before one: the largest first."),
     Parameter("offset", "integer", "The first row."),
     _LIMIT,
-    Parameter("format", "string", "json, csv or parquet; a file is ungrouped and whole."),
+    Parameter("format", "string", "json, csv, parquet or arrow; a file is ungrouped and whole."),
     Parameter("if_version", "integer", "Answers 304 where nothing has changed since."),
     _AT,
 )
@@ -77,7 +77,9 @@ ENDPOINTS = (
         "How much moved when, and when what was found.",
         (Parameter("since_s", "integer", "How far back, in seconds."),),
     ),
-    Endpoint("get", "/api/rows", "What is alive as a table, by pages.", _ROWS, types=(JSON, "text/csv", PARQUET)),
+    Endpoint(
+        "get", "/api/rows", "What is alive as a table, by pages.", _ROWS, types=(JSON, "text/csv", PARQUET, ARROW)
+    ),
     Endpoint("get", "/api/diff", "What is different between two moments.", (_FROM, _TO, _PROCESS, _LIMIT)),
     Endpoint("get", "/api/chain/{id}", "What a node waits for, and that in turn, to the end.", (_AT, _LIMIT)),
     Endpoint("get", "/api/changes", "Server-sent events: something has changed.", types=("text/event-stream",)),

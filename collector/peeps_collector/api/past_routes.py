@@ -18,6 +18,7 @@ from ..graph.view import View
 from ..store.past import pictures_at, view_at
 from ..store.reader import Reader
 from .answers import ApiError, answer, asked_of_database, moment_parameter, whole_parameter
+from .lacks import lacked, lacks
 from .selection import in_view
 
 
@@ -84,8 +85,8 @@ class PastRoutes:
                 "leaves": found.leaves,
                 "ring": found.ring,
                 "truncated": found.truncated,
-                "not_answered": self._live.not_answered() if at_ns is None else [],
             }
+            | (lacks(self._live, (), now_ns) if at_ns is None else lacked(self._reader, (), at_ns))
         )
 
     def _view(self, at_ns: int | None) -> View:

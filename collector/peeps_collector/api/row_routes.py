@@ -22,9 +22,10 @@ from ..tables.language import FilterError, parse
 from ..tables.moment import Moment
 from ..tables.process_columns import facts_now, facts_then
 from .answers import ApiError, answer, asked_of_database, moment_parameter, whole_parameter
+from .lacks import lacks, of_pictures
 from .selection import in_view
 
-_FORMATS = ("json", "csv", "parquet")
+_FORMATS = ("json", "csv", "parquet", "arrow")
 _MOST_IN_FILE = 100_000
 
 
@@ -50,7 +51,7 @@ class RowRoutes:
             tests = parse(request.query_params.get("q", ""), table.columns)
         except FilterError as error:
             raise ApiError(400, "q", str(error)) from None
-        moment = self._now() if at_ns is None else self._then(at_ns)
+        moment, lacking = self._now() if at_ns is None else self._then(at_ns)
         arranger = Arranger(table, moment, tests, "" if group == "none" else group, _sort(request, table))
         if form != "json":
             return _file(form, table, arranger)
@@ -73,25 +74,28 @@ class RowRoutes:
                 "matched": page.matched,
                 "lines": page.lines,
             }
-            | ({} if at_ns is None else {"at_ns": at_ns})
+            | lacking
         )
 
-    def _now(self) -> Moment:
+    def _now(self) -> tuple[Moment, dict[str, Any]]:
+        """With what it lacks."""
         now_ns, view, processes = time.time_ns(), self._live.view(), self._live.processes()
         open_ones = [entry.finding for entry in self._findings.open()]
         certain = [one for one in open_ones if one.level in (Level.PROVEN, Level.LIKELY)]
         stuck = frozenset(member for one in certain for member in (*one.core, *one.blocked))
         facts = {key: facts_now(process) for key, process in processes.items()}
-        return Moment(view, now_ns, in_view(view, processes, now_ns), stuck, facts)
+        moment = Moment(view, now_ns, in_view(view, processes, now_ns), stuck, facts)
+        return moment, lacks(self._live, (), now_ns)
 
-    def _then(self, at_ns: int) -> Moment:
+    def _then(self, at_ns: int) -> tuple[Moment, dict[str, Any]]:
         with asked_of_database("at"):
             view, pictures = view_at(self._reader, at_ns), pictures_at(self._reader, at_ns)
         processes = self._live.processes()
         facts: dict[str, dict[str, Any]] = {
             picture["id"]: facts_then(processes.get(picture["id"]), picture) for picture in pictures
         }
-        return Moment(view, at_ns, in_view(view, processes, at_ns), frozenset(), facts)
+        moment = Moment(view, at_ns, in_view(view, processes, at_ns), frozenset(), facts)
+        return moment, {"at_ns": at_ns} | of_pictures(pictures)
 
 
 def _table(request: Request) -> Table:
@@ -113,12 +117,15 @@ def _sort(request: Request, table: Table) -> list[str]:
     return wanted
 
 
+_FILES = {
+    "csv": (export.as_csv, "text/csv; charset=utf-8"),
+    "parquet": (export.as_parquet, "application/vnd.apache.parquet"),
+    "arrow": (export.as_arrow, "application/vnd.apache.arrow.stream"),
+}
+
+
 def _file(form: str, table: Table, arranger: Arranger) -> Response:
     cells = arranger.cells(_MOST_IN_FILE, table.columns)
-    make, kind = (
-        (export.as_csv, "text/csv; charset=utf-8")
-        if form == "csv"
-        else (export.as_parquet, "application/vnd.apache.parquet")
-    )
+    make, kind = _FILES[form]
     name = f'attachment; filename="peeps-{table.name}.{form}"'
     return Response(make(table.columns, cells), media_type=kind, headers={"content-disposition": name})

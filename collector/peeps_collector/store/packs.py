@@ -152,6 +152,20 @@ FROM span WHERE kind IN ('server', 'client') AND received_ns <= $1 AND received_
 GROUP BY service, name, kind ORDER BY p99_ms DESC""",
     ),
     Pack(
+        "spans-newest",
+        "the spans that came last, with their attributes",
+        """SELECT service, name, kind, start_ns, end_ns, status, trace_id, span_id, parent_span_id, attributes, process
+FROM span WHERE received_ns <= $1 AND (len($2) = 0 OR list_contains($2, process))
+ORDER BY received_ns DESC, start_ns DESC""",
+    ),
+    Pack(
+        "findings-newest",
+        "what was found, newest first",
+        """SELECT kind, level, state, title, since_ns, first_seen_ns, last_seen_ns, blocked_count, processes, advice,
+       finding
+FROM finding WHERE first_seen_ns <= $1 AND (len($2) = 0 OR list_has_any(processes, $2)) ORDER BY first_seen_ns DESC""",
+    ),
+    Pack(
         "cost-of-looking",
         "what the looks of the last hour cost each process, and what was left out",
         """SELECT process, count(*) AS snapshots, sum(cpu_ns) / 1e6 AS cpu_ms,

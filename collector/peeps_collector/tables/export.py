@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # pyright: reportMissingTypeStubs=false, reportUnknownMemberType=false, reportUnknownVariableType=false
 # pyright: reportUnknownArgumentType=false
-"""A table as a file: CSV for spreadsheets, Parquet for everything else. Times are seconds, shares 0 to 1."""
+"""A table as a file: CSV for spreadsheets, Parquet or Arrow for everything else. Times are seconds, shares 0 to 1."""
 
 from __future__ import annotations
 
@@ -37,6 +37,20 @@ def _harmless(value: Value) -> Value:
 
 
 def as_parquet(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> bytes:
+    out = io.BytesIO()
+    pq.write_table(_table(columns, rows), out)
+    return out.getvalue()
+
+
+def as_arrow(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> bytes:
+    """An IPC stream."""
+    table, out = _table(columns, rows), io.BytesIO()
+    with pa.ipc.new_stream(out, table.schema) as stream:
+        stream.write_table(table)
+    return out.getvalue()
+
+
+def _table(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> pa.Table:
     arrays: list[pa.Array] = []
     for number, column in enumerate(columns):
         values = [row[number] for row in rows]
@@ -45,6 +59,4 @@ def as_parquet(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> by
             arrays.append(pa.array(texts, type=pa.string()))
         else:
             arrays.append(pa.array([None if v is None else float(v) for v in values], type=pa.float64()))
-    out = io.BytesIO()
-    pq.write_table(pa.Table.from_arrays(arrays, names=titles(columns)), out)
-    return out.getvalue()
+    return pa.Table.from_arrays(arrays, names=titles(columns))
