@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -50,7 +51,7 @@ def as_arrow(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> byte
     return out.getvalue()
 
 
-def _table(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> pa.Table:
+def _table(columns: Sequence[Column], rows: Sequence[Sequence[Value]]) -> Any:
     arrays: list[pa.Array] = []
     for number, column in enumerate(columns):
         values = [row[number] for row in rows]
