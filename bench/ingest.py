@@ -40,6 +40,7 @@ from .steady import cpu_ns, resident_bytes
 _SPANS = 512
 _BODIES = 8
 _SECOND_NS = 1_000_000_000
+_WITHOUT_QUOTAS = {"PEEPS_PROCESS_ROWS": str(10**12), "PEEPS_PROCESS_BYTES": str(10**15)}
 
 
 def span_bodies() -> list[bytes]:
@@ -267,7 +268,9 @@ def running() -> Generator[Running]:
     with tempfile.TemporaryDirectory(prefix="peeps-ingest-") as directory:
         database = Path(directory, "peeps.duckdb")
         program = [sys.executable, "-m", "peeps_collector"]
-        started = CollectorProcess(program, Path(directory, "ready.json"), os.environ | on_free_ports(database))
+        started = CollectorProcess(
+            program, Path(directory, "ready.json"), os.environ | _WITHOUT_QUOTAS | on_free_ports(database)
+        )
         try:
             told = started.wait()
             yield Running(started.process.pid, told["grpc"][0], told["api"], database)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 
 import grpc
 import pytest
@@ -100,3 +101,14 @@ def test_stock_metrics(shared: Running) -> None:
         lambda: shared.sql("SELECT value, unit, attributes->>'route' FROM metric WHERE name = 'requests'")
     )
     assert rows == [[3.0, "{request}", "/"]]
+
+
+def test_profiles_are_refused_in_words(shared: Running) -> None:
+    with grpc.insecure_channel(shared.otlp) as channel:
+        method = "/opentelemetry.proto.collector.profiles.v1development.ProfilesService/Export"
+        export = cast("Callable[[bytes], object]", channel.unary_unary(method))
+        with pytest.raises(grpc.RpcError) as refused:
+            export(b"")
+    error: Any = refused.value
+    assert error.code() is grpc.StatusCode.UNIMPLEMENTED
+    assert error.details().startswith("profiles are not taken, only traces, metrics and logs")

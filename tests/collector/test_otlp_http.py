@@ -205,3 +205,9 @@ def test_keep_alive_and_pipelining(shared: Running) -> None:
             piece = connection.recv(4096)
             assert piece
             seen += piece
+
+
+def test_profiles_are_refused_in_words(shared: Running) -> None:
+    answer = http(f"http://{shared.otlp}/v1development/profiles", b"", {"content-type": "application/x-protobuf"})
+    assert answer.status == 404
+    assert Status.FromString(answer.body).message.startswith("profiles are not taken, only traces, metrics and logs")

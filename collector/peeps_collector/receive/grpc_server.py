@@ -18,13 +18,14 @@ from grpc import aio
 from ..access import refusal_of
 from ..requests_out import HEADER
 from .encoding import encode_response
-from .queue import RETRY_AFTER_S, Budget, Encoding, Outcome, Signal
+from .queue import NO_PROFILES, RETRY_AFTER_S, Budget, Encoding, Outcome, Signal
 
 _METHODS = {
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export": Signal.TRACES,
     "/opentelemetry.proto.collector.metrics.v1.MetricsService/Export": Signal.METRICS,
     "/opentelemetry.proto.collector.logs.v1.LogsService/Export": Signal.LOGS,
 }
+_PROFILES = "/opentelemetry.proto.collector.profiles."
 _STREAMS_MOST = 100  # fewer are against the advice of RFC 9113: a client may begin so many before it is told
 
 
@@ -50,7 +51,8 @@ class _Handlers(grpc.GenericRpcHandler):
     def service(self, handler_call_details: Any) -> Any:
         signal = _METHODS.get(handler_call_details.method)
         if signal is None:
-            return None  # gRPC answers UNIMPLEMENTED
+            # Of what is no method of ours at all gRPC itself says UNIMPLEMENTED.
+            return _no_profiles() if handler_call_details.method.startswith(_PROFILES) else None
         shown = next((value for key, value in handler_call_details.invocation_metadata if key == "authorization"), "")
         refusal = refusal_of(shown.encode() if isinstance(shown, str) else shown, self._token)
 
@@ -80,6 +82,14 @@ class _Handlers(grpc.GenericRpcHandler):
             return encode_response(signal, Encoding.PROTOBUF, outcome)
 
         return grpc.unary_unary_rpc_method_handler(export)
+
+
+def _no_profiles() -> Any:
+    async def refuse(_body: bytes, context: Any) -> bytes:
+        await context.abort(grpc.StatusCode.UNIMPLEMENTED, NO_PROFILES)
+        return b""
+
+    return grpc.unary_unary_rpc_method_handler(refuse)
 
 
 def _retry_info(code: grpc.StatusCode, outcome: Outcome) -> bytes:

@@ -16,12 +16,13 @@ from ..requests_out import HEADER
 from .encoding import Inflater, TooLarge, Undecodable, UnknownCompression, encode_response, encode_status
 from .grpc_server import Intake
 from .polls import PATH, Polls
-from .queue import RETRY_AFTER_S, Encoding, Outcome, Signal
+from .queue import NO_PROFILES, RETRY_AFTER_S, Encoding, Outcome, Signal
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
+_PROFILES = frozenset({"/v1development/profiles", "/v1/profiles"})
 _PATHS = {f"/v1/{signal.value}": signal for signal in Signal}
 _INVALID_ARGUMENT, _NOT_FOUND, _DENIED, _RESOURCE_EXHAUSTED, _UNIMPLEMENTED, _UNAVAILABLE = 3, 5, 7, 8, 12, 14
 _UNAUTHENTICATED = 16
@@ -91,6 +92,8 @@ class HttpReceiver:
         signal = _PATHS.get(scope["path"])
         if self._hosts is not None and (reason := refusal_of(headers, self._hosts, plain=True)):
             raise _Refusal(403, _DENIED, reason, (b"connection", b"close"))
+        if scope["path"] in _PROFILES:
+            raise _Refusal(404, _UNIMPLEMENTED, NO_PROFILES)
         if signal is None:
             raise _Refusal(404, _NOT_FOUND, f"no such path; OTLP goes to {', '.join(_PATHS)}")
         if scope["method"] != "POST":

@@ -42,6 +42,8 @@ class Outcome:
     """With `retry`: it is this sender that is to wait so long, for it is over its quota."""
 
 
+NO_PROFILES = "profiles are not taken, only traces, metrics and logs; the signal is in development"
+"""What is answered to the fourth signal of OTLP."""
 RETRY_AFTER_S = 1
 """What a sender is told to wait before it comes again."""
 
