@@ -19,8 +19,23 @@ os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
 _COSTS = {"collector": 1.0, "start": 2.0, "shared": 0.2, "watch": 2.0}
-"""About how long a test takes that has one of these fixtures, in seconds; others are counted as a tenth of one."""
+"""About how long a test takes that has one of these fixtures, in seconds; others are counted as nearly nothing."""
 _SLOW = 5.0
+_LONG = {
+    "collector/test_commands.py": 12,
+    "collector/test_mcp.py": 20,
+    "collector/test_span_columns.py": 10,
+    "dashboard/test_component.py": 12,
+    "dashboard/test_pages.py": 12,
+    "export/test_own_providers.py": 20,
+    "probes/test_ends.py": 15,
+    "run/test_run.py": 8,
+    "watchdog/test_evidence.py": 15,
+    "watcher/test_history.py": 17,
+    "watcher/test_stalls.py": 12,
+    "watcher/test_standstill.py": 25,
+}
+"""Files that take long though their tests have none of these, in seconds. The order alone depends on it."""
 
 
 @pytest.hookimpl(trylast=True)
@@ -30,7 +45,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         fixtures: list[str] = getattr(item, "fixturenames", [])
         slow = _SLOW if item.get_closest_marker("slow") is not None else 0.0
-        costs[item.path] += slow + max((_COSTS.get(name, 0.1) for name in fixtures), default=0.1)
+        costs[item.path] += slow + max((_COSTS.get(name, 0.03) for name in fixtures), default=0.03)
+    for name, seconds in _LONG.items():
+        costs[Path(__file__).parent / name] += seconds
     items.sort(key=lambda item: -costs[item.path])
 
 
