@@ -7,9 +7,14 @@ import json
 import subprocess
 import sys
 import textwrap
+from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
+import pytest
+
 _MORE_LOOKS = 50
+_AT_ONCE = 3
 
 LOOKER = """
 import asyncio, json, os, queue, signal, socket, sys, threading, time
@@ -61,113 +66,96 @@ def said(program: str, more_looks: int = 0) -> list[dict[str, Any]]:
     return found
 
 
-def test_threads_that_wait_for_each_other_s_events() -> None:
-    found = said(
-        """
+STAND_STILL = {
+    "threads that wait for each other's events": """
         gate = threading.Event()
         other = threading.Thread(target=gate.wait, name="worker")
         other.start()
         other.join()
         """,
-        _MORE_LOOKS,
-    )
-    assert [one["level"] for one in found] == ["SUSPECT"]
-    assert found[0]["title"].startswith("nothing moves any more: MainThread")
-
-
-def test_a_task_that_waits_for_one_that_waits_for_ever() -> None:
-    found = said(
-        """
+    "a task that waits for one that waits for ever": """
         async def inner():
             await asyncio.Event().wait()
         async def main():
             await asyncio.create_task(inner(), name="inner")
         asyncio.run(main())
         """,
-        _MORE_LOOKS,
-    )
-    assert len(found) == 1
-    assert "leads to inner, which waits for Event" in found[0]["title"]
-
-
-def test_a_poll_is_no_move() -> None:
-    found = said(
-        """
+    "a poll": """
         gate = threading.Event()
         while not gate.wait(0.6):
             pass
         """,
-        _MORE_LOOKS,
-    )
-    assert [one["title"].startswith("nothing moves any more: MainThread waits for Event gate") for one in found] == [
-        True
-    ]
-
-
-def test_a_sleeper_may_go_on() -> None:
-    assert (
-        said("""
+}
+MAY_GO_ON = {
+    "a sleeper": """
         def late():
             time.sleep(60)
         threading.Thread(target=late).start()
         threading.Event().wait()
-        """)
-        == []
-    )
-
-
-def test_a_timer_may_go_on() -> None:
-    assert (
-        said("""
+        """,
+    "a timer": """
         threading.Timer(60, print).start()
         threading.Event().wait()
-        """)
-        == []
-    )
-
-
-def test_a_listening_socket_may_bring_somebody() -> None:
-    assert (
-        said("""
+        """,
+    "a listening socket that may bring somebody": """
         server = socket.create_server(("127.0.0.1", 0))
         threading.Event().wait()
-        """)
-        == []
-    )
-
-
-def test_a_loop_with_a_connection_may_go_on() -> None:
-    assert (
-        said("""
+        """,
+    "a loop with a connection": """
         async def main():
             ours, theirs = socket.socketpair()
             reader, writer = await asyncio.open_connection(sock=ours)
             await asyncio.gather(reader.read(1), asyncio.Event().wait())
         asyncio.run(main())
-        """)
-        == []
-    )
-
-
-def test_an_alarm_may_go_on() -> None:
-    assert (
-        said("""
+        """,
+    "an alarm": """
         signal.signal(signal.SIGALRM, lambda *_: None)
         signal.setitimer(signal.ITIMER_REAL, 60)
         threading.Event().wait()
-        """)
-        == []
-    )
-
-
-def test_who_computes_moves() -> None:
-    assert (
-        said("""
+        """,
+    "who computes": """
         def work():
             while True:
                 sum(range(1000))
         threading.Thread(target=work, daemon=True).start()
         threading.Event().wait()
-        """)
-        == []
-    )
+        """,
+}
+Runs = Mapping[str, "Future[list[dict[str, Any]]]"]
+
+
+@pytest.fixture(scope="module")
+def runs() -> Iterator[Runs]:
+    """All of the programs; they mostly wait, so some run side by side."""
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        still = {name: pool.submit(said, program, _MORE_LOOKS) for name, program in STAND_STILL.items()}
+        yield still | {name: pool.submit(said, program) for name, program in MAY_GO_ON.items()}
+
+
+@pytest.fixture
+def _no_process_left() -> None:
+    """The programs of other tests run side by side with this one's."""
+
+
+def test_threads_that_wait_for_each_other_s_events(runs: Runs) -> None:
+    found = runs["threads that wait for each other's events"].result()
+    assert [one["level"] for one in found] == ["SUSPECT"]
+    assert found[0]["title"].startswith("nothing moves any more: MainThread")
+
+
+def test_a_task_that_waits_for_one_that_waits_for_ever(runs: Runs) -> None:
+    found = runs["a task that waits for one that waits for ever"].result()
+    assert len(found) == 1
+    assert "leads to inner, which waits for Event" in found[0]["title"]
+
+
+def test_a_poll_is_no_move(runs: Runs) -> None:
+    found = runs["a poll"].result()
+    assert [one["title"].startswith("nothing moves any more: MainThread waits for Event gate") for one in found] == [
+        True
+    ]
+
+
+@pytest.mark.parametrize("who", MAY_GO_ON)
+def test_it_may_go_on(runs: Runs, who: str) -> None:
+    assert runs[who].result() == []
