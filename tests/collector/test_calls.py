@@ -93,6 +93,21 @@ def test_each_call_is_told_in_a_sentence_oldest_first(told: Running) -> None:
     assert (answer["total"], answer["calls"][0]["method"], answer["calls"][0]["correlation"]) == (3, "GET /x", "one")
 
 
+def test_a_response_whose_request_is_over_says_what_that_may_mean(collector: Running) -> None:
+    shop, inventory = Program("app-1", "shop"), Program("app-2", "inventory", 4712, 0x52AB)
+    request, response = end(NodeKind.REQUEST, "GET /x", "one", 40), end(NodeKind.RESPONSE, "GET /x", "one", 39)
+    collector.send(shop.snapshot([request], key_frame=True))
+    collector.send(inventory.snapshot([response], key_frame=True))
+    eventually(lambda: collector.get("/api/calls")["calls"][0]["join"] == "both_ends", "they are joined")
+    collector.send(shop.snapshot([], gone=[request.id]))  # the stock clients end their spans at the headers
+    eventually(lambda: collector.get("/api/calls")["calls"][0]["join"] == "finished_on_one_side", "it is over")
+    (call,) = collector.get("/api/calls")["calls"]
+    assert without_ages(call["text"]) == (
+        "response GET /x in inventory, received AGE ago, whose caller has given up or reads the answer, handled by "
+        "nobody who is seen"
+    )
+
+
 def test_they_are_chosen_by_age_process_and_number(told: Running) -> None:
     def methods(query: str) -> list[str]:
         return [call["method"] for call in told.get(f"/api/calls?{query}")["calls"]]

@@ -88,7 +88,7 @@ def _text(call: Call, shown: Shown, processes: Mapping[str, Process]) -> str:
         assert call.response is not None
         text = f"response {call.response.name}{_in(call.response, shown, processes)}, received {age} ago"
         done = call.response.attributes.get(semconv.RPC_JOIN) == Join.FINISHED_ON_ONE_SIDE
-        text += ", whose caller is gone" if done else " from an unknown caller"
+        text += ", whose caller has given up or reads the answer" if done else " from an unknown caller"
     if call.handler is not None:
         where = "" if call.request is None else _in(call.handler, shown, processes)
         return f"{text}, handled by {label(call.handler)}{where}, which {_doing(call.handler, shown)}"
