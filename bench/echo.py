@@ -51,7 +51,7 @@ async def _http(port: int) -> AsyncGenerator[Call]:
         yield call
 
 
-_CLIENTS = {"grpc": _grpc, "http": _http}
+CLIENTS = {"grpc": _grpc, "http": _http}
 
 
 class Window(NamedTuple):
@@ -75,19 +75,20 @@ async def _window(pid: int, call: Call, requests: int) -> Window:
     return Window((cpu_ns(pid) - before) / requests, time.monotonic_ns() - began)
 
 
-def _how(mode: str, address: str, kind: str) -> Started:
-    how = started(mode, Path(sys.executable), address, "bench.echo_worker", kind)
-    how.environment.pop("OTEL_TRACES_SAMPLER")
-    return how
+def how(mode: str, address: str, kind: str) -> Started:
+    """A server whose spans are all recorded."""
+    found = started(mode, Path(sys.executable), address, "bench.echo_worker", kind)
+    found.environment.pop("OTEL_TRACES_SAMPLER")
+    return found
 
 
 async def _compare(kind: str, address: str, windows: int, requests: int) -> None:
     measured = processors()[0]
     with (
-        server(_how(OTEL, address, kind), measured) as (without, port_without),
-        server(_how(PEEPS, address, kind), measured) as (with_us, port_with_us),
+        server(how(OTEL, address, kind), measured) as (without, port_without),
+        server(how(PEEPS, address, kind), measured) as (with_us, port_with_us),
     ):
-        async with _CLIENTS[kind](port_without) as call_without, _CLIENTS[kind](port_with_us) as call_with_us:
+        async with CLIENTS[kind](port_without) as call_without, CLIENTS[kind](port_with_us) as call_with_us:
             pairs: list[tuple[Window, Window]] = []
             begun = time.monotonic()
             while len(pairs) < windows:
@@ -111,7 +112,7 @@ def _told(kind: str, pairs: list[tuple[Window, Window]], requests: int) -> str:
 
 def main(windows: int = 30, requests: int = 3000) -> None:
     with collector(processors()[1]) as address:
-        for kind in _CLIENTS:
+        for kind in CLIENTS:
             asyncio.run(_compare(kind, address, windows, requests))
 
 

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""An echo server: `python -m bench.echo_worker grpc|http`. Says its port; ends by SIGTERM."""
+"""An echo server: `python -m bench.echo_worker grpc|http`. Says its port; ends by SIGTERM. From SIGUSR1 to SIGUSR2 it
+counts the bytecode instructions of its thread, and tells them after the latter."""
 
 from __future__ import annotations
 
 import asyncio
 import signal
 import sys
+from types import FrameType
 from typing import Any, cast
 
 from .report_line import tell
@@ -47,12 +49,32 @@ async def _http() -> int:
     return runner.addresses[0][1]
 
 
+class Counting:
+    def __init__(self) -> None:
+        self.instructions = 0
+
+    def begin(self) -> None:
+        sys.settrace(self._traced)
+
+    def end(self) -> None:
+        sys.settrace(None)
+        tell({"instructions": self.instructions})
+
+    def _traced(self, frame: FrameType, event: str, _argument: object) -> Any:
+        frame.f_trace_lines, frame.f_trace_opcodes = False, True
+        self.instructions += event == "opcode"
+        return self._traced
+
+
 kept: list[Any] = []
 SERVERS = {"grpc": _grpc, "http": _http}
 
 
 async def main(kind: str) -> None:
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit)
+    loop, counting = asyncio.get_running_loop(), Counting()
+    loop.add_signal_handler(signal.SIGTERM, sys.exit)
+    loop.add_signal_handler(signal.SIGUSR1, counting.begin)
+    loop.add_signal_handler(signal.SIGUSR2, counting.end)
     tell({"port": await SERVERS[kind]()})
     await asyncio.Event().wait()
 
