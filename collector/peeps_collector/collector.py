@@ -53,6 +53,7 @@ from .store.buffer import RowBuffer
 from .store.database import Database
 from .store.file import ended_findings
 from .store.reader import Reader
+from .store.recording import past_processes, past_texts
 from .store.retention import Retention, file_bytes
 from .store.sql_processes import SqlProcesses
 from .store.writer import Writer
@@ -135,7 +136,12 @@ class Collector:
         self.warnings += replay(self._database, self._journal, self._rows, self._writer, redaction)
         self._quotas = Quotas(Quota(config.process_rows, config.process_bytes))
         self._live = LiveGraph(self._rows, quotas=self._quotas, nodes_most=config.process_nodes)
+        if config.is_recording:
+            self._live.remember(past_processes(self._database.connection))
         self._findings = FindingRegistry(self._live, self._rows, ended_findings(self._database.connection))
+        if config.is_recording:
+            for process, record in past_texts(self._database.connection):
+                self._findings.texts.recalled(process, record)
         judge = IncrementalDiagnoser(config.rules) if diagnoser is None else diagnoser()
         self._diagnosis = Diagnosis(self._live, self._findings, judge, settings=config.rules)
         self._alerts = Alerts(_alert_settings(config), self._live, self._findings, f"http://{config.explorer}")
@@ -213,6 +219,7 @@ class Collector:
             self.health,
             hosts,
             requests=self._requests,
+            database=self._database,
             token=self.config.token,
             quotas=self._quotas,
         )

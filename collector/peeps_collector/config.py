@@ -139,6 +139,8 @@ class Config:
     alert_quiet_s: int = 300
     redact_keys: str = ""
     redact_texts: str = ""
+    is_recording: bool = False
+    """The database is a recording that was opened to be looked at (`peeps open`): nothing in it is forgotten."""
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Config:

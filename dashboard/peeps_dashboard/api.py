@@ -296,6 +296,7 @@ class Span(TypedDict):
 class Timeline(TypedDict):
     now_ns: int
     from_ns: int
+    to_ns: NotRequired[int]
     step_ns: int
     changes: list[Moved]
     findings: list[Span]

@@ -40,6 +40,7 @@ _TIMEOUT_S = 5.0
 _HISTORY_TIMEOUT_S = 30.0
 """Of what is added up out of the whole history; the collector gives up before."""
 _LARGEST_ANSWER = 64 * 2**20
+_RECORDING = "/api/recording"
 _OF_HISTORY = ("/api/blame", "/api/flame", "/api/heat", "/api/depths")
 _OF_A_MOMENT = ("/api/snapshot", "/api/findings", "/api/rows", "/api/node/", *_OF_HISTORY)
 
@@ -132,6 +133,10 @@ class Collector:
         """The recorded history of a day at a glance."""
         return cast(Timeline, self._shared("/api/timeline"))
 
+    def recording(self) -> bytes:
+        """The whole database as one file."""
+        return self._bytes("/api/recording")
+
     def difference(self, from_ns: int, to_ns: int, limit: int) -> Difference:
         """What is different between two moments."""
         parameters = [("from", str(from_ns)), ("to", str(to_ns)), ("limit", str(limit))]
@@ -195,9 +200,9 @@ class Collector:
         request = Request(url, headers={"Authorization": f"Bearer {self.token}"} if self.token else {})
         try:
             opener = _opener(self.certificate if self.address.startswith("https://") else "", self.key)
-            patience_s = _HISTORY_TIMEOUT_S if path.startswith(_OF_HISTORY) else _TIMEOUT_S
+            patience_s = _HISTORY_TIMEOUT_S if path.startswith((_RECORDING, *_OF_HISTORY)) else _TIMEOUT_S
             with opener.open(request, timeout=patience_s) as response:
-                return response.read(_LARGEST_ANSWER)
+                return response.read(-1 if path == _RECORDING else _LARGEST_ANSWER)
         except HTTPError as error:
             with error:
                 if error.code == HTTPStatus.NOT_MODIFIED:

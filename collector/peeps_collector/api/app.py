@@ -26,6 +26,7 @@ from ..graph.live import LiveGraph
 from ..names import LOOPBACK_NAMES, refusal_of
 from ..quotas import Quotas
 from ..requests_out import ATTENTION, LEAKS, ProcessRequests
+from ..store.database import Database
 from ..store.plain import json_bytes
 from ..store.reader import Reader
 from ..store.sql_processes import SqlProcesses
@@ -39,6 +40,7 @@ from .graph_routes import GraphRoutes
 from .openapi import document
 from .past_routes import PastRoutes
 from .query_route import QueryRoute
+from .recording_route import RecordingRoute
 from .request_routes import RequestRoutes
 from .row_routes import RowRoutes
 from .slow_routes import SlowRoutes
@@ -58,6 +60,7 @@ def create_app(
     sql_seconds: float = 5.0,
     requests: ProcessRequests | None = None,
     token: str = "",
+    database: Database | None = None,
     quotas: Quotas | None = None,
 ) -> ASGIApp:
     """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed. `token`: what
@@ -107,6 +110,7 @@ def create_app(
             Route("/api/flame", slow.flame),
             Route("/api/heat", slow.heat),
             Route("/api/depths", slow.depths),
+            *([Route("/api/recording", RecordingRoute(database).recording)] if database else []),
             Route("/api/leaks", leaks.ask, methods=["POST"]),
             Route("/api/leaks", leaks.answers),
             Route("/api/looks", looks.ask, methods=["POST"]),

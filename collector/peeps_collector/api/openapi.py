@@ -100,6 +100,12 @@ ENDPOINTS = (
     Endpoint("get", "/api/blame", "Waiting time, charged to who was in the way.", _BLAME, types=(JSON, "text/plain")),
     Endpoint(
         "get",
+        "/api/recording",
+        "The whole database as one file, for `peeps open`.",
+        types=("application/octet-stream",),
+    ),
+    Endpoint(
+        "get",
         "/api/flame",
         "Where time went, as the boxes of a flame graph.",
         (Parameter("of", "string", "blame, tasks, threads or cpu."), *_WINDOW, _LIMIT),

@@ -23,6 +23,7 @@ _BYTES = 4 << 20
 _SECONDS = 5.0
 _SHORTEST_NS = 60 * _S
 
+_NEWEST = "SELECT max(time_ns) FROM snapshot"
 _FIRST = "SELECT min(time_ns) FROM snapshot WHERE time_ns >= $1"
 _MOVED = """
 SELECT (time_ns - $1) // $2 AS bucket, count(*) FROM node_change
@@ -38,9 +39,12 @@ class TimelineRoute:
         self._reader = reader
 
     def timeline(self, request: Request) -> Response:
-        now_ns = time.time_ns()
-        since_ns = now_ns - whole_parameter(request, "since_s", 86_400, 60, _MOST_S) * _S
+        asked_ns, now_ns = whole_parameter(request, "since_s", 86_400, 60, _MOST_S) * _S, time.time_ns()
         with asked_of_database("since_s"):
+            [[newest_ns]] = self._reader.rows(_NEWEST, [], 1, _BYTES, _SECONDS)
+            if newest_ns is not None and newest_ns < now_ns - asked_ns:  # a recording, or nobody for long
+                now_ns = newest_ns
+            since_ns = now_ns - asked_ns
             [[first_ns]] = self._reader.rows(_FIRST, [since_ns], 1, _BYTES, _SECONDS)
             from_ns = min(first_ns or now_ns, now_ns - _SHORTEST_NS)
             step_ns = max((now_ns - from_ns) // _BUCKETS, _S)
@@ -48,8 +52,8 @@ class TimelineRoute:
         spans = [_span(one, now_ns) for one in self._findings.remembered()[:_FINDINGS]]
         return answer(
             {
-                "now_ns": now_ns,
                 "from_ns": from_ns,
+                "to_ns": now_ns,
                 "step_ns": step_ns,
                 "changes": [{"from_ns": from_ns + bucket * step_ns, "count": count} for bucket, count in moved],
                 "findings": [one for one in spans if one["to_ns"] is None or one["to_ns"] >= from_ns],

@@ -21,6 +21,7 @@ from . import (
     dump,
     findings,
     mcp,
+    open,
     progress,
     ps,
     query,
@@ -37,7 +38,7 @@ from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
     *(up, collector, run, why, attach, findings, ps, show, calls, snapshot, progress, blame, dump, diff, query, sql),
-    *(db, mcp, top),
+    *(open, db, mcp, top),
     completion,
 )
 """Every command, in the order of the help."""
@@ -62,6 +63,7 @@ examples:
   peeps snapshot --now     every process takes a complete snapshot; who does not answer is told
   peeps progress 30        how many tasks advance within 30 seconds, and which do not
   peeps dump --all a.peeps the whole picture as a file; peeps why a.peeps reads it, peeps diff a.peeps b.peeps compares
+  peeps open a.peeps       a dump, or a recording, in an explorer of its own
 """
 
 

@@ -71,6 +71,10 @@ async def _run(collector: Collector, explorer: bool, ready_file: str | None) -> 
 
 
 def _announce(collector: Collector, shown: bool, wanted: bool) -> None:
+    if collector.config.is_recording:
+        shows = f"explorer http://{collector.config.explorer}" if shown else "no explorer"
+        print(f"peeps: opened, {shows}, query API http://{collector.api}; Ctrl-C ends it", flush=True)
+        return
     addresses = collector.addresses()
     print(f"peeps collector  OTLP on {', '.join(dict.fromkeys(addresses['grpc'] + addresses['http']))} (gRPC and HTTP)")
     scheme = "http" if collector.config.tls is None else "https"

@@ -9,7 +9,7 @@ process out of the diagnosis until its next key frame: a task whose progress was
 from __future__ import annotations
 
 import threading
-from collections.abc import Collection, Container, Generator, Mapping
+from collections.abc import Collection, Container, Generator, Iterable, Mapping
 
 from peeps_otel.model import Node
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
@@ -59,6 +59,7 @@ class LiveGraph:
         self._table = ProcessTable(rows)
         self._joins = Across()
         self._version = 1
+        self._keeps_all = False
         self._view: View | None = None
         self.last_change_ns = 0
 
@@ -68,6 +69,13 @@ class LiveGraph:
         """Something arrived from this process."""
         with self._lock:
             self._table.seen(info, now_ns)
+
+    def remember(self, past: Iterable[tuple[ProcessInfo, int, int]]) -> None:
+        """Processes of a recording, first and last heard of then: they are gone, and are never forgotten."""
+        with self._lock:
+            self._keeps_all = True
+            for info, first_ns, last_ns in past:
+                self._table.processes[info.id] = Process(info, first_ns, last_ns, State.GONE)
 
     def snapshot_steps(self, info: ProcessInfo, body: bytes, now_ns: int) -> Generator[None, None, list[str]]:
         """Applies one `peeps.snapshot` in slices; an old one (a repetition) changes nothing. The lock is held for the
@@ -169,6 +177,8 @@ class LiveGraph:
                     process.state = state
                     self._table.store(process)
                     self._touch()
+                elif self._keeps_all:
+                    continue
                 elif state in {State.GONE, State.FOREIGN} and now_ns - process.last_seen_ns > FORGET_NS:
                     del self._table.processes[process.info.id]
 

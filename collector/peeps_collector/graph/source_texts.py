@@ -44,6 +44,13 @@ class SourceTexts:
             while self._count > _MOST:
                 self._count -= len(self._texts.popitem(last=False)[1])
 
+    def recalled(self, process: str, record: SourceTextRecord) -> None:
+        """A process of a recording told it then."""
+        with self._lock:
+            places = self._texts.setdefault(process, OrderedDict())
+            self._count += record.place not in places
+            places[record.place] = {"first": record.first, "lines": record.text.split("\n")}
+
     def of(self, processes: Iterable[str], places: Iterable[str]) -> dict[str, Json]:
         """By place: the number of the first line, and the lines. What is not known is not in it."""
         with self._lock:

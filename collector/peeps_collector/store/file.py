@@ -118,10 +118,11 @@ def _move_garbage_log(log: Path, warnings: list[str]) -> None:
 def ended_findings(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """The newest findings of earlier runs as JSON objects, newest first."""
     rows = connection.execute(
-        "SELECT detail::VARCHAR, state FROM finding WHERE state <> 'open' ORDER BY last_seen_ns DESC LIMIT ?",
+        "SELECT detail::VARCHAR, state, last_seen_ns FROM finding WHERE state <> 'open' ORDER BY last_seen_ns DESC "
+        "LIMIT ?",
         [_HISTORY],
     ).fetchall()
-    return [orjson.loads(detail) | {"state": state} for detail, state in rows]
+    return [orjson.loads(detail) | {"state": state, "last_seen_ns": last_ns} for detail, state, last_ns in rows]
 
 
 def _schema(connection: duckdb.DuckDBPyConnection, path: str) -> None:
@@ -168,20 +169,25 @@ def _schema(connection: duckdb.DuckDBPyConnection, path: str) -> None:
 def end_what_was_open(connection: duckdb.DuckDBPyConnection) -> None:
     """A run that was killed left nodes, processes and findings open; this run does not know their end."""
     connection.execute("BEGIN")
-    connection.execute("UPDATE finding SET state = 'resolved' WHERE state = 'open'")
+    # It was open as long as its processes were heard of: a row is only written when something about it changes.
+    connection.execute(
+        """UPDATE finding SET state = 'resolved', last_seen_ns = greatest(last_seen_ns, coalesce(
+             (SELECT max(greatest(s.received_ns, s.time_ns)) + 1 FROM snapshot AS s
+              WHERE list_contains(finding.processes, s.process)), last_seen_ns)) WHERE state = 'open'"""
+    )
     connection.execute(
         """UPDATE process SET state = 'gone' WHERE state IN ('live', 'silent')
            OR (state = 'foreign' AND process IN (SELECT process FROM snapshot))"""
     )
     connection.execute(
         """INSERT INTO node_change (time_ns, process, node, op)
-           SELECT (SELECT max(time_ns) FROM node_change), process, node, 'lost'
+           SELECT (SELECT max(time_ns) + 1 FROM node_change), process, node, 'lost'
            FROM (SELECT process, node, arg_max(op, rowid) AS op FROM node_change GROUP BY ALL) WHERE op = 'upsert'"""
     )
     connection.execute(
         """INSERT INTO edge_change
-           SELECT (SELECT max(time_ns) FROM edge_change), process, 'lost', kind, src, dst, since_ns, source, confidence,
-                  cancels
+           SELECT (SELECT max(time_ns) + 1 FROM edge_change), process, 'lost', kind, src, dst, since_ns, source,
+                  confidence, cancels
            FROM (SELECT *, row_number() OVER (PARTITION BY process, kind, src, dst ORDER BY rowid DESC) AS place
                  FROM edge_change) WHERE place = 1 AND op = 'add'"""
     )

@@ -46,6 +46,7 @@ def _body() -> None:
     at_ns = live.moment()
     html.time_line(shown, None if at_ns is None else (at_ns - shown.from_ns) / max(shown.to_ns - shown.from_ns, 1))
     _scrubber(shown, at_ns)
+    _save()
     _marks(shown)
     _difference(at_ns, seen)
 
@@ -76,6 +77,17 @@ def _scrubber(shown: history.History, at_ns: int | None) -> None:
         key=key,
         on_change=choose,
         label_visibility="collapsed",
+    )
+
+
+def _save() -> None:
+    st.download_button(
+        "Save the recording",
+        data=lambda: live.collector().recording(),
+        file_name="peeps-recording.duckdb",
+        key="save",
+        icon=":material/download:",
+        help="All that is recorded, as one file; `peeps open FILE` shows it anywhere, without the programs.",
     )
 
 

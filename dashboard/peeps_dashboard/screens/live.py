@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
@@ -12,6 +13,7 @@ import streamlit as st
 
 from ..api import Findings, Process
 from ..client import Collector, CollectorError
+from ..launch import RECORDED_UNTIL
 from ..view import ages
 from ..view import processes as view_processes
 from . import connecting, html
@@ -37,7 +39,7 @@ def moment() -> int | None:
     """The earlier moment that the pages show, Unix epoch ns; None for now. It stands in the link, and goes along from
     page to page."""
     kept = st.session_state.get("at", "")
-    text = st.query_params.get("at", kept)
+    text = st.query_params.get("at", kept or os.environ.get(RECORDED_UNTIL, ""))
     if not text.isdecimal() or len(text) > 19:
         return None
     if text != kept:

@@ -3,14 +3,17 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import streamlit as st
 
+from ..launch import RECORDED_UNTIL
 from ..view import ages
 from . import html, live
 
 _S = 1_000_000_000
+_TO_THE_END = "To the end of the recording"
 _STEPS = (-60, -10, -1, 1, 10, 60)
 _SPEEDS = (1, 10, 60)
 _LONGEST_STEP_S = 5.0
@@ -26,7 +29,13 @@ def bar(*, plays: bool = True) -> None:
     at = ages.clock(at_ns, live.zone())
     html.notice(f"As it was at {at}, {ages.span(ago_s)} ago. What is stuck is told with what is known now.", "blue")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button("Back to now", icon=":material/update:", on_click=live.go_to, args=(None,), key="now")
+        st.button(
+            _TO_THE_END if os.environ.get(RECORDED_UNTIL) else "Back to now",
+            icon=":material/update:",
+            on_click=live.go_to,
+            args=(None,),
+            key="now",
+        )
         for step in _STEPS:
             title = f"{step:+d} s" if abs(step) < 60 else f"{step // 60:+d} min"
             st.button(title, on_click=live.go_to, args=(at_ns + step * _S,), key=f"step{step}")

@@ -43,7 +43,7 @@ class History:
 def of_timeline(answer: Timeline, zone: tzinfo | None = None) -> History:
     """Bars grow with the logarithm, so that one busy minute leaves the others to be seen. A mark leads into
     its finding, at most a second after it began to be known."""
-    from_ns, to_ns = answer["from_ns"], answer["now_ns"]
+    from_ns, to_ns = answer["from_ns"], answer.get("to_ns", answer["now_ns"])
     whole = max(to_ns - from_ns, 1)
     most = max((one["count"] for one in answer["changes"]), default=1)
     bars = [
