@@ -34,6 +34,7 @@ def test_a_recording_tells_the_verdict_without_the_program(deadlocked: Callable[
     running = deadlocked()
     before = running.get("/api/findings")["findings"][0]
     eventually(lambda: running.sql("SELECT count(*) FROM finding") == [[1]], "the finding is stored")
+    [[at]] = running.sql("SELECT max(time_ns) FROM snapshot")
     file = tmp_path / "recording.duckdb"
     answer = http(f"http://{running.api}/api/recording")
     assert answer.status == 200
@@ -42,7 +43,6 @@ def test_a_recording_tells_the_verdict_without_the_program(deadlocked: Callable[
     with opened(file, tmp_path / "ready.json") as ask:
         (process,) = ask("/api/processes")["processes"]
         assert (process["service"], process["state"]) == ("shop", "gone")
-        at = max(before["first_seen_ns"], before["since_ns"]) + 1
         then = ask(f"/api/findings?at={at}")
         assert then["verdict"]["stuck"]
         assert [(one["id"], one["title"]) for one in then["findings"]] == [(before["id"], before["title"])]

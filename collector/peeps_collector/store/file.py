@@ -166,6 +166,11 @@ def _schema(connection: duckdb.DuckDBPyConnection, path: str) -> None:
         )
 
 
+_LAST_WORD = (
+    "(SELECT greatest(coalesce((SELECT max(time_ns) FROM snapshot), 0), (SELECT max(time_ns) FROM {table})) + 1)"
+)
+
+
 def end_what_was_open(connection: duckdb.DuckDBPyConnection) -> None:
     """A run that was killed left nodes, processes and findings open; this run does not know their end."""
     connection.execute("BEGIN")
@@ -179,14 +184,15 @@ def end_what_was_open(connection: duckdb.DuckDBPyConnection) -> None:
         """UPDATE process SET state = 'gone' WHERE state IN ('live', 'silent')
            OR (state = 'foreign' AND process IN (SELECT process FROM snapshot))"""
     )
+    # They were there up to the last snapshot, in which nothing may have changed.
     connection.execute(
-        """INSERT INTO node_change (time_ns, process, node, op)
-           SELECT (SELECT max(time_ns) + 1 FROM node_change), process, node, 'lost'
+        f"""INSERT INTO node_change (time_ns, process, node, op)
+           SELECT {_LAST_WORD.format(table="node_change")}, process, node, 'lost'
            FROM (SELECT process, node, arg_max(op, rowid) AS op FROM node_change GROUP BY ALL) WHERE op = 'upsert'"""
     )
     connection.execute(
-        """INSERT INTO edge_change
-           SELECT (SELECT max(time_ns) + 1 FROM edge_change), process, 'lost', kind, src, dst, since_ns, source,
+        f"""INSERT INTO edge_change
+           SELECT {_LAST_WORD.format(table="edge_change")}, process, 'lost', kind, src, dst, since_ns, source,
                   confidence, cancels
            FROM (SELECT *, row_number() OVER (PARTITION BY process, kind, src, dst ORDER BY rowid DESC) AS place
                  FROM edge_change) WHERE place = 1 AND op = 'add'"""

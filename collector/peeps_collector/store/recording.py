@@ -51,7 +51,10 @@ def last_moment(path: str) -> int:
     """Of what is recorded, Unix epoch ns. Raises StoreError."""
     try:
         with duckdb.connect(path, read_only=True) as connection:
-            row = connection.execute("SELECT max(time_ns) FROM node_change WHERE op <> 'lost'").fetchone()
+            row = connection.execute(
+                "SELECT max(time_ns) FROM (SELECT time_ns FROM node_change WHERE op <> 'lost' UNION ALL "
+                "SELECT time_ns FROM snapshot)"
+            ).fetchone()
     except duckdb.Error as error:
         raise StoreError(f"{path} is no recording: {str(error).splitlines()[0]}") from None
     if row is None or row[0] is None:
