@@ -22,8 +22,6 @@ from .view import editor
 DEFAULT_HTTP = "127.0.0.1:9120"
 IN_FRONT = "PEEPS_CARD_IN_FRONT"
 """Set in our own environment once the card stands in front of Streamlit."""
-RECORDED_UNTIL = "PEEPS_AT"
-"""Set where the collector has a recording (`peeps open`): the moment that the pages show if none is asked for."""
 PAGES = (
     *(("", "Verdict"), ("graph", "Graph"), ("tables", "Tables"), ("slow", "Why slow")),
     *(("history", "History"), ("connect", "Connect")),

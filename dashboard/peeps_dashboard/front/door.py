@@ -12,7 +12,6 @@ import gzip
 import hashlib
 import json
 import mimetypes
-import os
 import re
 import secrets
 from asyncio import to_thread
@@ -23,7 +22,7 @@ from urllib.parse import parse_qs
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from ..launch import RECORDED_UNTIL
+from .. import recorded
 from ..view.escaping import markup
 from . import icons
 from .board import Board
@@ -168,7 +167,7 @@ def _name(host: str) -> str:
 def _moment(scope: Scope) -> str:
     """Unix epoch ns; empty for now."""
     found = parse_qs(scope["query_string"].decode("latin-1")).get("at", [""])[0]
-    return found if found.isdecimal() and len(found) < 20 else os.environ.get(RECORDED_UNTIL, "")
+    return found if found.isdecimal() and len(found) < 20 else recorded.until()
 
 
 def _finding(scope: Scope) -> str:

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar, cast
@@ -11,9 +10,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import streamlit as st
 
+from .. import recorded
 from ..api import Findings, Process
 from ..client import Collector, CollectorError
-from ..launch import RECORDED_UNTIL
 from ..view import ages
 from ..view import processes as view_processes
 from . import connecting, html
@@ -39,7 +38,7 @@ def moment() -> int | None:
     """The earlier moment that the pages show, Unix epoch ns; None for now. It stands in the link, and goes along from
     page to page."""
     kept = st.session_state.get("at", "")
-    text = st.query_params.get("at", kept or os.environ.get(RECORDED_UNTIL, ""))
+    text = st.query_params.get("at", kept or recorded.until())
     if not text.isdecimal() or len(text) > 19:
         return None
     if text != kept:

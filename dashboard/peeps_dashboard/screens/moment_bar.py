@@ -3,12 +3,11 @@
 
 from __future__ import annotations
 
-import os
 import time
 
 import streamlit as st
 
-from ..launch import RECORDED_UNTIL
+from .. import recorded
 from ..view import ages
 from . import html, live
 
@@ -30,7 +29,7 @@ def bar(*, plays: bool = True) -> None:
     html.notice(f"As it was at {at}, {ages.span(ago_s)} ago. What is stuck is told with what is known now.", "blue")
     with st.container(horizontal=True, vertical_alignment="center"):
         st.button(
-            _TO_THE_END if os.environ.get(RECORDED_UNTIL) else "Back to now",
+            _TO_THE_END if recorded.until() else "Back to now",
             icon=":material/update:",
             on_click=live.go_to,
             args=(None,),
