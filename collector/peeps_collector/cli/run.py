@@ -16,6 +16,7 @@ HELP = "run a program that says on its stderr when it is stuck: peeps run -- pyt
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.prefix_chars = "\0"  # options are the core's, whose command has words of its own behind them
     parser.add_argument("words", nargs=argparse.REMAINDER, metavar="[OPTIONS] -- COMMAND …", help="peeps run -- --help")
 
 
