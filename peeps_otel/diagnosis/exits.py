@@ -9,6 +9,7 @@ from dataclasses import replace
 from .. import semconv
 from ..model import FindingKind, Node, NodeKind, own_line
 from . import evidence, wording
+from .dead_children import feeds_a_queue
 from .rules.never_exits import NeverExits
 from .rules.rule import Account, Candidate
 from .wait_index import WaitIndex
@@ -18,10 +19,15 @@ _CHANNELS = frozenset({FindingKind.CHANNEL_FULL, FindingKind.CHANNEL_NOT_DRAINED
 """Not retold where the main thread has only started others and come to its end: the channel says more."""
 _RETOLD = _CHANNELS | {
     FindingKind.NEVER_ENDS,
+    FindingKind.PEER_NOT_READING,
     FindingKind.CANCEL_IGNORED,
     FindingKind.LOCK_STARVED,
     FindingKind.SEMAPHORE_STARVED,
 }
+_FEEDER_ADVICE = (
+    "Take everything from a queue before those who read it end, and stop putting into it once one has died; where what "
+    "is left may be lost, call its `cancel_join_thread()`."
+)
 _INTERPRETER = "the interpreter"
 _WAITS = {
     "asyncio.run": "asyncio.run() waits for it",
@@ -43,6 +49,8 @@ def retold(graph: WaitIndex, candidates: Sequence[Candidate], threads: Sequence[
 def _retold(graph: WaitIndex, candidate: Candidate, ending: Sequence[Node]) -> Candidate:
     waiters = [one for one in candidate.core if one in graph.nodes and graph.nodes[one].kind in WAITERS]
     keeper = next((one for one in waiters if graph.nodes[one].attributes.get(semconv.THREAD_ENDING) is None), None)
+    if candidate.kind is FindingKind.DEADLOCK:
+        return _of_ring(graph, candidate, ending)
     if candidate.kind not in _RETOLD or keeper is None:
         return candidate
     behind = graph.behind(set(candidate.core))
@@ -52,13 +60,36 @@ def _retold(graph: WaitIndex, candidate: Candidate, ending: Sequence[Node]) -> C
     return replace(candidate, kind=FindingKind.NEVER_EXITS, tell=lambda: _tell(graph, keeper, end, candidate.tell()))
 
 
+def _of_ring(graph: WaitIndex, candidate: Candidate, ending: Sequence[Node]) -> Candidate:
+    """A ring of two that the ending thread itself is in: nobody but the program, which has come to its end, could end
+    the wait of what it waits for."""
+    end = next((thread for thread in ending if thread.id in candidate.core), None)
+    keepers = [one for one in candidate.core if one in graph.nodes and graph.nodes[one].kind in WAITERS]
+    if end is None or len(keepers) != 2:
+        return candidate
+    keeper = next((one for one in keepers if one != end.id and one in graph.targets.get(end.id, ())), None)
+    if keeper is None:
+        return candidate
+    return replace(
+        candidate, kind=FindingKind.NEVER_EXITS, tell=lambda: _tell(graph, keeper, end, candidate.tell(), True)
+    )
+
+
 def _runs(graph: WaitIndex, end: Node, keeper: str) -> bool:
     """Whether it is a task of the loop that is being closed: all that are left were cancelled, and are waited for."""
     return end.attributes.get(semconv.THREAD_ENDING) == "asyncio.run" and graph.thread_of(keeper) == end.id
 
 
-def _tell(graph: WaitIndex, keeper: str, end: Node, account: Account) -> Account:
+def _tell(graph: WaitIndex, keeper: str, end: Node, account: Account, ring: bool = False) -> Account:
     node = graph.nodes[keeper]
+    target = next(iter(graph.targets.get(keeper, ())), "")
+    if feeds_a_queue(node):
+        waits_to = wording.waits_for(graph, keeper, target)
+        written = f"{wording.label(node)} {waits_to} what was put into a Queue of multiprocessing, and nobody reads it"
+        account = replace(account, title=written, advice=_FEEDER_ADVICE)
+    elif ring:
+        only = "which only the program itself could end, after its end"
+        account = replace(account, title=f"{wording.label(node)} {wording.waits_for(graph, keeper, target)}, {only}")
     what = _WAITS.get(str(end.attributes.get(semconv.THREAD_ENDING)), "its end waits for it")
     name = wording.label(node)
     started = wording.at("started at", node.source) if node.kind is NodeKind.TASK else ""

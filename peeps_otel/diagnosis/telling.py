@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from ..model import Finding, FindingKind, Level, finding_id, own_line
 from . import evidence
+from .dead_children import with_dead_children
 from .deaths import with_the_dead
 from .rules.rule import Candidate
 from .wait_index import WaitIndex
@@ -58,7 +59,7 @@ class _Group:
 
     def finding(self, graph: WaitIndex) -> Finding:
         first = self.first
-        account = with_the_dead(graph, first, first.tell())
+        account = with_dead_children(graph, first, with_the_dead(graph, first, first.tell()))
         members = set(first.core)
         blocked = [node for node in dict.fromkeys(account.blocked) if node not in members]
         return Finding(

@@ -19,6 +19,7 @@ from .pool_workers import PoolWorkers
 _EVERY_NS = 1_000_000_000
 _KNOWN_MOST = 500
 _GONE_MOST = 20
+_NAMED_MOST = 2
 _IDLE_NS = 3_000_000_000
 _WORKER = "PoolWorker"
 _POOL = "multiprocessing.pool"
@@ -68,6 +69,12 @@ class Kin:
             family = ", ".join(map(str, sharing.pool_workers(thing))) if pool else self._family
             return said | ({semconv.RESOURCE_SHARED_WITH: family} if family else {})
         return {semconv.RESOURCE_LOST_WITH: max(died, key=lambda one: one.died_ns).died} if died else {}
+
+    def died(self) -> str:
+        """Those that have died and of which it is known how, the last first; empty where there is none."""
+        known = sorted((one for one in self._known.values() if one.died), key=lambda one: -one.died_ns)
+        more = f" and {len(known) - _NAMED_MOST} more" if len(known) > _NAMED_MOST else ""
+        return "; ".join(one.died for one in known[:_NAMED_MOST]) + more
 
     def _of_managed(self, thing: Managed) -> dict[str, AttributeValue]:
         """Of what the process of a manager has: that one does what the others ask it to, and nothing by itself."""
@@ -121,6 +128,8 @@ class Kin:
         one that was waited for leaves no trace."""
         self._now_ns = now_ns
         for child in sharing.children():
+            if child.exit_code == 0:
+                continue
             if child.pid not in self._known and len(self._known) < _KNOWN_MOST:
                 try:
                     self._known[child.pid] = _Child(child.name, ref(child.popen))

@@ -3,11 +3,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from peeps_otel.diagnosis import Diagnoser, RuleSettings
-from peeps_otel.model import FindingKind, NodeKind, Providers
-from tests.diagnosis.world import SECOND, World, brief, diagnose
+from peeps_otel.model import Edge, EdgeKind, FindingKind, Frame, NodeKind, Providers, own_line
+from tests.diagnosis.world import SECOND, START, World, brief, diagnose
 
 _LONG = 3 * SECOND
 
@@ -90,3 +92,43 @@ def test_switched_off_it_is_what_it_was() -> None:
     diagnoser = Diagnoser(RuleSettings(off=frozenset({"never_exits"})))
     (finding,) = diagnose(_worker_in_a_lost_lock(), after=_LONG, diagnoser=diagnoser)
     assert finding.kind is FindingKind.LOCK_STARVED
+
+
+def _ended_before_its_queue(feeder: bool) -> World:
+    world = World()
+    pipe = world.resource(NodeKind.IO, "fd 7", providers=Providers.OPEN, peeps__resource__type="os.pipe")
+    world.nodes[pipe].attributes |= {"peeps.io.unmoved_since": START, "peeps.could_end.asked": START}
+    function, file = ("Queue._feed", "/lib/multiprocessing/queues.py") if feeder else ("write", "/srv/shop/log.py")
+    world.thread("QueueFeederThread", pipe, operation="file.write")
+    node = world.nodes["thread:QueueFeederThread"]
+    world.nodes[node.id] = replace(node, stack=(Frame(function, file, 7, own_line.PYTHON if feeder else ""),))
+    world.thread("MainThread", "thread:QueueFeederThread", operation="thread.join")
+    world.nodes["thread:MainThread"].attributes["peeps.thread.ending"] = "multiprocessing"
+    world.nodes["thread:MainThread"].attributes["peeps.thread.children_died"] = (
+        "w (pid 9), which ended with exit code 1"
+    )
+    world.edges.append(Edge(EdgeKind.COULD_END, pipe, "thread:MainThread"))
+    return world
+
+
+def test_a_ring_with_the_end_of_the_program_is_what_keeps_it() -> None:
+    assert brief(diagnose(_ended_before_its_queue(feeder=False), after=_LONG))[0] == (
+        "never_exits",
+        "LIKELY",
+        "the program has ended, but does not exit: QueueFeederThread waits to write to a pipe (fd 7), which only the "
+        "program itself could end, after its end; the end of multiprocessing waits for it",
+    )
+
+
+def test_so_is_a_queue_whose_readers_have_died() -> None:
+    finding = diagnose(_ended_before_its_queue(feeder=True), after=_LONG)[0]
+    assert brief([finding]) == [
+        (
+            "never_exits",
+            "LIKELY",
+            "the program has ended, but does not exit: QueueFeederThread waits to write to a pipe (fd 7) what was put "
+            "into a Queue of multiprocessing, and nobody reads it; the end of multiprocessing waits for it; w (pid 9), "
+            "which ended with exit code 1",
+        )
+    ]
+    assert "cancel_join_thread()" in finding.advice

@@ -37,15 +37,24 @@ class Child(NamedTuple):
 
 
 def children() -> list[Child]:
-    """The `multiprocessing.Process` objects that were started and not yet joined."""
+    """The `multiprocessing.Process` objects that were started and not yet joined, and those that the program still
+    refers to."""
     module = sys.modules.get("multiprocessing.process")
-    known = None if module is None else vars(module).get("_children")
     found: list[Child] = []
-    for process in list(cast("set[Any]", known))[:_CHILDREN_MOST] if type(known) is set else []:
+    own = os.getpid()
+    for process in {} if module is None else _processes(vars(module)):
         popen, ident = attribute(process, "_popen"), pid(process)
-        if popen is not None and ident is not None:
+        if popen is not None and ident is not None and number(process, "_parent_pid") == own:
             found.append(Child(ident, process_name(process), number(popen, "returncode"), popen))
     return found
+
+
+def _processes(module: dict[str, Any]) -> list[Any]:
+    started, referred = module.get("_children"), attribute(module.get("_dangling"), "data")
+    found: list[Any] = list(cast("set[Any]", started))[:_CHILDREN_MOST] if type(started) is set else []
+    alive = [one() for one in list(cast("set[Any]", referred))[:_CHILDREN_MOST]] if type(referred) is set else []
+    known = {id(one) for one in found}
+    return found + [one for one in alive if one is not None and id(one) not in known]
 
 
 def exit_code(popen: Any) -> int | None:

@@ -309,7 +309,10 @@ class ThreadProbe:
 
     def _between(self, observation: Observation, now_ns: int) -> None:
         """What the threads wait for and have, the futures and the executors."""
-        for record in self._threads.values():
+        died = self._resources.kin.died()
+        for ident, record in self._threads.items():
+            if ident == threading.main_thread().ident and record.children_died != died:
+                record.tell_died(died)
             for reference in record.targets:
                 self._resources.use(reference)
             for reference, one in record.holds:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import Any
 from weakref import ref
@@ -44,7 +44,16 @@ class ThreadRecord:
     borrowed: tuple[Borrowed, ...] = ()  # of pools
     searched: bool = False  # for these, since it was read
     handles_signals: bool = False  # by code of the program or a library
+    children_died: str = ""  # those of a main thread's process
     process: str = ""  # what its process is called, if another one has started that
+
+    def tell_died(self, died: str) -> None:
+        """Which children have died; its node says so from now on, though nothing of the thread itself has changed."""
+        self.children_died = died
+        if self.node is not None:
+            about = {name: one for name, one in self.node.attributes.items() if name != semconv.THREAD_CHILDREN_DIED}
+            told: dict[str, AttributeValue] = {semconv.THREAD_CHILDREN_DIED: died} if died else {}
+            self.node = replace(self.node, attributes=about | told)
 
 
 def show(
@@ -63,6 +72,7 @@ def show(
         semconv.THREAD_NAME: facts.name,
         semconv.THREAD_NATIVE_ID: facts.native_id,
         semconv.THREAD_PROCESS: record.process or None,
+        semconv.THREAD_CHILDREN_DIED: record.children_died or None,
         semconv.THREAD_DAEMON: facts.daemon,
         semconv.THREAD_ENDING: _ending(facts, stack),
         semconv.THREAD_HANDLES_SIGNALS: True if record.handles_signals else None,
