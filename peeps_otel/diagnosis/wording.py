@@ -52,8 +52,8 @@ def label(node: Node | None) -> str:
 def _thread(node: Node) -> str:
     """`MainThread`, `thread load_0`, `MainThread of worker-1`."""
     of = node.attributes.get(semconv.THREAD_PROCESS)
-    if of == node.name:  # a program of which no more is seen
-        return node.name
+    if semconv.COMMAND_PID in node.attributes:  # a program of which no more is seen
+        return str(of)
     name = node.name if "thread" in node.name.lower() else f"thread {node.name}"
     return f"{name} of {of}" if isinstance(of, str) else name
 

@@ -20,6 +20,8 @@ _EVERY_NS = 1_000_000_000
 _KNOWN_MOST = 500
 _GONE_MOST = 20
 _NAMED_MOST = 2
+_ZOMBIES_EVERY_NS = 3_000_000_000
+_ZOMBIES_MOST = 100
 _IDLE_NS = 3_000_000_000
 _WORKER = "PoolWorker"
 _POOL = "multiprocessing.pool"
@@ -43,7 +45,7 @@ class Kin:
         self._gone: list[_Child] = []  # without a word: what it ended with is not known
         self._idle_ns = 0  # since when all workers of pools wait for work
         self._living = self._family = ""
-        self._looked_ns = self._now_ns = 0
+        self._looked_ns = self._now_ns = self._zombies_ns = 0
         self._family_pids: list[int] = []
         self._workers = PoolWorkers()
 
@@ -71,7 +73,11 @@ class Kin:
         return {semconv.RESOURCE_LOST_WITH: max(died, key=lambda one: one.died_ns).died} if died else {}
 
     def died(self) -> str:
-        """Those that have died and of which it is known how, the last first; empty where there is none."""
+        """Those that have died and of which it is known how, the last first; empty where there is none. Who nobody has
+        waited for is asked for every few seconds."""
+        if self._now_ns - self._zombies_ns >= _ZOMBIES_EVERY_NS:
+            self._zombies_ns = self._now_ns
+            self._note_zombies(self._now_ns)
         known = sorted((one for one in self._known.values() if one.died), key=lambda one: -one.died_ns)
         more = f" and {len(known) - _NAMED_MOST} more" if len(known) > _NAMED_MOST else ""
         return "; ".join(one.died for one in known[:_NAMED_MOST]) + more
@@ -105,10 +111,7 @@ class Kin:
         if now_ns - self._looked_ns < _EVERY_NS:
             return
         self._looked_ns = now_ns
-        for ident, known in self._known.items():  # those that nobody has waited for
-            code = None if known.died else sharing.ended_with(ident)
-            if code:
-                self._has_died(ident, known, code, now_ns)
+        self._note_zombies(now_ns)
         living = sharing.sharers()
         self._family_pids = sharing.family_of(self._forked)
         self._family = ", ".join(map(str, self._family_pids))
@@ -122,6 +125,13 @@ class Kin:
             idle = bool(workers) and all(sharing.waits_for_work(ident) for ident in workers)
             self._idle_ns = (self._idle_ns or now_ns) if idle else 0
             self._living = next(iter(names), f"pid {living[0]}" if living else "")
+
+    def _note_zombies(self, now_ns: int) -> None:
+        """Those that have ended and that nobody has waited for."""
+        for ident, known in list(self._known.items())[:_ZOMBIES_MOST]:
+            code = None if known.died else sharing.ended_with(ident)
+            if code:
+                self._has_died(ident, known, code, now_ns)
 
     def note(self, now_ns: int) -> None:
         """Which children there are, and which of them have died. Cheap where there are none: at each look, for a dead

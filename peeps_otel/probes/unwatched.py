@@ -154,7 +154,7 @@ def _thread(known: _Process) -> Node:
     return Node(
         id=known.thread_id,
         kind=NodeKind.THREAD,
-        name=one.name,
+        name=one.name.rpartition(" (")[0] or one.name,
         created_at=known.created_ns,
         source="unknown:0",
         confidence=Confidence.INFERRED,

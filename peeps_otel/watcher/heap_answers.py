@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from .. import semconv
 from ..diagnosis.wording import WHOEVER_CALLS
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node
-from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, Ender, Strength
+from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN, Ender, Strength
 from ..probes.heap.question import Answer
 from ..probes.probe import Observation
 from ..probes.runtime import listens
@@ -23,6 +23,8 @@ from .runs_until_told import BY_WHOM, runs_until_told
 
 _BY_OTHERS = frozenset({semconv.COULD_END_OUTSIDE, semconv.COULD_END_OPEN})
 _NAMED_MOST = 3
+_NOT_FOUND = f"{UNKNOWN.kind} {NOT_FOUND}"
+"""Of an end that is in no object: the program has it as a number."""
 
 
 @dataclass(slots=True)
@@ -173,6 +175,10 @@ class HeapAnswers:
                 steps[who] = asked.steps[who]
             if able and node is not None:
                 named.append(f"{node.name}: {one.via}" if one.via else node.name)
+        if facts.get(semconv.COULD_END_OUTSIDE, "") == _NOT_FOUND and _is_far(seen):
+            facts[semconv.IO_BY_NUMBER] = True
+            main = asked.threads.get(threading.main_thread().ident or 0)
+            edges += [] if main is None else [Edge(EdgeKind.REACHED_BY, thing, main, confidence=Confidence.INFERRED)]
         closes = self._closes_by_its_end(asked, seen, facts, edges)
         if closes is not None:
             edges.append(Edge(EdgeKind.COULD_END, thing, closes, confidence=Confidence.INFERRED))
@@ -195,7 +201,7 @@ class HeapAnswers:
     ) -> str | None:
         """The main thread, where no code that is still to run uses this end of a pipe or Unix socket, for which another
         process waits: only the end of the program closes it then."""
-        if end is None or end.attributes.get(semconv.IO_IS_FAR) is not True:
+        if end is None or not _is_far(end):
             return None
         if "/tcp/" in str(end.attributes.get(semconv.IO_HERE)) or not facts.keys().isdisjoint(_BY_OTHERS):
             return None
@@ -213,3 +219,8 @@ class HeapAnswers:
                 facts.setdefault(semconv.COULD_END_OUTSIDE, f"{WHOEVER_CALLS}{one.via or one.name}")
         elif one.strength >= Strength.CODES:
             facts.setdefault(semconv.COULD_END_OUTSIDE, f"{one.key.kind} {one.name or one.via}".strip())
+
+
+def _is_far(node: Node | None) -> bool:
+    """Whether somebody in another process waits for the other end of this."""
+    return node is not None and node.attributes.get(semconv.IO_IS_FAR) is True

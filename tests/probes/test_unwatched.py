@@ -61,7 +61,7 @@ def _told(observation: Observation) -> list[tuple[str, str, str]]:
     """Who waits, in what, and for what."""
     nodes = observation.nodes
     return sorted(
-        (node.name.partition(" (")[0], node.wait.operation, nodes[edge.dst].name.partition(" (")[0])
+        (node.name, node.wait.operation, nodes[edge.dst].name.partition(" (")[0])
         for node in nodes.values()
         if node.wait is not None
         for edge in observation.edges[node.id]

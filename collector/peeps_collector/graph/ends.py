@@ -170,6 +170,11 @@ class Ends:
         }
         if not _all_known(others) or not _is_quiet(end, others):
             return said, ()
+        if all(one.node.attributes.get(semconv.IO_BY_NUMBER) is True for one in others):
+            said[semconv.IO_BY_NUMBER] = True
+            have = sorted({edge.dst for one in others for edge in one.edges})
+            reached = (Edge(EdgeKind.REACHED_BY, end.node.id, dst, confidence=Confidence.INFERRED) for dst in have)
+            return said, tuple(reached)
         edges = [edge for one in others for edge in one.edges]
         if not edges or not all(_is_closed(one.node) for one in others):
             return said, ()

@@ -120,9 +120,14 @@ def _is_stale(entry: Entry, silent: Set[str]) -> bool:
 
 
 def _across_processes(entries: Iterable[Entry]) -> set[str]:
-    """The members of the deadlocks that no process can see by itself, and all behind them."""
-    stuck = (e.finding for e in entries if e.finding.level in (Level.PROVEN, Level.LIKELY) and len(e.processes) > 1)
+    """The members of the deadlocks that no process can see by itself, and all behind them: those of several processes,
+    and those of one that only the collector sees, with what the other ends of its pipes say."""
+    stuck = (e.finding for e in entries if e.finding.level in (Level.PROVEN, Level.LIKELY) and _is_seen_here_alone(e))
     return {node for finding in stuck for node in (*finding.core, *finding.blocked)}
+
+
+def _is_seen_here_alone(entry: Entry) -> bool:
+    return len(entry.processes) > 1 or not any(entry.reports)  # the collector's own name is empty
 
 
 def _is_part_of(entry: Entry, across: set[str]) -> bool:

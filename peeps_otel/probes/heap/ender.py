@@ -9,6 +9,7 @@ from typing import NamedTuple
 from .actors import Key
 
 UNKNOWN = Key("unknown", "")
+NOT_FOUND = "it cannot be found on the heap"
 LEFT_BEHIND = Key("fork", "a thread that was in its block when this process was forked")
 NO_THREAD_RUNS = "It was given to an event loop that no thread runs"
 FROM_OUTSIDE = frozenset({"ready", "timer", "io", "signal", "loop", "unknown"})

@@ -30,7 +30,7 @@ from ..internals.heap import attribute
 from ..internals.loop_handles import called_on, code_of
 from ..source.ownership import is_standard_library
 from .actors import STOPPED, Actor, Actors, Key, content
-from .ender import FROM_OUTSIDE, LEFT_BEHIND, NO_THREAD_RUNS, UNKNOWN, Ender, Strength, Thing
+from .ender import FROM_OUTSIDE, LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN, Ender, Strength, Thing
 from .libraries import Libraries
 from .picture import Picture
 from .remaining_code import Place, RemainingCode
@@ -94,7 +94,7 @@ class Enders:
     def of(self, thing: Thing) -> list[Ender]:
         """Strongest first. Empty: nobody at all reaches it."""
         if not self._is_there(thing):
-            return [Ender(UNKNOWN, Strength.ARMED, "", "it cannot be found on the heap")]
+            return [Ender(UNKNOWN, Strength.ARMED, "", NOT_FOUND)]
         walk = self._walk(thing)
         found = [
             self._judged(walk, key, faint, via)
