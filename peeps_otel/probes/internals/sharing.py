@@ -42,7 +42,8 @@ def children() -> list[Child]:
     module = sys.modules.get("multiprocessing.process")
     found: list[Child] = []
     own = os.getpid()
-    for process in {} if module is None else _processes(vars(module)):
+    processes: list[Any] = [] if module is None else _processes(vars(module))
+    for process in processes:
         popen, ident = attribute(process, "_popen"), pid(process)
         if popen is not None and ident is not None and number(process, "_parent_pid") == own:
             found.append(Child(ident, process_name(process), number(popen, "returncode"), popen))
