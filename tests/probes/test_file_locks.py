@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Generator
@@ -64,6 +65,21 @@ def test_a_fork_shares_what_its_parent_has_locked(tmp_path: Path) -> None:
             os.close(let_go)
             os.close(keep)
             os.waitpid(child, 0)
+
+
+def test_what_the_owner_has_left_behind_has_it_still(tmp_path: Path) -> None:
+    path = tmp_path / "job.lock"
+    code = (
+        f"import fcntl, subprocess; f = open({str(path)!r}, 'w'); fcntl.flock(f, fcntl.LOCK_EX)\n"
+        "print(subprocess.Popen(['sleep', '60'], stdout=-3, stderr=-3, pass_fds=[f.fileno()]).pid)"
+    )
+    said = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True).stdout
+    left = int(said)
+    try:
+        lock = FileLock(str(path), inode_of(str(path)) or (0, 0))
+        assert lock.owners() == [left]
+    finally:
+        os.kill(left, signal.SIGKILL)
 
 
 def test_a_pipe_is_no_file() -> None:

@@ -23,6 +23,7 @@ _AGAIN_NS = 1_000_000_000
 _SHARED_AGAIN_NS = 10_000_000_000
 _TABLE_MOST = 1_000_000  # bytes of the kernel's table of locks
 _FAMILY_MOST = 40
+_PROCESSES_MOST = 4000
 _FILES_MOST = 1000
 _INFO_MOST = 4096
 
@@ -30,12 +31,13 @@ _INFO_MOST = 4096
 class FileLock:
     """The lock of a file that somebody waits for. `path`: as the waiter has it open; `inode`: with its device."""
 
-    __slots__ = ("__weakref__", "_asked_ns", "_owners", "_shared_ns", "_sharers", "inode", "path")
+    __slots__ = ("__weakref__", "_asked_ns", "_owners", "_shared_ns", "_sharers", "_took", "inode", "path")
 
     def __init__(self, path: str, inode: tuple[int, int]) -> None:
         self.path, self.inode = path, inode
         self._owners: list[int] = []
         self._sharers: list[int] = []
+        self._took: list[int] = []
         self._asked_ns = self._shared_ns = 0
 
     def owners(self) -> list[int]:
@@ -46,8 +48,8 @@ class FileLock:
             return self._owners
         self._asked_ns = now_ns
         took = [pid for pid in _took(self.inode, os.getpid()) if pid > 0 and is_alive(pid)]
-        if not self._shared_ns or now_ns - self._shared_ns >= _SHARED_AGAIN_NS or took[:1] != self._owners[:1]:
-            self._shared_ns = now_ns
+        if not self._shared_ns or now_ns - self._shared_ns >= _SHARED_AGAIN_NS or took != self._took:
+            self._shared_ns, self._took = now_ns, took
             self._sharers = _sharers(self, took)
         self._owners = list(dict.fromkeys([*took, *self._sharers]))
         return self._owners
@@ -109,9 +111,14 @@ def _rows() -> Iterator[_Row]:
 
 
 def _sharers(lock: FileLock, took: list[int]) -> list[int]:
-    """Those that have the locked file by way of a fork."""
-    roots = took or [os.getppid(), os.getpid()]
-    return [pid for pid in family([root for root in roots if root > 1], _FAMILY_MOST) if _has_locked(pid, lock.path)]
+    """Those that have the locked file by way of a fork; where who took it has ended, wherever they are by now."""
+    if took:
+        return [pid for pid in family(took, _FAMILY_MOST) if _has_locked(pid, lock.path)]
+    try:
+        all_of_them = [int(name) for name in os.listdir("/proc") if name.isdecimal()][:_PROCESSES_MOST]
+    except OSError:
+        return []
+    return [pid for pid in all_of_them if _has_locked(pid, lock.path)]
 
 
 def _has_locked(pid: int, path: str) -> bool:
