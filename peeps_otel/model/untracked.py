@@ -15,10 +15,12 @@ from typing import Any, TypeVar, cast
 from weakref import ref
 
 Thing = TypeVar("Thing")
+_CHECKED = ((3, 11), (3, 12), (3, 13))
+"""Where an object may end that the collector does not look at: it depends on each type's destructor."""
 
 
 def _function() -> Callable[[object], object] | None:
-    if sys.implementation.name != "cpython" or sys.platform in ("emscripten", "wasi"):
+    if sys.implementation.name != "cpython" or sys.version_info[:2] not in _CHECKED or sys.platform == "emscripten":
         return None
     try:
         from ctypes import py_object, pythonapi
@@ -34,9 +36,13 @@ _untrack = _function()
 
 
 def untracked(thing: Thing) -> Thing:
-    """The same object, which the collector does not look at any more. Only for what was just made, is in nobody else's
-    hands, and never refers to anything that lives by counting alone: no object of the program, no container that the
-    collector looks at. Where this Python does not offer it nothing is done. Any thread."""
+    """The same object, which the collector does not look at any more. Where this Python does not offer it nothing is
+    done. Any thread.
+
+    Only for instances of our classes, tuples, lists and dictionaries: when these end they ask whether the collector
+    looks at them; others (functions) take it for granted, and the process would crash. And only for what was just made,
+    is in nobody else's hands, and never refers to anything of the program, nor, even by way of others, to itself.
+    """
     if _untrack is not None:
         _untrack(thing)
     return thing
