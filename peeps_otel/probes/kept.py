@@ -8,7 +8,7 @@ in the usual way, holds for that look alone.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Generic, TypeVar
+from typing import Any, Generic, TypeVar
 
 from ..model import Edge, Node
 from .probe import Observation
@@ -40,6 +40,10 @@ class Kept(dict[str, Value], Generic[Value]):
         for key, value in other.items():
             self[key] = value
         return self
+
+    def update(self, *_: Any, **__: Any) -> None:
+        """Not to be used: a dictionary's own would not remember what was there, and nobody would hear of the change."""
+        raise TypeError("write a Kept by |=, not by update")
 
     def keep(self, key: str, value: Value | None) -> None:
         """Holds until it is said otherwise. None: it is there no more."""

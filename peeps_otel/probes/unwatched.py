@@ -78,8 +78,8 @@ class Unwatched:
                 self._shown.edges[node_id] = before.edges[node_id]
 
     def show(self, observation: Observation) -> None:
-        observation.nodes.update(self._shown.nodes)
-        observation.edges.update(self._shown.edges)
+        observation.nodes |= self._shown.nodes
+        observation.edges |= self._shown.edges
 
     # --- inside -------------------------------------------------------------------------------------------------------
 

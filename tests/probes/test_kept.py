@@ -23,6 +23,16 @@ _FOREVER = 3600
 _MANY = 400  # more than are all described at each look
 
 
+def test_nothing_is_written_past_what_remembers_the_look_before() -> None:
+    kept: Kept[int] = Kept()
+    with pytest.raises(TypeError, match=r"\|="):
+        kept.update({"a": 1})
+    kept |= {"a": 1}
+    assert (dict(kept), kept.take_changes()) == ({"a": 1}, {"a": None})
+    kept.begin()
+    assert dict(kept) == {}
+
+
 def test_what_is_written_holds_for_one_look_and_what_is_kept_for_all() -> None:
     kept: Kept[str] = Kept()
     kept.keep("task", "waits")
