@@ -15,11 +15,10 @@ from .rules.rule import Account, Candidate
 from .wait_index import WaitIndex
 from .wait_links import WAITERS
 
-_CHANNELS = frozenset({FindingKind.CHANNEL_FULL, FindingKind.CHANNEL_NOT_DRAINED})
-"""Not retold where the main thread has only started others and come to its end: the channel says more."""
-_RETOLD = _CHANNELS | {
+_ENDS = frozenset({FindingKind.PEER_NOT_READING, FindingKind.CHANNEL_FULL, FindingKind.CHANNEL_NOT_DRAINED})
+"""Not retold where the main thread has only started others and come to its end: what is not read says more."""
+_RETOLD = _ENDS | {
     FindingKind.NEVER_ENDS,
-    FindingKind.PEER_NOT_READING,
     FindingKind.CANCEL_IGNORED,
     FindingKind.LOCK_STARVED,
     FindingKind.SEMAPHORE_STARVED,
@@ -55,7 +54,7 @@ def _retold(graph: WaitIndex, candidate: Candidate, ending: Sequence[Node]) -> C
         return candidate
     behind = graph.behind(set(candidate.core))
     end = next((thread for thread in ending if thread.id in behind or _runs(graph, thread, keeper)), None)
-    if end is None or (candidate.kind in _CHANNELS and end.attributes.get(semconv.THREAD_ENDING) == _INTERPRETER):
+    if end is None or (candidate.kind in _ENDS and end.attributes.get(semconv.THREAD_ENDING) == _INTERPRETER):
         return candidate
     return replace(candidate, kind=FindingKind.NEVER_EXITS, tell=lambda: _tell(graph, keeper, end, candidate.tell()))
 
@@ -71,7 +70,12 @@ def _of_ring(graph: WaitIndex, candidate: Candidate, ending: Sequence[Node]) -> 
     if keeper is None:
         return candidate
     return replace(
-        candidate, kind=FindingKind.NEVER_EXITS, tell=lambda: _tell(graph, keeper, end, candidate.tell(), True)
+        candidate,
+        kind=FindingKind.NEVER_EXITS,
+        core=[
+            one for one in candidate.core if one != end.id
+        ],  # as it is without the ring: one finding, not two in turn
+        tell=lambda: _tell(graph, keeper, end, candidate.tell(), True),
     )
 
 
@@ -83,6 +87,8 @@ def _runs(graph: WaitIndex, end: Node, keeper: str) -> bool:
 def _tell(graph: WaitIndex, keeper: str, end: Node, account: Account, ring: bool = False) -> Account:
     node = graph.nodes[keeper]
     target = next(iter(graph.targets.get(keeper, ())), "")
+    if ring:
+        account = replace(account, blocked=list(dict.fromkeys([end.id, *account.blocked])))
     if feeds_a_queue(node):
         waits_to = wording.waits_for(graph, keeper, target)
         written = f"{wording.label(node)} {waits_to} what was put into a Queue of multiprocessing, and nobody reads it"

@@ -21,6 +21,8 @@ from tests.catalogue.running import Catalogue, Verdict, differences, name_of, py
 PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
 _PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
 _PID = re.compile(r"\bpid \d+")
+_DESCRIPTOR = re.compile(r"\bfd \d+")
+_POOL_WORKER = re.compile(r"(?<=PoolWorker-)\d+")
 _HEADINGS = {
     "stuck": "Stuck",
     "reported": "Stuck, after reports in the issue trackers of well-known libraries",
@@ -72,7 +74,12 @@ def section(entry: Entry, verdict: Verdict) -> str:
 
 def _lasting(title: str) -> str:
     """Without what is another at each run."""
-    return _PID.sub("pid PID", _PORT.sub(":PORT", title))
+    return _POOL_WORKER.sub("N", _DESCRIPTOR.sub("fd N", _PID.sub("pid PID", _PORT.sub(":PORT", title))))
+
+
+def is_told_alike(verdict: Verdict) -> bool:
+    """Whether another run says it in the same words: of several processes any may be named first, or be seen to end."""
+    return all(len({node.get("process") for node in finding["nodes"].values()}) < 2 for finding in verdict.final)
 
 
 def heading(entry: Entry) -> str:
