@@ -9,6 +9,7 @@ for us comes out of the same reduction then. A process of which anything is not 
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -21,6 +22,8 @@ from .internals.other_process import READ, WAIT, WRITE, Sleeper
 from .probe import Observation
 
 _EVERY_NS = 2_000_000_000
+_PAUSE_TIMES = 300
+"""So much longer than a look has taken is the pause after it: a large family is asked ever more seldom."""
 _ENDS_MOST = 20
 _OPERATIONS = {READ: "file.read", WRITE: "file.write", WAIT: "process.wait"}
 _SOURCE = "in another program"
@@ -49,7 +52,7 @@ class _Shown:
 
 
 class Unwatched:
-    """For the watcher thread only. Asks the kernel every two seconds, while somebody waits at a pipe for some seconds
+    """For the watcher thread only. Asks the kernel every two seconds or more seldom, while somebody waits at a pipe for some seconds
     and this process has children."""
 
     def __init__(self, ids: NodeIds) -> None:
@@ -57,13 +60,13 @@ class Unwatched:
         self._known: dict[int, _Process] = {}
         self._ends: dict[str, _End] = {}  # by name: an end that such a process has
         self._shown = _Shown()
-        self._looked_ns = 0
+        self._looked_ns, self._pause_ns = 0, _EVERY_NS
 
     def look(self, waited: dict[int, EndNames], now_ns: int) -> None:
         """`waited`: by descriptor, the pipes and sockets for which somebody here has waited for seconds."""
-        if now_ns - self._looked_ns < _EVERY_NS:
+        if now_ns - self._looked_ns < self._pause_ns:
             return
-        self._looked_ns = now_ns
+        self._looked_ns, began_ns = now_ns, time.thread_time_ns()
         before, self._shown = self._shown, _Shown()
         relatives = other_process.relatives() if waited else []
         for fd, names in list(waited.items())[:_ENDS_MOST] if relatives else ():
@@ -76,6 +79,7 @@ class Unwatched:
         for node_id, edges in self._shown.edges.items():
             if before.edges.get(node_id) == edges:
                 self._shown.edges[node_id] = before.edges[node_id]
+        self._pause_ns = max(_EVERY_NS, _PAUSE_TIMES * (time.thread_time_ns() - began_ns))
 
     def show(self, observation: Observation) -> None:
         observation.nodes |= self._shown.nodes

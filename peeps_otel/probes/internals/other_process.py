@@ -20,7 +20,7 @@ CHECKED_ON = versions.on("CPython")
 _WAITS = frozenset({61, 247, 260, 95})
 """`wait4` and `waitid`: x86-64, the others."""
 _FILES_MOST = 500
-_FAMILY_MOST = 40
+_FAMILY_MOST = 150
 _COPY = COPY_NAME.decode()
 READ, WRITE, WAIT = "read", "write", "wait"
 
