@@ -52,8 +52,8 @@ class _Shown:
 
 
 class Unwatched:
-    """For the watcher thread only. Asks the kernel every two seconds or more seldom, while somebody waits at a pipe for some seconds
-    and this process has children."""
+    """For the watcher thread only. Asks the kernel every two seconds or more seldom, while somebody waits at a pipe for
+    some seconds and this process has children."""
 
     def __init__(self, ids: NodeIds) -> None:
         self._ids = ids
