@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from types import SimpleNamespace
 from typing import Any
@@ -80,10 +80,6 @@ def test_a_permit_whose_holder_goes_on_is_in_no_hurry() -> None:
     assert _asked(world, 3 * SECOND // 2) == []
 
 
-def _at_once(function: Callable[..., None], *arguments: Any) -> None:
-    function(*arguments)
-
-
 class _Watched:
     """A program in which somebody waits for an event; a question to its heap would take `cost_ns`."""
 
@@ -96,7 +92,7 @@ class _Watched:
         world.task("a", world.resource(NodeKind.EVENT, "news", providers=Providers.OPEN))
         self.graph = world.graph()
         self.heap = HeapQuestion(_Living(), self._ask)
-        self.heap.started = _at_once
+        self.heap.started = lambda function, *arguments: function(*arguments)
         self.heap.purse = Purse(0.01, 0)
         for _ in range(2):
             self.heap.purse.looked()
