@@ -44,12 +44,9 @@ _SETTLED_NS = 3 * _SECOND
 _TOGETHER_NS = 1 * _SECOND  # of a wait that is asked about along with a settled one, or that a verdict waits for
 _THINGS_MOST = 500
 _AGAIN_NS = 10 * _SECOND  # between two questions, at least
-_TOO_DEAR_NS = 600 * _SECOND  # before one that was too dear is tried again, for the program may have become smaller
 _PERMITS = f"{NodeKind.SEMAPHORE}:"
 _END_AGAIN_MOST_NS = 160 * _SECOND  # between two about the same far end
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
-Ask = Callable[[list[Thing], list[BlockedThread], int | None], Answer]
-"""The last: how much processor time it may take, in nanoseconds; None: any."""
 _logger = logging.getLogger("peeps_otel")
 
 
@@ -80,13 +77,15 @@ class HeapQuestion:
     def __init__(
         self,
         objects: Objects,
-        ask: Ask | None = None,
+        ask: Callable[[list[Thing], list[BlockedThread]], Answer] | None = None,
         answered: Callable[[], None] = lambda: None,
         forked_from: int | None = None,
     ) -> None:
         self._objects, self._answered = objects, answered
         self._answers = HeapAnswers(forked_from)
-        self.ask: Ask = ask or partial(question.ask, forked=forked_from is not None)
+        self.ask: Callable[[list[Thing], list[BlockedThread]], Answer] = ask or partial(
+            question.ask, forked=forked_from is not None
+        )
         self._end_due_ns: dict[str, tuple[int, int]] = {}  # by far end: when it may be asked about, and the next pause
         self._answer: tuple[AskedHeap, Answer] | None = None
         self._busy = self._wanted = False
@@ -96,13 +95,9 @@ class HeapQuestion:
         """A wait that is younger is not asked about, unless along with an older one."""
         self.purse = Purse(0.0, 0)
         """What questions are paid from, in the copies of the process too."""
-        self._expected_ns = 0  # what the last one cost, or would at least have: so much will the next one
-        self._takes = ""
+        self._expected_ns = 0  # what the last one cost: so much will the next one
         self._asking_ns = 0  # processor time of our thread that asked
         self._saves_for = False
-        self._is_too_dear = False
-        self._dear_until_ns = 0
-        self._begun_ns = 0
         self.spent_ns = 0
         """Processor time of all questions so far, in the copies of the process too."""
         self._next_ns = 0
@@ -128,25 +123,19 @@ class HeapQuestion:
         if self.not_asked:
             observation.coverage.append(f"heap: not asked who could end a wait: {self.not_asked}")
         elif self._saves_for:
-            observation.coverage.append(f"heap: not asked{self._why_not()}")
+            seconds = self._expected_ns / 1e9
+            observation.coverage.append(
+                f"heap: not asked yet who could end some waits: a question takes {seconds:.1f} s of processor time"
+            )
         self._answers.lay(observation)
-
-    def _why_not(self) -> str:
-        about = f"who could end some waits: a question takes {self._takes}"
-        if self._is_too_dear:
-            return f" {about}, and {self.purse.question_most_ns / 1e9:.1f} s are allowed unless somebody asks"
-        return f" yet {about}" if self._expected_ns else " yet who could end some waits: processor time is saved for it"
 
     def _take(self, observation: Observation, asked: AskedHeap, answer: Answer) -> None:
         cost_ns = answer.cpu_ns + self._asking_ns
         self.spent_ns += cost_ns
-        clock_ns = time.monotonic_ns()
-        self._takes = f"{'more than ' if answer.is_too_dear else ''}{cost_ns / 1e9:.1f} s of processor time"
-        self._expected_ns = 2 * cost_ns if answer.is_too_dear else cost_ns
+        self._expected_ns = cost_ns
         if not asked.for_somebody:  # what is spent on who is looking is beyond the budget
-            self.purse.pay(clock_ns, cost_ns, self._begun_ns)
-        self._dear_until_ns = clock_ns + _TOO_DEAR_NS
-        self.not_asked = "" if answer.is_too_dear else answer.not_asked
+            self.purse.pay(time.monotonic_ns(), cost_ns)
+        self.not_asked = answer.not_asked
         if not answer.not_asked:
             self._answers.take(observation, asked, answer)
 
@@ -156,26 +145,14 @@ class HeapQuestion:
         if self._busy or clock_ns < self._next_ns:
             return
         waiting = self._worth_asking(waits, now_ns) | self._far_ends(observation, clock_ns)
-        if not waiting:
-            self._saves_for = self._wanted = False
+        self._saves_for = bool(waiting) and not self._wanted and not self.purse.can_pay(clock_ns, self._expected_ns)
+        if self._saves_for:
+            self._next_ns = clock_ns + _AGAIN_NS
             return
-        self._next_ns = clock_ns + _AGAIN_NS
         wanted, self._wanted = self._wanted, False
-        most_ns = None if wanted else self._allowed(clock_ns)
-        self._saves_for = most_ns == 0
-        if most_ns != 0:
-            self._begun_ns = clock_ns
-            self._begin(observation, waiting, now_ns, wanted, most_ns)
-
-    def _allowed(self, clock_ns: int) -> int | None:
-        """What a question may take now that nobody has asked for; 0: none, None: any amount."""
-        self._is_too_dear = False
-        if not self.purse.is_starting(clock_ns) and self._expected_ns > self.purse.question_most_ns > 0:
-            self._is_too_dear = clock_ns < self._dear_until_ns
-            if self._is_too_dear:
-                return 0
-            self._expected_ns = 0  # it is tried again, and broken off where it is as dear as before
-        return self.purse.allows(clock_ns, self._expected_ns)
+        if waiting:
+            self._next_ns = clock_ns + _AGAIN_NS
+            self._begin(observation, waiting, now_ns, wanted)
 
     def request(self) -> None:
         """Somebody asks what is stuck: what has settled is asked about at the next look, beyond the budget if need be,
@@ -224,12 +201,7 @@ class HeapQuestion:
         return found
 
     def _begin(
-        self,
-        observation: Observation,
-        waiting: dict[str, frozenset[str]],
-        now_ns: int,
-        for_somebody: bool,
-        most_ns: int | None,
+        self, observation: Observation, waiting: dict[str, frozenset[str]], now_ns: int, for_somebody: bool
     ) -> None:
         objects = self._objects.things(waiting.keys())
         ends = self._objects.descriptors()
@@ -259,11 +231,11 @@ class HeapQuestion:
         asked = AskedHeap(now_ns, kept, steps, threads, self._objects.task_nodes, for_somebody)
         self._busy = True
         self.asked += len(things)
-        self.started(self._run, asked, things, blocked, most_ns)
+        self.started(self._run, asked, things, blocked)
 
-    def _run(self, asked: AskedHeap, things: list[Thing], blocked: list[BlockedThread], most_ns: int | None) -> None:
+    def _run(self, asked: AskedHeap, things: list[Thing], blocked: list[BlockedThread]) -> None:
         try:
-            answer = self.ask(things, blocked, most_ns)
+            answer = self.ask(things, blocked)
             self._asking_ns = time.thread_time_ns()
             self._answer = asked, answer
         except Exception:

@@ -7,9 +7,10 @@ at most the budget: the bucket holds what a sudden crowd of tasks costs, and fil
 sixty seconds' budget is spent. Work that finds it empty waits: it is cut where the caller asks, however long a look
 takes then.
 
-What cannot be cut (a question to the heap, in a copy of the process) comes out of the same sixty seconds. It is told
-beforehand how much it may take, and is broken off there. Where the looks have left too little room for it, they leave
-more until it has been asked, and never less than a quarter to themselves. The dearer questions are, the more seldom.
+What cannot be cut (a question to the heap, in a copy of the process) has savings of its own: a second at first, then a
+quarter of what sixty seconds may cost. It takes nothing from the looks, which must not stop: where those always have
+work, the two may cost a fifth more than the budget, and so does a question that is dearer than the savings; the dearer
+it is, the more seldom it is asked.
 """
 
 from __future__ import annotations
@@ -27,11 +28,9 @@ _WINDOW_NS = 60_000_000_000
 _WINDOW_SHARE = 0.9  # of the budget: a slice may take longer than it should
 _WINDOW_PARTS = 60
 _SPREAD_NS = 40_000_000_000  # over this time what the window has left is spread
+_SAVED_AT_FIRST_NS = 1_000_000_000
 _WAIT_MOST_NS = 1_000_000_000  # at a time: what the window has left changes meanwhile
-_QUESTION_SHARE = 0.25  # of what any sixty seconds may cost, on average, for what cannot be cut
-_QUESTION_MOST = 0.75  # of it at a time
-_QUESTIONS_AT_START_NS = 2_500_000_000  # of all in the time in which looks are paid for beyond the budget
-_ROOM_KEPT_NS = 30_000_000_000  # for what is not asked for again meanwhile
+_QUESTION_SHARE = 0.25  # of what any sixty seconds may cost, for what cannot be cut
 
 
 class Purse:
@@ -49,11 +48,8 @@ class Purse:
             deque()
         )  # when each part of the window began, and what was charged by then
         self._charged_ns = 0
-        self._question_most_ns = self._window_ns * _QUESTION_MOST
-        self._saved_ns = self._question_most_ns  # for what cannot be cut
+        self._saved_ns: float = _SAVED_AT_FIRST_NS
         self._saved_at_ns = now_ns
-        self._at_start_ns = 0  # was spent on it
-        self._room_ns = self._room_until_ns = 0  # the looks leave it so much
 
     def wait_ns(self, now_ns: int, spent_ns: int, factor: float = 1.0) -> int:
         """How long to wait before more is spent; 0: go on. `factor`: how many times the budget may be spent now."""
@@ -68,7 +64,7 @@ class Purse:
         left_ns = self._left_ns
         if factor == 1 and not is_starting:  # what is spent on who is looking, or at the start, is beyond the budget
             self._charged_ns += spent_ns - before
-            in_window_ns = self._in_window(now_ns) - (self._room_ns if now_ns < self._room_until_ns else 0)
+            in_window_ns = self._in_window(now_ns)
             rate = min(rate, max(in_window_ns, self._share * _SLICE_NS) / _SPREAD_NS)
             left_ns = self._left_ns = min(left_ns, in_window_ns)
         if left_ns > 0:
@@ -88,43 +84,23 @@ class Purse:
     def _window_ns(self) -> int:
         return int(self._share * _WINDOW_SHARE * _WINDOW_NS)
 
-    def allows(self, now_ns: int, cost_ns: int) -> int | None:
-        """How much something that is not cut may take at most if it is begun now, where it will cost so much (0: that
-        is not known). 0: it may not be begun now; None: any amount. Where that is for want of room, the looks make
-        some."""
-        if not self._share:
-            return None
-        if self.is_starting(now_ns):
-            left_ns = _QUESTIONS_AT_START_NS - self._at_start_ns
-            return left_ns if left_ns >= max(cost_ns, 1) else 0
-        self._save(now_ns)
-        needed_ns = int(cost_ns or self._question_most_ns / 2)
-        if needed_ns > self._saved_ns:
-            return 0
-        room_ns = self._in_window(now_ns)
-        if room_ns < needed_ns:
-            self._room_ns, self._room_until_ns = needed_ns, now_ns + _ROOM_KEPT_NS
-            return 0
-        self._room_until_ns = 0
-        return int(min(self._saved_ns, room_ns))
+    def can_pay(self, now_ns: int, cost_ns: int) -> bool:
+        """Whether something that is not cut, and will cost so much, may be done."""
+        if not self._share or self.is_starting(now_ns):
+            return True
+        self._save(now_ns, cost_ns)
+        return self._saved_ns >= cost_ns
 
-    @property
-    def question_most_ns(self) -> int:
-        """What something that is not cut may cost at all, after the start; where there is a budget."""
-        return int(self._question_most_ns)
+    def pay(self, now_ns: int, cost_ns: int) -> None:
+        """It has been done, and cost so much."""
+        if not self.is_starting(now_ns):
+            self._save(now_ns, cost_ns)
+            self._saved_ns -= cost_ns
 
-    def pay(self, now_ns: int, cost_ns: int, begun_ns: int) -> None:
-        """It was begun then, is over, and has cost so much."""
-        if self.is_starting(begun_ns):
-            self._at_start_ns += cost_ns
-            return
-        self._save(now_ns)
-        self._saved_ns -= cost_ns
-        self._charged_ns += cost_ns
-
-    def _save(self, now_ns: int) -> None:
-        gives_ns = self._window_ns * _QUESTION_SHARE * (now_ns - self._saved_at_ns) / _WINDOW_NS
-        self._saved_ns = min(self._question_most_ns, self._saved_ns + gives_ns)
+    def _save(self, now_ns: int, cost_ns: int) -> None:
+        share_ns = self._window_ns * _QUESTION_SHARE
+        most_ns = max(share_ns, cost_ns, self._saved_ns)
+        self._saved_ns = min(most_ns, self._saved_ns + share_ns * (now_ns - self._saved_at_ns) / _WINDOW_NS)
         self._saved_at_ns = now_ns
 
     def looked(self, complete: bool = True) -> None:

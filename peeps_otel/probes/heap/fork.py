@@ -55,21 +55,11 @@ _TRIES = 2
 _FILES_MOST = 65_536
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _PAGE = 4096
-_OF_A_PROCESS = 2  # the kind of clock that tells the processor time of any process (`clock_getcpuclockid`)
-_LOOKED_AFTER_S = 0.01
 _one_at_a_time = threading.Lock()
 
 
 class CannotFork(Exception):
     """There is no copy to be had; the message says why."""
-
-
-class TooDear(Exception):
-    """The copy has used more processor time than it was allowed: `spent_ns`."""
-
-    def __init__(self, spent_ns: int) -> None:
-        super().__init__(f"takes more than {spent_ns / 1e9:.1f} s of processor time")
-        self.spent_ns = spent_ns
 
 
 class Forked(NamedTuple):
@@ -93,18 +83,12 @@ def obstacle() -> str:
     return ""
 
 
-def on_a_copy(
-    work: Callable[[Any], bytes],
-    timeout_s: float,
-    prepare: Callable[[], Any] = lambda: None,
-    most_ns: int | None = None,
-) -> Forked:
+def on_a_copy(work: Callable[[Any], bytes], timeout_s: float, prepare: Callable[[], Any] = lambda: None) -> Forked:
     """`work(prepare())` of a copy of this process. Blocks; the interpreter is free meanwhile.
 
-    `most_ns`: how much processor time the copy may use; it is killed when it has. `prepare` runs in the process itself,
-    right before the copy is made: for what takes a lock that another thread may hold at that moment. `work` must
-    neither block nor start anything. Raises CannotFork, TooDear, TimeoutError, and RuntimeError with what `work`
-    raised.
+    `prepare` runs in the process itself, right before the copy is made: for what takes a lock that another thread may
+    hold at that moment. `work` must neither block nor start anything. Raises CannotFork, TimeoutError, and RuntimeError
+    with what `work` raised.
     """
     reason = obstacle()
     if reason:
@@ -117,7 +101,7 @@ def on_a_copy(
             child = _Child(work, prepare)
             try:
                 if child.started():
-                    return Forked(child.answer(deadline, most_ns), child.pause_ns)
+                    return Forked(child.answer(deadline), child.pause_ns)
             finally:
                 child.end()
     finally:
@@ -160,18 +144,11 @@ class _Child:
             os.close(self._reading)
             raise CannotFork(f"fork failed: {os.strerror(ctypes.get_errno())}")
 
-    def _spent_ns(self) -> int:
-        """Processor time of the copy; 0 where that is not told, or it has ended."""
-        try:
-            return time.clock_gettime_ns(~self._pid << 3 | _OF_A_PROCESS)
-        except OSError:
-            return 0
-
     def started(self) -> bool:
         return self._read(1, time.monotonic() + _START_S) == _STARTED
 
-    def answer(self, deadline: float, most_ns: int | None) -> bytes:
-        head = self._read(9, deadline, most_ns)
+    def answer(self, deadline: float) -> bytes:
+        head = self._read(9, deadline)
         body = self._read(int.from_bytes(head[1:], "little"), deadline)
         if head[:1] == _FAILURE:
             raise RuntimeError(body.decode(errors="replace"))
@@ -189,21 +166,14 @@ class _Child:
         except ChildProcessError:
             return
 
-    def _read(self, size: int, deadline: float, most_ns: int | None = None) -> bytes:
-        """Exactly `size` bytes. Raises TimeoutError; TooDear; RuntimeError where the copy has died. The first byte may
-        fail to come: then empty."""
+    def _read(self, size: int, deadline: float) -> bytes:
+        """Exactly `size` bytes. Raises TimeoutError; RuntimeError where the copy has died. The first byte may fail to
+        come: then empty."""
         found = b""
         poll = select.poll()
         poll.register(self._reading, select.POLLIN)
         while len(found) < size:
             left = deadline - time.monotonic()
-            if most_ns is not None:
-                spent_ns = self._spent_ns()
-                if spent_ns > most_ns:
-                    raise TooDear(spent_ns)
-                # It cannot use it up sooner than it passes.
-                if left > 0 and not poll.poll(min(left, max(_LOOKED_AFTER_S, (most_ns - spent_ns) / 1e9)) * 1000):
-                    continue
             if left <= 0 or not poll.poll(left * 1000):
                 if size == 1:
                     return b""

@@ -43,8 +43,7 @@ class Answer(NamedTuple):
     """`enders`: of each thing asked about, in order. `leaks`: what the leak proof says of the tasks of the same
     instant. `acting`: how many callbacks of loops are due, on a timer or wait for a file, signals and the loops' own
     wake-ups not counted. `not_asked`: why there is no answer; empty where there is one. `cpu_ns`: processor time of the
-    copy. `nobodys`: of each thing, whether no code of the program was ever to end a wait for it. `is_too_dear`: it
-    would have taken more than it was allowed."""
+    copy. `nobodys`: of each thing, whether no code of the program was ever to end a wait for it."""
 
     enders: list[list[Ender]]
     leaks: LeakReport
@@ -52,19 +51,13 @@ class Answer(NamedTuple):
     cpu_ns: int = 0
     not_asked: str = ""
     nobodys: tuple[bool, ...] = ()
-    is_too_dear: bool = False
 
 
 def ask(
-    things: Sequence[Thing],
-    threads: Sequence[BlockedThread],
-    most_ns: int | None = None,
-    timeout_s: float = TIMEOUT_S,
-    *,
-    forked: bool = False,
+    things: Sequence[Thing], threads: Sequence[BlockedThread], timeout_s: float = TIMEOUT_S, *, forked: bool = False
 ) -> Answer:
     """Blocks until it is answered: about a second for 100,000 objects. On any thread but a program's. Never raises.
-    `most_ns`: of processor time of the copy, None: any. `forked`: as of `Enders`."""
+    `forked`: as of `Enders`."""
     reason = leaks.unfit() or ("" if sys.platform == "linux" else f"no copies are made on {sys.platform}")
     if reason:
         return _without(reason)
@@ -76,9 +69,7 @@ def ask(
     names = {one.ident: one.name for one in threads}
     began_ns = time.perf_counter_ns()
     try:
-        copied = fork.on_a_copy(_answer(things, names, known, ours, forked), timeout_s, current_frames, most_ns)
-    except fork.TooDear as error:
-        return _without(str(error))._replace(cpu_ns=error.spent_ns, is_too_dear=True)
+        copied = fork.on_a_copy(_answer(things, names, known, ours, forked), timeout_s, current_frames)
     except Exception as error:
         text = str(error) if type(error) is fork.CannotFork else f"{type(error).__name__}: {error}"
         return _without(text)
@@ -88,10 +79,10 @@ def ask(
 
 
 def ask_copy(
-    things: Sequence[Thing], threads: Sequence[BlockedThread], most_ns: int | None = None, *, forked: bool = False
+    things: Sequence[Thing], threads: Sequence[BlockedThread], timeout_s: float = TIMEOUT_S, *, forked: bool = False
 ) -> Answer:
     """As `ask`, where we are a copy of the process already. Blocks for as long as it takes. Never raises."""
-    del most_ns
+    del timeout_s
     known, ours = leaks.Known.of_the_program(), leaks.our_types()
     if reason := known.refused or leaks.unfit():
         return _without(reason)
