@@ -22,7 +22,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "catalogue.md"
 _PORT = re.compile(r"(?<=127\.0\.0\.1):\d+")
 _PID = re.compile(r"\bpid \d+")
 _DESCRIPTOR = re.compile(r"\bfd \d+")
-_POOL_WORKER = re.compile(r"(?<=PoolWorker-)\d+")
+_HAS_ENDED = re.compile(r"; [^;]+ \(pid PID\), which ended with exit code \d+$")
 _HEADINGS = {
     "stuck": "Stuck",
     "reported": "Stuck, after reports in the issue trackers of well-known libraries",
@@ -74,7 +74,8 @@ def section(entry: Entry, verdict: Verdict) -> str:
 
 def _lasting(title: str) -> str:
     """Without what is another at each run."""
-    return _POOL_WORKER.sub("N", _DESCRIPTOR.sub("fd N", _PID.sub("pid PID", _PORT.sub(":PORT", title))))
+    title = _PID.sub("pid PID", _PORT.sub(":PORT", _DESCRIPTOR.sub("fd N", title)))
+    return _HAS_ENDED.sub("", title)  # a process that lived for less than a look may not have been seen to end
 
 
 def is_told_alike(verdict: Verdict) -> bool:
