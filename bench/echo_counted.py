@@ -27,7 +27,7 @@ _NOTED_S = 0.5  # until a signal is acted on
 async def _counted(mode: str, address: str, kind: str, requests: int) -> float:
     """Instructions per request."""
     server = how(mode, address, kind)
-    process = subprocess.Popen(  # noqa: ASYNC220
+    process = subprocess.Popen(  # noqa: ASYNC220  # nothing else runs on this loop meanwhile
         server.command, env=server.environment, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
     assert process.stdout is not None

@@ -20,7 +20,7 @@ from peeps_collector.cli.main import COMMANDS
 from tests.collector.collector_support import Running
 from tests.support.processes import environment
 
-SERVERS = {"up", "collector", "mcp", "top"}
+SERVERS = {"up", "collector", "mcp", "top", "open"}
 OF_A_FILE = {"db", "diff"}
 OF_THE_CORE = {"attach", "run"}
 CLIENTS = [command.NAME for command in COMMANDS if command.NAME not in SERVERS | OF_A_FILE | OF_THE_CORE]
