@@ -12,7 +12,8 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from peeps_collector.config import Config, ConfigError
-from peeps_collector.forward import Backend, Forwarder, Item
+from peeps_collector.forward import Backend, Forwarder
+from peeps_collector.forward_transport import Item
 from peeps_collector.receive.queue import Encoding, Signal
 from tests.collector.collector_support import Running, event, logs_request
 from tests.support.network import free_address, http
