@@ -144,11 +144,10 @@ def _flame(asked: _Asked) -> None:
     drawn = flame.of_answer(answer)
     charts.flame_graph(drawn, _VIEWS[asked.view][0])
     html.caption(f"{drawn.note}. A click makes a box as wide as the picture; Esc shows all of it again.")
-    if asked.view == "both":  # its last boxes are where the one who had it began, turned over: no place to look at
-        _profiles(asked)
-        return
     html.heading("Where the time itself was spent", "most first")
     html.table(flame.heaviest(answer), shares=("share",), alt="Places by the time spent in them, most first")
+    if asked.view == "both":
+        _profiles(asked)
 
 
 def _heat(asked: _Asked) -> None:
