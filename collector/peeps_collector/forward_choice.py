@@ -25,9 +25,6 @@ class Choice:
         """By key: a regular expression."""
         self._conditions = {key: re.compile(text) for key, text in (conditions or {}).items()}
 
-    def __bool__(self) -> bool:
-        return bool(self._conditions)
-
     def of(self, signal: Signal, encoding: Encoding, body: bytes) -> tuple[Encoding, bytes] | None:
         """What goes on of a request; None where nothing does. Raises Undecodable."""
         if not self._conditions:

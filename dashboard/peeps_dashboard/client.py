@@ -135,7 +135,7 @@ class Collector:
 
     def recording(self) -> bytes:
         """The whole database as one file."""
-        return self._bytes("/api/recording")
+        return self._bytes(_RECORDING)
 
     def difference(self, from_ns: int, to_ns: int, limit: int) -> Difference:
         """What is different between two moments."""

@@ -69,13 +69,13 @@ def _of_ring(graph: WaitIndex, candidate: Candidate, ending: Sequence[Node]) -> 
     keeper = next((one for one in keepers if one != end.id and one in graph.targets.get(end.id, ())), None)
     if keeper is None:
         return candidate
+    # Its members are those that it has where the ring is not seen yet: one finding, not two in turn.
+    members = [one for one in candidate.core if one != end.id]
     return replace(
         candidate,
         kind=FindingKind.NEVER_EXITS,
-        core=[
-            one for one in candidate.core if one != end.id
-        ],  # as it is without the ring: one finding, not two in turn
-        tell=lambda: _tell(graph, keeper, end, candidate.tell(), True),
+        core=members,
+        tell=lambda: _tell(graph, keeper, end, candidate.tell(), ring=True),
     )
 
 
@@ -84,18 +84,22 @@ def _runs(graph: WaitIndex, end: Node, keeper: str) -> bool:
     return end.attributes.get(semconv.THREAD_ENDING) == "asyncio.run" and graph.thread_of(keeper) == end.id
 
 
+def _waits_to(graph: WaitIndex, keeper: str) -> str:
+    """`waits to write to a pipe (fd 5), which only the program itself could end, after its end`."""
+    waits = wording.waits_for(graph, keeper, next(iter(graph.targets.get(keeper, ())), ""))
+    if feeds_a_queue(graph.nodes[keeper]):
+        return f"{waits} what was put into a Queue of multiprocessing, and nobody reads it"
+    return f"{waits}, which only the program itself could end, after its end"
+
+
 def _tell(graph: WaitIndex, keeper: str, end: Node, account: Account, ring: bool = False) -> Account:
     node = graph.nodes[keeper]
-    target = next(iter(graph.targets.get(keeper, ())), "")
     if ring:
         account = replace(account, blocked=list(dict.fromkeys([end.id, *account.blocked])))
+    if ring or feeds_a_queue(node):
+        account = replace(account, title=f"{wording.label(node)} {_waits_to(graph, keeper)}")
     if feeds_a_queue(node):
-        waits_to = wording.waits_for(graph, keeper, target)
-        written = f"{wording.label(node)} {waits_to} what was put into a Queue of multiprocessing, and nobody reads it"
-        account = replace(account, title=written, advice=_FEEDER_ADVICE)
-    elif ring:
-        only = "which only the program itself could end, after its end"
-        account = replace(account, title=f"{wording.label(node)} {wording.waits_for(graph, keeper, target)}, {only}")
+        account = replace(account, advice=_FEEDER_ADVICE)
     what = _WAITS.get(str(end.attributes.get(semconv.THREAD_ENDING)), "its end waits for it")
     name = wording.label(node)
     started = wording.at("started at", node.source) if node.kind is NodeKind.TASK else ""

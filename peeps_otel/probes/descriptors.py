@@ -29,14 +29,15 @@ class Descriptors:
     def waited_for(self, operation_name: str, native_id: int | None) -> Descriptor | FileLock | None:
         """The pipe, socket or lock of a file that a sleeping thread waits for; None where that is not told."""
         how = operation(operation_name)
-        if how not in _BY_CALL and how is not _LOCKS:
+        if how is not _LOCKS and how not in _BY_CALL:
             return None
         call = system_call(native_id)
-        if call is not None and call[0] in LOCK_CALLS and how is _LOCKS:
-            return self._lock(call[1])
-        if call is None or call[0] not in TRANSFERS or how is _LOCKS:
+        if call is None or call[0] not in (LOCK_CALLS if how is _LOCKS else TRANSFERS):
             return None
-        fd, link = call[1], process_files.link_of(call[1])
+        return self._lock(call[1]) if how is _LOCKS else self._end(call[1])
+
+    def _end(self, fd: int) -> Descriptor | None:
+        link = process_files.link_of(fd)
         if not link.startswith(("pipe:", "socket:")):
             return None
         known = self._known.get(link)

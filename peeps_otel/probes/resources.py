@@ -313,8 +313,7 @@ class Resources:
         (node_id,) = record.ids.values()
         self._note_owners(node_id, state.holders)
         edges = tuple(_held_by(node_id, held) for held in since_first_seen(record, state.holders, now_ns))
-        if record.edges.get(node_id, ()) != edges:
-            record.edges = untracked({node_id: untracked(edges)}) if edges else {}
+        _keep_edges(record, node_id, edges)
 
     def _show_accepter(self, connection: Any, record: ResourceRecord) -> None:
         """Who of this process would first have to accept the other end of a connection."""
@@ -322,8 +321,7 @@ class Resources:
         thread = None if ident is None else self.thread_id(ident)
         (node_id,) = record.ids.values()
         edges = () if thread is None else (Edge(EdgeKind.COULD_END, node_id, thread, confidence=Confidence.INFERRED),)
-        if record.edges.get(node_id, ()) != edges:
-            record.edges = {node_id: edges}
+        _keep_edges(record, node_id, edges)
 
     def _note_pool(self, pool: Any, state: State) -> None:
         waiters = state.attributes.get(semconv.RESOURCE_WAITERS)
@@ -365,6 +363,12 @@ class Resources:
 
     def _around(self, record: ResourceRecord, on_stacks: tuple[Held, ...]) -> Around:
         return Around(list(on_stacks), self.task_id, self.task_at, self.thread_id, record.initial, self.sure)
+
+
+def _keep_edges(record: ResourceRecord, node_id: str, edges: tuple[Edge, ...]) -> None:
+    """Keeps the tuple of unchanged ones: the snapshot tells changes by identity."""
+    if record.edges.get(node_id, ()) != edges:
+        record.edges = untracked({node_id: untracked(edges)}) if edges else {}
 
 
 def _held_by(node_id: str, held: Held) -> Edge:

@@ -38,6 +38,11 @@ class AskedHeap:
     task_addresses: Callable[[AbstractSet[int]], dict[int, str]]
     for_somebody: bool = False  # who asks what is stuck
 
+    @property
+    def main_thread(self) -> str | None:
+        """The node of the main thread; None where it is not watched."""
+        return self.threads.get(threading.main_thread().ident or 0)
+
 
 @dataclass(slots=True)
 class _Judged:
@@ -108,13 +113,13 @@ class HeapAnswers:
     ) -> None:
         """The same objects as before where nothing has changed: the assembler tells changes by identity."""
         node, edges = observation.nodes[node_id], observation.edges.get(node_id, ())
+        attributes, joined = node.attributes | facts, edges + more
         before = self._laid.get(node_id)
-        if before is not None and before[0] is node and before[2] is edges:
+        is_same = before is not None and before[0] is node and before[2] is edges and before[3] == joined
+        if before is not None and is_same and before[1].attributes == attributes:
             made, joined = before[1], before[3]
-            if joined != edges + more or made.attributes != node.attributes | facts:
-                made, joined = replace(node, attributes=node.attributes | facts), edges + more
         else:
-            made, joined = replace(node, attributes=node.attributes | facts), edges + more
+            made = replace(node, attributes=attributes)
         laid[node_id] = (node, made, edges, joined)
         observation.nodes[node_id] = made
         if joined:
@@ -177,7 +182,7 @@ class HeapAnswers:
                 named.append(f"{node.name}: {one.via}" if one.via else node.name)
         if facts.get(semconv.COULD_END_OUTSIDE, "") == _NOT_FOUND and _is_far(seen):
             facts[semconv.IO_BY_NUMBER] = True
-            main = asked.threads.get(threading.main_thread().ident or 0)
+            main = asked.main_thread
             edges += [] if main is None else [Edge(EdgeKind.REACHED_BY, thing, main, confidence=Confidence.INFERRED)]
         closes = self._closes_by_its_end(asked, seen, facts, edges)
         if closes is not None:
@@ -207,7 +212,7 @@ class HeapAnswers:
             return None
         if any(edge.kind is EdgeKind.COULD_END for edge in edges):
             return None
-        return asked.threads.get(threading.main_thread().ident or 0)
+        return asked.main_thread
 
     @staticmethod
     def _outside(facts: dict[str, AttributeValue], one: Ender, acting: bool) -> None:

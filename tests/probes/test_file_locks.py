@@ -16,11 +16,16 @@ import pytest
 
 from peeps_otel import semconv
 from peeps_otel.model import NodeKind
-from peeps_otel.probes.internals.file_locks import FileLock, inode_of, of_descriptor
+from peeps_otel.probes.internals.file_locks import FileLock, of_descriptor
 from tests.probes.threads_world import world
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(not Path("/proc/locks").exists(), reason="the kernel does not tell who has locks")
+
+
+def _inode(path: Path) -> tuple[int, int]:
+    status = path.stat()
+    return status.st_dev, status.st_ino
 
 
 @contextmanager
@@ -43,7 +48,7 @@ def test_who_has_it_is_told_until_he_is_gone(tmp_path: Path, call: str) -> None:
     path = tmp_path / "job.lock"
     path.touch()
     with _owner(path, call) as pid:
-        lock = FileLock(str(path), inode_of(str(path)) or (0, 0))
+        lock = FileLock(str(path), _inode(path))
         assert lock.owners() == [pid]
     eventually(lambda: lock.owners() == [])
 
@@ -59,7 +64,7 @@ def test_a_fork_shares_what_its_parent_has_locked(tmp_path: Path) -> None:
             os.read(keep, 1)
             os._exit(0)
         try:
-            lock = FileLock(str(path), inode_of(str(path)) or (0, 0))
+            lock = FileLock(str(path), _inode(path))
             assert lock.owners() == [os.getpid(), child]
         finally:
             os.close(let_go)
@@ -76,7 +81,7 @@ def test_what_the_owner_has_left_behind_has_it_still(tmp_path: Path) -> None:
     said = subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, text=True, check=True).stdout
     left = int(said)
     try:
-        lock = FileLock(str(path), inode_of(str(path)) or (0, 0))
+        lock = FileLock(str(path), _inode(path))
         assert lock.owners() == [left]
     finally:
         os.kill(left, signal.SIGKILL)

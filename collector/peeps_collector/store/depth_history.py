@@ -10,7 +10,7 @@ from peeps_otel.model import Node, NodeKind
 
 from ..slow.curves import Level
 from .reader import Reader
-from .window import Window
+from .window import SEEN, Window
 
 _ROWS = 300_000
 _BYTES = 64 << 20
@@ -23,9 +23,7 @@ def _number(attribute: str) -> str:
 
 # Both ends of a queue of one process say the same: then the end that fills it is told.
 _VALUES = f"""
-WITH seen AS (
-  SELECT process, max(time_ns) AS last_ns FROM snapshot
-  WHERE time_ns <= $2 AND (len($3) = 0 OR list_contains($3, process)) GROUP BY process),
+WITH {SEEN},
 thing AS (
   SELECT * FROM node AS n WHERE (len($3) = 0 OR list_contains($3, n.process)) AND (
     n.kind IN ('tx', 'semaphore', 'executor') OR n.kind = 'rx' AND NOT EXISTS (
@@ -73,10 +71,10 @@ class Filled(NamedTuple):
 
 def fullest_in(reader: Reader, window: Window, offset: int, limit: int) -> tuple[list[Filled], int]:
     """A page of those that had something in them, and how many they are. Raises StatementFailed."""
-    given = [window.since_ns, window.newest_ns, list(window.processes)]
-    chosen = reader.rows(_VALUES + _CHOSEN, [*given, limit, offset], _ROWS, _BYTES, _SECONDS)
+    chosen = reader.rows(_VALUES + _CHOSEN, [*window.given, limit, offset], _ROWS, _BYTES, _SECONDS)
     levels: dict[str, list[Level]] = {row[0]: [] for row in chosen}
-    for node, from_ns, to_ns, value in reader.rows(_VALUES + _LEVELS, [*given, list(levels)], _ROWS, _BYTES, _SECONDS):
+    of_chosen = reader.rows(_VALUES + _LEVELS, [*window.given, list(levels)], _ROWS, _BYTES, _SECONDS)
+    for node, from_ns, to_ns, value in of_chosen:
         levels[node].append(Level(from_ns, to_ns, value))
     filled = [
         Filled(_node(node, kind, name, created_at, source, type_), process, capacity or None, most, levels[node])

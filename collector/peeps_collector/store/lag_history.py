@@ -22,8 +22,7 @@ FROM metric WHERE name = '{semconv.METRIC_LOOP_LAG}' AND time_ns > $1 AND time_n
 
 def lags_in(reader: Reader, window: Window) -> list[Point]:
     """The longest of each interval of the metric, of each loop. Raises StatementFailed."""
-    given = [window.since_ns, window.newest_ns, list(window.processes)]
-    rows = reader.rows(_LAGS, given, _ROWS, _BYTES, _SECONDS)
+    rows = reader.rows(_LAGS, window.given, _ROWS, _BYTES, _SECONDS)
     return [
         Point(time_ns, ns, " ".join(filter(None, (thread, "of", service)))) for time_ns, ns, service, thread in rows
     ]

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from peeps_otel import semconv
+
 _NODES = """
 last_node AS (
   SELECT max(struct_pack(t := time_ns, r := rowid)).r AS place FROM node_change
@@ -31,8 +33,8 @@ wait AS (
   FROM alive AS w JOIN edge AS e ON e.src = w.node AND e.kind = 'needs' LEFT JOIN alive AS r ON r.node = e.dst
   WHERE w.wait_operation IS NOT NULL)"""
 _GRAPH = f"WITH {_NODES}, {_EDGES}, {_WAITS}"
-_LENGTH = "(of_thing->>'$.\"peeps.channel.length\"')::BIGINT"
-_CAPACITY = "(of_thing->>'$.\"peeps.channel.capacity\"')::BIGINT"
+_LENGTH = f"(of_thing->>'$.\"{semconv.CHANNEL_LENGTH}\"')::BIGINT"
+_CAPACITY = f"(of_thing->>'$.\"{semconv.CHANNEL_CAPACITY}\"')::BIGINT"
 _CHANNELS = f"""{_GRAPH},
 channel AS (
   SELECT *, {_LENGTH} AS length, {_CAPACITY} AS capacity

@@ -132,7 +132,7 @@ def from_dump(dump: Dump, target: Path) -> None:
 
 
 def _resource(directory: str) -> dict[str, str]:
-    return {"process.working_directory": directory} if directory else {}
+    return {semconv.PROCESS_WORKING_DIRECTORY: directory} if directory else {}
 
 
 def _change(dump: Dump, node_id: str, at_ns: int) -> tuple[object, ...]:

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import orjson
 
+from peeps_otel import semconv
 from peeps_otel.report.in_words import TELEMETRY
 
 from .reader import Reader
 from .wait_history import frames_of
-from .window import Window
+from .window import SEEN, Window
 
 _ROWS = 500_000
 _BYTES = 256 << 20
@@ -19,15 +20,13 @@ _SECONDS = 20.0
 _AT_WORK = ("running", "gil")
 
 # A thread of a process that has said nothing more is only counted up to its last look.
-_THREADS = """
-WITH seen AS (
-  SELECT process, max(time_ns) AS last_ns FROM snapshot
-  WHERE time_ns <= $2 AND (len($3) = 0 OR list_contains($3, process)) GROUP BY process),
+_THREADS = f"""
+WITH {SEEN},
 row AS (
   SELECT node, process, op, state, stack::VARCHAR AS stack, time_ns,
-         TRY_CAST(attributes->>'$."peeps.thread.cpu_time"' AS BIGINT) AS cpu_ns,
+         TRY_CAST(attributes->>'$."{semconv.THREAD_CPU_TIME}"' AS BIGINT) AS cpu_ns,
          lead(time_ns) OVER next AS until_ns,
-         lead(TRY_CAST(attributes->>'$."peeps.thread.cpu_time"' AS BIGINT)) OVER next AS next_cpu_ns,
+         lead(TRY_CAST(attributes->>'$."{semconv.THREAD_CPU_TIME}"' AS BIGINT)) OVER next AS next_cpu_ns,
          lead(CASE WHEN op = 'upsert' THEN state END) OVER next AS next_state,
          lead(stack::VARCHAR) OVER next AS next_stack
   FROM node_change
@@ -57,8 +56,7 @@ def threads_in(reader: Reader, window: Window) -> list[Stretch]:
     stacks: dict[str, tuple[str, ...]] = {}
     telemetry: set[str] = set()
     found: list[Stretch] = []
-    given = [window.since_ns, window.newest_ns, list(window.processes)]
-    rows = reader.rows(_THREADS, given, _ROWS, _BYTES, _SECONDS)
+    rows = reader.rows(_THREADS, window.given, _ROWS, _BYTES, _SECONDS)
     for node, name, state, stack, from_ns, to_ns, cpu_ns, next_state, next_stack in rows:
         for one in (stack, next_stack):
             if one and one not in stacks:

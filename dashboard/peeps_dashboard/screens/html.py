@@ -3,11 +3,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 import streamlit as st
 
 from ..view import words
+from ..view.columns import Columns
 from ..view.escaping import markup
 from ..view.history import History
 from ..view.stacks import Line, Stack
@@ -56,9 +57,6 @@ def code(text: str) -> None:
         f'<div class="pp pp-code"><code>{markup(text)}</code>'
         f'<button type="button" data-copy="{markup(text)}" aria-label="Copy {markup(text)}">copy</button></div>'
     )
-
-
-Columns = Mapping[str, Sequence[str | float | None]]
 
 
 def table(columns: Columns, *, alt: str, shares: Collection[str] = ()) -> None:

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The one place where a table is drawn: Streamlit's own signature names pandas types that come without stubs."""
+"""The one place where a table with rows to choose is drawn: Streamlit's signature names pandas types without stubs."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
 import streamlit as st
 
-Columns = Mapping[str, Sequence[str | float | None]]
+from ..view.columns import Columns
 
 
 def choosable(

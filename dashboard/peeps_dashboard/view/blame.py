@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from ..api import Blame
 from . import ages
-
-Table = dict[str, list[str | float | None]]
+from .columns import Table
 
 
 def table(answer: Blame) -> Table:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from ..api import Flame, FlameBox
 from . import ages
+from .columns import Table
 
 _THINNEST = 0.001
 _ROWS = 40
@@ -49,9 +50,6 @@ def _box(one: FlameBox, whole: int) -> Box:
     place = f" at {one['short']}" if one["short"] and one["short"] != one["text"] else ""
     title = f"{one['text']}{place}: {ages.amount(one['ns'])}, {share:.1%}"
     return Box(one["depth"], one["from_ns"] / whole, share, one["side"], one["text"], title)
-
-
-Table = dict[str, list[str | float | None]]
 
 
 def heaviest(answer: Flame) -> Table:

@@ -10,6 +10,7 @@ from datetime import tzinfo
 
 from ..api import Heat
 from . import ages
+from .columns import Table
 
 
 @dataclass(frozen=True)
@@ -51,9 +52,6 @@ def of_answer(answer: Heat, zone: tzinfo | None = None) -> Drawn:
         for one in cells
     ]
     return Drawn(drawn, [_length(answer["bounds_ns"], row) for row in range(first, last + 1)])
-
-
-Table = dict[str, list[str | float | None]]
 
 
 def table(answer: Heat) -> Table:

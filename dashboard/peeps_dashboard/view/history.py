@@ -10,6 +10,7 @@ from datetime import tzinfo
 
 from ..api import Changed, Difference, Node, Timeline
 from . import ages, words
+from .columns import Table
 from .words import Tone
 
 _THINNEST = 0.004
@@ -65,9 +66,6 @@ def of_timeline(answer: Timeline, zone: tzinfo | None = None) -> History:
         jump_ns = min(known_ns + 1_000_000_000, (known_ns + max(end_ns, known_ns)) // 2)
         marks.append(Mark(one["id"], words.tone(one["level"]), left, width, title, jump_ns))
     return History(from_ns, to_ns, bars, marks)
-
-
-Table = dict[str, list[str | float | None]]
 
 
 def of_difference(answer: Difference, names: dict[str, str]) -> list[tuple[str, int, Table]]:

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from ... import semconv
 from ...model import FindingKind, Level, Node, NodeKind
-from .. import evidence, wording
+from .. import wording
 from ..frames import place
+from . import one_wait
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
@@ -68,10 +69,4 @@ class ChildAwaitsInput(LookRule):
             f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, child.id)}, which waits for input "
             f"from {pipe}, and only this process could write that"
         )
-        return Account(
-            title=title,
-            advice=f"{self.advice}.",
-            look_at=place(graph.nodes[waiter]),
-            evidence=[evidence.link(graph, waiter, child.id, None)],
-            blocked=evidence.tail(graph, graph.behind({child.id, waiter})),
-        )
+        return one_wait.account(graph, waiter, child.id, title, self.advice, place(graph.nodes[waiter]))

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from ... import semconv
 from ...model import FindingKind, Level, NodeKind
-from .. import evidence, wording
+from .. import wording
+from . import one_wait
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
@@ -72,10 +73,4 @@ class LostWithProcess(LookRule):
             title += f", and may have lost it with {died}"
         else:
             title += f", which may be lost with {died}; nobody else is left who could {wording.ends(graph, thing)}"
-        return Account(
-            title=title,
-            advice=f"{self.advice}.",
-            look_at=graph.wait_of(waiter).source,
-            evidence=[evidence.link(graph, waiter, thing, None)],
-            blocked=evidence.tail(graph, graph.behind({thing, waiter})),
-        )
+        return one_wait.account(graph, waiter, thing, title, self.advice, graph.wait_of(waiter).source)

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 
 from ... import semconv
 from ...model import FindingKind, Level, Node, NodeKind
-from .. import evidence, wording
+from .. import wording
 from ..frames import place
+from . import one_wait
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
@@ -107,13 +108,7 @@ class PipeKeptOpen(LookRule):
             f"{wording.label(graph.nodes[waiter])} waits for more of {wording.label(pipe)} or for its end, but nobody "
             f"has it open to write but {wording.label(keeper)}, which {wording.doing(graph, keeper.id)}"
         )
-        return Account(
-            title=title,
-            advice=f"{self._of_a_fork}.",
-            look_at=place(graph.nodes[waiter]),
-            evidence=[evidence.link(graph, waiter, pipe.id, None)],
-            blocked=evidence.tail(graph, graph.behind({pipe.id, waiter})),
-        )
+        return one_wait.account(graph, waiter, pipe.id, title, self._of_a_fork, place(graph.nodes[waiter]))
 
     def _tell(self, context: RuleContext, child: Node, waiter: str, keeper: str) -> Account:
         graph = context.graph
@@ -121,10 +116,4 @@ class PipeKeptOpen(LookRule):
             f"{wording.label(graph.nodes[waiter])} waits for the end of what {wording.process(child)} prints, which "
             f"has ended itself, but {keeper} has the pipe too and keeps it open"
         )
-        return Account(
-            title=title,
-            advice=f"{self.advice}.",
-            look_at=place(graph.nodes[waiter]),
-            evidence=[evidence.link(graph, waiter, child.id, None)],
-            blocked=evidence.tail(graph, graph.behind({child.id, waiter})),
-        )
+        return one_wait.account(graph, waiter, child.id, title, self.advice, place(graph.nodes[waiter]))

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 
 from ... import semconv
 from ...model import FindingKind, Level, Node, NodeKind
-from .. import evidence, wording
+from .. import wording
+from . import one_wait
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
@@ -60,10 +61,4 @@ class PoolWorkersDie(LookRule):
         )
         if name:
             title += f"; each begins with its initializer {name}{wording.at('at', place)}"
-        return Account(
-            title=title,
-            advice=f"{self.advice}.",
-            look_at=place or graph.wait_of(waiter).source,
-            evidence=[evidence.link(graph, waiter, result.id, None)],
-            blocked=evidence.tail(graph, graph.behind({result.id, waiter})),
-        )
+        return one_wait.account(graph, waiter, result.id, title, self.advice, place or graph.wait_of(waiter).source)

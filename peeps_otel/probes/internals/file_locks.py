@@ -65,14 +65,6 @@ def of_descriptor(fd: int) -> tuple[str, tuple[int, int]] | None:
     return (path.removesuffix(" (deleted)"), (status.st_dev, status.st_ino)) if path.startswith("/") else None
 
 
-def inode_of(path: str) -> tuple[int, int] | None:
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
-
-
 class _Row(NamedTuple):
     """A line of the kernel's table: who has a lock, or, `waits`, who waits for the one of the same number."""
 

@@ -309,10 +309,10 @@ class ThreadProbe:
 
     def _between(self, observation: Observation, now_ns: int) -> None:
         """What the threads wait for and have, the futures and the executors."""
-        died = self._resources.kin.died()
-        for ident, record in self._threads.items():
-            if ident == threading.main_thread().ident and record.children_died != died:
-                record.tell_died(died)
+        died, main = self._resources.kin.died(), self._threads.get(threading.main_thread().ident or 0)
+        if main is not None and main.children_died != died:
+            main.tell_died(died)
+        for record in self._threads.values():
             for reference in record.targets:
                 self._resources.use(reference)
             for reference, one in record.holds:
