@@ -24,10 +24,10 @@ def init(service_name: str | None = None) -> None:
     `PEEPS_COLLECTOR_ENDPOINT` set, ours are added. An SDK that is there is used as it is. Does nothing with
     `OTEL_SDK_DISABLED=true` or `PEEPS_ENABLED=false`, and in a subinterpreter. May be called more than once.
     """
-    from .config import read
+    from .config import is_enabled
     from .interpreter_internals import is_main
 
-    if not is_main() or not read(os.environ).enabled:
+    if not is_main() or not is_enabled(os.environ):
         return
     from . import agent
     from .sdk_setup import set_up_missing

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from .config_values import (
     UNSAMPLED_PER_S,
@@ -21,7 +21,9 @@ from .config_values import (
     signals,
     signals_to_take,
 )
-from .diagnosis.rules.settings import RuleSettings
+
+if TYPE_CHECKING:
+    from .diagnosis.rules.settings import RuleSettings
 
 
 class Variable(NamedTuple):
@@ -36,8 +38,9 @@ class Variable(NamedTuple):
     alias: str = ""
 
 
+_ENABLED = Variable("PEEPS_ENABLED", "enabled", "true", boolean, "false: do nothing at all")
 VARIABLES: tuple[Variable, ...] = (
-    Variable("PEEPS_ENABLED", "enabled", "true", boolean, "false: do nothing at all"),
+    _ENABLED,
     Variable(
         "PEEPS_COLLECTOR_ENDPOINT",
         "collector_endpoint",
@@ -297,18 +300,27 @@ class Config:
     problems: tuple[str, ...] = ()
 
 
+def is_enabled(environment: Mapping[str, str]) -> bool:
+    """`read(environment).enabled`, for which nothing else of ours is loaded. Never raises."""
+    return bool(_value(_ENABLED, environment, []))
+
+
 def read(environment: Mapping[str, str]) -> Config:
     """Never raises: a bad value is a problem in words, and the default holds. An empty value counts as unset."""
     values: dict[str, Any] = {}
     problems: list[str] = []
     for variable in VARIABLES:
-        name, text = _written(variable, environment, problems)
-        try:
-            values[variable.field] = variable.parse(text or variable.default)
-        except BadValue as problem:
-            problems.append(f"{name}={text!r} {problem}; {variable.default!r} is used")
-            values[variable.field] = variable.parse(variable.default)
+        values[variable.field] = _value(variable, environment, problems)
     return Config(**values, problems=tuple(problems))
+
+
+def _value(variable: Variable, environment: Mapping[str, str], problems: list[str]) -> object:
+    name, text = _written(variable, environment, problems)
+    try:
+        return variable.parse(text or variable.default)
+    except BadValue as problem:
+        problems.append(f"{name}={text!r} {problem}; {variable.default!r} is used")
+        return variable.parse(variable.default)
 
 
 def _written(variable: Variable, environment: Mapping[str, str], problems: list[str]) -> tuple[str, str]:

@@ -24,7 +24,7 @@ from typing import Any
 
 from opentelemetry.instrumentation.instrumentor import BaseInstrumentor
 
-from .config import read
+from .config import is_enabled
 from .interpreter_internals import FREE_THREADED, is_free_threaded, is_main
 
 _DISABLED = "OTEL_PYTHON_DISABLED_INSTRUMENTATIONS"
@@ -54,7 +54,7 @@ def post_instrument() -> None:
 
 def _start() -> None:
     """Not in a subinterpreter: there even our imports would fail. Where we are switched off, nothing is imported."""
-    if is_main() and read(os.environ).enabled:
+    if is_main() and is_enabled(os.environ):
         if is_free_threaded():
             logging.getLogger("peeps_otel").warning(FREE_THREADED)
             return
