@@ -54,11 +54,11 @@ class Calls(Protocol):
 class Spans(Protocol):
     """The spans themselves: see `peeps_otel.requests.live_spans.LiveSpans`."""
 
-    watched: set[int]
-
     def spans(self) -> dict[int, LiveSpan]: ...
 
-    def get(self, span_id: int) -> LiveSpan | None: ...
+    def watch(self, span_id: int) -> LiveSpan | None: ...
+
+    def unwatch(self, span_id: int) -> None: ...
 
     def take_ended(self) -> list[EndedSpan]: ...
 
@@ -115,11 +115,10 @@ class InFlight:
                 return False
             context = before.context
         else:
-            self._spans.watched.add(span_id)  # first: an end from now on is noted
-            live = self._spans.get(span_id)
+            live = self._spans.watch(span_id)
             span = None if live is None else live.span()
             if span is None:
-                self._spans.watched.discard(span_id)
+                self._spans.unwatch(span_id)
                 return False
             context = context_of(span.context)
             if self._pending is not None:
@@ -146,7 +145,7 @@ class InFlight:
             self._end(ended.span_id, ended.state, now_ns, more)
 
     def _end(self, span_id: int, state: str, now_ns: int, more: dict[str, Any] | None = None) -> None:
-        self._spans.watched.discard(span_id)
+        self._spans.unwatch(span_id)
         told = self._told.pop(span_id, None)
         if told is None:
             return

@@ -174,8 +174,12 @@ class ProviderProbe:
             node_id = threads.get(worker) if type(worker) is int else context.task_id(worker)
             return None if node_id is None else observation.nodes.get(node_id)
 
+        living: list[frozenset[int]] = []  # asked once, and only where a report names a span
+
         def is_live_span(span_id: int) -> bool:
-            return requests is not None and requests.is_live(span_id)
+            if not living:
+                living.append(frozenset() if requests is None else requests.living())
+            return span_id in living[0]
 
         return Around(now_ns, self._young_ns, node_of, is_live_span)
 

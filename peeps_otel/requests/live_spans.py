@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The spans of all instrumentations that have begun and not ended: which, since when, and who began them.
 
-A span processor of the program's own provider. It runs on the program's threads, so it does as little as it can: a look
-into a dictionary and a tuple. Everything else is read by the watcher from the living span.
+A span processor of the program's own provider. It runs on the program's threads, so it does as little as it can: a weak
+reference with two facts at the beginning, and nothing at the end, of which the span's own death tells. Everything else
+is read by the watcher from the living span.
 
 Of the SDK's spans it reads `_kind` and `_context`, checked on 1.45.2; of others the properties.
 """
@@ -13,6 +14,7 @@ import asyncio
 import sys
 from collections import deque
 from collections.abc import Callable
+from operator import itemgetter
 from threading import get_ident
 from time import monotonic_ns
 from typing import Any, NamedTuple
@@ -44,7 +46,7 @@ _INTERNAL = SpanKind.INTERNAL
 
 class LiveSpan(NamedTuple):
     """One unfinished span. `began_ns`: of the monotonic clock. `task`: the asyncio task that began it; None where a
-    thread did that runs no loop."""
+    thread did that ran none, whose ident `thread` is then, else 0."""
 
     span: ref[Any]
     began_ns: int
@@ -61,66 +63,80 @@ class EndedSpan(NamedTuple):
     error: str = ""
 
 
+class _Begun(ref[Any]):
+    """A span, when it began, and the task or the ident of the thread that began it. Two are never the same, and no
+    code of the span runs to find that out."""
+
+    __slots__ = ("began_ns", "by")
+    __hash__ = object.__hash__
+    __eq__ = object.__eq__
+    began_ns: int
+    by: int | ref[asyncio.Task[Any]]
+
+
 class LiveSpans(SpanProcessor):
     """`on_start` and `on_end` from any thread; everything else from the watcher's.
 
-    At most 10 000 spans are kept, by weak reference; `refused` counts those beyond. `watched`: the ids of the spans
-    whose ends are wanted, for the watcher to fill and to empty; `take_ended` gives those.
+    At most 10 000 spans are kept, by weak reference; `refused` counts those beyond. A span goes with its object, which
+    no function of ours need be called for; one that has ended and is kept alive is told by the time of its end. The
+    ends of those that `watch` names, `take_ended` gives.
     """
 
     def __init__(self, most: int = LIVE_MOST) -> None:
-        self._live: dict[int, tuple[ref[Any], int, int, ref[Any] | None]] = {}
+        self._live: set[_Begun] = set()
         self._most = most
         self.refused = 0
-        self.watched: set[int] = set()
+        self._watched: set[int] = set()
         self._ended: deque[EndedSpan] = deque(maxlen=_ENDED_MOST)
-        self._note(self._noting_starts(), self._noting_ends())
+        self._note_end = self._noting_ends()
+        self._note(self._noting_starts(), nothing_done)
 
     def follow(self, provider: TracerProvider) -> None:
         """Begins with the spans that its tracers make from now on."""
         provider.add_span_processor(self)
 
-    def _note(self, start: Callable[..., None], end: Callable[..., None]) -> None:
+    def _note(self, start: Callable[..., None], end: Callable[[Any], object]) -> None:
         """Attributes of the instance stand before the methods of the SDK's class, and no method is bound for a call."""
-        vars(self).update(on_start=start, on_end=end)
+        vars(self).update(on_start=start, on_end=end, _on_ending=nothing_done)
 
     def _noting_starts(self) -> Callable[..., None]:
         """What runs for each span: a closure, and past the properties of the SDK, each of which is a call."""
         live, most, task_of = self._live, self._most, current_task_reader()
+        add, forget = live.add, live.discard  # in C, and it does not mind one that is gone
 
         def on_start(span: Any, parent_context: Any = None) -> None:  # noqa: ARG001 - as the SDK names it
             """Never raises: that would break the program's `start_span`."""
             try:
-                kind, context = span._kind, span._context  # noqa: SLF001  a property is a call more
-            except Exception:  # another SDK, or another version of it
-                kind, context = _asked(span)
-            try:
-                if kind is _INTERNAL:
+                if span._kind is _INTERNAL:  # noqa: SLF001  a property is a call more
                     return
+            except Exception:  # another SDK, or another version of it
+                if _kind_of(span) is _INTERNAL:
+                    return
+            try:
                 if len(live) >= most:
                     self.refused += 1
                     return
+                one = _Begun(span, forget)
+                one.began_ns = monotonic_ns()
                 loop = running_loop()
                 task = None if loop is None else task_of(loop)
-                live[context[1]] = (ref(span), monotonic_ns(), get_ident(), None if task is None else ref(task))
+                one.by = get_ident() if task is None else ref(task)
+                add(one)
             except Exception:
                 return
 
         return on_start
 
-    def _noting_ends(self) -> Callable[[ReadableSpan], None]:
-        live, watched = self._live, self.watched
+    def _noting_ends(self) -> Callable[[Any], None]:
+        watched, ended = self._watched, self._ended
 
         def on_end(span: Any) -> None:
             """`span` is another object than the one that began: told apart by its id."""
             try:
-                span_id = span._context[1]  # noqa: SLF001  as above
-            except Exception:
-                span_id = _asked(span)[1][1]
-            try:
-                if span_id in watched:  # first: whoever misses it among the living finds its end
-                    self._ended.append(_end_of(span, span_id))
-                live.pop(span_id, None)
+                span_id = _id_of(span)
+                if span_id in watched:
+                    ended.append(_end_of(span, span_id))  # first: whoever misses it among the living finds its end
+                    watched.discard(span_id)
             except Exception:
                 return
 
@@ -128,17 +144,34 @@ class LiveSpans(SpanProcessor):
 
     def spans(self) -> dict[int, LiveSpan]:
         """By span id, oldest first. What was dropped without an end is left out, and forgotten."""
-        found: dict[int, LiveSpan] = {}
-        for span_id, one in list(self._live.items()):
-            if one[0]() is None:
-                self._live.pop(span_id, None)
-            else:
-                found[span_id] = LiveSpan(*one)
-        return found
+        found: list[tuple[int, int, LiveSpan]] = []
+        for one in self._live.copy():
+            span = one()
+            if span is None:
+                continue
+            span_id = _id_of(span)
+            if _has_ended(span) and span_id not in self._watched:  # else its end has still to be told
+                self._live.discard(one)
+            elif span_id:
+                found.append((one.began_ns, span_id, _as_told(one)))
+        found.sort(key=itemgetter(0))
+        return {span_id: live for _, span_id, live in found}
 
-    def get(self, span_id: int) -> LiveSpan | None:
-        one = self._live.get(span_id)
-        return None if one is None else LiveSpan(*one)
+    def watch(self, span_id: int) -> LiveSpan | None:
+        """From now on the end of this span is noted; None: there is none, and it is not."""
+        self._watched.add(span_id)
+        vars(self)["on_end"] = self._note_end
+        for one in self._live.copy():
+            span = one()
+            if span is not None and _id_of(span) == span_id and not _has_ended(span):
+                return _as_told(one)
+        self.unwatch(span_id)
+        return None
+
+    def unwatch(self, span_id: int) -> None:
+        self._watched.discard(span_id)
+        if not self._watched:
+            vars(self)["on_end"] = nothing_done
 
     def take_ended(self) -> list[EndedSpan]:
         """The ends of watched spans since the last call."""
@@ -150,12 +183,12 @@ class LiveSpans(SpanProcessor):
     def clear(self) -> None:
         """After a fork: these are the parent's."""
         self._live.clear()
-        self.watched.clear()
+        self._watched.clear()
         self._ended.clear()
 
     def stop(self) -> None:
         """For good: no span is noted any more."""
-        self._note(_note_nothing, _note_nothing)
+        self._note(_note_nothing, nothing_done)
         self.clear()
 
     def shutdown(self) -> None:
@@ -165,12 +198,33 @@ class LiveSpans(SpanProcessor):
         return True
 
 
-def _asked(span: Any) -> tuple[Any, Any]:
-    """Kind and context of a span that does not have them where those of the SDK have; internal where it has none."""
+nothing_done: Callable[[object], object] = id
+"""Takes a span and does nothing, in C: what costs least where the SDK has to call something."""
+
+
+def _as_told(one: _Begun) -> LiveSpan:
+    by = one.by
+    return LiveSpan(one, one.began_ns, by, None) if isinstance(by, int) else LiveSpan(one, one.began_ns, 0, by)
+
+
+def _kind_of(span: Any) -> Any:
+    """Of a span that does not have it where those of the SDK have; internal where it has none."""
     try:
-        return span.kind, (0, span.context.span_id)
+        return span.kind
     except Exception:
-        return _INTERNAL, (0, 0)
+        return _INTERNAL
+
+
+def _id_of(span: Any) -> int:
+    """0: it has none."""
+    try:
+        return span._context[1]  # noqa: SLF001  a property is a call more
+    except Exception:
+        return getattr(getattr(span, "context", None), "span_id", 0)
+
+
+def _has_ended(span: Any) -> bool:
+    return getattr(span, "end_time", None) is not None
 
 
 def _note_nothing(*_: object, **__: object) -> None:

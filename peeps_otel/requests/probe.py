@@ -115,9 +115,9 @@ class RequestProbe:
         """The nodes of the last look by span id."""
         return {span_id: record.node for span_id, record in self._records.items()}
 
-    def is_live(self, span_id: int) -> bool:
-        """Whether this span has begun and not ended, shown or not."""
-        return self._spans.get(span_id) is not None
+    def living(self) -> frozenset[int]:
+        """The ids of the spans that have begun and not ended, shown or not."""
+        return frozenset(self._spans.spans())
 
     def waiter_of(self, request: str) -> str | None:
         """The task or thread that waited for a request at the last look."""

@@ -17,6 +17,7 @@ from opentelemetry.trace import Status, StatusCode
 from peeps_otel import semconv
 from peeps_otel.export.in_flight import InFlight
 from peeps_otel.model import Snapshot
+from peeps_otel.requests.live_spans import nothing_done
 from peeps_otel.watcher.interfaces import CycleResult
 from tests.requests.spans import CLIENT, SERVER, World, remote_parent
 
@@ -83,7 +84,7 @@ def test_a_call_that_lasts_says_why_and_in_the_end_how_it_ended() -> None:
     assert first.attributes[semconv.RPC_ELAPSED] >= 5 * S
     assert first.body.startswith("response GET /x has been in flight for 6")
     assert last.body.startswith("response GET /x ended: ok, after ")
-    assert story.world.spans.watched == set()
+    assert story.world.spans.on_end is nothing_done
 
 
 def test_a_short_call_says_nothing() -> None:

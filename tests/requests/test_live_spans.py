@@ -9,10 +9,10 @@ import threading
 from typing import Any, cast
 from weakref import ref
 
-from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanContext, Status, StatusCode
 
-from peeps_otel.requests.live_spans import LiveSpans
+from peeps_otel.requests.live_spans import LiveSpans, nothing_done
 from tests.requests.spans import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, World
 
 
@@ -70,7 +70,7 @@ def test_a_loop_that_has_moved_to_another_thread_says_nothing_of_the_first() -> 
     done.set()
     thread.join(60)
     ((live, task),) = found
-    assert (live.task(), live.thread) == (task, thread.ident)
+    assert (live.task(), live.thread) == (task, 0)
     loop.close()
 
 
@@ -82,6 +82,59 @@ def test_a_span_that_is_dropped_without_an_end_is_not_kept_alive() -> None:
     gc.collect()
     assert dead() is None
     assert world.spans.spans() == {}
+
+
+def test_a_span_that_has_ended_and_is_kept_is_over() -> None:
+    world = World()
+    spans = [world.tracer.start_span("call", kind=CLIENT) for _ in range(3)]
+    spans[0].end()
+    assert list(world.spans.spans()) == [span.get_span_context().span_id for span in spans[1:]]
+    kept = len(spans)
+    del spans
+    gc.collect()
+    assert (kept, world.spans.spans()) == (3, {})
+
+
+def test_spans_that_ended_give_their_room_back() -> None:
+    provider, few = TracerProvider(shutdown_on_exit=False), LiveSpans(most=3)
+    provider.add_span_processor(few)
+    tracer = provider.get_tracer("shop")
+    for _ in range(10):
+        tracer.start_span("call", kind=CLIENT).end()
+    assert few.refused == 0
+    kept = [tracer.start_span("call", kind=CLIENT) for _ in range(3)]
+    kept[0].end()
+    assert len(few.spans()) == 2
+    kept.append(tracer.start_span("call", kind=CLIENT))
+    assert (len(few.spans()), few.refused) == (3, 0)
+
+
+def test_an_end_that_other_processors_are_still_told_of_is_no_loss() -> None:
+    """The SDK stamps the end, then tells one processor after the other, of which an exporter may take its time."""
+    world, at_the_exporter = World(), list[Any]()
+
+    class Exporter(SpanProcessor):
+        def on_end(self, span: ReadableSpan) -> None:
+            assert span.context is not None
+            at_the_exporter.append((list(world.spans.spans()), world.spans.take_ended()))
+
+    provider = TracerProvider(shutdown_on_exit=False)
+    provider.add_span_processor(Exporter())
+    provider.add_span_processor(world.spans)
+    span = provider.get_tracer("shop").start_span("call", kind=CLIENT)
+    span_id = span.get_span_context().span_id
+    assert world.spans.watch(span_id) is not None
+    span.end()
+    assert at_the_exporter == [([span_id], [])]
+    assert ([end.span_id for end in world.spans.take_ended()], world.spans.spans()) == ([span_id], {})
+
+
+def test_what_has_ended_cannot_be_watched() -> None:
+    world = World()
+    span = world.tracer.start_span("call", kind=CLIENT)
+    span.end()
+    assert world.spans.watch(span.get_span_context().span_id) is None
+    assert world.spans.on_end is nothing_done
 
 
 def test_beyond_the_most_spans_are_counted() -> None:
@@ -104,10 +157,12 @@ def test_a_span_of_another_make_breaks_nothing() -> None:
 def test_a_span_that_keeps_what_it_is_elsewhere_is_noted_by_its_properties() -> None:
     class Other:
         kind, context = CLIENT, SpanContext(7, 11, is_remote=False)
+        end_time: int | None = None
 
     spans, span = LiveSpans(), Other()
     spans.on_start(cast("Any", span))
     assert list(spans.spans()) == [11]
+    span.end_time = 1
     spans.on_end(cast("Any", span))
     assert spans.spans() == {}
 
@@ -125,7 +180,7 @@ def test_the_ends_that_are_watched_are_told_with_their_state() -> None:
 
     async def cancelled() -> None:
         with world.tracer.start_as_current_span("cancelled", kind=CLIENT) as span:
-            world.spans.watched.add(span.get_span_context().span_id)
+            world.spans.watch(span.get_span_context().span_id)
             await asyncio.sleep(60)
 
     async def main() -> None:
@@ -135,7 +190,8 @@ def test_the_ends_that_are_watched_are_told_with_their_state() -> None:
         await asyncio.gather(task, return_exceptions=True)
 
     fine, failed, unwatched = (world.tracer.start_span(name, kind=CLIENT) for name in ("fine", "failed", "other"))
-    world.spans.watched.update(span.get_span_context().span_id for span in (fine, failed))
+    for span in (fine, failed):
+        assert world.spans.watch(span.get_span_context().span_id) is not None
     failed.set_attribute("error.type", "ConnectTimeout")
     failed.set_status(Status(StatusCode.ERROR))
     for span in (fine, failed, unwatched):

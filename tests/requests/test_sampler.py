@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from opentelemetry.propagate import inject
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -11,7 +13,7 @@ from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ALWAYS_ON, ParentBased,
 from opentelemetry.trace import SpanKind, set_span_in_context
 
 from peeps_otel.requests import sampler
-from peeps_otel.requests.sampler import UnsampledSpans
+from peeps_otel.requests.sampler import RecordingSampler, UnsampledSpans
 from tests.requests.spans import CLIENT, CONSUMER, INTERNAL, PRODUCER, SERVER, World, remote_parent
 
 NOTHING: list[Sampler] = [ALWAYS_OFF, ParentBased(TraceIdRatioBased(0)), TraceIdRatioBased(0)]
@@ -48,6 +50,26 @@ def test_the_decision_of_a_parent_still_holds() -> None:
     taken = world.tracer.start_span("call", context=remote_parent(sampled=True), kind=SERVER)
     flags = [span.get_span_context().trace_flags.sampled for span in (dropped, taken)]
     assert (dropped.is_recording(), flags) == (True, [False, True])
+
+
+@pytest.mark.parametrize("asked", [ALWAYS_ON, ParentBased(ALWAYS_ON)], ids=lambda one: one.get_description())
+def test_a_span_that_is_sampled_asks_nothing_of_ours(asked: Sampler, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, ours = World(asked), list[SpanKind | None]()
+    own = RecordingSampler.should_sample
+
+    def noted(self: RecordingSampler, *arguments: Any, **more: Any) -> Any:
+        ours.append(more.get("kind"))
+        return own(self, *arguments, **more)
+
+    monkeypatch.setattr(RecordingSampler, "should_sample", noted)
+    UnsampledSpans(world.provider).install()
+    with world.tracer.start_as_current_span("call", context=remote_parent(sampled=True), kind=SERVER):
+        world.tracer.start_span("inner", kind=CLIENT).end()
+    world.tracer.start_span("root", kind=CLIENT).end()
+    assert ours == []
+    world.tracer.start_span("call", context=remote_parent(sampled=False), kind=SERVER).end()
+    assert ours == ([] if asked is ALWAYS_ON else [SERVER])
+    assert world.provider.sampler.get_description() == asked.get_description()
 
 
 def test_the_samplers_are_as_before_when_it_ends() -> None:
