@@ -5,11 +5,14 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import inspect
 import sys
+import textwrap
 import traceback
 from asyncio import base_events, locks, queues, taskgroups, tasks
 from collections.abc import Callable
-from types import CodeType, FunctionType
+from pathlib import Path
+from types import CodeType, FunctionType, ModuleType
 from typing import Any
 
 import pytest
@@ -285,3 +288,39 @@ def test_inserted_statements_stand_where_they_belong() -> None:
     )
     with pytest.raises(rewrite.Mismatch, match="f: 1 places found where 2 were expected"):
         rewrite.insert(tree, rewrite.Insert(rewrite.awaits("fut"), "x()", 2), "f")
+
+
+def _defined_in(module: ModuleType) -> list[FunctionType]:
+    classes = [cls for cls in vars(module).values() if isinstance(cls, type) and cls.__module__ == module.__name__]
+    found = [one for owner in (module, *classes) for one in vars(owner).values() if isinstance(one, FunctionType)]
+    return [one for one in found if one.__module__ == module.__name__ and one.__name__ != "<lambda>"]
+
+
+@pytest.mark.parametrize("module", [base_events, locks, queues], ids=lambda module: module.__name__)
+def test_the_source_of_a_function_is_found_as_inspect_finds_it_and_without_making_tokens_of_it(
+    module: ModuleType, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    functions = [one for one in _defined_in(module) if not hasattr(one, "__wrapped__")]
+    expected: list[str] = []
+    for function in functions:
+        lines, first = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+        ast.increment_lineno(tree, first - 1)
+        node = tree.body[0]
+        assert isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        node.decorator_list = []
+        expected.append(ast.dump(node, include_attributes=True))
+    monkeypatch.delattr(inspect, "getsourcelines")
+    found = [ast.dump(rewrite.function_tree(function), include_attributes=True) for function in functions]
+    assert len(functions) > 10
+    assert found == expected
+
+
+def test_a_text_that_is_not_indented_as_its_function_is_left_to_inspect(tmp_path: Path) -> None:
+    text = 'def f(self):\n    return """\nb\n# c\n"""\n\ndef g(self):\n    return 1\n'
+    path = tmp_path / "odd.py"
+    path.write_text(text)
+    names: dict[str, Any] = {}
+    exec(compile(text, str(path), "exec"), names)
+    tree = rewrite.function_tree(names["f"])
+    assert ast.unparse(tree.body[0]) == "return '\\nb\\n# c\\n'"

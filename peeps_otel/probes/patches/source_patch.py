@@ -15,8 +15,10 @@ from __future__ import annotations
 
 import ast
 import inspect
+import linecache
 import textwrap
 from collections.abc import Callable
+from functools import cache
 from types import CodeType, FunctionType
 from typing import Any, NamedTuple
 
@@ -149,15 +151,48 @@ def insert(tree: ast.AST, edit: Insert, name: str) -> None:
 
 
 def function_tree(function: FunctionType) -> ast.FunctionDef | ast.AsyncFunctionDef:
-    """The syntax tree of a function, with the line numbers of its file and without decorators."""
-    lines, first = inspect.getsourcelines(function)
-    tree = ast.parse(textwrap.dedent("".join(lines)))
-    ast.increment_lineno(tree, first - 1)
+    """The syntax tree of a function, with the line numbers of its file and without decorators. Raises Mismatch, and
+    OSError where there is no source."""
+    code = function.__code__
+    try:
+        tree = ast.parse(_source(code.co_filename, code.co_firstlineno))
+    except (SyntaxError, OSError):  # not as simple as that
+        lines, _ = inspect.getsourcelines(function)
+        tree = ast.parse(textwrap.dedent("".join(lines)))
+    ast.increment_lineno(tree, code.co_firstlineno - 1)
     node = tree.body[0]
     if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) or node.name != function.__name__:
         raise Mismatch(f"{function.__qualname__}: the source at its line is something else")
     node.decorator_list = []
     return node
+
+
+@cache
+def _source(path: str, first: int) -> str:
+    """The text of a function that begins at line `first`, flush left: up to the next line that is indented no further.
+
+    `inspect` makes tokens of it all, which takes longer than everything else here. In a text that ends too early,
+    within brackets or a string, there is a syntax error. OSError where the line is not to be had, or the text is not
+    indented like that.
+    """
+    lines = linecache.getlines(path)[first - 1 :]
+    if not lines:
+        raise OSError(f"no source at {path}:{first}")
+    margin = len(lines[0]) - len(lines[0].lstrip())
+    inside, end = False, len(lines)
+    for place, line in enumerate(lines):
+        text = line.lstrip()
+        if not text or text.startswith(("#", ")")):
+            continue
+        outside = len(line) - len(text) <= margin
+        if inside and outside:
+            end = place
+            break
+        inside = inside or not outside
+    lines = lines[:end]
+    if any(line[:margin].strip() for line in lines):
+        raise OSError(f"lines below {path}:{first} are indented less than it is")
+    return "".join(line[margin:] if line.strip() else "\n" for line in lines)
 
 
 def compile_function(node: ast.FunctionDef | ast.AsyncFunctionDef, original: CodeType) -> CodeType:
