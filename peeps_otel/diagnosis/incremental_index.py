@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Node, NodeKind
@@ -16,9 +16,9 @@ _Names = dict[str, tuple[str, ...]]
 
 
 class IncrementalIndex(WaitIndex):
-    """Not thread-safe: belongs to the thread that looks. `marks`: the attributes of tasks that some rule speaks of."""
+    """Not thread-safe: belongs to the thread that looks. `marks`: the attributes of nodes that some rule speaks of."""
 
-    def __init__(self, marks: Set[str] = frozenset()) -> None:
+    def __init__(self, marks: frozenset[str] = frozenset()) -> None:
         super().__init__()
         self._marks = marks
         self._all: dict[str, Node] = {}
@@ -45,7 +45,9 @@ class IncrementalIndex(WaitIndex):
         self._tasks: dict[str, Node] = {}
         self._marked: dict[str, Node] = {}
         self._others: dict[NodeKind, dict[str, Node]] = {}
-        self._sorted = Sorted(self._tasks.values(), self._marked.values(), {})
+        self._bearing: dict[str, dict[str, Node]] = {mark: {} for mark in marks}
+        bearing = {mark: nodes.values() for mark, nodes in self._bearing.items()}
+        self._sorted = Sorted(self._tasks.values(), self._marked.values(), {}, bearing)
         self._loop_tasks = _Reverse()
         self._held: dict[str, dict[str, Edge]] = {}
         self._with_deadline: set[str] = set()
@@ -109,6 +111,10 @@ class IncrementalIndex(WaitIndex):
                 self._others[node.kind] = {}
                 self._sorted.others = {kind: nodes.values() for kind, nodes in self._others.items()}
             self._others[node.kind][node.id] = node
+            if before is not None and not before.attributes.keys() <= node.attributes.keys():
+                self._bear_no_more(before)
+            for mark in self._marks.intersection(node.attributes):
+                self._bearing[mark][node.id] = node
             return
         self._tasks[node.id] = node
         if not self._marks.isdisjoint(node.attributes):
@@ -126,6 +132,11 @@ class IncrementalIndex(WaitIndex):
             self._loop_tasks.replace(node.id, _home(node) or (), ())
         else:
             del self._others[node.kind][node.id]
+            self._bear_no_more(node)
+
+    def _bear_no_more(self, node: Node) -> None:
+        for mark in self._marks.intersection(node.attributes):
+            self._bearing[mark].pop(node.id, None)
 
     def _link(self, node_id: str, out: tuple[Edge, ...]) -> None:
         if out:

@@ -25,7 +25,7 @@ _NEVER = Requirement(1, ())
 class KeptReduction(IncrementalIndex):
     """The indexes, and who is stuck by them. Not thread-safe: belongs to the thread that looks."""
 
-    def __init__(self, marks: Set[str] = frozenset()) -> None:
+    def __init__(self, marks: frozenset[str] = frozenset()) -> None:
         super().__init__(marks)
         self._dirty: set[str] = set()
         self._stuck: dict[Level, set[str]] = {level: set() for level in _LEVELS}

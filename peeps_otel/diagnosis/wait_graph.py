@@ -16,14 +16,14 @@ _PAUSE_EVERY = 5000
 
 class WaitGraph(WaitIndex):
     """`pause` is called now and then while a large graph is read, so that other threads may run. `marks`: the
-    attributes of tasks that some rule speaks of."""
+    attributes of nodes that some rule speaks of."""
 
     def __init__(
         self,
         graph: Graph,
         settled: Set[str],
         pause: Callable[[], None] = no_pause,
-        marks: Set[str] = frozenset(),
+        marks: frozenset[str] = frozenset(),
     ) -> None:
         super().__init__()
         self.nodes = graph.nodes
@@ -136,6 +136,7 @@ class WaitGraph(WaitIndex):
         tasks: list[Node] = []
         marked: list[Node] = []
         others: dict[NodeKind, list[Node]] = {}
+        bearing: dict[str, list[Node]] = {}
         for number, node in enumerate(self.nodes.values()):
             if number % _PAUSE_EVERY == 0:
                 pause()
@@ -145,4 +146,6 @@ class WaitGraph(WaitIndex):
                     marked.append(node)
             else:
                 others.setdefault(node.kind, []).append(node)
-        return Sorted(tasks, marked, others)
+                for mark in self._marks.intersection(node.attributes):
+                    bearing.setdefault(mark, []).append(node)
+        return Sorted(tasks, marked, others, bearing)

@@ -22,11 +22,12 @@ IDLE = "idle"
 @dataclass(slots=True)
 class Sorted:
     """The nodes of a graph by kind: `others` are all but tasks, `marked` the tasks that carry an attribute that some
-    rule speaks of."""
+    rule speaks of, `bearing` the others by each such attribute that they carry."""
 
     tasks: Collection[Node] = field(default_factory=list[Node])
     marked: Collection[Node] = field(default_factory=list[Node])
     others: Mapping[NodeKind, Collection[Node]] = field(default_factory=dict[NodeKind, Collection[Node]])
+    bearing: Mapping[str, Collection[Node]] = field(default_factory=dict[str, Collection[Node]])
 
 
 def no_pause() -> None:

@@ -46,6 +46,10 @@ class RuleContext:
         """All nodes of a kind other than TASK."""
         return self.nodes.others.get(kind, ())
 
+    def bearing(self, mark: str) -> Collection[Node]:
+        """All nodes other than tasks that carry an attribute, of those that are `marks` of a rule."""
+        return self.nodes.bearing.get(mark, ())
+
     def newly_behind(self, members: set[str]) -> set[str]:
         """`behind` without whom an earlier call of this look has returned: for what a finding explains beside those
         before it. All of them together cost one walk, however many share one tail."""

@@ -15,6 +15,7 @@ from .rule import Account, Candidate, LookRule
 from .tunable import seconds
 
 _HOLDERS_MOST = 20
+_KINDS = (NodeKind.LOCK, NodeKind.SEMAPHORE)
 _OF_SESSION = (
     "Commit before anything else is waited for; `idle_in_transaction_session_timeout` ends what was forgotten."
 )
@@ -40,43 +41,37 @@ class HeldAcrossWait(LookRule):
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
-        for kind in (NodeKind.LOCK, NodeKind.SEMAPHORE):
-            for resource in context.of(kind):
-                if (
-                    resource.id in context.explained
-                    or resource.id not in graph.waiters
-                    or resource.id not in graph.holders
-                ):
-                    continue
-                if semconv.POOL_IN_USE in resource.attributes:
-                    continue  # told by `pool_exhausted`
-                holders = [h for h in graph.holders.get(resource.id, ()) if h in graph.nodes]
-                if not holders or not self._may_be_slow(context, holders[0]):
-                    continue  # as with most of many thousand
-                waiter = graph.oldest_waiter(resource.id)
-                if waiter is None or waiter not in graph.settled or not context.is_long(waiter):
-                    continue
-                held = graph.holds(resource.id)
-                if not all(self._for_long(context, held.get(holder), holder) for holder in holders):
-                    continue
-                leaves = [leaf.leaf_of(graph, holder) for holder in holders[:_HOLDERS_MOST]]
-                known = [one for one in leaves if one is not None]
-                if len(known) < len(leaves):
-                    continue
-                since_ns = graph.wait_of(waiter).since_ns
-                moves = context.now_ns - since_ns < self.stuck or any(one.moves(graph) for one in known)
-                some = [h for h in holders[:_HOLDERS_MOST] if graph.nodes[h].kind in WAITERS]
-                yield Candidate(
-                    kind=self.kind,
-                    level=Level.SLOW if moves else Level.SUSPECT,
-                    since_ns=since_ns,
-                    core=(waiter, resource.id, *some),
-                    about=(resource.id,),
-                    apart=leaf.library(graph, known[0]),
-                    tell=lambda r=resource.id, w=waiter, h=tuple(holders), way=known[0]: self._tell(
-                        context, r, w, h, way
-                    ),
-                )
+        for thing in graph.holders:
+            resource = graph.nodes.get(thing) if thing in graph.waiters and thing not in context.explained else None
+            if resource is None or resource.kind not in _KINDS:
+                continue
+            if semconv.POOL_IN_USE in resource.attributes:
+                continue  # told by `pool_exhausted`
+            holders = [h for h in graph.holders.get(resource.id, ()) if h in graph.nodes]
+            if not holders or not self._may_be_slow(context, holders[0]):
+                continue  # as with most of many thousand
+            waiter = graph.oldest_waiter(resource.id)
+            if waiter is None or waiter not in graph.settled or not context.is_long(waiter):
+                continue
+            held = graph.holds(resource.id)
+            if not all(self._for_long(context, held.get(holder), holder) for holder in holders):
+                continue
+            leaves = [leaf.leaf_of(graph, holder) for holder in holders[:_HOLDERS_MOST]]
+            known = [one for one in leaves if one is not None]
+            if len(known) < len(leaves):
+                continue
+            since_ns = graph.wait_of(waiter).since_ns
+            moves = context.now_ns - since_ns < self.stuck or any(one.moves(graph) for one in known)
+            some = [h for h in holders[:_HOLDERS_MOST] if graph.nodes[h].kind in WAITERS]
+            yield Candidate(
+                kind=self.kind,
+                level=Level.SLOW if moves else Level.SUSPECT,
+                since_ns=since_ns,
+                core=(waiter, resource.id, *some),
+                about=(resource.id,),
+                apart=leaf.library(graph, known[0]),
+                tell=lambda r=resource.id, w=waiter, h=tuple(holders), way=known[0]: self._tell(context, r, w, h, way),
+            )
 
     def _may_be_slow(self, context: RuleContext, holder: str) -> bool:
         """Whether it waits; a thread may be in a call instead, a database's session wait for its client."""

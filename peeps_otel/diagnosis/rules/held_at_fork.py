@@ -32,12 +32,13 @@ class HeldAtFork(LookRule):
     )
     explains = True
     first = True
+    marks = frozenset({semconv.LOCK_FORK_HOLDER})
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
-        for lock in context.of(NodeKind.LOCK):
+        for lock in context.bearing(semconv.LOCK_FORK_HOLDER):
             holder = lock.attributes.get(semconv.LOCK_FORK_HOLDER)
-            if type(holder) is not str or lock.id in context.explained:
+            if lock.kind is not NodeKind.LOCK or type(holder) is not str or lock.id in context.explained:
                 continue
             waiter = self._waiter(context, lock)
             if waiter is None:

@@ -22,13 +22,15 @@ class HeldByProcess(LookRule):
     when = "Somebody has waited {waited} for a lock on a file that another process has, which is not seen"
     advice = "See what that process does; take the lock with a timeout, and tell who has it when that is over"
 
+    marks = frozenset({semconv.LOCK_FILE})
+
     waited = seconds(5, "how long somebody must have waited")
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
-        for lock in context.of(NodeKind.LOCK):
+        for lock in context.bearing(semconv.LOCK_FILE):
             holder = lock.attributes.get(semconv.COULD_END_OUTSIDE)
-            known = semconv.LOCK_FILE in lock.attributes and lock.attributes.get(semconv.LOCK_LOCKED) is True
+            known = lock.kind is NodeKind.LOCK and lock.attributes.get(semconv.LOCK_LOCKED) is True
             if not known or not isinstance(holder, str):
                 continue
             waiter = graph.oldest_waiter(lock.id)

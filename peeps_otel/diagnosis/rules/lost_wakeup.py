@@ -13,6 +13,13 @@ from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
 
+_TOLD_BY = {
+    NodeKind.LOCK: semconv.LOCK_LOCKED,
+    NodeKind.SEMAPHORE: semconv.SEMAPHORE_AVAILABLE,
+    NodeKind.EVENT: semconv.EVENT_IS_SET,
+    NodeKind.RX: semconv.CHANNEL_LENGTH,
+    NodeKind.TX: semconv.CHANNEL_LENGTH,
+}
 _STATES = {
     NodeKind.LOCK: "nobody holds it",
     NodeKind.SEMAPHORE: "a permit is free",
@@ -37,6 +44,7 @@ class LostWakeup(LookRule):
     )
     advice = "The waker forgot this waiter: look for a cancellation in `acquire()` or a hand-made release"
     explains = True
+    marks = frozenset(_TOLD_BY.values())
 
     free = seconds(2, "how long a thing must have been free while somebody waits for it")
 
@@ -47,28 +55,33 @@ class LostWakeup(LookRule):
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
         seen: dict[str, tuple[str, int]] = {}
-        for kind in _STATES:
-            for resource in context.of(kind):
-                waiter = graph.oldest_waiter(resource.id) if _is_there(context, resource) else None
-                if waiter is None or waiter not in graph.settled or _loop_is_busy(context, waiter):
-                    continue
-                if graph.nodes[waiter].kind is not NodeKind.TASK:
-                    continue  # a thread is woken by the system, but may find the lock taken again each time
-                before = self._first_seen.get(resource.id)
-                seen[resource.id] = before if before is not None and before[0] == waiter else (waiter, context.now_ns)
-                if context.now_ns - seen[resource.id][1] < self.free or {resource.id, waiter} & context.explained:
-                    continue
-                waiting = [w for w in graph.waiters.get(resource.id, ()) if w != waiter and w in graph.nodes]
-                yield Candidate(
-                    kind=self.kind,
-                    level=self.level,
-                    since_ns=graph.wait_of(waiter).since_ns,
-                    core=[waiter, resource.id],
-                    about=[resource.id],
-                    tell=lambda r=resource, w=waiter, others=waiting: self._tell(context, r, w, others),
-                    explains=graph.waiting(waiting),
-                )
+        for resource in self._waited_for(context):
+            waiter = graph.oldest_waiter(resource.id) if _is_there(context, resource) else None
+            if waiter is None or waiter not in graph.settled or _loop_is_busy(context, waiter):
+                continue
+            if graph.nodes[waiter].kind is not NodeKind.TASK:
+                continue  # a thread is woken by the system, but may find the lock taken again each time
+            before = self._first_seen.get(resource.id)
+            seen[resource.id] = before if before is not None and before[0] == waiter else (waiter, context.now_ns)
+            if context.now_ns - seen[resource.id][1] < self.free or {resource.id, waiter} & context.explained:
+                continue
+            waiting = [w for w in graph.waiters.get(resource.id, ()) if w != waiter and w in graph.nodes]
+            yield Candidate(
+                kind=self.kind,
+                level=self.level,
+                since_ns=graph.wait_of(waiter).since_ns,
+                core=[waiter, resource.id],
+                about=[resource.id],
+                tell=lambda r=resource, w=waiter, others=waiting: self._tell(context, r, w, others),
+                explains=graph.waiting(waiting),
+            )
         self._first_seen = seen
+
+    def _waited_for(self, context: RuleContext) -> Iterable[Node]:
+        for mark in dict.fromkeys(_TOLD_BY.values()):
+            for resource in context.bearing(mark):
+                if resource.id in context.graph.waiters and _TOLD_BY.get(resource.kind) == mark:
+                    yield resource
 
     def _tell(self, context: RuleContext, resource: Node, waiter: str, waiting: list[str]) -> Account:
         graph = context.graph

@@ -36,32 +36,32 @@ class LostWithProcess(LookRule):
     advice = "Start the work again with a new lock or queue; find why the process died"
     explains = True
     first = True
+    marks = frozenset({semconv.RESOURCE_LOST_WITH})
 
     waited = seconds(5, "how long somebody must have waited")
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
-        for kind in _SHARED:
-            for thing in context.of(kind):
-                died = thing.attributes.get(semconv.RESOURCE_LOST_WITH)
-                if not isinstance(died, str) or graph.holders.get(thing.id):
-                    continue
-                waiter = graph.oldest_waiter(thing.id)
-                if waiter is None or waiter not in graph.settled or not context.is_long(waiter, self.waited):
-                    continue
-                if graph.wait_of(waiter).deadline_ns is not None:
-                    continue
-                if any(one not in graph.waiters.get(thing.id, ()) for one in graph.enders.get(thing.id, ())):
-                    continue  # another thread of this process, by the heap
-                yield Candidate(
-                    kind=self.kind,
-                    level=Level.SUSPECT if kind is NodeKind.FUTURE else Level.LIKELY,
-                    since_ns=graph.wait_of(waiter).since_ns,
-                    core=[waiter, thing.id],
-                    about=[thing.id],
-                    tell=lambda t=thing.id, w=waiter, d=died: self._tell(context, t, w, d),
-                    explains=context.newly_behind({thing.id, waiter}),
-                )
+        for thing in context.bearing(semconv.RESOURCE_LOST_WITH):
+            died = thing.attributes.get(semconv.RESOURCE_LOST_WITH)
+            if thing.kind not in _SHARED or not isinstance(died, str) or graph.holders.get(thing.id):
+                continue
+            waiter = graph.oldest_waiter(thing.id)
+            if waiter is None or waiter not in graph.settled or not context.is_long(waiter, self.waited):
+                continue
+            if graph.wait_of(waiter).deadline_ns is not None:
+                continue
+            if any(one not in graph.waiters.get(thing.id, ()) for one in graph.enders.get(thing.id, ())):
+                continue  # another thread of this process, by the heap
+            yield Candidate(
+                kind=self.kind,
+                level=Level.SUSPECT if thing.kind is NodeKind.FUTURE else Level.LIKELY,
+                since_ns=graph.wait_of(waiter).since_ns,
+                core=[waiter, thing.id],
+                about=[thing.id],
+                tell=lambda t=thing.id, w=waiter, d=died: self._tell(context, t, w, d),
+                explains=context.newly_behind({thing.id, waiter}),
+            )
 
     def _tell(self, context: RuleContext, thing: str, waiter: str, died: str) -> Account:
         graph = context.graph

@@ -86,4 +86,4 @@ RULES: tuple[type[Rule], ...] = (
 """In the order in which they are asked: what one that `explains` names, those after it leave out."""
 
 MARKS: frozenset[str] = frozenset(mark for rule in RULES for mark in rule.marks)
-"""The attributes of tasks that some rule speaks of."""
+"""The attributes of nodes that some rule speaks of."""

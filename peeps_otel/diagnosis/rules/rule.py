@@ -50,8 +50,9 @@ class Rule(Tunable):
 
     `name`: what it is switched and tuned by. `levels`: those it says, the surest first. `when`: the sentence that is
     made from its thresholds, with `{name}` for each of its own and `{long_wait.name}` for those that are shared.
-    `advice`: what to do, in plain words, without a full stop. `marks`: the attributes of tasks that it speaks of: a
-    task that carries one is looked at whatever it does. `explains`: later rules leave out whom its findings name.
+    `advice`: what to do, in plain words, without a full stop. `marks`: the attributes of nodes that it speaks of: a
+    task that carries one is looked at whatever it does, others are found by it. `explains`: later rules leave out whom
+    its findings name.
     """
 
     kind: ClassVar[FindingKind]
