@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workers of a pool of processes that end as soon as they start, as looks a second apart see them."""
+"""Workers of a pool of processes that end as soon as they start, as looks a second apart see them.
+
+Each story has a process of its own: where gRPC runs, as it does in a process that ran other tests, what is forked may
+hang in its handlers and is then never replaced.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +20,7 @@ from peeps_otel import semconv
 from peeps_otel.probes.internals import sharing
 from peeps_otel.probes.pool_workers import PoolWorkers
 from tests.probes.program import SECOND
+from tests.support.processes import alone
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked")
@@ -29,11 +34,11 @@ def _fail() -> None:
 
 @contextmanager
 def _pool(**arguments: object) -> Generator[Pool]:
-    with _FORK.Pool(2, **arguments) as pool:  # pyright: ignore[reportArgumentType]
+    with _FORK.Pool(2, **arguments) as pool:  # pyright: ignore[reportArgumentType]  (as the caller types them)
         yield pool
 
 
-def test_all_of_them_are_others_at_each_look() -> None:
+def _others_at_each_look() -> None:
     with _pool(initializer=_fail) as pool:
         result = pool.map_async(abs, [1, 2])
         workers, seconds = PoolWorkers(), itertools.count(100)
@@ -55,10 +60,18 @@ def test_all_of_them_are_others_at_each_look() -> None:
         assert ended >= 4
 
 
-def test_nothing_is_said_of_workers_that_live_or_of_those_that_are_replaced_by_design() -> None:
+def test_all_of_them_are_others_at_each_look() -> None:
+    alone(_others_at_each_look)
+
+
+def _live_or_replaced_by_design() -> None:
     with _pool() as pool, _pool(maxtasksperchild=1) as once:
         workers = PoolWorkers()
         for second in range(100, 110):
             assert workers.of(pool, second * SECOND) == {}
             assert workers.of(once, second * SECOND) == {}
             once.map(abs, [1, 2])
+
+
+def test_nothing_is_said_of_workers_that_live_or_of_those_that_are_replaced_by_design() -> None:
+    alone(_live_or_replaced_by_design)

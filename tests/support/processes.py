@@ -6,7 +6,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -14,6 +14,7 @@ from typing import Any
 from .fork_server import CLIENT, Forked
 from .waiting import PATIENCE_S
 
+_ROOT = Path(__file__).parents[2]
 BIN = Path(sys.executable).parent
 """Where the commands of the packages are."""
 
@@ -51,6 +52,14 @@ def run_peeps(
             file.seek(0)
             written.append(file.read().decode())
     return subprocess.CompletedProcess(words, code, *written)
+
+
+def alone(story: Callable[[], None]) -> None:
+    """Runs a function of a module, by its name, in a new process that has imported that module and no more: for what
+    must not see what other tests have loaded and left. AssertionError with all that it wrote, where it fails."""
+    words = [sys.executable, "-c", f"from {story.__module__} import {story.__name__} as story; story()"]
+    done = subprocess.run(words, env=environment(), capture_output=True, text=True, timeout=2 * PATIENCE_S, cwd=_ROOT)
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 def end(process: subprocess.Popen[Any], grace_s: float = 20) -> None:
