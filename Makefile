@@ -10,6 +10,8 @@ SOURCES := peeps_otel distro collector dashboard tests examples scripts bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 WORKERS ?= 3
 PYTEST_ARGS ?=
+# --all: the types of all files, not only of what changed since all were right and of what imports that.
+TYPES ?=
 
 export PIP_NO_INPUT := 1
 # Some images set it. Then each of the hundreds of processes that the tests start compiles everything again.
@@ -40,7 +42,7 @@ quick: $(VENV)/.installed-test
 
 # The lint beside the unit tests, which come first: it takes one core for as long as it lasts.
 test: $(VENV)/.installed-test
-	@$(MAKE) --no-print-directory --jobs 2 lint every-test
+	@$(MAKE) --no-print-directory --jobs 2 TYPES=--all lint every-test
 
 every-test: $(VENV)/.installed-test
 	@browser=$$(scripts/find-browser) || exit 1; \
@@ -50,7 +52,7 @@ every-test: $(VENV)/.installed-test
 lint: $(VENV)/.installed-test
 	$(BIN)/ruff check --quiet $(SOURCES)
 	$(BIN)/ruff format --check --quiet $(SOURCES)
-	$(BIN)/pyright --pythonpath $(BIN)/python
+	@$(BIN)/python -m scripts.check_types $(TYPES)
 	@scripts/lint-typescript
 
 # The other CPythons that are here; on this one `test` has run everything.
