@@ -59,6 +59,15 @@ def lock_acquire_by_alias(w: World) -> None:
     w.start("waiter", lambda: take(timeout=-1))  # <lock_acquire_by_alias>
 
 
+def lock_acquire_handed_on(w: World) -> None:
+    lock = threading.Lock()
+    lock.acquire()
+    w.cleaning.append(lock.release)
+    given: tuple[Any, ...] = ()
+    how: dict[str, Any] = {"timeout": 500}
+    w.start("waiter", lambda: lock.acquire(*given, **how))  # <lock_acquire_handed_on>
+
+
 def lock_acquire_timeout(w: World) -> None:
     lock = threading.Lock()
     lock.acquire()
@@ -413,6 +422,22 @@ def multiprocessing_lock(w: World) -> None:
     w.start("waiter", wait)
 
 
+def multiprocessing_lock_acquire(w: World) -> None:
+    locks = {"db": _SPAWN.RLock()}
+    for_main: Any = locks["db"]
+    for_main.acquire()
+    w.cleaning.append(for_main.release)
+    w.start("waiter", lambda: locks["db"].acquire(timeout=500))  # <multiprocessing_lock_acquire>
+
+
+def multiprocessing_lock_handed_on(w: World) -> None:
+    lock = _SPAWN.Lock()
+    lock.acquire()
+    w.cleaning.append(lock.release)
+    given: tuple[Any, ...] = ()
+    w.start("waiter", lambda: lock.acquire(*given))  # <multiprocessing_lock_handed_on>
+
+
 def multiprocessing_queue(w: World) -> None:
     jobs: Any = _SPAWN.Queue()
 
@@ -450,6 +475,7 @@ CASES = [
     Case(lock_with, "lock.acquire", ("lock lock",)),
     Case(lock_acquire, "lock.acquire", ("lock lock",)),
     Case(lock_acquire_by_alias, "lock.acquire", ("lock ",)),
+    Case(lock_acquire_handed_on, "lock.acquire", ("lock lock",), seconds=500),
     Case(lock_acquire_timeout, "lock.acquire", ("lock lock",), seconds=500),
     Case(lock_acquire_named_timeout, "lock.acquire", ("lock lock",), seconds=500.5),
     Case(lock_of_dict, "lock.acquire", ("lock locks['db']",)),
@@ -483,6 +509,8 @@ CASES = [
     Case(process_wait, "process.wait", (f"command {os.path.basename(sys.executable)}",)),
     Case(process_communicate, "process.wait", ("command sleep",), seconds=30),
     Case(multiprocessing_lock, "lock.acquire", ("lock lock",)),
+    Case(multiprocessing_lock_acquire, "lock.acquire", ("lock locks['db']",), seconds=500),
+    Case(multiprocessing_lock_handed_on, "lock.acquire", ("lock lock",)),
     Case(multiprocessing_queue, "queue.get", ("rx jobs",)),
     Case(connection_recv, "connection.recv", ("io",), "blocked"),
     Case(multiprocessing_join, "process.join", ("command child",)),

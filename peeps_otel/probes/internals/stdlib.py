@@ -148,6 +148,11 @@ def is_shared_lock(thing: object) -> bool:
     return kind is not None and issubclass(type(thing), kind)
 
 
+def is_within(inner: object, lock: object) -> bool:
+    """Whether that is what a lock or semaphore of `multiprocessing` has within."""
+    return is_shared_lock(lock) and attribute(lock, "_semlock") is inner
+
+
 def process_class(module: str, name: str) -> type[Any] | None:
     """A class of a module, if the program has loaded it."""
     loaded = sys.modules.get(module)

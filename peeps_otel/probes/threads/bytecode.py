@@ -21,6 +21,7 @@ _WALK_MOST = 64
 _V311 = sys.version_info < (3, 12)
 _ENTERING = "BEFORE_WITH"
 _CALLS = ("CALL", "PRECALL", "CALL_KW")
+_SPREAD_CALL = "CALL_FUNCTION_EX"  # `f(*arguments, **named)`
 _NO_FALL_THROUGH = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"}) | {
     "JUMP_FORWARD",
     "JUMP_BACKWARD",
@@ -41,11 +42,13 @@ class WithBlock(NamedTuple):
 
 class CallSite(NamedTuple):
     """A call: its callable and what may be its receiver lie at `slot` and `slot + 1`, then so many `arguments`, the
-    last of which are the named ones."""
+    last of which are the named ones. `spread`: it is `f(*arguments, **named)`: these are one tuple, and one dictionary
+    if there are two."""
 
     slot: int
     arguments: int
     names: tuple[str, ...]
+    spread: bool = False
 
 
 class Path(NamedTuple):
@@ -162,10 +165,13 @@ class Code:
     def call(self, lasti: int) -> CallSite | None:
         """The call that the instruction makes; None where it makes none or the depth of the stack is not known."""
         op = self.op_at(lasti)
-        if op is None or op.name not in _CALLS:
+        depth = None if op is None else self.depths.get(op.offset)
+        if op is None or depth is None:
             return None
-        depth = self.depths.get(op.offset)
-        if depth is None:
+        if op.name == _SPREAD_CALL:
+            count = 1 + (op.argument & 1)
+            return CallSite(depth - count - 2, count, (), spread=True)
+        if op.name not in _CALLS:
             return None
         names: Any = ()
         if op.name == "CALL_KW":
@@ -290,13 +296,14 @@ class Code:
         if site is None:
             return None, ""
         number = self._index[lasti] - 1
-        # Back to the instruction that put the callable into its slot.
+        # Back to the instruction that put the callable into its slot, or (no method, before 3.13) above an empty one.
+        own = site.slot + 1 + (site.spread and sys.version_info < (3, 13))
         while number >= 0:
             op = self.ops[number]
             depth = self.depths.get(op.offset)
             if depth is None:
                 return None, ""
-            if op.name in ("LOAD_METHOD", "LOAD_ATTR") and depth == site.slot + 1:
+            if op.name in ("LOAD_METHOD", "LOAD_ATTR") and depth == own:
                 return self._path(number - 1), self._attribute(op)
             if depth <= site.slot:
                 return None, ""

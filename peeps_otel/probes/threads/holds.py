@@ -20,6 +20,7 @@ from ..internals import stdlib as internals
 from ..internals.await_chain import chain, entered
 from ..internals.frame_memory import FrameReader
 from ..source import source_text
+from . import references
 from .bytecode import Path, analysis
 from .call_stack import CallStack
 
@@ -128,7 +129,8 @@ def _acquired_on_entry(manager: object, kind: type[object], held_by: HeldBy) -> 
     for _, method, path in analysis(code).calls_of(_TAKING):
         if method == _ACQUIRE and path.local == 0:
             released = (call[2].text == path.text for call in analysis(code).calls_of(_TAKING) if call[1] == _RELEASE)
-            lock = None if any(released) else _follow(manager, path, held_by)
+            found = None if any(released) else references.follow(manager, path)
+            lock = None if found is None else held_by(found)
             if lock is not None:
                 yield lock
 
@@ -156,28 +158,8 @@ def _bare(reader: FrameReader, held_by: HeldBy) -> Iterator[HeldPrimitive]:
 
 def _resolved(reader: FrameReader, path: Path, held_by: HeldBy) -> Any:
     """The lock or semaphore that a reference stands for in a frame."""
-    start = reader.global_named(path.name) if path.local is None else reader.local(path.local)
-    return None if start is None else _follow(start, path, held_by)
-
-
-def _follow(start: object, path: Path, held_by: HeldBy) -> Any:
-    found: Any = start
-    for step in path.steps:
-        found = internals.attribute(found, step) if isinstance(step, str) else _item(found, step[0])
-        if found is None:
-            return None
-    return held_by(found)
-
-
-def _item(container: object, index: object) -> Any:
-    """An item of an exact dictionary, list or tuple."""
-    kind = type(container)
-    items = cast("Any", container)
-    if kind is dict and type(index) in (str, int):
-        return items.get(index)
-    if kind in (list, tuple) and type(index) is int:
-        return items[index] if -len(items) <= index < len(items) else None
-    return None
+    found = references.value(reader, path)
+    return None if found is None else held_by(found)
 
 
 def given_up(stack: CallStack, condition_wait: int) -> list[Any]:

@@ -21,12 +21,14 @@ from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
 from ..internals.stdlib_waits import CALLS, LOOP_RUNS, MANAGED, REACQUIRE, WAITS_FOR_THREADS
 from ..library import Operation, ThreadWait, operation
 from ..library_registry import LibraryRegistry
-from .bytecode import analysis
+from . import references
+from .bytecode import CallSite, analysis
 from .call_stack import CallStack
 from .functions import Functions
 
 _OUTWARD_MOST = 24
 _NUMBERS = frozenset({id(int), id(float), id(bool), id(type(None))})
+_TUPLE, _DICTIONARY = frozenset({id(tuple)}), frozenset({id(dict)})
 _CALLABLES = frozenset({id(internals.BUILTIN), id(internals.METHOD_DESCRIPTOR)})
 _V313 = sys.version_info >= (3, 13)
 _ACQUIRES = frozenset({"acquire", "acquire_lock", "__enter__"})
@@ -120,7 +122,19 @@ class Classifier:
             return outer
         if call is not None:
             return _blocked(call, callee)
-        return Waiting(_LOCK, "waiting") if by_process else None  # its Python object is not in sight
+        return self._acquiring_shared(callee, stack.reader(0)) if by_process else None
+
+    def _acquiring_shared(self, callee: Callee, top: FrameReader) -> Waiting | None:
+        """`lock.acquire(block, timeout)` of `multiprocessing`: a method of what is within the lock, which is found by
+        the expression in the code."""
+        block, timeout = _named(callee, ("block", "timeout"), (True, None))
+        if block is not _UNREADABLE and not block:
+            return None
+        path, _ = analysis(top.code).receiver(top.lasti)
+        lock = None if path is None else references.value(top, path)
+        if timeout is _UNREADABLE or not internals.is_within(callee.receiver, lock):
+            return Waiting(_LOCK, "waiting")  # nothing is concluded
+        return Waiting(_LOCK, "waiting", (lock,), timeout_s=_number(timeout, None))
 
     def call(self, stack: CallStack) -> str:
         """The C function that a thread is in, as `sqlite3.execute`; empty where that is not known."""
@@ -250,10 +264,24 @@ class Classifier:
         # Of these only, whose arguments are numbers: the arguments of a call are let go of one after the other when it
         # is over, and if letting go of the last one takes long the others are gone already.
         name = function.__name__
+        owner = owner if type(owner) is str else ""
+        if site.spread:
+            return Callee(name, owner, receiver, *(_spread(top, site) if name in _WITH_NUMBERS else ((), ())))
         for number in range(min(site.arguments, 4) if name in _WITH_NUMBERS else 0):
             slot = site.slot + 2 + number
             arguments.append(top.argument(slot, _NUMBERS) if top.has_type(slot, _NUMBERS) else _UNREADABLE)
-        return Callee(name, owner if type(owner) is str else "", receiver, tuple(arguments), site.names)
+        return Callee(name, owner, receiver, tuple(arguments), site.names)
+
+
+def _spread(top: FrameReader, site: CallSite) -> tuple[tuple[Any, ...], tuple[str, ...]]:
+    """The arguments of `f(*arguments, **named)` that are numbers, and the names of the last of them."""
+    given = cast("tuple[Any, ...] | None", top.argument(site.slot + 2, _TUPLE))
+    named = cast("dict[Any, Any] | None", top.argument(site.slot + 3, _DICTIONARY) if site.arguments > 1 else {})
+    if given is None or named is None:
+        return (_UNREADABLE,) * 2, ()
+    values: list[Any] = [*given[:4], *named.values()]
+    known = tuple(one if id(cast("object", type(one))) in _NUMBERS else _UNREADABLE for one in values)
+    return known, tuple(one if type(one) is str else "" for one in named)
 
 
 def _module_of(kind: type[object]) -> str:
