@@ -197,7 +197,7 @@ class Calm(TypedDict):
     longest_wait: LongestWait | None
     last_change_ns: int | None
     last_change_ago: str | None
-    nothing_moved_for: str | None
+    doubt: str | None
     long_call: str | None
     tasks: int
     waiting: int

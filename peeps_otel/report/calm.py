@@ -9,7 +9,7 @@ from typing import Any
 from .. import semconv
 from ..model import Edge, EdgeKind, Node, NodeKind, Providers, own_line
 from ..model.operations import operation
-from . import in_words
+from . import in_words, outside
 from .sentences import Calm
 from .shown import Shown
 
@@ -33,7 +33,7 @@ class Waits:
     def calm(self, not_answered: int = 0) -> Calm:
         """`not_answered`: how many processes have not."""
         call, still_ns = longest_call(self._shown, self._movers), still_for(self._shown.now_ns, self._movers)
-        return Calm(len(self.tasks), self.longest, call, still_ns, not_answered, self._unjudged())
+        return Calm(len(self.tasks), self.longest, call, still_ns, not_answered, self._unjudged(), self._unanswered())
 
     def _unjudged(self) -> tuple[dict[str, Any], int] | None:
         view, now_ns = self._shown.view, self._shown.now_ns
@@ -44,6 +44,20 @@ class Waits:
             and now_ns - node.wait.since_ns >= _LONG_NS
             and is_unjudged(node, view.nodes, view.out)
         ]
+        if not found:
+            return None
+        since_ns, first = min(found)
+        return self._shown.node(view.nodes[first]), now_ns - since_ns
+
+    def _unanswered(self) -> tuple[dict[str, Any], int] | None:
+        view, now_ns = self._shown.view, self._shown.now_ns
+        awaited = outside.awaited(self._movers, view.nodes, view.out)
+        found: list[tuple[int, str]] = []
+        for node in self._movers:
+            own = node.wait is not None and node.state != "idle" and own_line.is_line(node.wait.source)
+            since_ns = outside.since_ns(node, view.nodes, view.out, awaited) if own else None
+            if since_ns is not None and now_ns - since_ns >= _LONG_NS:
+                found.append((since_ns, node.id))
         if not found:
             return None
         since_ns, first = min(found)

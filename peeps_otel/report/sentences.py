@@ -52,7 +52,8 @@ def verdict_sentence(worst: dict[str, Any] | None, count: int, blind: list[tuple
 class Calm(NamedTuple):
     """What there is where nothing is found. `longest`: the node that has waited longest, in words, and for how long;
     `call`: the same of a call of C code. `still_ns`: for how long nobody has gone on. `unjudged`: the longest wait of
-    which nobody knows who could end it."""
+    which nobody knows who could end it; `unanswered`: the longest for an answer from outside that others wait for too,
+    or that is a call's."""
 
     tasks: int
     longest: tuple[dict[str, Any], int] | None = None
@@ -60,6 +61,7 @@ class Calm(NamedTuple):
     still_ns: int = 0
     not_answered: int = 0
     unjudged: tuple[dict[str, Any], int] | None = None
+    unanswered: tuple[dict[str, Any], int] | None = None
 
 
 def calm_sentence(calm: Calm) -> str:
@@ -73,22 +75,27 @@ def calm_sentence(calm: Calm) -> str:
     called = long_call(calm)
     if called is not None:
         parts.append(called)
-    verdict = "Nothing is stuck"
-    if calm.unjudged is not None:
-        node, age_ns = calm.unjudged
-        wait = f"{node['label']} ({node['wait']['operation']}{at(node['wait'])}, {duration(age_ns)})"
-        verdict = f"Nothing is known to be stuck, but who could end the wait of {wait} is not known"
-    still = standstill(calm)
-    if still is not None:
-        verdict = f"Nothing is known to be stuck, but nothing has moved for {still}"
+    doubt = doubt_of(calm)
+    verdict = "Nothing is stuck" if doubt is None else f"Nothing is known to be stuck, but {doubt}"
     missing = calm.not_answered
     unheard = f" {'1 process' if missing == 1 else f'{missing} processes'} did not answer." if missing else ""
     return f"{verdict}: {', '.join(parts)}.{unheard}"
 
 
-def standstill(calm: Calm) -> str | None:
-    """For how long nobody has gone on; None where that is not worth a word."""
-    return duration(calm.still_ns) if calm.still_ns >= _LONG_NS else None
+def doubt_of(calm: Calm) -> str | None:
+    """Why it is not known whether something is stuck, as a clause; None where there is no doubt."""
+    if calm.still_ns >= _LONG_NS:
+        return f"nothing has moved for {duration(calm.still_ns)}"
+    if calm.unanswered is not None:
+        return f"whether {_waiting(calm.unanswered)} gets its answer is not known here"
+    if calm.unjudged is not None:
+        return f"who could end the wait of {_waiting(calm.unjudged)} is not known"
+    return None
+
+
+def _waiting(one: tuple[dict[str, Any], int]) -> str:
+    node, age_ns = one
+    return f"{node['label']} ({node['wait']['operation']}{at(node['wait'])}, {duration(age_ns)})"
 
 
 def long_call(calm: Calm) -> str | None:

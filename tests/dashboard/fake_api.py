@@ -124,7 +124,7 @@ def findings_answer(world: World, now: int) -> dict[str, Any]:
             "longest_wait": longest,
             "last_change_ns": now - S // 2,
             "last_change_ago": "500 ms",
-            "nothing_moved_for": None,
+            "doubt": None,
             "long_call": None,
             "tasks": len(tasks),
             "waiting": len(waiting),

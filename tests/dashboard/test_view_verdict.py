@@ -47,7 +47,7 @@ def test_nothing_is_stuck_is_a_verdict_with_evidence() -> None:
 def test_where_nothing_has_moved_the_headline_says_no_more_than_the_terminal() -> None:
     answer = findings_of(scenarios.make("healthy", frozen=True))
     answer["calm"] |= {
-        "nothing_moved_for": "34 s",
+        "doubt": "nothing has moved for 34 s",
         "long_call": "MainThread has been at app.py:8 (in sqlite3.execute) for 34 s",
     }
     assert verdict.of_calm(answer) == Headline(

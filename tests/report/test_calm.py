@@ -6,8 +6,9 @@ from __future__ import annotations
 from typing import Any
 
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind, Providers, Wait
+from peeps_otel.report import outside
 from peeps_otel.report.calm import is_unjudged, still_for
-from peeps_otel.report.sentences import Calm, calm_sentence, long_call, standstill
+from peeps_otel.report.sentences import Calm, calm_sentence, doubt_of, long_call
 
 S = 1_000_000_000
 NOW = 1_000 * S
@@ -50,11 +51,11 @@ def test_a_long_call_of_c_code_is_told_with_its_line() -> None:
 
 def test_both_are_told_apart_from_the_sentence_where_they_are_worth_a_word() -> None:
     long, short = Calm(0, call=(_in_a_call(), 25 * S), still_ns=25 * S), Calm(0, call=(_in_a_call(), S), still_ns=S)
-    assert (standstill(long), long_call(long)) == (
-        "25 s",
+    assert (doubt_of(long), long_call(long)) == (
+        "nothing has moved for 25 s",
         "MainThread has been at app.py:8 (in sqlite3.execute) for 25 s",
     )
-    assert (standstill(short), long_call(short)) == (None, None)
+    assert (doubt_of(short), long_call(short)) == (None, None)
 
 
 def _thread(name: str, state: str, wait: Wait | None = None, **attributes: int) -> Node:
@@ -113,3 +114,35 @@ def test_which_waits_those_are() -> None:
     assert not _is_unjudged("queue.get", NodeKind.RX)  # an idle consumer
     assert not _is_unjudged("socket.recv", NodeKind.IO)
     assert not _is_unjudged("sleep", None)
+
+
+def _unanswered_since(target: Node, answered: bool = False, awaited: bool = False) -> int | None:
+    waiter = _thread("a", "blocked", _wait("socket.recv", 1))
+    other = _thread("b", "waiting", _wait("future.result", 30))
+    future = Node("future", NodeKind.FUTURE, "f", 1, "x.py:1")
+    nodes = {one.id: one for one in (waiter, other, future, target)}
+    out = {
+        waiter.id: [Edge(EdgeKind.NEEDS, waiter.id, target.id)],
+        other.id: [Edge(EdgeKind.NEEDS, other.id, future.id)] if awaited else [],
+        future.id: [Edge(EdgeKind.HELD_BY, future.id, waiter.id)],
+        target.id: [Edge(EdgeKind.RPC_LINK, target.id, "response")] if answered else [],
+    }
+    return outside.since_ns(waiter, nodes, out, outside.awaited([waiter, other], nodes, out))
+
+
+def test_a_call_that_nobody_is_seen_to_answer_is_no_all_clear() -> None:
+    update, poll = (Node(f"request:{n}", NodeKind.REQUEST, n, NOW - 40 * S, "x.py:1") for n in ("update", "GET /poll"))
+    assert _unanswered_since(update) == update.created_at  # however often its client looks up meanwhile
+    assert _unanswered_since(update, answered=True) is None
+    assert _unanswered_since(poll) is None
+    waits = _waits("socket.recv") | {"label": "pool_0"}
+    assert calm_sentence(Calm(0, (waits, 30 * S), unanswered=(waits, 40 * S))) == (
+        "Nothing is known to be stuck, but whether pool_0 (socket.recv at app.py:9, 40 s) gets its answer is not known "
+        "here: no tasks, the longest wait is 30 s (socket.recv at app.py:9)."
+    )
+
+
+def test_a_connection_is_where_somebody_waits_for_what_comes_of_it() -> None:
+    connection = Node("io", NodeKind.IO, "socket", 1, "x.py:1")
+    assert _unanswered_since(connection) is None  # a subscriber may wait for ever
+    assert _unanswered_since(connection, awaited=True) == NOW - S

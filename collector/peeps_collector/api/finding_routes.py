@@ -15,9 +15,9 @@ from peeps_otel.report.calm import Waits
 from peeps_otel.report.finding_text import FindingText
 from peeps_otel.report.sentences import (
     Calm,
+    doubt_of,
     duration,
     long_call,
-    standstill,
     verdict_sentence,
 )
 from peeps_otel.report.style import PLAIN
@@ -128,7 +128,7 @@ def _calm_told(waits: Waits, calm: Calm, last_change_ns: int, now_ns: int) -> di
         else {"node": longest[0], "age_ns": longest[1], "age": duration(longest[1])},
         "last_change_ns": last_change_ns or None,
         "last_change_ago": duration(now_ns - last_change_ns) if last_change_ns else None,
-        "nothing_moved_for": standstill(calm),
+        "doubt": doubt_of(calm),
         "long_call": long_call(calm),
         "tasks": len(waits.tasks),
         "waiting": len(waits.tasks_waiting),

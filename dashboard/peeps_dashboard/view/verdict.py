@@ -60,8 +60,8 @@ def of_calm(answer: Findings) -> Headline:
     if calm["long_call"] is not None:
         parts.append(calm["long_call"])
     rest = "; ".join(parts) + "."
-    if calm["nothing_moved_for"] is not None:
-        lead = f"Nothing is known to be stuck, but nothing has moved for {calm['nothing_moved_for']}"
+    if calm["doubt"] is not None:
+        lead = f"Nothing is known to be stuck, but {calm['doubt']}"
         return Headline("orange", lead, rest, "What ends these waits is not seen from here: it may lie outside.")
     note = "No ring of waits, no exhausted semaphore, no full channel, no lock held for too long was found."
     return Headline("green", "Nothing is stuck", rest, note)

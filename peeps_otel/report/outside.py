@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Waits for an answer from outside on which something in the program depends: whether it comes is not known here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence, Set
+
+from ..diagnosis.open_calls import stays_open
+from ..model import Edge, EdgeKind, Node, NodeKind
+
+_BY = frozenset({EdgeKind.HELD_BY, EdgeKind.COULD_END})
+_THINGS = frozenset(
+    {NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.EVENT, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.FUTURE}
+)
+
+
+def awaited(waiting: Iterable[Node], nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> Set[str]:
+    """Who is to give back, set or complete something that one of these waits for."""
+    things = {
+        edge.dst
+        for node in waiting
+        for edge in out.get(node.id, ())
+        if edge.kind is EdgeKind.NEEDS and edge.dst in nodes and nodes[edge.dst].kind in _THINGS
+    }
+    return {edge.dst for thing in things for edge in out.get(thing, ()) if edge.kind in _BY}
+
+
+def since_ns(
+    node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]], awaited_for: Set[str]
+) -> int | None:
+    """Since when it has waited, without a deadline, for a call that nobody here is seen to answer, or, where others
+    wait for what it does (`awaited_for`), for a connection. None: for neither. A client that looks for signals now and
+    then begins to wait anew: the call is as old as it is."""
+    if node.wait is None or node.wait.deadline_ns is not None:
+        return None
+    targets = [nodes.get(edge.dst) for edge in out.get(node.id, ()) if edge.kind is EdgeKind.NEEDS]
+    for target in targets:
+        if target is None:
+            continue
+        if target.kind is NodeKind.IO and node.id in awaited_for:
+            return node.wait.since_ns
+        answered = any(edge.kind is EdgeKind.RPC_LINK for edge in out.get(target.id, ()))
+        if target.kind is NodeKind.REQUEST and not answered and not stays_open(target, node, frozenset()):
+            return target.created_at
+    return None
