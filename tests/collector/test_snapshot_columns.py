@@ -92,10 +92,11 @@ def messages(draw: st.DrawFn) -> Message:
 
 @dataclass
 class Story:
-    """A live graph and everything that it has said."""
+    """A live graph and everything that it has said; `taken`: to the diagnosis."""
 
     few: int
     said: list[Any] = field(default_factory=list[Any])
+    taken: list[Any] = field(default_factory=list[Any])
 
     def __post_init__(self) -> None:
         self.rows = RowBuffer(1_000_000)
@@ -117,8 +118,17 @@ class Story:
         except (WireError, Rejected) as error:
             self.said.append(str(error))
         self.said.append(self._stored())
+        if len(self.said) % 2:  # a look of the diagnosis may come between any two
+            self.taken.append(self._taken())
         view = self.live.view()
         self.said.append((view.nodes, {node: set(edges) for node, edges in view.out.items()}, view.owner))
+
+    def _taken(self) -> dict[str, Any]:
+        """What the diagnosis would get."""
+        return {
+            process: (delta.whole, {n: one and (one[0], set(one[1])) for n, one in delta.entries.items()})
+            for process, delta in self.live.take_changes({PROCESS.id, NEIGHBOUR.id})[0].items()
+        }
 
     def _stored(self) -> dict[str, list[str]]:
         """The rows of each table since the last time, in any order."""
@@ -164,8 +174,8 @@ def test_columns_and_objects_lead_to_the_same(story: list[Message | NodeRecord |
     for event in story:
         for one in (objects, columns, mixed):
             one.apply(event)
-    assert columns.said == objects.said
-    assert mixed.said == objects.said
+    assert (columns.said, columns.taken) == (objects.said, objects.taken)
+    assert (mixed.said, mixed.taken) == (objects.said, objects.taken)
 
 
 def test_what_says_the_same_again_is_no_row() -> None:

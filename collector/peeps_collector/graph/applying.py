@@ -8,7 +8,7 @@ ways lead to the same (tests/collector/test_snapshot_columns.py).
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -21,7 +21,9 @@ from ..decode.aliases import why_refused
 from .batch import Batch, Mask, batch_steps
 from .change_columns import added_edges, removed_edges, told_nodes
 from .changes import Changes
+from .entries import Entries
 from .entry import Entry
+from .mixing import Whole
 from .standing import EDGES, IDENTITY, OF_NODE, TOLD, Placed, Standing, State, state_of
 
 FEW = 128
@@ -37,19 +39,20 @@ class Stream:
     anew, with a `standing` that nobody else knows. `entries`: those of the process."""
 
     standing: Standing
-    entries: Mapping[str, Entry]
+    entries: Entries
     same: bool
 
     @property
-    def known(self) -> Mapping[str, Entry]:
-        return self.entries if self.same else {}
+    def known(self) -> Entries:
+        return self.entries if self.same else Entries()
 
 
 @dataclass(slots=True)
 class Picture:
     """`placed`, `state`: see `Standing.take`; `batch`: the columns, None where there are none. `ended`: the slots of
     the nodes that are gone, where the stream is the same; `over`: their entries; `entries`: of the nodes of which
-    something new is said; `edges`: how many edges are in the snapshot; `reasons`: why rows are left out."""
+    something new is said, and `rows`, where there are columns, theirs; `edges`: how many edges are in the snapshot;
+    `reasons`: why rows are left out."""
 
     changes: Changes
     placed: Placed
@@ -57,7 +60,8 @@ class Picture:
     batch: Batch | None = None
     ended: list[int] = field(default_factory=list[int])
     over: list[Entry] = field(default_factory=list[Entry])
-    entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
+    entries: Entries = field(default_factory=Entries)
+    rows: Whole | None = None
     edges: int = 0
     reasons: list[str] = field(default_factory=list[str])
 
@@ -72,17 +76,10 @@ def picture_steps(message: Message, process: str, stream: Stream, few: int = FEW
     return (yield from _by_objects(message, changes, stream))
 
 
-def said_again(picture: Picture, entries: Mapping[str, Entry]) -> Steps:
+def said_again(picture: Picture, entries: Entries) -> Steps:
     """After a key frame: what was said before need not be kept for the nodes of which it says the same."""
-    batch = picture.batch
-    if batch is None:
-        return
-    for row, node_id in enumerate(picture.placed.ids):
-        entry = entries.get(node_id)
-        if entry is not None:
-            entry.is_also(batch, row)
-        if row % _MANY_AT_ONCE == 0:
-            yield
+    if picture.batch is not None:
+        yield from entries.again(picture.placed.ids, picture.batch)
 
 
 def _end(picture: Picture, message: Message, stream: Stream) -> Steps:
@@ -186,12 +183,12 @@ def _by_columns(message: Message, changes: Changes, stream: Stream) -> Generator
     return picture
 
 
-def _tell(picture: Picture, batch: Batch, found: _Differences, known: Mapping[str, Entry]) -> Steps:
+def _tell(picture: Picture, batch: Batch, found: _Differences, known: Entries) -> Steps:
     changes, ids = picture.changes, picture.placed.ids
-    rows = np.flatnonzero(found.node | found.edges)
+    rows = picture.rows = np.flatnonzero(found.node | found.edges)
     for start in range(0, len(rows), _MANY_AT_ONCE):
         some: list[int] = rows[start : start + _MANY_AT_ONCE].tolist()
-        picture.entries.update({ids[row]: Entry(ids[row], (batch, row)) for row in some})
+        picture.entries.place([ids[row] for row in some], batch, some)
         yield
     for number, row in enumerate(np.flatnonzero(found.identity).tolist()):
         changes.identity(picture.entries[ids[row]].node)
@@ -200,7 +197,7 @@ def _tell(picture: Picture, batch: Batch, found: _Differences, known: Mapping[st
     yield from told_nodes(changes, batch, ids, np.flatnonzero(found.told))
     added = found.edges.copy()
     changed = found.edges & found.had
-    gone = [known[ids[row]] for row in np.flatnonzero(changed & ~found.many).tolist()]
+    gone = [ids[row] for row in np.flatnonzero(changed & ~found.many).tolist()]
     for number, row in enumerate(np.flatnonzero(changed & found.many).tolist()):
         had, edges = known[ids[row]].edges, picture.entries[ids[row]].edges
         added[row] = False  # some of them may be the same
@@ -210,7 +207,7 @@ def _tell(picture: Picture, batch: Batch, found: _Differences, known: Mapping[st
             del picture.entries[ids[row]]
         if number % _AT_ONCE == 0:
             yield
-    yield from removed_edges(changes, gone)
+    yield from removed_edges(changes, known, gone)
     yield from added_edges(changes, batch, ids, added)
     changes.nodes.update(picture.entries)
     changes.any |= bool(picture.entries)

@@ -65,6 +65,7 @@ class Batch:
     edge_bounds: Whole
     attribute_bounds: Whole
     targets: list[str]
+    _target_hashes: Whole | None = None
     _by_row: NDArray[np.int64] | None = None
     _by_edge: NDArray[np.int64] | None = None
 
@@ -132,12 +133,19 @@ class Batch:
             bool(flags & BARE),
         )
 
+    def target_hashes(self) -> Whole:
+        """Of each edge, of the id where it leads."""
+        if self._target_hashes is None:
+            self._target_hashes = hashes(self.targets, len(self.targets))
+        return self._target_hashes
+
     def with_targets(self, targets: Sequence[str | None]) -> None:
         """The ids where the edges lead; an edge without one is left out."""
         if None in targets:
             known = np.fromiter((one is not None for one in targets), np.bool_, len(targets))
             self._keep_edges(known)
         self.targets = [one for one in targets if one is not None]
+        self._target_hashes = None
 
     def _keep_edges(self, kept: Mask) -> None:
         self.edges = [column[kept] for column in self.edges]

@@ -21,8 +21,8 @@ from ..store.schema import EDGE_CHANGE, NODE_CHANGE
 from . import batch as of
 from .batch import Batch, Mask
 from .changes import Changes, stack_text
-from .entry import Entry
-from .mixing import Whole, hashes, mixed
+from .entries import Entries
+from .mixing import Whole, mixed
 
 _AT_ONCE = 5000
 _FEW = 200
@@ -78,19 +78,13 @@ def added_edges(changes: Changes, batch: Batch, ids: Sequence[str], of_rows: Mas
         yield
 
 
-def removed_edges(changes: Changes, entries: Sequence[Entry]) -> Steps:
+def removed_edges(changes: Changes, known: Entries, nodes: Sequence[str]) -> Steps:
     """The edges of nodes that had one each, as gone."""
-    of_batch: dict[int, tuple[Batch, list[int], list[str]]] = {}
-    for entry in entries:
-        if entry.place is None:
-            changes.unlink(entry.edges)
-        else:
-            batch, row = entry.place
-            _, rows, ids = of_batch.setdefault(id(batch), (batch, [], []))
-            rows.append(row)
-            ids.append(entry.node_id)
+    objects, of_batches = yield from known.by_batch(nodes)
+    for entry in objects:
+        changes.unlink(entry.edges)
     yield
-    for batch, rows, ids in of_batch.values():
+    for batch, rows, ids in of_batches:
         if len(rows) < _FEW:
             for row, node_id in zip(rows, ids, strict=True):
                 changes.unlink(batch.edges_of(row, node_id))
@@ -125,9 +119,10 @@ def _add_edges(
 
 
 def _each_once(batch: Batch, places: Whole) -> Whole:
+    if (np.diff(batch.edge_bounds) <= 1).all():
+        return places
     kind, _, since, source, flags = (column[places] for column in batch.edges)
-    targets = hashes((batch.targets[place] for place in places.tolist()), len(places))
-    edge = mixed(kind, targets, since, batch.text_hashes[source], flags & 7)
+    edge = mixed(kind, batch.target_hashes()[places], since, batch.text_hashes[source], flags & 7)
     first = np.unique(mixed(batch.edge_rows[places], edge), return_index=True)[1]
     return places if len(first) == len(places) else places[np.sort(first)]
 

@@ -11,10 +11,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Collection, Container, Generator, Iterable, Mapping
 
+import numpy as np
+
 from peeps_otel.model import Node
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.wire import WireError
-from peeps_otel.model.wire_decoder import Head, head_of, parsed
+from peeps_otel.model.wire_decoder import NODE_KINDS, Head, head_of, parsed
 
 from ..decode.canonical import Rejected
 from ..decode.logs import GoneRecord, NodeRecord
@@ -27,6 +29,7 @@ from .binding import Binding, apart, binding_of
 from .changes import Changes
 from .endings import by_its_pid, is_believed
 from .ends import EndQuestion
+from .entries import Entries
 from .entry import Entry
 from .history import History
 from .identity import adopted
@@ -41,7 +44,7 @@ from .taken import Taken
 from .view import View, view_of
 
 NODES_MOST = 1_000_000
-_JOINED = tuple(f"{kind}:" for kind in KINDS)
+_JOINED = [number for number, kind in enumerate(NODE_KINDS) if kind in KINDS]
 
 
 class LiveGraph:
@@ -302,11 +305,12 @@ class LiveGraph:
 
     def _joinable(self, picture: Picture) -> Collection[str]:
         """The nodes of which something new is said that `Across` keeps anything of, or did."""
-        if picture.batch is None:
+        if picture.batch is None or picture.rows is None:
             return picture.entries.keys()
-        ids = picture.placed.ids
+        ids, rows = picture.placed.ids, picture.rows
         marked = [ids[row] for row in picture.batch.rows_marked(MARKS)]
-        found = {node_id for node_id in picture.entries if node_id.startswith(_JOINED)}
+        joined: list[int] = rows[np.isin(picture.placed.kinds[rows], _JOINED)].tolist()
+        found = {ids[row] for row in joined}
         return found.union(*(said & picture.entries.keys() for said in (*self._joins.said(), set(marked))))
 
     def _turn(self, turned: list[Turned], now_ns: int) -> None:
@@ -346,8 +350,9 @@ class LiveGraph:
             process.entries.pop(standing.ids[slot], None)
             self._table.owner.pop(standing.ids[slot], None)
         kept = {one.node_id for one in picture.over}.intersection(picture.placed.ids) if picture.ended else ()
-        process.entries.update(picture.entries)
-        self._table.owner.update(dict.fromkeys(picture.entries, key))
+        process.entries.take(picture.entries)
+        new = picture.entries if picture.rows is None or not stream.same else picture.placed.new()
+        self._table.owner.update(dict.fromkeys(new, key))
         for one in picture.over if kept else ():
             if one.node_id in kept:  # ended and named at once: it is there
                 process.entries.setdefault(one.node_id, one)
@@ -382,7 +387,7 @@ class LiveGraph:
 
     def _check_size(self, process: Process, picture: Picture, same: bool) -> None:
         """Raises WireError."""
-        known = process.entries if same else {}
+        known = process.entries if same else Entries()
         count = len(known) - len(picture.ended) + len(picture.entries)
         if count > self._nodes_most:
             count -= len(picture.entries.keys() & known.keys())

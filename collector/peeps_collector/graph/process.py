@@ -12,7 +12,8 @@ from peeps_otel.model.coverage import blind
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 
 from ..decode.resource import ProcessInfo
-from .entry import Entry, Nodes
+from .entries import Entries
+from .entry import Nodes
 from .lag import Lag
 from .standing import Standing
 
@@ -68,7 +69,7 @@ class Process:
     needs_key_frame: bool = False
     missed: int = 0
     updates: int = 0
-    entries: dict[str, Entry] = field(default_factory=dict[str, Entry])
+    entries: Entries = field(default_factory=Entries)
     standing: Standing = field(default_factory=Standing)
     changed: set[str] | None = None
     node_sequence: dict[str, int] = field(default_factory=dict[str, int])
@@ -136,7 +137,7 @@ class Process:
         self.lose_picture()
         self.complete_at = 0
         self.missed = 0
-        self.entries = {}
+        self.entries = Entries()
         self.standing = Standing()
         self.changed = None
         self.node_sequence = {}

@@ -57,6 +57,10 @@ class Placed:
     def known(self) -> Mask:
         return self.slots >= 0
 
+    def new(self) -> list[str]:
+        """Before they have slots: the nodes that have none."""
+        return [self.ids[row] for row in np.flatnonzero(self.slots < 0).tolist()]
+
 
 class Standing:
     """The nodes of one stream, or those that were told one by one. Not thread-safe.
@@ -303,5 +307,6 @@ def _attributes(batch: Batch) -> Whole:
 
 def _edges(batch: Batch) -> Whole:
     kind, _, since, source, flags = batch.edges
-    targets = hashes(batch.targets, len(batch.targets))
-    return sums(mixed(kind, targets, since, batch.text_hashes[source], flags & 7), batch.edge_rows, len(batch))
+    return sums(
+        mixed(kind, batch.target_hashes(), since, batch.text_hashes[source], flags & 7), batch.edge_rows, len(batch)
+    )

@@ -28,7 +28,9 @@ class Taken:
             self.updates[key] = process.updates
             whole = process.changed is None or key not in known
             entries = process.entries
-            some: dict[str, Entry | None] = {**entries} if whole else {n: entries.get(n) for n in process.changed or ()}
+            some: dict[str, Entry | None] = (
+                {**entries} if whole else {n: entries.passing(n) for n in process.changed or ()}
+            )
             self._taken.append((key, whole, some))
             process.changed = set()
         for said in joins.said():
