@@ -48,7 +48,7 @@ class _Spent:
         setattr(owner, name, outer)
 
 
-class _Nowhere:
+class Nowhere:
     """Takes what the watcher hands on and drops it."""
 
     def take(self, look: CycleResult) -> None:
@@ -63,7 +63,7 @@ class _Nowhere:
 
 def _watch(spent: _Spent, parts: Parts) -> Callable[[], Any]:
     watcher: Any = parts.watcher
-    watcher._sink = _Nowhere()
+    watcher._sink = Nowhere()
     probe: Any = parts.probes
     for one in probe._probes:
         spent.of(one, "observe", f"probe {one.name}")

@@ -153,12 +153,21 @@ class IncrementalIndex(WaitIndex):
                     cancelled.append(edge.dst)
             else:
                 needs_only = False
-        before = _set(self._targets, node_id, targets)
-        self._note_dirty(self._waiters.replace(node_id, before, tuple(targets)))
+        now = self._as_others(tuple(targets))
+        before = self._targets.pop(node_id, ())
+        if now:
+            self._targets[node_id] = now
+        self._note_dirty(self._waiters.replace(node_id, before, now))
         if cancelled or node_id in self._cancelled:
             self._bounded_is_stale |= _set(self._cancelled, node_id, cancelled) != tuple(cancelled)
         if not needs_only or node_id in self._linked:  # most nodes wait, and have no other edge
             self._link_further(node_id, out)
+
+    def _as_others(self, targets: tuple[str, ...]) -> tuple[str, ...]:
+        """The tuple of another that waits for the same: thousands wait for one thing."""
+        other = next(iter(self.waiters.get(targets[0], ())), "") if len(targets) == 1 else ""
+        known = self._targets.get(other)
+        return targets if known is None or known != targets else known
 
     def _link_further(self, node_id: str, out: tuple[Edge, ...]) -> None:
         """All edges but NEEDS."""

@@ -27,8 +27,11 @@ def innermost(stack: Sequence[Frame]) -> Frame | None:
 
 def source(frame: Frame | None) -> str:
     """`path:line`, or the path alone where the line was not resolved."""
-    if frame is None:
-        return ""
+    return "" if frame is None else _source(frame)
+
+
+@lru_cache(maxsize=4096)  # one text for all that stand at one line
+def _source(frame: Frame) -> str:
     return frame.file if frame.line is None else f"{frame.file}:{frame.line}"
 
 

@@ -11,8 +11,7 @@ def entered_at(entered: Entered) -> tuple[str, str]:
     """Name and `path:line` of the `with` item by which a manager was entered; the function's line where it is not
     clear which item it was."""
     code = entered.link.code
-    frame = entered.link.frame
-    line = code.co_firstlineno if frame is None else frame.f_lineno
+    line = entered.link.line or code.co_firstlineno
     items = source_text.with_items(code, line)
     if 0 <= entered.position < len(items) and entered.total <= len(items):
         item = items[entered.position]
@@ -27,5 +26,5 @@ def asked_at(links: list[SuspendedFrame], entered: Entered) -> str:
         return entered_at(entered)[1]
     around = links[: next((n for n, link in enumerate(links) if link.suspended is entered.link.suspended), 0)]
     own = next((link for link in reversed(around) if own_code.is_own(link.code.co_filename)), None)
-    frame = None if own is None else own.frame
-    return "" if own is None or frame is None else f"{own.code.co_filename}:{frame.f_lineno}"
+    line = None if own is None else own.line
+    return "" if own is None or line is None else f"{own.code.co_filename}:{line}"

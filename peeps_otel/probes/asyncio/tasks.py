@@ -8,7 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import CodeType, CoroutineType, FrameType, GeneratorType
+from types import CodeType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
@@ -17,6 +17,7 @@ from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wa
 from ...model.untracked import untracked
 from ..context import ProbeContext
 from ..internals import asyncio_core as internals
+from ..internals import suspended_at
 from ..internals.await_chain import SuspendedFrame
 from ..library import Waiting
 from ..patches.recorder import ORIGIN, SINCE, TaskOrigin
@@ -203,8 +204,8 @@ def origin_of(task: asyncio.Task[Any]) -> TaskOrigin | None:
 
 
 def frames(links: list[SuspendedFrame], with_lines: bool) -> tuple[Frame, ...]:
-    """A chain as a stack. `with_lines` makes frame objects, about half a kilobyte each until the coroutine ends."""
-    return _stack([_frame(link.code, link.frame if with_lines else None) for link in links])
+    """A chain as a stack."""
+    return _stack([_frame(link.code, link.lasti if with_lines else None) for link in links])
 
 
 def frames_of(codes: Iterable[CodeType]) -> tuple[Frame, ...]:
@@ -227,18 +228,18 @@ def _stack(found: list[Frame]) -> tuple[Frame, ...]:
     return known
 
 
-_frames: dict[tuple[int, int], tuple[CodeType, Frame]] = {}
+_frames: dict[tuple[int, int | None], tuple[CodeType, Frame]] = {}
 _FRAMES_MOST = 10_000
 
 
-def _frame(code: CodeType, frame: FrameType | None) -> Frame:
-    """Many tasks stand in few places: one object for each. For the watcher thread only."""
-    key = (id(code), -1 if frame is None else frame.f_lasti)
+def _frame(code: CodeType, lasti: int | None) -> Frame:
+    """Many tasks stand in few places: one object for each. For the watcher thread only. None: without a line."""
+    key = (id(code), lasti)
     known = _frames.get(key)
     if known is None:
         if len(_frames) >= _FRAMES_MOST:
             _frames.clear()
-        line = None if frame is None else frame.f_lineno
+        line = None if lasti is None else suspended_at.line(code, lasti)
         known = _frames[key] = (code, own_code.frame(code, line))
     return known[1]
 
@@ -304,15 +305,16 @@ def used_at(links: list[SuspendedFrame], is_own: Callable[[CodeType], bool]) -> 
         if is_own(link.code) or not own_code.is_own(link.code.co_filename):
             entering = link.code.co_name == "__aenter__"
             continue
-        frame = link.frame
-        if frame is None:
+        lasti = link.lasti
+        line = None if lasti is None else suspended_at.line(link.code, lasti)
+        if lasti is None or line is None:
             continue
         if entering:
-            items = source_text.with_items(link.code, frame.f_lineno)
+            items = source_text.with_items(link.code, line)
             name = source_text.expression_name(items[-1].text) if items else ""
         else:
-            name = source_text.awaited_name(link.code, frame.f_lasti)
-        return name, f"{link.code.co_filename}:{frame.f_lineno}"
+            name = source_text.awaited_name(link.code, lasti)
+        return name, f"{link.code.co_filename}:{line}"
     return "", ""
 
 

@@ -170,8 +170,8 @@ class Actors:
         links = chain(coroutine)
         actor = Actor(Key("task", id(task)), "", waits)
         for link in links:
-            frame = link.frame
-            actor.places.append(Place(link.code, -1 if frame is None else frame.f_lasti))
+            lasti = link.lasti
+            actor.places.append(Place(link.code, -1 if lasti is None else lasti))
         actor.holds.update(id(one.manager) for one in entered(links))
         self._add(actor, [task, *(link.suspended for link in links)])
 

@@ -38,7 +38,7 @@ from types import (
 )
 from typing import Any, NamedTuple, cast
 
-from . import versions
+from . import suspended_at, versions
 
 CHECKED_ON = versions.on("CPython", "CPython, partly")
 
@@ -64,11 +64,26 @@ class SuspendedFrame(NamedTuple):
 
     @property
     def frame(self) -> FrameType | None:
-        """Its frame. Creates a frame object: only for those whose line is wanted."""
+        """Its frame. Creates a frame object, which stays: only for whoever wants more than its place."""
         suspended = self.suspended
         if type(suspended) is CoroutineType:
             return suspended.cr_frame
         return suspended.ag_frame if type(suspended) is AsyncGeneratorType else suspended.gi_frame
+
+    @property
+    def lasti(self) -> int | None:
+        """The offset of its last instruction; None where it has ended. Creates a frame object only on Pythons that are
+        not read otherwise."""
+        at = suspended_at.lasti(self.suspended, self.code)
+        if at is None and (frame := self.frame) is not None:
+            at = frame.f_lasti
+        return at
+
+    @property
+    def line(self) -> int | None:
+        """Its line; None where it has none."""
+        at = self.lasti
+        return None if at is None else suspended_at.line(self.code, at)
 
 
 def chain(coroutine: object) -> list[SuspendedFrame]:

@@ -230,6 +230,11 @@ if is_readable() and ctypes is not None:
         _objects = (ctypes.py_object * _EVERYTHING).from_address(0)
 
 
+def memory() -> Any:
+    """All memory as words; index `address >> 3`. None where frames are not read in this process."""
+    return _words
+
+
 def reads() -> bool:
     """Whether frames are read in this process."""
     return _words is not None

@@ -212,7 +212,7 @@ def _complaint(problem: str, message: str, facts: dict[str, Any]) -> LoopError:
         if type(origin) is tuple:
             made = cast("tuple[CodeType, int]", cast("tuple[Any, ...]", origin)[1:3])
         if problem == DESTROYED:
-            stack = [(link.code, None if link.frame is None else link.frame.f_lineno) for link in links[:_DEPTH]]
+            stack = [(link.code, link.line) for link in links[:_DEPTH]]
     failure: object = facts.get("exception")
     if issubclass(type(failure), BaseException):
         kind = type(failure)

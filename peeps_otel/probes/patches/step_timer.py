@@ -134,8 +134,8 @@ def _step(handle: Any, began_ns: int) -> None:
 
 
 def _ended_in(task: Any) -> tuple[_Place, ...]:
-    frames = [(link.code, link.frame) for link in chain(task.get_coro())]
-    return tuple([(code, frame.f_lasti) for code, frame in frames if frame is not None])
+    places = [(link.code, link.lasti) for link in chain(task.get_coro())]
+    return tuple([(code, lasti) for code, lasti in places if lasti is not None])
 
 
 # Reading `__self__` of anything else might run code of the program. Those of C are added when they are met.
