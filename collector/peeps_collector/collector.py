@@ -55,6 +55,7 @@ from .store.file import ended_findings
 from .store.reader import Reader
 from .store.recording import past_processes, past_texts
 from .store.retention import Retention, file_bytes
+from .store.saved_queries import SavedQueries
 from .store.sql_processes import SqlProcesses
 from .store.writer import Writer
 from .version import __version__
@@ -222,6 +223,7 @@ class Collector:
             database=self._database,
             token=self.config.token,
             quotas=self._quotas,
+            saved=SavedQueries(self.config.queries_folder),
         )
         make = await self._serve(app, files // 10)
         loop = asyncio.get_running_loop()

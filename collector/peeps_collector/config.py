@@ -12,6 +12,7 @@ import re
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
@@ -29,6 +30,10 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "PEEPS_API": ("127.0.0.1:9130", "the query API"),
     "PEEPS_HTTP": ("127.0.0.1:9120", "the explorer (`peeps up` hands it on)"),
     "PEEPS_DB": ("peeps.duckdb", "the database file"),
+    "PEEPS_QUERIES": (
+        "",
+        "the folder with saved queries; empty: beside the database file, such as `peeps.queries`",
+    ),
     "PEEPS_DB_BYTES": ("10737418240", "how large it may become; beyond it the oldest history is deleted"),
     "PEEPS_DB_MEMORY": ("1GB", "what DuckDB may use before it spills to disk"),
     "PEEPS_API_HOSTS": ("", "further names, comma separated, under which the query API may be addressed"),
@@ -111,6 +116,7 @@ class Config:
     api: Address
     explorer: Address
     database: str
+    queries: str = ""
     database_bytes: int = 10 << 30
     database_memory: str = "1GB"
     api_hosts: tuple[str, ...] = ()
@@ -142,6 +148,13 @@ class Config:
     is_recording: bool = False
     """The database is a recording that was opened to be looked at (`peeps open`): nothing in it is forgotten."""
 
+    @property
+    def queries_folder(self) -> Path | None:
+        """Where queries are saved. A recording that was opened is a copy, beside which nothing stays."""
+        if self.queries:
+            return Path(self.queries)
+        return None if self.is_recording else Path(self.database).with_suffix(".queries")
+
     @classmethod
     def from_environment(cls, environment: Mapping[str, str]) -> Config:
         """Reads the table. Raises ConfigError for the first setting that cannot be used."""
@@ -166,6 +179,7 @@ class Config:
             api=address("PEEPS_API", "127.0.0.1:9130"),
             explorer=_address("PEEPS_HTTP", environment.get("PEEPS_HTTP") or "127.0.0.1:9120", insecure),
             database=environment.get("PEEPS_DB") or "peeps.duckdb",
+            queries=environment.get("PEEPS_QUERIES", "").strip(),
             database_bytes=_positive(environment, "PEEPS_DB_BYTES", 10 << 30),
             database_memory=environment.get("PEEPS_DB_MEMORY") or "1GB",
             api_hosts=tuple(name.strip() for name in environment.get("PEEPS_API_HOSTS", "").split(",") if name.strip()),

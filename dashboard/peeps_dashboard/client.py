@@ -5,8 +5,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import ssl
-from collections.abc import Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
@@ -33,6 +35,7 @@ from .api import (
     Snapshot,
     Timeline,
 )
+from .api_sql import Queries, Query, Result
 from .shared import SharedAnswers
 
 DEFAULT_API = "127.0.0.1:9130"
@@ -40,9 +43,9 @@ _TIMEOUT_S = 5.0
 _HISTORY_TIMEOUT_S = 30.0
 """Of what is added up out of the whole history; the collector gives up before."""
 _LARGEST_ANSWER = 64 * 2**20
-_RECORDING = "/api/recording"
+_RECORDING, _QUERY, _SQL = "/api/recording", "/api/query", "/api/sql"
 _OF_HISTORY = ("/api/blame", "/api/flame", "/api/heat", "/api/depths")
-_OF_A_MOMENT = ("/api/snapshot", "/api/findings", "/api/rows", "/api/node/", *_OF_HISTORY)
+_OF_A_MOMENT = ("/api/query/", "/api/snapshot", "/api/findings", "/api/rows", "/api/node/", *_OF_HISTORY)
 
 OF_ALL = SharedAnswers()
 """Of all viewers of this explorer."""
@@ -163,6 +166,29 @@ class Collector:
         page = [("offset", str(offset)), ("limit", str(limit))]
         return cast(Depths, self._shared("/api/depths", [*_window(since_s, processes), *page]))
 
+    def queries(self) -> list[Query]:
+        """The questions with a name, ours first."""
+        return cast(Queries, self._get(_QUERY))["queries"]
+
+    def query(self, name: str, limit: int) -> Result:
+        """The answer to one of them."""
+        return cast(Result, self._get(f"{_QUERY}/{quote(name, safe='')}", [("limit", str(limit))]))
+
+    def sql(self, sql: str, limit: int) -> Result:
+        """Of a statement, in which `$1` is the moment (ns) and `$2` a list of process ids: none, which means all."""
+        given = {"1": int(self.at) if self.at else time.time_ns(), "2": list[str]()}
+        used = {key: value for key, value in given.items() if re.search(rf"\${key}\b", sql)}
+        body = {"sql": sql, "parameters": used or [], "limit": limit, "places": True}
+        return cast(Result, self._json(self._bytes(_SQL, body=body), _SQL))
+
+    def save_query(self, name: str, text: str, sql: str) -> None:
+        """Saves it under that name."""
+        self._bytes(f"{_QUERY}/{quote(name, safe='')}", body={"sql": sql, "text": text}, method="PUT")
+
+    def delete_query(self, name: str) -> None:
+        """Deletes what was saved under that name."""
+        self._bytes(f"{_QUERY}/{quote(name, safe='')}", method="DELETE")
+
     def node(self, node_id: str) -> NodeAnswer:
         return cast(NodeAnswer, self._get("/api/node/" + quote(node_id, safe=":")))
 
@@ -184,23 +210,35 @@ class Collector:
         return self.shared.get(key, ask)
 
     def _get(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
+        return self._json(self._bytes(path, parameters), path)
+
+    def _json(self, content: bytes, path: str) -> dict[str, Any]:
         try:
-            answer = json.loads(self._bytes(path, parameters))
+            answer = json.loads(content)
         except ValueError:
             answer = None
         if not isinstance(answer, dict) or "now_ns" not in answer:
             raise CollectorError("not_a_collector", self.address, f"{path} did not answer like a peeps collector")
         return cast("dict[str, Any]", answer)
 
-    def _bytes(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> bytes:
+    def _bytes(
+        self,
+        path: str,
+        parameters: Sequence[tuple[str, str]] = (),
+        *,
+        body: Mapping[str, Any] | None = None,
+        method: str | None = None,
+    ) -> bytes:
         if self.at and path.startswith(_OF_A_MOMENT):
             parameters = [*parameters, ("at", self.at)]
         base = self.address if "://" in self.address else f"http://{self.address}"
         url = base + path + ("?" + urlencode(parameters) if parameters else "")
-        request = Request(url, headers={"Authorization": f"Bearer {self.token}"} if self.token else {})
+        headers = {"Authorization": f"Bearer {self.token}"} if self.token else {}
+        sent = None if body is None else json.dumps(body).encode()
+        request = Request(url, sent, headers | ({"Content-Type": "application/json"} if sent else {}), method=method)
         try:
             opener = _opener(self.certificate if self.address.startswith("https://") else "", self.key)
-            patience_s = _HISTORY_TIMEOUT_S if path.startswith((_RECORDING, *_OF_HISTORY)) else _TIMEOUT_S
+            patience_s = _HISTORY_TIMEOUT_S if path.startswith((_RECORDING, _QUERY, _SQL, *_OF_HISTORY)) else _TIMEOUT_S
             with opener.open(request, timeout=patience_s) as response:
                 return response.read(-1 if path == _RECORDING else _LARGEST_ANSWER)
         except HTTPError as error:

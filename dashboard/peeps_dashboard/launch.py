@@ -24,7 +24,7 @@ IN_FRONT = "PEEPS_CARD_IN_FRONT"
 """Set in our own environment once the card stands in front of Streamlit."""
 PAGES = (
     *(("", "Verdict"), ("graph", "Graph"), ("tables", "Tables"), ("slow", "Why slow")),
-    *(("history", "History"), ("connect", "Connect")),
+    *(("history", "History"), ("sql", "SQL"), ("connect", "Connect")),
 )
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1", "[::1]")
 _PARENT_CHECK_S = 0.5

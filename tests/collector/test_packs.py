@@ -3,13 +3,16 @@
 
 from __future__ import annotations
 
+import json
 import time
+from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
 
 from peeps_collector.store.packs import BY_NAME, PACKS
+from peeps_collector.store.saved_queries import NotSaved, SavedQueries
 from peeps_otel.model import Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from tests.collector.collector_support import Program, Running, new_id
 from tests.collector.conftest import Start
@@ -170,3 +173,67 @@ def test_a_plain_duckdb_answers_them_too(start: Start) -> None:
         given: list[Any] = [time.time_ns(), []]
         found = {pack.name: connection.execute(pack.sql, given).fetchall() for pack in PACKS}
     assert [row[1] for row in found["stale-blockers"]] == ["put", "first", "second", "get"]
+
+
+def test_a_statement_is_saved_under_a_name_and_answers_as_ours_do(shared: Running, shop: Shop) -> None:
+    text = "who waits, longest first"
+    sql = "SELECT node, wait_operation FROM node_change WHERE list_contains($2, process) AND op = 'upsert' ORDER BY 2"
+    told = put(shared, "who-waits", sql=sql, text=text)
+    assert told["sql"] == sql
+    assert ("who-waits", text, True) in [(q["name"], q["text"], q["saved"]) for q in queries(shared)]
+    assert (shop.put, "queue.put") in rows(shared, "who-waits", "node", "wait_operation")
+    put(shared, "who-waits", sql="SELECT 1 AS one -- $1 is not used")
+    assert rows(shared, "who-waits", "one") == [(1,)]
+    assert http(url(shared, "who-waits"), method="DELETE").status == 200
+    assert "who-waits" not in [q["name"] for q in queries(shared)]
+    assert http(url(shared, "who-waits"), method="DELETE").status == 404
+
+
+def test_a_file_written_by_hand_is_a_query(tmp_path: Path) -> None:
+    folder = tmp_path / "queries"
+    folder.mkdir()
+    (folder / "mine.sql").write_text("-- answers all\nSELECT 42")
+    (folder / "no comment.sql").write_text("SELECT 1")
+    (folder / "bytes.sql").write_bytes(b"\xff\xfe")
+    saved = SavedQueries(folder)
+    first, mine = saved.known()
+    assert (mine.name, mine.text, mine.sql) == ("mine", "answers all", "SELECT 42")
+    assert "bytes.sql cannot be read" in first.text
+
+
+@pytest.mark.parametrize(
+    ("name", "body", "says"),
+    [
+        ("blockers", {"sql": "SELECT 1"}, "comes with peeps"),
+        ("Upper", {"sql": "SELECT 1"}, "must be 1 to 64 of a-z"),
+        ("mine", {"sql": ""}, "sql must be one statement"),
+        ("mine", {"sql": "SELECT 1; SELECT 2"}, "2 statements"),
+        ("mine", {"sql": "SELECT $3"}, "$3: a named query has two parameters"),
+        ("mine", {"sql": "SELEKT"}, "syntax error"),
+        ("mine", {"sql": "SELECT 1", "text": "two\nlines"}, "one line of at most 200"),
+        ("mine", {"sql": 7}, "sql must be a string"),
+    ],
+)
+def test_what_cannot_be_saved_says_why(shared: Running, name: str, body: dict[str, Any], says: str) -> None:
+    answer = http(url(shared, name), json.dumps(body).encode(), method="PUT")
+    assert answer.status == 400
+    assert says in json.loads(answer.body)["error"]["message"]
+
+
+def test_a_recording_keeps_no_queries() -> None:
+    with pytest.raises(NotSaved, match="set PEEPS_QUERIES"):
+        SavedQueries(None).save("mine", "", "SELECT 1")
+
+
+def put(collector: Running, name: str, **body: str) -> dict[str, Any]:
+    answer = http(url(collector, name), json.dumps(body).encode(), method="PUT")
+    assert answer.status == 200, answer.body
+    return json.loads(answer.body)
+
+
+def url(collector: Running, name: str) -> str:
+    return f"http://{collector.api}/api/query/{name}"
+
+
+def queries(collector: Running) -> list[dict[str, Any]]:
+    return collector.get("/api/query")["queries"]

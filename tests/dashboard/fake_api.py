@@ -23,6 +23,7 @@ from peeps_otel.report.sentences import duration
 from peeps_otel.report.shown import Shown
 from tests.dashboard import scenarios, slow_answers
 from tests.dashboard.scenarios import S, World
+from tests.dashboard.sql_answers import FakeQueries
 
 
 class FakeApi:
@@ -32,11 +33,23 @@ class FakeApi:
         self.world: World = scenarios.make(scenario)
         self.requests: dict[str, int] = {}
         self.not_modified = 0
+        self.queries = FakeQueries()
         api = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                status, answer = api.answer(self.path)
+                self._answer(*api.answer(self.path))
+
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                self._answer(*api.posted(self.path, body))
+
+            do_PUT = do_POST
+
+            def do_DELETE(self) -> None:
+                self._answer(*api.posted(self.path, None))
+
+            def _answer(self, status: int, answer: dict[str, Any] | bytes) -> None:
                 body = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
                 self.send_response(status)
                 self.send_header("content-type", "application/json")
@@ -59,6 +72,10 @@ class FakeApi:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+    def posted(self, path: str, body: dict[str, Any] | None) -> tuple[int, dict[str, Any]]:
+        """`body`: None where something is deleted."""
+        return self.queries.posted(path, self.world.now_ns, body)
 
     def answer(self, target: str) -> tuple[int, dict[str, Any] | bytes]:
         split = urlsplit(target)
@@ -97,9 +114,14 @@ class FakeApi:
                 self.not_modified += 1
                 return 304, b""
             return rows_answer(world, now, {key: values[0] for key, values in query.items()})
+        return self._further(path, now, {key: values[0] for key, values in query.items()})
+
+    def _further(self, path: str, now: int, query: dict[str, str]) -> tuple[int, dict[str, Any] | bytes]:
+        if path.startswith("/api/query"):
+            return self.queries.answer(path, now)
         if path.startswith("/api/node/"):
-            return node_answer(world, now, path.removeprefix("/api/node/"))
-        return slow_answers.answer(path, now, {key: values[0] for key, values in query.items()})
+            return node_answer(self.world, now, path.removeprefix("/api/node/"))
+        return slow_answers.answer(path, now, query)
 
 
 def findings_answer(world: World, now: int) -> dict[str, Any]:

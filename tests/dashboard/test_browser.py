@@ -298,7 +298,7 @@ def test_a_flame_graph_is_zoomed_by_click_and_by_keys(explorer: str, visit: Any)
     assert seen.errors == []
 
 
-@pytest.mark.parametrize("name", ["graph", "tables", "slow", "history", "connect"])
+@pytest.mark.parametrize("name", ["graph", "tables", "slow", "history", "sql", "connect"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_page_stays_inside(explorer: str, shared_api: FakeApi, visit: Any, name: str, scheme: str) -> None:
     shared_api.show("mixed")

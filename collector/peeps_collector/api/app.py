@@ -29,6 +29,7 @@ from ..requests_out import ATTENTION, LEAKS, ProcessRequests
 from ..store.database import Database
 from ..store.plain import json_bytes
 from ..store.reader import Reader
+from ..store.saved_queries import SavedQueries
 from ..store.sql_processes import SqlProcesses
 from .answers import ApiError, answer, error_answer
 from .blame_route import BlameRoute
@@ -62,13 +63,14 @@ def create_app(
     token: str = "",
     database: Database | None = None,
     quotas: Quotas | None = None,
+    saved: SavedQueries | None = None,
 ) -> ASGIApp:
     """`health`: what GET /health answers. `hosts`: further names under which the API may be addressed. `token`: what
     must be shown, see access.py."""
     graph = GraphRoutes(live, findings, reader, quotas or Quotas())
     told = FindingRoutes(live, findings, reader)
     sql = SqlRoute(processes, live, sql_seconds)
-    queries = QueryRoute(sql)
+    queries = QueryRoute(sql, saved or SavedQueries(None))
     asked = requests or ProcessRequests()
     leaks, looks = RequestRoutes(LEAKS, live, asked), RequestRoutes(ATTENTION, live, asked)
     cuts = CutRoutes(live, Cuts(asked))
@@ -119,6 +121,8 @@ def create_app(
             Route("/api/cuts", cuts.known),
             Route("/api/query", queries.known),
             Route("/api/query/{name}", queries.query),
+            Route("/api/query/{name}", queries.save, methods=["PUT"]),
+            Route("/api/query/{name}", queries.delete, methods=["DELETE"]),
             Route("/api/sql", sql.sql, methods=["POST"]),
         ],
         exception_handlers={

@@ -130,6 +130,8 @@ ENDPOINTS = (
     Endpoint("get", "/api/cuts", "Who has answered.", (Parameter("cut", "string", "Of this cut."),)),
     Endpoint("get", "/api/query", "The questions that have a name, with their statements."),
     Endpoint("get", "/api/query/{name}", "The answer to one of them.", (_PROCESS, _AT, _LIMIT), types=(JSON, ARROW)),
+    Endpoint("put", "/api/query/{name}", "Saves a question under a name.", body=("sql", "text")),
+    Endpoint("delete", "/api/query/{name}", "Deletes one that was saved."),
     Endpoint(
         "post",
         "/api/sql",

@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from ..graph.live import LiveGraph
 from ..store.sql_processes import SqlProcesses
-from ..store.statement import Statement, StatementFailed
+from ..store.statement import Parameters, Statement, StatementFailed
 from .answers import STATUS, ApiError
 from .short_places import ShortPlaces
 
@@ -36,21 +36,27 @@ class SqlRoute:
         self._seconds = seconds
 
     async def sql(self, request: Request) -> Response:
-        body = await _body(request)
+        body = await body_of(request)
         arrow = wants_arrow(request)
         most = _ROWS_ARROW if arrow else _ROWS_JSON
         sql, parameters, limit = body.get("sql"), body.get("parameters", []), body.get("limit", _ROWS_JSON)
         if not isinstance(sql, str) or not sql.strip():
             raise ApiError(400, "sql", "sql must be a string with one statement")
-        if not isinstance(parameters, list):
-            raise ApiError(400, "parameters", "parameters must be an array")
+        if not isinstance(parameters, list | dict):
+            raise ApiError(400, "parameters", "parameters must be an array, or an object by name")
         if not isinstance(limit, int) or isinstance(limit, bool) or not 1 <= limit <= most:
             raise ApiError(400, "limit", f"limit must be a whole number from 1 to {most}")
-        given = cast("list[Any]", parameters)
+        given = cast("Parameters", parameters)
         return await run_in_threadpool(self.run, sql, given, limit, arrow, b"", body.get("places") is True)
 
     def run(
-        self, sql: str, parameters: list[Any], limit: int, arrow: bool, more: bytes, with_places: bool = True
+        self,
+        sql: str,
+        parameters: Parameters,
+        limit: int,
+        arrow: bool,
+        more: bytes,
+        with_places: bool = True,
     ) -> Response:
         """`more`: further members of the answer, as JSON. Raises ApiError."""
         statement = Statement(sql, parameters, limit, _RESULT_BYTES, self._seconds, arrow)
@@ -82,7 +88,8 @@ def wants_arrow(request: Request) -> bool:
     return _ARROW in request.headers.get("accept", "")
 
 
-async def _body(request: Request) -> dict[str, Any]:
+async def body_of(request: Request) -> dict[str, Any]:
+    """The JSON object that was sent. Raises ApiError."""
     content = bytearray()
     async for piece in request.stream():
         content += piece

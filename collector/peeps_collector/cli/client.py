@@ -55,11 +55,15 @@ class Client:
         query = urllib.parse.urlencode(parameters, doseq=True)
         return self._bytes(urllib.request.Request(f"{self._url}{path}?{query}"))
 
-    def post(self, path: str, body: Json) -> Json:
+    def post(self, path: str, body: Json, method: str = "POST") -> Json:
         """Raises ClientError."""
-        request = urllib.request.Request(f"{self._url}{path}", json.dumps(body).encode(), method="POST")
+        request = urllib.request.Request(f"{self._url}{path}", json.dumps(body).encode(), method=method)
         request.add_header("content-type", "application/json")
         return self._ask(request)
+
+    def delete(self, path: str) -> Json:
+        """Raises ClientError."""
+        return self._ask(urllib.request.Request(f"{self._url}{path}", method="DELETE"))
 
     def process_ids(self, wanted: str | None) -> list[str]:
         """The ids of the processes that `wanted` names: a pid, a service name, an id or the beginning of one.

@@ -4,11 +4,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from peeps_otel.report.style import table
 
-from .client import Client
+from .client import Client, ClientError
 from .command import add_paths, add_process, moment, whole_number
 from .sql import add_form, print_rows
 
@@ -23,7 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("name", nargs="?", metavar="NAME", help="of the query; none: what there is")
     parser.add_argument("--at", type=moment, metavar="WHEN", help="as it was then: 10m (before now), 14:05, …")
     parser.add_argument("--limit", type=whole_number, default=50, metavar="N", help="rows at most (50)")
-    parser.add_argument("--sql", action="store_true", help="print its statement, ask nothing")
+    do = parser.add_mutually_exclusive_group()
+    do.add_argument("--sql", action="store_true", help="print its statement, ask nothing")
+    do.add_argument("--save", metavar="FILE", help="save the statement of FILE (- is stdin) under this name")
+    do.add_argument("--delete", action="store_true", help="delete what was saved under this name")
+    parser.add_argument("--text", default="", metavar="LINE", help="with --save: what it answers")
     add_form(parser)
     add_process(parser)
     add_paths(parser)
@@ -31,10 +38,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace, config: Config) -> int:
     client = Client.of(config)
+    if options.save is not None or options.delete:
+        return _keep(client, options)
     if options.name is None or options.sql:
         known = client.get("/api/query")["queries"]
         if options.name is None:
-            print("\n".join(table(["NAME", "ANSWERS"], [[one["name"], one["text"]] for one in known])))
+            print("\n".join(table(["NAME", "ANSWERS"], [[one["name"], one["text"] or "(yours)"] for one in known])))
             return 0
         found = next((one["sql"] for one in known if one["name"] == options.name), None)
         if found is not None:
@@ -43,6 +52,23 @@ def run(options: argparse.Namespace, config: Config) -> int:
     asked: dict[str, str | list[str]] = {"limit": str(options.limit), "process": client.process_ids(options.process)}
     if options.at is not None:
         asked["at"] = str(options.at)
-    answer = client.get(f"/api/query/{options.name}", **asked)
+    answer = client.get(f"/api/query/{quote(options.name, safe='')}", **asked)
     print_rows(answer, form=options.form or "", paths=options.paths)
+    return 0
+
+
+def _keep(client: Client, options: argparse.Namespace) -> int:
+    if options.name is None:
+        raise ClientError("name the query: peeps query NAME --save FILE, or --delete")
+    path = f"/api/query/{quote(options.name, safe='')}"
+    if options.delete:
+        client.delete(path)
+        print(f"{options.name} is deleted")
+        return 0
+    try:
+        statement = sys.stdin.read() if options.save == "-" else Path(options.save).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ClientError(f"{options.save} cannot be read: {error}") from None
+    client.post(path, {"sql": statement, "text": options.text}, "PUT")
+    print(f"saved: peeps query {options.name}")
     return 0

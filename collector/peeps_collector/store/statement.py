@@ -8,7 +8,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 
@@ -40,12 +40,16 @@ class StatementFailed(Exception):
         self.failure = failure
 
 
+Parameters: TypeAlias = list[Any] | dict[str, Any]
+"""In their order, or by name."""
+
+
 @dataclass(frozen=True, slots=True)
 class Statement:
     """`limit`: rows. `limit_bytes`: of the result in Arrow's form. `arrow`: an Arrow IPC stream instead of JSON."""
 
     sql: str
-    parameters: list[Any]
+    parameters: Parameters
     limit: int
     limit_bytes: int
     seconds: float
@@ -115,7 +119,7 @@ def _run(cursor: duckdb.DuckDBPyConnection, statement: Statement, alone: bool) -
         )
     check(cursor, statement.sql, statements[0].type is duckdb.StatementType.EXPLAIN, sizes=not alone)
     # A relation is lazy: rows past the limits are never made.
-    relation = cursor.sql(statements[0], params=list(statement.parameters))
+    relation = cursor.sql(statements[0], params=statement.parameters)
     columns = [{"name": n, "type": str(kind)} for n, kind in zip(relation.columns, relation.types, strict=True)]
     result = Result(batches_of(relation), statement.limit, statement.limit_bytes)
     if statement.arrow:
