@@ -102,7 +102,7 @@ def _statement(statement: str, named: Query | None) -> None:
 
     with st.form("statement", border=False):
         st.text_area("Statement", statement.strip(), key=key, height=150, help=_LIMITS)
-        st.form_submit_button("Run", type="primary", on_click=run)
+        st.form_submit_button("Run", icon=":material/play_arrow:", on_click=run)
 
 
 def _keep(statement: str, by_name: dict[str, Query], named: Query | None) -> None:
