@@ -109,7 +109,7 @@ def _shown(
         return answer.get("places", {}).get(value) or names.get(value, value)
     if isinstance(value, bool):
         return "yes" if value else "no"
-    if isinstance(value, int) and name.endswith("_ns"):
+    if isinstance(value, int) and _is_of_time(name):
         return ages.clock(value, zone) if value >= _EPOCH_LEAST_NS else ages.amount(value)
     if isinstance(value, float):
         return float(f"{value:.4g}")
@@ -121,11 +121,16 @@ def _plain(value: Value) -> str | float | None:
 
 
 def _amount(name: str, value: float) -> str:
-    return ages.amount(int(value)) if name.endswith("_ns") else f"{value:,.6g}"
+    return ages.amount(int(value)) if _is_of_time(name) else f"{value:,.6g}"
+
+
+def _is_of_time(name: str) -> bool:
+    """Whether it is in nanoseconds, by its unit."""
+    return name.rpartition("_")[2] == "ns"
 
 
 def _is_time(answer: Result, name: str) -> bool:
-    if not name.endswith("_ns"):
+    if not _is_of_time(name):
         return False
     at = _place(answer, name)
     known = [row[at] for row in answer["rows"] if row[at] is not None]
