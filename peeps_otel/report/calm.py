@@ -44,6 +44,8 @@ class Waits:
             and now_ns - node.wait.since_ns >= _LONG_NS
             and is_unjudged(node, view.nodes, view.out)
         ]
+        polls = ((polls_since(node), node.id) for node in self._movers)
+        found += [(since_ns, one) for since_ns, one in polls if since_ns is not None and now_ns - since_ns >= _LONG_NS]
         if not found:
             return None
         since_ns, first = min(found)
@@ -100,6 +102,13 @@ def still_for(now_ns: int, nodes: Collection[Node]) -> int:
 def _in_call_since(node: Node) -> int | None:
     since_ns = node.attributes.get(semconv.THREAD_CALL_SINCE)
     return since_ns if node.wait is None and type(since_ns) is int else None
+
+
+def polls_since(node: Node) -> int | None:
+    """Since when it asks again and again in a loop that may end some day. None for one that a signal may stop, which is
+    to run until then."""
+    since_ns = node.attributes.get(semconv.POLL_SINCE)
+    return since_ns if type(since_ns) is int and semconv.THREAD_HANDLES_SIGNALS not in node.attributes else None
 
 
 def is_unjudged(node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> bool:

@@ -59,6 +59,10 @@ def node(told: Json, now_ns: int, places: Places, known: Node | None = None) -> 
         "short": places.short(one.source),
         "telemetry": is_telemetry(one),
     }
+    asks = one.attributes.get(semconv.POLL_ASKS)
+    if asks is not None:
+        at = one.attributes.get(semconv.POLL_AT)
+        told |= {"poll_asks": asks, "poll_short": places.short(at) if type(at) is str else ""}
     if told["wait"] is not None:
         wait: Json = told["wait"]
         wait |= {"age": duration(now_ns - wait["since_ns"]), "short": places.short(wait["source"])}

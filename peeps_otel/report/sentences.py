@@ -95,7 +95,15 @@ def doubt_of(calm: Calm) -> str | None:
 
 def _waiting(one: tuple[dict[str, Any], int]) -> str:
     node, age_ns = one
-    return f"{node['label']} ({node['wait']['operation']}{at(node['wait'])}, {duration(age_ns)})"
+    return f"{node['label']} ({polls(node) or node['wait']['operation'] + at(node['wait'])}, {duration(age_ns)})"
+
+
+def polls(node: dict[str, Any]) -> str:
+    """`polls at app.py:12`, of a node in words; empty for one that does not ask again and again."""
+    if "poll_asks" not in node:
+        return ""
+    where = f" at {node['poll_short']}" if node["poll_short"] else ""
+    return f"tries again what fails{where}" if node["poll_asks"] == "again" else f"polls{where}"
 
 
 def long_call(calm: Calm) -> str | None:

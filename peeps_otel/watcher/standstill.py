@@ -3,7 +3,7 @@
 would make one go on.
 
 That is no proof: somebody outside may still act. So it is a suspicion, said only where nothing better is known. What
-polls (a timed wait that begins anew at one line, under one unchanged stack) does not move.
+polls does not move, where its loop does nothing but ask for what code of the program changes (`watcher.polls`).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from .. import semconv
 from ..diagnosis import evidence, wording
 from ..diagnosis.wait_graph import WaitGraph
 from ..model import EdgeKind, EvidenceStep, Finding, FindingKind, Graph, Level, Node, NodeKind, finding_id, own_line
+from ..probes.poll_loops import Asks
 from ..probes.probe import Observation
 from ..probes.runtime import callbacks, is_foreign, listens, tells_its_callbacks, thread_of
 from .assembly import Difference
@@ -25,6 +26,7 @@ _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _OUTSIDE = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.TIMER, NodeKind.CONNECTION, NodeKind.REQUEST})
 _WATCH_PROCESSES = ("multiprocessing/pool.py", "concurrent/futures/process.py")
 """Threads of pools: the processes that they wait for may answer at any time."""
+_LOOP, _SELECTS = "/asyncio/base_events.py", "/selectors.py"
 _MOVES = frozenset({"running", "runnable", "gil", "blocked", "unknown"})
 _SLEEPS = frozenset({"sleep", "time.sleep"})
 _STEPS_MOST = 20
@@ -65,14 +67,16 @@ class Standstill:
 
     def _may_go_on(self, node: Node, observation: Observation) -> bool:
         """Whether something is in sight that makes it go on: a timer, somebody outside, its own turn."""
+        if _turns_a_loop(node):
+            return False
         wait = node.wait
-        if wait is None:
-            return node.state in _MOVES or any(frame.file.endswith(_WATCH_PROCESSES) for frame in node.stack)
-        if node.state in _MOVES or wait.operation in _SLEEPS:
+        if not _asks_state(node):
+            if wait is None:
+                return node.state in _MOVES or any(frame.file.endswith(_WATCH_PROCESSES) for frame in node.stack)
+            if node.state in _MOVES or wait.operation in _SLEEPS or wait.deadline_ns is not None:
+                return True
+        elif node.attributes.get(semconv.THREAD_HANDLES_SIGNALS) is True:
             return True
-        if wait.deadline_ns is not None:
-            # What has not moved all the time, though its waits end by themselves, polls.
-            return wait.since_ns <= self._since_ns
         edges = observation.edges.get(node.id, ())
         targets = [observation.nodes.get(edge.dst) for edge in edges if edge.kind is EdgeKind.NEEDS]
         return any(
@@ -81,9 +85,9 @@ class Standstill:
         )
 
     def _loops_may(self) -> bool:
-        """Whether a loop has a callback that may come, or does not tell."""
+        """Whether a loop has a callback that may come, or does not tell. A task tells of a timer that ends its wait."""
         return any(
-            not tells_its_callbacks(loop) or any(not one.own_wakeup for one in callbacks(loop))
+            not tells_its_callbacks(loop) or any(not one.own_wakeup and not one.ends_wait for one in callbacks(loop))
             for loop in self._loops()
             if is_foreign(loop) or thread_of(loop) is not None  # else it calls nothing
         )
@@ -101,7 +105,7 @@ def _is_own(node: Node) -> bool:
 
 
 def _stands(node: Node) -> bool:
-    return node.wait is not None and _is_own(node)
+    return (node.wait is not None or _asks_state(node)) and _is_own(node)
 
 
 def _may_call_own(node: Node) -> bool:
@@ -113,26 +117,25 @@ def _may_call_own(node: Node) -> bool:
 def _has_moved(before: Node | None, node: Node) -> bool:
     if not _is_waiter(node) or not _is_own(node):
         return False
+    if before is not None and _asks_state(before) and _asks_state(node):
+        return before.attributes[semconv.POLL_SINCE] != node.attributes[semconv.POLL_SINCE]
+    if before is not None and _turns_a_loop(before) and _turns_a_loop(node):
+        return False
     if before is None or before.state != node.state:
         return True
     if before.wait is None or node.wait is None:
         return before.steps != node.steps or before.wait is not node.wait
-    if before.steps == node.steps and before.wait.since_ns == node.wait.since_ns:
-        return False
-    return not _polls(before, node)
+    return before.steps != node.steps or before.wait.since_ns != node.wait.since_ns
 
 
-def _polls(before: Node, node: Node) -> bool:
-    """Whether a new wait is the old one again: timed, at the same line, under the same stack."""
-    assert before.wait is not None
-    assert node.wait is not None
-    return (
-        before.wait.deadline_ns is not None
-        and node.wait.deadline_ns is not None
-        and before.wait.operation == node.wait.operation
-        and before.wait.source == node.wait.source
-        and before.stack[:-1] == node.stack[:-1]
-    )
+def _turns_a_loop(node: Node) -> bool:
+    """Whether a thread waits for what its event loop is to do next."""
+    inmost = [frame.file for frame in node.stack[-2:]]
+    return node.wait is None and len(inmost) == 2 and inmost[0].endswith(_LOOP) and inmost[1].endswith(_SELECTS)
+
+
+def _asks_state(node: Node) -> bool:
+    return node.attributes.get(semconv.POLL_ASKS) == Asks.STATE
 
 
 def _finding(observation: Observation, waiting: list[Node], since_ns: int) -> Finding:
@@ -143,11 +146,10 @@ def _finding(observation: Observation, waiting: list[Node], since_ns: int) -> Fi
     path = _to_the_end(graph, first)
     last = path[-1]
     target = next((one for one in graph.targets.get(last.id, ()) if one in graph.nodes), None)
-    wait = graph.wait_of(last.id)
-    said = f"waits in {wait.operation}" if target is None else wording.waits_for(graph, last.id, target)
+    said, source = _said(graph, last, target)
     title = f"nothing moves any more: {wording.label(first)} "
     title += f"leads to {wording.label(last)}, which {said}" if last is not first else said
-    title += wording.at("at", wait.source)
+    title += wording.at("at", source)
     others = [node for node in waiting if node not in path]
     if others:
         names = wording.several(
@@ -164,15 +166,24 @@ def _finding(observation: Observation, waiting: list[Node], since_ns: int) -> Fi
         blocked=[node.id for node in others],
         evidence=[_step(graph, node) for node in path],
         advice="Somebody outside could still act, but no timer, socket, signal or running code is in sight that would",
-        look_at=own_line.line_of(wait.source),
+        look_at=own_line.line_of(source),
     )
+
+
+def _said(graph: WaitGraph, last: Node, target: str | None) -> tuple[str, str]:
+    """What it is in, and where."""
+    if _asks_state(last) and target is None:
+        at = last.attributes.get(semconv.POLL_AT)
+        return "asks again and again", at if type(at) is str else last.source
+    wait = graph.wait_of(last.id)
+    return f"waits in {wait.operation}" if target is None else wording.waits_for(graph, last.id, target), wait.source
 
 
 def _to_the_end(graph: WaitGraph, first: Node) -> list[Node]:
     path = [first]
     while len(path) < _STEPS_MOST:
         onward = [graph.nodes.get(one) for one in graph.targets.get(path[-1].id, ())]
-        following = next((one for one in onward if one is not None and _is_waiter(one) and one.wait is not None), None)
+        following = next((one for one in onward if one is not None and _is_waiter(one) and _stands(one)), None)
         if following is None or following in path:
             return path
         path.append(following)

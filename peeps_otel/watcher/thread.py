@@ -29,6 +29,7 @@ from .history import History, TaskView, lags
 from .interfaces import CycleResult, LookConsumer, WatcherRule, WatcherStats
 from .look_requests import Done, LookRequests
 from .open_findings import OpenFindings
+from .polls import Polls
 from .profile import Profile
 from .refutations import Refutations
 from .sampler import Sampler
@@ -87,6 +88,7 @@ class Watcher:
         self._sampler = Sampler(tasks.loops, tasks.is_alive) if tasks is not None else None
         self._refutations = Refutations(tasks)
         self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
+        self._polls = None if tasks is None else Polls(tasks, self.difference)
         self._requests = LookRequests()
         self._cuts = Cuts()
         self.rules: list[WatcherRule] = []
@@ -296,12 +298,7 @@ class Watcher:
         self._probes.context.new_tasks_most = governor.new_tasks_most(time.monotonic_ns(), self._diagnoser.unconfirmed)
         observation = self._probes.look(now_ns, self._pause, Observation(self._nodes, self._edges))
         now_ns += self._paced_ns  # the waits that were found last began in between
-        if self._history is not None:
-            try:
-                self._history.write(observation, self._probes.context, now_ns)
-            except Exception:
-                observation.coverage.append("samples: not in this look")
-                self._complain()
+        self._overlay(observation, now_ns)
         if self.heap is not None:
             self.heap.lay(observation)
         observation.shed += governor.shed
@@ -350,6 +347,23 @@ class Watcher:
         self.looks += 1
         self._account(self._look_clock_ns() - cpu_ns, snapshot.key_frame)
         return self._diagnoser.unconfirmed
+
+    def _overlay(self, observation: Observation, now_ns: int) -> None:
+        """What is known from before, laid over the nodes of a look."""
+        for what, write in (("samples", self._write_samples), ("polls", self._write_polls)):
+            try:
+                write(observation, now_ns)
+            except Exception:
+                observation.coverage.append(f"{what}: not in this look")
+                self._complain()
+
+    def _write_samples(self, observation: Observation, now_ns: int) -> None:
+        if self._history is not None:
+            self._history.write(observation, self._probes.context, now_ns)
+
+    def _write_polls(self, observation: Observation, now_ns: int) -> None:
+        if self._polls is not None:
+            self._polls.write(observation, now_ns)
 
     def _account(self, look_ns: int, key_frame: bool) -> None:
         per_sample_ns = self._sampling_ns // self._samples if self._samples else 0

@@ -7,7 +7,7 @@ from typing import Any
 
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from peeps_otel.report import outside
-from peeps_otel.report.calm import is_unjudged, still_for
+from peeps_otel.report.calm import is_unjudged, polls_since, still_for
 from peeps_otel.report.sentences import Calm, calm_sentence, doubt_of, long_call
 
 S = 1_000_000_000
@@ -93,6 +93,22 @@ def test_a_wait_that_nobody_could_judge_is_no_all_clear() -> None:
         "Nothing is known to be stuck, but who could end the wait of main (event.wait at app.py:9, 30 s) is not known: "
         "2 tasks, the longest wait is 30 s (event.wait at app.py:9)."
     )
+
+
+def test_who_asks_again_and_again_is_told_with_the_age_of_that() -> None:
+    asks = _waits("sleep") | {"label": "main", "poll_asks": "state", "poll_short": "app.py:7"}
+    again = asks | {"poll_asks": "again"}
+    said = [calm_sentence(Calm(1, unjudged=(one, 40 * S))).partition(":")[0] for one in (asks, again)]
+    assert said == [
+        "Nothing is known to be stuck, but who could end the wait of main (polls at app.py",
+        "Nothing is known to be stuck, but who could end the wait of main (tries again what fails at app.py",
+    ]
+
+
+def test_since_when_somebody_polls() -> None:
+    polls = _thread("a", "waiting", _wait("sleep", 1), poll__since=7)
+    stopped_by_a_signal = _thread("a", "waiting", poll__since=7, thread__handles_signals=True)
+    assert [polls_since(one) for one in (polls, stopped_by_a_signal, _thread("a", "idle"))] == [7, None, None]
 
 
 def _is_unjudged(operation: str, kind: NodeKind | None, held: bool = False, **said: AttributeValue) -> bool:

@@ -23,10 +23,13 @@ from peeps_otel.model import Graph
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.context import ProbeContext
+from peeps_otel.probes.kept import Kept
+from peeps_otel.probes.probe import Observation
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.watcher.assembly import Assembler
 from peeps_otel.watcher.interfaces import Waiting
+from peeps_otel.watcher.polls import Polls
 from peeps_otel.watcher.standstill import Standstill
 
 NOBODY = Waiting(WaitGraph(Graph({}, []), frozenset()), None)
@@ -38,6 +41,8 @@ def watch():
     assembler = Assembler(1 << 62)
     assembler.restart()
     rule = Standstill(lambda: assembler.difference, tasks.loops, 15_000_000_000)
+    polls = Polls(tasks, lambda: assembler.difference)
+    kept = Kept(), Kept()
     found = []
     time.sleep(0.7)
     later = range(23, 23 + 5 * int(sys.argv[1]), 5)
@@ -46,7 +51,8 @@ def watch():
             break
         time.sleep(0.15)
         now_ns = time.time_ns() + ahead_s * 1_000_000_000
-        observation = probes.look(now_ns, lambda: None)
+        observation = probes.look(now_ns, lambda: None, Observation(*kept))
+        polls.write(observation, now_ns)
         assembler.assemble(observation, now_ns)
         found = rule.look(observation, NOBODY, [], now_ns)
     told = [{"title": f.title, "level": f.level, "look_at": f.look_at.rpartition("/")[2]} for f in found]
@@ -85,6 +91,30 @@ STAND_STILL = {
         while not gate.wait(0.6):
             pass
         """,
+    "a thread that looks for a flag": """
+        class Service:
+            ready = False
+        def wait_ready():
+            while not Service.ready:
+                time.sleep(0.1)
+        waiting = threading.Thread(target=wait_ready, name="waiting")
+        waiting.start()
+        waiting.join()
+        """,
+    "a task that looks for a flag": """
+        class Service:
+            ready = False
+        async def main():
+            while not Service.ready:
+                await asyncio.sleep(0.1)
+        asyncio.run(main())
+        """,
+    "a lock that is tried again and again": """
+        lock = threading.Lock()
+        lock.acquire()
+        while not lock.acquire(blocking=False):
+            time.sleep(0.1)
+        """,
 }
 MAY_GO_ON = {
     "a sleeper": """
@@ -120,6 +150,56 @@ MAY_GO_ON = {
         threading.Thread(target=work, daemon=True).start()
         threading.Event().wait()
         """,
+    "a heartbeat": """
+        def beat():
+            pass
+        stop = threading.Event()
+        while not stop.wait(0.3):
+            beat()
+        """,
+    "a heartbeat of a task": """
+        async def main():
+            stop = asyncio.Event()
+            while not stop.is_set():
+                print("alive", file=sys.stderr)
+                sum(range(10))
+                await asyncio.sleep(0.2)
+        asyncio.run(main())
+        """,
+    "who waits for a signal": """
+        stopped = []
+        signal.signal(signal.SIGTERM, lambda *_: stopped.append(True))
+        while not stopped:
+            time.sleep(0.2)
+        """,
+    "who asks others": """
+        while not os.path.exists("/nowhere/to/be/found"):
+            time.sleep(0.2)
+        """,
+    "who gives up after a while": """
+        class Service:
+            ready = False
+        ends = time.monotonic() + 60
+        while not Service.ready and time.monotonic() < ends:
+            time.sleep(0.2)
+        """,
+    "who takes one thing after the other": """
+        def process(number):
+            return number
+        for number in range(10_000):
+            process(number)
+            time.sleep(0.1)
+        """,
+    "a poll beside who goes on": """
+        class Service:
+            ready = False
+        def later():
+            time.sleep(60)
+            Service.ready = True
+        threading.Thread(target=later).start()
+        while not Service.ready:
+            time.sleep(0.1)
+        """,
 }
 Runs = Mapping[str, "Future[list[dict[str, Any]]]"]
 
@@ -154,6 +234,18 @@ def test_a_poll_is_no_move(runs: Runs) -> None:
     assert [one["title"].startswith("nothing moves any more: MainThread waits for Event gate") for one in found] == [
         True
     ]
+
+
+@pytest.mark.parametrize(
+    ("who", "title"),
+    [
+        ("a thread that looks for a flag", "MainThread leads to thread waiting, which asks again and again at"),
+        ("a task that looks for a flag", "main (Task-1) asks again and again at"),
+        ("a lock that is tried again and again", "MainThread asks again and again at"),
+    ],
+)
+def test_who_asks_for_a_state_in_vain(runs: Runs, who: str, title: str) -> None:
+    assert [title in one["title"] for one in runs[who].result()] == [True], runs[who].result()
 
 
 @pytest.mark.parametrize("who", MAY_GO_ON)

@@ -15,7 +15,8 @@ class NothingMoves(OutsideRule):
     kind = FindingKind.NOTHING_MOVES
     levels = (Level.SUSPECT,)
     when = (
-        "No task or thread of the program has gone on for {still} (a poll at one line is no move), and no timer, "
+        "No task or thread of the program has gone on for {still} (one that asks again and again "
+        "for what only code of the program changes makes no move), and no timer, "
         "socket, signal or running code is in sight that would make one; said only where nothing better is known"
     )
     advice = "Open the line and find who should end that wait"

@@ -18,17 +18,21 @@ from . import aiohttp_server, versions
 
 CHECKED_ON = versions.on("CPython")
 _MOST = 100_000
+_END_WAITS = frozenset({"_set_result_unless_cancelled", "_release_waiter", "Timeout._on_timeout"})
+_ASYNCIO = base_events.__file__.removesuffix("base_events.py")
 
 
 class Callback(NamedTuple):
     """`kind`: `ready`, `timer`, `io` or `signal`. `name`: what will be called; for `io` and `signal` also of what.
-    `own_wakeup`: the loop's own pipe, by which it wakes itself."""
+    `own_wakeup`: the loop's own pipe, by which it wakes itself. `ends_wait`: the timer of a task that sleeps or waits
+    with a timeout, which does nothing but end that wait."""
 
     kind: str
     handle: Any
     name: str
     code: CodeType | None
     own_wakeup: bool = False
+    ends_wait: bool = False
 
 
 def tells_its_callbacks(loop: asyncio.AbstractEventLoop) -> bool:
@@ -82,7 +86,13 @@ def _callback(kind: str, handle: Any, of: str) -> Callback:
     function: object = _field(handle, "_callback")
     code = code_of(function)
     name = code.co_qualname if code is not None else _c_name(function)
-    return Callback(kind, handle, of + name, code)
+    return Callback(
+        kind, handle, of + name, code, ends_wait=kind == "timer" and name in _END_WAITS and _is_asyncio(code)
+    )
+
+
+def _is_asyncio(code: CodeType | None) -> bool:
+    return code is not None and code.co_filename.startswith(_ASYNCIO)
 
 
 def _c_name(function: object) -> str:

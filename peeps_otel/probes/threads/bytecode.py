@@ -22,7 +22,7 @@ _V311 = sys.version_info < (3, 12)
 _ENTERING = "BEFORE_WITH"
 _CALLS = ("CALL", "PRECALL", "CALL_KW")
 _SPREAD_CALL = "CALL_FUNCTION_EX"  # `f(*arguments, **named)`
-_NO_FALL_THROUGH = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"}) | {
+NO_FALL_THROUGH = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"}) | {
     "JUMP_FORWARD",
     "JUMP_BACKWARD",
     "JUMP_BACKWARD_NO_INTERRUPT",
@@ -207,7 +207,7 @@ class Code:
                 target = self.target(number)
                 if target is not None:
                     work.append((target, depth + effect(op, True)))
-                if op.name in _NO_FALL_THROUGH:
+                if op.name in NO_FALL_THROUGH:
                     break
                 depth += effect(op, False)
                 number += 1
@@ -277,7 +277,7 @@ class Code:
             target = self.target(number)
             if target is not None:
                 work.append(index[target])
-            if op.name not in _NO_FALL_THROUGH:
+            if op.name not in NO_FALL_THROUGH:
                 work.append(number + 1)
         return False
 
@@ -324,6 +324,15 @@ class Code:
                 if path is not None and method in methods:
                     found.append((op.offset, method, path))
         return found
+
+    def name_of(self, op: Op) -> str:
+        """The name that a plain load takes; empty for other instructions."""
+        if op.name in ("LOAD_ATTR", "LOAD_METHOD"):
+            return self._attribute(op)
+        if op.name in _GLOBAL:
+            return self.code.co_names[op.argument >> 1 if op.name == "LOAD_GLOBAL" else op.argument]
+        found = self._from_local(op.argument, []) if op.name in _LOCAL else None
+        return "" if found is None else found.name
 
     def _attribute(self, op: Op) -> str:
         number = op.argument

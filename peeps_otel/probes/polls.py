@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whether a task or thread is in a loop that asks again and again, and whether that is the run of it seen before.
+
+To be asked of few, on the watcher's thread. Of a task, that makes a frame object of the function with the loop, which
+stays until its coroutine ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping
+from types import CodeType, FrameType
+from typing import Any, NamedTuple
+from weakref import ref
+
+from .internals.await_chain import SuspendedFrame, chain
+from .internals.current_frames import current_frames
+from .poll_loops import Asks, poll_loops
+from .source import own_code
+from .source.ownership import is_standard_library
+
+_DEEP_MOST = 64
+
+Run = tuple[Any, ...]
+"""What is one and the same as long as one run of a loop lasts; refers to nothing of the program but weakly. Of a
+thread, a later run of the loop may look the same."""
+
+
+class Poll(NamedTuple):
+    """A run of a loop. `at`: `path:line` in the program's own code, empty where it has none there."""
+
+    run: Run
+    asks: Asks
+    at: str
+
+
+class _Called(NamedTuple):
+    """A function somebody is in. `identity`: of this call of it; `frame`: None where it has none."""
+
+    code: CodeType
+    identity: object
+    frame: FrameType | None
+
+
+def of_task(task: asyncio.Task[Any], run: Run | None) -> Poll | None:
+    """Of a suspended task. `run`: the one it was last seen in: it still is as long as that lasts."""
+    return _found(_suspended(chain(task.get_coro())), run)
+
+
+def of_threads(runs: Mapping[int, Run | None]) -> dict[int, Poll]:
+    """Of those of these threads that are in such a loop, by ident. `runs`: as for tasks."""
+    frames = current_frames()
+    found: dict[int, Poll] = {}
+    for ident, run in runs.items():
+        frame = frames.pop(ident, None)
+        poll = None if frame is None else _found(_outward(frame), run)
+        if poll is not None:
+            found[ident] = poll
+    frames.clear()
+    return found
+
+
+def _suspended(links: list[SuspendedFrame]) -> Iterator[_Called]:
+    """The functions that have a loop or are the program's own, innermost first."""
+    for link in links[: -_DEEP_MOST - 1 : -1]:
+        if own_code.is_own(link.code.co_filename) or poll_loops(link.code).has_any:
+            try:
+                yield _Called(link.code, ref(link.suspended), link.frame)
+            except TypeError:  # no weak reference to what is of another type
+                return
+
+
+def _outward(frame: FrameType | None) -> Iterator[_Called]:
+    for _ in range(_DEEP_MOST):
+        if frame is None:
+            return
+        yield _Called(frame.f_code, id(frame), frame)
+        frame = frame.f_back
+
+
+def _found(calls: Iterable[_Called], run: Run | None) -> Poll | None:
+    """By the innermost loop that is no standard library's; where the run is known, by the loop of that."""
+    found: tuple[Run, Asks] | None = None
+    for code, identity, frame in calls:
+        if frame is None:
+            continue
+        if found is None and not is_standard_library(code.co_filename):
+            loop = poll_loops(code).at(frame.f_lasti)
+            here = None if loop is None else (identity, id(code), loop[0])
+            if here is not None and loop is not None and (run is None or here == run):
+                if loop[1] is None and run is None:
+                    return None  # it does something each time
+                found = here, loop[1] or Asks.CODE
+        if found is not None and own_code.is_own(code.co_filename):
+            return Poll(*found, f"{code.co_filename}:{frame.f_lineno}")
+    return None if found is None else Poll(*found, "")
