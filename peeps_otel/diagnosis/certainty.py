@@ -63,7 +63,18 @@ _OF_KIND = {
     (FindingKind.POOL_EXHAUSTED, Level.SUSPECT): (
         "nothing has moved at the pool for too long; it would be LIKELY if each holder were known to wait for it again"
     ),
-    (FindingKind.POOL_EXHAUSTED, Level.SLOW): "holders still go on; it would be SUSPECT if nothing moved at the pool",
+    (FindingKind.POOL_EXHAUSTED, Level.SLOW): (
+        "holders may still go on; it would be SUSPECT if nothing moved at the pool for longer"
+    ),
+    (FindingKind.PEER_NOT_READING, Level.SLOW): (
+        "the bytes there have not stood still for long; it would be SUSPECT if they did"
+    ),
+    (FindingKind.CHANNEL_NOT_DRAINED, Level.SLOW): (
+        "a consumer that is not seen may be at work on an item; it would be SUSPECT if none were left"
+    ),
+    (FindingKind.CHANNEL_NOT_DRAINED, Level.SUSPECT): (
+        "nothing has changed in the queue for long; it would be LIKELY if nobody could take from it or finish any more"
+    ),
     (
         FindingKind.TIMES_OUT,
         Level.SLOW,

@@ -19,6 +19,7 @@ from ..diagnosis.wait_index import WaitIndex
 from ..diagnosis.wait_links import IDLE, no_pause
 from ..model import Node, NodeKind, Providers, Wait
 from ..model.change import Change
+from ..model.operations import operation
 from ..probes.heap import question
 from ..probes.heap.ender import Thing
 from ..probes.heap.question import Answer, BlockedThread
@@ -214,7 +215,7 @@ class HeapQuestion:
                 kept[thing_id] = waiters
             elif thing is not None:
                 node = observation.nodes[thing_id]
-                wakers = wakers_of(node.kind, type(thing).__module__)
+                wakers = wakers_of(node.kind, type(thing).__module__, _are_drains(observation, waiters))
                 things.append(Thing((id(thing),), type(thing).__name__, wakers, name=last_name(node)))
                 kept[thing_id] = waiters
             del thing
@@ -259,3 +260,9 @@ def _may_be_given_back(waits: WaitIndex, thing: str) -> bool:
     once it is known who else gives it back."""
     holders = waits.bare.get(thing) if thing.startswith(_PERMITS) else None
     return holders is not None and all(one in waits.targets for one in holders)
+
+
+def _are_drains(observation: Observation, waiters: AbstractSet[str]) -> bool:
+    """Whether all of these wait until everything in a queue is done."""
+    waits = [node.wait for one in waiters if (node := observation.nodes.get(one)) is not None]
+    return bool(waits) and all(wait is not None and operation(wait.operation).drains for wait in waits)

@@ -167,6 +167,30 @@ def test_a_join_that_nothing_comes_of(length: int, unfinished: int, consumers: i
     ]
 
 
+@pytest.mark.parametrize(
+    ("outside", "level", "why"),
+    [
+        ("whoever calls what worker uses", "SUSPECT", "3 items in it, and nobody who runs is to take them"),
+        ("timer consume", "SLOW", "3 items in it, and nobody takes them"),
+    ],
+)
+def test_a_join_after_the_last_consumer_by_the_heap(outside: str, level: str, why: str) -> None:
+    world = World()
+    world.resource(
+        NodeKind.RX,
+        "jobs",
+        providers=Providers.OPEN,
+        peeps__channel__length=3,
+        peeps__channel__unfinished=3,
+        peeps__could_end__asked=START,
+        peeps__could_end__outside=outside,
+    )
+    world.task("main", "rx:jobs", operation="queue.join")
+    assert brief(_looks(world, 1, 2, 31, 32)) == [
+        ("channel_not_drained", level, f"main waits until Queue jobs is done: {why}")
+    ]
+
+
 def test_a_queue_that_goes_down_is_being_drained() -> None:
     diagnoser = Diagnoser()
     for second in range(1, 60):

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 from ... import semconv
 from ...model import FindingKind, Level, Node, NodeKind
@@ -17,8 +17,8 @@ from .tunable import seconds
 class ChannelNotDrained(LookRule):
     """Somebody is in `join()`, and nothing has been put, taken or finished for long.
 
-    SUSPECT where every known consumer waits for the next item although some were never marked as done; else SLOW, for a
-    consumer that nobody sees may be working on one.
+    SUSPECT where every known consumer waits for the next item although some were never marked as done, or where by the
+    heap nobody who runs would take or finish one; else SLOW, for a consumer that nobody sees may be working on one.
     """
 
     name = "channel_not_drained"
@@ -26,7 +26,7 @@ class ChannelNotDrained(LookRule):
     levels = (Level.SUSPECT, Level.SLOW)
     when = (
         "`join()` has waited {unchanged} for a queue in which nothing changed: items are left, or `task_done()` was "
-        "not called"
+        "not called. SUSPECT where all its consumers wait, or by the heap none is left"
     )
     advice = "Call `task_done()` in a `finally` for every item taken, and see that a consumer outlives the last `put()`"
 
@@ -60,22 +60,27 @@ class ChannelNotDrained(LookRule):
                 continue
             joining = set(joins)
             consumers = [w for w in waiters if w not in joining]
+            alone = not consumers and _nobody_finishes(context, rx, joining)
             yield Candidate(
                 kind=self.kind,
-                level=Level.SUSPECT if consumers else Level.SLOW,
+                level=Level.SUSPECT if consumers or alone else Level.SLOW,
                 since_ns=graph.wait_of(joiner).since_ns,
                 core=[joiner, rx.id],
                 about=[rx.id],
-                tell=lambda rx=rx, j=joiner, c=consumers, u=unfinished, n=length: self._tell(context, rx, j, c, u, n),
+                tell=lambda rx=rx, j=joiner, c=consumers, a=alone: self._tell(context, rx, j, c, a),
             )
         self._first_seen = seen
 
-    def _tell(
-        self, context: RuleContext, rx: Node, joiner: str, consumers: list[str], unfinished: int, length: int
-    ) -> Account:
+    def _tell(self, context: RuleContext, rx: Node, joiner: str, consumers: list[str], alone: bool) -> Account:
         graph = context.graph
-        if length:
+        unfinished = context.number(rx, semconv.CHANNEL_UNFINISHED)
+        length = context.number(rx, semconv.CHANNEL_LENGTH)
+        if length and alone:
+            why = f"{wording.count(length, 'item')} in it, and nobody who runs is to take them"
+        elif length:
             why = f"{wording.count(length, 'item')} in it, and nobody takes them"
+        elif alone:
+            why = f"it is empty, but {unfinished} were never marked done, and nobody who runs is to do that"
         elif consumers:
             why = f"it is empty and its consumers wait, but {unfinished} were never marked done"
         else:
@@ -86,3 +91,12 @@ class ChannelNotDrained(LookRule):
             look_at=graph.wait_of(consumers[0] if consumers else joiner).source,
             evidence=[evidence.link(graph, waiter, rx.id, None) for waiter in (joiner, *consumers[:3])],
         )
+
+
+def _nobody_finishes(context: RuleContext, rx: Node, joining: Set[str]) -> bool:
+    """Whether by the heap nobody who runs has code left that takes from the queue or marks an item as done; at most a
+    function does that somebody might call."""
+    if semconv.COULD_END_ASKED not in rx.attributes or not set(context.graph.enders.get(rx.id, ())) <= joining:
+        return False
+    outside = rx.attributes.get(semconv.COULD_END_OUTSIDE)
+    return outside is None or str(outside).startswith(wording.WHOEVER_CALLS)

@@ -29,6 +29,7 @@ OF_AN_END: Final = frozenset(
     }
 )
 """Of one end of a connection or pipe: to whoever waits at the other."""
+_FINISHED: Final = frozenset({"task_done", "shutdown"})
 _STREAMS: Final[dict[NodeKind, frozenset[str]]] = {
     NodeKind.RX: frozenset({"send", "send_nowait", "close", "aclose"}),
     NodeKind.TX: frozenset({"receive", "receive_nowait", "close", "aclose", "__anext__"}),
@@ -36,8 +37,10 @@ _STREAMS: Final[dict[NodeKind, frozenset[str]]] = {
 """Of the memory streams of AnyIO and the memory channels of Trio."""
 
 
-def wakers_of(kind: NodeKind, module: str) -> frozenset[str]:
-    """`module`: of the type of the thing."""
+def wakers_of(kind: NodeKind, module: str, drains: bool = False) -> frozenset[str]:
+    """`module`: of the type of the thing. `drains`: those who wait do so until all that is in it is done."""
+    if drains:
+        return _FINISHED
     if module.partition(".")[0] in ("anyio", "trio") and kind in _STREAMS:
         return _STREAMS[kind]
     return WAKERS[kind]
