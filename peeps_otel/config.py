@@ -244,6 +244,15 @@ VARIABLES: tuple[Variable, ...] = (
         "where `PEEPS_REPORT` is not set; one that the program handles is left to it",
     ),
     Variable(
+        "PEEPS_DUMP_ON_EXIT",
+        "dump_on_exit_s",
+        "0",
+        decimal(0, 3600),
+        "for how many seconds at most a SIGTERM that the program does not handle waits for the verdict of now, which "
+        "is written there too; then it ends the program; 0: it does so at once (Linux only; `peeps run`: 3), see "
+        "docs/run.md",
+    ),
+    Variable(
         "PEEPS_DUMP_FILE",
         "dump_file",
         "",
@@ -294,10 +303,16 @@ class Config:
     providers: bool
     report: str
     dump_signal: tuple[int, ...]
+    dump_on_exit_s: float
     dump_file: str
     metrics: bool
     protocol_trace: bool
     problems: tuple[str, ...] = ()
+
+    @property
+    def reports(self) -> bool:
+        """Whether this process writes its own verdict somewhere."""
+        return bool(self.report or self.dump_signal or self.dump_on_exit_s)
 
 
 def is_enabled(environment: Mapping[str, str]) -> bool:

@@ -125,7 +125,7 @@ class Parts:
 
 def _report(config: Config, watcher: Callable[[], Watcher]) -> Report | None:
     """None where none is wanted; then what writes one is not loaded either."""
-    if not (config.report or config.dump_signal):
+    if not config.reports:
         return None
     from .local.report import Report
 

@@ -27,6 +27,7 @@ _LOCAL = (
     _LOOKING
     | _DUMP
     | {"peeps_otel.local", "peeps_otel.interpreter_internals", "peeps_otel.config", "peeps_otel.watched_process"}
+    | {"peeps_otel.watchdog"}  # beside the program, for a SIGTERM when no Python of it can run
 )
 _AGENT = (
     _EXPORT
@@ -138,6 +139,10 @@ CHANGES: dict[str, tuple[set[str], str]] = {
         {"faulthandler.register", "faulthandler.unregister", "os.set_blocking"},
         "a pipe of ours, and signals that the program does not handle, where somebody has asked for it",
     ),
+    "peeps_otel/local/exit_signal.py": (
+        {"faulthandler.register", "faulthandler.unregister", "os.register_at_fork", "signal.pthread_sigmask"},
+        "a socket of ours, and SIGTERM where the program does not handle it, where somebody has asked for it",
+    ),
     "peeps_otel/local/run_channel.py": ({"os.set_inheritable"}, "a socket of ours"),
     "peeps_otel/run/start/sitecustomize.py": (
         {"sys.modules['peeps_otel']", "sys.modules['sitecustomize']", "sys.path[:]"},
@@ -162,6 +167,7 @@ CHANGES: dict[str, tuple[set[str], str]] = {
         {"faulthandler.register", "faulthandler.unregister", "signal.pthread_sigmask"},
         "a real-time signal that nobody uses, on a thread of our own",
     ),
+    "peeps_otel/watchdog/exit_guard.py": ({"os.chdir", "signal.signal", "signal.pthread_sigmask"}, _OWN_PROCESS),
     "peeps_otel/watchdog/sidecar.py": (
         {"os.chdir", "signal.alarm", "signal.signal", "signal.pthread_sigmask"},
         _OWN_PROCESS,

@@ -53,7 +53,7 @@ class DumpSignals:
 
     def install(self) -> list[int]:
         """Returns those that the program handles or ignores, and that are left to it."""
-        free = [one for one in self._signums if _is_free(one)]
+        free = [one for one in self._signums if is_free(one)]
         if free:
             reading, writing = self._ends = os.pipe()
             os.set_blocking(writing, False)  # nobody who is interrupted waits for us
@@ -91,7 +91,8 @@ class DumpSignals:
                 self._asked()
 
 
-def _is_free(signum: int) -> bool:
+def is_free(signum: int) -> bool:
+    """Whether the program neither handles nor ignores it."""
     if signal.getsignal(signum) is not signal.SIG_DFL:
         return False
     return signum in _ours or not _used() >> (signum - 1) & 1

@@ -8,6 +8,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from .. import native
 from ..config import Config
@@ -21,6 +22,9 @@ from .dump_signal import DumpSignals
 from .dumping import write
 from .reporter import Reporter, framed
 
+if TYPE_CHECKING:
+    from .exit_signal import ExitSignal
+
 _ASKED_S = 1.0
 
 
@@ -33,6 +37,7 @@ class Report:
         self._destination = Destination(config.report or STDERR)
         self._reporter = Reporter(self._destination) if config.report else None
         self._signals = DumpSignals(config.dump_signal, self._asked)
+        self._exit = self._exit_signal(config.dump_on_exit_s)
         self._busy = native.Lock()
 
     def start(self) -> None:
@@ -42,11 +47,15 @@ class Report:
             self._destination.write(
                 f"peeps: signal {signum} ({name}) is the program's, and does not ask for the verdict"
             )
+        if self._exit is not None and (reason := self._exit.install()):
+            self._destination.write(f"peeps: a SIGTERM does not ask for the verdict: {reason}")
         run_channel.listen(os.environ, self._asked)
 
     def end(self) -> None:
         """It cannot be asked any more."""
         self._signals.uninstall()
+        if self._exit is not None:
+            self._exit.uninstall()
 
     def take(self, look: CycleResult) -> None:
         if self._reporter is not None:
@@ -57,6 +66,14 @@ class Report:
 
     def goodbye(self, snapshot: Snapshot) -> None:
         """What there was to tell was told."""
+
+    def _exit_signal(self, seconds: float) -> ExitSignal | None:
+        """None where nobody wants one, or `peeps run` asks before it hands on a SIGTERM."""
+        if not seconds or run_channel.is_open(os.environ):
+            return None
+        from .exit_signal import ExitSignal  # needs what not every system has
+
+        return ExitSignal(seconds, self._asked)
 
     def _asked(self) -> None:
         """Writes the verdict of now, and the dump where one is wanted. One after the other."""

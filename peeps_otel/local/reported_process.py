@@ -53,7 +53,7 @@ def start(environment: Mapping[str, str] = os.environ) -> str:
         if _process is not None or not is_main() or is_helper_process(sys.orig_argv):
             return ""
         config = read(environment)
-        if not config.enabled or not (config.report or config.dump_signal):
+        if not config.enabled or not config.reports:
             return ""
         if is_free_threaded():
             return "a free-threaded build of Python is not supported: this process is not watched"

@@ -25,12 +25,17 @@ QUESTION, ANSWER = b"?", b"!"
 THREAD_NAME = "peeps-run"
 
 
+def is_open(environment: Mapping[str, str]) -> bool:
+    """Whether this process was given it."""
+    pid, _, number = environment.get(VARIABLE, "").partition(":")
+    return pid == str(os.getpid()) and number.isdecimal()
+
+
 def listen(environment: Mapping[str, str], asked: Callable[[], None]) -> None:
     """Answers each question when `asked` has returned, on a thread of ours. Does nothing where nobody can ask."""
-    pid, _, number = environment.get(VARIABLE, "").partition(":")
-    if pid != str(os.getpid()) or not number.isdecimal():
+    if not is_open(environment):
         return
-    descriptor = int(number)
+    descriptor = int(environment[VARIABLE].partition(":")[2])
     try:
         os.set_inheritable(descriptor, False)
     except OSError:  # closed by whoever started us

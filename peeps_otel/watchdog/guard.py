@@ -11,9 +11,7 @@ opens others must not find our text in them.
 
 from __future__ import annotations
 
-import contextlib
 import faulthandler
-import fcntl
 import os
 import signal
 import sys
@@ -26,6 +24,7 @@ from ..model.change import Change
 from ..probes import runtime
 from ..probes.probe import Observation, Yield
 from .launch import CannotLaunch, launch
+from .own_descriptor import OwnDescriptor
 from .page import BYE, BYTES, DONE, NO_DUMP, Page
 from .proc import used_signals
 
@@ -56,7 +55,6 @@ CHANGES = (
 THREAD_NAME = "peeps-watchdog"
 _BEAT_S = 1.0
 _DONE_S = 3.0
-_HIGH_FDS = (900, 200, 50)
 _LAUNCHES_MOST = 3
 _AFTER_FORK_S = 3.0
 
@@ -162,10 +160,10 @@ class _Post:
             page = Page(page_fd)
             page.announce(announcement)
         finally:
-            self._page_fd = _Descriptor.high(page_fd)
+            self._page_fd = OwnDescriptor.high(page_fd)
         self._register(page)
         ends = os.pipe()
-        reading, self._life_fd = map(_Descriptor.high, ends)
+        reading, self._life_fd = map(OwnDescriptor.high, ends)
         try:
             self._page, self._idents = page, ()
             page.beat(time.time_ns())
@@ -235,40 +233,7 @@ class _Post:
             self._signum = 0
 
 
-class _Descriptor:
-    """A file descriptor of ours, recognised by its file: the number alone may have become somebody else's."""
-
-    def __init__(self, number: int) -> None:
-        self.number = number
-        self._file = self._identity()
-
-    @classmethod
-    def high(cls, number: int) -> _Descriptor:
-        """Moves it to where no program's own descriptors are."""
-        for least in _HIGH_FDS:
-            with contextlib.suppress(OSError):  # over the limit of this process
-                moved = fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, least)
-                os.close(number)
-                return cls(moved)
-        return cls(number)
-
-    def is_ours(self) -> bool:
-        return self._file is not None and self._identity() == self._file
-
-    def close(self) -> None:
-        if self.is_ours():
-            os.close(self.number)
-        self._file = None
-
-    def _identity(self) -> tuple[int, int] | None:
-        try:
-            status = os.fstat(self.number)
-        except OSError:
-            return None
-        return status.st_dev, status.st_ino
-
-
-_NONE = _Descriptor(-1)
+_NONE = OwnDescriptor(-1)
 
 
 def _unsupported() -> str:

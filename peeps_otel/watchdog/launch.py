@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Starts the sidecar: a Python without site-packages, environment, terminal or open files of the program."""
+"""Starts the processes beside the program: a Python without its site-packages, environment, terminal and open files."""
 
 from __future__ import annotations
 
 import os
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+from .exit_guard import SOCKET_FD
 from .sidecar import LIFE_FD, PAGE_FD
 
 _FOLDER = str(Path(__file__).resolve().parent.parent)
 # The folder that holds the package `watchdog`, not the one that holds ours: what we import elsewhere is too large.
-_PROGRAM = "import sys; sys.path.append({!r}); from watchdog.sidecar import main; main()"
+_PROGRAM = "import sys; sys.path.append({!r}); from watchdog.{} import main; main()"
 _INTERPRETER = re.compile(r"(python|pypy)[0-9.]*t?d?")
 
 
@@ -34,19 +36,27 @@ def launch(page_fd: int, life_fd: int, tid: int, signum: int) -> None:
     `page_fd`: the file with the page; `life_fd`: the reading end of a pipe whose writing end only this process has.
     Both above LIFE_FD: they are copied to the low numbers one after the other.
     """
+    _launch("sidecar", (tid, signum), [(page_fd, PAGE_FD), (life_fd, LIFE_FD)])
+
+
+def launch_exit_guard(socket_fd: int, seconds: float) -> None:
+    """The same of the process that ends this one `seconds` after something came on a socket that nobody here reads."""
+    _launch("exit_guard", (seconds,), [(socket_fd, SOCKET_FD)])
+
+
+def _launch(module: str, arguments: Sequence[float], files: Sequence[tuple[int, int]]) -> None:
+    """`files`: our descriptors, and as what it has them."""
     flags = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
-    numbers = map(str, (os.getpid(), tid, signum))
     null = os.devnull
     pid = os.posix_spawn(
         interpreter(),
-        [sys.executable, *flags, "-c", _PROGRAM.format(_FOLDER), *numbers],
+        [sys.executable, *flags, "-c", _PROGRAM.format(_FOLDER, module), str(os.getpid()), *map(str, arguments)],
         {},
         file_actions=[
             (os.POSIX_SPAWN_OPEN, 0, null, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, null, os.O_WRONLY, 0),
             (os.POSIX_SPAWN_OPEN, 2, null, os.O_WRONLY, 0),
-            (os.POSIX_SPAWN_DUP2, page_fd, PAGE_FD),
-            (os.POSIX_SPAWN_DUP2, life_fd, LIFE_FD),
+            *((os.POSIX_SPAWN_DUP2, ours, theirs) for ours, theirs in files),
         ],
         setsid=True,
     )
@@ -55,4 +65,4 @@ def launch(page_fd: int, life_fd: int, tid: int, signum: int) -> None:
     except ChildProcessError:
         return  # the program waits for all its children, and was faster
     if status:
-        raise CannotLaunch(f"the sidecar ended at once ({os.waitstatus_to_exitcode(status)})")
+        raise CannotLaunch(f"the {module} ended at once ({os.waitstatus_to_exitcode(status)})")
