@@ -105,6 +105,30 @@ FORKED = TASKS.replace(
 ).replace("import asyncio", "import asyncio, os, time")
 
 
+SHARED = """
+import multiprocessing, os, time
+
+def report(lock):
+    with lock:
+        pass
+
+context = multiprocessing.get_context("fork")
+lock = context.Lock()
+with lock:
+    if "bare" in __file__:
+        child = os.fork()
+        if child == 0:
+            report(lock)
+            os._exit(0)
+    else:
+        process = context.Process(target=report, args=(lock,))
+        process.start()
+        child = process.pid
+    print(child, flush=True)
+    time.sleep(600)
+"""
+
+
 def test_two_tasks_that_wait_for_each_other(tmp_path: Path) -> None:
     with running(tmp_path, TASKS) as program:
         before = traces(program.pid)
@@ -251,6 +275,22 @@ def test_what_a_forked_process_has_of_its_parent_is_not_its_own(tmp_path: Path) 
         try:
             said = attach(child, "--alone", "--wait", 2)
             assert "DEADLOCK" not in said.stdout, said.stdout
+        finally:
+            os.kill(child, signal.SIGKILL)
+
+
+@pytest.mark.parametrize("name", ["by_multiprocessing.py", "bare.py"])
+def test_a_lock_of_several_processes_is_the_parents_where_it_was_taken_before_the_fork(
+    name: str, tmp_path: Path
+) -> None:
+    """The function that has taken it is on the child's stack too, which waits for it, and is no deadlock."""
+    with running(tmp_path, SHARED, name=name) as program:
+        children = Path(f"/proc/{program.pid}/task/{program.pid}/children").read_text().split()
+        child = int(children[-1])
+        try:
+            said = attach(child, "--alone", "--wait", 2)
+            assert "DEADLOCK" not in said.stdout, said.stdout
+            assert not said.stdout.startswith("Nothing is stuck"), said.stdout
         finally:
             os.kill(child, signal.SIGKILL)
 

@@ -148,6 +148,19 @@ def is_shared_lock(thing: object) -> bool:
     return kind is not None and issubclass(type(thing), kind)
 
 
+def may_be_taken_here(lock: object) -> bool:
+    """Whether a lock or semaphore of `multiprocessing` may have been taken by this process: it counts that, from 0 on
+    in a process that `multiprocessing` has forked. In one that was forked otherwise it may count what the parent took:
+    up to Python 3.13, on Linux, such a one is known by its main thread, which has the parent's id."""
+    inner, kind = attribute(lock, "_semlock"), process_class("_multiprocessing", "SemLock")
+    if kind is None or type(inner) is not kind:
+        return True
+    main = threading.main_thread().native_id
+    forked = sys.platform == "linux" and main != os.getpid()
+    begun_anew = attribute(sys.modules.get("multiprocessing.process"), "_parent_process") is not None
+    return inner._count() > 0 and (begun_anew or not forked)
+
+
 def is_within(inner: object, lock: object) -> bool:
     """Whether that is what a lock or semaphore of `multiprocessing` has within."""
     return is_shared_lock(lock) and attribute(lock, "_semlock") is inner

@@ -299,13 +299,15 @@ class ThreadProbe:
     def _taken_here(self, ident: int, taken: list[holds.HeldPrimitive]) -> list[holds.HeldPrimitive]:
         """Without what processes share and was taken before this one was forked."""
         inherited = self._context.inherited
-        if inherited is None:
-            return taken
-        return [
-            one
-            for one in taken
-            if not stdlib_internals.is_shared_lock(one.primitive) or not inherited.is_from_before(ident, one.outer)
-        ]
+
+        def is_here(one: holds.HeldPrimitive) -> bool:
+            if not stdlib_internals.is_shared_lock(one.primitive):
+                return True
+            if inherited is None:
+                return stdlib_internals.may_be_taken_here(one.primitive)
+            return not inherited.is_from_before(ident, one.outer)
+
+        return [one for one in taken if is_here(one)]
 
     def _between(self, observation: Observation, now_ns: int) -> None:
         """What the threads wait for and have, the futures and the executors."""
