@@ -105,10 +105,13 @@ def _in_call_since(node: Node) -> int | None:
 
 
 def polls_since(node: Node) -> int | None:
-    """Since when it asks again and again in a loop that may end some day. None for one that a signal may stop, which is
-    to run until then."""
+    """Since when it asks again and again, by code of the program, in a loop that may end some day. None for one that a
+    signal may stop, which is to run until then, and for a library's own, such as that of a server."""
     since_ns = node.attributes.get(semconv.POLL_SINCE)
-    return since_ns if type(since_ns) is int and semconv.THREAD_HANDLES_SIGNALS not in node.attributes else None
+    if type(since_ns) is not int or semconv.THREAD_HANDLES_SIGNALS in node.attributes:
+        return None
+    own = own_line.is_line(own_line.place(node.stack) if node.wait is None else node.wait.source)
+    return since_ns if own else None
 
 
 def is_unjudged(node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> bool:

@@ -107,8 +107,10 @@ def test_who_asks_again_and_again_is_told_with_the_age_of_that() -> None:
 
 def test_since_when_somebody_polls() -> None:
     polls = _thread("a", "waiting", _wait("sleep", 1), poll__since=7)
-    stopped_by_a_signal = _thread("a", "waiting", poll__since=7, thread__handles_signals=True)
-    assert [polls_since(one) for one in (polls, stopped_by_a_signal, _thread("a", "idle"))] == [7, None, None]
+    stopped_by_a_signal = _thread("a", "waiting", _wait("sleep", 1), poll__since=7, thread__handles_signals=True)
+    of_a_server = _thread("a", "waiting", Wait("sleep", NOW - S, "in uvicorn, started at /srv/app.py:9"), poll__since=7)
+    others = stopped_by_a_signal, of_a_server, _thread("a", "idle")
+    assert [polls_since(one) for one in (polls, *others)] == [7, None, None, None]
 
 
 def _is_unjudged(operation: str, kind: NodeKind | None, held: bool = False, **said: AttributeValue) -> bool:
