@@ -104,11 +104,14 @@ class _Seen:
     def _tell_who_stands(self, snapshot: Snapshot, stood: Set[str], age_ns: int) -> None:
         nodes = {node.id: node for node in snapshot.nodes}
         threads = standing.threads_that_stand(nodes, snapshot.edges, stood)
-        self.stands = bool(threads or self._findings) or standing.nobody_goes_on(snapshot.nodes, stood)
+        tasks = standing.tasks_not_woken(nodes, stood)
+        self.stands = bool(threads or tasks or self._findings) or standing.nobody_goes_on(snapshot.nodes, stood)
         explained = {member for one in self._findings for member in (*one.core, *one.blocked)}
         threads = [one for one in threads if one.id not in explained]
         if threads and not self.stuck:
             snapshot.coverage.append(blind(standing.note(threads, Graph(nodes, snapshot.edges), age_ns)))
+        if tasks and not self.stuck:
+            snapshot.coverage.append(blind(standing.note_not_woken(tasks, age_ns)))
 
     @property
     def stuck(self) -> bool:

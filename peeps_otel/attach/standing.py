@@ -16,8 +16,10 @@ from ..model import Edge, EdgeKind, Graph, Node, NodeKind, own_line
 from ..model.operations import operation
 from ..report.in_words import is_telemetry
 from ..report.sentences import duration
+from ..semconv import TASK_THREAD
 
 _IDLE = "idle"
+_READY = "runnable"
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _LEADS_TO_THE_END = frozenset(
     {EdgeKind.NEEDS, EdgeKind.HELD_BY, EdgeKind.HANDLED_BY, EdgeKind.RPC_LINK, EdgeKind.COULD_END}
@@ -41,6 +43,17 @@ def threads_that_stand(nodes: dict[str, Node], edges: Sequence[Edge], stood: Set
     return [node for node in nodes.values() if node.id in stood and _is_of_program(node) and not helped(node)]
 
 
+def tasks_not_woken(nodes: dict[str, Node], stood: Set[str]) -> list[Node]:
+    """Tasks that could go on, and whose loop has been asleep all the time: somebody has set what they wait for from
+    another thread, and has not woken it."""
+
+    def sleeps(thread: Node | None) -> bool:
+        return thread is not None and thread.id in stood and thread.state == _IDLE
+
+    tasks = [one for one in nodes.values() if one.kind is NodeKind.TASK and one.id in stood]
+    return [one for one in tasks if one.state == _READY and sleeps(nodes.get(str(one.attributes.get(TASK_THREAD))))]
+
+
 def nobody_goes_on(nodes: Iterable[Node], stood: Set[str]) -> bool:
     """Whether no task and no thread of the program has moved, or will by itself, and somebody has something to do."""
     own = [one for one in nodes if one.kind in _WAITERS and one.state != _IDLE and not is_telemetry(one)]
@@ -56,6 +69,16 @@ def note(threads: Sequence[Node], graph: Graph, watched_ns: int) -> str:
     return (
         f"in the {duration(watched_ns)} of watching these were at one place, and what will end that is not in sight: "
         f"{'; '.join(told)}{more}"
+    )
+
+
+def note_not_woken(tasks: Sequence[Node], watched_ns: int) -> str:
+    told = [label(task) for task in tasks[:_NAMED_MOST]]
+    rest = len(tasks) - len(told)
+    more = f" and {rest:,} more" if rest else ""
+    return (
+        f"in the {duration(watched_ns)} of watching {', '.join(told)}{more} could go on, but the event loop has slept: "
+        "who sets something from another thread must do it by `loop.call_soon_threadsafe`"
     )
 
 

@@ -78,6 +78,22 @@ async def main():
 asyncio.run(main())
 """
 
+NOT_WOKEN = """
+import asyncio, threading, time
+
+def worker(done):
+    time.sleep(0.2)
+    done.set()
+    print("set", flush=True)
+
+async def main():
+    done = asyncio.Event()
+    threading.Thread(target=worker, args=(done,)).start()
+    await done.wait()
+
+asyncio.run(main())
+"""
+
 ASLEEP = """
 import os, subprocess, sys
 
@@ -195,6 +211,13 @@ def test_of_a_thread_that_has_not_moved_it_is_not_said_that_nothing_is_stuck(tmp
             r"will end that is not in sight: MainThread waits for a pipe \(fd \d\) at .*shop.py:9\.",
             said.stdout,
         ), said.stdout
+
+
+def test_of_a_task_that_could_go_on_while_its_loop_sleeps_it_is_not_said_that_nothing_is_stuck(tmp_path: Path) -> None:
+    with running(tmp_path, NOT_WOKEN) as program:
+        said = attach(program.pid, "--wait", 2)
+        assert (said.returncode, said.stderr) == (2, "")
+        assert "main (Task-1) could go on, but the event loop has slept" in said.stdout, said.stdout
 
 
 def test_of_a_process_that_is_left_alone_it_is_said_where_it_sleeps(tmp_path: Path) -> None:
