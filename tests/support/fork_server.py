@@ -23,7 +23,7 @@ from typing import IO, Any
 
 _ROOT = Path(__file__).parents[2]
 CLIENT = ("peeps_collector.cli.main",)
-COLLECTOR = (*CLIENT, "peeps_collector.collector", "uvicorn.protocols.http.h11_impl")
+COLLECTOR = (*CLIENT, "peeps_collector.collector", "uvicorn.protocols.http.h11_impl", "tests.support.compiled_spans")
 _MESSAGE_MOST = 1 << 18
 _START_S = 60.0
 
