@@ -4,23 +4,26 @@
 from __future__ import annotations
 
 import asyncio
+import importlib.util
 import socket
 import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-
-pytest.importorskip("mcp")
-from mcp import Client, StdioServerParameters
 
 from tests.attach.attach_story import CAN_ATTACH, running
 from tests.collector.collector_support import Running
 from tests.support.network import free_port
 from tests.support.processes import end, environment
 from tests.support.waiting import eventually
+
+if TYPE_CHECKING:
+    from mcp import Client  # over half a second to import: only where its tests run
+
+pytestmark = pytest.mark.skipif(importlib.util.find_spec("mcp") is None, reason="needs the package mcp")
 
 STUCK = """
 import asyncio
@@ -39,7 +42,7 @@ async def main():
 asyncio.run(main())
 """
 
-Ask = Callable[[Client], Awaitable[None]]
+Ask = Callable[["Client"], Awaitable[None]]
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +76,8 @@ def by_http(served: str, with_a_deadlock: Running) -> str:
 
 
 def over_http(address: str, ask: Ask) -> None:
+    from mcp import Client
+
     async def asked() -> None:
         async with Client(address) as client:
             await ask(client)
@@ -81,6 +86,8 @@ def over_http(address: str, ask: Ask) -> None:
 
 
 def over_stdio(collector: Running, ask: Ask) -> None:
+    from mcp import Client, StdioServerParameters
+
     parameters = StdioServerParameters(
         command=sys.executable,
         args=["-m", "peeps_collector", "mcp"],
@@ -154,6 +161,8 @@ def test_who_has_not_moved_is_told(with_a_deadlock: Running) -> None:
 @CAN_ATTACH
 def test_a_process_that_does_not_report_is_asked(tmp_path: Path) -> None:
     """No collector is needed, and none is there."""
+    from mcp import Client, StdioServerParameters
+
     parameters = StdioServerParameters(
         command=sys.executable,
         args=["-m", "peeps_collector", "mcp"],

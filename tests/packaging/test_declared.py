@@ -8,6 +8,7 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -51,11 +52,15 @@ def imported(package: Path) -> Iterator[str]:
                 yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+_distributions = cache(packages_distributions)
+"""Read once: it goes through the files of all that is installed."""
+
+
 def distribution(module: str) -> str:
     shared = [name for name in SHARED if f"{module}.".startswith(f"{name}.")]
     if shared:
         return SHARED[max(shared, key=len)]
-    names = packages_distributions().get(module.partition(".")[0], [])
+    names = _distributions().get(module.partition(".")[0], [])
     assert names, f"{module} is imported, but not installed here"
     return names[0].lower().replace("_", "-")
 

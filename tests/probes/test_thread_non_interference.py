@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests.support.examples import examples
+
 _PROGRAM = """
 import contextlib, faulthandler, gc, os, queue, random, sys, threading, time
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -88,7 +90,7 @@ os._exit(0)
 
 @pytest.mark.skipif(sys.version_info >= (3, 14) or sys.platform != "linux", reason="frames are not read there")
 def test_threads_that_never_stand_still_are_not_harmed() -> None:
-    program = _PROGRAM.replace("SECONDS", "6")
+    program = _PROGRAM.replace("SECONDS", str(max(1.5, examples(60) / 10)))  # the more, the more is found
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr[-2000:]
     looks, waits = map(int, done.stdout.split())
