@@ -13,12 +13,14 @@ import orjson
 
 from peeps_otel import semconv
 from peeps_otel.dump.dump import Dump
+from peeps_otel.model import Edge
 from peeps_otel.model.jsonable import finding_to_json, node_to_json
 
 from ..decode.canonical import Rejected, source_text_of
 from ..decode.logs import SourceTextRecord
 from ..decode.resource import ProcessInfo
 from ..decode.values import json_text
+from ..graph.changes import Changes
 from .database import Database
 from .file import StoreError, open_database
 from .schema import TABLES
@@ -103,18 +105,7 @@ def from_dump(dump: Dump, target: Path) -> None:
             (p.id, "0" * 16, 2, at_ns, at_ns, True, len(dump.nodes), 0, 0, 0, 0, 0, 0, 0, p.coverage, [])
             for p in dump.processes
         ],
-        "node": [
-            (n.id, dump.owner[n.id], n.kind.value, n.name, n.created_at, n.source, n.confidence.value, None, None)
-            for n in dump.nodes.values()
-        ],
-        "node_change": [_change(dump, node_id, at_ns) for node_id in dump.nodes],
-        "edge_change": [
-            (
-                *(at_ns, dump.owner.get(e.src), "add", e.kind.value, e.src, e.dst),
-                *(e.since_ns, e.source, e.confidence.value, e.cancels),
-            )
-            for e in dump.edges
-        ],
+        **_graph(dump),
         "finding": [_finding(dump, number) for number in range(len(dump.findings))],
     }
     try:
@@ -135,16 +126,24 @@ def _resource(directory: str) -> dict[str, str]:
     return {semconv.PROCESS_WORKING_DIRECTORY: directory} if directory else {}
 
 
-def _change(dump: Dump, node_id: str, at_ns: int) -> tuple[object, ...]:
-    node = dump.nodes[node_id]
-    wait = node.wait
-    waits = (None,) * 6
-    if wait is not None:
-        waits = (wait.operation, wait.since_ns, wait.source, wait.needs, wait.deadline_ns, wait.exact)
-    stack = json_text([[f.function, f.file, f.line, f.library] for f in node.stack]) if node.stack else None
-    providers = None if node.providers is None else node.providers.value
-    known = json_text(node.attributes) if node.attributes else None
-    return (at_ns, dump.owner[node_id], node_id, "upsert", node.state, providers, *waits, node.steps, stack, known)
+def _graph(dump: Dump) -> dict[str, list[tuple[object, ...]]]:
+    """Its nodes and edges as all new, by table."""
+    out: dict[str, list[Edge]] = {}
+    for edge in dump.edges:
+        out.setdefault(edge.src, []).append(edge)
+    of_processes: dict[str, Changes] = {}
+    for node_id in dict.fromkeys((*dump.nodes, *out)):
+        owner, node = dump.owner.get(node_id, ""), dump.nodes.get(node_id)
+        changes = of_processes.setdefault(owner, Changes(owner, dump.time_ns))
+        if node is None:
+            changes.relink((), out[node_id])
+        else:
+            changes.upsert(None, node, (), tuple(out.get(node_id, ())))
+    found: dict[str, list[tuple[object, ...]]] = {}
+    for changes in of_processes.values():
+        for name, rows in changes.rows.items():
+            found.setdefault(name, []).extend(rows)
+    return found
 
 
 def _finding(dump: Dump, number: int) -> tuple[object, ...]:
