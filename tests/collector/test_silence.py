@@ -37,9 +37,10 @@ class World:
     """The parts, on a clock of the test's."""
 
     def __init__(self) -> None:
+        self.overloaded = False
         self.live = LiveGraph(RowBuffer(1000))
         self.findings = FindingRegistry(self.live, RowBuffer(1000), [])
-        self.silence = Silence(self.live)
+        self.silence = Silence(self.live, lambda: self.overloaded)
         self.now_ns = BEGIN
 
     def snapshot(self, program: Program, host: str) -> ProcessInfo:
@@ -113,6 +114,21 @@ def test_a_living_process_of_this_host_that_says_nothing(world: World, child: su
     world.snapshot(program, HOST)
     assert world.pass_time(0.5) == {}
     assert [ended["title"] for ended in world.findings.ended()] == [finding.title]
+
+
+def test_one_that_could_run_may_be_late_on_an_overloaded_machine(world: World, child: subprocess.Popen[bytes]) -> None:
+    world.overloaded = True
+    world.speaks(_program(child.pid))
+    assert world.pass_time(25) == {}
+    assert world.pass_time(10) != {}
+
+
+def test_one_that_is_stopped_is_not_late(world: World, child: subprocess.Popen[bytes]) -> None:
+    world.overloaded = True
+    world.speaks(_program(child.pid))
+    child.send_signal(signal.SIGSTOP)
+    os.waitid(os.P_PID, child.pid, os.WSTOPPED)
+    assert world.pass_time(8) != {}
 
 
 def test_a_killed_one_is_gone(world: World, child: subprocess.Popen[bytes]) -> None:

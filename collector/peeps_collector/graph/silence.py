@@ -2,13 +2,15 @@
 """Processes that should speak and do not: a finding for each, from their sidecars or from our own look.
 
 The sidecar knows the stacks. Where there is none, a process of this host that sends no snapshots although it exists is
-reported with what its last snapshot showed. A silent process of another host may be cut off as well as stuck: that is
-left to `not_answered`.
+reported with what its last snapshot showed. On an overloaded machine one that could run may merely not have had its
+turn: such silence is told after half a minute. A silent process of another host may be cut off as well as stuck: that
+is left to `not_answered`.
 """
 
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from peeps_otel.model import Finding, FindingKind, Level, NodeKind, finding_id, own_line
@@ -17,11 +19,15 @@ from ..decode.resource import ProcessInfo
 from ..decode.silence import SilenceRecord
 from .live import LiveGraph
 from .liveness import doing, is_alive
+from .overload import is_overloaded
 from .process import Process, State
 
 _ASLEEP_NS = 3_000_000_000
 _SIDECAR_FIRST_NS = 1_500_000_000
 _SPOKEN_NS = 2_000_000_000  # who said one thing at its start may have called `exec` before it was looked at
+_OVERLOADED_NS = 30_000_000_000
+_CERTAIN = frozenset({"stopped", "uninterruptible"})
+"""What more processors would not change."""
 _STALE_NS = 35_000_000_000  # three repetitions of a sidecar
 _ADVICE = {
     "running": "Look at that line: a regular expression that backtracks for ever, or a call into C that keeps the "
@@ -42,10 +48,11 @@ class _Report:
 
 
 class Silence:
-    """Thread-safe. `step` on the clock of the diagnosis."""
+    """Thread-safe. `step` on the clock of the diagnosis. `overloaded`: whether this machine is."""
 
-    def __init__(self, live: LiveGraph) -> None:
+    def __init__(self, live: LiveGraph, overloaded: Callable[[], bool] = is_overloaded) -> None:
         self._live = live
+        self._overloaded = overloaded
         self._lock = threading.Lock()
         self._reports: dict[str, _Report] = {}
         self._last_step_ns = 0
@@ -80,6 +87,8 @@ class Silence:
                     del self._reports[key]  # it ended, or a snapshot came after it was called silent
                 elif now_ns - report.last_ns > _STALE_NS:
                     del self._reports[key]  # the sidecar is gone
+                elif self._may_be_late(process, report, now_ns):
+                    continue
                 else:
                     found[key] = _reported(key, process, report.record)
         for key, process in processes.items():
@@ -91,7 +100,17 @@ class Silence:
         if process.state is not State.SILENT or process.pulse_ns - process.first_seen_ns < _SPOKEN_NS:
             return False
         patience_ns = process.silent_after_ns + _SIDECAR_FIRST_NS
-        return now_ns - max(process.pulse_ns, self._awake_since_ns) > patience_ns
+        silent_ns = now_ns - max(process.pulse_ns, self._awake_since_ns)
+        if silent_ns <= patience_ns:
+            return False
+        is_certain = doing(process.info) == "is stopped"
+        return is_certain or silent_ns > _OVERLOADED_NS or not self._overloaded()
+
+    def _may_be_late(self, process: Process, report: _Report, now_ns: int) -> bool:
+        """Whether a process of this host that a sidecar calls silent may merely not have had its turn."""
+        if report.record.state in _CERTAIN or now_ns - report.record.since_ns > _OVERLOADED_NS:
+            return False
+        return is_alive(process.info, process.first_seen_ns, process.image) is not None and self._overloaded()
 
     def _whom(self, info: ProcessInfo) -> str:
         """The process that is meant: a forked copy may have the identity of its parent, but not its pid."""

@@ -56,13 +56,30 @@ class FileLock:
 
 
 def of_descriptor(fd: int) -> tuple[str, tuple[int, int]] | None:
-    """Path and inode of an open file of this process; None for what is no file."""
+    """Path and inode of an open file of this process; None for what is no file, or is not told. The file system itself
+    is not asked, for one in the network may not answer: the kernel tells from memory (the inode since Linux 5.14)."""
     path = link_of(fd)
-    try:
-        status = os.stat(f"/proc/self/fd/{fd}")
-    except OSError:
+    if not path.startswith("/"):
         return None
-    return (path.removesuffix(" (deleted)"), (status.st_dev, status.st_ino)) if path.startswith("/") else None
+    try:
+        with open(f"/proc/self/fdinfo/{fd}", encoding="ascii", errors="replace") as file:
+            told = dict(line.split(":", 1) for line in file.read(_INFO_MOST).splitlines() if ":" in line)
+        device = _device_of(told["mnt_id"].strip())
+        inode = int(told["ino"])
+    except (OSError, KeyError, ValueError):
+        return None
+    return None if device is None else (path.removesuffix(" (deleted)"), (device, inode))
+
+
+def _device_of(mount: str) -> int | None:
+    """`27 1 254:0 / / rw,relatime - ext4 /dev/vda rw`"""
+    with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as table:
+        for line in table.read(_TABLE_MOST).splitlines():
+            number, _, device = line.split(" ", 3)[:3]
+            if number == mount:
+                major, _, minor = device.partition(":")
+                return os.makedev(int(major), int(minor))
+    return None
 
 
 class _Row(NamedTuple):
