@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
 import math
 import os
@@ -55,6 +56,30 @@ def test_where_a_task_was_created_and_by_whom(probe: AsyncioProbe, loop_kind: st
     }
     assert seen.task("child").source == here("child")
     assert _named(seen, "forever (Task-").source == here("ensured")
+
+
+def test_a_task_that_no_function_has_asked_for_is_said_to_be_made_nowhere(probe: AsyncioProbe) -> None:
+    """A callback of the loop that is written in C makes it, as `grpc.aio` does for each call: no line of the loop's own
+    is taken for the place."""
+
+    async def handler() -> None:  # <handler>
+        kept.append(asyncio.create_task(forever(), name="inner"))  # <inner>
+        await forever()
+
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        loop.call_soon(functools.partial(loop.create_task, handler(), name="handler"))
+        for _ in range(3):
+            await asyncio.sleep(0)
+
+    with running(probe, main) as program:
+        seen = program.look()
+    found = {name: (seen.task(name).source, seen.task(name).confidence) for name in ("handler", "inner")}
+    assert found == {
+        "handler": (here("handler"), Confidence.INFERRED),
+        "inner": (here("inner"), Confidence.EXACT),
+    }
+    assert "peeps.task.parent" not in seen.task("inner").attributes
 
 
 def test_a_task_is_called_by_its_coroutine_where_nobody_named_it(probe: AsyncioProbe) -> None:

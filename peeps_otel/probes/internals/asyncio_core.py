@@ -15,6 +15,7 @@ import re
 import sys
 from asyncio import (
     base_events,
+    events,
     futures,
     locks,
     queues,
@@ -294,31 +295,22 @@ getframe: Callable[[int], FrameType] = sys._getframe  # pyright: ignore[reportPr
 """The frame so many calls above; one function call less than any wrapper of it."""
 
 
-def caller_of_creation() -> Callable[[], FrameType]:
-    """A function that finds the frame which asked for a task, called two frames below a loop's `create_task`.
+CREATING_GLOBALS = frozenset(id(vars(module)) for module in _CREATING)
 
-    A frame object, once made, stays with its function until that ends, so none is made of asyncio's own frames where
-    this Python (3.12) can tell a frame's module without one.
-    """
-    module_name: Callable[[int], str | None] | None = getattr(sys, "_getframemodulename", None)
-    names = frozenset(module.__name__ for module in _CREATING)
-    (one, other, third) = (vars(module) for module in _CREATING)
+STEP_OF_LOOP: CodeType = events.Handle._run.__code__
+"""What a loop's callback is called from: a task that is made right below it was made by code that has no frames, such
+as a coroutine of Cython."""
 
-    def by_name() -> FrameType:
-        depth = 3
-        while module_name(depth) in names:  # pyright: ignore[reportOptionalCall]
-            depth += 1
-        return getframe(depth)
 
-    def by_globals() -> FrameType:
-        frame = getframe(3)
-        while (names := frame.f_globals) is one or names is other or names is third:
-            if frame.f_back is None:
-                break
-            frame = frame.f_back
-        return frame
-
-    return by_globals if module_name is None else by_name
+def asked_in(frame: FrameType, loop: asyncio.AbstractEventLoop) -> FrameType | None:
+    """The frame that asked asyncio for a task. None: nobody's, for the loop is written in C and is running: the frame
+    that runs it is the last there is."""
+    found: FrameType | None = frame
+    while found is not None and id(found.f_globals) in CREATING_GLOBALS:
+        if found.f_code is _RUNNER_RUN and loop.is_running():
+            return None
+        found = found.f_back
+    return found
 
 
 CURRENT_TASK_IN_C = sys.version_info >= (3, 12)

@@ -153,6 +153,8 @@ def _give_names(module: ModuleType, recorder: Recorder) -> None:
     names = {
         "_peeps": recorder,
         "_peeps_now": time.time_ns,
+        "_peeps_created": recorder.created,
+        "_peeps_step": internals.STEP_OF_LOOP,
         "_peeps_frame": internals.getframe,
         "_peeps_ref": ref,
         "_peeps_task": asyncio.current_task,
@@ -250,8 +252,9 @@ async def guard(self):
 _CREATED = """
 if _peeps_tasks_left:
     try:
-        _peeps_tasks_left.pop()
-        task._peeps_origin = _peeps.created(self)
+        _peeps_f = _peeps_frame(1)
+        if _peeps_f.f_code is not _peeps_step:
+            task._peeps_origin = _peeps_created(self, _peeps_f, _peeps_tasks_left.pop())
     except Exception:
         pass
 """

@@ -17,7 +17,6 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from itertools import count
 from types import CodeType, FrameType
 from typing import Any, NamedTuple, cast
 from weakref import ref
@@ -97,12 +96,14 @@ class LongWait(NamedTuple):
 class TokenBucket:
     """How many more of a kind may be written down: at most `burst` at once, `per_second` in the long run.
 
-    `left` has one entry for each; the rewritten functions test it and take one off, which is all that an operation
-    beyond the allowance costs. `refill` is for one thread, the watcher's; without it nothing more is recorded.
+    `left` has one entry for each, a number that was never there before; the rewritten functions test it and take one
+    off, which is all that an operation beyond the allowance costs. `refill` is for one thread, the watcher's; without it
+    nothing more is recorded.
     """
 
     def __init__(self, burst: int, per_second: int) -> None:
-        self.left: list[None] = [None] * burst
+        self.left = list(range(1, burst + 1))
+        self._last = burst
         self._burst = burst
         self._per_second = per_second
         self._refilled_ns = 0
@@ -111,7 +112,9 @@ class TokenBucket:
         """`now_ns`: any one clock."""
         passed_ns, self._refilled_ns = now_ns - self._refilled_ns, now_ns
         more = min(self._burst - len(self.left), max(passed_ns, 0) * self._per_second // 1_000_000_000)
-        self.left += [None] * more
+        if more > 0:
+            self.left += range(self._last + 1, self._last + more + 1)
+            self._last += more
 
 
 class Recorder:
@@ -129,7 +132,7 @@ class Recorder:
         self.long_waits: deque[LongWait] = deque(maxlen=4096)
         self.span_context: Callable[[], object] = lambda: None
         self.created = _creator()
-        """The origin of a task that is being created, two frames below the code that asked for it."""
+        """The origin of a task that is being created, by the frame that calls the loop's `create_task`."""
         self.tasks = TokenBucket(10_000, 2_000)
         self.resources = TokenBucket(10_000, 1_000)
         self.holders = TokenBucket(2_000, 500)
@@ -242,19 +245,32 @@ def _holder(holding: Any) -> object:
     return task()
 
 
-def _creator() -> Callable[[asyncio.AbstractEventLoop], tuple[int, CodeType, int, int, int]]:
-    """What runs for every recorded task: a closure, for its names are found faster than attributes."""
-    caller, now, following = internals.caller_of_creation(), _now, count(1).__next__
+def _creator() -> Callable[[asyncio.AbstractEventLoop, FrameType, int], tuple[int, CodeType, int, int, int] | None]:
+    """What runs for every recorded task: a closure, for its names are found faster than attributes. None: no function
+    that could be named has asked for the task."""
+    asked_in, now, library = internals.asked_in, _now, internals.CREATING_GLOBALS
+    by_name, by_group = asyncio.create_task.__code__, asyncio.TaskGroup.create_task.__code__
     current_task = internals.current_task_reader()
 
-    def created(loop: asyncio.AbstractEventLoop) -> tuple[int, CodeType, int, int, int]:
-        frame = caller()
+    def created(
+        loop: asyncio.AbstractEventLoop, frame: Any, sequence: int
+    ) -> tuple[int, CodeType, int, int, int] | None:
+        code = frame.f_code
+        if code is by_name or code is by_group:
+            frame = frame.f_back  # no cast: that is a call
+            code = frame.f_code
+        elif id(frame.f_globals) in library:
+            asking = asked_in(frame, loop)
+            if asking is None:
+                return None
+            frame, code = asking, asking.f_code
         current: Any = current_task(loop)
+        if current is None:
+            return sequence, code, frame.f_lasti, 0, now()
         try:
-            parent: int = current._peeps_origin[0]
-        except AttributeError:
-            parent = 0
-        return following(), frame.f_code, frame.f_lasti, parent, now()
+            return sequence, code, frame.f_lasti, current._peeps_origin[0], now()
+        except (AttributeError, TypeError):
+            return sequence, code, frame.f_lasti, 0, now()
 
     return created
 

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from ...model.change import Change
 from ..internals import versions
+from ..internals.asyncio_core import getframe
 from .recorder import Recorder
 
 CHECKED_ON = versions.on("uvloop")
@@ -43,8 +44,7 @@ def install(recorder: Recorder) -> tuple[list[Callable[[], None]], list[str]]:
     def create_task(self: Any, coro: Any, **options: Any) -> Any:
         task = create_in_c(self, coro, **options)
         try:
-            left.pop()
-            task._peeps_origin = created(self)
+            task._peeps_origin = created(self, getframe(1), left.pop())
             if not left:
                 step_aside()
         except IndexError:
