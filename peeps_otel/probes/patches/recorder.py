@@ -97,8 +97,8 @@ class TokenBucket:
     """How many more of a kind may be written down: at most `burst` at once, `per_second` in the long run.
 
     `left` has one entry for each, a number that was never there before; the rewritten functions test it and take one
-    off, which is all that an operation beyond the allowance costs. `refill` is for one thread, the watcher's; without it
-    nothing more is recorded.
+    off, which is all that an operation beyond the allowance costs. `refill` is for one thread, the watcher's; without
+    it nothing more is recorded.
     """
 
     def __init__(self, burst: int, per_second: int) -> None:
