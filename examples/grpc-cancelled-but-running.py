@@ -33,7 +33,7 @@ async def reserve(request: bytes, context: object) -> bytes:
 
 class Inventory(grpc.GenericRpcHandler):
     def service(self, handler_call_details: object) -> Any:
-        return grpc.unary_unary_rpc_method_handler(reserve)  # pyright: ignore[reportUnknownVariableType]
+        return grpc.unary_unary_rpc_method_handler(reserve)  # pyright: ignore[reportUnknownVariableType]  # grpc has no types
 
 
 async def serve(port: int) -> None:

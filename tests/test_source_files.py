@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One idea per file: more than about 400 lines hide two. What ruff has against a line is excepted with a reason."""
+"""One idea per file: more than about 400 lines hide two. What ruff or pyright have against a line is
+excepted with a reason."""
 
 from __future__ import annotations
 
@@ -19,6 +20,7 @@ LONG = {
 _FOLDERS = ("peeps_otel", "distro", "collector", "dashboard", "tests", "scripts", "bench", "examples")
 
 
+_UNTYPED = re.compile(r"# pyright: ignore\[\w+(?:, \w+)*\](?P<reason>.*)")
 _EXCEPTED = re.compile(r"# noqa\b(?P<rules>: [A-Z]+[0-9]+(?:, [A-Z]+[0-9]+)*)?(?P<reason>.*)")
 
 
@@ -43,5 +45,16 @@ def test_every_exception_has_a_reason() -> None:
         for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
         for found in _EXCEPTED.finditer(line)
         if not found["rules"] or not re.search(r"\w{2}", found["reason"])
+    ]
+    assert without == []
+
+
+def test_every_line_that_pyright_is_not_to_judge_has_a_reason() -> None:
+    without = [
+        f"{path.relative_to(ROOT).as_posix()}:{number}"
+        for path in _files()
+        for number, line in enumerate(path.read_text(encoding="utf-8").split("\n"), 1)
+        for found in _UNTYPED.finditer(line)
+        if not re.search(r"\w{2}", found["reason"])
     ]
     assert without == []

@@ -8,7 +8,7 @@ from collections.abc import MutableMapping
 from typing import Any
 
 from opentelemetry.instrumentation.distro import BaseDistro
-from opentelemetry.sdk._configuration import _OTelSDKConfigurator  # pyright: ignore[reportPrivateUsage]
+from opentelemetry.sdk._configuration import _OTelSDKConfigurator  # pyright: ignore[reportPrivateUsage]  # the SDK's documented base class for distributions' configurators is private
 
 from .version import __version__
 

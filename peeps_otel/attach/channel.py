@@ -102,7 +102,7 @@ class Channel:
             raise NotNow("the copy of it that looked has died") from None
         if not isinstance(answer, dict):
             raise Refused("the copy has answered something else")
-        return answer  # pyright: ignore[reportUnknownVariableType]
+        return answer  # pyright: ignore[reportUnknownVariableType]  # of JSON
 
     def _read(self, size: int, end_s: float) -> bytes:
         assert self._connection is not None

@@ -36,7 +36,7 @@ class Kept(dict[str, Value], Generic[Value]):
             self._beneath[key] = self.get(key)
         self._put(key, value)
 
-    def __ior__(self, other: Mapping[str, Value]) -> Kept[Value]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def __ior__(self, other: Mapping[str, Value]) -> Kept[Value]:  # pyright: ignore[reportIncompatibleMethodOverride]  # takes any mapping, returns this table
         for key, value in other.items():
             self[key] = value
         return self

@@ -8,7 +8,7 @@ import io
 from dataclasses import replace
 from typing import Any, cast
 
-import pyarrow.parquet as pq  # pyright: ignore[reportMissingTypeStubs]
+import pyarrow.parquet as pq  # pyright: ignore[reportMissingTypeStubs]  # PyArrow has no types
 import pytest
 
 from peeps_collector.graph.view import View
@@ -145,7 +145,7 @@ def test_a_file_has_one_row_each_and_no_formula() -> None:
     cells = Arranger(table, moment([evil]), []).cells(10, columns)
     read = list(csv.reader(io.StringIO(export.as_csv(columns, cells).decode())))
     assert read == [["name", "waits_seconds", "steps"], ['\'=HYPERLINK("http://x")', "3.0", ""]]
-    parquet = pq.read_table(io.BytesIO(export.as_parquet(columns, cells)))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    parquet = pq.read_table(io.BytesIO(export.as_parquet(columns, cells)))  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]  # PyArrow has no types
     assert cast(Any, parquet).to_pylist() == [{"name": '=HYPERLINK("http://x")', "waits_seconds": 3.0, "steps": None}]
 
 

@@ -21,7 +21,7 @@ def reserve(_request: bytes, _context: object) -> bytes:
 
 class Inventory(grpc.GenericRpcHandler):
     def service(self, handler_call_details: object) -> Any:
-        return grpc.unary_unary_rpc_method_handler(reserve)  # pyright: ignore[reportUnknownVariableType]
+        return grpc.unary_unary_rpc_method_handler(reserve)  # pyright: ignore[reportUnknownVariableType]  # grpc has no types
 
 
 def serve(port: int) -> None:

@@ -141,13 +141,13 @@ async def cancelled(transport: str, port: int, other: int, seconds: float | None
 def instrument(transport: str) -> None:
     """The stock instrumentations, as a program without `opentelemetry-instrument` sets them up."""
     if transport == "grpc":
-        from opentelemetry.instrumentation.grpc import GrpcAioInstrumentorClient, GrpcAioInstrumentorServer  # pyright: ignore[reportMissingTypeStubs]
+        from opentelemetry.instrumentation.grpc import GrpcAioInstrumentorClient, GrpcAioInstrumentorServer  # pyright: ignore[reportMissingTypeStubs]  # the instrumentation has no types
 
         GrpcAioInstrumentorClient().instrument()
         GrpcAioInstrumentorServer().instrument()
     elif transport == "aiohttp":  # Roam makes its spans itself
         from opentelemetry.instrumentation.aiohttp_client import AioHttpClientInstrumentor
-        from opentelemetry.instrumentation.aiohttp_server import AioHttpServerInstrumentor  # pyright: ignore[reportMissingTypeStubs]
+        from opentelemetry.instrumentation.aiohttp_server import AioHttpServerInstrumentor  # pyright: ignore[reportMissingTypeStubs]  # the instrumentation has no types
 
         AioHttpClientInstrumentor().instrument()
         AioHttpServerInstrumentor().instrument()

@@ -57,7 +57,7 @@ def test_what_it_refers_to_goes_with_it() -> None:
         thing = _Thing()
         words.add(thing)
         node = untracked(Node("task:1", NodeKind.TASK, "one", 1, "app.py:1"))
-        node.attributes = {"thing": thing}  # type: ignore[dict-item]  # pyright: ignore[reportAttributeAccessIssue]
+        node.attributes = {"thing": thing}  # type: ignore[dict-item]  # pyright: ignore[reportAttributeAccessIssue]  # a wrong type on purpose
         return node
 
     node = make()

@@ -11,7 +11,7 @@ from inspect import Parameter, signature
 from pathlib import Path
 from typing import Any
 
-import asyncpg as asyncpg_module  # pyright: ignore[reportMissingTypeStubs]
+import asyncpg as asyncpg_module  # pyright: ignore[reportMissingTypeStubs]  # asyncpg has no types
 import psycopg_pool
 import redis.asyncio
 import sqlalchemy

@@ -100,7 +100,7 @@ def test_a_connection_that_was_emptied_is_forgotten() -> None:
                 while far.recv(1_000_000):
                     pass
             flows.look(101 * SECOND)
-            return not flows._watched  # pyright: ignore[reportPrivateUsage]
+            return not flows._watched  # pyright: ignore[reportPrivateUsage]  # what is forgotten shows nowhere else
 
         eventually(drained)
 

@@ -110,7 +110,7 @@ def _run(world: World, program: Callable[[World], Any]) -> None:
 
 def test_a_look_at_which_nobody_has_moved_reads_nobody_and_describes_a_part(world: World) -> None:
     async def program(world: World) -> None:
-        read, described = world.probe._read, world.context.resources._describe  # pyright: ignore[reportPrivateUsage]
+        read, described = world.probe._read, world.context.resources._describe  # pyright: ignore[reportPrivateUsage]  # counts what is read anew
         with (
             patch.object(world.probe, "_read", side_effect=read) as reads,
             patch.object(world.context.resources, "_describe", side_effect=described) as describes,

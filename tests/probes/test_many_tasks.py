@@ -86,7 +86,7 @@ def test_the_quick_way_says_what_the_full_one_says(monkeypatch: pytest.MonkeyPat
     quickly = FastPathReader.read
 
     def counted(self: FastPathReader, task: asyncio.Task[object], *rest: object) -> bool:
-        done = quickly(self, task, *rest)  # pyright: ignore[reportArgumentType]
+        done = quickly(self, task, *rest)  # pyright: ignore[reportArgumentType]  # passes on what it was given
         if done:
             read.append(task.get_name().partition(" ")[0])
         return done

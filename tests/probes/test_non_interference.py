@@ -70,7 +70,7 @@ def test_nothing_of_a_finished_program_is_left_in_the_probe(probe: AsyncioProbe)
     gc.collect()
     observation = probe.look(1)
     assert (observation.nodes, observation.edges) == ({}, {})
-    table = probe._table  # pyright: ignore[reportPrivateUsage]
+    table = probe._table  # pyright: ignore[reportPrivateUsage]  # what it keeps is what is looked at
     kept_by_probe = (table, table.by_sequence, probe._resources)  # pyright: ignore[reportPrivateUsage]  all it has
     assert [len(things) for things in kept_by_probe] == [0, 0, 0]
 

@@ -34,7 +34,7 @@ def _fail() -> None:
 
 @contextmanager
 def _pool(**arguments: object) -> Generator[Pool]:
-    with _FORK.Pool(2, **arguments) as pool:  # pyright: ignore[reportArgumentType]  (as the caller types them)
+    with _FORK.Pool(2, **arguments) as pool:  # pyright: ignore[reportArgumentType]  # as the caller types them
         yield pool
 
 

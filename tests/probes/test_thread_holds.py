@@ -204,7 +204,7 @@ def test_one_who_gets_a_reentrant_lock_during_the_look_does_not_wait_for_himself
             assert got.wait(10)
             between(self, observation, now_ns)
 
-        between = ThreadProbe._between  # pyright: ignore[reportPrivateUsage]
+        between = ThreadProbe._between  # pyright: ignore[reportPrivateUsage]  # what happens between two steps is arranged here
         monkeypatch.setattr(ThreadProbe, "_between", hand_over)
         seen = w.look()
         monkeypatch.undo()

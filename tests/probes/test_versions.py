@@ -32,7 +32,7 @@ def test_no_version_is_written_down_elsewhere() -> None:
 
 
 def test_the_layout_of_frames_is_known_for_every_python_that_was_checked() -> None:
-    sizes = frame_memory._CHECKED  # pyright: ignore[reportPrivateUsage]
+    sizes = frame_memory._CHECKED  # pyright: ignore[reportPrivateUsage]  # the table is what is looked at
     assert tuple(sizes) == versions.minor(versions.CPYTHON)
 
 

@@ -85,7 +85,7 @@ def rested(world: World, look: Callable[[Look], bool]) -> Look:
     """The first look for which it is true, at each of which everybody is asked, however much they took before."""
 
     def once() -> Look | None:
-        world.asker._due_ns.clear()  # pyright: ignore[reportPrivateUsage]
+        world.asker._due_ns.clear()  # pyright: ignore[reportPrivateUsage]  # as if time had passed
         now = world.look()
         return now if look(now) else None
 

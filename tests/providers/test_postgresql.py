@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator
 from contextlib import closing
 from typing import Any, cast
 
-import asyncpg  # pyright: ignore[reportMissingTypeStubs]
+import asyncpg  # pyright: ignore[reportMissingTypeStubs]  # asyncpg has no types
 import psycopg
 import pytest
 
@@ -84,8 +84,8 @@ def test_who_waits_for_a_row_is_led_to_the_session_that_has_it(
         assert named == (ours.here, ours.there)
 
         def told() -> list[str]:
-            world.asker._due_ns.clear()  # pyright: ignore[reportPrivateUsage]
-            world._diagnoser = Diagnoser()  # pyright: ignore[reportPrivateUsage]
+            world.asker._due_ns.clear()  # pyright: ignore[reportPrivateUsage]  # as if time had passed
+            world._diagnoser = Diagnoser()  # pyright: ignore[reportPrivateUsage]  # as if time had passed
             return [f"{one.level} {one.title}" for one in world.look_late(40) if one.kind == "held_across_wait"]
 
         (said,) = eventually(told)

@@ -138,7 +138,7 @@ def test_what_is_no_report_of_its_kind_at_all() -> None:
 
 
 def test_rows_that_are_none_and_two_of_one_id() -> None:
-    taken = read_now(RpcReport(requests=Traps(), channels=[WHOLE.channels[0], WHOLE.channels[0]]))  # pyright: ignore[reportArgumentType]
+    taken = read_now(RpcReport(requests=Traps(), channels=[WHOLE.channels[0], WHOLE.channels[0]]))  # pyright: ignore[reportArgumentType]  # a wrong report on purpose
     assert taken.problems == (
         "requests: Traps, a list or tuple is expected",
         "channels[1]: there is another one of the same id",
@@ -151,7 +151,7 @@ def test_no_more_is_taken_than_is_bearable() -> None:
     assert isinstance(taken.report, RpcReport)
     assert (len(taken.report.requests), taken.beyond) == (RECORDS_MOST, 7)
     assert {len(one.method) for one in taken.report.requests} == {TEXT_MOST}
-    wrong = read_now(RpcReport(requests=[None] * 100))  # pyright: ignore[reportArgumentType]
+    wrong = read_now(RpcReport(requests=[None] * 100))  # pyright: ignore[reportArgumentType]  # a wrong report on purpose
     assert len(wrong.problems) == 4
     assert wrong.problems[-1] == "and 97 more"
 

@@ -81,7 +81,7 @@ def test_a_function_of_a_module_is_asked_until_its_handle_is_closed() -> None:
 
 
 def test_it_says_where_it_was_registered() -> None:
-    line = sys._getframe().f_lineno + 1  # pyright: ignore[reportPrivateUsage]
+    line = sys._getframe().f_lineno + 1  # pyright: ignore[reportPrivateUsage]  # the line of this call; documented, with an underscore
     with peeps_otel.register_provider("wire", "rpc", of_module):
         assert [entry.source for entry in living()] == [f"{__file__}:{line}"]
 
@@ -94,4 +94,4 @@ def test_name_and_kind_are_text(name: Any, kind: Any) -> None:
 
 def test_what_cannot_be_called_is_no_provider() -> None:
     with pytest.raises(TypeError, match="callable, int is not"):
-        peeps_otel.register_provider("wire", "rpc", 3)  # pyright: ignore[reportArgumentType]
+        peeps_otel.register_provider("wire", "rpc", 3)  # pyright: ignore[reportArgumentType]  # a wrong argument on purpose

@@ -224,7 +224,7 @@ def test_a_young_request_is_not_shown() -> None:
     wire = Wire()
     wire.requests.append(Request(id="1", method="Take", direction="out", started_ns=time.time_ns()))
     with a_world() as world, provided(wire.report):
-        world.probe._young_ns = 60_000_000_000  # pyright: ignore[reportPrivateUsage]
+        world.probe._young_ns = 60_000_000_000  # pyright: ignore[reportPrivateUsage]  # no waiting for a minute
         assert world.look().of(NodeKind.REQUEST) == []
 
 

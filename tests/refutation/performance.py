@@ -86,7 +86,7 @@ class Engine:
         self._heap = self._watcher.heap = HeapQuestion(NodeObjects(self._probes, self._asyncio))
 
     def install(self) -> None:
-        heap_question._SETTLED_NS = 10 * _MS  # pyright: ignore[reportPrivateUsage]
+        heap_question._SETTLED_NS = 10 * _MS  # pyright: ignore[reportPrivateUsage]  # time and turns are set by hand
         self._probes.install()
 
     def before_fork(self) -> None:
@@ -102,7 +102,7 @@ class Engine:
 
     def look(self, with_heap: bool) -> CycleResult:
         """`with_heap`: it is asked for leaks and for who could end each wait, and the answer is there at the end."""
-        self._heap._next_ns = _NEVER_NS  # pyright: ignore[reportPrivateUsage]
+        self._heap._next_ns = _NEVER_NS  # pyright: ignore[reportPrivateUsage]  # time and turns are set by hand
         if with_heap:
             self._leaks.take(heap_leaks.check(5))
             self._heap.request()
@@ -110,7 +110,7 @@ class Engine:
             while self._heap.is_busy:
                 time.sleep(0.005)
         for _ in range(2):
-            self._watcher._sample()  # pyright: ignore[reportPrivateUsage]
+            self._watcher._sample()  # pyright: ignore[reportPrivateUsage]  # time and turns are set by hand
         self._watcher.look()
         assert self._last is not None
         return self._last

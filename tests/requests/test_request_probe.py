@@ -133,7 +133,7 @@ def test_both_ends_in_one_process_are_linked() -> None:
         (live,) = world.spans.spans().values()
         from opentelemetry.trace import set_span_in_context
 
-        parent = set_span_in_context(live.span())  # pyright: ignore[reportArgumentType]
+        parent = set_span_in_context(live.span())  # pyright: ignore[reportArgumentType]  # a span as the program sees it, of a class of ours
         with world.tracer.start_as_current_span("GET", context=parent, kind=SERVER):
             await answer()
 

@@ -79,7 +79,7 @@ def test_the_samplers_are_as_before_when_it_ends() -> None:
     unsampled.install()
     later = world.provider.get_tracer("later")
     unsampled.uninstall()
-    samplers = [one.sampler for one in (world.provider, world.tracer, later)]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+    samplers = [one.sampler for one in (world.provider, world.tracer, later)]  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]  # the SDK's tracer has it without a type
     assert samplers == [ALWAYS_OFF] * 3
 
 

@@ -137,7 +137,7 @@ def test_whatever_a_peer_says_a_link_ends_or_goes_on(turns: list[list[Message]])
             theirs.write(b"".join(map(frame, turn)))
             for _ in range(5):
                 await asyncio.sleep(0)
-        reader = link._reader  # pyright: ignore[reportPrivateUsage]
+        reader = link._reader  # pyright: ignore[reportPrivateUsage]  # how much it keeps is what is looked at
         assert reader is not None
         assert link.state.ended is not None or not reader.done()
         await theirs.close()

@@ -75,9 +75,9 @@ def _with_words(value: Any) -> Any:
     if isinstance(value, float):
         return number(value)
     if isinstance(value, list):
-        return [_with_words(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [_with_words(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # of JSON: any items
     if isinstance(value, dict):
-        return {key: _with_words(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {key: _with_words(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]  # of JSON: any items
     return value
 
 

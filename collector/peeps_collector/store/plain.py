@@ -18,9 +18,9 @@ def plain(value: Any) -> Any:
     if isinstance(value, int) and not -_SAFE_INTEGER <= value < _SAFE_INTEGER:
         return str(value)
     if isinstance(value, list):
-        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]  # of a database: any items
     if isinstance(value, dict):
-        return {key: plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]
+        return {key: plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType]  # of a database: any items
     return value
 
 

@@ -28,7 +28,7 @@ def choosable(
         rows = state["selection"]["rows"]
         on_choose(rows[0] if rows else None)
 
-    st.dataframe(  # pyright: ignore[reportUnknownMemberType]
+    st.dataframe(  # pyright: ignore[reportUnknownMemberType]  # Streamlit leaves parts of its types open
         dict(columns),
         key=key,
         height=height,

@@ -189,7 +189,7 @@ class AsyncioProbe:
                 future = internals.waiter_of(task)
                 waits_as_before = (
                     future is not None
-                    and record.future() is future  # pyright: ignore[reportOptionalCall]
+                    and record.future() is future  # pyright: ignore[reportOptionalCall]  # a weak reference once it is in the table
                     and not future.done()
                     and task.cancelling() == record.cancel_requests
                 )

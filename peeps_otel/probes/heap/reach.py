@@ -45,7 +45,7 @@ _FIELDS = (CoroutineType, GeneratorType, Context, asyncio.Future, list)  # of ev
 _WEAK = (weakref.ref, *_PROXIES)
 _mro: Callable[[type[Any]], tuple[type[Any], ...]] = type.__dict__["__mro__"].__get__
 _members: Callable[[type[Any]], dict[str, Any]] = type.__dict__["__dict__"].__get__
-_referent = cast("Callable[[Any], Any]", weakref.ref.__call__)  # pyright: ignore[reportUnknownMemberType]
+_referent = cast("Callable[[Any], Any]", weakref.ref.__call__)  # pyright: ignore[reportUnknownMemberType]  # typed for one kind of object; used for any
 
 
 class Blocked(NamedTuple):

@@ -291,7 +291,7 @@ _CREATING = (tasks, taskgroups, runners)
 """Modules that create tasks on behalf of a caller."""
 
 
-getframe: Callable[[int], FrameType] = sys._getframe  # pyright: ignore[reportPrivateUsage]
+getframe: Callable[[int], FrameType] = sys._getframe  # pyright: ignore[reportPrivateUsage]  # documented, with an underscore
 """The frame so many calls above; one function call less than any wrapper of it."""
 
 

@@ -17,8 +17,8 @@ from collections.abc import Callable
 from contextlib import (
     AsyncExitStack,
     ExitStack,
-    _AsyncGeneratorContextManager,  # pyright: ignore[reportPrivateUsage]
-    _GeneratorContextManager,  # pyright: ignore[reportPrivateUsage]
+    _AsyncGeneratorContextManager,  # pyright: ignore[reportPrivateUsage]  # the class behind contextmanager has no public name
+    _GeneratorContextManager,  # pyright: ignore[reportPrivateUsage]  # the class behind contextmanager has no public name
 )
 from gc import get_referents
 from itertools import pairwise

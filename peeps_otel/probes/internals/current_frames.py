@@ -33,7 +33,7 @@ CHECKED_ON = versions.on("CPython")
 Frames = dict[int, FrameType]
 
 OTHER_INTERPRETER = "a second interpreter runs in this process: threads are not read"
-_ask: Callable[[], Frames] = sys._current_frames  # pyright: ignore[reportPrivateUsage]
+_ask: Callable[[], Frames] = sys._current_frames  # pyright: ignore[reportPrivateUsage]  # documented, with an underscore
 
 
 def current_frames() -> Frames:
@@ -62,7 +62,7 @@ def frames_of_all() -> Iterator[tuple[int, FrameType]]:
     asks here: it has none of these frames in its hands."""
     yield from current_frames().items()
     if _borrowed is None:
-        yield get_ident(), sys._getframe(2)  # pyright: ignore[reportPrivateUsage]
+        yield get_ident(), sys._getframe(2)  # pyright: ignore[reportPrivateUsage]  # documented, with an underscore
 
 
 def asker() -> int:

@@ -207,7 +207,7 @@ def _finds_itself(words: Any) -> bool:
     """Whether the locals and the value stack of a function lie where they are taken to lie: compares numbers, touches
     no object. A build that keeps the size of a frame object and moves what is in it is found out here."""
     first, manager = object(), contextlib.nullcontext()
-    frame = sys._getframe()  # pyright: ignore[reportPrivateUsage]
+    frame = sys._getframe()  # pyright: ignore[reportPrivateUsage]  # documented, with an underscore
     base = words[(id(frame) >> 3) + _F_FRAME] >> 3
     with manager:
         place = base + _LOCALS

@@ -68,7 +68,7 @@ def code_of(function: object) -> CodeType | None:
         if type(function) is FunctionType:
             return function.__code__
         if type(function) is MethodType:
-            function = function.__func__  # pyright: ignore[reportFunctionMemberAccess]
+            function = function.__func__  # pyright: ignore[reportFunctionMemberAccess]  # a bound method, by its exact type
         elif type(function) is partial:
             function = cast("partial[Any]", function).func
         else:

@@ -17,7 +17,7 @@ import socket
 import sys
 import threading
 from collections import deque
-from contextlib import _GeneratorContextManager  # pyright: ignore[reportPrivateUsage]
+from contextlib import _GeneratorContextManager  # pyright: ignore[reportPrivateUsage]  # the class behind contextmanager has no public name
 from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple, cast
 
