@@ -3,6 +3,9 @@
 
 `await asyncio.Future()  # run forever`, `threading.Event().wait()`: the thing is made where it is waited for, it has no
 name, and nobody else was given it. What others have lost had a name, or was somebody else's too.
+
+So do workers that take one item after another and have nothing to do, though nobody may be left who brings any: as long
+as nobody waits for them, or for what they would bring, they keep nobody from anything.
 """
 
 from __future__ import annotations
@@ -17,7 +20,11 @@ _MAIN_THREAD = "MainThread"
 
 def is_parked(graph: WaitIndex, waiter: str, thing: str) -> bool:
     """Whether a wait that nobody can end is meant to be one."""
-    node, made = graph.nodes[waiter], graph.nodes[thing]
+    node, made = graph.nodes.get(waiter), graph.nodes.get(thing)
+    if node is None or made is None:
+        return False
+    if made.kind is NodeKind.RX and made.attributes.get(semconv.COULD_END_CONSUMED) is True:
+        return _is_left_alone(graph, thing)
     if made.kind not in _FOREVER or node.wait is None or made.source != node.wait.source:
         return False
     if made.name if made.kind is NodeKind.EVENT else node.attributes.get(semconv.TASK_WAITS_UNNAMED) is not True:
@@ -28,6 +35,22 @@ def is_parked(graph: WaitIndex, waiter: str, thing: str) -> bool:
     if any(set(one.get(thing, ())) - {waiter} for one in others):
         return False
     return node.name == _MAIN_THREAD if node.kind is NodeKind.THREAD else _is_main(graph, node)
+
+
+def _is_left_alone(graph: WaitIndex, queue: str) -> bool:
+    """Whether nobody waits for any of those who wait for items of it, nor for anything that one of them has or could
+    end, and none is the main task or thread."""
+    idle = set(graph.waiters.get(queue, ()))
+    if any(set(graph.waiters.get(one, ())) for one in idle) or graph.dead.get(queue):
+        return False
+    for thing, able in (*graph.holders.items(), *graph.enders.items()):
+        if thing != queue and not idle.isdisjoint(able) and graph.waiters.get(thing):
+            return False
+    return not any(
+        node.name == _MAIN_THREAD if node.kind is NodeKind.THREAD else _is_main(graph, node)
+        for one in idle
+        if (node := graph.nodes.get(one)) is not None
+    )
 
 
 def _is_main(graph: WaitIndex, task: Node) -> bool:

@@ -19,7 +19,9 @@ _KEPT = 1024
 _AWAIT = frozenset({"LOAD_CONST", "SEND", "YIELD_VALUE", "RESUME", "JUMP_BACKWARD_NO_INTERRUPT", "END_SEND", "CACHE"})
 _LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_FAST", "LOAD_DEREF")
 _SETS = frozenset({"STORE_ATTR", "STORE_SUBSCR", "STORE_GLOBAL", "STORE_DEREF", "DELETE_ATTR", "DELETE_SUBSCR"})
+_AWAITS = frozenset({"GET_AWAITABLE", "GET_ANEXT"})
 _FOR = frozenset({"FOR_ITER", "GET_ANEXT"})
+_INTRINSIC = "CALL_INTRINSIC_1"
 _RETURNS = frozenset({"RETURN_VALUE", "RETURN_CONST"})
 _RAISES = frozenset({"RAISE_VARARGS", "RERAISE"})
 _TELLS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "print", "flush"})
@@ -113,6 +115,28 @@ class PollLoops:
             self._answers[lasti] = self._at(lasti)
         return self._answers[lasti]
 
+    def begins_at(self, lasti: int) -> bool:
+        """Whether the call that the instruction is in is the first that a turn of its innermost loop makes, but for
+        what only asks. Not of a loop over items that are there already."""
+        op = self._analysis.op_at(lasti)
+        if op is None or self._flow is None:
+            return False
+        flow, here = self._flow, self._flow.ops.index(op)
+        around = [(len(body), head) for head, body in self._loops.items() if here in body]
+        if not around:
+            return False
+        head = min(around)[1]
+        body = self._loops[head]
+        if any(flow.ops[one].name == "FOR_ITER" and not body.issuperset(flow.plain[one]) for one in body):
+            return False
+        is_call = op.name.startswith("CALL")
+        while not is_call and here > head and flow.ops[here].name not in _AWAITS:
+            here -= 1  # to where the `await` begins
+        before = reach(flow.plain, head, (set(range(len(flow.ops))) - body) | {here})
+        calls = [one for one in before if flow.ops[one].name.startswith("CALL") and flow.ops[one].name != _INTRINSIC]
+        others = [one for one in calls if self._called(one) not in _ASKS_STATE | _CLOCKS]
+        return len(others) <= (0 if is_call else 1)  # the one that has given what is awaited
+
     def _at(self, lasti: int) -> tuple[int, Asks | None] | None:
         op = self._analysis.op_at(lasti)
         if op is None or self._flow is None:
@@ -141,7 +165,7 @@ class PollLoops:
             op = flow.ops[one]
             if op.name in _SETS:
                 return None
-            if not op.name.startswith("CALL") or op.name == "CALL_INTRINSIC_1":
+            if not op.name.startswith("CALL") or op.name == _INTRINSIC:
                 continue
             name = self._called(one)
             if name in _NO_ANSWER or one == here:

@@ -131,9 +131,16 @@ class HeapAnswers:
         tasks = asked.task_addresses(addresses)
         nobodys = answer.nobodys or (False,) * len(answer.enders)
         is_open = any(one.strength is Strength.OPEN for enders in answer.enders for one in enders)
+        consumers = {
+            node
+            for key in answer.consumers
+            if type(key.of) is int and (node := (tasks if key.kind == "task" else asked.threads).get(key.of))
+        }
         acting = is_open and (answer.acting > 0 or listens())  # a callback may start anything, and a request may
         for (thing, waiters), enders, no_code in zip(asked.things.items(), answer.enders, nobodys, strict=True):
             judged = self._judge(observation, asked, thing, waiters, enders, tasks, acting)
+            if waiters and waiters <= consumers:
+                judged.facts[semconv.COULD_END_CONSUMED] = True
             by_its_own = any(edge.kind is EdgeKind.COULD_END for edge in judged.edges)  # a server's own loop ends it
             by_open_code = semconv.COULD_END_OPEN in judged.facts
             if not by_its_own and runs_until_told(observation, thing, waiters, no_code, by_open_code):

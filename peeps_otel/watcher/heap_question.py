@@ -215,7 +215,8 @@ class HeapQuestion:
                 kept[thing_id] = waiters
             elif thing is not None:
                 node = observation.nodes[thing_id]
-                wakers = wakers_of(node.kind, type(thing).__module__, _are_drains(observation, waiters))
+                drains = _drains(observation, waiters)
+                wakers = wakers_of(node.kind, type(thing).__module__, any(drains), not all(drains))
                 things.append(Thing((id(thing),), type(thing).__name__, wakers, name=last_name(node)))
                 kept[thing_id] = waiters
             del thing
@@ -262,7 +263,7 @@ def _may_be_given_back(waits: WaitIndex, thing: str) -> bool:
     return holders is not None and all(one in waits.targets for one in holders)
 
 
-def _are_drains(observation: Observation, waiters: AbstractSet[str]) -> bool:
-    """Whether all of these wait until everything in a queue is done."""
+def _drains(observation: Observation, waiters: AbstractSet[str]) -> list[bool]:
+    """Of each of these, whether it waits until everything in a queue is done."""
     waits = [node.wait for one in waiters if (node := observation.nodes.get(one)) is not None]
-    return bool(waits) and all(wait is not None and operation(wait.operation).drains for wait in waits)
+    return [wait is not None and operation(wait.operation).drains for wait in waits] or [False]

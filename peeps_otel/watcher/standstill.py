@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 
 from .. import semconv
 from ..diagnosis import evidence, wording
+from ..diagnosis.parked import is_parked
 from ..diagnosis.wait_graph import WaitGraph
 from ..model import EdgeKind, EvidenceStep, Finding, FindingKind, Graph, Level, Node, NodeKind, finding_id, own_line
 from ..probes.poll_loops import Asks
@@ -63,6 +64,8 @@ class Standstill:
             return []
         if self._loops_may() or signal.getitimer(signal.ITIMER_REAL)[0] > 0 or listens():
             return []
+        if all(_is_meant_to(node, observation, waiting) for node in still):
+            return []
         return [_finding(observation, still, self._since_ns)]
 
     def _may_go_on(self, node: Node, observation: Observation) -> bool:
@@ -102,6 +105,12 @@ def _is_own(node: Node) -> bool:
     if node.kind is NodeKind.TASK:
         return True
     return node.kind is NodeKind.THREAD and own_line.innermost(node.stack) is not None
+
+
+def _is_meant_to(node: Node, observation: Observation, waiting: Waiting) -> bool:
+    """Whether it waits to be told to end, or for work that is not there."""
+    edges = [edge for edge in observation.edges.get(node.id, ()) if edge.kind is EdgeKind.NEEDS]
+    return bool(edges) and all(is_parked(waiting.waits, node.id, edge.dst) for edge in edges)
 
 
 def _stands(node: Node) -> bool:

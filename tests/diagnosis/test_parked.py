@@ -77,3 +77,37 @@ def test_what_somebody_else_has_was_to_be_ended_by_him() -> None:
     world = _parked()
     world.edges.append(Edge(EdgeKind.TOUCHES, "task:tick", "future:forever"))
     assert _kinds(diagnose(world, after=60 * SECOND)) == ["never_ends"]
+
+
+def _idle(consumed: bool = True) -> World:
+    """`worker` takes from a queue into which nobody puts; `main`, which is older, sleeps."""
+    world = World()
+    jobs = world.resource(NodeKind.RX, "jobs", providers=Providers.CLOSED)
+    facts = {"peeps.could_end.asked": START} | ({"peeps.could_end.consumed": True} if consumed else {})
+    world.nodes[jobs] = replace(world.nodes[jobs], attributes=world.nodes[jobs].attributes | facts)
+    world.thread("loop", state="idle")
+    for task, targets, made in (("main", (), START), ("worker", (jobs,), START + SECOND)):
+        world.task(task, *targets, operation="queue.get" if targets else "sleep", thread="loop")
+        world.nodes[f"task:{task}"] = replace(world.nodes[f"task:{task}"], created_at=made)
+    return world
+
+
+def test_workers_without_work_are_not_stuck() -> None:
+    assert diagnose(_idle(), after=60 * SECOND) == []
+    assert _kinds(diagnose(_idle(consumed=False), after=60 * SECOND)) == ["never_ends"]
+
+
+def test_they_are_where_somebody_waits_for_them() -> None:
+    world = _idle()
+    world.task("joins", "task:worker", operation="task", thread="loop")
+    world.nodes["task:joins"] = replace(world.nodes["task:joins"], created_at=START + SECOND)
+    assert _kinds(diagnose(world, after=60 * SECOND)) == ["never_ends"]
+
+
+def test_or_for_what_they_would_bring() -> None:
+    world = _idle()
+    done = world.resource(NodeKind.EVENT, "done", providers=Providers.CLOSED)
+    world.edges.append(Edge(EdgeKind.COULD_END, done, "task:worker"))
+    world.task("waits", done, operation="event.wait", thread="loop")
+    world.nodes["task:waits"] = replace(world.nodes["task:waits"], created_at=START + SECOND)
+    assert "never_ends" in _kinds(diagnose(world, after=60 * SECOND))

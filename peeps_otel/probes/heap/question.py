@@ -19,6 +19,7 @@ from ..internals.current_frames import current_frames
 from ..source.ownership import is_standard_library
 from . import leaks
 from .actors import Actors, Key, ThreadFrames
+from .consumers import consumers_among
 from .descriptors import with_addresses
 from .ender import Ender, Strength, Thing
 from .enders import Enders
@@ -43,7 +44,8 @@ class Answer(NamedTuple):
     """`enders`: of each thing asked about, in order. `leaks`: what the leak proof says of the tasks of the same
     instant. `acting`: how many callbacks of loops are due, on a timer or wait for a file, signals and the loops' own
     wake-ups not counted. `not_asked`: why there is no answer; empty where there is one. `cpu_ns`: processor time of the
-    copy. `nobodys`: of each thing, whether no code of the program was ever to end a wait for it."""
+    copy. `nobodys`: of each thing, whether no code of the program was ever to end a wait for it. `consumers`: those of
+    the enders that wait for the first thing that each turn of a loop of theirs waits for."""
 
     enders: list[list[Ender]]
     leaks: LeakReport
@@ -51,6 +53,7 @@ class Answer(NamedTuple):
     cpu_ns: int = 0
     not_asked: str = ""
     nobodys: tuple[bool, ...] = ()
+    consumers: frozenset[Key] = frozenset()
 
 
 def ask(
@@ -118,13 +121,16 @@ def _answer(
         )
         enders_of = [enders.of(thing) for thing in asked]
         nobodys = [enders.is_nobodys_task(thing) for thing in asked]
+        consumers = consumers_among(actors, {one.key for found in enders_of for one in found})
         report = LeakReport([])
         if any(not any(one.is_from_outside for one in found) for found in enders_of):
             del picture, actors, enders, threads  # what they hold would count as roots
             report = leaks.analyse(known, ours, _never)
         found = [[tuple(one) for one in of_thing] for of_thing in enders_of]
         cpu_ns = time.process_time_ns() - began_ns
-        return json.dumps([found, report.lost, report.blocked, report.objects, acting, cpu_ns, nobodys]).encode()
+        return json.dumps(
+            [found, report.lost, report.blocked, report.objects, acting, cpu_ns, nobodys, consumers]
+        ).encode()
 
     return of
 
@@ -150,9 +156,16 @@ def is_program(file: str) -> bool:
 
 
 def _decoded(answer: bytes) -> Answer:
-    found, lost, blocked, objects, acting, cpu_ns, nobodys = cast("list[Any]", json.loads(answer))
+    found, lost, blocked, objects, acting, cpu_ns, nobodys, consumers = cast("list[Any]", json.loads(answer))
     enders = [
         [Ender(Key(*key), Strength(strength), name, via) for key, strength, name, via in of_thing] for of_thing in found
     ]
     report = LeakReport([leaks.LostTask(*one) for one in lost], blocked, objects)
-    return Answer(enders, report, acting, cpu_ns, nobodys=tuple(nobodys))
+    return Answer(
+        enders,
+        report,
+        acting,
+        cpu_ns,
+        nobodys=tuple(nobodys),
+        consumers=frozenset(Key(*key) for key in consumers),
+    )

@@ -15,7 +15,7 @@ WAKERS: Final[dict[NodeKind, frozenset[str]]] = {
     NodeKind.SEMAPHORE: frozenset({"release"}),
     NodeKind.BARRIER: frozenset({"wait", "abort", "reset"}),
     NodeKind.FUTURE: frozenset({"set_result", "set_exception"}),
-    NodeKind.RX: frozenset({"put", "put_nowait", "task_done", "shutdown"}),
+    NodeKind.RX: frozenset({"put", "put_nowait", "shutdown"}),
     NodeKind.TX: frozenset({"get", "get_nowait", "shutdown"}),
 }
 OF_AN_END: Final = frozenset(
@@ -37,10 +37,10 @@ _STREAMS: Final[dict[NodeKind, frozenset[str]]] = {
 """Of the memory streams of AnyIO and the memory channels of Trio."""
 
 
-def wakers_of(kind: NodeKind, module: str, drains: bool = False) -> frozenset[str]:
-    """`module`: of the type of the thing. `drains`: those who wait do so until all that is in it is done."""
+def wakers_of(kind: NodeKind, module: str, drains: bool = False, takes: bool = True) -> frozenset[str]:
+    """`module`: of the type of the thing. `drains`: some wait until all that is in it is done; `takes`: some do not."""
     if drains:
-        return _FINISHED
+        return _FINISHED | (wakers_of(kind, module) if takes else frozenset[str]())
     if module.partition(".")[0] in ("anyio", "trio") and kind in _STREAMS:
         return _STREAMS[kind]
     return WAKERS[kind]

@@ -1,0 +1,31 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Who takes one thing after another in a loop, and stands at its beginning: a worker with nothing to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+
+from ..poll_loops import poll_loops
+from ..source import own_code
+from .actors import Actors, Key
+from .remaining_code import Place
+
+
+def consumers_among(actors: Actors, keys: Set[Key]) -> list[Key]:
+    """Those of these tasks and threads that wait for the first thing that a turn of their loop waits for."""
+    found: list[Key] = []
+    for key in sorted(keys, key=str):
+        actor = actors.by_key.get(key)
+        if actor is not None and actor.waits and key.kind in ("task", "thread"):
+            innermost_first = actor.places if key.kind == "thread" else reversed(actor.places)
+            if _begins_a_turn(innermost_first):
+                found.append(key)
+    return found
+
+
+def _begins_a_turn(places: Iterable[Place]) -> bool:
+    """By the innermost function that is the program's own."""
+    for code, last in places:
+        if own_code.is_own(code.co_filename):
+            return last >= 0 and poll_loops(code).begins_at(last)
+    return False
