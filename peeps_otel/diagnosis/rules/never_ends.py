@@ -36,8 +36,8 @@ class NeverEnds(ReductionRule):
     when = (
         "Nobody is left who could end a wait: a thing with a closed set of providers that has none, or by the heap. "
         "SUSPECT where the heap says so of code that is still to run, after {long_wait.could_end}. Not of the main "
-        "task or thread where it waits for an event or future that was made in that very line: it is to run for ever; nor "
-        "of workers without work, for whom nobody waits"
+        "task or thread where it waits for an event or future that was made in that very line: it is to run for ever; "
+        "nor of workers without work, for whom nobody waits"
     )
     advice = "Cancel the task; find who lost the other end"
     explains = True
