@@ -55,6 +55,7 @@ class LostWakeup(LookRule):
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
         seen: dict[str, tuple[str, int]] = {}
+        free: list[tuple[int, str, Node]] = []
         for resource in self._waited_for(context):
             waiter = graph.oldest_waiter(resource.id) if _is_there(context, resource) else None
             if waiter is None or waiter not in graph.settled or _loop_is_busy(context, waiter):
@@ -63,7 +64,12 @@ class LostWakeup(LookRule):
                 continue  # a thread is woken by the system, but may find the lock taken again each time
             before = self._first_seen.get(resource.id)
             seen[resource.id] = before if before is not None and before[0] == waiter else (waiter, context.now_ns)
-            if context.now_ns - seen[resource.id][1] < self.free or {resource.id, waiter} & context.explained:
+            if context.now_ns - seen[resource.id][1] >= self.free:
+                free.append((graph.wait_of(waiter).since_ns, waiter, resource))
+        self._first_seen = seen
+        # One explains the next: they come in an order that does not depend on that of reading.
+        for _, waiter, resource in sorted(free, key=lambda one: (one[0], one[2].id)):
+            if {resource.id, waiter} & context.explained:
                 continue
             waiting = [w for w in graph.waiters.get(resource.id, ()) if w != waiter and w in graph.nodes]
             yield Candidate(
@@ -75,7 +81,6 @@ class LostWakeup(LookRule):
                 tell=lambda r=resource, w=waiter, others=waiting: self._tell(context, r, w, others),
                 explains=graph.waiting(waiting),
             )
-        self._first_seen = seen
 
     def _waited_for(self, context: RuleContext) -> Iterable[Node]:
         for mark in dict.fromkeys(_TOLD_BY.values()):

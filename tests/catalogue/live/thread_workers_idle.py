@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Worker threads wait for jobs in a `queue.Queue`; the main thread joins them, for as long as the service lives."""
+"""Worker threads wait for jobs in a `queue.Queue`; the main thread waits to be told to end."""
 
 import queue
 import threading
@@ -14,11 +14,10 @@ def work() -> None:
         jobs.task_done()
 
 
-workers = [threading.Thread(target=work, name=f"mailer-{number}") for number in range(4)]
+workers = [threading.Thread(target=work, name=f"mailer-{number}", daemon=True) for number in range(4)]
 for worker in workers:
     worker.start()
 for number in range(20):
     jobs.put(f"mail {number}")
 jobs.join()
-for worker in workers:
-    worker.join()
+threading.Event().wait()  # until a signal ends the program
