@@ -7,11 +7,11 @@ exception ends, nor one over the items of something, which comes on by itself.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from enum import StrEnum
 from types import CodeType
 
 from .internals.instructions import effect
+from .of_code import OfCode
 from .threads.bytecode import NO_FALL_THROUGH, Code, analysis
 
 _OPS_MOST = 2000  # of a function: a longer one is not analysed
@@ -222,16 +222,5 @@ class PollLoops:
         return ""
 
 
-_known: OrderedDict[int, PollLoops] = OrderedDict()
-
-
-def poll_loops(code: CodeType) -> PollLoops:
-    """Of a function, found out once; it keeps the code object, so its identity. For the watcher thread only."""
-    known = _known.get(id(code))
-    if known is None:
-        known = _known[id(code)] = PollLoops(code)
-        if len(_known) > _KEPT:
-            _known.popitem(last=False)
-    else:
-        _known.move_to_end(id(code))
-    return known
+poll_loops = OfCode(PollLoops, _KEPT)
+"""Of a function. For the watcher's thread, and for a copy of the process."""

@@ -23,6 +23,14 @@ def unreachable(error: CollectorError, with_headline: bool = True) -> None:
     html.caption("This page keeps trying and goes on by itself as soon as the collector answers.")
 
 
+def failed(error: CollectorError) -> None:
+    """Of a question that came after others were answered: why it was refused, or that nobody answers any more."""
+    if error.trouble == "refused":
+        html.notice(error.message, "orange")
+    else:
+        unreachable(error)
+
+
 def teach(processes: Sequence[Process], with_headline: bool = True) -> None:
     if with_headline:
         html.headline(connect.nobody(processes))

@@ -83,10 +83,7 @@ def _body() -> None:
         with st.spinner("Adding up the history …"):
             _DRAW[view](asked)
     except CollectorError as error:
-        if error.trouble != "refused":
-            connecting.unreachable(error)
-        else:
-            html.notice(error.message, "orange")
+        connecting.failed(error)
 
 
 def _choice(

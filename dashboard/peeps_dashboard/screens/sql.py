@@ -148,10 +148,7 @@ def _answered(statement: str, named: Query | None, controls: DeltaGenerator) -> 
         with st.spinner("Asking the database …"):
             answer = asked.sql(statement, _ROWS) if named is None else asked.query(named["name"], _ROWS)
     except CollectorError as error:
-        if error.trouble != "refused":
-            connecting.unreachable(error)
-        else:
-            html.notice(error.message, "orange")
+        connecting.failed(error)
         return
     if not answer["rows"]:
         html.empty("The answer has no rows.")

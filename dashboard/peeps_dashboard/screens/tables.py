@@ -71,10 +71,7 @@ def _body() -> None:
     try:
         answer = _asked(name, query)
     except CollectorError as error:
-        if error.trouble != "refused":
-            connecting.unreachable(error)
-        else:
-            html.notice(error.message, "orange")
+        connecting.failed(error)
         return
     with controls:
         _group(answer)

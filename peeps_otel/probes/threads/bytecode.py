@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import dis
 import sys
-from collections import OrderedDict
 from types import CodeType
 from typing import Any, NamedTuple
 
 from ..internals.instructions import SILENT, Op, Region, decode, effect, regions
+from ..of_code import OfCode
 
 _KEPT = 1024
 _LARGEST = 20_000  # bytes: a function beyond that is not analysed
@@ -369,16 +369,5 @@ class Code:
         return Path(names[place], place, tuple(reversed(steps))) if place < len(names) else None
 
 
-_cache: OrderedDict[int, Code] = OrderedDict()
-
-
-def analysis(code: CodeType) -> Code:
-    """The analysis of `code`, made once. By identity: hashing a code object walks its bytecode."""
-    known = _cache.get(id(code))
-    if known is None:
-        known = _cache[id(code)] = Code(code)
-        if len(_cache) > _KEPT:
-            _cache.popitem(last=False)
-    else:
-        _cache.move_to_end(id(code))
-    return known
+analysis = OfCode(Code, _KEPT)
+"""The analysis of a function, made once."""
