@@ -95,6 +95,8 @@ WAITS: tuple[Function, ...] = (
     Function("multiprocessing.pool", "Pool._handle_results", "idle"),
     Function("multiprocessing.pool", "worker", "idle"),
     Function("multiprocessing.managers", "BaseProxy._callmethod", MANAGED, "self"),
+    # What it calls itself, such as the `acquire` of a lock, is a wait of the client, which it is told of.
+    Function("multiprocessing.managers", "Server.serve_client", "idle"),
     Function("multiprocessing.synchronize", "SemLock.__enter__", "lock.acquire", "self"),
     Function("multiprocessing.synchronize", "Condition.wait", "condition.wait", "self"),
     Function("multiprocessing.synchronize", "Event.wait", "event.wait", "self"),
