@@ -133,12 +133,17 @@ class ExitSignal:
     def _told(self, reading: socket.socket) -> int:
         """Which process has had a SIGTERM; 0 where none has for a while. OSError where nobody could tell any more."""
         try:
-            data, ancillary, _, _ = reading.recvmsg(_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size))
+            # What is for this process stays unread: it may never get the interpreter back, and then the process beside
+            # it sees that nobody has ended it.
+            data, ancillary, _, _ = reading.recvmsg(_BYTES, socket.CMSG_SPACE(_CREDENTIALS.size), socket.MSG_PEEK)
         except TimeoutError:
             return 0
         if not data:
             raise ConnectionResetError
-        return next((_CREDENTIALS.unpack(told)[0] for _, kind, told in ancillary if kind == socket.SCM_CREDENTIALS), 0)
+        told = next((_CREDENTIALS.unpack(told)[0] for _, kind, told in ancillary if kind == socket.SCM_CREDENTIALS), 0)
+        if told != os.getpid():
+            reading.recv(_BYTES)
+        return told
 
     def _end(self) -> None:
         done = native.Event()

@@ -19,6 +19,7 @@ import time
 
 SOCKET_FD = 3
 _POLL_S = 0.1
+_GRACE_S = 0.25  # for the program to end by itself when its seconds are over
 
 
 def main() -> None:
@@ -49,7 +50,7 @@ def _guard(process: int, seconds: float) -> None:
         events = dict(told.poll())
         if process in events or events.get(SOCKET_FD, 0) & (select.POLLHUP | select.POLLERR):
             return
-        end_s = time.monotonic() + seconds
+        end_s = time.monotonic() + seconds + _GRACE_S
         while _unread() and time.monotonic() < end_s:
             if ended.poll(_POLL_S * 1e3):
                 return
