@@ -34,27 +34,26 @@ def is_parked(graph: WaitIndex, waiter: str, thing: str) -> bool:
     others = (graph.holders, graph.users, graph.enders, graph.reached)
     if any(set(one.get(thing, ())) - {waiter} for one in others):
         return False
-    return node.name == _MAIN_THREAD if node.kind is NodeKind.THREAD else _is_main(graph, node)
+    return _is_main(graph, node)
 
 
 def _is_left_alone(graph: WaitIndex, queue: str) -> bool:
     """Whether nobody waits for any of those who wait for items of it, nor for anything that one of them has or could
     end, and none is the main task or thread."""
     idle = set(graph.waiters.get(queue, ()))
-    if any(set(graph.waiters.get(one, ())) for one in idle) or graph.dead.get(queue):
+    if any(graph.waiters.get(one) for one in idle) or graph.dead.get(queue):
         return False
     for thing, able in (*graph.holders.items(), *graph.enders.items()):
         if thing != queue and not idle.isdisjoint(able) and graph.waiters.get(thing):
             return False
-    return not any(
-        node.name == _MAIN_THREAD if node.kind is NodeKind.THREAD else _is_main(graph, node)
-        for one in idle
-        if (node := graph.nodes.get(one)) is not None
-    )
+    return not any(_is_main(graph, node) for one in idle if (node := graph.nodes.get(one)) is not None)
 
 
-def _is_main(graph: WaitIndex, task: Node) -> bool:
-    """Whether its loop was started for it: the oldest of the tasks that are there."""
-    home = graph.thread_of(task.id)
+def _is_main(graph: WaitIndex, node: Node) -> bool:
+    """Of a thread: whether it is the main one. Of a task: whether its loop was started for it: the oldest of the tasks
+    that are there."""
+    if node.kind is NodeKind.THREAD:
+        return node.name == _MAIN_THREAD
+    home = graph.thread_of(node.id)
     tasks = () if home is None else graph.tasks_of(home)
-    return bool(tasks) and all(graph.nodes[one].created_at >= task.created_at for one in tasks if one in graph.nodes)
+    return bool(tasks) and all(graph.nodes[one].created_at >= node.created_at for one in tasks if one in graph.nodes)

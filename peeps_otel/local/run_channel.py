@@ -27,15 +27,19 @@ THREAD_NAME = "peeps-run"
 
 def is_open(environment: Mapping[str, str]) -> bool:
     """Whether this process was given it."""
+    return _descriptor_of(environment) is not None
+
+
+def _descriptor_of(environment: Mapping[str, str]) -> int | None:
     pid, _, number = environment.get(VARIABLE, "").partition(":")
-    return pid == str(os.getpid()) and number.isdecimal()
+    return int(number) if pid == str(os.getpid()) and number.isdecimal() else None
 
 
 def listen(environment: Mapping[str, str], asked: Callable[[], None]) -> None:
     """Answers each question when `asked` has returned, on a thread of ours. Does nothing where nobody can ask."""
-    if not is_open(environment):
+    descriptor = _descriptor_of(environment)
+    if descriptor is None:
         return
-    descriptor = int(environment[VARIABLE].partition(":")[2])
     try:
         os.set_inheritable(descriptor, False)
     except OSError:  # closed by whoever started us

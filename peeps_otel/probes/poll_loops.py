@@ -122,10 +122,9 @@ class PollLoops:
         if op is None or self._flow is None:
             return False
         flow, here = self._flow, self._flow.ops.index(op)
-        around = [(len(body), head) for head, body in self._loops.items() if here in body]
-        if not around:
+        head = self._innermost(here)
+        if head is None:
             return False
-        head = min(around)[1]
         body = self._loops[head]
         if any(flow.ops[one].name == "FOR_ITER" and not body.issuperset(flow.plain[one]) for one in body):
             return False
@@ -142,11 +141,15 @@ class PollLoops:
         if op is None or self._flow is None:
             return None
         here = self._flow.ops.index(op)
-        around = [(len(body), head) for head, body in self._loops.items() if here in body]
-        if not around:
+        head = self._innermost(here)
+        if head is None:
             return None
-        head = min(around)[1]
         return self._flow.ops[head].offset, self._asks(head, self._loops[head], here)
+
+    def _innermost(self, here: int) -> int | None:
+        """The loop that an instruction is in, by its first; None: it is in none."""
+        around = [(len(body), head) for head, body in self._loops.items() if here in body]
+        return min(around)[1] if around else None
 
     def _asks(self, head: int, body: set[int], here: int) -> Asks | None:
         flow = self._flow

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 import orjson
@@ -44,18 +46,14 @@ class QueryRoute:
         for member in ("sql", "text"):
             if not isinstance(body.get(member, ""), str):
                 raise ApiError(400, member, f"{member} must be a string")
-        try:
+        with _refusing():
             pack = await run_in_threadpool(self._saved.save, name, body.get("text", ""), body.get("sql", ""))
-        except NotSaved as refused:
-            raise ApiError(400, refused.field, str(refused)) from None
         return answer(_told(pack, True))
 
     async def delete(self, request: Request) -> Response:
         name: str = request.path_params["name"]
-        try:
+        with _refusing():
             found = await run_in_threadpool(self._saved.delete, name)
-        except NotSaved as refused:
-            raise ApiError(400, refused.field, str(refused)) from None
         if not found:
             raise self._unknown(name)
         return answer({"deleted": name})
@@ -75,6 +73,15 @@ class QueryRoute:
     def _unknown(self, name: str) -> ApiError:
         known = [pack.name for pack in (*PACKS, *self._saved.known())]
         return ApiError(404, "name", f"no query is called {name[:80]!r}; there are {', '.join(known)}")
+
+
+@contextmanager
+def _refusing() -> Generator[None]:
+    """Turns why something was not saved or deleted into an ApiError."""
+    try:
+        yield
+    except NotSaved as refused:
+        raise ApiError(400, refused.field, str(refused)) from None
 
 
 def _told(pack: Pack, is_saved: bool) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def _body() -> None:
         _statement(statement, named)
         controls = st.container(horizontal=True, vertical_alignment="bottom")
         with controls:
-            _keep(statement, by_name, named)
+            _keep(statement, named)
         _answered(statement, None if own else named, controls)
     with right, st.container(height=_HEIGHT, border=True):
         _schema()
@@ -105,7 +105,7 @@ def _statement(statement: str, named: Query | None) -> None:
         st.form_submit_button("Run", icon=":material/play_arrow:", on_click=run)
 
 
-def _keep(statement: str, by_name: dict[str, Query], named: Query | None) -> None:
+def _keep(statement: str, named: Query | None) -> None:
     """Saves a statement under a name, or deletes what was saved."""
     saved = named if named is not None and named["saved"] else None
     key = f"keep-{named['name'] if named else ''}"
@@ -120,10 +120,10 @@ def _keep(statement: str, by_name: dict[str, Query], named: Query | None) -> Non
             st.text_input("What it answers", saved["text"] if saved else "", max_chars=200, key=f"{key}-text")
             st.form_submit_button("Save the statement", on_click=save)
         if saved is not None:
-            name, first = saved["name"], next(iter(by_name))
+            name = saved["name"]
 
             def delete() -> None:
-                _change(lambda: live.collector().delete_query(name), first)
+                _change(lambda: live.collector().delete_query(name), _FIRST)
 
             st.button(f"Delete {name}", icon=":material/delete:", on_click=delete)
     if refused := st.session_state.pop("refused", ""):
@@ -144,9 +144,13 @@ def _change(change: Callable[[], None], then: str) -> None:
 
 def _answered(statement: str, named: Query | None, controls: DeltaGenerator) -> None:
     asked = live.collector()
+
+    def ask(rows: int) -> Result:
+        return asked.sql(statement, rows) if named is None else asked.query(named["name"], rows)
+
     try:
         with st.spinner("Asking the database …"):
-            answer = asked.sql(statement, _ROWS) if named is None else asked.query(named["name"], _ROWS)
+            answer = ask(_ROWS)
     except CollectorError as error:
         connecting.failed(error)
         return
@@ -159,9 +163,7 @@ def _answered(statement: str, named: Query | None, controls: DeltaGenerator) -> 
         )
         st.download_button(
             "Save as CSV",
-            data=lambda: results.as_csv(
-                asked.sql(statement, _FILE_ROWS) if named is None else asked.query(named["name"], _FILE_ROWS)
-            ),
+            data=lambda: results.as_csv(ask(_FILE_ROWS)),
             file_name=f"peeps-{named['name'] if named else 'statement'}.csv",
             key="save-csv",
             icon=":material/download:",
@@ -182,7 +184,7 @@ def _chart(answer: Result) -> None:
     with st.container(horizontal=True):
         label = st.selectbox("By", labels, key="chart-by", width=220)
         number = st.selectbox("Drawn", numbers, key="chart-of", width=220)
-    if results.is_over_time(answer, label):
+    if results.is_time(answer, label):
         drawn = results.over_time(answer, label, number, live.zone())
         if drawn is None:
             html.empty("A chart over time needs two moments.")
@@ -200,9 +202,10 @@ def _names() -> dict[str, str]:
 
 def _schema() -> None:
     html.heading("Tables", "and their columns")
-    try:
-        tables = live.cached_while_paused("schema", lambda: live.collector().sql(_TABLES, 200))
-    except CollectorError as error:
-        html.caption(error.message)
-        return
-    html.facts([(str(name), str(columns)) for name, columns in tables["rows"]])
+    if "schema" not in st.session_state:  # the tables stay as they are: one statement for a visit
+        try:
+            st.session_state["schema"] = live.collector().sql(_TABLES, 200)["rows"]
+        except CollectorError as error:
+            html.caption(error.message)
+            return
+    html.facts([(str(name), str(columns)) for name, columns in st.session_state["schema"]])

@@ -34,17 +34,13 @@ def table(answer: Result, names: Mapping[str, str], zone: tzinfo | None) -> Tabl
 def numbers(answer: Result) -> list[str]:
     """Columns that can be drawn."""
     found = [c["name"] for c in answer["columns"] if c["type"].lstrip("U").startswith(_NUMBERS)]
-    return [name for name in found if not _is_time(answer, name)]
+    return [name for name in found if not is_time(answer, name)]
 
 
 def labels(answer: Result) -> list[str]:
     """Columns that say what is drawn: times first, then texts."""
-    times = [c["name"] for c in answer["columns"] if _is_time(answer, c["name"])]
+    times = [c["name"] for c in answer["columns"] if is_time(answer, c["name"])]
     return times + [c["name"] for c in answer["columns"] if c["type"] == "VARCHAR"]
-
-
-def is_over_time(answer: Result, label: str) -> bool:
-    return _is_time(answer, label)
 
 
 def bars(answer: Result, label: str, number: str, names: Mapping[str, str]) -> tuple[Table, str]:
@@ -129,7 +125,8 @@ def _is_of_time(name: str) -> bool:
     return name.rpartition("_")[2] == "ns"
 
 
-def _is_time(answer: Result, name: str) -> bool:
+def is_time(answer: Result, name: str) -> bool:
+    """Whether a column has moments, and nothing else."""
     if not _is_of_time(name):
         return False
     at = _place(answer, name)

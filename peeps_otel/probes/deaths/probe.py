@@ -158,4 +158,4 @@ def _used(kind: NodeKind, thing: Any, had: Had) -> bool:
         return not _TAKES.isdisjoint(had.names)
     if kind is NodeKind.RX and not _CONSUMES.isdisjoint(had.names):
         return True  # somebody may be in `join()`
-    return not wakers_of(kind, type(thing).__module__, kind is NodeKind.RX).isdisjoint(had.names)
+    return not wakers_of(kind, type(thing).__module__).isdisjoint(had.names)
