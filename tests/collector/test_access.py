@@ -66,9 +66,20 @@ def test_with_the_token_everything_is(guarded: Running) -> None:
     assert (told.returncode, "wants a token" in told.stderr) == (2, True)
 
 
-def test_who_only_asks_whether_it_is_ready_needs_none(guarded: Running) -> None:
-    answer = ask(f"http://{guarded.api}/ready")
-    assert (answer.status, answer.json()["ready"]) == (200, True)
+@pytest.mark.parametrize("host", ["", "10.1.2.3:9130", "shop.example.org"])
+def test_who_only_asks_whether_it_lives_or_is_ready_needs_neither_token_nor_name(guarded: Running, host: str) -> None:
+    for word in ("live", "ready"):
+        answer = ask(f"http://{guarded.api}/{word}", headers={"host": host} if host else {})
+        assert (answer.status, answer.json()[word]) == (200, True)
+
+
+def test_with_the_token_an_address_is_as_good_as_a_name(guarded: Running) -> None:
+    def asked(host: str, shown: dict[str, str]) -> int:
+        return ask(f"http://{guarded.api}/metrics", headers={"host": host} | shown).status
+
+    assert asked("10.1.2.3:9130", SHOWN) == 200
+    assert asked("10.1.2.3:9130", {}) == 401
+    assert asked("shop.example.org", SHOWN) == 403
 
 
 def test_numbers_for_prometheus(guarded: Running) -> None:

@@ -164,8 +164,9 @@ def test_word_of_changes(story: Story) -> None:
 
 def test_the_document_names_every_endpoint_and_the_code_every_parameter(story: Story) -> None:
     document = story.collector.get("/openapi.json")
-    routes = re.findall(r'Route\(("[^"]+"|_READY)', inspect.getsource(api_app.create_app))
-    paths = {path.strip('"').replace("{id:path}", "{id}").replace("_READY", "/ready") for path in routes}
+    routes = re.findall(r'Route\(("[^"]+"|_READY|_LIVE)', inspect.getsource(api_app.create_app))
+    named = {"_READY": "/ready", "_LIVE": "/live"}
+    paths = {named.get(path, path.strip('"').replace("{id:path}", "{id}")) for path in routes}
     assert set(document["paths"]) == paths == {endpoint.path for endpoint in ENDPOINTS}
     for endpoint in ENDPOINTS:
         operation = document["paths"][endpoint.path][endpoint.method]

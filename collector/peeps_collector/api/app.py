@@ -48,7 +48,8 @@ from .slow_routes import SlowRoutes
 from .sql_route import SqlRoute
 from .timeline_route import TimelineRoute
 
-_READY = "/ready"  # without a token: it says nothing else
+# By any name and without a token: they say nothing else. Who probes a container calls it by its address.
+_LIVE, _READY = "/live", "/ready"
 
 
 def create_app(
@@ -84,6 +85,9 @@ def create_app(
     def get_document(_request: Request) -> Response:
         return Response(json_bytes(document()), media_type="application/json")
 
+    def get_live(_request: Request) -> Response:
+        return answer({"live": True})
+
     def get_ready(_request: Request) -> Response:
         ready = health()["status"] == "ok"
         return answer({"ready": ready}, 200 if ready else 503)
@@ -94,6 +98,7 @@ def create_app(
     app = Starlette(
         routes=[
             Route("/health", get_health),
+            Route(_LIVE, get_live),
             Route(_READY, get_ready),
             Route("/metrics", get_metrics),
             Route("/api/processes", graph.processes),
@@ -145,11 +150,13 @@ class _Door:
         self._token = token
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and (refusal := refusal_of(dict(scope["headers"]), self._names)):
-            await error_answer(403, "host", refusal)(scope, receive, send)
-            return
-        if scope["type"] == "http" and scope["path"] != _READY:
-            shown = dict(scope["headers"]).get(b"authorization", b"")
+        if scope["type"] == "http" and scope["path"] not in {_LIVE, _READY}:
+            headers = dict(scope["headers"])
+            # No page has the token, so an address is as good as a name: Prometheus finds a container by its address.
+            if refusal := refusal_of(headers, self._names, plain=bool(self._token)):
+                await error_answer(403, "host", refusal)(scope, receive, send)
+                return
+            shown = headers.get(b"authorization", b"")
             if refusal := token_refusal(shown, self._token):
                 await error_answer(401, "authorization", refusal)(scope, receive, send)
                 return

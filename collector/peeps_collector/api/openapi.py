@@ -66,7 +66,8 @@ _BLAME = (
 )
 ENDPOINTS = (
     Endpoint("get", "/health", "What it takes in, refuses and stores, and what fails."),
-    Endpoint("get", "/ready", "Whether it takes and stores what comes; without a token."),
+    Endpoint("get", "/live", "Whether it answers; under any name and without a token."),
+    Endpoint("get", "/ready", "Whether it takes and stores what comes; under any name and without a token."),
     Endpoint("get", "/metrics", "Its own numbers, for Prometheus.", types=("text/plain",)),
     Endpoint("get", "/openapi.json", "This document."),
     Endpoint("get", "/api/processes", "Every process that is known."),
