@@ -25,6 +25,7 @@ from ..probes.heap.ender import Thing
 from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import OF_AN_END, WAKERS, wakers_of
 from ..probes.probe import Observation
+from .clock import SYSTEM_CLOCK, Clock
 from .heap_answers import AskedHeap, HeapAnswers
 from .purse import Purse
 from .runs_until_told import last_name
@@ -81,7 +82,9 @@ class HeapQuestion:
         ask: Callable[[list[Thing], list[BlockedThread]], Answer] | None = None,
         answered: Callable[[], None] = lambda: None,
         forked_from: int | None = None,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._objects, self._answered = objects, answered
         self._answers = HeapAnswers(forked_from)
         self.ask: Callable[[list[Thing], list[BlockedThread]], Answer] = ask or partial(
@@ -135,14 +138,14 @@ class HeapQuestion:
         self.spent_ns += cost_ns
         self._expected_ns = cost_ns
         if not asked.for_somebody:  # what is spent on who is looking is beyond the budget
-            self.purse.pay(time.monotonic_ns(), cost_ns)
+            self.purse.pay(self._clock.monotonic_ns(), cost_ns)
         self.not_asked = answer.not_asked
         if not answer.not_asked:
             self._answers.take(observation, asked, answer)
 
     def look(self, observation: Observation, waits: WaitIndex, now_ns: int) -> None:
         """Asks, where there is something to ask and the budget allows it. `waits`: who waits, and what for."""
-        clock_ns = time.monotonic_ns()
+        clock_ns = self._clock.monotonic_ns()
         if self._busy or clock_ns < self._next_ns:
             return
         waiting = self._worth_asking(waits, now_ns) | self._far_ends(observation, clock_ns)

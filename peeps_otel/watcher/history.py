@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Iterable, Set
 from typing import Any, Protocol
 from weakref import ref
@@ -62,7 +61,7 @@ class History:
 
     def write(self, observation: Observation, context: ProbeContext, now_ns: int) -> None:
         """Lays what is known over the nodes of a look. `now_ns`: Unix time."""
-        clock_ns = time.monotonic_ns()
+        clock_ns = self._sampler.clock.monotonic_ns()
         tasks: _Known = {}
         self._sampler.meet_loops()
         self._sampler.steps.looked(self._tasks.due())
@@ -155,9 +154,8 @@ class History:
         return node
 
 
-def lags(watches: Iterable[LoopWatch]) -> dict[str, int]:
-    """The longest lag of each loop since the last call, by the name of its thread."""
-    now_ns = time.monotonic_ns()
+def lags(watches: Iterable[LoopWatch], now_ns: int) -> dict[str, int]:
+    """The longest lag of each loop since the last call, by the name of its thread. `now_ns`: monotonic."""
     found: dict[str, int] = {}
     for watch in watches:
         if watch.thread_name:

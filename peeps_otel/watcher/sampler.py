@@ -8,13 +8,13 @@ that idles costs one clock per thread and sample.
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, CoroutineType, FrameType
 from typing import Any
 
 from .. import native
 from ..probes import runtime
+from .clock import SYSTEM_CLOCK, Clock
 from .profile import Profile, Row, Stack
 from .stalls import LoopWatch, Seen, Stall
 from .steps import Steps
@@ -47,7 +47,9 @@ class Sampler:
         self,
         loops: Callable[[], Iterable[asyncio.AbstractEventLoop]],
         is_alive: Callable[[asyncio.AbstractEventLoop], bool] = lambda _loop: True,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self.clock = clock
         self._loops = loops
         self._is_alive = is_alive
         self.profile = Profile()
@@ -61,7 +63,7 @@ class Sampler:
 
     def sample(self) -> None:
         """Takes one."""
-        now_ns = time.monotonic_ns()
+        now_ns = self.clock.monotonic_ns()
         elapsed_ns = now_ns - self._last_ns if self._last_ns else 0
         self._last_ns = now_ns
         self.samples += 1
@@ -102,7 +104,7 @@ class Sampler:
             watch = self.watches.get(id(loop))
             if watch is None or watch.loop() is not loop:
                 try:
-                    self.watches[id(loop)] = LoopWatch(loop, self._ended)
+                    self.watches[id(loop)] = LoopWatch(loop, self._ended, self.clock)
                 except TypeError:  # takes no weak reference
                     continue
 

@@ -4,8 +4,8 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from weakref import ref
@@ -13,6 +13,7 @@ from weakref import ref
 from ..model import Frame
 from ..model.change import Change
 from ..probes import runtime
+from .clock import Clock
 from .profile import Stack
 
 CHANGES = (
@@ -45,15 +46,16 @@ class Stall(NamedTuple):
 class Beat:
     """A callback of ours that shows that a loop has come round since it was sent. One at a time in each loop."""
 
-    __slots__ = ("answered_ns", "sent_ns")
+    __slots__ = ("_now_ns", "answered_ns", "sent_ns")
 
-    def __init__(self) -> None:
-        self.sent_ns = time.monotonic_ns()
+    def __init__(self, now_ns: Callable[[], int]) -> None:
+        self._now_ns = now_ns
+        self.sent_ns = now_ns()
         self.answered_ns = 0
 
     def answer(self) -> None:
         """Runs on the loop's thread."""
-        self.answered_ns = time.monotonic_ns()
+        self.answered_ns = self._now_ns()
 
 
 @dataclass(slots=True)
@@ -69,8 +71,9 @@ class Seen:
 class LoopWatch:
     """One loop. For the sampling thread only; keeps weak references."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, ended: list[Stall]) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ended: list[Stall], clock: Clock) -> None:
         """`ended`: where the stalls that are over go."""
+        self._clock = clock
         self.loop = ref(loop)
         self.foreign = runtime.is_foreign(loop)
         self.ident: int | None = None
@@ -122,7 +125,7 @@ class LoopWatch:
         if not goes_on:
             self.end(now_ns)
             self._root, self._began_ns = root, now_ns
-            self.since_ns = time.time_ns() - (time.monotonic_ns() - now_ns)
+            self.since_ns = self._clock.time_ns() - (self._clock.monotonic_ns() - now_ns)
             self.task = None if task is None else ref(task)
             name = "" if task is None else task.get_name()
             self._task_name = name if type(name) is str else ""
@@ -141,7 +144,7 @@ class LoopWatch:
         if not asleep:
             self.asleep_since_ns = 0
         elif not self.asleep_since_ns:
-            self.asleep_since_ns = time.time_ns()
+            self.asleep_since_ns = self._clock.time_ns()
 
     def _is_busy(self, stack: Stack, task: Any) -> bool:
         if task is not None:
@@ -193,7 +196,7 @@ class LoopWatch:
 
     def _send_beat(self, loop: asyncio.AbstractEventLoop) -> None:
         if self._takes_beats:
-            beat = Beat()
+            beat = Beat(self._clock.monotonic_ns)
             if runtime.send(loop, beat.answer):
                 self._beat = beat
 

@@ -22,6 +22,7 @@ from ..probes.kept import Kept
 from ..probes.patches.recorder import LongWait, Recorder
 from ..probes.probe import Observation
 from .assembly import Assembler, Difference
+from .clock import SYSTEM_CLOCK, Clock
 from .cuts import Cuts, OnSnapshot
 from .governor import Detail, Governor
 from .heap_question import HeapQuestion
@@ -75,7 +76,9 @@ class Watcher:
         cpu_percent: float = 1.0,
         bytes_per_s: int = 65536,
         exact_steps: bool = False,
+        clock: Clock = SYSTEM_CLOCK,
     ) -> None:
+        self._clock = clock
         self._probes = probes
         self._recorder = recorder
         self._sink = sink
@@ -85,7 +88,7 @@ class Watcher:
         self._settings = settings or RuleSettings()
         self._stalled_ns = self._settings.make(LoopBlocked).stalled
         self._assembler = Assembler(key_frame_ns, self._pace)
-        self._sampler = Sampler(tasks.loops, tasks.is_alive) if tasks is not None else None
+        self._sampler = Sampler(tasks.loops, tasks.is_alive, clock) if tasks is not None else None
         self._refutations = Refutations(tasks)
         self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
         self._polls = None if tasks is None else Polls(tasks, self.difference)
@@ -117,7 +120,7 @@ class Watcher:
             sample_ns=self._sample_ns,
             cpu_percent=self._cpu_percent,
             bytes_per_s=self._bytes_per_s,
-            now_ns=time.monotonic_ns(),
+            now_ns=self._clock.monotonic_ns(),
         )
         self._sample_due_ns = 0
         self._sampling_ns = 0
@@ -159,7 +162,7 @@ class Watcher:
             self._requests.request(done)
         if self.heap is not None:
             self.heap.request()
-        self.governor.attention(time.monotonic_ns())
+        self.governor.attention(self._clock.monotonic_ns())
         self._wake.set()
 
     def cut(self, taken: OnSnapshot) -> None:
@@ -196,19 +199,19 @@ class Watcher:
         thread.join(timeout_s)
         self._cpu_before_ns = self.cpu_ns
         try:
-            self._sink.goodbye(self._assembler.goodbye(time.time_ns()))
+            self._sink.goodbye(self._assembler.goodbye(self._clock.time_ns()))
         except Exception:
             self._complain()
 
     def _run(self) -> None:
         stopping, wake = self._stopping, self._wake
-        look_due_ns = self._sample_due_ns = time.monotonic_ns()
+        look_due_ns = self._sample_due_ns = self._clock.monotonic_ns()
         while not stopping.is_set():
-            now_ns = time.monotonic_ns()
+            now_ns = self._clock.monotonic_ns()
             try:
                 if now_ns >= look_due_ns:
                     suspicious = self.look()
-                    now_ns = time.monotonic_ns()
+                    now_ns = self._clock.monotonic_ns()
                     look_due_ns = max(look_due_ns + self.governor.next_ns(now_ns, False), now_ns + _LEAST_NS)
                     if suspicious:
                         look_due_ns = min(look_due_ns, now_ns + self.governor.next_ns(now_ns, True))
@@ -218,18 +221,18 @@ class Watcher:
                         look_due_ns = now_ns
             except Exception:
                 self._complain()
-                look_due_ns = max(look_due_ns, time.monotonic_ns() + self._interval_ns)
+                look_due_ns = max(look_due_ns, self._clock.monotonic_ns() + self._interval_ns)
             due_ns = min(look_due_ns, self._sample_due_ns) if self._sample_ns else look_due_ns
-            if wake.wait(max(0.0, (due_ns - time.monotonic_ns()) / 1e9)):
+            if self._clock.wait(wake, max(0.0, (due_ns - self._clock.monotonic_ns()) / 1e9)):
                 wake.clear()
-                look_due_ns = min(look_due_ns, time.monotonic_ns())
+                look_due_ns = min(look_due_ns, self._clock.monotonic_ns())
 
     def _sample(self) -> None:
         """At absolute times, so that what a sample costs does not slow down the next."""
         assert self._sampler is not None
         cpu_ns = time.thread_time_ns()
         period_ns = self.governor.sample_ns or self._sample_ns
-        self._sample_due_ns = max(self._sample_due_ns + period_ns, time.monotonic_ns())
+        self._sample_due_ns = max(self._sample_due_ns + period_ns, self._clock.monotonic_ns())
         self._sampler.sample()
         cost_ns = time.thread_time_ns() - cpu_ns
         self._samples += 1
@@ -238,7 +241,7 @@ class Watcher:
 
     def _new_stall(self) -> bool:
         """Whether a loop has been stalled for long enough to be worth a look that has not been taken."""
-        now_ns = time.monotonic_ns()
+        now_ns = self._clock.monotonic_ns()
         least_ns = self._stalled_ns + _CLOCKS_NS
         assert self._sampler is not None
         stalled = {watch.since_ns for watch in self._sampler.watches.values() if watch.stalled_for(now_ns) >= least_ns}
@@ -249,24 +252,24 @@ class Watcher:
     def _pause(self) -> None:
         """Lets the other threads run, in the middle of a look; takes the sample that is due."""
         native.sleep(0)
-        if self._sample_ns and time.monotonic_ns() >= self._sample_due_ns:
+        if self._sample_ns and self._clock.monotonic_ns() >= self._sample_due_ns:
             self._sample()
 
     def _pace(self) -> None:
         """The same, and waits where the budget is spent. Not while an object of the program is in anybody's hands."""
         self._pause()
-        wait_ns = self.governor.wait_ns(time.monotonic_ns(), self._all_cpu_ns())
+        wait_ns = self.governor.wait_ns(self._clock.monotonic_ns(), self._all_cpu_ns())
         if not wait_ns or self._stopping.is_set():
             return
-        began_ns = time.monotonic_ns()
+        began_ns = self._clock.monotonic_ns()
         ends_ns = began_ns - self._paced_ns + self.governor.patience_ns
-        while wait_ns and not self._stopping.is_set() and time.monotonic_ns() < ends_ns:
-            due_ns = self._sample_due_ns - time.monotonic_ns() if self._sample_ns else wait_ns
-            self._stopping.wait(max(1_000_000, min(wait_ns, due_ns, _WAIT_MOST_NS)) / 1e9)
-            if self._sample_ns and time.monotonic_ns() >= self._sample_due_ns:
+        while wait_ns and not self._stopping.is_set() and self._clock.monotonic_ns() < ends_ns:
+            due_ns = self._sample_due_ns - self._clock.monotonic_ns() if self._sample_ns else wait_ns
+            self._clock.wait(self._stopping, max(1_000_000, min(wait_ns, due_ns, _WAIT_MOST_NS)) / 1e9)
+            if self._sample_ns and self._clock.monotonic_ns() >= self._sample_due_ns:
                 self._sample()
-            wait_ns = self.governor.wait_ns(time.monotonic_ns(), self._all_cpu_ns())
-        self._paced_ns += time.monotonic_ns() - began_ns
+            wait_ns = self.governor.wait_ns(self._clock.monotonic_ns(), self._all_cpu_ns())
+        self._paced_ns += self._clock.monotonic_ns() - began_ns
 
     def _paced(self) -> int:
         """Paces; how long in nanoseconds this look has waited for its budget so far."""
@@ -287,7 +290,7 @@ class Watcher:
     def look(self) -> bool:
         """One look, handed to the sink. Returns whether the next should come soon."""
         cpu_ns, began_ns = self._look_clock_ns(), time.perf_counter_ns()
-        now_ns = time.time_ns()
+        now_ns = self._clock.time_ns()
         self._paced_ns = 0
         governor, detail = self.governor, self.governor.detail
         self._probes.context.with_lines = detail < Detail.NO_STACKS
@@ -295,7 +298,9 @@ class Watcher:
         if self._cuts.before_look():
             self._assembler.request_key_frame()
         self._probes.context.paced = self._paced
-        self._probes.context.new_tasks_most = governor.new_tasks_most(time.monotonic_ns(), self._diagnoser.unconfirmed)
+        self._probes.context.new_tasks_most = governor.new_tasks_most(
+            self._clock.monotonic_ns(), self._diagnoser.unconfirmed
+        )
         observation = self._probes.look(now_ns, self._pause, Observation(self._nodes, self._edges))
         now_ns += self._paced_ns  # the waits that were found last began in between
         self._overlay(observation, now_ns)
@@ -337,7 +342,7 @@ class Watcher:
                 long_waits,
                 difference,
                 stalls,
-                lags(watches),
+                lags(watches, self._clock.monotonic_ns()),
                 self._upkeep(),
                 refuted,
             )
@@ -374,7 +379,7 @@ class Watcher:
         look_ns += sink.cpu_ns - self._exported_ns
         self._exported_ns = sink.cpu_ns
         self.governor.spent(
-            time.monotonic_ns(),
+            self._clock.monotonic_ns(),
             self._all_cpu_ns(),
             sink.sent,
             look_ns,

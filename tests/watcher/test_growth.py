@@ -7,11 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from collections.abc import Awaitable, Callable
-from types import FrameType, SimpleNamespace
+from types import FrameType
 from typing import Any
-from unittest.mock import patch
 
 import pytest
 
@@ -21,9 +19,9 @@ from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.patches.recorder import Recorder
-from peeps_otel.watcher import thread
 from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
 from peeps_otel.watcher.thread import Watcher
+from tests.watcher.stepped_clock import SteppedClock
 
 pytestmark = pytest.mark.slow
 SMALL, LARGE, LINEAR = 300, 2400, 1.2
@@ -51,6 +49,7 @@ class Looks:
     """A watcher without a budget that is made to look."""
 
     def __init__(self) -> None:
+        self._clock = SteppedClock()
         recorder, context = Recorder(1 << 62), ProbeContext()
         probe = AsyncioProbe(recorder, 1 << 30, context=context)
         self.watcher = Watcher(
@@ -61,18 +60,16 @@ class Looks:
             key_frame_ns=1 << 62,
             cpu_percent=0,
             bytes_per_s=0,
+            clock=self._clock,
         )
         self._encoder = Encoder()
-        self._now_ns = time.time_ns()
         self.sent = b""
 
     def look(self, count: int = 1) -> None:
         """A second from one to the next."""
         for _ in range(count):
-            self._now_ns += S
-            clock = SimpleNamespace(**vars(time) | {"time_ns": lambda: self._now_ns})
-            with patch.object(thread, "time", clock):
-                self.watcher.look()
+            self._clock.step(1)
+            self.watcher.look()
 
     def take(self, look: CycleResult) -> None:
         self.sent = self._encoder.encode(look.snapshot)

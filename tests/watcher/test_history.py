@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What samples know, on the nodes that go out: a stalled loop becomes a finding while it is stalled."""
+"""What samples know, on the nodes that go out: a stalled loop becomes a finding while it is stalled.
+
+The watcher's thread is the real one; its clock is stepped.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import threading
-import time
 from collections.abc import Callable, Coroutine, Generator
 from contextlib import contextmanager
 from typing import Any
@@ -21,9 +23,10 @@ from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Probe
 from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
-from peeps_otel.watcher.thread import Watcher
+from peeps_otel.watcher.thread import THREAD_NAME, Watcher
 from tests.support.waiting import eventually
-from tests.watcher.loops import new_loop, spin
+from tests.watcher.loops import block, compute, new_loop
+from tests.watcher.stepped_clock import SteppedClock
 
 _S = 1_000_000_000
 
@@ -31,12 +34,13 @@ _S = 1_000_000_000
 class Kept:
     """A sink that keeps everything, with the time at which it came."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: SteppedClock) -> None:
+        self._clock = clock
         self.looks: list[tuple[int, CycleResult]] = []
         self.goodbyes: list[Snapshot] = []
 
     def take(self, look: CycleResult) -> None:
-        self.looks.append((time.time_ns(), look))
+        self.looks.append((self._clock.time_ns(), look))
 
     def spent(self) -> ExporterUsage:
         return ExporterUsage(0, 0)
@@ -52,8 +56,12 @@ class Kept:
 
 
 @contextmanager
-def watching(with_threads: bool = True, interval_ns: int = _S) -> Generator[tuple[Watcher, Kept], None, None]:
-    recorder, kept = Recorder(_S), Kept()
+def watching(
+    with_threads: bool = True, interval_ns: int = _S
+) -> Generator[tuple[Watcher, Kept, SteppedClock], None, None]:
+    """When it begins, the first look has been taken."""
+    clock = SteppedClock()
+    recorder, kept = Recorder(_S), Kept(clock)
     context = ProbeContext()
     tasks = AsyncioProbe(recorder, context=context)
     probes: list[Probe] = [tasks, ThreadProbe(context)] if with_threads else [tasks]
@@ -65,10 +73,12 @@ def watching(with_threads: bool = True, interval_ns: int = _S) -> Generator[tupl
         key_frame_ns=30 * _S,
         tasks=tasks,
         cpu_percent=0,
+        clock=clock,
     )
     watcher.start()
     try:
-        yield watcher, kept
+        clock.until_waited_for()
+        yield watcher, kept, clock
     finally:
         watcher.stop()
 
@@ -86,41 +96,39 @@ def _run(main: Callable[[], Coroutine[Any, Any, None]], kind: str = "asyncio") -
 
 
 @pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
-@pytest.mark.parametrize("how", [time.sleep, spin], ids=["blocking", "computing"])
+@pytest.mark.parametrize("how", [block, compute], ids=["blocking", "computing"])
 @pytest.mark.parametrize("with_threads", [True, False], ids=["threads", "no threads"])
 def test_a_stalled_loop_is_a_finding_while_it_is_stalled(
-    kind: str, how: Callable[[float], object], with_threads: bool
+    kind: str, how: Callable[[threading.Event], None], with_threads: bool
 ) -> None:
-    began: list[int] = []
-    told = threading.Event()
+    began, told = threading.Event(), threading.Event()
 
     async def handler() -> None:
         await asyncio.sleep(0.2)
-        began.append(time.time_ns())
-        while not told.is_set():
-            how(0.05)
+        began.set()
+        how(told)
 
     async def main() -> None:
         task = asyncio.create_task(handler(), name="orders")
         await task
 
-    with watching(with_threads) as (_, kept):
-        eventually(lambda: kept.looks)
+    with watching(with_threads) as (_, kept, clock):
         thread = _run(main, kind)
         try:
-            eventually(kept.opened)
+            assert began.wait(30)
+            began_ns = clock.time_ns()
+            clock.step_until(kept.opened, 5)
         finally:
             told.set()
         at_ns, finding = kept.opened()[0]
         (stalled, *_) = kept.told(semconv.LOOP_STALLED_SINCE)
         (stepping, *_) = kept.told(semconv.TASK_STEP_SINCE)
         thread.join(30)
-        eventually(lambda: [stall for _, look in kept.looks for stall in look.stalls])
-        stalls = [stall for _, look in kept.looks for stall in look.stalls]
+        stalls = clock.step_until(lambda: [stall for _, look in kept.looks for stall in look.stalls], 5)
     assert finding.kind.value == "loop_blocked"
     assert "orders" in finding.title
     assert (stalled.kind, stalled.name) == (NodeKind.THREAD, "web")
-    assert began[0] - 50_000_000 <= int(stalled.attributes[semconv.LOOP_STALLED_SINCE]) <= at_ns - _S // 2
+    assert began_ns <= int(stalled.attributes[semconv.LOOP_STALLED_SINCE]) <= at_ns - _S // 2
     assert (stepping.name, stepping.state) == ("orders", "running")
     assert stepping.stack[0].function.endswith("handler")
     assert any(frame.function.endswith("handler") for frame in stalled.stack)
@@ -133,11 +141,11 @@ def test_while_nothing_changes_a_stalled_node_is_sent_once() -> None:
     async def main() -> None:
         leave.wait(30)
 
-    with watching(interval_ns=_S // 10) as (_, kept):
+    with watching(interval_ns=_S // 10) as (_, kept, clock):
         thread = _run(main)
-        eventually(kept.opened)
+        clock.step_until(kept.opened, 60)
         looks = len(kept.looks)
-        eventually(lambda: len(kept.looks) > looks + 5)
+        clock.step_until(lambda: len(kept.looks) > looks + 5, 5)
         leave.set()
         thread.join(30)
         stalled = [node for node in kept.told(semconv.LOOP_STALLED_SINCE) if node.name == "web"]
@@ -154,48 +162,56 @@ def test_a_task_that_wakes_itself_is_told() -> None:
     async def main() -> None:
         await asyncio.create_task(spinning(), name="spinning")
 
-    with watching(interval_ns=_S // 4) as (_, kept):
+    with watching(interval_ns=_S // 4) as (_, kept, clock):
         thread = _run(main)
-        eventually(lambda: kept.told(semconv.TASK_SELF_WAKES))
+        clock.step_until(lambda: kept.told(semconv.TASK_SELF_WAKES), 60)
         stop.set()
         thread.join(30)
     assert {node.name for node in kept.told(semconv.TASK_SELF_WAKES)} == {"spinning"}
 
 
 def test_a_long_step_is_told_when_it_is_over() -> None:
-    async def main() -> None:
-        time.sleep(0.3)
-        await asyncio.sleep(1.5)
+    entered, leave, end = threading.Event(), threading.Event(), threading.Event()
 
-    with watching(interval_ns=_S // 10) as (_, kept):
+    async def main() -> None:
+        entered.set()
+        leave.wait(30)
+        await asyncio.to_thread(end.wait, 30)
+
+    with watching(interval_ns=_S // 10) as (_, kept, clock):
         thread = _run(main)
-        eventually(lambda: kept.told(semconv.TASK_STEP_LONGEST))
+        assert entered.wait(30)
+        clock.step(1)
+        told = len(kept.told(semconv.TASK_STEP_LONGEST))
+        leave.set()
+        node, *_ = clock.step_until(lambda: kept.told(semconv.TASK_STEP_LONGEST)[told:], 60)
+        end.set()
         thread.join(30)
-    longest = int(kept.told(semconv.TASK_STEP_LONGEST)[-1].attributes[semconv.TASK_STEP_LONGEST])
-    assert 100_000_000 < longest < 600_000_000
+    longest = int(node.attributes[semconv.TASK_STEP_LONGEST])
+    assert 500_000_000 < longest <= 1_000_000_000
 
 
 def test_attention_brings_a_look_at_once() -> None:
-    with watching(interval_ns=60 * _S) as (watcher, kept):
-        eventually(lambda: kept.looks)
-        watcher.governor._eager_until_ns = 0  # pyright: ignore[reportPrivateUsage]  the first seconds are over
-        time.sleep(0.3)
+    with watching(interval_ns=60 * _S) as (watcher, kept, clock):
+        clock.step(120)  # the first seconds, when looks come often, are over
         looks = len(kept.looks)
-        asked_ns = time.time_ns()
+        clock.step(50)
+        assert len(kept.looks) <= looks + 1
+        looks = len(kept.looks)
+        asked_ns = clock.time_ns()
         watcher.attention()
-        eventually(lambda: len(kept.looks) > looks + 3, seconds=10)
+        eventually(lambda: len(kept.looks) > looks)
+        clock.step(2)
     after = [at for at, _ in kept.looks[looks:]]
-    assert after[0] - asked_ns < _S
+    assert after[0] == asked_ns
     assert after[2] - after[0] < 2 * _S
 
 
 def test_a_paused_watcher_says_goodbye_and_goes_on_under_a_new_stream() -> None:
-    with watching() as (watcher, kept):
-        eventually(lambda: kept.looks)
+    with watching() as (watcher, kept, _):
         watcher.stop()
         looks = len(kept.looks)
-        time.sleep(0.5)
-        assert len(kept.looks) == looks
+        assert THREAD_NAME not in [thread.name for thread in threading.enumerate()]
         assert [snapshot.interval_ns for snapshot in kept.goodbyes] == [0]
         watcher.start()
         eventually(lambda: len(kept.looks) > looks)

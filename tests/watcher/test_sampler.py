@@ -17,7 +17,7 @@ from peeps_otel.watcher.profile import Profile, Row
 from peeps_otel.watcher.sampler import Sampler
 from peeps_otel.watcher.steps import StepHistory
 from tests.support.waiting import eventually
-from tests.watcher.loops import PERIOD_S, Sampled, sampled, sleeping_thread, spin
+from tests.watcher.loops import PERIOD_S, Sampled, Step, sampled, sleeping_thread, spin
 
 
 def _sample_for(sampler: Sampler, seconds: float) -> None:
@@ -158,25 +158,30 @@ def _history(program: Sampled, name: str) -> StepHistory | None:
 
 
 def test_steps_are_lower_bounds() -> None:
+    steps, end = [Step(), Step()], asyncio.Event()
+
     async def handler() -> None:
-        for _ in range(2):
-            time.sleep(0.3)
+        for step in steps:
+            step.keep()
             await asyncio.sleep(0.05)
-        await asyncio.sleep(0.4)
+        await end.wait()
 
     async def quick() -> None:
         await asyncio.sleep(0.01)
 
     with sampled(asyncio.new_event_loop()) as program:
         done = asyncio.run_coroutine_threadsafe(_two(handler(), quick()), program.loop)
-        program.sample_for(0.9)
+        for step in steps:
+            step.sample(program, 0.3)
+            program.sample_until(lambda: not program.watch.since_ns)
         history = _history(program, "handler")
         assert _history(program, "quick") is None
+        program.loop.call_soon_threadsafe(end.set)
         program.sample_until(done.done)
     assert history is not None
     longest, total = history.longest_ns, history.total_ns
-    assert 150_000_000 < longest <= 400_000_000
-    assert longest < total <= 750_000_000
+    assert 200_000_000 < longest <= 320_000_000
+    assert longest < total <= 640_000_000
 
 
 async def _two(handler: Coroutine[Any, Any, None], quick: Coroutine[Any, Any, None]) -> None:

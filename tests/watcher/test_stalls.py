@@ -6,7 +6,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 from weakref import ref
@@ -14,8 +13,10 @@ from weakref import ref
 import pytest
 
 from peeps_otel.watcher.stalls import Stall
-from tests.watcher.loops import Sampled, new_loop, sampled, spin
+from tests.support.waiting import eventually
+from tests.watcher.loops import PERIOD_S, Sampled, Step, block, compute, new_loop, sampled, spin
 
+HOW = pytest.mark.parametrize("how", [block, compute], ids=["blocking", "computing"])
 LOOPS = pytest.mark.parametrize("kind", ["asyncio", "uvloop"])
 MS = 1_000_000
 
@@ -25,47 +26,56 @@ def _own(stall: Stall) -> list[str]:
 
 
 @LOOPS
-@pytest.mark.parametrize("how", [time.sleep, spin], ids=["blocking", "computing"])
-def test_a_step_that_keeps_its_loop_is_a_stall_with_its_stack(kind: str, how: Callable[[float], object]) -> None:
+@HOW
+def test_a_step_that_keeps_its_loop_is_a_stall_with_its_stack(
+    kind: str, how: Callable[[threading.Event], None]
+) -> None:
+    step = Step(how)
+
     async def handler() -> None:
         await asyncio.sleep(0.05)
         work()
         await asyncio.sleep(0.05)
 
     def work() -> None:
-        how(0.6)
+        step.keep()
 
     with sampled(new_loop(kind)) as program:
-        program.sample_while(handler(), "orders")
+        program.sample_step(step, handler(), "orders", 0.6)
         (stall,) = program.sampler.take_stalls()
     assert (stall.task_name, stall.thread_name) == ("orders", "loopy")
-    assert 400 * MS < stall.duration_ns < 1500 * MS
+    assert 500 * MS < stall.duration_ns < 700 * MS
     assert _own(stall)[-1].endswith("work")
     assert stall.stack[-1].line is not None
 
 
 @LOOPS
-@pytest.mark.parametrize("how", [time.sleep, spin], ids=["blocking", "computing"])
-def test_a_plain_callback_that_keeps_its_loop_is_a_stall(kind: str, how: Callable[[float], object]) -> None:
+@HOW
+def test_a_plain_callback_that_keeps_its_loop_is_a_stall(kind: str, how: Callable[[threading.Event], None]) -> None:
+    step = Step(how)
+
     def callback() -> None:
-        how(0.5)
+        step.keep()
 
     with sampled(new_loop(kind)) as program:
         _show_thread(program)
         program.loop.call_soon_threadsafe(callback)
-        program.sample_for(0.9)
+        step.sample(program, 0.5)
+        program.sample_until(lambda: not program.watch.since_ns)
         stalls = program.sampler.take_stalls()
     assert [stall.task_name for stall in stalls] == [""]
-    assert _own(stalls[0])[-1].endswith(("callback", "spin"))
+    assert _own(stalls[0])[-1].endswith("callback")
 
 
 def _show_thread(program: Sampled) -> None:
     """uvloop does not tell which thread it is in: a task that was sampled does."""
 
-    async def stay() -> None:
-        time.sleep(0.07)
+    step = Step()
 
-    program.sample_while(stay(), "stay")
+    async def stay() -> None:
+        step.keep()
+
+    program.sample_step(step, stay(), "stay", 3 * PERIOD_S)
     assert program.watch.ident is not None
     program.sample_for(0.1)
     program.sampler.take_stalls()
@@ -80,10 +90,12 @@ def test_while_it_lasts_the_stall_grows_and_names_its_task(kind: str) -> None:
         leave.wait(30)
 
     with sampled(new_loop(kind)) as program:
-        before_ns = time.time_ns()
+        began_ns = program.clock.time_ns()
         done = asyncio.run_coroutine_threadsafe(stuck(), program.loop)
         assert entered.wait(30)
-        program.sample_until(lambda: program.watch.stalled_for(time.monotonic_ns()) > 300 * MS)
+        program.sample_for(0.4)
+        assert 300 * MS < program.watch.stalled_for(program.clock.monotonic_ns()) <= 400 * MS
+        assert 300 * MS < program.watch.take_lag(program.clock.monotonic_ns()) <= 400 * MS
         since_ns, task = program.watch.since_ns, program.watch.task
         dominant = program.watch.dominant()
         program.sample_for(0.1)
@@ -91,7 +103,7 @@ def test_while_it_lasts_the_stall_grows_and_names_its_task(kind: str) -> None:
         leave.set()
         program.sample_until(lambda: not program.watch.since_ns)
         done.result(30)
-    assert before_ns <= since_ns <= before_ns + 300 * MS
+    assert began_ns <= since_ns <= began_ns + 100 * MS
     assert task is not None
     assert dominant is not None
     assert "stuck" in [frame.function.rpartition(".")[2] for frame in dominant.frames()]
@@ -100,18 +112,25 @@ def test_while_it_lasts_the_stall_grows_and_names_its_task(kind: str) -> None:
 @LOOPS
 def test_a_busy_loop_that_comes_round_is_no_stall(kind: str) -> None:
     """One task in many short steps: the same task in every sample."""
+    stop, rounds = threading.Event(), [0]
 
     async def busy() -> None:
-        end = time.monotonic() + 1.0
-        while time.monotonic() < end:
-            spin(0.01)
+        while not stop.is_set():
+            spin(0.003)
+            rounds[0] += 1
             await asyncio.sleep(0)
 
     with sampled(new_loop(kind)) as program:
-        program.sample_while(busy(), "busy")
-        # On a machine with too much to do a step may well be kept waiting; but not for as long as the task runs.
-        assert [s for s in program.sampler.take_stalls() if s.duration_ns > 500 * MS] == []
-        assert 0 < program.watch.take_lag(time.monotonic_ns()) < 1000 * MS
+        done = asyncio.run_coroutine_threadsafe(busy(), program.loop)
+        for _ in range(50):
+            program.sampler.sample()
+            program.clock.step(PERIOD_S)
+            enough = rounds[0] + 2
+            eventually(lambda: rounds[0] >= enough, every=0.001)  # noqa: B023  used up before the next
+        stop.set()
+        done.result(30)
+        assert program.sampler.take_stalls() == []
+        assert program.watch.take_lag(program.clock.monotonic_ns()) <= 100 * MS
 
 
 @LOOPS
@@ -139,23 +158,27 @@ def test_a_loop_with_a_call_soon_threadsafe_of_its_own_gets_no_callback_of_ours(
             called.append(callback)
             return super().call_soon_threadsafe(callback, *args, **kwargs)
 
+    step = Step()
+
     async def blocked() -> None:
-        time.sleep(0.4)
+        step.keep()
 
     with sampled(Loop()) as program:
-        program.sample_while(blocked(), "blocked")
+        program.sample_step(step, blocked(), "blocked", 0.4)
         told = [stall.task_name for stall in program.sampler.take_stalls()]
     assert not [callback for callback in called if "peeps" in getattr(callback, "__module__", "")]
     assert told == ["blocked"]
 
 
 def test_no_loop_and_no_task_is_kept() -> None:
+    step = Step(compute)
+
     async def spinning() -> None:
-        spin(0.15)
+        step.keep()
 
     loop = asyncio.new_event_loop()
     with sampled(loop) as program:
-        program.sample_while(spinning(), "spinning")
+        program.sample_step(step, spinning(), "spinning", 0.15)
         sampler, watch = program.sampler, ref(program.watch)
     gone = ref(loop)
     del loop, program
