@@ -74,6 +74,7 @@ class Diagnoser:
         self._told: Set[str] = frozenset()
         self._findings: list[Finding] = []
         self._quiet_since_ns = self._asked_ns = 0
+        self._asked_of: WaitIndex | None = None
         self._members: set[str] = set()
         self._deadlocked: Set[str] = frozenset()
         self.unconfirmed = False
@@ -111,7 +112,11 @@ class Diagnoser:
 
     def _ask(self, waits: WaitIndex, now_ns: int, pause: Callable[[], None]) -> list[Finding]:
         pause()
-        context = RuleContext(waits, now_ns, self._shared, self._memory, self._says)
+        touched, same = waits.take_touched(), waits is self._asked_of
+        self._asked_of = None  # should a rule fail, all of them read everything at the next look
+        if touched is not None:
+            touched = touched | self._memory.turned | self._memory.lengthened if same else None
+        context = RuleContext(waits, now_ns, self._shared, self._memory, self._says, touched)
         candidates = self._engine.first(context, pause)
         candidates += self._by_reduction(context, pause)
         candidates += self._engine.look(context, pause)
@@ -124,6 +129,7 @@ class Diagnoser:
         self._deadlocked = {node for candidate in proven for node in candidate.core}
         if self._confirms:
             self.unconfirmed = self._is_unconfirmed(waits, now_ns)
+        self._asked_of = waits
         return told.findings
 
     def _is_unconfirmed(self, waits: WaitIndex, now_ns: int) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from .. import semconv
 from ..model import Edge, EdgeKind, Node, NodeKind
 from .closure import closure
+from .reverse import Reverse
 from .wait_index import WaitIndex
 from .wait_links import ANSWERS, Sorted
 
@@ -34,8 +35,8 @@ class IncrementalIndex(WaitIndex):
         self._taken_bare: _Names = {}
         self._enders_of: _Names = {}
         self._reached_by: _Names = {}
-        self._waiters, self._users, self._holding = _Reverse(), _Reverse(), _Reverse()
-        self._named = _Reverse()
+        self._waiters, self._users, self._holding = Reverse(), Reverse(), Reverse()
+        self._named = Reverse()
         self.targets, self.holders, self.answers = self._targets, self._holders_of, self._answered
         self.waiters, self.users = self._waiters.by, self._users.by
         self._dead_of: dict[str, list[Edge]] = {}
@@ -48,12 +49,13 @@ class IncrementalIndex(WaitIndex):
         self._bearing: dict[str, dict[str, Node]] = {mark: {} for mark in marks}
         bearing = {mark: nodes.values() for mark, nodes in self._bearing.items()}
         self._sorted = Sorted(self._tasks.values(), self._marked.values(), {}, bearing)
-        self._loop_tasks = _Reverse()
+        self._loop_tasks = Reverse()
         self._held: dict[str, dict[str, Edge]] = {}
         self._with_deadline: set[str] = set()
         self._linked: set[str] = set()  # with another edge than NEEDS
         self._bounded_is_stale = False
         self._changed: set[str] | None = None
+        self._touched: set[str] | None = None
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -78,7 +80,7 @@ class IncrementalIndex(WaitIndex):
         if targets != now or since != _since(node):
             self._age((*targets, *now))
         self._note_deadline(node_id, node)
-        self._note_dirty((node_id,))
+        self._note((node_id,))
         if self._changed is not None:
             self._changed.add(node_id)
 
@@ -92,18 +94,29 @@ class IncrementalIndex(WaitIndex):
             self._with_deadline.discard(node_id)
             self._bounded_is_stale = True
 
-    def _note_dirty(self, node_ids: Iterable[str]) -> None:
+    def _note_dirty(self, node_ids: Collection[str]) -> None:
         """These have changed, or who waits for them or has them in his hands."""
 
-    def _age(self, targets: Iterable[str]) -> None:
+    def _note(self, node_ids: Collection[str]) -> None:
+        self._note_dirty(node_ids)
+        if self._touched is not None:
+            self._touched.update(node_ids)
+
+    def _age(self, targets: tuple[str, ...]) -> None:
         """Who has waited longest for what it waits for may be another one now."""
         for target in targets:
             self._oldest.pop(target, None)
+        if self._touched is not None:
+            self._touched.update(targets)
 
     def take_changed(self) -> set[str] | None:
         """The nodes that have changed since the last call; None where that may be any."""
         changed, self._changed = self._changed, set()
         return changed
+
+    def take_touched(self) -> set[str] | None:
+        touched, self._touched = self._touched, set()
+        return touched
 
     def _sort(self, before: Node | None, node: Node) -> None:
         if node.kind is not NodeKind.TASK:
@@ -157,7 +170,7 @@ class IncrementalIndex(WaitIndex):
         before = self._targets.pop(node_id, ())
         if now:
             self._targets[node_id] = now
-        self._note_dirty(self._waiters.replace(node_id, before, now))
+        self._note(self._waiters.replace(node_id, before, now))
         if cancelled or node_id in self._cancelled:
             self._bounded_is_stale |= _set(self._cancelled, node_id, cancelled) != tuple(cancelled)
         if not needs_only or node_id in self._linked:  # most nodes wait, and have no other edge
@@ -202,7 +215,7 @@ class IncrementalIndex(WaitIndex):
         before = _set(self._holders_of, node_id, holders)
         self._holding.replace(node_id, before, self._holders_of.get(node_id, ()))
         before = _set(self._used, node_id, used)
-        self._note_dirty(self._users.replace(node_id, before, self._used.get(node_id, ())))
+        self._note(self._users.replace(node_id, before, self._used.get(node_id, ())))
         before = _set(self._answered, node_id, answers)
         self._named.replace(node_id, before, tuple(answers))
         before = _set(self._enders_of, node_id, enders)
@@ -272,43 +285,6 @@ class IncrementalIndex(WaitIndex):
             if held:
                 self._held[resource] = held
         return held
-
-
-class _Reverse:
-    """By target: who names it, and how often where that is not once by one alone."""
-
-    def __init__(self) -> None:
-        self.by: dict[str, tuple[str] | dict[str, int]] = {}
-
-    def replace(self, source: str, before: tuple[str, ...], after: tuple[str, ...]) -> set[str]:
-        """Whom `source` names now, and named before. Returns those for whom that makes a difference."""
-        if before == after:
-            return set()
-        for target in before:
-            self._less(target, source)
-        for target in after:
-            self._more(target, source)
-        return {*before, *after}
-
-    def _less(self, target: str, source: str) -> None:
-        sources = self.by[target]
-        if isinstance(sources, tuple):
-            del self.by[target]
-            return
-        sources[source] -= 1
-        if not sources[source]:
-            del sources[source]
-        if len(sources) == 1 and 1 in sources.values():
-            self.by[target] = (next(iter(sources)),)
-
-    def _more(self, target: str, source: str) -> None:
-        sources = self.by.get(target)
-        if sources is None:
-            self.by[target] = (source,)
-            return
-        if isinstance(sources, tuple):
-            sources = self.by[target] = {sources[0]: 1}
-        sources[source] = sources.get(source, 0) + 1
 
 
 def _set(index: _Names, key: str, values: list[str]) -> tuple[str, ...]:

@@ -46,19 +46,22 @@ class Leaf(NamedTuple):
         return node.wait is None and node.state not in ("blocked", "waiting")
 
 
-def leaf_of(graph: WaitIndex, start: str) -> Leaf | None:
+def leaf_of(graph: WaitIndex, start: str, read: set[str] | None = None) -> Leaf | None:
     """None where every way from `start` leads back, or to a lock, permit or channel that somebody else has: that wait
-    has a finding of its own."""
-    return _follow(graph, start, (), {start}) if start in graph.nodes else None
+    has a finding of its own. The nodes that the answer, and whether it moves, follow from are added to `read`."""
+    read = set() if read is None else read
+    read.add(start)
+    return _follow(graph, start, (), {start}, read) if start in graph.nodes else None
 
 
-def _follow(graph: WaitIndex, start: str, steps: tuple[Step, ...], seen: set[str]) -> Leaf | None:
+def _follow(graph: WaitIndex, start: str, steps: tuple[Step, ...], seen: set[str], read: set[str]) -> Leaf | None:
     node = graph.nodes[start]
+    read.update(graph.targets.get(start, ()))
     targets = [target for target in graph.targets.get(start, ()) if target in graph.nodes]
     if node.wait is None or not targets or len(steps) >= _STEPS_MOST:
         return Leaf(steps, start)
     for target in sorted(targets, key=lambda one: (graph.since_of(one) or 0, one))[:_STEPS_MOST]:
-        onward = _onward(graph, target)
+        onward = _onward(graph, target, read)
         if onward is None:
             continue
         if not onward:
@@ -67,13 +70,13 @@ def _follow(graph: WaitIndex, start: str, steps: tuple[Step, ...], seen: set[str
             if one in seen:
                 continue
             seen.add(one)
-            found = _follow(graph, one, (*steps, Step(start, target, one)), seen)
+            found = _follow(graph, one, (*steps, Step(start, target, one)), seen, read)
             if found is not None:
                 return found
     return None
 
 
-def _onward(graph: WaitIndex, target: str) -> list[str] | None:
+def _onward(graph: WaitIndex, target: str, read: set[str]) -> list[str] | None:
     """Who must go on for a wait for `target` to end; nobody where that is outside or not known. None: it is not to be
     followed."""
     node = graph.nodes[target]
@@ -88,8 +91,10 @@ def _onward(graph: WaitIndex, target: str) -> list[str] | None:
     else:
         waiting = graph.waiters.get(target, ())
         found = graph.holders.get(target) or [one for one in graph.enders.get(target, ()) if one not in waiting]
+    read.update(found)
     known = [one for one in found if one in graph.nodes]
     workers = [worker for one in known for worker in _workers(graph, one)]
+    read.update(workers)
     return sorted(workers, key=lambda one: (graph.nodes[one].state == IDLE, one))
 
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence, Set
 from typing import NamedTuple
 
-from ..model import Finding, FindingKind, Level, finding_id, own_line
+from ..model import Finding, Level, finding_id, own_line
 from . import evidence
 from .dead_children import with_dead_children
 from .deaths import with_the_dead
-from .rules.rule import Candidate
+from .rules.rule import Alike, Candidate
 from .wait_index import WaitIndex
 from .wait_links import WAITERS
 
@@ -36,7 +36,8 @@ def tell(
     too many. `owner`: findings are alike only if they are of one process."""
     groups: dict[object, list[Candidate]] = {}
     for candidate in candidates:
-        groups.setdefault(_sites(graph, candidate, owner), []).append(candidate)
+        alike = candidate.alike or _alike(graph, candidate)
+        groups.setdefault((owner(candidate.core[0]), alike.sites), []).append(candidate)
     chosen = [_Group(graph, group) for group in groups.values()]
     untold = max(0, len(chosen) - TOLD_MOST)
     if untold:
@@ -51,7 +52,7 @@ class _Group:
     one whose first member was made first."""
 
     def __init__(self, graph: WaitIndex, members: list[Candidate]) -> None:
-        ages = [(one.since_ns, _made_ns(graph, one)) for one in members]
+        ages = [(one.since_ns, (one.alike or _alike(graph, one)).made_ns) for one in members]
         first = min(ages)
         oldest = [one for age, one in zip(ages, members, strict=True) if age == first]
         self.id, self.first = min(((finding_id(one.kind, one.about), one) for one in oldest), key=lambda pair: pair[0])
@@ -83,28 +84,24 @@ class _Group:
     def _examples(self, graph: WaitIndex) -> list[str]:
         if len(self._members) == 1:
             return []
-        others = sorted((one.since_ns, _one_of(graph, one)) for one in self._members if one is not self.first)
+        others = sorted(
+            (one.since_ns, (one.alike or _alike(graph, one)).one) for one in self._members if one is not self.first
+        )
         return [node for _, node in others[:EXAMPLES_MOST]]
 
 
-def _made_ns(graph: WaitIndex, candidate: Candidate) -> int:
-    node = graph.nodes.get(candidate.core[0]) if candidate.core else None
-    return 0 if node is None else node.created_at
-
-
-def _one_of(graph: WaitIndex, candidate: Candidate) -> str:
-    """A member to look at: a task or thread where there is one."""
-    nodes = graph.nodes
-    return next((n for n in candidate.core if n in nodes and nodes[n].kind in WAITERS), candidate.core[0])
-
-
-def _sites(
-    graph: WaitIndex, candidate: Candidate, owner: Callable[[str], str]
-) -> tuple[FindingKind, Level, str, str, frozenset[tuple[str, str, str]]]:
-    """Of what kind, and where: what makes two of them alike."""
+def _alike(graph: WaitIndex, candidate: Candidate) -> Alike:
+    """Worked out once: a candidate that is kept is read anew when one of its members changes."""
     places: set[tuple[str, str, str]] = set()
+    nodes = graph.nodes
     for member in candidate.core:
-        node = graph.nodes.get(member)
+        node = nodes.get(member)
         if node is not None:
             places.add((node.kind, node.source, "" if node.wait is None else node.wait.source))
-    return candidate.kind, candidate.level, owner(candidate.core[0]), candidate.apart, frozenset(places)
+    first = nodes.get(candidate.core[0]) if candidate.core else None
+    alike = candidate.alike = Alike(
+        sites=(candidate.kind, candidate.level, candidate.apart, frozenset(places)),
+        made_ns=0 if first is None else first.created_at,
+        one=next((n for n in candidate.core if n in nodes and nodes[n].kind in WAITERS), candidate.core[0]),
+    )
+    return alike

@@ -35,6 +35,8 @@ class WaitHistory:
         self._young: set[str] = set()  # in one wait at two looks or at the last one, but not settled yet
         self.turned: Set[str] = frozenset()
         """Those that the last look may have settled or unsettled."""
+        self.lengthened: Set[str] = frozenset()
+        """The wait sites at which the last look has seen a longer wait end than any before."""
         self._ends: dict[str, _Ended] = {}  # by wait site
 
     @property
@@ -78,12 +80,13 @@ class WaitHistory:
         young: set[str] = set() if changed is None else self._young.difference(touched)
         fresh: list[str] = []
         self.turned = touched | young
+        self.lengthened = lengthened = set[str]()
         for waiter in touched:
             node = graph.nodes.get(waiter) if waiter in graph.targets else None
             before = waits.get(waiter)
             if node is None or node.wait is None:
                 if before is not None:
-                    self._end(waiter, before, now_ns)
+                    self._end(waiter, before, now_ns, lengthened)
                     del waits[waiter]
                     settled.discard(waiter)
                 continue
@@ -91,7 +94,7 @@ class WaitHistory:
                 waits[waiter] = node
                 if before is None or not _is_same(before, node):
                     if before is not None:
-                        self._end(waiter, before, now_ns)
+                        self._end(waiter, before, now_ns, lengthened)
                     settled.discard(waiter)
                     fresh.append(waiter)
                     continue
@@ -108,7 +111,7 @@ class WaitHistory:
         self._young = young
         return settled
 
-    def _end(self, waiter: str, node: Node, now_ns: int) -> None:
+    def _end(self, waiter: str, node: Node, now_ns: int, lengthened: set[str]) -> None:
         wait = _wait_of(node)
         source = site(node, wait)
         ended = self._ends.get(source)
@@ -116,7 +119,9 @@ class WaitHistory:
             if len(self._ends) >= _SITES:
                 return
             ended = self._ends[source] = _Ended()
-        ended.longest_ns = max(ended.longest_ns, now_ns - wait.since_ns)
+        if now_ns - wait.since_ns > ended.longest_ns:
+            ended.longest_ns = now_ns - wait.since_ns
+            lengthened.add(source)
         ended.count += 1
         gave_up = wait.deadline_ns is not None and now_ns >= wait.deadline_ns - _TIMER_EARLY_NS
         ended.given_up = ended.given_up + 1 if gave_up else 0

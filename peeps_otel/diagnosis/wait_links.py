@@ -72,6 +72,11 @@ class WaitLinks:
         old, or somebody is in a state that a rule speaks of."""
         return True
 
+    def take_touched(self) -> Set[str] | None:
+        """The nodes of which something is not as at the last call: themselves, who waits for them, and for how long, or
+        has them in his hands. None where that may be any."""
+        return None
+
     def sort(self, pause: Callable[[], None]) -> Sorted:
         """The nodes by kind: once a look."""
         raise NotImplementedError

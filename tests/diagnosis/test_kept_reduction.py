@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from peeps_otel.diagnosis import Diagnoser
+from peeps_otel.diagnosis import Diagnoser, leaf
 from peeps_otel.diagnosis.kept_reduction import KeptReduction, kept_suspects
 from peeps_otel.diagnosis.reduction import residue
 from peeps_otel.diagnosis.rules.registry import MARKS
 from peeps_otel.diagnosis.wait_graph import WaitGraph
+from peeps_otel.diagnosis.wait_index import WaitIndex
 from peeps_otel.model import Edge, EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
 from tests.support.examples import examples
 from tests.support.graph_story import SECOND, START, Story, brief
@@ -66,3 +68,37 @@ def test_a_look_costs_what_has_changed() -> None:
         reduced.append(kept.reduced)
     assert min(reduced[:2]) > 4000  # new, then settled, and old at the same time
     assert max(reduced[2:]) < 20
+
+
+def test_locks_that_are_held_as_before_are_not_read_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thousand of two lines are held across sleeps, and at each look one more waits for one of them."""
+    kept, engine = KeptReduction(MARKS), Diagnoser(suspects=kept_suspects)
+    asked: list[str] = []
+    leaf_of = leaf.leaf_of
+
+    def counted(graph: WaitIndex, start: str, read: set[str] | None = None) -> leaf.Leaf | None:
+        asked.append(start)
+        return leaf_of(graph, start, read)
+
+    monkeypatch.setattr(leaf, "leaf_of", counted)
+    for number in range(1000):
+        holder, lock = f"task:h{number}", f"lock:{number}"
+        sleep = Wait("sleep", START, f"app.py:{number % 2}", 1, START + 3600 * SECOND)
+        kept.put(holder, Node(holder, NodeKind.TASK, "h", START, "app.py:9", wait=sleep), ())
+        held = Edge(EdgeKind.HELD_BY, lock, holder, START)
+        kept.put(lock, Node(lock, NodeKind.LOCK, "l", START, "app.py:8", providers=Providers.CLOSED), (held,))
+        put_waiter(kept, f"task:w{number}", lock, START)
+    counts: list[int] = []
+    for look in range(1, 10):
+        now_ns = START + look * SECOND
+        put_waiter(kept, f"task:more{look}", f"lock:{look}", now_ns)
+        del asked[:]
+        found = engine.look_at(kept, kept.take_changed(), now_ns)
+        counts.append(len(asked))
+        assert [(one.kind.value, one.count) for one in found] == (2 * [("held_across_wait", 500)] if look >= 2 else [])
+    assert (counts[1] >= 1000, max(counts[2:]) <= 8) == (True, True)  # some more where words are made of it
+
+
+def put_waiter(kept: KeptReduction, task: str, lock: str, since_ns: int) -> None:
+    node = Node(task, NodeKind.TASK, "w", START, "app.py:7", wait=Wait("lock.acquire", since_ns, "app.py:5"))
+    kept.put(task, node, (Edge(EdgeKind.NEEDS, task, lock, since_ns),))

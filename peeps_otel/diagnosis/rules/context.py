@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from ...model import FindingKind, Level, Node, NodeKind
@@ -18,13 +18,15 @@ from .tunable import LongWait
 @dataclass(slots=True)
 class RuleContext:
     """One look. `explained`: nodes that a finding already explains; only the engine adds to it. `says`: whether
-    findings of a kind are wanted."""
+    findings of a kind are wanted. `changed`: the nodes of which something is not as when the rules were last asked, and
+    the sites at which longer waits are known than then; None where that may be any."""
 
     graph: WaitIndex
     now_ns: int
     shared: LongWait
     memory: WaitHistory
     says: Callable[[FindingKind], bool]
+    changed: Set[str] | None = None
     explained: set[str] = field(default_factory=set[str])
     nodes: Sorted = field(default_factory=Sorted)
     told_behind: set[str] = field(default_factory=set[str])
@@ -71,10 +73,14 @@ class RuleContext:
     def is_long(self, waiter: str, waited_ns: int | None = None) -> bool:
         """Whether a waiter has waited longer than its site is known to, and for `waited_ns` at least (None: as for all
         waits)."""
+        return self.now_ns >= self.long_at_ns(waiter, waited_ns)
+
+    def long_at_ns(self, waiter: str, waited_ns: int | None = None) -> int:
+        """From when on that is so, unless a longer wait ends at its site meanwhile."""
         wait = self.graph.wait_of(waiter)
         least_ns = self.shared.waited if waited_ns is None else waited_ns
         usual_ns = self.memory.longest(site(self.graph.nodes[waiter], wait)) * self.shared.factor
-        return self.now_ns - wait.since_ns >= max(least_ns, usual_ns)
+        return wait.since_ns + max(least_ns, usual_ns)
 
 
 class Residue:

@@ -8,9 +8,12 @@ from collections.abc import Iterable, Sequence
 from ... import semconv
 from ...model import Edge, FindingKind, Level, NodeKind
 from .. import evidence, leaf, wording
+from ..frames import site
 from ..leaf import Leaf
+from ..wait_index import WaitIndex
 from ..wait_links import WAITERS
 from .context import RuleContext
+from .kept_readings import KeptReadings, Reading
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
 
@@ -39,52 +42,59 @@ class HeldAcrossWait(LookRule):
     held = seconds(2, "how long a lock must have been held before its holder's slow wait is worth a word")
     stuck = seconds(30, "how long somebody must have waited before it is more than slow")
 
+    def __init__(self, values: dict[str, int] | None = None) -> None:
+        super().__init__(values)
+        self._kept = KeptReadings(self._read)
+
     def find(self, context: RuleContext) -> Iterable[Candidate]:
+        for candidate in self._kept.look(context, context.graph.holders):
+            if candidate.about[0] not in context.explained:
+                yield candidate
+
+    def _read(self, context: RuleContext, thing: str) -> Reading[Candidate] | None:
         graph = context.graph
-        for thing in graph.holders:
-            resource = graph.nodes.get(thing) if thing in graph.waiters and thing not in context.explained else None
-            if resource is None or resource.kind not in _KINDS:
-                continue
-            if semconv.POOL_IN_USE in resource.attributes:
-                continue  # told by `pool_exhausted`
-            holders = [h for h in graph.holders.get(resource.id, ()) if h in graph.nodes]
-            if not holders or not self._may_be_slow(context, holders[0]):
-                continue  # as with most of many thousand
-            waiter = graph.oldest_waiter(resource.id)
-            if waiter is None or waiter not in graph.settled or not context.is_long(waiter):
-                continue
-            held = graph.holds(resource.id)
-            if not all(self._for_long(context, held.get(holder), holder) for holder in holders):
-                continue
-            leaves = [leaf.leaf_of(graph, holder) for holder in holders[:_HOLDERS_MOST]]
-            known = [one for one in leaves if one is not None]
-            if len(known) < len(leaves):
-                continue
-            since_ns = graph.wait_of(waiter).since_ns
-            moves = context.now_ns - since_ns < self.stuck or any(one.moves(graph) for one in known)
-            some = [h for h in holders[:_HOLDERS_MOST] if graph.nodes[h].kind in WAITERS]
-            yield Candidate(
-                kind=self.kind,
-                level=Level.SLOW if moves else Level.SUSPECT,
-                since_ns=since_ns,
-                core=(waiter, resource.id, *some),
-                about=(resource.id,),
-                apart=leaf.library(graph, known[0]),
-                tell=lambda r=resource.id, w=waiter, h=tuple(holders), way=known[0]: self._tell(context, r, w, h, way),
-            )
+        resource = graph.nodes.get(thing) if thing in graph.waiters and thing in graph.holders else None
+        if resource is None or resource.kind not in _KINDS:
+            return None
+        if semconv.POOL_IN_USE in resource.attributes:
+            return None  # told by `pool_exhausted`
+        holders = [h for h in graph.holders.get(thing, ()) if h in graph.nodes]
+        if not holders or not self._may_be_slow(context, holders[0]):
+            return Reading(None, graph.holders.get(thing, ()))  # as with most of many thousand
+        waiter = graph.oldest_waiter(thing)
+        if waiter is None or waiter not in graph.settled:
+            return Reading(None, (*graph.holders.get(thing, ()), *([] if waiter is None else [waiter])))
+        read = {*graph.holders.get(thing, ()), waiter, site(graph.nodes[waiter], graph.wait_of(waiter))}
+        since_ns, since = graph.wait_of(waiter).since_ns, [_held_since(graph.holds(thing).get(h)) for h in holders]
+        if None in since or not all(self._may_be_slow(context, holder) for holder in holders):
+            return Reading(None, read)
+        leaves = [leaf.leaf_of(graph, holder, read) for holder in holders[:_HOLDERS_MOST]]
+        known = [one for one in leaves if one is not None]
+        if len(known) < len(leaves):
+            return Reading(None, read)
+        told_ns = max(context.long_at_ns(waiter), *(one + self.held for one in since if one is not None))
+        if context.now_ns < told_ns:
+            return Reading(None, read, told_ns)
+        due_ns = since_ns + self.stuck
+        moves = context.now_ns < due_ns or any(one.moves(graph) for one in known)
+        some = [h for h in holders[:_HOLDERS_MOST] if graph.nodes[h].kind in WAITERS]
+        candidate = Candidate(
+            kind=self.kind,
+            level=Level.SLOW if moves else Level.SUSPECT,
+            since_ns=since_ns,
+            core=(waiter, thing, *some),
+            about=(thing,),
+            apart=leaf.library(graph, known[0]),
+            tell=lambda: self._tell(graph, thing, waiter, holders, known[0]),
+        )
+        return Reading(candidate, read, due_ns if context.now_ns < due_ns else 0)
 
     def _may_be_slow(self, context: RuleContext, holder: str) -> bool:
         """Whether it waits; a thread may be in a call instead, a database's session wait for its client."""
         node = context.graph.nodes[holder]
         return node.wait is not None or node.kind is NodeKind.THREAD or semconv.DATABASE_SESSION in node.attributes
 
-    def _for_long(self, context: RuleContext, held: Edge | None, holder: str) -> bool:
-        if not self._may_be_slow(context, holder) or held is None or held.since_ns is None:
-            return False
-        return context.now_ns - held.since_ns >= self.held
-
-    def _tell(self, context: RuleContext, resource: str, waiter: str, holders: Sequence[str], way: Leaf) -> Account:
-        graph = context.graph
+    def _tell(self, graph: WaitIndex, resource: str, waiter: str, holders: Sequence[str], way: Leaf) -> Account:
         name = wording.label(graph.nodes[holders[0]])
         more = "" if len(holders) == 1 else f" (and {len(holders) - 1} more)"
         does, advice, look_at = leaf.clause(graph, way), f"{self.advice}.", leaf.look_at(graph, way)
@@ -100,3 +110,7 @@ class HeldAcrossWait(LookRule):
             evidence=[evidence.link(graph, waiter, resource, holders[0]), *leaf.links(graph, way)],
             blocked=evidence.tail(graph, graph.behind({resource})),
         )
+
+
+def _held_since(held: Edge | None) -> int | None:
+    return None if held is None else held.since_ns

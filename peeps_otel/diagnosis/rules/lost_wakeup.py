@@ -10,6 +10,7 @@ from ...model import FindingKind, Level, Node, NodeKind
 from .. import evidence, wording
 from ..frames import place
 from .context import RuleContext
+from .kept_readings import KeptReadings, Reading
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
 
@@ -51,13 +52,14 @@ class LostWakeup(LookRule):
     def __init__(self, values: dict[str, int] | None = None) -> None:
         super().__init__(values)
         self._first_seen: dict[str, tuple[str, int]] = {}
+        self._there = KeptReadings(self._read)
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
         seen: dict[str, tuple[str, int]] = {}
         free: list[tuple[int, str, Node]] = []
-        for resource in self._waited_for(context):
-            waiter = graph.oldest_waiter(resource.id) if _is_there(context, resource) else None
+        for resource in self._there.look(context, self._waited_for(context)):
+            waiter = graph.oldest_waiter(resource.id)
             if waiter is None or waiter not in graph.settled or _loop_is_busy(context, waiter):
                 continue
             if graph.nodes[waiter].kind is not NodeKind.TASK:
@@ -82,11 +84,21 @@ class LostWakeup(LookRule):
                 explains=graph.waiting(waiting),
             )
 
-    def _waited_for(self, context: RuleContext) -> Iterable[Node]:
+    @staticmethod
+    def _waited_for(context: RuleContext) -> Iterable[str]:
         for mark in dict.fromkeys(_TOLD_BY.values()):
             for resource in context.bearing(mark):
-                if resource.id in context.graph.waiters and _TOLD_BY.get(resource.kind) == mark:
-                    yield resource
+                yield resource.id
+
+    @staticmethod
+    def _read(context: RuleContext, thing: str) -> Reading[Node] | None:
+        """The thing, where it is there and somebody waits for it."""
+        graph = context.graph
+        resource, waiter = graph.nodes.get(thing), graph.oldest_waiter(thing)
+        mark = None if resource is None or waiter is None else _TOLD_BY.get(resource.kind)
+        if resource is None or waiter is None or mark not in resource.attributes:
+            return None
+        return Reading(resource if _is_there(context, resource) else None, (waiter,))
 
     def _tell(self, context: RuleContext, resource: Node, waiter: str, waiting: list[str]) -> Account:
         graph = context.graph

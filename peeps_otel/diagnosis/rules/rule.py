@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
 from ...model import EvidenceStep, FindingKind, Level, Node
 from .. import wording
@@ -27,12 +27,22 @@ class Account:
     break_first: str = ""
 
 
-@dataclass(slots=True, frozen=True)
+class Alike(NamedTuple):
+    """What makes candidates of one process alike: their kind and level, and where they are. `made_ns`: when the first
+    member was made. `one`: a member to look at, a task or thread where there is one."""
+
+    sites: tuple[FindingKind, Level, str, frozenset[tuple[str, str, str]]]
+    made_ns: int
+    one: str
+
+
+@dataclass(slots=True)
 class Candidate:
     """What a rule has found, before a word is made of it: of a thousand alike one is told.
 
     `about`: what its id is made of. `explains`: whom it explains beside `core`, if its rule explains anybody. `tell`
-    is called within the same look. `apart`: what tells it from others at the same lines.
+    is called within the same look, or a later one at which nothing of what the candidate was read from has changed.
+    `apart`: what tells it from others at the same lines. `alike`: see `telling`, which fills it in.
     """
 
     kind: FindingKind
@@ -43,6 +53,7 @@ class Candidate:
     tell: Callable[[], Account]
     explains: Collection[str] = ()
     apart: str = ""
+    alike: Alike | None = None
 
 
 class Rule(Tunable):
