@@ -19,10 +19,12 @@ from .anyio.library import ANYIO
 from .asgiref.library import ASGIREF
 from .asyncio.library import ASYNCIO
 from .asyncpg.library import ASYNCPG
+from .deaths.death import also_used
 from .grpc_aio.library import GRPC_AIO
 from .httpcore.library import HTTPCORE
 from .httpx.library import HTTPX
 from .identity import Identities
+from .janus.library import JANUS
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
 from .pool_types import Lent, PoolHandle
 from .psycopg.library import PSYCOPG
@@ -60,6 +62,7 @@ LIBRARIES: tuple[Library, ...] = (
     PSYCOPG_POOL,
     ASYNCPG,
     REDIS,
+    JANUS,
     ROAM,
 )
 """One line for each."""
@@ -145,6 +148,7 @@ class LibraryRegistry:
         if name not in self._active and (note := _version_note(library)):
             self._notes[name] = note
         self._active[name] = (library, support)
+        also_used(name, support.resource_types)
         self.task_waits += [(name, row) for row in support.task_waits]
         self._rebuild()
 

@@ -7,6 +7,7 @@ exception ends, nor one over the items of something, which comes on by itself.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 from types import CodeType
 
@@ -103,6 +104,7 @@ class PollLoops:
         self._flow = _Flow(self._analysis) if 0 < len(ops) <= _OPS_MOST else None
         self._loops = {} if self._flow is None else self._flow.loops()
         self._answers: dict[int, tuple[int, Asks | None] | None] = {}
+        self._places: list[tuple[int | None, ...]] | None = None
 
     @property
     def has_any(self) -> bool:
@@ -123,18 +125,56 @@ class PollLoops:
             return False
         flow, here = self._flow, self._flow.ops.index(op)
         head = self._innermost(here)
+        is_call = op.name.startswith("CALL")
+        while not is_call and here > (head or 0) and flow.ops[here].name not in _AWAITS:
+            here -= 1  # to where the `await` begins
+        if self._is_condition(here, is_call):
+            return True
         if head is None:
             return False
         body = self._loops[head]
         if any(flow.ops[one].name == "FOR_ITER" and not body.issuperset(flow.plain[one]) for one in body):
             return False
-        is_call = op.name.startswith("CALL")
-        while not is_call and here > head and flow.ops[here].name not in _AWAITS:
-            here -= 1  # to where the `await` begins
         before = reach(flow.plain, head, (set(range(len(flow.ops))) - body) | {here})
-        calls = [one for one in before if flow.ops[one].name.startswith("CALL") and flow.ops[one].name != _INTRINSIC]
+        return self._only_asks(before, is_call)
+
+    def _only_asks(self, before: Iterable[int], is_call: bool) -> bool:
+        """Whether these instructions call nothing but what only asks, and what has given what is awaited."""
+        assert self._flow is not None
+        ops = self._flow.ops
+        calls = [one for one in before if ops[one].name.startswith("CALL") and ops[one].name != _INTRINSIC]
         others = [one for one in calls if self._called(one) not in _ASKS_STATE | _CLOCKS]
-        return len(others) <= (0 if is_call else 1)  # the one that has given what is awaited
+        return len(others) <= (0 if is_call else 1)
+
+    def _is_condition(self, here: int, is_call: bool) -> bool:
+        """Whether an instruction is the first call in the condition of a `while`: of that there are two copies, one
+        before the loop and one at its end."""
+        assert self._flow is not None
+        ops, everything = self._flow.ops, range(len(self._flow.ops))
+        copies = [
+            one
+            for one in everything
+            if one != here and ops[one].name == ops[here].name and self._place(one) == self._place(here)
+        ]
+        for other in copies:
+            for inside, outside in ((here, other), (other, here)):
+                head = self._innermost(inside)
+                if head is None or outside in self._loops[head] or head not in reach(self._flow.plain, outside, set()):
+                    continue
+                body = self._loops[head]
+                copied = {self._place(one) for one in everything if (one in body) is not (here in body)}
+                first = here
+                while first > 0 and self._place(first - 1) in copied:
+                    first -= 1
+                return self._only_asks(range(first, here), is_call)
+        return False
+
+    def _place(self, one: int) -> tuple[int | None, ...]:
+        """The piece of source text that an instruction was made of: lines and columns."""
+        assert self._flow is not None
+        if self._places is None:
+            self._places = list(self.code.co_positions())
+        return self._places[self._flow.ops[one].offset // 2]
 
     def _at(self, lasti: int) -> tuple[int, Asks | None] | None:
         op = self._analysis.op_at(lasti)

@@ -47,6 +47,30 @@ async def takes_one(jobs: Jobs) -> None:
     print(await jobs.get())
 
 
+async def takes_in_the_condition(jobs: Jobs) -> None:
+    while (job := await jobs.get()) != "end":
+        print(job)
+
+
+async def takes_in_the_condition_after_a_turn(jobs: Jobs) -> None:
+    jobs.put_nowait("first")
+    while (job := await jobs.get()) != "end":
+        print(job)
+
+
+async def asks_in_the_condition(jobs: Jobs) -> None:
+    while print("a question") or await jobs.get() != "end":
+        print("an answer")
+
+
+async def cleans_up(jobs: Jobs) -> None:
+    while True:
+        try:
+            print("a question")
+        finally:
+            await jobs.get()
+
+
 async def iterates(jobs: Jobs) -> None:
     async for job in _items(jobs):
         print(job)
@@ -62,6 +86,10 @@ async def _items(jobs: Jobs) -> AsyncIterator[str]:
     [
         (takes, True),
         (takes_until_told, True),
+        (takes_in_the_condition, True),
+        (takes_in_the_condition_after_a_turn, True),
+        (asks_in_the_condition, False),
+        (cleans_up, False),
         (iterates, True),
         (asks_first, False),
         (takes_three, False),
@@ -89,6 +117,11 @@ def thread_takes(jobs: queue.Queue[str | None]) -> None:
             break
 
 
+def thread_takes_in_the_condition(jobs: queue.Queue[str | None]) -> None:
+    while (job := jobs.get()) is not None:
+        print(job)
+
+
 def thread_asks_first(jobs: queue.Queue[str | None]) -> None:
     while True:
         print("a question")
@@ -96,7 +129,9 @@ def thread_asks_first(jobs: queue.Queue[str | None]) -> None:
             break
 
 
-@pytest.mark.parametrize(("function", "begins"), [(thread_takes, True), (thread_asks_first, False)])
+@pytest.mark.parametrize(
+    ("function", "begins"), [(thread_takes, True), (thread_takes_in_the_condition, True), (thread_asks_first, False)]
+)
 def test_a_thread(function: Callable[[queue.Queue[str | None]], None], begins: bool) -> None:
     jobs: queue.Queue[str | None] = queue.Queue()
     thread = threading.Thread(target=function, args=(jobs,))

@@ -12,6 +12,7 @@ import concurrent.futures
 import queue
 import threading
 import time
+from collections.abc import Iterable
 from gc import get_referents, is_tracked
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType, TracebackType
 from typing import Any, NamedTuple, cast
@@ -19,6 +20,7 @@ from weakref import ref
 
 from ...model import NodeKind
 from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
+from ..resource_types import ResourceType
 
 _FRAMES_MOST = 30
 _HANDS_MOST = 200
@@ -33,6 +35,13 @@ _USED: tuple[type[Any], ...] = (
     *(asyncio.Lock, asyncio.Semaphore, asyncio.Condition, asyncio.Event, asyncio.Barrier, asyncio.Queue),
     *(asyncio.Future, concurrent.futures.Future),
 )
+_ENDED_BY_CODE = frozenset(
+    {
+        *(NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.CONDITION, NodeKind.EVENT, NodeKind.BARRIER),
+        *(NodeKind.TX, NodeKind.RX),
+    }
+)
+_of_libraries: dict[str, tuple[type[Any], ...]] = {}
 _traceback_of = BaseException.__dict__["__traceback__"].__get__
 _arguments_of = BaseException.__dict__["args"].__get__
 
@@ -58,6 +67,12 @@ class Death(NamedTuple):
     had: tuple[Had, ...]
     time_ns: int
     exception: int
+
+
+def also_used(library: str, types: Iterable[ResourceType]) -> None:
+    """Notes what tasks and threads use of a library that the program has imported."""
+    found = tuple(one.cls for one in types if one.cls is not object and not _ENDED_BY_CODE.isdisjoint(one.kinds))
+    _of_libraries[library] = found
 
 
 def death_of(kind: NodeKind, name: str, exception: BaseException) -> Death | None:
@@ -99,7 +114,11 @@ def _add(frame: FrameType, found: dict[int, Had]) -> None:
         if referent is module:
             continue
         _keep(referent, names, found)
-        if issubclass(type(referent), _NOT_HANDS) or issubclass(type(referent), _USED) or not is_tracked(referent):
+        if (
+            issubclass(type(referent), _NOT_HANDS)
+            or _is_used(cast("type[Any]", type(referent)))
+            or not is_tracked(referent)
+        ):
             continue
         a_dictionary = issubclass(type(referent), dict)
         inner_ones: list[Any] = get_referents(referent)
@@ -114,9 +133,13 @@ def _fields(inner: object) -> list[Any]:
     return list(cast("dict[Any, Any]", inner).values())[:_HANDS_MOST] if type(inner) is dict else []
 
 
+def _is_used(kind: type[Any]) -> bool:
+    return issubclass(kind, _USED) or any(issubclass(kind, types) for types in list(_of_libraries.values()))
+
+
 def _keep(thing: Any, names: frozenset[str], found: dict[int, Had]) -> None:
     kind = cast("type[Any]", type(thing))
-    if not issubclass(kind, _USED) or issubclass(kind, asyncio.Task) or len(found) >= _THINGS_MOST:
+    if not _is_used(kind) or issubclass(kind, asyncio.Task) or len(found) >= _THINGS_MOST:
         return
     known = found.get(id(thing))
     if known is not None:

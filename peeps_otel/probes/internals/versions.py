@@ -28,6 +28,7 @@ HTTPX = ("0.28",)
 UVICORN = ("0.54",)
 URLLIB3 = ("1.26", "2.8")
 REQUESTS = ("2.34",)
+JANUS = ("2.0",)
 
 TABLE = {
     "CPython": CPYTHON,
@@ -50,6 +51,7 @@ TABLE = {
     "uvicorn": UVICORN,
     "urllib3": URLLIB3,
     "requests": REQUESTS,
+    "janus": JANUS,
 }
 
 
