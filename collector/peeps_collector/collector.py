@@ -35,6 +35,7 @@ from .garbage import Garbage
 from .graph.finding_entry import Entry
 from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
+from .lake.roles import role_of
 from .names import LOOPBACK_NAMES
 from .own_metrics import OwnMetrics
 from .pipeline import Pipeline
@@ -45,18 +46,15 @@ from .receive.http_protocol import Limits, limited, sweep
 from .receive.http_server import HttpReceiver
 from .receive.polls import Polls
 from .receive.port_sharing import Endpoint, SharedPort
-from .receive.queue import Budget
+from .receive.queue import Budget, Encoding, Signal
 from .receive.turns import Turns
 from .replay import journal_of, replay
 from .requests_out import ProcessRequests
-from .store.buffer import RowBuffer
+from .role import Role
 from .store.database import Database
-from .store.file import ended_findings
-from .store.reader import Reader
 from .store.recording import past_processes, past_texts
 from .store.retention import Retention, file_bytes
 from .store.saved_queries import SavedQueries
-from .store.sql_processes import SqlProcesses
 from .store.writer import Writer
 from .version import __version__
 
@@ -108,8 +106,13 @@ def _counted(entries: Sequence[Entry]) -> dict[str, int]:
 class Collector:
     """All methods on one event loop. After `start`, `listen`, `otlp` and `api` are the real addresses."""
 
-    def __init__(self, config: Config, diagnoser: Callable[[], GraphDiagnoser] | None = None) -> None:
-        """Opens the database. Raises StoreError, AccessError."""
+    def __init__(
+        self,
+        config: Config,
+        diagnoser: Callable[[], GraphDiagnoser] | None = None,
+        role: Callable[[Config, Database], Role] = role_of,
+    ) -> None:
+        """Opens the database. Raises StoreError, AccessError, LakeError."""
         self.config = config
         self._tls = None if config.tls is None else config.tls.for_server()
         self.warnings: list[str] = []
@@ -118,10 +121,11 @@ class Collector:
         self.otlp_http = ""
         self.api = ""
         self._database = Database(config.database, config.database_memory, self.warnings)
-        self._rows = RowBuffer(config.store_rows)
+        self._role = role(config, self._database)
+        self._rows = self._role.rows(config.store_rows)
         self._journal = journal_of(config.database, config.journal_bytes)
-        self._sql = SqlProcesses(self._database)
-        self._reader = Reader(self._database)
+        self._sql = self._role.sql()
+        self._reader = self._role.reader(self._sql)
         self._retention = Retention(
             self._database, config.retention_hours, config.database_bytes, lambda: self._database.leases.checkpoint()
         )
@@ -131,15 +135,17 @@ class Collector:
             self._retention,
             committed=self._journal.committed,
             checkpoint=self._database.leases.checkpoint_if_due,
+            outbox=self._role.outbox,
         )
         self._database.before_reading = self._writer.catch_up
         redaction = Redaction(config.redact_keys, config.redact_texts)
         self.warnings += replay(self._database, self._journal, self._rows, self._writer, redaction)
+        self._role.replayed(self._database.connection)
         self._quotas = Quotas(Quota(config.process_rows, config.process_bytes))
         self._live = LiveGraph(self._rows, quotas=self._quotas, nodes_most=config.process_nodes)
         if config.is_recording:
             self._live.remember(past_processes(self._database.connection))
-        self._findings = FindingRegistry(self._live, self._rows, ended_findings(self._database.connection))
+        self._findings = FindingRegistry(self._live, self._rows, self._role.ended_findings())
         if config.is_recording:
             for process, record in past_texts(self._database.connection):
                 self._findings.texts.recalled(process, record)
@@ -173,7 +179,7 @@ class Collector:
             unready=self._unready,
             span_columns=self._compiled.decoder,
             redaction=redaction,
-            forward=self._forwarder.offer,
+            forward=self._goes_on,
             quotas=self._quotas,
         )
         self._directory = Path(tempfile.mkdtemp(prefix="peeps-"))  # mode 700
@@ -228,6 +234,7 @@ class Collector:
         make = await self._serve(app, files // 10)
         loop = asyncio.get_running_loop()
         self._api_server = await loop.create_server(make, sock=api, backlog=1024, ssl=self._tls)
+        self._role.start(self.listen, self.api)
         self._garbage.postpone()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 
@@ -255,6 +262,7 @@ class Collector:
             self._diagnosis.stop()
             self._live.store_processes()
             self._writer.stop()
+            self._role.stop()
             self._journal.close(self._writer.position.low)
         self._database.close()
         shutil.rmtree(self._directory, ignore_errors=True)
@@ -272,7 +280,7 @@ class Collector:
     def health(self) -> dict[str, Any]:
         counts = asdict(self._pipeline.counts)
         rejected = counts.pop("rejected")
-        parts = (self._writer, self._durable, self._diagnosis, self._alerts)
+        parts = (self._writer, self._durable, self._diagnosis, self._alerts, self._role)
         failures = [part.failure for part in parts if part.failure]
         addresses = self.addresses()
         return {
@@ -294,12 +302,17 @@ class Collector:
             "client_errors": {"count": self._pipeline.client_errors.count, "last": self._pipeline.client_errors.last()},
             "forward": self._forwarder.status(),
             "metrics": self._own_metrics.status(),
+            "lake": self._role.status(),
             "pending_rows": self._rows.pending,
             "committed": self._writer.ticks,
             "reopened": self._database.reopened,
             "findings": _counted(self._findings.open()),
             "alerts": self._alerts.status(),
         }
+
+    def _goes_on(self, signal: Signal, encoding: Encoding, body: bytes) -> None:
+        self._forwarder.offer(signal, encoding, body)
+        self._role.offer(signal, encoding, body)
 
     def _unready(self) -> str:
         """Why nothing more can be taken now."""

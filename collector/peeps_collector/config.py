@@ -22,6 +22,8 @@ from .settings_file import SettingsFileError, settings_of
 if TYPE_CHECKING:
     from peeps_otel.diagnosis import RuleSettings
 
+    from .lake.settings import LakeSettings
+
 
 OPTIONS: dict[str, tuple[str, str]] = {
     "PEEPS_LISTEN": ("127.0.0.1:9119", "where watched programs push: OTLP/gRPC and OTLP/HTTP on one port"),
@@ -70,6 +72,12 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "PEEPS_ALERT_EXEC": ("", "a program, with its arguments, that is run for each alert, with the alert on its stdin"),
     "PEEPS_ALERT_LEVEL": ("LIKELY", "from this level on: PROVEN, LIKELY, SUSPECT or SLOW"),
     "PEEPS_ALERT_QUIET_S": ("300", "for so long after it was told, the same coming and going is not told again"),
+    "PEEPS_LAKE": ("", "URL of the PostgreSQL that several collectors share, see docs/lake.md; without a password"),
+    "PEEPS_LAKE_DATA": ("", "where the files of the lake are: a folder that all have, or `s3://bucket/prefix`"),
+    "PEEPS_LAKE_SECONDS": ("1", "between two commits of a collector to the lake"),
+    "PEEPS_LAKE_HOURS": ("168", "history in the lake older than this is deleted"),
+    "PEEPS_LAKE_BYTES": ("10737418240", "may wait on this disk for the lake; beyond it the oldest are left out"),
+    "PEEPS_LAKE_HOST": ("", "under which name the others reach this collector; empty: where it listens"),
     "PEEPS_LOG": ("text", "`json`: the collector's own log lines as JSON, one object a line"),
     "PEEPS_INSECURE": ("0", "`1`: allow an address that is not loopback without a token or mTLS"),
 }
@@ -145,6 +153,8 @@ class Config:
     alert_quiet_s: int = 300
     redact_keys: str = ""
     redact_texts: str = ""
+    lake: LakeSettings | None = None
+    lake_host: str = ""
     is_recording: bool = False
     """The database is a recording that was opened to be looked at (`peeps open`): nothing in it is forgotten."""
 
@@ -190,7 +200,7 @@ class Config:
             process_rows=_positive(environment, "PEEPS_PROCESS_ROWS", 600_000),
             process_bytes=_positive(environment, "PEEPS_PROCESS_BYTES", 256 << 20),
             process_nodes=_positive(environment, "PEEPS_PROCESS_NODES", 1_000_000),
-            retention_hours=_hours(environment),
+            retention_hours=_hours(environment, "PEEPS_RETENTION_HOURS", "24"),
             protocol_trace=_switch(environment, "PEEPS_PROTOCOL_TRACE"),
             rules=_rules(environment),
             token=token,
@@ -207,6 +217,8 @@ class Config:
             alert_command=_command(environment, "PEEPS_ALERT_EXEC"),
             alert_level=_level(environment, "PEEPS_ALERT_LEVEL"),
             alert_quiet_s=_positive(environment, "PEEPS_ALERT_QUIET_S", 300),
+            lake=_lake(environment),
+            lake_host=environment.get("PEEPS_LAKE_HOST", "").strip(),
             log_json=_one_of(environment, "PEEPS_LOG", ("text", "json")) == "json",
         )
 
@@ -355,12 +367,32 @@ def _positive(environment: Mapping[str, str], name: str, default: int) -> int:
     return int(text)
 
 
-def _hours(environment: Mapping[str, str]) -> float:
-    text = environment.get("PEEPS_RETENTION_HOURS", "").strip() or "24"
+def _lake(environment: Mapping[str, str]) -> LakeSettings | None:
+    catalog = environment.get("PEEPS_LAKE", "").strip()
+    if not catalog:
+        return None
+    from .lake.settings import LakeError, LakeSettings, checked  # not for who only asks a collector
+
+    try:
+        return checked(
+            LakeSettings(
+                catalog,
+                environment.get("PEEPS_LAKE_DATA", "").strip(),
+                float(_positive(environment, "PEEPS_LAKE_SECONDS", 1)),
+                _hours(environment, "PEEPS_LAKE_HOURS", "168"),
+                _positive(environment, "PEEPS_LAKE_BYTES", 10 << 30),
+            )
+        )
+    except LakeError as error:
+        raise ConfigError(str(error)) from None
+
+
+def _hours(environment: Mapping[str, str], name: str, default: str) -> float:
+    text = environment.get(name, "").strip() or default
     try:
         hours = float(text)
     except ValueError:
         hours = -1.0
     if not 0 < hours <= 24 * 3650:
-        raise ConfigError(f"PEEPS_RETENTION_HOURS={text!r} is not a number of hours greater than 0")
+        raise ConfigError(f"{name}={text!r} is not a number of hours greater than 0")
     return hours

@@ -35,7 +35,7 @@ class Choice:
             left = self._left(block.resource.attributes, self._conditions)
             for scope in getattr(block, f"scope_{_NAMES[signal]}") if left else ():
                 self._thin_out(signal, scope, left)
-        _drop(blocks, [block for block in blocks if not _is_empty(signal, block)])
+        drop(blocks, [block for block in blocks if not _is_empty(signal, block)])
         return (Encoding.PROTOBUF, message.SerializeToString()) if len(blocks) else None
 
     def _left(self, attributes: Iterable[KeyValue], of: Mapping[str, re.Pattern[str]]) -> dict[str, re.Pattern[str]]:
@@ -49,11 +49,11 @@ class Choice:
                 for kind in _POINTS:
                     if metric.HasField(kind):
                         points = getattr(metric, kind).data_points
-                        _drop(points, [point for point in points if not self._left(point.attributes, left)])
-            _drop(scope.metrics, [metric for metric in scope.metrics if _has_points(metric)])
+                        drop(points, [point for point in points if not self._left(point.attributes, left)])
+            drop(scope.metrics, [metric for metric in scope.metrics if _has_points(metric)])
         else:
             records = scope.spans if signal is Signal.TRACES else scope.log_records
-            _drop(records, [record for record in records if not self._left(record.attributes, left)])
+            drop(records, [record for record in records if not self._left(record.attributes, left)])
 
 
 _NAMES = {Signal.TRACES: "spans", Signal.METRICS: "metrics", Signal.LOGS: "logs"}
@@ -72,7 +72,8 @@ def _is_empty(signal: Signal, block: Any) -> bool:
     return not any(len(getattr(scope, field)) for scope in getattr(block, f"scope_{_NAMES[signal]}"))
 
 
-def _drop(records: Any, kept: Sequence[Any]) -> None:
+def drop(records: Any, kept: Sequence[Any]) -> None:
+    """Of a repeated field only those stay."""
     if len(kept) < len(records):
         copies: list[Any] = [copy.deepcopy(one) for one in kept]
         del records[:]

@@ -36,7 +36,7 @@ SHARED = {
 # Optional: imported where the program has it already, or installed with the extra that asks for it.
 EXTRA = {
     "peeps_otel": {"opentelemetry-exporter-otlp", "grpcio", "pytest"},
-    "peeps_collector": {"numba", "mcp", "textual", "rich"},
+    "peeps_collector": {"numba", "mcp", "textual", "rich", "psycopg"},
 }
 
 

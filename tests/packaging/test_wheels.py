@@ -37,9 +37,12 @@ GRPC = "peeps_otel.export.otlp_grpc"
 PLUGIN = "peeps_otel.pytest_plugin"  # where pytest is
 MCP, TOP = "peeps_collector.mcp_server.server", "peeps_collector.top.screen"
 COLUMNS = "peeps_collector.decode.columns"
+LAKE = "peeps_collector.lake"
 NEED_AN_EXTRA = {
     "peeps-otel": {GRPC, PLUGIN},
-    "peeps-collector": {f"{COLUMNS}.{module}" for module in ("compiler", "walk", "text", "spans")} | {MCP, TOP},
+    "peeps-collector": {f"{COLUMNS}.{module}" for module in ("compiler", "walk", "text", "spans")}
+    | {f"{LAKE}.{module}" for module in ("members", "presence", "shard", "shipper", "shipping")}
+    | {MCP, TOP},
 }
 
 IMPORT_ALL = """
@@ -121,3 +124,13 @@ def test_the_extras_for_agents_and_for_the_terminal(install: Install, tmp_path: 
 def test_the_extra_for_columns(install: Install, tmp_path: Path) -> None:
     programs = install("peeps-collector[fast]")
     run(programs / "python", "-I", "-c", IMPORT_ALL.format(package=COLUMNS, without={PLUGIN}), cwd=tmp_path)
+
+
+def test_the_extra_for_several_collectors(install: Install, tmp_path: Path) -> None:
+    programs = install("peeps-collector[lake]")
+    run(programs / "python", "-I", "-c", IMPORT_ALL.format(package=LAKE, without={PLUGIN}), cwd=tmp_path)
+    code = (
+        "import duckdb; from peeps_collector.lake.connection import extension_file\n"
+        "for name in ('postgres_scanner', 'ducklake', 'httpfs'): duckdb.execute(f\"LOAD '{extension_file(name)}'\")"
+    )
+    run(programs / "python", "-I", "-c", code, cwd=tmp_path)

@@ -60,6 +60,19 @@ def batches_of(relation: Any) -> Any:
     return read(_BATCH_ROWS)
 
 
+def to_ipc(table: Any) -> bytes:
+    """An Arrow table as an IPC stream."""
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as stream:
+        stream.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def from_ipc(content: bytes) -> Any:
+    """The Arrow table of an IPC stream. Raises ValueError."""
+    return pa.ipc.open_stream(content).read_all()
+
+
 class ResultTooLarge(ValueError):
     """More bytes than allowed."""
 

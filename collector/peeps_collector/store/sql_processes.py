@@ -122,7 +122,7 @@ class _Worker:
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             bufsize=0,
-            env=_environment(),
+            env=environment_of_ours(),
         )
         self._started = False
 
@@ -183,7 +183,7 @@ def _pipe(pipe: IO[bytes] | None) -> IO[bytes]:
     return pipe
 
 
-def _environment() -> dict[str, str]:
+def environment_of_ours() -> dict[str, str]:
     """Ours, without what would watch the process, and with few arenas: each is address space."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("OTEL_", "PEEPS_"))}
     paths = [path for path in sys.path if path and "auto_instrumentation" not in path]

@@ -21,6 +21,7 @@ from .arrow_columns import together
 from .buffer import RowBuffer
 from .database import Database
 from .file import StoreError
+from .outbox import NoOutbox, Outbox
 from .position import Position
 from .retention import Retention
 from .schema import TABLES
@@ -44,7 +45,7 @@ _log = logging.getLogger(__name__)
 class Writer:
     """Owns the database from `start` to `stop`. `flush` is for tests, replay and shutdown; all else runs in the
     thread. `committed`: is told the number up to which the journal is not needed any more. `checkpoint`:
-    is called after each tick."""
+    is called after each tick. `outbox`: is told what each transaction inserts."""
 
     def __init__(
         self,
@@ -54,8 +55,10 @@ class Writer:
         clock: Callable[[], int] = time.time_ns,
         committed: Callable[[int], None] = lambda _low: None,
         checkpoint: Callable[[], None] = lambda: None,
+        outbox: Outbox | None = None,
     ) -> None:
         self._database = database
+        self._outbox = outbox or NoOutbox()
         self._buffer = buffer
         self._retention = retention if isinstance(retention, Retention) else Retention(database, retention)
         self._deleting: Iterator[None] | None = None
@@ -182,6 +185,7 @@ class Writer:
                     raise
                 lost = self._without_bad_tables(wanted)
         self.position, self._rows = wanted, {}
+        self._outbox.settle(self._database.connection)
         self._buffer.stored(lost)
 
     def _reopened(self) -> bool:
@@ -198,6 +202,7 @@ class Writer:
         if self._wanted is not None and self._is_in(self._wanted):
             self.position, self._rows = self._wanted, {}
             self._buffer.stored()
+        self._outbox.settle(self._database.connection)
         return True
 
     def _is_in(self, wanted: Position) -> bool:
@@ -214,6 +219,7 @@ class Writer:
         try:
             for name, part in rows.items():
                 unfit += self._insert(name, part)
+            self._outbox.write(self._database.connection)
             if position.text() != self.position.text():
                 self._database.connection.execute("DELETE FROM meta WHERE key = ?", [POSITION_KEY])
                 self._database.connection.execute("INSERT INTO meta VALUES (?, ?)", [POSITION_KEY, position.text()])
@@ -248,6 +254,7 @@ class Writer:
         try:
             if key is not None:
                 self._database.connection.execute(f"DELETE FROM {name} WHERE {key} IN (SELECT {key} FROM incoming)")
+            self._outbox.add(name, incoming)
             columns = ", ".join(TABLES[name].columns)  # a file that was migrated has them in another order
             self._database.connection.execute(f"INSERT INTO {name} ({columns}) SELECT {columns} FROM incoming")
         finally:
@@ -275,6 +282,10 @@ class Writer:
             self._database.connection.execute("ROLLBACK")
         except duckdb.Error:
             _log.debug("nothing to roll back", exc_info=True)
+        try:
+            self._outbox.settle(self._database.connection)
+        except duckdb.Error:
+            _log.debug("what was committed is known once the database is open again", exc_info=True)
 
     def _failed(self, error: duckdb.Error) -> None:
         text = str(error).splitlines()[0]
