@@ -32,6 +32,8 @@ from .remaining_code import Place
 STOPPED = "stopped"
 """The kind of a callback of a loop that no thread runs: it comes only if somebody runs that loop."""
 _WEAK_MAPPINGS = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
+_KINDS: tuple[type[Any], ...] = (FunctionType, weakref.WeakSet, *_WEAK_MAPPINGS)
+_BASES = (type, ModuleType, asyncio.AbstractEventLoop)
 
 
 class Key(NamedTuple):
@@ -99,7 +101,9 @@ class Actors:
     def _read_heap(self, ours: set[type[Any]]) -> list[asyncio.AbstractEventLoop]:
         loops: list[asyncio.AbstractEventLoop] = []
         ground, functions = self.ground, self.functions
-        for thing in self._picture.objects:
+
+        wanted = {*map(id, _KINDS), *map(id, ours)}
+        for _, thing in self._picture.of(lambda kind: id(kind) in wanted or issubclass(kind, _BASES)):
             kind = cast("type[Any]", type(thing))
             if kind is FunctionType:
                 ground.setdefault(id(thing.__globals__), ("global", str(thing.__globals__.get("__name__", "?"))))

@@ -22,6 +22,7 @@ from ..internals import asyncio_core as internals
 from ..library import CancelScopes
 from ..library_registry import LibraryRegistry
 from . import waits as heap_waits
+from .picture import Picture
 from .reach import CHECKED_VERSIONS, Reach, reach
 
 CHANGES = (
@@ -119,10 +120,12 @@ def _never() -> None:
     """On a copy nobody has to be let run."""
 
 
-def analyse(known: Known, ours: set[type[Any]], pause: Callable[[], None]) -> LeakReport:
-    """The proof itself, on a heap that stands still."""
+def analyse(
+    known: Known, ours: set[type[Any]], pause: Callable[[], None], picture: Picture | None = None
+) -> LeakReport:
+    """The proof itself, on a heap that stands still. `picture`: of this heap, where there is one already."""
     waits = heap_waits.blocked_tasks(known.classifier, known.scopes, pause)
-    found: Reach = reach(waits.blocked, ours, pause)
+    found: Reach = reach(picture or Picture(pause), waits.blocked, ours, pause)
     lost = [
         LostTask(task.task, task.future, task.task in found.lost and task.task not in waits.doubtful, dying)
         for task in waits.blocked

@@ -124,8 +124,7 @@ def _answer(
         consumers = consumers_among(actors, {one.key for found in enders_of for one in found})
         report = LeakReport([])
         if any(not any(one.is_from_outside for one in found) for found in enders_of):
-            del picture, actors, enders, threads  # what they hold would count as roots
-            report = leaks.analyse(known, ours, _never)
+            report = leaks.analyse(known, ours, _never, picture)
         found = [[tuple(one) for one in of_thing] for of_thing in enders_of]
         cpu_ns = time.process_time_ns() - began_ns
         return json.dumps(

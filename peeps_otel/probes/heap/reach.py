@@ -21,23 +21,25 @@ do not tell roots any more.
 from __future__ import annotations
 
 import asyncio
-import gc
-import sys
 import weakref
-from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from contextvars import Context
-from itertools import chain
+from itertools import compress, repeat
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import Any, NamedTuple, cast
 
 from ..internals import versions
 from ..internals.heap import not_walked
+from .picture import Picture
 
 CHECKED_ON = versions.on("CPython")
 CHECKED_VERSIONS = versions.minor(versions.CPYTHON)
 
 _CHUNK = 2000  # objects between two calls of `pause`
+_OUT, _LEFT, _WALL, _MET = range(4)
+"""Of an object: passed, or not to be; not come upon yet; of a blocked task, and not come upon; of one, and held."""
+_IS_LEFT = bytes(one == _LEFT for one in range(256))
+_IS_AWAITED, _IS_WEAK = 1, 2
 _SUSPENDED = (CoroutineType, GeneratorType, AsyncGeneratorType)
 _PROXIES = (weakref.ProxyType, weakref.CallableProxyType)
 _C_TASK: type[Any] = asyncio.Task
@@ -67,177 +69,171 @@ class Reach(NamedTuple):
     objects: int
 
 
-def reach(blocked: Sequence[Blocked], ours: set[type[Any]], pause: Callable[[], None]) -> Reach:
+def reach(picture: Picture, blocked: Sequence[Blocked], ours: set[type[Any]], pause: Callable[[], None]) -> Reach:
     """Which of `blocked` cannot be woken by anything that runs.
 
     `ours`: types whose instances count for nothing, because they only watch. `pause` is called now and then. Exact only
-    if the heap does not change meanwhile. The garbage collector must be off. Linear in objects and references; about
-    200 bytes an object while it runs.
+    if the heap has not changed since the picture was begun. The garbage collector must be off. Linear in objects and
+    references.
     """
-    return _Heap(ours, pause).run(blocked)
+    return _Heap(picture, ours, pause).run(blocked)
 
 
 class _Heap:
-    def __init__(self, ours: set[type[Any]], pause: Callable[[], None]) -> None:
-        self._pause = pause
-        objects, counts = _counted()
-        self._objects = objects  # kept to the end: dropping the last reference to one would run its destructor
-        self._by_id = dict(zip(map(id, objects), objects, strict=True))
-        self._ours = ours
-        self._not_walked = {id(not_walked()), id(objects), id(counts), id(self._by_id)}
-        self._roots = self._unexplained(counts)
-        self._weak = {address for address, thing in self._by_id.items() if issubclass(type(thing), _WEAK)}
+    def __init__(self, picture: Picture, ours: set[type[Any]], pause: Callable[[], None]) -> None:
+        self._picture, self._pause = picture, pause
+        self._roots = picture.unexplained()
+        size = len(picture.objects)
+        self._state = bytearray(repeat(_LEFT, size))
+        self._state.append(_OUT)  # for what is not tracked: position -1
+        self._acts = bytearray(size)  # where more is to be done than to follow its references
+        watching = set(map(id, ours))
+        for place, _ in picture.of(lambda kind: id(kind) in watching):
+            self._state[place] = _OUT
+        for address in (id(not_walked()), *picture.own_ids):
+            if (place := picture.place(address)) is not None:
+                self._state[place] = _OUT
+        for place, _ in picture.of(lambda kind: issubclass(kind, _WEAK)):
+            self._acts[place] |= _IS_WEAK
         self._targets: dict[int, set[int]] | None = None
-
-    def _unexplained(self, counts: list[int]) -> set[int]:
-        """Objects with more references than the walked objects hold."""
-        explained: Counter[int] = Counter()
-        known = self._by_id.__contains__
-        for part in self._chunks(self._by_id.values()):
-            explained.update(filter(known, map(id, chain.from_iterable(map(gc.get_referents, part)))))
-        found: set[int] = set()
-        for address, count in zip(self._by_id, counts, strict=True):
-            if count > explained[address]:
-                found.add(address)
-        return found
-
-    def _chunks(self, things: Iterable[Any]) -> Iterable[list[Any]]:
-        """In pieces, without those that are not walked."""
-        walked = [thing for thing in things if id(thing) not in self._not_walked]
-        for begin in range(0, len(walked), _CHUNK):
-            yield walked[begin : begin + _CHUNK]
-            self._pause()
+        self._waiting: dict[int, list[Blocked]] = {}  # by the address of what is waited for
+        self._dead: dict[int, Blocked] = {}
+        self._tasks: set[int] = set()  # positions of those whose attributes were not looked at
 
     def run(self, blocked: Sequence[Blocked]) -> Reach:
-        walls = {task.task for task in blocked}.union(*(task.suspended for task in blocked))
-        ours = {address for address, thing in self._by_id.items() if type(thing) in self._ours}
-        self._left = self._by_id.keys() - walls - ours - self._not_walked
-        self._tasks = {task.task for task in blocked}  # those whose attributes were not looked at
-        self._met: set[int] = set()  # walls and others that were come upon, but not passed
-        waiting: dict[int, list[Blocked]] = {}
+        picture, state = self._picture, self._state
         for task in blocked:
-            waiting.setdefault(task.future, []).append(task)
-        dead = {task.task: task for task in blocked}
-
-        def revive(task: Blocked) -> list[int]:
-            """The task may run again, and so may all who await it."""
-            opened: list[int] = []
-            work = [task]
-            while work:
-                one = work.pop()
-                if dead.pop(one.task, None) is not None:
-                    opened += (one.task, *one.suspended)
-                    work += waiting.get(one.task, ())
-            return opened
-
-        start = set(self._roots & self._left)
-        self._left -= start
+            self._waiting.setdefault(task.future, []).append(task)
+            self._dead[task.task] = task
+        for address in self._waiting:
+            if (place := picture.place(address)) is not None:
+                self._acts[place] |= _IS_AWAITED
+        walls = [place for task in blocked for place in self._places(task)]
+        self._tasks = {place for task in blocked if (place := picture.place(task.task)) is not None}
+        start = [place for place in self._roots if state[place] == _LEFT]
+        for place in walls:
+            state[place] = _WALL
+        start = [place for place in start if state[place] == _LEFT]
+        for place in start:
+            state[place] = _OUT
         for task in blocked:
             # A future that is no tracked object cannot be judged.
-            if task.bounded or (task.future not in self._by_id and task.future not in dead):
-                start.update(revive(task))
-        self._flood(start, waiting, revive)
-        dying = self._dying(dead, walls, waiting, revive)
-        return Reach(dead.keys() - dying, dying, len(self._objects))
+            if task.bounded or (picture.place(task.future) is None and task.future not in self._dead):
+                self._revive(task, start)
+        self._flood(start)
+        dying = self._dying(walls)
+        return Reach(self._dead.keys() - dying, dying, len(picture.objects))
 
-    def _flood(
-        self, start: set[int], waiting: dict[int, list[Blocked]], revive: Callable[[Blocked], list[int]]
-    ) -> None:
-        """Everything that can be reached from `start`; a task is passed once its future was."""
-        frontier = start
-        while frontier:
-            woken = [task for future in frontier & waiting.keys() for task in waiting[future]]
-            for task in woken:
-                frontier |= set(revive(task))
-            found = self._referents(frontier)
-            self._met |= found - self._left
-            found.update(self._weakly(frontier & self._weak))
-            found.update(self._attributes(found & self._tasks))
-            frontier = found & self._left
-            self._left -= frontier
+    def _places(self, task: Blocked) -> list[int]:
+        """Those of a task and of its suspended coroutines."""
+        found = map(self._picture.place, (task.task, *task.suspended))
+        return [place for place in found if place is not None]
 
-    def _referents(self, addresses: Iterable[int]) -> set[int]:
-        found: set[int] = set()
-        things = [self._by_id[address] for address in addresses if address in self._by_id]
-        for part in self._chunks(things):
-            found.update(map(id, chain.from_iterable(map(gc.get_referents, part))))
-        return found
+    def _revive(self, task: Blocked, work: list[int]) -> None:
+        """The task may run again, and so may all who await it."""
+        revived = [task]
+        while revived:
+            one = revived.pop()
+            if self._dead.pop(one.task, None) is not None:
+                for place in self._places(one):
+                    self._state[place] = _OUT
+                    work.append(place)
+                revived += self._waiting.get(one.task, ())
 
-    def _attributes(self, tasks: set[int]) -> set[int]:
-        """What the program has hung on blocked tasks that it can reach: it may use that without waking them."""
-        self._tasks -= tasks
-        found: set[int] = set()
-        for address in tasks:
-            task = self._by_id.get(address)
-            if not issubclass(type(task), _C_TASK):
-                found.update(map(id, gc.get_referents(task)))  # its own fields are attributes as well
-                continue
-            subclass = type(task) is not _C_TASK
-            referents: list[Any] = gc.get_referents(task)
-            for referent in referents:
-                kind = cast("type[Any]", type(referent))
-                if kind is dict or (subclass and kind not in _FIELDS):
-                    found.add(id(referent))
-        return found
+    def _flood(self, work: list[int]) -> None:
+        """Everything that can be reached from `work`; a task is passed once its future was."""
+        state, acts, onward, ends = self._state, self._acts, self._picture.onward, self._picture.ends
+        passed = 0
+        while work:
+            place = work.pop()
+            passed += 1
+            if passed % _CHUNK == 0:
+                self._pause()
+            if acts[place]:
+                self._act(place, work)
+            for target in onward[ends[place - 1] if place else 0 : ends[place]]:
+                if state[target]:
+                    self._find(target, work)
 
-    def _weakly(self, references: set[int]) -> set[int]:
-        """What weak references and proxies refer to."""
-        found: set[int] = set()
-        for address in references:
-            thing = self._by_id[address]
-            if type(thing) in _PROXIES:
-                found |= self._proxied().get(address, set())
-            elif (target := _referent(thing)) is not None:
-                found.add(id(target))
-        return found
+    def _find(self, place: int, work: list[int], holds: bool = True) -> None:
+        """Something that was not passed before was come upon. `holds`: by a reference that keeps it alive."""
+        if self._state[place] == _LEFT:
+            self._state[place] = _OUT
+            work.append(place)
+            return
+        if holds:
+            self._state[place] = _MET
+        if place in self._tasks:
+            self._tasks.discard(place)
+            for attribute in self._attributes(place):
+                if self._state[attribute]:
+                    self._find(attribute, work, holds=False)  # by the task, should that be held itself
+
+    def _act(self, place: int, work: list[int]) -> None:
+        if self._acts[place] & _IS_AWAITED:
+            for task in self._waiting.get(self._picture.ids[place], ()):
+                self._revive(task, work)
+        if self._acts[place] & _IS_WEAK:
+            for target in self._weakly(place):
+                if self._state[target]:
+                    self._find(target, work, holds=False)
+
+    def _attributes(self, place: int) -> Iterable[int]:
+        """What the program has hung on a blocked task that it can reach: it may use that without waking it."""
+        picture = self._picture
+        kind = cast("type[Any]", type(picture.objects[place]))
+        onward = [target for target in picture.onward_from(place) if target >= 0]
+        if not issubclass(kind, _C_TASK):
+            return onward  # its own fields are attributes as well
+        types = [(target, cast("type[Any]", type(picture.objects[target]))) for target in onward]
+        return [t for t, of in types if of is dict or (kind is not _C_TASK and of not in _FIELDS)]
+
+    def _weakly(self, place: int) -> Iterable[int]:
+        """What a weak reference or proxy refers to."""
+        thing = self._picture.objects[place]
+        if type(thing) in _PROXIES:
+            return self._proxied().get(id(thing), ())
+        target = self._picture.place(id(_referent(thing)))
+        return () if target is None else (target,)
 
     def _proxied(self) -> dict[int, set[int]]:
         """What each proxy stands for. A proxy cannot be asked without running code of its target."""
         if self._targets is None:
             self._targets = {}
-            for part in self._chunks(self._by_id.values()):
-                for thing in part:
-                    for reference in weakref.getweakrefs(thing):
-                        if type(reference) in _PROXIES:
-                            self._targets.setdefault(id(reference), set()).add(id(thing))
+            for place, thing in enumerate(self._picture.objects):
+                if place % _CHUNK == 0:
+                    self._pause()
+                for reference in weakref.getweakrefs(thing):
+                    if type(reference) in _PROXIES:
+                        self._targets.setdefault(id(reference), set()).add(place)
         return self._targets
 
-    def _dying(
-        self,
-        dead: dict[int, Blocked],
-        walls: set[int],
-        waiting: dict[int, list[Blocked]],
-        revive: Callable[[Blocked], list[int]],
-    ) -> set[int]:
+    def _dying(self, walls: list[int]) -> set[int]:
         """Tasks that are garbage, with no wall respected. What runs when garbage is collected may still wake others,
         so that is followed too."""
-        if not dead:
+        if not self._dead:
             return set()
-        held = self._met | (self._roots & walls)
-        left = self._left | {a for task in dead.values() for a in (task.task, *task.suspended)}
-        frontier = held & left
-        left -= frontier
-        while frontier:
-            frontier = self._referents(frontier) & left
-            left -= frontier
-        dying = {address for address in dead if address in left}
-        wakers = {address for address in left if _acts_when_collected(self._by_id.get(address))}
-        for address in dying:
-            wakers.update(dead[address].suspended)
-        self._left -= wakers
-        self._flood(wakers, waiting, revive)
+        picture, state = self._picture, self._state
+        roots = set(self._roots)
+        dead = [place for task in self._dead.values() for place in self._places(task)]
+        left = state.translate(_IS_LEFT)
+        for place in dead:
+            left[place] = 1
+        work = [place for place in dead if state[place] == _MET or place in roots]
+        for place in work:
+            left[place] = 0
+        while work:
+            for target in picture.onward_from(work.pop()):
+                if left[target]:
+                    left[target] = 0
+                    work.append(target)
+        dying = {one.task for one in self._dead.values() if any(left[p] for p in self._places(one)[:1])}
+        wakers = [p for p in compress(range(len(left)), left) if _acts_when_collected(picture.objects[p])]
+        wakers += [place for address in dying for place in self._places(self._dead[address])[1:]]
+        for place in wakers:
+            state[place] = _OUT
+        self._flood(wakers)
         return dying
-
-
-def _counted() -> tuple[list[Any], list[int]]:
-    """All tracked objects, and how many references each has beyond those of this function.
-
-    Nothing else of the analysis may hold an object while this runs: every variable counts.
-    """
-    (own,) = map(sys.getrefcount, [[]])  # of an object that is in one list and nowhere else
-    objects: list[Any] = gc.get_objects()
-    counts = list(map(sys.getrefcount, objects))
-    return objects, [count - own for count in counts]
 
 
 _acting: dict[type[Any], bool] = {}

@@ -13,6 +13,7 @@ import functools
 import gc
 from asyncio import taskgroups, timeouts
 from collections.abc import Callable
+from itertools import compress
 from types import BuiltinMethodType, CellType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
@@ -22,9 +23,10 @@ from ..internals import asyncio_core as internals
 from ..internals import heap as scopes
 from ..internals.await_chain import chain, entered
 from ..library import CancelScopes
+from .picture import Types
 from .reach import Blocked
 
-_CHUNK = 20_000
+_PAUSE_EVERY = 100
 _REACHED_MOST = 500
 _TIMER_DEPTH = 12
 _ALOUD = (MethodType, BuiltinMethodType, FunctionType, CellType, tuple, functools.partial)
@@ -81,20 +83,25 @@ def _under_timers(libraries: list[CancelScopes], pause: Callable[[], None]) -> t
     perhaps: set[int] = set()
     by_type = {id(kind): library for library in libraries for kind in library.types}
     objects: list[Any] = gc.get_objects()
-    for begin in range(0, len(objects), _CHUNK):
-        pause()
-        for thing in objects[begin : begin + _CHUNK]:
-            kind = cast("type[Any]", type(thing))
-            if kind is timeouts.Timeout:
-                task = internals.timed_task(thing)
-                if task is not None:
-                    surely.add(id(task))
-            elif id(kind) in by_type:
-                library = by_type[id(kind)]
-                if library.is_armed(thing):
-                    surely.update(map(id, library.tasks_of(thing)))
-            elif scopes.is_timer_handle(kind) and internals.timer_deadline(thing) is not None:
-                _follow(thing, surely, perhaps)
+    pause()
+
+    def tells(kind: type[Any]) -> bool:
+        return kind is timeouts.Timeout or id(kind) in by_type or scopes.is_timer_handle(kind)
+
+    for number, thing in enumerate(compress(objects, Types(objects).wanted(tells))):
+        if number % _PAUSE_EVERY == 0:
+            pause()
+        kind = cast("type[Any]", type(thing))
+        if kind is timeouts.Timeout:
+            task = internals.timed_task(thing)
+            if task is not None:
+                surely.add(id(task))
+        elif id(kind) in by_type:
+            library = by_type[id(kind)]
+            if library.is_armed(thing):
+                surely.update(map(id, library.tasks_of(thing)))
+        elif internals.timer_deadline(thing) is not None:
+            _follow(thing, surely, perhaps)
     return surely, perhaps
 
 
