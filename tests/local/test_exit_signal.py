@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support import instrumentations
 from tests.support.processes import BIN, end, environment
 from tests.support.waiting import eventually
 
@@ -57,6 +58,11 @@ for delay in (0, 0, 0, 0.001, 0.01, 0.5):
 print(codes, flush=True)
 """
 
+
+def _environment(program: Path, dump_on_exit: str) -> dict[str, str]:
+    return environment(PEEPS_DUMP_ON_EXIT=dump_on_exit, **_EXPORTS_NOTHING, **instrumentations.settings(program))
+
+
 Start = Callable[..., subprocess.Popen[str]]
 
 
@@ -70,7 +76,7 @@ def start(tmp_path: Path) -> Iterator[Start]:
         file.write_text(program, encoding="utf-8")
         process = subprocess.Popen(
             [BIN / "opentelemetry-instrument", sys.executable, str(file)],
-            env=environment(PEEPS_DUMP_ON_EXIT=str(seconds), **_EXPORTS_NOTHING),
+            env=_environment(file, str(seconds)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -139,7 +145,7 @@ def test_the_number_of_seconds_must_be_one(tmp_path: Path) -> None:
     file.write_text("print('works')")
     result = subprocess.run(
         [BIN / "opentelemetry-instrument", sys.executable, str(file)],
-        env=environment(PEEPS_DUMP_ON_EXIT="soon", **_EXPORTS_NOTHING),
+        env=_environment(file, "soon"),
         cwd=os.fspath(tmp_path),
         capture_output=True,
         text=True,

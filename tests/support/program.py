@@ -12,6 +12,7 @@ import sys
 import time
 from pathlib import Path
 
+from . import instrumentations
 from .processes import end, environment
 from .waiting import PATIENCE_S, eventually
 
@@ -31,7 +32,7 @@ class Program:
         self.started = time.monotonic()
         self._output = directory / f"{service}.txt"
         variables = {f"OTEL_{signals}_EXPORTER": "none" for signals in ("TRACES", "METRICS", "LOGS")}
-        variables |= {"PYTHONUNBUFFERED": "1"} | settings
+        variables |= {"PYTHONUNBUFFERED": "1"} | instrumentations.settings(self.path) | settings
         instrument = Path(python).with_name("opentelemetry-instrument")
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
