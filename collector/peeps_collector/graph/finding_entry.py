@@ -120,10 +120,16 @@ def _is_stale(entry: Entry, silent: Set[str]) -> bool:
 
 
 def _across_processes(entries: Iterable[Entry]) -> set[str]:
-    """The members of the deadlocks that no process can see by itself, and all behind them: those of several processes,
-    and those of one that only the collector sees, with what the other ends of its pipes say."""
-    stuck = (e.finding for e in entries if e.finding.level in (Level.PROVEN, Level.LIKELY) and _is_seen_here_alone(e))
-    return {node for finding in stuck for node in (*finding.core, *finding.blocked)}
+    """The members of the rings that no process can see by itself, and all behind them: those of several processes, and
+    those of one that only the collector sees, with what the other ends of its pipes say."""
+    rings = (entry.finding for entry in entries if _is_ring_across(entry))
+    return {node for finding in rings for node in (*finding.core, *finding.blocked)}
+
+
+def _is_ring_across(entry: Entry) -> bool:
+    if entry.finding.kind is FindingKind.TIMES_OUT:  # also of one process, and of no ring
+        return len(entry.processes) > 1
+    return entry.finding.level in (Level.PROVEN, Level.LIKELY) and _is_seen_here_alone(entry)
 
 
 def _is_seen_here_alone(entry: Entry) -> bool:
@@ -132,4 +138,5 @@ def _is_seen_here_alone(entry: Entry) -> bool:
 
 def _is_part_of(entry: Entry, across: set[str]) -> bool:
     core = entry.finding.core  # without members it is about a process as a whole
-    return bool(core) and entry.finding.level in (Level.SUSPECT, Level.SLOW) and across.issuperset(core)
+    lesser = entry.finding.level in (Level.SUSPECT, Level.SLOW) and not _is_ring_across(entry)
+    return bool(core) and lesser and across.issuperset(core)

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import semconv
-from ...model import FindingKind, Level, own_line
+from ...model import FindingKind, Level, NodeKind, own_line
 from .. import evidence, ring, wording
 from ..frames import site
 from ..reduction import cores, shortest_cycle
@@ -15,6 +15,9 @@ from .context import Residue, RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import number, seconds
 from .without_deadlines import stuck_without_deadlines
+
+_IN_RINGS = WAITERS | {NodeKind.REQUEST}
+"""Such a thing cannot run out, but who is waited for, or is to answer, may wait in turn."""
 
 
 class TimesOut(LookRule):
@@ -68,7 +71,7 @@ class TimesOut(LookRule):
             return False  # what it waits for is not known, or a part of a finding
         if node.wait.deadline_ns - node.wait.since_ns < self.given:
             return False
-        return thing.kind in WAITERS or self._can_run_out(context, thing.id)
+        return thing.kind in _IN_RINGS or self._can_run_out(context, thing.id)
 
     @staticmethod
     def _can_run_out(context: RuleContext, thing_id: str) -> bool:
