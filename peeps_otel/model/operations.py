@@ -39,6 +39,8 @@ class Operation(NamedTuple):
     """A timer of the loop may end it, which only the loop's own list of timers tells."""
     writes: bool = False
     """Until the other end of a connection takes what was written."""
+    asks_outside: bool = False
+    """In a call that wakes now and then by itself and goes on waiting: being awake is no progress."""
     ends_server: bool = False
     """For the handlers of a server that was told to stop. It polls, so it moves all the time."""
     idle: bool = False
@@ -107,6 +109,7 @@ _ROWS = (
     Operation("database.wait", _IO),
     Operation("database.lock", _LOCK, lines_first=True),
     Operation("select"),
+    Operation("request", asks_outside=True),
     Operation("signal.wait"),
     Operation("name.lookup"),
 )

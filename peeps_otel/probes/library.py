@@ -135,13 +135,15 @@ class ThreadWait(NamedTuple):
     """A function in which threads wait, by the names of its module and its own (`Lock.acquire`): nothing need be
     imported to name it. `finds`: the local that holds what is waited for, often `self`; `finds_in`: of which function,
     0 for this one, 1 for its caller. With `operation("idle")` it is where a thread of the library stands that has
-    nothing to do."""
+    nothing to do. `seconds_left`: until a deadline of what is the function's `self`, where no `timeout` of the function
+    tells it."""
 
     module: str
     function: str
     operation: Operation
     finds: str | None = None
     finds_in: int = 0
+    seconds_left: Callable[[Any], float | None] | None = None
 
 
 class CancelScopes(NamedTuple):

@@ -21,6 +21,7 @@ from .asyncio.library import ASYNCIO
 from .asyncpg.library import ASYNCPG
 from .deaths.death import also_used
 from .grpc_aio.library import GRPC_AIO
+from .grpc_channel.library import GRPC_CHANNEL
 from .httpcore.library import HTTPCORE
 from .httpx.library import HTTPX
 from .identity import Identities
@@ -52,6 +53,7 @@ LIBRARIES: tuple[Library, ...] = (
     AIOHTTP,
     AIOHTTP_SERVER,
     GRPC_AIO,
+    GRPC_CHANNEL,
     *SQLALCHEMY,
     URLLIB3,
     UVICORN,

@@ -23,6 +23,7 @@ from . import span_facts
 from .carriers import Carriers
 from .live_spans import LiveSpan, LiveSpans
 from .sampler import Allowance
+from .standing_calls import StandingCalls
 from .waiters import Waiters
 
 PENDING = "pending"
@@ -62,6 +63,7 @@ class RequestProbe:
         self._young_ns = young_ns
         self._records: dict[int, _Record] = {}
         self._waiters = Waiters()
+        self._standing = StandingCalls()
         self._carriers = Carriers()
         self._waited_by: dict[str, str] = {}
 
@@ -102,7 +104,7 @@ class RequestProbe:
         for record in self._records.values():
             observation.nodes[record.node.id] = record.node
             observation.edges[record.node.id] = record.edges
-        self._wait(living, observation)
+        self._wait(living, observation, now_ns)
 
     def _left(self, shown: Iterable[tuple[int, LiveSpan]], observation: Observation) -> Iterable[tuple[int, LiveSpan]]:
         """The requests among them whose tasks have ended."""
@@ -224,7 +226,7 @@ class RequestProbe:
             if edges != record.edges:
                 record.edges = edges
 
-    def _wait(self, living: Mapping[int, LiveSpan], observation: Observation) -> None:
+    def _wait(self, living: Mapping[int, LiveSpan], observation: Observation, now_ns: int) -> None:
         """Of several requests that one task has begun it waits for the last."""
         last: dict[str, int] = {}
         self._waited_by = {}
@@ -238,9 +240,16 @@ class RequestProbe:
             if record is None:
                 continue
             to = observation, starter_id, record.node
-            if self._waiters.lead(*to) or self._waiters.lead_within(*to):
+            starter = observation.nodes[starter_id]
+            call = self._standing.of(starter, span_id, record.node.created_at, now_ns)
+            if call is not None:
+                led = self._waiters.lead(*to, deadline_ns=call.deadline_ns, since_ns=call.since_ns)
+            else:
+                led = self._waiters.lead(*to) or self._waiters.lead_within(*to)
+            if led:
                 self._waited_by[record.node.id] = starter_id
         self._waiters.done()
+        self._standing.done()
 
 
 def _correlation(span: Any, answers: bool) -> str:

@@ -14,8 +14,9 @@ from types import FrameType
 from typing import Any
 from weakref import ref
 
-from ...model import Confidence, Edge, EdgeKind, NodeKind, Wait, own_line
+from ...model import Confidence, Edge, EdgeKind, Frame, NodeKind, Wait, own_line
 from ...model.coverage import blind
+from ...model.operations import operation as operation_of
 from ..context import ProbeContext
 from ..inherited import ThreadHold
 from ..internals import green_threads, sharing
@@ -102,7 +103,9 @@ class ThreadProbe:
         seem to wait for himself. So he is said to run."""
         for record in self._threads.values():
             node = record.node
-            if node is None or node.wait is None or thread_internals.cpu_ns(record.facts.native_id) == record.cpu_ns:
+            if node is None or node.wait is None or operation_of(node.wait.operation).asks_outside:
+                continue  # the last waits for nothing that he could have
+            if thread_internals.cpu_ns(record.facts.native_id) == record.cpu_ns:
                 continue
             record.moment, record.targets = False, []
             show(record, "running", None, node.stack, ())
@@ -220,6 +223,9 @@ class ThreadProbe:
         if not record.moment:
             waiting, taken, record.call = None, [], ""  # parts of different moments: nothing is concluded from them
             record.borrowed, record.searched = (), False
+            if _asks_on(record, stack):
+                record.cpu_ns, record.read_ns = cpu_ns, now_ns
+                return
         state = waiting.state if waiting is not None else motion.state(record, cpu_ns, now_ns)
         record.facts = facts
         record.handles_signals = signals.handled_by(ident)
@@ -359,6 +365,16 @@ class ThreadProbe:
     def _thread_id(self, ident: int) -> str | None:
         record = self._threads.get(ident)
         return None if record is None else record.id
+
+
+def _asks_on(record: ThreadRecord, stack: tuple[Frame, ...]) -> bool:
+    """Whether it was in a call that wakes by itself now and then, and stands where it stood: what it waits for and has
+    is told on, for it is awake a moment only. That it may be the next such call, its span tells."""
+    before = record.node
+    wait = None if before is None else before.wait
+    return (
+        before is not None and wait is not None and operation_of(wait.operation).asks_outside and stack == before.stack
+    )
 
 
 def _hidden() -> str:

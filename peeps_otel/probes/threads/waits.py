@@ -172,11 +172,16 @@ class Classifier:
                 how = operation(call.operation)
                 return Waiting(how, "waiting", (call.thing,), timeout_s=call.timeout_s, used_at=number + 1)
             found = number, row
+            if row.operation.asks_outside:  # what it uses inside wakes it, and does not end it
+                timeout, ends = None, []
             timeout = _number(reader.local_named("timeout"), timeout)
             for name in ("endtime", "end_time"):
                 end = _number(reader.local_named(name), None)
                 if end is not None:
                     ends.append(end)
+            left_s = None if row.seconds_left is None else row.seconds_left(reader.local_named("self"))
+            if left_s is not None:
+                ends.append(time.monotonic() + left_s)
         if found is None:
             return None
         number, row = found
@@ -209,7 +214,7 @@ class Classifier:
         _, method = analysis(top.code).receiver(top.lasti)
         if method in LOOP_RUNS:
             return Waiting(_IDLE, "idle")
-        if (known is _JOIN and method == "join") or known is _DATABASE:
+        if (known is _JOIN and method == "join") or (known is not None and (known is _DATABASE or known.asks_outside)):
             return self._outward(stack)  # of a type that has no name here (since 3.13), or of a library in C
         return None
 
