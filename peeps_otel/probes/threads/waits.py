@@ -66,6 +66,13 @@ class Callee(NamedTuple):
     names: tuple[str, ...]
 
 
+class _Until(NamedTuple):
+    """When a wait gives up: as in `Waiting`."""
+
+    timeout_s: float | None = None
+    end: float | None = None
+
+
 class Classifier:
     """For the watcher thread only."""
 
@@ -154,8 +161,7 @@ class Classifier:
         """The outermost known function that is part of the same wait."""
         functions = self.functions
         found: tuple[int, ThreadWait] | None = None
-        ends: list[float] = []
-        timeout: float | None = None
+        until = _Until()
         for number, code in enumerate(stack.codes[:_OUTWARD_MOST]):
             if not functions.is_own(stack.frames[number].f_globals) or functions.hands_over(code):
                 break
@@ -172,16 +178,7 @@ class Classifier:
                 how = operation(call.operation)
                 return Waiting(how, "waiting", (call.thing,), timeout_s=call.timeout_s, used_at=number + 1)
             found = number, row
-            if row.operation.asks_outside:  # what it uses inside wakes it, and does not end it
-                timeout, ends = None, []
-            timeout = _number(reader.local_named("timeout"), timeout)
-            for name in ("endtime", "end_time"):
-                end = _number(reader.local_named(name), None)
-                if end is not None:
-                    ends.append(end)
-            left_s = None if row.seconds_left is None else row.seconds_left(reader.local_named("self"))
-            if left_s is not None:
-                ends.append(time.monotonic() + left_s)
+            until = _until(reader, row, until)
         if found is None:
             return None
         number, row = found
@@ -193,8 +190,8 @@ class Classifier:
             "waiting" if row.finds is not None or targets else "blocked",
             targets,
             needs,
-            timeout,
-            min(ends, default=None),
+            until.timeout_s,
+            until.end,
             number + row.finds_in + 1,
         )
 
@@ -276,6 +273,20 @@ class Classifier:
             slot = site.slot + 2 + number
             arguments.append(top.argument(slot, _NUMBERS) if top.has_type(slot, _NUMBERS) else _UNREADABLE)
         return Callee(name, owner, receiver, tuple(arguments), site.names)
+
+
+def _until(reader: FrameReader, row: ThreadWait, inner: _Until) -> _Until:
+    """Of a function that waits by means of one that gives up as `inner` says."""
+    if row.operation.asks_outside:
+        inner = _Until()  # what it uses inside wakes it, and does not end it
+    ends = [inner.end, *(_number(reader.local_named(name), None) for name in ("endtime", "end_time"))]
+    left_s = None if row.seconds_left is None else row.seconds_left(reader.local_named("self"))
+    if left_s is not None:
+        ends.append(time.monotonic() + left_s)
+    return _Until(
+        _number(reader.local_named("timeout"), inner.timeout_s),
+        min((end for end in ends if end is not None), default=None),
+    )
 
 
 def _spread(top: FrameReader, site: CallSite) -> tuple[tuple[Any, ...], tuple[str, ...]]:
