@@ -11,14 +11,6 @@ from ..internals import grpc_channel as internals
 from ..internals import versions
 from ..library import Support, ThreadWait
 
-_CHANNEL, _COMMON = "grpc._channel", "grpc._common"
-_UNARY = ("_UnaryUnaryMultiCallable._blocking", "_StreamUnaryMultiCallable._blocking")
-_CALLS = (
-    "_SingleThreadedRendezvous._next",
-    "_SingleThreadedRendezvous._consume_next_event",
-    *(f"_MultiThreadedRendezvous.{name}" for name in ("_next", "result", "exception", "traceback")),
-)
-
 
 class GrpcChannel:
     """A `Library`."""
@@ -29,16 +21,19 @@ class GrpcChannel:
 
     def is_imported(self) -> bool:
         """Its last function: the module has been read to its end."""
-        return "Channel" in vars(sys.modules.get(_CHANNEL, sys))
+        return "Channel" in vars(sys.modules.get(internals.CHANNEL, sys))
 
     def support(self) -> Support:
         asks = operation("request")
         return Support(
             thread_waits=(
-                *(ThreadWait(_CHANNEL, name, asks) for name in _UNARY),
-                *(ThreadWait(_CHANNEL, name, asks, seconds_left=internals.seconds_left) for name in _CALLS),
+                *(ThreadWait(internals.CHANNEL, name, asks) for name in internals.UNTIL_TIMEOUT),
+                *(
+                    ThreadWait(internals.CHANNEL, name, asks, seconds_left=internals.seconds_left)
+                    for name in internals.OF_CALLS
+                ),
             ),
-            thread_modules=(_COMMON,),
+            thread_modules=(internals.COMMON,),
         )
 
 

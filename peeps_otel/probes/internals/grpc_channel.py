@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The private names of gRPC in threads: until when a call may last."""
+"""The private names of gRPC in threads: in which functions somebody waits for the other end of a call, and until
+when."""
 
 from __future__ import annotations
 
@@ -10,6 +11,15 @@ from . import versions
 from .stdlib import attribute
 
 CHECKED_ON = versions.on("grpcio")
+CHANNEL, COMMON = "grpc._channel", "grpc._common"
+UNTIL_TIMEOUT = ("_UnaryUnaryMultiCallable._blocking", "_StreamUnaryMultiCallable._blocking")
+"""Their argument `timeout` is the call's."""
+OF_CALLS = (
+    "_SingleThreadedRendezvous._next",
+    "_SingleThreadedRendezvous._consume_next_event",
+    *(f"_MultiThreadedRendezvous.{name}" for name in ("_next", "result", "exception", "traceback")),
+)
+"""Methods of a call that has begun before."""
 
 
 def seconds_left(call: Any) -> float | None:
