@@ -8,9 +8,10 @@ sixty seconds' budget is spent. Work that finds it empty waits: it is cut where 
 takes then.
 
 What cannot be cut (a question to the heap, in a copy of the process) has savings of its own: a second at first, then a
-quarter of what sixty seconds may cost. It takes nothing from the looks, which must not stop: where those always have
-work, the two may cost a fifth more than the budget, and so does a question that is dearer than the savings; the dearer
-it is, the more seldom it is asked.
+quarter of what sixty seconds may cost; the dearer it is, the more seldom it is asked. It is paid from the same sixty
+seconds as the looks, which are held back until there is room for it, but for a third of them: those must not stop. So
+the bound holds with it, unless it alone costs more than the other two thirds, or has waited so long for room that it is
+asked all the same.
 """
 
 from __future__ import annotations
@@ -31,6 +32,9 @@ _SPREAD_NS = 40_000_000_000  # over this time what the window has left is spread
 _SAVED_AT_FIRST_NS = 1_000_000_000
 _WAIT_MOST_NS = 1_000_000_000  # at a time: what the window has left changes meanwhile
 _QUESTION_SHARE = 0.25  # of what any sixty seconds may cost, for what cannot be cut
+_LOOKS_KEEP = 1 / 3  # of it, whatever else is to be paid
+_ROOM_PATIENCE_NS = 30_000_000_000  # what cannot be cut waits so long for room, once it is saved for
+_WISH_NS = 30_000_000_000  # it is asked for again and again; if not, nobody is held back for it
 
 
 class Purse:
@@ -44,10 +48,11 @@ class Purse:
         self._holds_ns = share * _HOLDS_NS
         self._left_ns = self._holds_ns
         self._looks = 0
-        self._parts: deque[tuple[int, int]] = (
-            deque()
-        )  # when each part of the window began, and what was charged by then
-        self._charged_ns = 0
+        self._parts: deque[tuple[int, int, int]] = deque()
+        """When each part of the window began, and what was charged by then: for all, and for what is cut."""
+        self._charged_ns = self._cut_ns = 0
+        self._wish_ns = self._wish_until_ns = 0
+        self._waits_since_ns: int | None = None
         self._saved_ns: float = _SAVED_AT_FIRST_NS
         self._saved_at_ns = now_ns
 
@@ -64,7 +69,8 @@ class Purse:
         left_ns = self._left_ns
         if factor == 1 and not is_starting:  # what is spent on who is looking, or at the start, is beyond the budget
             self._charged_ns += spent_ns - before
-            in_window_ns = self._in_window(now_ns)
+            self._cut_ns += spent_ns - before
+            in_window_ns = self._for_looks(now_ns)
             rate = min(rate, max(in_window_ns, self._share * _SLICE_NS) / _SPREAD_NS)
             left_ns = self._left_ns = min(left_ns, in_window_ns)
         if left_ns > 0:
@@ -75,27 +81,43 @@ class Purse:
         """What may be spent now so that no sixty seconds cost more than the budget."""
         parts = self._parts
         if not parts or now_ns - parts[-1][0] >= _WINDOW_NS // _WINDOW_PARTS:
-            parts.append((now_ns, self._charged_ns))
+            parts.append((now_ns, self._charged_ns, self._cut_ns))
         while now_ns - parts[0][0] > _WINDOW_NS:
             parts.popleft()
         return self._window_ns - (self._charged_ns - parts[0][1])
+
+    def _for_looks(self, now_ns: int) -> int:
+        """The same for what is cut: without what is wished for, and their third at least."""
+        left_ns = self._in_window(now_ns) - (self._wish_ns if now_ns < self._wish_until_ns else 0)
+        return max(left_ns, int(_LOOKS_KEEP * self._window_ns) - (self._cut_ns - self._parts[0][2]))
 
     @property
     def _window_ns(self) -> int:
         return int(self._share * _WINDOW_SHARE * _WINDOW_NS)
 
     def can_pay(self, now_ns: int, cost_ns: int) -> bool:
-        """Whether something that is not cut, and will cost so much, may be done."""
+        """Whether something that is not cut, and will cost so much, may be done. To be asked again where it may not."""
         if not self._share or self.is_starting(now_ns):
             return True
         self._save(now_ns, cost_ns)
-        return self._saved_ns >= cost_ns
+        if self._saved_ns < cost_ns:
+            return False
+        room_ns = min(cost_ns, int(self._window_ns * (1 - _LOOKS_KEEP)))
+        if self._waits_since_ns is None or now_ns >= self._wish_until_ns:
+            self._waits_since_ns = now_ns
+        if self._in_window(now_ns) >= room_ns or now_ns - self._waits_since_ns >= _ROOM_PATIENCE_NS:
+            return True
+        self._wish_ns, self._wish_until_ns = room_ns, now_ns + _WISH_NS
+        return False
 
     def pay(self, now_ns: int, cost_ns: int) -> None:
         """It has been done, and cost so much."""
+        self._waits_since_ns, self._wish_until_ns = None, 0
         if not self.is_starting(now_ns):
             self._save(now_ns, cost_ns)
             self._saved_ns -= cost_ns
+            self._in_window(now_ns)
+            self._charged_ns += cost_ns
 
     def _save(self, now_ns: int, cost_ns: int) -> None:
         share_ns = self._window_ns * _QUESTION_SHARE

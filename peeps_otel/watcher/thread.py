@@ -48,6 +48,7 @@ CHANGES = (
 
 THREAD_NAME = "peeps-watcher"
 _LONG_WAITS_MOST = 1000  # per look
+_TURN_NS = 200_000  # a look keeps the interpreter so long at least before it lets others have it
 _LEAST_NS = 10_000_000  # between a look and the next
 _WAIT_MOST_NS = 250_000_000  # at a time, for somebody may begin to look
 _CLOCKS_NS = 1_000_000  # two clocks may differ by this much
@@ -129,6 +130,7 @@ class Watcher:
         self._exported_ns = self._sink.spent().cpu_ns
         self._told_stalls: set[int] = set()
         self._paced_ns = 0
+        self._paused_ns = 0  # by the performance counter
 
     def difference(self) -> Difference:
         """What the look at hand, or the last one, found changed. For the rules, on the watcher's thread."""
@@ -252,11 +254,14 @@ class Watcher:
     def _pause(self) -> None:
         """Lets the other threads run, in the middle of a look; takes the sample that is due."""
         native.sleep(0)
+        self._paused_ns = time.perf_counter_ns()
         if self._sample_ns and self._clock.monotonic_ns() >= self._sample_due_ns:
             self._sample()
 
     def _pace(self) -> None:
         """The same, and waits where the budget is spent. Not while an object of the program is in anybody's hands."""
+        if time.perf_counter_ns() - self._paused_ns < _TURN_NS:
+            return  # most steps of a look at a small program are far shorter than giving the interpreter up takes
         self._pause()
         wait_ns = self.governor.wait_ns(self._clock.monotonic_ns(), self._all_cpu_ns())
         if not wait_ns or self._stopping.is_set():
