@@ -226,7 +226,7 @@ class Collector:
             self.health,
             hosts,
             requests=self._requests,
-            database=self._database,
+            database=self._role.file,
             token=self.config.token,
             quotas=self._quotas,
             saved=SavedQueries(self.config.queries_folder),

@@ -58,6 +58,11 @@ class Role(Protocol):
         ...
 
     @property
+    def file(self) -> Database | None:
+        """What `GET /api/recording` copies; None where the file has not the history."""
+        ...
+
+    @property
     def failure(self) -> str:
         """Why others do not have what they should; empty where they do."""
         ...
@@ -96,6 +101,10 @@ class Alone:
 
     def status(self) -> dict[str, Any] | None:
         return None
+
+    @property
+    def file(self) -> Database | None:
+        return self._database
 
     @property
     def failure(self) -> str:

@@ -41,8 +41,11 @@ LAKE = "peeps_collector.lake"
 NEED_AN_EXTRA = {
     "peeps-otel": {GRPC, PLUGIN},
     "peeps-collector": {f"{COLUMNS}.{module}" for module in ("compiler", "walk", "text", "spans")}
-    | {f"{LAKE}.{module}" for module in ("members", "presence", "shard", "shipper", "shipping")}
-    | {MCP, TOP},
+    | {
+        f"{LAKE}.{module}"
+        for module in ("head", "lead", "members", "presence", "shard", "shipper", "shipping", "upkeep")
+    }
+    | {MCP, TOP, "peeps_collector.cli.lead"},
 }
 
 IMPORT_ALL = """

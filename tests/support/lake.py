@@ -46,7 +46,7 @@ class Lake:
 
     def settings(self) -> dict[str, str]:
         data = self.data or str(self.directory / "lake")
-        python = {"PYTHONPATH": f"{self.packages}:{ROOT}"}
+        python = {"PYTHONPATH": f"{self.packages}:{ROOT}/collector:{ROOT}"}
         return {"PEEPS_LAKE": self.catalog, "PEEPS_LAKE_DATA": data} | python | self.variables
 
     def start(self, name: str, command: str = "collector", **settings: str) -> Collector:

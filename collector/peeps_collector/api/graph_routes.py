@@ -92,13 +92,15 @@ class GraphRoutes:
         at_ns = moment_parameter(request, "at")
         view = self._live.view() if at_ns is None else self._past(request, at_ns)
         node = view.nodes.get(node_id)
-        history = self._reader.node_history(node_id)
+        with asked_of_database("id"):
+            history = self._reader.node_history(node_id)
         now_ns = time.time_ns() if at_ns is None else at_ns
         shown = in_view(view, self._live.processes(), now_ns, self._findings.texts)
         told = [e.to_json() for e in self._findings.open()] if at_ns is None else self._findings.at(at_ns)[0]
         findings = told_then([finding for finding in told if _names(finding, node_id)], shown)
         if node is None:
-            ended = self._reader.ended_node(node_id)
+            with asked_of_database("id"):
+                ended = self._reader.ended_node(node_id)
             if ended is None:
                 raise ApiError(404, "id", f"no node {node_id[:80]!r} was seen; ids are `kind:ULID`")
             return answer(

@@ -20,6 +20,7 @@ from . import (
     diff,
     dump,
     findings,
+    head,
     mcp,
     open,
     progress,
@@ -38,7 +39,7 @@ from .command import Command
 
 COMMANDS: tuple[Command, ...] = (
     *(up, collector, run, why, attach, findings, ps, show, calls, snapshot, progress, blame, dump, diff, query, sql),
-    *(open, db, mcp, top),
+    *(open, db, head, mcp, top),
     completion,
 )
 """Every command, in the order of the help."""

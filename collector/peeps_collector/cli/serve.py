@@ -10,6 +10,7 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 
@@ -17,17 +18,27 @@ from .. import log_lines
 from ..access import AccessError
 from ..collector import AddressTaken, Collector
 from ..config import Config
+from ..lake.roles import role_of
+from ..lake.settings import LakeError
+from ..role import Role
+from ..store.database import Database
 from ..store.file import StoreError
 
 _EXPLORER = "peeps_dashboard"
 
 
-def serve(config: Config, *, explorer: bool, ready_file: str | None) -> int:
+def serve(
+    config: Config,
+    *,
+    explorer: bool,
+    ready_file: str | None,
+    role: Callable[[Config, Database], Role] = role_of,
+) -> int:
     """0 after a clean end, 2 where it could not start. `explorer`: start it too, if it is installed."""
     log_lines.set_up(config.log_json)
     try:
-        collector = Collector(config)
-    except (StoreError, AccessError) as error:
+        collector = Collector(config, role=role)
+    except (StoreError, AccessError, LakeError) as error:
         print(f"peeps: {error}", file=sys.stderr)
         return 2
     if sys.platform == "win32":

@@ -73,11 +73,11 @@ class Shard(Alone):
         self._relay.send_to("" if head is None else head.otlp)
 
 
-def spool_of(config: Config, settings: LakeSettings, database: Database) -> Spool:
+def spool_of(config: Config, settings: LakeSettings, database: Database, *, head: bool = False) -> Spool:
     """Beside the database file. Raises StoreError."""
     folder = Path(f"{config.database}.lake")
     try:
-        return Spool(folder, database.connection, settings.most)
+        return Spool(folder, database.connection, settings.most, "head-" if head else "")
     except OSError as error:
         raise StoreError(f"cannot use the folder {folder}: {error.strerror}") from None
 

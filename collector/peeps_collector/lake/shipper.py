@@ -39,7 +39,7 @@ def main(folder: str, shard: str, settings: LakeSettings, keeps_up: bool) -> int
     with (Path(folder) / "lock").open("w") as lock:
         fcntl.lockf(lock, fcntl.LOCK_EX)
         shipping = Shipping(Path(folder), shard, settings)
-        upkeep = Upkeep(settings) if keeps_up else None
+        upkeep = Upkeep(settings, shard) if keeps_up else None
         pause_s = _FIRST_PAUSE_S
         while True:
             begun = time.monotonic()

@@ -57,7 +57,7 @@ class Shipping:
                     create(connection)
             finally:
                 members.close()
-            self._mark = _mark(connection, self._shard)
+            self._mark = mark_of(connection, self._shard)
             self._connection = connection
         return self._connection
 
@@ -134,7 +134,8 @@ def _insert(connection: duckdb.DuckDBPyConnection, shard: str, batches: list[Bat
     return rows
 
 
-def _mark(connection: duckdb.DuckDBPyConnection, shard: str) -> int:
+def mark_of(connection: duckdb.DuckDBPyConnection, shard: str) -> int:
+    """The number of the newest batch that the lake has of a collector."""
     tables = [stored_in(name) for name in TABLES]
     newest = " UNION ALL ".join(f"SELECT max(batch) AS batch FROM {table} WHERE shard = $1" for table in tables)
     row = connection.execute(f"SELECT coalesce(max(batch), 0) FROM ({newest})", [shard]).fetchone()

@@ -42,13 +42,14 @@ class Batch:
 class Spool:
     """The writer's side. Belongs to its thread, but for `bytes` and `dropped`."""
 
-    def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection, most: int) -> None:
-        """`most`: bytes; beyond it the oldest go, which are then in the collector's file alone. Raises OSError."""
+    def __init__(self, folder: Path, connection: duckdb.DuckDBPyConnection, most: int, prefix: str = "") -> None:
+        """`most`: bytes; beyond it the oldest go, which are then in the collector's file alone. `prefix`: of the
+        collector's name. Raises OSError."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._most = most
         self._added: dict[str, list[Any]] = {}
-        self.shard = _known(connection, _SHARD_KEY) or _name(connection)
+        self.shard = _known(connection, _SHARD_KEY) or _name(connection, prefix)
         """The collector's name in the lake: that of its file, for ever."""
         self.dropped = 0
         """Batches that had no room here while the lake was not to be reached."""
@@ -167,8 +168,8 @@ def _known(connection: duckdb.DuckDBPyConnection, key: str) -> str | None:
     return None if row is None else str(row[0])
 
 
-def _name(connection: duckdb.DuckDBPyConnection) -> str:
-    name = secrets.token_hex(8)
+def _name(connection: duckdb.DuckDBPyConnection, prefix: str) -> str:
+    name = prefix + secrets.token_hex(8)
     connection.execute("INSERT INTO meta VALUES (?, ?)", [_SHARD_KEY, name])
     return name
 

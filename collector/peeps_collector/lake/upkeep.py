@@ -11,10 +11,16 @@ from datetime import UTC, datetime
 import duckdb
 
 from ..store.schema import EDGE_CHANGE, FINDING, NODE, NODE_CHANGE, PROCESS, RESOURCE, TABLES
+from .endings import end_what_was_open
+from .members import Members
 from .settings import LakeSettings
+from .shipping import mark_of
 from .tables import KEYS, stored_in
 
 _MERGE_SECONDS, _DELETE_SECONDS = 60.0, 3600.0
+_END_SECONDS = 30.0
+_DEAD_SECONDS = 600.0
+"""For so long a collector may be away without its processes being given up."""
 _READERS_SECONDS = 600.0
 """For so long somebody may read what has been replaced."""
 _CHANGES = {NODE_CHANGE.name: ("upsert", "node"), EDGE_CHANGE.name: ("add", "src, dst, kind")}
@@ -24,14 +30,22 @@ _FILE_BYTES = "128MB"
 class Upkeep:
     """`turn` is called often, and does what is due. Belongs to one thread."""
 
-    def __init__(self, settings: LakeSettings, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, settings: LakeSettings, own: str, clock: Callable[[], float] = time.monotonic) -> None:
+        """`own`: the shard of the head."""
+        self._catalog = settings.catalog
+        self._own = own
+        self._ended: set[str] = set()
         self._kept_ns = int(settings.hours * 3_600_000_000_000)
         self._clock = clock
         self._merge_s = clock() + _MERGE_SECONDS
+        self._end_s = clock()
         self._delete_s = clock()
 
     def turn(self, connection: duckdb.DuckDBPyConnection) -> str:
-        """What was done, in words. Raises duckdb.Error."""
+        """What was done, in words. Raises duckdb.Error, psycopg.Error."""
+        if self._clock() >= self._end_s:
+            self._end_s = self._clock() + _END_SECONDS
+            return self._end_the_dead(connection)
         if self._clock() >= self._delete_s:
             self._delete_s = self._clock() + _DELETE_SECONDS
             return f"deleted {delete_old(connection, time.time_ns() - self._kept_ns)} rows"
@@ -40,6 +54,24 @@ class Upkeep:
             merge(connection, _READERS_SECONDS)
             return "merged files"
         return ""
+
+    def _end_the_dead(self, connection: duckdb.DuckDBPyConnection) -> str:
+        """What collectors left open that are gone, and what heads before this one did."""
+        members = Members(self._catalog)
+        try:
+            there = {one.name for one in members.all() if one.age_s < _DEAD_SECONDS}
+        finally:
+            members.close()
+        known = connection.execute(
+            f"SELECT DISTINCT shard FROM {stored_in(PROCESS.name)} UNION SELECT shard FROM {stored_in(FINDING.name)}"
+        ).fetchall()
+        dead = {shard for (shard,) in known} - there - {self._own}
+        for shard in sorted(dead - self._ended):
+            connection.execute("BEGIN")
+            end_what_was_open(connection, shard, mark_of(connection, shard), time.time_ns())
+            connection.execute("COMMIT")
+        self._ended = dead
+        return f"ended what {len(dead)} had left" if dead else ""
 
 
 def merge(connection: duckdb.DuckDBPyConnection, readers_s: float) -> None:

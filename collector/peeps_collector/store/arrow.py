@@ -73,6 +73,12 @@ def from_ipc(content: bytes) -> Any:
     return pa.ipc.open_stream(content).read_all()
 
 
+def rows_of_ipc(content: bytes) -> list[list[Any]]:
+    """The rows of an IPC stream, as plain Python values."""
+    batches = from_ipc(content).to_batches()
+    return [list(row) for batch in batches for row in zip(*(one.to_pylist() for one in batch.columns), strict=True)]
+
+
 class ResultTooLarge(ValueError):
     """More bytes than allowed."""
 

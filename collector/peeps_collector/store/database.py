@@ -6,12 +6,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import duckdb
 
 from .file import StoreError, open_database
-from .lease import Leases
+from .lease import Leases, can_be_shared
 
 
 class Database:
@@ -35,6 +35,15 @@ class Database:
     def connection(self) -> duckdb.DuckDBPyConnection:
         """The one that writes; another one after `reopen`."""
         return self._connection
+
+    @property
+    def can_be_shared(self) -> bool:
+        """Whether another process can read it at all."""
+        return can_be_shared(self.path)
+
+    def lease(self) -> AbstractContextManager[None]:
+        """As long as it lasts, other processes may open the file to read it. Raises OSError."""
+        return self.leases.reading()
 
     @contextmanager
     def reading(self) -> Generator[duckdb.DuckDBPyConnection]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -115,13 +116,19 @@ def _move_garbage_log(log: Path, warnings: list[str]) -> None:
         raise StoreError(f"cannot read {log}: {error.strerror}") from None
 
 
+ENDED_FINDINGS = (
+    "SELECT detail::VARCHAR, state, last_seen_ns FROM finding WHERE state <> 'open' ORDER BY last_seen_ns DESC "
+    f"LIMIT {_HISTORY}"
+)
+
+
 def ended_findings(connection: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
     """The newest findings of earlier runs as JSON objects, newest first."""
-    rows = connection.execute(
-        "SELECT detail::VARCHAR, state, last_seen_ns FROM finding WHERE state <> 'open' ORDER BY last_seen_ns DESC "
-        "LIMIT ?",
-        [_HISTORY],
-    ).fetchall()
+    return findings_of(connection.execute(ENDED_FINDINGS).fetchall())
+
+
+def findings_of(rows: Iterable[Sequence[Any]]) -> list[dict[str, Any]]:
+    """What `ENDED_FINDINGS` has found, as JSON objects."""
     return [orjson.loads(detail) | {"state": state, "last_seen_ns": last_ns} for detail, state, last_ns in rows]
 
 

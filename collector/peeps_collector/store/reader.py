@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import orjson
@@ -28,14 +29,18 @@ class Reader:
         with self._database.reading() as cursor, limited(cursor, seconds):
             return Result(batches_of(cursor.sql(sql, params=parameters)), limit, limit_bytes).rows()
 
+    def few(self, sql: str, *given: Any) -> Sequence[Sequence[Any]]:
+        """Of a short statement of ours."""
+        with self._database.reading() as cursor:
+            return cursor.execute(sql, given).fetchall()
+
     def node_history(self, node: str) -> list[dict[str, Any]]:
         """The changes of a node, newest first, at most 200."""
-        with self._database.reading() as cursor:
-            rows = cursor.execute(
-                "SELECT time_ns, op, state, wait_operation FROM node_change WHERE node = ? "
-                "ORDER BY time_ns DESC, rowid DESC LIMIT ?",
-                [node, _HISTORY],
-            ).fetchall()
+        rows = self.few(
+            "SELECT time_ns, op, state, wait_operation FROM node_change WHERE node = $1 "
+            f"ORDER BY time_ns DESC, rowid DESC LIMIT {_HISTORY}",
+            node,
+        )
         return [
             {"time_ns": time_ns, "change": "state" if op == "upsert" else op, "state": state, "operation": operation}
             for time_ns, op, state, operation in rows
@@ -43,19 +48,16 @@ class Reader:
 
     def ended_node(self, node: str) -> dict[str, Any] | None:
         """A node that is not alive any more, as JSON of docs/api.md with state `gone`."""
-        with self._database.reading() as cursor:
-            identity = cursor.execute(
-                "SELECT process, kind, name, created_at, source, confidence FROM node WHERE node = ?", [node]
-            ).fetchone()
-            if identity is None:
-                return None
-            last = cursor.execute(
-                "SELECT providers, steps, stack::VARCHAR, attributes::VARCHAR FROM node_change "
-                "WHERE node = ? AND op <> 'lost' ORDER BY time_ns DESC, rowid DESC LIMIT 1",
-                [node],
-            ).fetchone()
-        process, kind, name, created_at, source, confidence = identity
-        providers, steps, stack, attributes = last or (None, None, None, None)
+        found = self.few("SELECT process, kind, name, created_at, source, confidence FROM node WHERE node = $1", node)
+        if not found:
+            return None
+        last = self.few(
+            "SELECT providers, steps, stack::VARCHAR, attributes::VARCHAR FROM node_change "
+            "WHERE node = $1 AND op <> 'lost' ORDER BY time_ns DESC, rowid DESC LIMIT 1",
+            node,
+        )
+        process, kind, name, created_at, source, confidence = found[0]
+        providers, steps, stack, attributes = last[0] if last else (None, None, None, None)
         frames: list[list[Any]] = orjson.loads(stack) if stack else []
         return {
             "id": node,

@@ -9,13 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import asdict
-from typing import IO
+from typing import IO, Protocol
 
+import duckdb
 import orjson
 
-from .database import Database
-from .lease import can_be_shared
 from .sql_worker import HEAD
 from .statement import Answer, Failure, Statement, StatementFailed, run, too_large, too_long
 
@@ -25,12 +26,39 @@ _START_SECONDS = 20.0
 _STOPS = "the collector ends"
 
 
+class Source(Protocol):
+    """What statements read: a file, or what else has a `path` that the worker understands."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def can_be_shared(self) -> bool:
+        """Whether another process can read it at all."""
+        ...
+
+    @property
+    def before_reading(self) -> Callable[[], None]:
+        """To be called before each look into it."""
+        ...
+
+    def lease(self) -> AbstractContextManager[None]:
+        """As long as it lasts, other processes may open it to read it. Raises OSError."""
+        ...
+
+    def reading(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """A cursor that only reads. Raises duckdb.Error."""
+        ...
+
+
 class SqlProcesses:
     """Thread-safe. At most two statements run at once; their processes are kept for the next ones."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Source, worker: str = "peeps_collector.store.sql_worker") -> None:
+        """`worker`: the module that runs as the process, and is given the path of the database."""
         self._database = database
-        self._alone = can_be_shared(database.path)
+        self._worker = worker
+        self._alone = database.can_be_shared
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
         self._lock = threading.Lock()
         self._idle: list[_Worker] = []
@@ -71,7 +99,7 @@ class SqlProcesses:
         worker = self._take()
         kept = False
         try:
-            with self._database.leases.reading():
+            with self._database.lease():
                 answer = worker.ask(self._database.path, statement)
             kept = True
             return answer
@@ -98,7 +126,7 @@ class SqlProcesses:
                     return worker
                 self._all.discard(worker)
                 worker.end()
-            worker = _Worker()
+            worker = _Worker(self._worker)
             self._all.add(worker)
             return worker
 
@@ -114,10 +142,10 @@ class SqlProcesses:
 class _Worker:
     """One process. `ask` by one thread at a time, `end` by any."""
 
-    def __init__(self) -> None:
+    def __init__(self, module: str) -> None:
         self.broken = False
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "peeps_collector.store.sql_worker"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

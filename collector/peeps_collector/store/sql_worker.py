@@ -13,6 +13,8 @@ import signal
 import struct
 import sys
 import threading
+from collections.abc import Callable, Generator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -29,7 +31,8 @@ _DUCKDB_MEMORY = "512MiB"
 _THREADS = 2
 
 
-def main() -> int:
+def main(connected: Callable[[str], AbstractContextManager[duckdb.DuckDBPyConnection]] | None = None) -> int:
+    """`connected`: how the path of a request is opened to be read."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # of the terminal: the parent decides
     _end_with_the_parent()
     duckdb.connect(config={"threads": _THREADS}).execute("SELECT 1").fetchall()  # what is loaded now is not counted
@@ -39,16 +42,17 @@ def main() -> int:
         size, _ = HEAD.unpack(head)
         request = orjson.loads(source.read(size))
         path = request.pop("path")
-        _answer(sink, path, Statement(**request))
+        _answer(sink, Statement(**request), (connected or _connected)(path))
     return 0
 
 
-def _answer(sink: BinaryIO, path: str, statement: Statement) -> None:
+def _answer(sink: BinaryIO, statement: Statement, connected: AbstractContextManager[duckdb.DuckDBPyConnection]) -> None:
     about: dict[str, Any]
     content = b""
     try:
         _limit_time(statement.seconds)
-        answer = _run(path, statement)
+        with connected as connection:
+            answer = run(connection, statement, alone=True)
         about, content = {"truncated": answer.truncated}, answer.content
     except StatementFailed as failed:
         about = {"failure": failed.failure.value, "message": str(failed)}
@@ -60,22 +64,28 @@ def _answer(sink: BinaryIO, path: str, statement: Statement) -> None:
     sink.flush()
 
 
-def _run(path: str, statement: Statement) -> Any:
+@contextmanager
+def _connected(path: str) -> Generator[duckdb.DuckDBPyConnection]:
     try:
         connection = duckdb.connect(path, read_only=True, config={"threads": _THREADS})
     except duckdb.Error as error:
         words = str(error).splitlines()[0]
         raise StatementFailed(Failure.BUSY, f"the database cannot be read now ({words}); try again") from None
     try:
-        connection.execute(f"SET memory_limit='{_DUCKDB_MEMORY}'")
-        connection.execute("SET temp_directory=''")  # or it would fill the disk
-        connection.execute("SET enable_progress_bar=false")
-        connection.execute("SET python_enable_replacements=false")
-        connection.execute("SET enable_external_access=false")
-        connection.execute("SET lock_configuration=true")
-        return run(connection, statement, alone=True)
+        lock_down(connection)
+        yield connection
     finally:
         connection.close()
+
+
+def lock_down(connection: duckdb.DuckDBPyConnection) -> None:
+    """After it no statement can touch another file or change a setting."""
+    connection.execute(f"SET memory_limit='{_DUCKDB_MEMORY}'")
+    connection.execute("SET temp_directory=''")  # or it would fill the disk
+    connection.execute("SET enable_progress_bar=false")
+    connection.execute("SET python_enable_replacements=false")
+    connection.execute("SET enable_external_access=false")
+    connection.execute("SET lock_configuration=true")
 
 
 def _end_with_the_parent() -> None:
