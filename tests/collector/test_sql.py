@@ -16,7 +16,7 @@ from typing import Any
 import orjson
 import pytest
 
-from peeps_collector.store import sql_processes
+from peeps_collector.store import database as database_module
 from peeps_collector.store.database import Database
 from peeps_collector.store.sql_processes import SqlProcesses
 from peeps_collector.store.statement import Failure, Statement, StatementFailed
@@ -153,7 +153,7 @@ def processes(
     def can_be_shared(_: object) -> bool:
         return request.param == "apart"
 
-    monkeypatch.setattr(sql_processes, "can_be_shared", can_be_shared)
+    monkeypatch.setattr(database_module, "can_be_shared", can_be_shared)
     made = SqlProcesses(database)
     yield made
     made.stop()
