@@ -15,9 +15,11 @@ from .probes.asyncio.probe import AsyncioProbe
 from .probes.composite import CompositeProbe
 from .probes.context import ProbeContext
 from .probes.deaths.probe import Deaths, Ledger
+from .probes.gevent.probe import GeventProbe
 from .probes.heap.objects import NodeObjects
 from .probes.inherited import ThreadHold
 from .probes.patches.asyncio_runtime import AsyncioPatch
+from .probes.patches.gevent_spawn import SpawnedGreenlets
 from .probes.patches.lock_order import LockOrderRecorder
 from .probes.patches.loop_errors import LoopErrorPatch, LoopErrors
 from .probes.patches.recorder import Recorder
@@ -50,6 +52,7 @@ class Patches:
         self.deaths = Ledger()
         self.loop_errors = LoopErrorPatch(self.deaths)
         self.thread_deaths = ThreadDeathPatch(self.deaths) if config.probe_threads else None
+        self.greenlets = SpawnedGreenlets()
         self.step_timer = StepTimer()
         self.lock_order = LockOrderRecorder() if config.lock_order else None
 
@@ -57,7 +60,7 @@ class Patches:
         """Leaves every function of the standard library as it was."""
         if self.lock_order is not None:
             self.lock_order.uninstall()
-        for patch in (self.step_timer, self.loop_errors, self.thread_deaths, self.asyncio):
+        for patch in (self.step_timer, self.greenlets, self.loop_errors, self.thread_deaths, self.asyncio):
             if patch is not None:
                 patch.uninstall()
 
@@ -83,6 +86,7 @@ class Looking:
         probes: list[Probe] = [asyncio_probe, LoopErrors(context, patches.loop_errors)] if config.probe_asyncio else []
         trio_probe = TrioProbe(context)
         probes += [trio_probe] if config.probe_asyncio else []
+        probes += [GeventProbe(context, patches.greenlets)] if config.probe_threads else []
         probes += [patches.step_timer] if config.diagnostics else []
         probes += [] if self._threads is None else [self._threads]
         probes += [*more, Deaths(context, patches.deaths, config.exception_messages)]

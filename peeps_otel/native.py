@@ -39,6 +39,8 @@ else:
     sleep = time.sleep
 Lock: Callable[[], Any] = _system.allocate_lock
 """A lock that is not reentrant, with `acquire`, `release` and `with`."""
+RLock: type[Any] = _system.RLock
+get_ident: Callable[[], int] = _system.get_ident
 _start_new_thread: Callable[..., int] = _system.start_new_thread
 
 own_idents: set[int] = set()

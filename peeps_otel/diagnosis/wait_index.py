@@ -89,8 +89,11 @@ class WaitIndex(WaitLinks):
             return None if thread is None else Requirement(0, (), thread)
         if node.state == IDLE:
             return None if thread is None else Requirement(0, (), thread)
+        known = operation(wait.operation)
+        if level is Level.PROVEN and known.may_be_interrupted:
+            return None if thread is None else Requirement(0, (), thread)
         # One live child is enough to doubt.
-        early = level is Level.PROVEN and operation(wait.operation).ends_early
+        early = level is Level.PROVEN and known.ends_early
         return untracked(Requirement(1 if early else wait.needs, targets, thread))
 
     def _resource(self, resource: Node, level: Level, now_ns: int, old_ns: int) -> Requirement | None:

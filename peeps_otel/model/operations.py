@@ -43,6 +43,8 @@ class Operation(NamedTuple):
     """In a call that wakes now and then by itself and goes on waiting: being awake is no progress."""
     ends_server: bool = False
     """For the handlers of a server that was told to stop. It polls, so it moves all the time."""
+    may_be_interrupted: bool = False
+    """A timer that is not seen may end it: never PROVEN."""
     idle: bool = False
     """It has nothing to do: no wait."""
 
@@ -90,6 +92,9 @@ _ROWS = (
     Operation("process.join", _COMMAND),
     Operation("import", _LOCK),
     Operation("thread.join"),
+    Operation("greenlet.join", lines_first=True, may_be_interrupted=True),
+    Operation("greenlet.joinall", several=True, lines_first=True, may_be_interrupted=True),
+    Operation("greenlet.wait"),
     Operation("interpreter.shutdown"),
     Operation("future.result", _FUTURE),
     Operation("futures.wait", _FUTURE, several=True),

@@ -20,6 +20,7 @@ from .asgiref.library import ASGIREF
 from .asyncio.library import ASYNCIO
 from .asyncpg.library import ASYNCPG
 from .deaths.death import also_used
+from .gevent.library import GEVENT
 from .grpc_aio.library import GRPC_AIO
 from .grpc_channel.library import GRPC_CHANNEL
 from .httpcore.library import HTTPCORE
@@ -50,6 +51,7 @@ LIBRARIES: tuple[Library, ...] = (
     ANYIO,
     ASGIREF,
     TRIO,
+    *GEVENT,
     AIOHTTP,
     AIOHTTP_SERVER,
     GRPC_AIO,

@@ -23,7 +23,7 @@ from ..model.operations import operation
 from ..probes.heap import question
 from ..probes.heap.ender import Thing
 from ..probes.heap.question import Answer, BlockedThread
-from ..probes.heap.wakers import OF_AN_END, WAKERS, wakers_of
+from ..probes.heap.wakers import OF_AN_END, WAKERS, is_shown, wakers_of
 from ..probes.probe import Observation
 from .clock import SYSTEM_CLOCK, Clock
 from .heap_answers import AskedHeap, HeapAnswers
@@ -216,7 +216,7 @@ class HeapQuestion:
             if thing_id in ends:
                 things.append(Thing((), "", OF_AN_END, ends[thing_id]))
                 kept[thing_id] = waiters
-            elif thing is not None:
+            elif thing is not None and is_shown(type(thing).__module__):
                 node = observation.nodes[thing_id]
                 drains = _drains(observation, waiters)
                 wakers = wakers_of(node.kind, type(thing).__module__, any(drains), not all(drains))

@@ -37,6 +37,12 @@ _STREAMS: Final[dict[NodeKind, frozenset[str]]] = {
 """Of the memory streams of AnyIO and the memory channels of Trio."""
 
 
+def is_shown(module: str) -> bool:
+    """Whether the heap shows who has a thing. `module`: of its type. What greenlets have in their functions it does
+    not."""
+    return module.partition(".")[0] != "gevent"
+
+
 def wakers_of(kind: NodeKind, module: str, drains: bool = False, takes: bool = True) -> frozenset[str]:
     """`module`: of the type of the thing. `drains`: some wait until all that is in it is done; `takes`: some do not."""
     if drains:

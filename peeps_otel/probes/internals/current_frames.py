@@ -20,12 +20,12 @@ there the first other interpreter that is met is the end of reading frames in th
 from __future__ import annotations
 
 import sys
-from _thread import get_ident
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat, starmap
 from types import FrameType
 from typing import cast
 
+from ...native import get_ident
 from . import versions
 
 CHECKED_ON = versions.on("CPython")

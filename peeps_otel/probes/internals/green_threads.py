@@ -16,6 +16,7 @@ from . import versions
 CHECKED_ON = versions.on("gevent", "eventlet")
 
 _GEVENT = ("gevent.monkey._state", "gevent.monkey")  # newer, older
+_LOCKS = (("gevent.thread", "LockType"), ("gevent.lock", "RLock"))
 _EVENTLET = "eventlet.patcher"
 _MODULES = ("threading", "thread", "_thread", "socket", "time")
 
@@ -28,6 +29,38 @@ def patched_by() -> str:
     if any(_table(_EVENTLET, "already_patched").get(module) for module in _MODULES):
         return "eventlet"
     return ""
+
+
+def is_lock(thing: object) -> bool:
+    """Whether it is one of those that gevent puts in the place of the locks of `threading`."""
+    found = [vars(sys.modules[name]).get(kind) for name, kind in _LOCKS if name in sys.modules]
+    return any(isinstance(cls, type) and issubclass(type(thing), cls) for cls in found)
+
+
+def of_the_system(active: dict[int, threading.Thread]) -> dict[int, threading.Thread]:
+    """Of the threads that `threading` knows, those that are the system's, by the system's ident: where gevent has
+    patched it, the others are greenlets, and the main thread goes by the address of one."""
+    main_ident = main_thread_ident()
+    if main_ident is None or not patched_by():
+        return active
+    main = threading.main_thread()
+    found, met = {main_ident: main}, {_native_id(main)}
+    for ident, thread in active.items():
+        native_id = _native_id(thread)
+        if native_id not in met:  # the first one of a thread is itself, whatever it runs later
+            met.add(native_id)
+            found[ident] = thread
+    return found
+
+
+def main_thread_ident() -> int | None:
+    """The system's ident of the main thread, if gevent has noted it."""
+    ident: object = vars(sys.modules.get("gevent.hub", sys)).get("MAIN_THREAD_IDENT")
+    return ident if type(ident) is int else None
+
+
+def _native_id(thread: threading.Thread) -> object:
+    return object.__getattribute__(thread, "__dict__").get("_native_id")
 
 
 def know_again(thread: threading.Thread) -> None:

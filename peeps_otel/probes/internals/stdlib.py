@@ -8,10 +8,9 @@ Nothing in here takes a lock or runs code of the watched program. An attribute i
 
 from __future__ import annotations
 
+import _queue
 import _socket
-import _thread
 import os
-import queue
 import re
 import socket
 import sys
@@ -21,14 +20,16 @@ from contextlib import _GeneratorContextManager  # pyright: ignore[reportPrivate
 from types import BuiltinFunctionType, FunctionType, GetSetDescriptorType, MemberDescriptorType, ModuleType
 from typing import Any, NamedTuple, cast
 
-from . import versions
+from ... import native
+from . import green_threads, versions
 from .asyncio_core import whole
 
 CHECKED_ON = versions.on("CPython")
 
-LOCK: type[Any] = _thread.LockType
-RLOCK: type[Any] = type(threading.RLock())
-SIMPLE_QUEUE: type[Any] = queue.SimpleQueue
+# The system's own, also where others were put in their place before us.
+LOCK = cast("type[Any]", type(native.Lock()))
+RLOCK: type[Any] = native.RLock
+SIMPLE_QUEUE: type[Any] = _queue.SimpleQueue
 BUILTIN = BuiltinFunctionType
 GENERATOR_MANAGER: type[Any] = _GeneratorContextManager
 METHOD_DESCRIPTOR = type(str.join)
@@ -128,7 +129,7 @@ def import_name(lock: object) -> str:
 
 def condition_lock(condition: object) -> Any:
     lock = attribute(condition, "_lock")
-    return lock if issubclass(type(lock), (LOCK, RLOCK)) else None
+    return lock if issubclass(type(lock), (LOCK, RLOCK)) or green_threads.is_lock(lock) else None
 
 
 def socket_timeout(connection: socket.socket) -> float | None:

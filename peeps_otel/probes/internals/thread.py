@@ -15,7 +15,8 @@ from collections.abc import Iterator
 from itertools import repeat
 from typing import Any, NamedTuple, cast
 
-from . import versions
+from ... import native
+from . import green_threads, versions
 
 CHECKED_ON = versions.on("CPython")
 
@@ -64,14 +65,30 @@ def seen_before(seen: dict[int, SeenThread], native_ids: dict[int, int]) -> None
     _seen, _native_ids = seen, native_ids
 
 
+def is_copy() -> bool:
+    """Whether we are a copy of the process, made to be looked at."""
+    return _seen is not None
+
+
 _seen: dict[int, SeenThread] | None = None
 _native_ids: dict[int, int] = {}
 
 
 def known_threads() -> dict[int, threading.Thread]:
-    """The living threads that `threading` knows, by ident: one copy, without the lock that a thread may hold which was
-    stopped while it started another."""
+    """The living threads of the system that `threading` knows, by ident: one copy, without the lock that a thread may
+    hold which was stopped while it started another."""
+    return green_threads.of_the_system(all_threads())
+
+
+def all_threads() -> dict[int, threading.Thread]:
+    """The same, with those that are greenlets, by the ident that `threading` knows them by."""
     return dict(cast("dict[int, threading.Thread]", getattr(threading, "_active", {})))
+
+
+def main_ident() -> int | None:
+    """The system's ident of the main thread."""
+    ident = green_threads.main_thread_ident() if green_threads.patched_by() else None
+    return ident or threading.main_thread().ident
 
 
 def facts(ident: int, thread: threading.Thread | None) -> ThreadFacts:
@@ -94,7 +111,7 @@ def facts(ident: int, thread: threading.Thread | None) -> ThreadFacts:
 def forked() -> None:
     """From the fork hook, in the child: until 3.13 `Thread.native_id` of the thread that forked stays the parent's."""
     global _forking
-    ident = threading.get_ident()
+    ident = native.get_ident()
     thread = known_threads().get(ident)
     stale: object = None if thread is None else object.__getattribute__(thread, "__dict__").get("_native_id")
     _forking = (ident, stale, threading.get_native_id())

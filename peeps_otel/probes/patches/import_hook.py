@@ -20,10 +20,10 @@ from ...model.change import Change
 CHANGES = (
     Change(
         "`sys.meta_path`",
-        "one finder in front, which answers for uvloop alone and lets the others find it",
+        "one finder in front, which answers for uvloop and gevent alone and lets the others find them",
         "at the start",
         "it stays, and answers for nothing once recording has ended",
-        "`PEEPS_RECORD`, `PEEPS_PROBE_ASYNCIO`",
+        "`PEEPS_RECORD`",
     ),
 )
 
@@ -102,11 +102,12 @@ class _Loader:
         return self._loader.create_module(spec)
 
     def exec_module(self, module: ModuleType) -> None:
+        name = module.__name__  # it may take another one: gevent's Python modules become their compiled ones
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
-        self._finder.imported(module.__name__)
+        self._finder.imported(name)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import sys
 from types import CodeType, ModuleType
-from typing import Any
+from typing import Any, cast
 
 from ..internals.stdlib import undecorated
 from ..internals.stdlib_waits import NAMED
@@ -95,9 +95,21 @@ class Functions:
             if not isinstance(holder, type):
                 return None
         function = vars(holder).get(name)
+        if function is None and isinstance(holder, type):
+            function = _of_the_module(module, holder, name)
         function = undecorated(getattr(function, "__func__", function))  # a class method
         code = getattr(function, "__code__", None)
         if type(code) is not CodeType:
             return None
         self._codes.append(code)
         return code
+
+
+def _of_the_module(module: ModuleType, put_in_its_place: type[Any], name: str) -> Any:
+    """The method of a class of the module's own, in whose place another one was put that is derived from it, as
+    gevent does with `threading.Thread`."""
+    bases = cast("tuple[type[Any], ...]", type.__dict__["__mro__"].__get__(put_in_its_place))
+    for base in bases[1:]:
+        if type.__dict__["__module__"].__get__(base) == module.__name__ and name in vars(base):
+            return vars(base)[name]
+    return None

@@ -14,12 +14,13 @@ from types import FrameType
 from typing import Any
 from weakref import ref
 
+from ... import native
 from ...model import Confidence, Edge, EdgeKind, Frame, NodeKind, Wait, own_line
 from ...model.coverage import blind
 from ...model.operations import operation as operation_of
 from ..context import ProbeContext
 from ..inherited import ThreadHold
-from ..internals import green_threads, sharing
+from ..internals import gevent, green_threads, sharing
 from ..internals import stdlib as stdlib_internals
 from ..internals import thread as thread_internals
 from ..internals.current_frames import OTHER_INTERPRETER, asker, can_be_read, current_frames
@@ -72,7 +73,7 @@ class ThreadProbe:
 
     def observe(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """All threads but ours, and what they wait for or have."""
-        hidden = _hidden()
+        hidden = self._hidden()
         if hidden:
             observation.coverage.append(blind(hidden))
             self._threads.clear()
@@ -126,7 +127,7 @@ class ThreadProbe:
         asleep = motion.asleep(self._threads, all_facts, clocks, self._clock_is_fine is True)
         # In this order: what a clock has not moved past its frames cannot have moved past either.
         frames = current_frames()
-        for ident in frames.keys() - known.keys() - {own}:
+        for ident in frames.keys() - known.keys() - {own} - native.own_idents:
             all_facts[ident] = thread_internals.facts(ident, None)
         self._forget_ended(all_facts)
         self._context.threads_ended(frames.keys() | known.keys())
@@ -145,7 +146,7 @@ class ThreadProbe:
 
     def _process(self, ident: int) -> str:
         """Of the main thread, what this process is called, if another one has started it: each has a MainThread."""
-        if ident != threading.main_thread().ident:
+        if ident != thread_internals.main_ident():
             return ""
         forked = self._context.inherited is not None
         return sharing.own_name() or (f"pid {os.getpid()}" if forked else "")
@@ -317,7 +318,7 @@ class ThreadProbe:
 
     def _between(self, observation: Observation, now_ns: int) -> None:
         """What the threads wait for and have, the futures and the executors."""
-        died, main = self._resources.kin.died(), self._threads.get(threading.main_thread().ident or 0)
+        died, main = self._resources.kin.died(), self._threads.get(thread_internals.main_ident() or 0)
         if main is not None and main.children_died != died:
             main.tell_died(died)
         for record in self._threads.values():
@@ -359,6 +360,13 @@ class ThreadProbe:
             if held.by_block
         ]
 
+    def _hidden(self) -> str:
+        """Why no thread can be read now; empty where they can."""
+        library = green_threads.patched_by()
+        if library and (library != "gevent" or gevent.known() is None):
+            return f"{library} has replaced threads and locks by its own: who waits there is not seen"
+        return "" if can_be_read() else OTHER_INTERPRETER
+
     def _held_by(self, manager: Any) -> object | None:
         return self._context.libraries.held_by_manager(manager, by_thread=True)
 
@@ -375,11 +383,3 @@ def _asks_on(record: ThreadRecord, stack: tuple[Frame, ...]) -> bool:
     return (
         before is not None and wait is not None and operation_of(wait.operation).asks_outside and stack == before.stack
     )
-
-
-def _hidden() -> str:
-    """Why no thread can be read now; empty where they can."""
-    library = green_threads.patched_by()
-    if library:
-        return f"{library} has replaced threads and locks by its own: who waits there is not seen"
-    return "" if can_be_read() else OTHER_INTERPRETER

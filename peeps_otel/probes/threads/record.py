@@ -12,7 +12,7 @@ from weakref import ref
 from ... import semconv
 from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wait, own_line
 from ..internals import stdlib as stdlib_internals
-from ..internals.thread import ThreadFacts
+from ..internals.thread import ThreadFacts, main_ident
 from ..pools.in_hand import Borrowed
 from ..resource_types import Held
 from .pools import NO_WORK, Work
@@ -102,7 +102,7 @@ def show(
 
 def _ending(facts: ThreadFacts, stack: tuple[Frame, ...]) -> str | None:
     """What ends the program in this thread; None where none does."""
-    is_main = facts.ident == threading.main_thread().ident
+    is_main = facts.ident == main_ident()
     for frame in stack:
         if frame.library:
             place = "/".join(frame.file.replace("\\", "/").split("/")[-2:])

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 import signal
-import threading
 from types import BuiltinFunctionType, FunctionType, MethodType
 
-from ..internals.stdlib import attribute, thread_ident
+from ..internals.stdlib import attribute
+from ..internals.thread import main_ident
 from ..source.ownership import is_standard_library
 
 _NO_CODE = (signal.Handlers, int, BuiltinFunctionType, type(None))
@@ -16,7 +16,7 @@ _NO_CODE = (signal.Handlers, int, BuiltinFunctionType, type(None))
 def handled_by(ident: int) -> bool:
     """Whether this is the thread in which handlers of signals run, and some signal has one that is not the standard
     library's."""
-    if thread_ident(threading.main_thread()) != ident:
+    if main_ident() != ident:
         return False
     return any(_is_code(signal.getsignal(number)) for number in signal.Signals)
 
