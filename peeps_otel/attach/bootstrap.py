@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The first lines that run in the copy: they fetch the rest from us. Nothing in them may need a module of the program,
-or run code of it: its import hooks, tracers and finders are put aside first."""
+or run code of it: its import hooks, tracers and finders are put aside first, and that its loop closes async generators
+(it would be given tasks in the copy, where it never runs them)."""
 
 from __future__ import annotations
 
@@ -8,6 +9,7 @@ _LINES = """
 import sys
 sys.settrace(None)
 sys.setprofile(None)
+sys.set_asyncgen_hooks(None, None)
 import time
 import posix
 if time.monotonic() < {deadline!r}:

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 from collections.abc import AsyncGenerator, Coroutine
 from contextlib import asynccontextmanager
 from types import FrameType
@@ -16,6 +18,7 @@ from peeps_otel.probes.asyncio.tasks import frames
 from peeps_otel.probes.internals import suspended_at
 from peeps_otel.probes.internals.await_chain import SuspendedFrame, chain
 from peeps_otel.probes.internals.frame_memory import reads
+from tests.support.processes import environment
 
 pytestmark = pytest.mark.skipif(not reads(), reason="frames of this Python are not read")
 
@@ -98,3 +101,26 @@ def test_a_stack_with_lines_makes_no_frame_objects() -> None:
 
 def test_the_line_before_the_first_instruction_is_the_functions() -> None:
     assert suspended_at.line(_iterates.__code__, -1) == _iterates.__code__.co_firstlineno
+
+
+LOADS_IN_A_LOOP = """
+import asyncio, gc, sys
+
+async def main():
+    import peeps_otel.probes.internals.suspended_at
+    gc.collect()
+    await asyncio.sleep(0)
+    assert asyncio.all_tasks() == {asyncio.current_task()}, asyncio.all_tasks()
+    sys.set_asyncgen_hooks(print, print)
+    del sys.modules["peeps_otel.probes.internals.suspended_at"]
+    import peeps_otel.probes.internals.suspended_at
+    gc.collect()
+    assert sys.get_asyncgen_hooks() == (print, print)
+
+asyncio.run(main())
+"""
+
+
+def test_what_is_loaded_while_a_loop_runs_gives_it_no_generator_and_no_task() -> None:
+    done = subprocess.run([sys.executable, "-c", LOADS_IN_A_LOOP], capture_output=True, text=True, env=environment())
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")

@@ -12,6 +12,7 @@ Any thread, for a coroutine that somebody holds: the word is in its own memory, 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import AsyncGenerator, Generator
 from types import CodeType
 from typing import Any
@@ -84,5 +85,15 @@ def _found() -> int | None:
     return next(iter(places)) if places is not None and len(places) == 1 else None
 
 
+def _found_without_hooks() -> int | None:
+    """A loop that runs here would take our async generator for one of the program's, and close it in a task."""
+    hooks = sys.get_asyncgen_hooks()
+    sys.set_asyncgen_hooks(None, None)
+    try:
+        return _found()
+    finally:
+        sys.set_asyncgen_hooks(*hooks)
+
+
 _words: Any = frame_memory.memory()
-_place = _found()
+_place = _found_without_hooks()
