@@ -132,6 +132,10 @@ CHANGES: dict[str, tuple[set[str], str]] = {
         "in the copy, which is not the process that it is asked about",
     ),
     "peeps_otel/attach/in_copy.py": ({"warnings.simplefilter"}, "in the copy, which looks and ends"),
+    "peeps_otel/probes/internals/suspended_at.py": (
+        {"sys.set_asyncgen_hooks"},
+        "of this thread, put back at once: an async generator of ours is not for its loop to close",
+    ),
     "peeps_otel/agent.py": ({"atexit.unregister"}, "its end"),
     "peeps_otel/watched_process.py": ({"os.register_at_fork", "atexit.register"}, "its beginning"),
     "peeps_otel/local/reported_process.py": ({"atexit.unregister"}, "its end"),
