@@ -145,7 +145,7 @@ class Collector:
         self._live = LiveGraph(self._rows, quotas=self._quotas, nodes_most=config.process_nodes)
         if config.is_recording:
             self._live.remember(past_processes(self._database.connection))
-        self._findings = FindingRegistry(self._live, self._rows, self._role.ended_findings())
+        self._findings = FindingRegistry(self._live, self._rows, self._role.ended_findings(), config.trace_url)
         if config.is_recording:
             for process, record in past_texts(self._database.connection):
                 self._findings.texts.recalled(process, record)

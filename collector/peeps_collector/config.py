@@ -78,6 +78,10 @@ OPTIONS: dict[str, tuple[str, str]] = {
     "PEEPS_LAKE_HOURS": ("168", "history in the lake older than this is deleted"),
     "PEEPS_LAKE_BYTES": ("10737418240", "may wait on this disk for the lake; beyond it the oldest are left out"),
     "PEEPS_LAKE_HOST": ("", "under which name the others reach this collector; empty: where it listens"),
+    "PEEPS_TRACE_URL": (
+        "",
+        "where a trace is shown, such as `https://jaeger.example.org/trace/{trace_id}`, see docs/alerts.md",
+    ),
     "PEEPS_LOG": ("text", "`json`: the collector's own log lines as JSON, one object a line"),
     "PEEPS_INSECURE": ("0", "`1`: allow an address that is not loopback without a token or mTLS"),
 }
@@ -151,6 +155,7 @@ class Config:
     alert_command: tuple[str, ...] = ()
     alert_level: str = "LIKELY"
     alert_quiet_s: int = 300
+    trace_url: str = ""
     redact_keys: str = ""
     redact_texts: str = ""
     lake: LakeSettings | None = None
@@ -219,6 +224,7 @@ class Config:
             alert_quiet_s=_positive(environment, "PEEPS_ALERT_QUIET_S", 300),
             lake=_lake(environment),
             lake_host=environment.get("PEEPS_LAKE_HOST", "").strip(),
+            trace_url=_trace_url(environment, "PEEPS_TRACE_URL"),
             log_json=_one_of(environment, "PEEPS_LOG", ("text", "json")) == "json",
         )
 
@@ -310,6 +316,17 @@ def _level(environment: Mapping[str, str], name: str) -> str:
     text = environment.get(name, "").strip().upper() or "LIKELY"
     if text not in _LEVELS:
         raise ConfigError(f"{name}={text!r} is not one of {', '.join(_LEVELS)}")
+    return text
+
+
+def _trace_url(environment: Mapping[str, str], name: str) -> str:
+    text = environment.get(name, "").strip()
+    parts = urlsplit(text)
+    if text and (parts.scheme not in {"http", "https"} or not parts.hostname or "{trace_id}" not in text):
+        raise ConfigError(
+            f"{name}={text!r} is not a URL with {{trace_id}} in it, and {{span_id}} if wanted, such as "
+            "https://jaeger.example.org/trace/{trace_id}"
+        )
     return text
 
 

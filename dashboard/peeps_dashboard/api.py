@@ -29,6 +29,14 @@ class Wait(TypedDict):
     exact: NotRequired[bool]
 
 
+class Trace(TypedDict):
+    """`url`: where it is shown."""
+
+    trace_id: str
+    span_id: str
+    url: NotRequired[str]
+
+
 class Node(TypedDict):
     id: str
     kind: str
@@ -48,6 +56,7 @@ class Node(TypedDict):
     stack: NotRequired[list[Frame]]
     steps: NotRequired[int | None]
     attributes: NotRequired[dict[str, AttributeValue]]
+    trace: NotRequired[Trace]
 
 
 class Edge(TypedDict):
@@ -166,6 +175,7 @@ class Finding(TypedDict):
     same_as: NotRequired[str]
     same_in: NotRequired[list[str]]
     same_text: NotRequired[str]
+    trace: NotRequired[Trace]
 
 
 class FindingAnswer(TypedDict):

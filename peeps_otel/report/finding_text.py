@@ -37,6 +37,7 @@ class FindingText:
         if look_at:
             lines.append(f"{style('bold', 'Open:')} {style('cyan', look_at)}")
             lines += self._lines_around(finding["look_at"])
+        lines += trace_line(finding, style)
         if finding["certainty"]:
             lines.append(style("dim", f"{finding['level']}: {finding['certainty']}."))
         shown: set[str] = set()
@@ -158,6 +159,13 @@ def line_of(sources: Json, place: str) -> str:
     if told is None or not number.isdecimal() or not 0 <= int(number) - told["first"] < len(told["lines"]):
         return ""
     return str(told["lines"][int(number) - told["first"]]).strip()
+
+
+def trace_line(told: Json, style: Style) -> list[str]:
+    """Where the trace of the request is shown, else its id."""
+    trace: Json = told.get("trace") or {}
+    shown = trace.get("url") or trace.get("trace_id")
+    return [f"{style('bold', 'Trace:')} {printable(shown)}"] if shown else []
 
 
 def _alike(finding: Json) -> list[str]:

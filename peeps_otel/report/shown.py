@@ -5,9 +5,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
+from functools import cached_property
 from typing import Any, Protocol
 
-from ..model import Edge, Node, own_line
+from ..diagnosis.stuck_request import span_of, stuck_request
+from ..model import Edge, Node, NodeKind, own_line
 from . import in_words
 from .behind import as_a_person_counts
 from .in_words import Places
@@ -15,6 +17,7 @@ from .sentences import duration
 
 _ANYWHERE = Places()
 _BLOCKED_SHOWN = 50
+_SEARCHED_MOST = 1000
 
 
 class GraphView(Protocol):
@@ -44,14 +47,21 @@ class Texts(Protocol):
 
 class Shown:
     """Nodes as one answer shows them: with their process and in words. `directories`: the working directory of each
-    process, empty where that is not known. `texts`: None where no text of lines is shown."""
+    process, empty where that is not known. `texts`: None where no text of lines is shown. `trace_url`: where a trace is
+    shown, with `{trace_id}` and `{span_id}` in it; empty where that is not known."""
 
     def __init__(
-        self, view: GraphView, directories: Mapping[str, str], now_ns: int, texts: Texts | None = None
+        self,
+        view: GraphView,
+        directories: Mapping[str, str],
+        now_ns: int,
+        texts: Texts | None = None,
+        trace_url: str = "",
     ) -> None:
         self.view = view
         self.now_ns = now_ns
         self._texts = texts
+        self._trace_url = trace_url
         self._places = {key: Places(directory) for key, directory in directories.items()}
 
     def places(self, process: str | None) -> Places:
@@ -62,7 +72,30 @@ class Shown:
         told: dict[str, Any] = in_words.live_node(node, self.now_ns, self.places(process)) | {"process": process}
         if self._texts is not None and told["wait"] is not None:
             told["wait"]["text"] = self._texts.line(process or "", own_line.line_of(told["wait"]["source"]))
+        trace = self.trace(node)
+        return told if trace is None else told | {"trace": trace}
+
+    def trace(self, node: Node | None) -> dict[str, str] | None:
+        """Of the span of a request or response; None where it has none."""
+        span = None if node is None else span_of(node)
+        if span is None:
+            return None
+        told = span._asdict()
+        if self._trace_url:
+            url = self._trace_url.replace("{trace_id}", span.trace_id)
+            told["url"] = url.replace("{span_id}", span.span_id)
         return told
+
+    @cached_property
+    def _ends(self) -> list[Node]:
+        """The requests and responses there are."""
+        return [node for node in self.view.nodes.values() if node.kind in (NodeKind.REQUEST, NodeKind.RESPONSE)]
+
+    def _stuck_request(self, finding: dict[str, Any]) -> dict[str, Any]:
+        """The trace of the request that it keeps from going on, where there is one."""
+        members = {one for one in _named(finding) if one not in finding["blocked"]} | set(finding["core"])
+        trace = self.trace(stuck_request(members, finding["blocked"][:_SEARCHED_MOST], self._ends, self.view.out))
+        return {} if trace is None else {"trace": trace}
 
     def nodes(self, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Those of them that are alive."""
@@ -79,7 +112,8 @@ class Shown:
         people = as_a_person_counts(finding, self.view.nodes, self.view.out)
         if self._texts is not None:
             told["sources"] = self._texts.of(told["processes"], in_words.lines_named(told, nodes))
-        return told | {"nodes": nodes, "behind": in_words.behind(people, nodes, told["blocked_count"])}
+        behind = in_words.behind(people, nodes, told["blocked_count"])
+        return told | {"nodes": nodes, "behind": behind} | self._stuck_request(finding)
 
     def _ended(self, finding: dict[str, Any], places: Places) -> dict[str, Any]:
         then_ns: int = finding["last_seen_ns"]

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from peeps_otel.model import Level
+from peeps_otel.report.finding_text import trace_line
 from peeps_otel.report.sentences import alike
+from peeps_otel.report.style import PLAIN
 
 from ..api.selection import in_view
 from ..graph.findings import FindingRegistry
@@ -108,7 +110,7 @@ class Alerts:
         alerts = self._judge.look(seen, self._clock())
         if not alerts:
             return
-        words = in_view(self._live.view(), processes, time.time_ns(), self._findings.texts)
+        words = in_view(self._live.view(), processes, time.time_ns(), self._findings.texts, self._findings.trace_url)
         names = {key: str(process.info) for key, process in processes.items()}
         for alert in alerts:
             known = entries[alert.id].to_json() if alert.id in entries else self._findings.find(alert.id)
@@ -125,15 +127,17 @@ class Alerts:
         if alert.event is not Event.RESOLVED:
             lines += [f"Open: {finding['look_at']}" if finding["look_at"] else "", finding["behind"]["text"]]
             lines.append(f"What would release it: {finding['advice']}" if finding["advice"] else "")
+            lines += trace_line(finding, PLAIN)
         if alert.unsaid:
             lines.append(f"It came and went {alert.unsaid} times since it was last told.")
         lines.append(self._explorer)
+        trace = {"trace": finding["trace"]} if "trace" in finding else {}
         kept = ("id", "kind", "level", "title", "headline", "since_ns", "look_at", "advice", "count", "processes")
         return {
             "format": FORMAT,
             "event": alert.event.value,
             "text": "\n".join(line for line in lines if line),
-            "finding": {key: finding[key] for key in kept} | {"behind": finding["behind"]["count"]},
+            "finding": {key: finding[key] for key in kept} | {"behind": finding["behind"]["count"]} | trace,
             "services": where,
             "alike": alert.alike,
             "unsaid": alert.unsaid,

@@ -112,7 +112,7 @@ def create_app(
             Route("/api/diff", past.diff),
             Route("/api/chain/{id:path}", past.chain),
             Route("/api/changes", ChangeStream(live, findings).changes),
-            Route("/api/calls", CallRoutes(live).calls),
+            Route("/api/calls", CallRoutes(live, findings.trace_url).calls),
             Route("/api/blame", profile.blame),
             Route("/api/flame", slow.flame),
             Route("/api/heat", slow.heat),

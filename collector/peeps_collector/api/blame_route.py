@@ -16,11 +16,12 @@ from ..store.reader import Reader
 from ..store.wait_history import waits_in
 from ..store.window import Window
 from .answers import ApiError, answer
+from .blame_otlp import otlp
 from .short_places import ShortPlaces
 from .window import asked_of_history, window_of
 
 _ROWS_MOST = 1000
-_FORMATS = ("table", "folded", "speedscope", "pprof")
+_FORMATS = ("table", "folded", "speedscope", "pprof", "otlp")
 
 
 class BlameRoute:
@@ -32,7 +33,7 @@ class BlameRoute:
 
     def blame(self, request: Request) -> Response:
         """`since_s`: how far back, `at`: from when, `process`: repeatable, `all=1`: also waits for what has merely not
-        come yet, `format`: table (JSON), folded, speedscope or pprof."""
+        come yet, `format`: table (JSON), folded, speedscope, pprof or otlp."""
         form = request.query_params.get("format", "table")
         if form not in _FORMATS:
             raise ApiError(400, "format", f"format={form[:40]!r} is none of {', '.join(_FORMATS)}")
@@ -54,6 +55,8 @@ def _rendered(form: str, charges: list[Charge], waits: int, window: Window, plac
         case "pprof":
             content = blame_formats.pprof(charges, since_ns, now_ns - since_ns)
             return Response(content, media_type="application/octet-stream")
+        case "otlp":
+            return Response(otlp(charges, since_ns, now_ns - since_ns), media_type="application/x-protobuf")
         case _:
             rows = blame.table(charges)
             return answer(

@@ -18,8 +18,9 @@ from .selection import in_view
 class CallRoutes:
     """The endpoint; called on worker threads."""
 
-    def __init__(self, live: LiveGraph) -> None:
+    def __init__(self, live: LiveGraph, trace_url: str) -> None:
         self._live = live
+        self._trace_url = trace_url
 
     def calls(self, request: Request) -> Response:
         limit = whole_parameter(request, "limit", 100, 1, 10_000)
@@ -27,7 +28,7 @@ class CallRoutes:
         wanted = set(request.query_params.getlist("process"))
         now_ns = time.time_ns()
         view, processes = self._live.view(), self._live.processes()
-        shown = in_view(view, processes, now_ns)
+        shown = in_view(view, processes, now_ns, trace_url=self._trace_url)
         found = [call for call in calls(view) if now_ns - call.since_ns >= least_ns]
         if wanted:
             found = [call for call in found if any(one is not None and view.owner[one.id] in wanted for one in call)]

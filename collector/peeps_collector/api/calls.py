@@ -60,6 +60,7 @@ def told(call: Call, shown: Shown, processes: Mapping[str, Process]) -> dict[str
     end = call.request or call.response
     assert end is not None
     join = end.attributes.get(semconv.RPC_JOIN)
+    trace = shown.trace(end)
     return {
         "text": _text(call, shown, processes),
         "method": end.attributes.get(semconv.METHOD),
@@ -73,7 +74,7 @@ def told(call: Call, shown: Shown, processes: Mapping[str, Process]) -> dict[str
         "waiter": None if call.waiter is None else call.waiter.id,
         "handler": None if call.handler is None else call.handler.id,
         "processes": list(dict.fromkeys(shown.view.owner[one.id] for one in call if one is not None)),
-    }
+    } | ({} if trace is None else {"trace": trace})
 
 
 def _text(call: Call, shown: Shown, processes: Mapping[str, Process]) -> str:

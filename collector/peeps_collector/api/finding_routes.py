@@ -55,7 +55,7 @@ class FindingRoutes:
             view = view_at(self._reader, at_ns, sorted(wanted))
             pictures = pictures_at(self._reader, at_ns, sorted(wanted))
         processes = self._live.processes()
-        shown = in_view(view, processes, at_ns, self._findings.texts)
+        shown = in_view(view, processes, at_ns, self._findings.texts, self._findings.trace_url)
         found, forgotten = self._findings.at(at_ns)
         told = told_then([one for one in found if not wanted or wanted.intersection(one["processes"])], shown)
         then = [_with_text(one, processes) for one in told]
@@ -83,7 +83,7 @@ class FindingRoutes:
         view = self._live.view()
         everything = self._live.processes()
         processes = {k: p for k, p in everything.items() if not wanted or k in wanted}
-        shown = in_view(view, everything, now_ns, self._findings.texts)
+        shown = in_view(view, everything, now_ns, self._findings.texts, self._findings.trace_url)
         entries = [e for e in self._findings.open() if not wanted or wanted.intersection(e.processes)]
         findings = [entry.to_json() for entry in entries]
         ended = [e for e in self._findings.ended() if not wanted or wanted.intersection(e["processes"])]
@@ -115,7 +115,7 @@ class FindingRoutes:
         if found is None:
             raise ApiError(404, "id", f"no finding {finding_id[:80]!r} is known")
         processes = self._live.processes()
-        shown = in_view(self._live.view(), processes, time.time_ns(), self._findings.texts)
+        shown = in_view(self._live.view(), processes, time.time_ns(), self._findings.texts, self._findings.trace_url)
         return answer({"finding": _with_text(shown.finding(found), processes)})
 
 

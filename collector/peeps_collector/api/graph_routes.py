@@ -65,7 +65,7 @@ class GraphRoutes:
             nodes = ranked(nodes, core)[:limit]
         ids = {node.id for node in nodes}
         now_ns = time.time_ns() if at_ns is None else at_ns
-        shown = in_view(view, self._live.processes(), now_ns, self._findings.texts)
+        shown = in_view(view, self._live.processes(), now_ns, self._findings.texts, self._findings.trace_url)
         return answer(
             {
                 "now_ns": shown.now_ns,
@@ -95,7 +95,7 @@ class GraphRoutes:
         with asked_of_database("id"):
             history = self._reader.node_history(node_id)
         now_ns = time.time_ns() if at_ns is None else at_ns
-        shown = in_view(view, self._live.processes(), now_ns, self._findings.texts)
+        shown = in_view(view, self._live.processes(), now_ns, self._findings.texts, self._findings.trace_url)
         told = [e.to_json() for e in self._findings.open()] if at_ns is None else self._findings.at(at_ns)[0]
         findings = told_then([finding for finding in told if _names(finding, node_id)], shown)
         if node is None:

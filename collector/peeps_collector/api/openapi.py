@@ -62,7 +62,7 @@ _WINDOW = (Parameter("since_s", "integer", "How far back, in seconds."), _PROCES
 _BLAME = (
     *_WINDOW,
     Parameter("all", "integer", "1: also waits for what has merely not come yet."),
-    Parameter("format", "string", "table, folded, speedscope or pprof."),
+    Parameter("format", "string", "table, folded, speedscope, pprof or otlp."),
 )
 ENDPOINTS = (
     Endpoint("get", "/health", "What it takes in, refuses and stores, and what fails."),

@@ -44,8 +44,8 @@ class PastRoutes:
             pictures = pictures_at(self._reader, to_ns, processes)
         found = difference(before, after)
         shown = {
-            "before": in_view(before, self._live.processes(), from_ns, self._findings.texts),
-            "after": in_view(after, self._live.processes(), to_ns, self._findings.texts),
+            "before": in_view(before, self._live.processes(), from_ns, self._findings.texts, self._findings.trace_url),
+            "after": in_view(after, self._live.processes(), to_ns, self._findings.texts, self._findings.trace_url),
         }
         nodes = {"appeared": found.appeared, "ended": found.ended, "changed": found.changed, "unmoved": found.unmoved}
         return answer(
@@ -75,7 +75,7 @@ class PastRoutes:
         if node_id not in view.nodes:
             raise ApiError(404, "id", f"no node {node_id[:80]!r} was alive then; ids are `kind:ULID`")
         found = chain(view, node_id, limit)
-        shown = in_view(view, self._live.processes(), now_ns, self._findings.texts)
+        shown = in_view(view, self._live.processes(), now_ns, self._findings.texts, self._findings.trace_url)
         ids = {node_id, *(edge.dst for edge in found.edges)}
         return answer(
             {

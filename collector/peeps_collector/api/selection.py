@@ -17,13 +17,15 @@ from ..graph.view import View
 _NEVER = 1 << 63
 
 
-def in_view(view: View, processes: Mapping[str, Process], now_ns: int, texts: Texts | None = None) -> Shown:
+def in_view(
+    view: View, processes: Mapping[str, Process], now_ns: int, texts: Texts | None = None, trace_url: str = ""
+) -> Shown:
     """The nodes of the view as an answer shows them."""
     directories = {
         key: str(process.info.resource.get(semconv.PROCESS_WORKING_DIRECTORY) or "")
         for key, process in processes.items()
     }
-    return Shown(view, directories, now_ns, texts)
+    return Shown(view, directories, now_ns, texts, trace_url)
 
 
 def neighbourhood(view: View, focus: str, depth: int) -> set[str]:

@@ -22,7 +22,7 @@ HELP = "whose code made others wait"
 
 Json = dict[str, Any]
 
-FORMATS = ("table", "folded", "speedscope", "pprof")
+FORMATS = ("table", "folded", "speedscope", "pprof", "otlp")
 _HEADER = ("BLAME", "SHARE", "DIRECT", "WAITS", "FOR", "MOST BY", "WHERE THE TIME WENT")
 
 

@@ -9,7 +9,7 @@ import sys
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from peeps_otel.report.finding_text import FindingText
+from peeps_otel.report.finding_text import FindingText, trace_line
 from peeps_otel.report.style import Style, printable
 
 from .client import Client, ClientError
@@ -98,6 +98,7 @@ def node_lines(answer: Json, style: Style, *, paths: bool = False) -> list[str]:
     lines.append(f"  made {node['age']} ago at {printable(made)}" if made else f"  made {node['age']} ago")
     if node["state"]:
         lines.append(f"  {printable(node['state'])}")
+    lines += [f"  {line}" for line in trace_line(node, style)]
     wait: Json | None = node["wait"]
     if wait is not None:
         place = wait["source" if paths else "short"]

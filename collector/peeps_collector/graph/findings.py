@@ -46,12 +46,13 @@ _NOT_OF_WAITS = frozenset(
 
 
 class FindingRegistry:
-    """Thread-safe. `history`: findings of earlier runs as JSON, newest first."""
+    """Thread-safe. `history`: findings of earlier runs as JSON, newest first. `trace_url`: where a trace is shown."""
 
-    def __init__(self, live: LiveGraph, rows: RowBuffer, history: list[dict[str, Any]]) -> None:
+    def __init__(self, live: LiveGraph, rows: RowBuffer, history: list[dict[str, Any]], trace_url: str = "") -> None:
         self._live = live
         self._rows = rows
         self._lock = threading.RLock()
+        self.trace_url = trace_url
         self.texts = SourceTexts()
         """What the processes have told of the lines that findings name."""
         self._open: dict[str, Entry] = {}

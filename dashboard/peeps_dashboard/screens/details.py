@@ -29,6 +29,8 @@ def panel(node_id: str | None, names: dict[str, str], *, on_pick: Callable[[str]
     for finding_id, head in shown.findings:
         link = {"finding": finding_id}
         st.page_link(verdict.route(), label=f"Part of: {markdown(head)}", icon=":material/gavel:", query_params=link)
+    if shown.trace_url:
+        st.page_link(shown.trace_url, label="Its trace", icon=":material/arrow_forward:")
     html.facts(shown.facts)
     if shown.stack:
         html.code(shown.stack.open_at)

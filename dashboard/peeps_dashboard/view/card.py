@@ -31,7 +31,7 @@ class Side:
 class Card:
     """`lead` is set in colour. `facts`: what would release it, whom to stop first. `behind`: a sentence; `sites`: how
     many of them, by the line where they were made. `unknown`: what is not known, one line. `text`: all of it, for a
-    ticket."""
+    ticket. `trace`: the id of the stuck request's trace, and `trace_url` where it is shown."""
 
     tone: Tone
     lead: str
@@ -48,6 +48,8 @@ class Card:
     unknown: str = ""
     ended: Sequence[tuple[str, str]] = ()
     text: str = ""
+    trace: str = ""
+    trace_url: str = ""
 
 
 def of_answer(
@@ -86,6 +88,7 @@ def _of_finding(
         ("The same at the same lines", _alike(finding)),
         ("In other processes", finding.get("same_text", "")),
     ]
+    trace = finding.get("trace")
     is_over = finding["state"] != "open"
     lead = f"Ended ({finding['state']}) {finding.get('ended_ago', '')} ago: {finding['headline']}"
     return Card(
@@ -104,6 +107,8 @@ def _of_finding(
         unknown=unknown,
         ended=ended,
         text=finding.get("text", ""),
+        trace=trace["trace_id"] if trace else "",
+        trace_url=trace.get("url", "") if trace else "",
     )
 
 

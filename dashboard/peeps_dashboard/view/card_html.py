@@ -33,6 +33,9 @@ def _below(card: Card, editor: Editor) -> str:
         parts.append(f"<b>Open</b> {_place(card.open_at, card.open_shown, editor)}")
     if card.where:
         parts.append(f"<span>in {markup(card.where)}</span>")
+    if card.trace_url:
+        title = f"The trace of the stuck request: {card.trace}"
+        parts.append(f'<a href="{markup(card.trace_url)}" title="{markup(title)}">trace</a>')
     if card.fresh:
         parts.append(f'<span class="pc-fresh">{markup(card.fresh)}</span>')
     if card.text:

@@ -52,6 +52,7 @@ class Details:
     neighbours: list[Neighbour]
     findings: list[tuple[str, str]]
     history: list[tuple[str, str]]
+    trace_url: str = ""
 
 
 def of_answer(answer: NodeAnswer, names: Mapping[str, str]) -> Details:
@@ -75,6 +76,7 @@ def of_answer(answer: NodeAnswer, names: Mapping[str, str]) -> Details:
             (ages.clock(c["time_ns"]), " ".join(filter(None, (c["change"], c.get("state"), c.get("operation")))))
             for c in answer.get("history", [])[-20:]
         ],
+        trace_url=trace.get("url", "") if (trace := node.get("trace")) else "",
     )
 
 
