@@ -54,7 +54,7 @@ class Diagnoser:
     def __init__(
         self,
         settings: RuleSettings | None = None,
-        residue: Callable[[Mapping[str, Requirement]], set[str]] = residue,
+        residue: Callable[[Mapping[str, Requirement]], set[str]] | None = None,
         suspects: Suspects = suspects,
         owner: Callable[[str], str] = lambda _node: "",
         confirms: bool = True,
@@ -145,10 +145,13 @@ class Diagnoser:
             return any(
                 not self._members.issuperset(core)
                 and not any(waits.nodes[node].kind in (NodeKind.TX, NodeKind.IO) for node in core)
-                for core in cores(self._residue(conditions), conditions)
+                for core in cores(self._left(waits, conditions), conditions)
             )
         finally:
             waits.settled = settled
+
+    def _left(self, waits: WaitIndex, conditions: Mapping[str, Requirement]) -> set[str]:
+        return residue(conditions, waits.pause) if self._residue is None else self._residue(conditions)
 
     def _by_reduction(self, context: RuleContext, pause: Callable[[], None]) -> list[Candidate]:
         """The least sure level goes first, over everything: who is live there is live at every other."""
@@ -161,7 +164,7 @@ class Diagnoser:
                 break
             conditions = waits.conditions(level, now_ns, old_ns, suspect)
             # What only those wait for who are live is no part of it.
-            stuck = suspect & conditions.keys() if level is Level.SUSPECT else self._residue(conditions)
+            stuck = suspect & conditions.keys() if level is Level.SUSPECT else self._left(waits, conditions)
             if stuck:
                 told = waits.as_told(conditions, stuck)
                 found += self._engine.reduce(context, Residue(level, told, stuck))

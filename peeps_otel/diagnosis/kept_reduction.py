@@ -49,6 +49,7 @@ class KeptReduction(IncrementalIndex):
         """See `peeps_otel.diagnosis.diagnoser.Suspects`."""
         dirty, self._dirty = self._dirty | turned, set()
         for waiter in list(dirty):  # who has waited longest for these may be another one now
+            self.pause()
             dirty.update(one for one in self.targets.get(waiter, ()) if one not in self._oldest)
         if self.bounded is not self._bounded_before:
             dirty |= self.bounded ^ self._bounded_before
@@ -60,7 +61,7 @@ class KeptReduction(IncrementalIndex):
         while self._due and self._due[0][0] <= now_ns:
             dirty.add(heapq.heappop(self._due)[1])
         # Those, and all whose waits may lead to one of them.
-        affected = closure(dirty, self._dependents)
+        affected = closure(dirty, self._dependents, self.pause)
         self.reduced = len(affected)
         if affected:
             gated = {task: thread for thread in gating for task in self.tasks_of(thread)}
@@ -88,13 +89,14 @@ class KeptReduction(IncrementalIndex):
     def _reduce(self, affected: Set[str], level: Level, gated: Mapping[str, str], now_ns: int, old_ns: int) -> None:
         conditions: dict[str, Requirement] = {}
         for one in affected:
+            self.pause()
             condition = self._condition(one, level, gated, now_ns, old_ns)
             if condition is not None:
                 conditions[one] = condition
         stuck = self._stuck[level]
         stuck -= affected
         beyond = {p for one in conditions.values() for p in one.leads_to() if p in stuck}
-        stuck |= residue(conditions | dict.fromkeys(beyond, _NEVER))
+        stuck |= residue(conditions | dict.fromkeys(beyond, _NEVER), self.pause)
 
     def _condition(
         self, node_id: str, level: Level, gated: Mapping[str, str], now_ns: int, old_ns: int
@@ -134,7 +136,7 @@ class KeptReduction(IncrementalIndex):
         def led_from(node_id: str) -> Iterable[str]:
             return stuck.intersection(self._dependents(node_id))
 
-        return found | closure(self._roots, leads_to) | closure(self._roots, led_from)
+        return found | closure(self._roots, leads_to, self.pause) | closure(self._roots, led_from, self.pause)
 
 
 def kept_suspects(waits: WaitIndex, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:

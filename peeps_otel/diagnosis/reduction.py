@@ -9,10 +9,13 @@ becomes live when k of its providers are, and what is left when nothing changes 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from typing import NamedTuple
 
+from .closure import no_pause
+
 _SWEEP_WHILE_LEFT = 0.7
+_PAUSE_EVERY = 100
 
 
 class Requirement(NamedTuple):
@@ -30,7 +33,7 @@ class Requirement(NamedTuple):
         return self.providers if self.thread is None else (*self.providers, self.thread)
 
 
-def residue(conditions: Mapping[str, Requirement]) -> set[str]:
+def residue(conditions: Mapping[str, Requirement], pause: Callable[[], None] = no_pause) -> set[str]:
     """The nodes of `conditions` that can never become live. A provider without a condition is live.
 
     Linear in nodes and edges. Nearly everything is live after one sweep or two, which allocate nothing; what resists is
@@ -40,7 +43,9 @@ def residue(conditions: Mapping[str, Requirement]) -> set[str]:
     remaining = list(conditions)
     while remaining:
         left: list[str] = []
-        for node in remaining:
+        for number, node in enumerate(remaining):
+            if number % _PAUSE_EVERY == 0:
+                pause()
             k, providers, thread = conditions[node]
             if thread is None or thread not in stuck:
                 for provider in providers:
@@ -53,19 +58,23 @@ def residue(conditions: Mapping[str, Requirement]) -> set[str]:
         if len(left) == len(remaining):
             return stuck
         if len(left) > len(remaining) * _SWEEP_WHILE_LEFT:
-            return _count_down(left, conditions, stuck)
+            return _count_down(left, conditions, stuck, pause)
         left.reverse()  # a chain that this order met from its wrong end
         remaining = left
     return stuck
 
 
-def _count_down(remaining: list[str], conditions: Mapping[str, Requirement], stuck: set[str]) -> set[str]:
+def _count_down(
+    remaining: list[str], conditions: Mapping[str, Requirement], stuck: set[str], pause: Callable[[], None]
+) -> set[str]:
     """The same by counters: each edge is looked at once, however long the chains are."""
     missing: dict[str, int] = {}
     dependents: dict[str, list[str]] = {}
     gated: dict[str, list[str]] = {}  # by thread: the tasks that still lack it
     work: list[str] = []
-    for node in remaining:
+    for number, node in enumerate(remaining):
+        if number % _PAUSE_EVERY == 0:
+            pause()
         k, providers, thread = conditions[node]
         needed = k
         if thread is not None and thread in stuck:

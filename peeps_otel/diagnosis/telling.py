@@ -36,6 +36,7 @@ def tell(
     too many. `owner`: findings are alike only if they are of one process."""
     groups: dict[object, list[Candidate]] = {}
     for candidate in candidates:
+        graph.pause()
         alike = candidate.alike or _alike(graph, candidate)
         groups.setdefault((owner(candidate.core[0]), alike.sites), []).append(candidate)
     chosen = [_Group(graph, group) for group in groups.values()]
@@ -55,10 +56,12 @@ class _Group:
         ages = [(one.since_ns, (one.alike or _alike(graph, one)).made_ns) for one in members]
         first = min(ages)
         oldest = [one for age, one in zip(ages, members, strict=True) if age == first]
+        graph.pause()
         self.id, self.first = min(((finding_id(one.kind, one.about), one) for one in oldest), key=lambda pair: pair[0])
         self._members = members
 
     def finding(self, graph: WaitIndex) -> Finding:
+        graph.pause()
         first = self.first
         account = with_dead_children(graph, first, with_the_dead(graph, first, first.tell()))
         members = set(first.core)
@@ -84,6 +87,7 @@ class _Group:
     def _examples(self, graph: WaitIndex) -> list[str]:
         if len(self._members) == 1:
             return []
+        graph.pause()
         others = sorted(
             (one.since_ns, (one.alike or _alike(graph, one)).one) for one in self._members if one is not self.first
         )

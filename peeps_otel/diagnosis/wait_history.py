@@ -82,6 +82,7 @@ class WaitHistory:
         self.turned = touched | young
         self.lengthened = lengthened = set[str]()
         for waiter in touched:
+            graph.pause()
             node = graph.nodes.get(waiter) if waiter in graph.targets else None
             before = waits.get(waiter)
             if node is None or node.wait is None:
@@ -104,6 +105,7 @@ class WaitHistory:
                 settled.discard(waiter)
                 fresh.append(waiter)
         for waiter in list(young):
+            graph.pause()
             if now_ns - _wait_of(waits[waiter]).since_ns >= settle_ns:
                 settled.add(waiter)
                 young.remove(waiter)

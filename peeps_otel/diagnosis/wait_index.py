@@ -56,6 +56,7 @@ class WaitIndex(WaitLinks):
         nodes = self.nodes
         live: set[str] = set()  # resources without a condition: many may wait for one
         for waiter in self.settled if within is None else within:
+            self.pause()
             node = nodes.get(waiter)
             condition = None if node is None else self.of_waiter(node, level, thread_of.get(waiter), deadlines)
             if condition is None:
@@ -206,7 +207,7 @@ class WaitIndex(WaitLinks):
             condition = self.of_resource(node, level)
             return () if condition is None else condition.condition.providers
 
-        return closure(first, leads_to)
+        return closure(first, leads_to, self.pause)
 
     def as_told(self, conditions: dict[str, Requirement], stuck: Set[str]) -> dict[str, Requirement]:
         """The same, with only those as providers of a thing who by the heap would have to end a wait for it: that the

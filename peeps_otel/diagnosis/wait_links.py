@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Node, NodeKind, Wait
-from .closure import closure
+from .closure import closure, no_pause
 
 WAITERS = frozenset({NodeKind.TASK, NodeKind.THREAD})
 BOUNDED = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.TX})
@@ -28,10 +28,6 @@ class Sorted:
     marked: Collection[Node] = field(default_factory=list[Node])
     others: Mapping[NodeKind, Collection[Node]] = field(default_factory=dict[NodeKind, Collection[Node]])
     bearing: Mapping[str, Collection[Node]] = field(default_factory=dict[str, Collection[Node]])
-
-
-def no_pause() -> None:
-    """For a caller that has the processor to itself."""
 
 
 class WaitLinks:
@@ -60,6 +56,8 @@ class WaitLinks:
     dead: Mapping[str, Collection[Edge]]
 
     def __init__(self) -> None:
+        self.pause: Callable[[], None] = no_pause
+        """Called while much is read, after each step that takes microseconds, so that other threads may run."""
         self._oldest: dict[str, str | None] = {}
 
     # --- what the two do in their own ways ----------------------------------------------------------------------------

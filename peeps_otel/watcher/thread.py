@@ -112,7 +112,7 @@ class Watcher:
         self._thread: native.Thread | None = None
         self._ledger = OpenFindings()
         self._diagnoser = Diagnoser(self._settings, suspects=kept_suspects)
-        self._waits = Waits()
+        self._waits = Waits(self._pace)
         self._nodes: Kept[Node] = Kept()
         self._edges: Kept[tuple[Edge, ...]] = Kept()
         self.governor = Governor(

@@ -4,11 +4,12 @@ program, and for what."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from .. import semconv
 from ..diagnosis.kept_reduction import KeptReduction
 from ..diagnosis.rules.registry import MARKS
+from ..diagnosis.wait_links import no_pause
 from ..model import Edge, EdgeKind, Node, NodeKind
 from ..probes.probe import Observation
 from .assembly import Difference
@@ -25,8 +26,10 @@ class Waits:
     all tasks of its loop.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pause: Callable[[], None] = no_pause) -> None:
+        """`pause`: of `WaitLinks`."""
         self.index = KeptReduction(MARKS)
+        self.index.pause = pause
         self._own: dict[str, None] = {}  # a set of as many takes two to five times as much
         self._standing: set[str] = set()
 
@@ -35,6 +38,7 @@ class Waits:
         ends: set[str] = set()
         standing = set(self._standing)
         for before, node in difference.changed:
+            self.index.pause()
             edges = observation.edges.get(node.id, ())
             if node.kind is NodeKind.THREAD:
                 (standing.add if _stands(node, edges) else standing.discard)(node.id)
@@ -66,6 +70,7 @@ class Waits:
     def _put_ends(self, ends: Iterable[str], observation: Observation) -> None:
         """Tasks that are awaited, or have a queue in their hands, are nodes too, whatever they do themselves."""
         for end in ends:
+            self.index.pause()
             if end in self._own:
                 continue
             node = observation.nodes.get(end)

@@ -3,6 +3,10 @@
 
 from __future__ import annotations
 
+import sys
+from types import FrameType
+from typing import Any
+
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -102,3 +106,32 @@ def test_locks_that_are_held_as_before_are_not_read_again(monkeypatch: pytest.Mo
 def put_waiter(kept: KeptReduction, task: str, lock: str, since_ns: int) -> None:
     node = Node(task, NodeKind.TASK, "w", START, "app.py:7", wait=Wait("lock.acquire", since_ns, "app.py:5"))
     kept.put(task, node, (Edge(EdgeKind.NEEDS, task, lock, since_ns),))
+
+
+def test_others_get_the_interpreter_in_the_middle_of_a_look() -> None:
+    """Counted are the lines between two pauses, of looks at three thousand who wait, half of them for held locks."""
+    kept, engine = KeptReduction(MARKS), Diagnoser(suspects=kept_suspects)
+    lines: list[int] = [0]
+
+    def trace(_frame: FrameType, event: str, _argument: Any) -> Any:
+        lines[-1] += event == "line"
+        return trace
+
+    kept.pause = lambda: lines.append(0)
+    event = Node("event:e", NodeKind.EVENT, "e", START, "app.py:1", providers=Providers.OPEN)
+    kept.put(event.id, event, ())
+    for number in range(1500):
+        put_waiter(kept, f"task:e{number}", event.id, START)
+        holder, lock = f"task:h{number}", f"lock:{number}"
+        kept.put(holder, Node(holder, NodeKind.TASK, "h", START, "app.py:9", wait=Wait("sleep", START, "app.py:3")), ())
+        held = Edge(EdgeKind.HELD_BY, lock, holder, START)
+        kept.put(lock, Node(lock, NodeKind.LOCK, "l", START, "app.py:8", providers=Providers.CLOSED), (held,))
+        put_waiter(kept, f"task:w{number}", lock, START)
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        for look in range(1, 5):
+            engine.look_at(kept, kept.take_changed(), START + look * SECOND, kept.pause)
+    finally:
+        sys.settrace(before)
+    assert (sum(lines) > 100_000, max(lines) < 15_000) == (True, True)

@@ -52,6 +52,7 @@ class KeptReadings(Generic[Value]):
             stale = self._stale(context)
         self.count = len(stale)
         for thing in stale:
+            context.graph.pause()
             self._keep(thing, self._read(context, thing))
         return self._values.values()
 
