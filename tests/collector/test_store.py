@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import re
+import sys
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +71,15 @@ def test_a_clean_end_stores_everything_and_says_nothing(start: Any) -> None:
     told = connection.execute("SELECT tags['storage_version'] FROM duckdb_databases() WHERE NOT internal")
     assert told.fetchall() == [("v1.5.0+",)]
     connection.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux" or find_spec("pandas") is None, reason="reads /proc; needs pandas")
+def test_pandas_is_not_loaded_although_it_is_there(collector: Running) -> None:
+    nodes, edges = Deadlock().graph()
+    collector.send(Program().snapshot(nodes, edges, key_frame=True))
+    eventually(lambda: collector.sql("SELECT count(*) FROM node")[0][0] >= len(nodes))
+    mapped = Path(f"/proc/{collector.process.pid}/maps").read_text()
+    assert ("pyarrow" in mapped, "pandas" in mapped) == (True, False)
 
 
 def test_a_file_of_another_schema_is_refused(tmp_path: Path) -> None:

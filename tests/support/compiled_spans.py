@@ -8,6 +8,8 @@ import importlib.util
 
 if importlib.util.find_spec("numba") is not None:
     from peeps_collector.decode.columns.spans import SpanColumns, example
+    from peeps_collector.store.arrow import leave_pandas_out
 
+    leave_pandas_out()
     for _ in SpanColumns().steps(example(), 1):
         pass

@@ -21,6 +21,7 @@ from ..config import Config
 from ..lake.roles import role_of
 from ..lake.settings import LakeError
 from ..role import Role
+from ..store.arrow import leave_pandas_out
 from ..store.database import Database
 from ..store.file import StoreError
 
@@ -36,6 +37,7 @@ def serve(
 ) -> int:
     """0 after a clean end, 2 where it could not start. `explorer`: start it too, if it is installed."""
     log_lines.set_up(config.log_json)
+    leave_pandas_out()
     try:
         collector = Collector(config, role=role)
     except (StoreError, AccessError, LakeError) as error:

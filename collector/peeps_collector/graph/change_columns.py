@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -28,9 +29,9 @@ _AT_ONCE = 5000
 _FEW = 200
 """Below, columns cost more than they save."""
 _ATTRIBUTES_AT_ONCE = 500
-_PROVIDERS = pa.array([None if one is None else one.value for one in PROVIDERS], pa.string())
-_KINDS = pa.array([one.value for one in EDGE_KINDS], pa.string())
-_CONFIDENCES = pa.array(["exact", "inferred"], pa.string())
+_PROVIDERS = tuple(None if one is None else one.value for one in PROVIDERS)
+_KINDS = tuple(one.value for one in EDGE_KINDS)
+_CONFIDENCES = ("exact", "inferred")
 Steps = Generator[None, None, None]
 
 
@@ -51,7 +52,7 @@ def told_nodes(changes: Changes, batch: Batch, ids: Sequence[str], rows: Whole) 
             "node": pa.array([ids[row] for row in some.tolist()], pa.string()),
             "op": _same("upsert", size),
             "state": _taken(texts, told[of.STATE], ~blank[told[of.STATE]]),
-            "providers": _taken(_PROVIDERS, told[of.PROVIDED]),
+            "providers": _taken(_column(_PROVIDERS), told[of.PROVIDED]),
             "wait_operation": _taken(texts, told[of.OPERATION], waits),
             "wait_since_ns": _numbers(told[of.SINCE], waits),
             "wait_source": _taken(texts, told[of.WAIT_SOURCE], waits),
@@ -107,12 +108,12 @@ def _add_edges(
         "time_ns": _numbers(np.full(size, changes.time_ns, np.int64)),
         "process": _same(changes.process, size),
         "op": _same(op, size),
-        "kind": _taken(_KINDS, kind),
+        "kind": _taken(_column(_KINDS), kind),
         "src": pa.array(sources, pa.string()),
         "dst": pa.array([batch.targets[place] for place in places.tolist()], pa.string()),
         "since_ns": _numbers(since, since > 0),
         "source": _taken(texts, source, ~blank[source]),
-        "confidence": _taken(_CONFIDENCES, (flags & INFERRED != 0).astype(np.int64)),
+        "confidence": _taken(_column(_CONFIDENCES), (flags & INFERRED != 0).astype(np.int64)),
         "cancels": _numbers(flags & CANCELS != 0),
     }
     changes.batches[EDGE_CHANGE.name].append(record_batch(EDGE_CHANGE, columns))
@@ -138,6 +139,12 @@ def _attributes(batch: Batch, rows: Whole) -> Generator[None, None, Any]:
         if number % _ATTRIBUTES_AT_ONCE == 0:
             yield
     return pa.array(texts, pa.string())
+
+
+@cache
+def _column(words: tuple[str | None, ...]) -> Any:
+    """Made when it is first asked for: store/arrow.py says why no array is made at the import."""
+    return pa.array(words, pa.string())
 
 
 def _stacks(batch: Batch) -> Any:

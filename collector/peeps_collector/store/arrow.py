@@ -5,7 +5,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
+from importlib.abc import MetaPathFinder
 from typing import Any
 
 import pyarrow as pa
@@ -22,6 +24,25 @@ _TYPES: dict[str, Any] = {
     "BOOLEAN": pa.bool_(),
     "VARCHAR[]": pa.list_(pa.string()),
 }
+
+
+class _NoPandas(MetaPathFinder):
+    def find_spec(self, fullname: str, path: object, target: object = None) -> None:
+        if fullname == "pandas":
+            raise ModuleNotFoundError(name=fullname)
+
+
+def leave_pandas_out() -> None:
+    """PyArrow imports pandas, where that is installed (the explorer brings it), before it makes its first array and
+    before it first finds out a type, to know pandas' own when it sees them. That is a quarter of a second and 50 MB,
+    and a process of ours has nothing of pandas. To be called before the first array, in such a process alone; who asks
+    PyArrow for a data frame later still gets it."""
+    finder = _NoPandas()
+    sys.meta_path.insert(0, finder)
+    try:
+        pa.array([""])  # of a type that is to be found out
+    finally:
+        sys.meta_path.remove(finder)
 
 
 def to_arrow(table: Table, rows: Sequence[Row]) -> tuple[Any, int]:
