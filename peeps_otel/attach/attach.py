@@ -54,16 +54,17 @@ def attach(
     visits: dict[int, list[Visit]] = {pid: [] for pid in pids}
     visitors = {pid: Visitor(pid) for pid in pids}
     due = list(_moments(wait_s))
-    began_s = time.monotonic()
+    first_s: dict[int, float] = {}
     for number, due_s in enumerate(due):
         for pid in [pid for pid in pids if pid not in found]:
-            time.sleep(max(0.0, began_s + due_s - time.monotonic()))
+            _until(first_s.get(pid), due_s)
             try:
                 visits[pid].append(visitors[pid].visit(patience_s))
             except Refused as error:
                 found[pid] = error
                 continue
             if not number:
+                first_s[pid] = _when(visits[pid][0])
                 continue
             seen = _attached(pid, visits[pid])
             enough = wait_s is None and due_s >= _USUAL_S[-1] and not visits[pid][-1].answer["stands"]
@@ -81,12 +82,12 @@ def watch(pids: Sequence[int], patience_s: float = _PATIENCE_S) -> Generator[tup
     """The same again and again, each process every 15 seconds in the end, until it has ended: then why it is left, and
     the end when all are. A process for which no moment comes is asked the next time. Blocks."""
     visitors = {pid: Visitor(pid) for pid in pids}
-    began_s = time.monotonic()
+    first_s: dict[int, float] = {}
     for number, due_s in enumerate(_moments(math.inf)):
         if not visitors:
             return
         for pid in list(visitors):
-            time.sleep(max(0.0, began_s + due_s - time.monotonic()))
+            _until(first_s.get(pid), due_s)
             try:
                 visit = visitors[pid].visit(patience_s)
             except Refused as error:
@@ -94,8 +95,20 @@ def watch(pids: Sequence[int], patience_s: float = _PATIENCE_S) -> Generator[tup
                     del visitors[pid]
                     yield pid, error
                 continue
+            first_s.setdefault(pid, _when(visit))
             if number:
                 yield pid, _attached(pid, [visit])
+
+
+def _until(first_s: float | None, due_s: float) -> None:
+    if first_s is not None:
+        time.sleep(max(0.0, first_s + due_s - time.monotonic()))
+
+
+def _when(visit: Visit) -> float:
+    """When the process was looked at, by the monotonic clock. The next looks come so long after this one: it may have
+    taken seconds to find a moment for it, and what two looks just after each other see has stood for milliseconds."""
+    return time.monotonic() - (time.time_ns() - visit.at_ns) / 1e9
 
 
 def _moments(wait_s: float | None) -> Iterator[float]:

@@ -149,7 +149,7 @@ def test_two_tasks_that_wait_for_each_other(tmp_path: Path) -> None:
     with running(tmp_path, TASKS) as program:
         before = traces(program.pid)
         said = attach(program.pid)
-        assert (said.returncode, said.stderr) == (1, "")
+        assert (said.returncode, said.stderr) == (1, ""), said.stdout
         first, second = said.stdout.splitlines()[:2]
         assert re.fullmatch(
             r"DEADLOCK, PROVEN, \d+ s: transfer \(Task-\d\) waits for Lock \w+, held by transfer .*", first
@@ -215,8 +215,8 @@ def test_of_a_thread_that_has_not_moved_it_is_not_said_that_nothing_is_stuck(tmp
 
 def test_of_a_task_that_could_go_on_while_its_loop_sleeps_it_is_not_said_that_nothing_is_stuck(tmp_path: Path) -> None:
     with running(tmp_path, NOT_WOKEN) as program:
-        said = attach(program.pid, "--wait", 2)
-        assert (said.returncode, said.stderr) == (2, "")
+        said = attach(program.pid, "--wait", 1)  # after 2 s it is a lost wake-up
+        assert (said.returncode, said.stderr) == (2, ""), said.stdout
         assert "main (Task-1) could go on, but the event loop has slept" in said.stdout, said.stdout
 
 
