@@ -251,19 +251,22 @@ def test_hostile_names_appear_as_they_are(explorer: str, shared_api: FakeApi, vi
         texts = seen.page.locator(selector).all_inner_texts()
         return " ".join(" ".join(texts).replace("\u2060", "").split())
 
+    def is_shown(text: str, selector: str) -> None:
+        """In the end: first the page may show what it has kept of the world before, and its parts come one by one."""
+        eventually(lambda: text in shown(selector), f"{text} in {selector}")
+
     for name in whole:
-        assert name in shown(".pp-verdict h1")
-        assert name in shown(".pp-side")
-    assert "<script>alert(1)</script>" in shown(".pp-stack")
-    titles = seen.page.locator("svg.view [data-id] title").all_text_contents()
-    assert titles[0].startswith("Task " + whole[0])
+        is_shown(name, ".pp-verdict h1")
+        is_shown(name, ".pp-side")
+    is_shown("<script>alert(1)</script>", ".pp-stack")
+    titles = seen.page.locator("svg.view [data-id] title")
+    eventually(lambda: titles.all_text_contents()[:1] and titles.first.text_content().startswith("Task " + whole[0]))
     seen.picture("hostile-light")
     seen.page.goto(f"{explorer}/graph?focus=lock%3ADB")
     seen.wait_for_graph()
     # each is a link of the panel: a Markdown label
     for name in scenarios.HOSTILE[:6]:
-        seen.page.locator("[class*=st-key-near] button").first.wait_for()
-        assert name in shown("[class*=st-key-near] button")
+        is_shown(name, "[class*=st-key-near] button")
     seen.picture("hostile-graph-light")
     assert (seen.outside, seen.errors) == ([], [])
 

@@ -50,7 +50,8 @@ def test_only_the_calls_that_hang_are_told(start: Start, tmp_path: Path) -> None
         wanted = dict.fromkeys(["GET /next", *(f"shop.Books/{name}" for name in ("Hang", "Rows", "Chat"))], "both_ends")
         wanted |= {"GET /ticker": "caller_unknown", "GET /unheard": "not_received", "GET /slow": "finished_on_one_side"}
         eventually(lambda: joins() == wanted, "all of them are seen, and are old")
-        assert found().keys() == {hangs, lost}
+        # A call that comes and goes may take a second where the machine has too much to do: it is told for as long.
+        eventually(lambda: found().keys() == {hangs, lost}, "no others are told")
     finally:
         for program in programs:
             program.end()

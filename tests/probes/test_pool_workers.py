@@ -40,7 +40,7 @@ def _pool(**arguments: object) -> Generator[Pool]:
 
 def _others_at_each_look() -> None:
     with _pool(initializer=_fail) as pool:
-        result = pool.map_async(abs, [1, 2])
+        result = pool.map_async(abs, [1, 2], 1)  # without a chunk size: as below
         workers, seconds = PoolWorkers(), itertools.count(100)
         seen = sharing.worker_numbers(pool)
 
