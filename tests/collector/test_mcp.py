@@ -137,7 +137,7 @@ def test_a_wait_is_followed_to_its_ring(by_http: str) -> None:
     over_http(by_http, ask)
 
 
-def test_who_has_not_moved_is_told(with_a_deadlock: Running) -> None:
+def test_who_has_not_moved_is_told(by_http: str) -> None:
     async def ask(client: Client) -> None:
         async def both_stand() -> bool:
             told = await answer(client, "diff", before="-1s")
@@ -155,7 +155,7 @@ def test_who_has_not_moved_is_told(with_a_deadlock: Running) -> None:
         assert wrong.is_error
         assert "yesterday" in str(wrong.content)
 
-    over_stdio(with_a_deadlock, ask)
+    over_http(by_http, ask)
 
 
 @CAN_ATTACH
