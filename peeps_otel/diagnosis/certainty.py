@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Why a finding is as sure as it is, in one line: what makes it surer or less sure than the next level."""
+"""Why a finding is as sure as it is, in one line: what makes it surer or less sure than the next level.
+
+It is only said here. At which level a wait can be concluded from is decided by `wait_index.py`, what is left there by
+`reduction.py`, and that it stood through two looks by `diagnoser.py`.
+"""
 
 from __future__ import annotations
 
