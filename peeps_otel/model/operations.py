@@ -81,7 +81,7 @@ _ROWS = (
     Operation("socket", _IO),
     Operation("stream.read", _IO),
     Operation("stream.drain", _IO, writes=True),
-    Operation("stream.close", _IO),
+    Operation("stream.close", _IO, writes=True),
     Operation("stream.connect", _IO),
     Operation("server.serve"),
     Operation("server.close"),

@@ -33,7 +33,16 @@ class Waits:
     def calm(self, not_answered: int = 0) -> Calm:
         """`not_answered`: how many processes have not."""
         call, still_ns = longest_call(self._shown, self._movers), still_for(self._shown.now_ns, self._movers)
-        return Calm(len(self.tasks), self.longest, call, still_ns, not_answered, self._unjudged(), self._unanswered())
+        return Calm(
+            len(self.tasks),
+            self.longest,
+            call,
+            still_ns,
+            not_answered,
+            self._unjudged(),
+            self._unanswered(),
+            self._passed_over(),
+        )
 
     def _unjudged(self) -> tuple[dict[str, Any], int] | None:
         view, now_ns = self._shown.view, self._shown.now_ns
@@ -50,6 +59,19 @@ class Waits:
             return None
         since_ns, first = min(found)
         return self._shown.node(view.nodes[first]), now_ns - since_ns
+
+    def _passed_over(self) -> tuple[dict[str, Any], int, str] | None:
+        view, now_ns = self._shown.view, self._shown.now_ns
+        found: list[tuple[int, str, str]] = []
+        for node in self._movers:
+            if node.wait is not None and now_ns - node.wait.since_ns >= _LONG_NS:
+                by = passed_over_by(node, view.nodes, view.out)
+                if by:
+                    found.append((node.wait.since_ns, node.id, by))
+        if not found:
+            return None
+        since_ns, first, by = min(found)
+        return self._shown.node(view.nodes[first]), now_ns - since_ns, by
 
     def _unanswered(self) -> tuple[dict[str, Any], int] | None:
         view, now_ns = self._shown.view, self._shown.now_ns
@@ -124,6 +146,20 @@ def is_unjudged(node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequenc
     if not targets:
         return operation(wait.operation).kind in _BROUGHT
     return any(target is not None and _is_unknown(target, out.get(target.id, ())) for target in targets)
+
+
+def passed_over_by(node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> str:
+    """Who, in words, could end its wait, in code of the program and without a deadline, and has gone on without doing
+    so; empty where nobody was seen to."""
+    wait = node.wait
+    if wait is None or wait.deadline_ns is not None or node.state == "idle" or not own_line.is_line(wait.source):
+        return ""
+    things = [nodes.get(edge.dst) for edge in out.get(node.id, ()) if edge.kind is EdgeKind.NEEDS]
+    if len(things) != 1 or things[0] is None or things[0].kind not in _BROUGHT:
+        return ""
+    about = things[0].attributes
+    by = about.get(semconv.COULD_END_BY)
+    return by if semconv.COULD_END_WENT_ON in about and type(by) is str else ""
 
 
 def _is_unknown(thing: Node, edges: Sequence[Edge]) -> bool:

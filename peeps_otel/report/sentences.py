@@ -53,7 +53,7 @@ class Calm(NamedTuple):
     """What there is where nothing is found. `longest`: the node that has waited longest, in words, and for how long;
     `call`: the same of a call of C code. `still_ns`: for how long nobody has gone on. `unjudged`: the longest wait of
     which nobody knows who could end it; `unanswered`: the longest for an answer from outside that others wait for too,
-    or that is a call's."""
+    or that is a call's; `passed`: the longest that only somebody could end who goes on without doing so, and who."""
 
     tasks: int
     longest: tuple[dict[str, Any], int] | None = None
@@ -62,6 +62,7 @@ class Calm(NamedTuple):
     not_answered: int = 0
     unjudged: tuple[dict[str, Any], int] | None = None
     unanswered: tuple[dict[str, Any], int] | None = None
+    passed: tuple[dict[str, Any], int, str] | None = None
 
 
 def calm_sentence(calm: Calm) -> str:
@@ -88,6 +89,9 @@ def doubt_of(calm: Calm) -> str | None:
         return f"nothing has moved for {duration(calm.still_ns)}"
     if calm.unanswered is not None:
         return f"whether {_waiting(calm.unanswered)} gets its answer is not known here"
+    if calm.passed is not None:
+        node, age_ns, by = calm.passed
+        return f"the wait of {_waiting((node, age_ns))} ends only by what others go on without doing ({by})"
     if calm.unjudged is not None:
         return f"who could end the wait of {_waiting(calm.unjudged)} is not known"
     return None

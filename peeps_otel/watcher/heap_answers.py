@@ -55,6 +55,16 @@ class _Judged:
     facts: dict[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
 
 
+@dataclass(slots=True)
+class _Passed:
+    """What is left of answers about one thing once somebody who could end the wait has gone on without doing so.
+    `steps`: of its waiters, by node; `by`: who could; `times`: how often one was seen to go on."""
+
+    steps: dict[str, int | None]
+    by: AttributeValue
+    times: int = 0
+
+
 class HeapAnswers:
     """Those that may still hold. On the watcher's thread. `forked_from`: the process that had threads which are not
     here; None: there is no such."""
@@ -62,6 +72,7 @@ class HeapAnswers:
     def __init__(self, forked_from: int | None) -> None:
         self._forked_from = forked_from
         self._judged: dict[str, _Judged] = {}
+        self._passed: dict[str, _Passed] = {}
         self._lost: dict[str, int | None] = {}
         self._laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
 
@@ -76,14 +87,23 @@ class HeapAnswers:
 
     def lay(self, observation: Observation) -> None:
         """Adds what is known from answers that still hold to the nodes and edges of a look."""
-        if not self._judged and not self._lost:
+        if not self._judged and not self._lost and not self._passed:
             return
         laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
         for thing, judged in list(self._judged.items()):
             if not self._holds(observation, thing, judged):
                 del self._judged[thing]
+                self._pass(thing, judged)
                 continue
-            self._lay_one(observation, laid, thing, judged.facts, judged.edges)
+            passed = self._passed.get(thing)
+            more = {} if passed is None else {semconv.COULD_END_WENT_ON: passed.times}
+            self._lay_one(observation, laid, thing, judged.facts | more, judged.edges)
+        for thing, passed in list(self._passed.items()):
+            if thing not in observation.nodes or not _stand(observation, passed.steps):
+                del self._passed[thing]
+            elif thing not in self._judged:
+                facts = {semconv.COULD_END_BY: passed.by, semconv.COULD_END_WENT_ON: passed.times}
+                self._lay_one(observation, laid, thing, facts, ())
         for task, steps in list(self._lost.items()):
             node = observation.nodes.get(task)
             if node is None or node.wait is None or node.steps != steps:
@@ -95,13 +115,18 @@ class HeapAnswers:
     def _holds(self, observation: Observation, thing: str, judged: _Judged) -> bool:
         """Whether nobody concerned has moved since. One more who waits now does not matter: it could not end it when it
         was asked either, unless it came later: then it must be asked again."""
-        if thing not in observation.nodes:
-            return False
-        for one, steps in judged.steps.items():
-            node = observation.nodes.get(one)
-            if node is None or node.steps != steps or node.wait is None:
-                return False
-        return True
+        return thing in observation.nodes and _stand(observation, judged.steps)
+
+    def _pass(self, thing: str, judged: _Judged) -> None:
+        """Keeps who could have ended the wait, and goes on: should the waiters wait on, that was not it."""
+        by, steps = judged.facts.get(semconv.COULD_END_BY), {one: judged.steps[one] for one in judged.waiters}
+        outside = str(judged.facts.get(semconv.COULD_END_OUTSIDE, WHOEVER_CALLS))
+        if by is None or not outside.startswith(WHOEVER_CALLS) or not steps:
+            self._passed.pop(thing, None)
+            return
+        before = self._passed.get(thing)
+        times = 0 if before is None or before.steps != steps else before.times
+        self._passed[thing] = _Passed(steps, by, times + 1)
 
     def _lay_one(
         self,
@@ -141,7 +166,8 @@ class HeapAnswers:
             judged = self._judge(observation, asked, thing, waiters, enders, tasks, acting)
             if waiters and waiters <= consumers:
                 judged.facts[semconv.COULD_END_CONSUMED] = True
-            by_its_own = any(edge.kind is EdgeKind.COULD_END for edge in judged.edges)  # a server's own loop ends it
+            # A server's own loop ends it; what the waiter's code would do after the wait ends nothing.
+            by_its_own = any(edge.kind is EdgeKind.COULD_END and edge.dst not in waiters for edge in judged.edges)
             by_open_code = semconv.COULD_END_OPEN in judged.facts
             if not by_its_own and runs_until_told(observation, thing, waiters, no_code, by_open_code):
                 judged.facts.setdefault(semconv.COULD_END_OUTSIDE, BY_WHOM)
@@ -231,6 +257,15 @@ class HeapAnswers:
                 facts.setdefault(semconv.COULD_END_OUTSIDE, f"{WHOEVER_CALLS}{one.via or one.name}")
         elif one.strength >= Strength.CODES:
             facts.setdefault(semconv.COULD_END_OUTSIDE, f"{one.key.kind} {one.name or one.via}".strip())
+
+
+def _stand(observation: Observation, steps: dict[str, int | None]) -> bool:
+    """Whether all of these are still in the waits that they were in."""
+    for one, known in steps.items():
+        node = observation.nodes.get(one)
+        if node is None or node.steps != known or node.wait is None:
+            return False
+    return True
 
 
 def _is_far(node: Node | None) -> bool:

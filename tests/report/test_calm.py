@@ -7,7 +7,7 @@ from typing import Any
 
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from peeps_otel.report import outside
-from peeps_otel.report.calm import is_unjudged, polls_since, still_for
+from peeps_otel.report.calm import is_unjudged, passed_over_by, polls_since, still_for
 from peeps_otel.report.sentences import Calm, calm_sentence, doubt_of, long_call
 
 S = 1_000_000_000
@@ -164,3 +164,24 @@ def test_a_connection_is_where_somebody_waits_for_what_comes_of_it() -> None:
     connection = Node("io", NodeKind.IO, "socket", 1, "x.py:1")
     assert _unanswered_since(connection) is None  # a subscriber may wait for ever
     assert _unanswered_since(connection, awaited=True) == NOW - S
+
+
+def _passed_over(**facts: AttributeValue) -> str:
+    waiter = Node("task:a", NodeKind.TASK, "a", 1, "/srv/app.py:1", state="waiting", wait=_wait("event.wait", 30))
+    attributes = {f"peeps.could_end.{key}": value for key, value in facts.items()}
+    event = Node("event:e", NodeKind.EVENT, "ready", 1, "/srv/app.py:2", attributes=attributes)
+    return passed_over_by(waiter, {one.id: one for one in (waiter, event)}, {"task:a": [_needs("event:e")]})
+
+
+def _needs(thing: str) -> Edge:
+    return Edge(EdgeKind.NEEDS, "task:a", thing)
+
+
+def test_who_could_end_a_wait_and_goes_on_without_doing_so_is_named() -> None:
+    assert _passed_over(by="poller: poller uses set", went_on=3) == "poller: poller uses set"
+    assert (_passed_over(by="poller: poller uses set"), _passed_over(went_on=3), _passed_over()) == ("", "", "")
+    passed = ({"label": "main", **_waits("event.wait")}, 38 * S, "poller: poller uses set")
+    assert doubt_of(Calm(2, passed=passed)) == (
+        "the wait of main (event.wait at app.py:9, 38 s) ends only by what others go on without doing "
+        "(poller: poller uses set)"
+    )

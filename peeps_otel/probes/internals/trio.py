@@ -14,7 +14,7 @@ from collections import OrderedDict, deque
 from collections.abc import Iterator
 from gc import get_referents
 from math import isfinite
-from types import CodeType, FrameType, ModuleType
+from types import CodeType, CoroutineType, FrameType, ModuleType
 from typing import Any, NamedTuple, cast
 
 from . import versions
@@ -161,10 +161,11 @@ def _is_of_trio(task: Any) -> bool:
 
 
 class Suspension(NamedTuple):
-    """In which of its waits a task is: `steps` grows with each step it makes. `abort`: what would end the wait from
-    outside; None while the task is due or makes a step."""
+    """In which of its waits a task is: `steps` grows with each step it makes. `waits`: whether it is in one, neither
+    due nor in a step. `abort`: what would end the wait from outside; None where that was tried in vain."""
 
     steps: int
+    waits: bool
     abort: Any
 
 
@@ -173,7 +174,11 @@ def suspension(task: Any) -> Suspension:
     steps = whole(attribute(task, "_schedule_points"))
     if steps is None:
         raise AttributeError("_schedule_points")
-    return Suspension(steps, attribute(task, "_abort_func"))
+    abort, coroutine = attribute(task, "_abort_func"), attribute(task, "coro")
+    is_due = attribute(task, "_next_send_fn") is not None
+    # Of a coroutine of another type it is not known whether it runs.
+    stands = not coroutine.cr_running if type(coroutine) is CoroutineType else abort is not None
+    return Suspension(steps, stands and not is_due, abort)
 
 
 def name_of(task: Any) -> str:
@@ -197,9 +202,11 @@ def children(nursery: Any) -> list[Any] | None:
 
 def deadline(run: Run, task: Any) -> tuple[float | None, float | None]:
     """The time on the run's clock at which a cancel scope ends what the task waits for, and that clock's time now. A
-    scope that was cancelled has ended it already. A clock that is not Trio's own is not asked: its deadlines are taken
-    to be due."""
+    scope that was cancelled has ended it already, unless that was tried in vain: nothing is tried twice. A clock that
+    is not Trio's own is not asked: its deadlines are taken to be due."""
     first: float | None = None
+    if attribute(task, "_abort_func") is None:
+        return None, None
     status = attribute(task, "_cancel_status")
     for _ in range(_SCOPES_MOST):
         if status is None:

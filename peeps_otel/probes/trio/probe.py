@@ -161,7 +161,7 @@ class TrioProbe:
     def _read(self, task: Any, run: Run, record: TrioTask, more: dict[str, AttributeValue], now_ns: int) -> bool:
         """False where it is as it was."""
         before = internals.suspension(task)
-        same = before.steps == record.steps and record.node.wait is not None and before.abort is not None
+        same = before.steps == record.steps and record.node.wait is not None and before.waits
         if same and record.is_settled:
             deadline_ns = self._deadline_ns(task, run, record, now_ns)
             wait = record.node.wait
@@ -171,7 +171,7 @@ class TrioProbe:
         parent = internals.parent_of(task)
         parent_id = None if parent is None else self._id_of(parent)
         more = more if parent_id is None else more | {semconv.TASK_PARENT: parent_id}
-        if before.abort is None:
+        if not before.waits:
             self._no_wait(record, "running" if run.running is task else "runnable", more)
             return True
         if not same:
@@ -193,7 +193,7 @@ class TrioProbe:
         waiting = self._classifier.classify(links, before.abort)
         managers = entered(links)
         now = internals.suspension(task)
-        if now.abort is not before.abort or now.steps != before.steps:
+        if not now.waits or now.steps != before.steps:
             self._no_wait(record, "runnable", more)  # it went on while it was being read
             return
         record.holds = self._relations.register_wait_and_holds(links, managers, waiting, record.source, now_ns)
