@@ -85,8 +85,9 @@ def test_a_holder_that_goes_on_is_no_finding() -> None:
     assert _look(world, 1, 3, 9) == []
 
 
-def _in_turn(deadline_s: float, gives_up: bool) -> list[tuple[str, str, str]]:
-    """Four tasks wait for a lock one after the other, at one line; the last of them is looked at."""
+def _in_turn(deadline_s: float, gives_up: bool, by_a_task: bool = False) -> list[tuple[str, str, str]]:
+    """Four tasks wait for a lock one after the other, at one line; the last of them is looked at. `by_a_task`: each by
+    one more, which waits for the lock, as `wait_for` did before Python 3.12."""
     diagnoser = Diagnoser()
     found: list[tuple[str, str, str]] = []
     for number in range(4):
@@ -95,7 +96,10 @@ def _in_turn(deadline_s: float, gives_up: bool) -> list[tuple[str, str, str]]:
         world = World()
         held = world.lock("db", "task:busy")
         world.task("busy", steps=number)
-        world.task(f"late-{number}", held, since=begun, deadline=deadline)
+        if by_a_task:
+            world.task(f"acquire-{number}", held, since=begun)
+        awaited = f"task:acquire-{number}" if by_a_task else held
+        world.task(f"late-{number}", awaited, since=begun, deadline=deadline)
         looks = [begun + int(deadline_s * SECOND * part) for part in (0.25, 0.5)]
         found = [_said(diagnoser.look(world.graph(), one)) for one in looks][-1]
         world = World()
@@ -107,6 +111,12 @@ def _in_turn(deadline_s: float, gives_up: bool) -> list[tuple[str, str, str]]:
 
 def test_the_last_three_gave_up() -> None:
     assert _in_turn(4, gives_up=True) == [
+        ("times_out", "SUSPECT", "late-3 waits for Lock db, held by busy; the last 3 who waited there gave up")
+    ]
+
+
+def test_so_it_is_told_of_who_waits_by_a_task_of_its_own() -> None:
+    assert _in_turn(4, gives_up=True, by_a_task=True) == [
         ("times_out", "SUSPECT", "late-3 waits for Lock db, held by busy; the last 3 who waited there gave up")
     ]
 

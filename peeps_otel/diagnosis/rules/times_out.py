@@ -44,11 +44,11 @@ class TimesOut(LookRule):
         waiting = [one for one in sorted(graph.bounded) if self._counts(context, one)]
         scarce = [one for one in waiting if self._can_run_out(context, graph.targets[one][0])]
         told: set[str] = set()
-        for waiter in scarce:
-            thing = graph.targets[waiter][0]
+        for waiter in waiting:
+            thing = self._runs_out(context, waiter)
             line = site(graph.nodes[waiter], graph.wait_of(waiter))
-            if context.memory.given_up(line) >= self.row and thing not in told:
-                told.add(thing)
+            if thing is not None and context.memory.given_up(line) >= self.row and thing not in told:
+                told.update((thing, *graph.targets[waiter]))
                 yield self._again(context, waiter, thing)
         long = [one for one in waiting if context.is_long(one) and not told.intersection(graph.targets[one])]
         if long:
@@ -72,6 +72,18 @@ class TimesOut(LookRule):
         if node.wait.deadline_ns - node.wait.since_ns < self.given:
             return False
         return thing.kind in _IN_RINGS or self._can_run_out(context, thing.id)
+
+    def _runs_out(self, context: RuleContext, waiter: str) -> str | None:
+        """What it waits for that can run out; or what the task waits for that it waits for, as `wait_for` makes one for
+        what it was given before Python 3.12."""
+        graph = context.graph
+        thing = graph.targets[waiter][0]
+        if graph.nodes[thing].kind is NodeKind.TASK:
+            within = graph.targets.get(thing, ()) if thing in graph.settled else ()
+            if len(within) != 1 or within[0] not in graph.nodes:
+                return None
+            thing = within[0]
+        return thing if self._can_run_out(context, thing) else None
 
     @staticmethod
     def _can_run_out(context: RuleContext, thing_id: str) -> bool:
@@ -149,7 +161,7 @@ class TimesOut(LookRule):
             kind=self.kind,
             level=level,
             since_ns=graph.wait_of(waiter).since_ns,
-            core=[waiter, thing, *holders[:3]],
+            core=list(dict.fromkeys([waiter, thing, *holders[:3]])),
             about=[thing],
             tell=tell,
         )

@@ -22,6 +22,7 @@ _SHIELD, _EXECUTOR = operation("shield"), operation("executor")
 _SOCKET = operation("socket")  # of uvloop, which does not tell what is done with it
 _WAITS_BESIDE = sys.version_info < (3, 12)  # `wait_for`: not for what it was given, but for a future of its own
 _NESTED_MOST = 5
+_DRAIN = asyncio.StreamWriter.drain.__code__
 
 
 def task_waits() -> tuple[TaskWait, ...]:
@@ -45,12 +46,22 @@ def _finder(function: asyncio_operations.Function) -> TaskFinder | None:
 
 
 def _transport_in(known: Operation, finds: type[Any]) -> TaskFinder:
-    def find(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting:
+    def find(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting:
         thing = first_of(link, finds)
-        transport = None if thing is None else io_internals.transport_of(thing)
+        transport = _of_writer(links, link)
+        if transport is None and thing is not None:
+            transport = io_internals.transport_of(thing)
         return Waiting(known, () if transport is None else (transport,))
 
     return find
+
+
+def _of_writer(links: list[SuspendedFrame], link: SuspendedFrame) -> object | None:
+    """The transport of the writer whose `drain` has called this function: the protocol of a child process stands for
+    all three of its pipes."""
+    at = next((place for place, one in enumerate(links) if one is link), 0)
+    writer = first_of(links[at - 1], asyncio.StreamWriter) if at > 0 and links[at - 1].code is _DRAIN else None
+    return None if writer is None else io_internals.transport_of(writer)
 
 
 def _children_of(group: type[Any]) -> TaskFinder:
