@@ -166,6 +166,11 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
             f"{call} blocks the thread of an event loop that must run for it to return. "
             "Await it (asyncio.wrap_future), or make the blocking call in another thread (asyncio.to_thread)."
         )
+    if any(semconv.IO_IS_UNACCEPTED in graph.nodes[step.resource].attributes for step in links):
+        return (
+            "A server whose only thread calls and waits cannot accept the call that comes back to it: give it more "
+            "threads or workers, or do not call it from what it waits for. A timeout only turns the wait into an error."
+        )
     over = [graph.nodes[step.resource].kind is NodeKind.IO for step in links]
     if any(over) and all(semconv.IO_UNMOVED_SINCE not in graph.nodes[step.resource].attributes for step in links):
         return (

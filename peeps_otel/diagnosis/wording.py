@@ -135,9 +135,7 @@ def ends(graph: WaitIndex, thing: str) -> str:
     if node.kind is NodeKind.RX and waits and all(operation(one).drains for one in waits):
         return "finish it"
     if node.kind is NodeKind.IO and semconv.IO_UNMOVED_SINCE not in node.attributes:
-        # Known within its own process: nobody has the other end yet.
-        is_new = semconv.COULD_END_ASKED in node.attributes and semconv.IO_PEER_PROCESS not in node.attributes
-        return "accept it" if is_new else "write to it"
+        return "accept it" if semconv.IO_IS_UNACCEPTED in node.attributes else "write to it"
     return _ENDS.get(node.kind, "complete it")
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, EdgeKind, Node, NodeKind
+from .backlogs import Backlogs
 from .identity import Identities, NodeIds
 from .internals import end_names, process_files, queued_bytes, unaccepted
 from .internals.end_names import EndNames
@@ -33,15 +34,16 @@ _ASKED_MOST = 100
 
 @dataclass(slots=True)
 class _End:
-    """One that somebody waits for, since `since_ns` at least. `names`: None while they are not known. `accepter`: the
-    ident of the thread of this process that alone could accept the other end; None where nobody is known to be that.
-    `due_ns`: when it is to be looked up again."""
+    """One that somebody waits for, since `since_ns` at least. `names`: None while they are not known. `is_unaccepted`:
+    nobody has the other end yet. `accepter`: the ident of the thread of this process that alone could accept it; None
+    where nobody is known to be that. `due_ns`: when it is to be looked up again."""
 
     node_id: str
     since_ns: int = 0
     is_named: bool = False
     names: EndNames | None = None
     unread: int | None = None
+    is_unaccepted: bool = False
     accepter: int | None = None
     due_ns: int = 0
 
@@ -67,6 +69,7 @@ class Ends:
         self._ids = ids
         self._watched: Identities[_End] = Identities()
         self._unwatched = Unwatched(ids)
+        self._backlogs = Backlogs(ids)
         self._asked: deque[str] = deque(maxlen=_ASKED_MOST)
         self._far: dict[str, _Far] = {}
         self._wanted: set[str] = set()
@@ -95,6 +98,8 @@ class Ends:
         if end is None or end.names is None:
             return {}
         said: dict[str, AttributeValue] = {semconv.IO_HERE: end.names.here, semconv.IO_THERE: end.names.there}
+        if end.is_unaccepted:
+            said[semconv.IO_IS_UNACCEPTED] = True
         if end.accepter is not None:
             said[semconv.COULD_END_ASKED] = end.due_ns
         return said if end.unread is None else said | {semconv.IO_UNREAD: end.unread}
@@ -108,12 +113,15 @@ class Ends:
     def look(self, observation: Observation, now_ns: int) -> None:
         """Once a second: who still waits, and what stands at those ends. `observation`: with the edges of all tasks and
         threads."""
-        if now_ns - self._looked_ns < _EVERY_NS or not (len(self._watched) or self._asked or self._wanted or self._far):
+        asked = self._asked or self._wanted or self._far or len(self._backlogs)
+        if now_ns - self._looked_ns < _EVERY_NS or not (asked or len(self._watched)):
             return
         self._looked_ns = now_ns
         if len(self._watched):
             self._look_at_watched(observation, now_ns)
         self._unwatched.look(self._named(), now_ns)
+        if len(self._backlogs):
+            self._backlogs.find((), self._accepts_by, now_ns)  # they may have been accepted
         self._find_asked(now_ns)
         for digest, far in list(self._far.items()):
             if now_ns - far.asked_ns > _WANTED_FOR_NS or process_files.link_of(far.fd) != far.names.link:
@@ -125,9 +133,11 @@ class Ends:
                 f"sockets and pipes: of {_WATCHED_MOST} that somebody waits for the other end is looked for, not of all"
             )
 
-    def show(self, observation: Observation) -> None:
-        """Adds the ends that others wait for, and those of programs that nobody watches."""
+    def show(self, observation: Observation, thread_id: Callable[[int], str | None]) -> None:
+        """Adds the ends that others wait for, and those of programs that nobody watches. `thread_id`: the node of a
+        thread, by its ident."""
         self._unwatched.show(observation)
+        self._backlogs.show(observation, thread_id)
         for far in self._far.values():
             if far.node is not None:
                 observation.nodes[far.node_id] = far.node
@@ -175,13 +185,17 @@ class Ends:
         return found
 
     def _look_who_accepts(self, end: _End, now_ns: int) -> None:
-        """Once, and again where nobody is known: who was to accept it has not done so for seconds."""
+        """Again where nobody is known: who was to accept it has not done so for seconds."""
         if end.names is None or end.accepter is not None or end.unread != 0 or now_ns < end.due_ns:
             return
         end.due_ns = now_ns + _OPEN_EVERY_NS
-        fd = unaccepted.own_listener(end.names)
-        if fd is not None:
-            end.accepter = unaccepted.loop_that_accepts(fd, self.loops()) or self.servers().get(fd)
+        found = unaccepted.of(end.names)
+        end.is_unaccepted = found is not None
+        if found is not None and found.listener is not None:
+            end.accepter = self._accepts_by(found.listener)
+
+    def _accepts_by(self, listener: int) -> int | None:
+        return unaccepted.loop_that_accepts(listener, self.loops()) or self.servers().get(listener)
 
     # --- those that somebody else waits for ---------------------------------------------------------------------------
 
@@ -202,6 +216,7 @@ class Ends:
             if digest in self._wanted and len(self._far) < _ASKED_MOST:
                 self._far[digest] = _Far(self._ids.new(NodeKind.IO, now_ns), fd, names, now_ns, now_ns)
                 found = True
+        found |= self._backlogs.find(self._wanted - self._far.keys(), self._accepts_by, now_ns)
         self._wanted.clear()
         # Most of what is asked for is in another process; to look is dear where there are many connections.
         self._pause_ns = _EVERY_NS if found else min(2 * self._pause_ns, _SEARCH_MOST_NS)

@@ -242,7 +242,7 @@ class Resources:
                 self._show_one(observation, reference, record, now_ns, failed)
             elif show_all:
                 self._show_nodes(observation, record)
-        self.flows.ends.show(observation)
+        self.flows.ends.show(observation, self.thread_id)
         observation.coverage += [f"{count} resources could not be read: {name}" for name, count in failed.items()]
 
     def _show_one(

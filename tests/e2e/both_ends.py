@@ -3,13 +3,15 @@
 
 ROLE: `crosswise`, calls the other one while it holds the lock that its own answers need; `slow`, answers late;
 `asks`, waits for the answer of a slow one; `parent`, waits for the end of a child which reads from a pipe that only
-the parent writes to. No instrumentation sees any of it.
+the parent writes to; `front` and `back`, servers of one thread each: what one is asked for it asks the other one for.
+No instrumentation sees any of it.
 """
 
 from __future__ import annotations
 
 import multiprocessing
 import socket
+import socketserver
 import sys
 import threading
 import time
@@ -52,6 +54,24 @@ def crosswise(port: int, other: int) -> None:
         connection.recv(1)
 
 
+class OfOneThread(socketserver.BaseRequestHandler):
+    other = 0
+
+    def handle(self) -> None:
+        with connect(self.other) as connection:
+            connection.sendall(self.request.recv(1))
+            self.request.sendall(connection.recv(1))
+
+
+def asked_back(port: int, other: int, asks: bool) -> None:
+    OfOneThread.other = other
+    with socketserver.TCPServer(("127.0.0.1", port), OfOneThread) as server:
+        if asks:
+            connection = connect(port)
+            connection.sendall(b"?")
+        server.serve_forever()
+
+
 def child(name: str, receives: Connection) -> None:
     peeps_otel.init(f"{name}-child")
     while receives.recv():
@@ -77,6 +97,8 @@ def main() -> None:
     elif role == "slow":
         serve(port, threading.Lock(), 3600)
         time.sleep(3600)
+    elif role in ("front", "back"):
+        asked_back(port, other, role == "front")
     elif role == "asks":
         connection = connect(other)
         connection.sendall(b"?")

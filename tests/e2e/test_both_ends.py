@@ -27,7 +27,7 @@ PATIENCE_S = 90.0
 @pytest.fixture
 def programs(collector: Collector, tmp_path: Path) -> Iterator[None]:
     settings = environment(PEEPS_COLLECTOR_ENDPOINT=collector.otlp, PEEPS_CPU_BUDGET_PERCENT="0")
-    ports = [str(free_port()) for _ in range(3)]
+    ports = [str(free_port()) for _ in range(5)]
     started: list[subprocess.Popen[bytes]] = []
     for role, name, port, other in (
         ("crosswise", "shop", ports[0], ports[1]),
@@ -35,6 +35,8 @@ def programs(collector: Collector, tmp_path: Path) -> Iterator[None]:
         ("slow", "slow", ports[2], "0"),
         ("asks", "asks", "0", ports[2]),
         ("parent", "importer", "0", "0"),
+        ("front", "front", ports[3], ports[4]),
+        ("back", "back", ports[4], ports[3]),
     ):
         with (tmp_path / f"{name}.txt").open("wb") as output:
             command = [sys.executable, str(PROGRAM), role, name, port, other]
@@ -80,8 +82,9 @@ def peers(collector: Collector) -> dict[str, str]:
 @pytest.mark.usefixtures("programs")
 def test_who_waits_at_one_end_is_told_who_has_the_other(collector: Collector) -> None:
     crosswise, family = frozenset({"shop", "stock"}), frozenset({"importer", "importer-child"})
-    wanted = {crosswise, family}
-    eventually(lambda: rings(collector).keys() >= wanted, "both rings", PATIENCE_S)
+    of_one_thread = frozenset({"front", "back"})
+    wanted = {crosswise, family, of_one_thread}
+    eventually(lambda: rings(collector).keys() >= wanted, "all rings", PATIENCE_S)
     found = rings(collector)
     assert {(one["kind"], one["level"]) for one in found.values()} == {("deadlock", "LIKELY")}
     kinds = sorted(found[crosswise]["nodes"][node]["kind"] for node in found[crosswise]["core"])
@@ -89,6 +92,9 @@ def test_who_waits_at_one_end_is_told_who_has_the_other(collector: Collector) ->
     kinds = sorted(found[family]["nodes"][node]["kind"] for node in found[family]["core"])
     assert kinds == ["command", "io", "thread", "thread"]
     assert "MainThread waits for the end of worker (pid " in found[family]["title"]
+    title = found[of_one_thread]["title"]
+    assert ", which only MainThread could accept" in title
+    assert "which only MainThread could write to" in title
     # A slow one is known as well, and nothing is said of it.
     eventually(lambda: peers(collector).get("asks") == "slow", "the slow one is seen", PATIENCE_S)
     assert rings(collector).keys() == wanted

@@ -124,7 +124,7 @@ def _looks(ends: Ends, waits: bool, *at_s: int) -> Observation:
     for second in at_s:
         seen = Observation(edges={"task:a": (Edge(EdgeKind.NEEDS, "task:a", "io:x"),) if waits else ()})
         ends.look(seen, second * SECOND)
-    ends.show(seen)
+    ends.show(seen, "thread:{}".format)
     return seen
 
 

@@ -30,11 +30,14 @@ def _names(sock: socket.socket) -> EndNames:
 
 def test_a_connection_is_in_the_backlog_until_it_is_accepted(listener: socket.socket) -> None:
     with socket.create_connection(listener.getsockname()) as client:
-        assert unaccepted.own_listener(_names(client)) == listener.fileno()
+        assert unaccepted.of(_names(client)) == (listener.fileno(),)
+        ((far, fd),) = unaccepted.to_accept()
+        assert (far.here, far.there, fd) == (_names(client).there, _names(client).here, listener.fileno())
         accepted, _ = listener.accept()
         with accepted:
-            assert unaccepted.own_listener(_names(client)) is None
-            assert unaccepted.own_listener(_names(accepted)) is None
+            assert unaccepted.of(_names(client)) is None
+            assert unaccepted.of(_names(accepted)) is None
+            assert list(unaccepted.to_accept()) == []
 
 
 def test_a_listener_for_all_addresses_is_one() -> None:
@@ -42,13 +45,13 @@ def test_a_listener_for_all_addresses_is_one() -> None:
         socket.create_server(("", 0)) as everywhere,
         socket.create_connection(("127.0.0.1", everywhere.getsockname()[1])) as client,
     ):
-        assert unaccepted.own_listener(_names(client)) == everywhere.fileno()
+        assert unaccepted.of(_names(client)) == (everywhere.fileno(),)
 
 
 def test_what_is_no_tcp_connection_has_none() -> None:
     one, other = socket.socketpair()
     with one, other:
-        assert unaccepted.own_listener(_names(one)) is None
+        assert unaccepted.of(_names(one)) is None
 
 
 def test_whose_loop_watches_a_listener(listener: socket.socket) -> None:
