@@ -7,8 +7,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from peeps_otel.model import EdgeKind
-
 from ..config import Config
 from ..role import Alone
 from ..store.buffer import RowBuffer
@@ -16,34 +14,15 @@ from ..store.database import Database
 from ..store.file import ENDED_FINDINGS, findings_of
 from ..store.outbox import Outbox
 from ..store.reader import Reader
-from ..store.schema import EDGE_CHANGE, FINDING, FINDING_EVENT, Row
 from ..store.sql_processes import SqlProcesses
 from ..store.statement import StatementFailed
-from ..store.table_rows import Rows, TableRows
 from .addresses import url_of
+from .head_rows import HeadRows
 from .lead import Lead
 from .reading import LakeReader, LakeSource
 from .settings import LakeSettings
 from .shard import spool_of
 from .ship_process import ShipProcess
-
-_KIND = list(EDGE_CHANGE.columns).index("kind")
-
-
-class HeadRows(RowBuffer):
-    """Keeps what the others cannot know: all else they write themselves."""
-
-    def add_request(self, tables: Rows, request: int = 0) -> None:
-        kept = {name: rows for name, rows in tables.items() if name in (FINDING.name, FINDING_EVENT.name)}
-        edges = tables.get(EDGE_CHANGE.name)
-        if edges is not None and (calls := [row for row in edges.tuples if _is_call(row)]):
-            kept[EDGE_CHANGE.name] = TableRows()
-            kept[EDGE_CHANGE.name].add(calls)
-        super().add_request(kept, request)
-
-
-def _is_call(row: Row) -> bool:
-    return row[_KIND] == EdgeKind.RPC_LINK
 
 
 class Head(Alone):

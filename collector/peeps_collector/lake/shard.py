@@ -46,11 +46,12 @@ class Shard(Alone):
 
     def start(self, otlp: str, api: str) -> None:
         self._shipping.start()
+        self._relay.start()
         self._presence.start(url_of(self._config, otlp), url_of(self._config, api))
 
     def stop(self) -> None:
         self._presence.stop()
-        self._relay.send_to("")
+        self._relay.stop()
         self._shipping.stop()
 
     def status(self) -> dict[str, Any] | None:
