@@ -225,6 +225,7 @@ class Collector:
             self._sql,
             self.health,
             hosts,
+            sql_seconds=self._role.sql_seconds,
             requests=self._requests,
             database=self._role.file,
             token=self.config.token,
@@ -234,7 +235,7 @@ class Collector:
         make = await self._serve(app, files // 10)
         loop = asyncio.get_running_loop()
         self._api_server = await loop.create_server(make, sock=api, backlog=1024, ssl=self._tls)
-        self._role.start(self.listen, self.api)
+        self._role.start(self.listen, self.api, self._live, self._requests)
         self._garbage.postpone()
         self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
 

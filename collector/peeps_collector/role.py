@@ -7,7 +7,9 @@ from typing import Any, Protocol
 
 import duckdb
 
+from .graph.live import LiveGraph
 from .receive.queue import Encoding, Signal
+from .requests_out import ProcessRequests
 from .store.buffer import RowBuffer
 from .store.database import Database
 from .store.file import ended_findings
@@ -20,6 +22,8 @@ class Role(Protocol):
     """In the order in which it is used: `outbox` to `offer` are of the time before `start`."""
 
     outbox: Outbox
+    sql_seconds: float
+    """How long a statement of a stranger may take."""
 
     def rows(self, limit: int) -> RowBuffer:
         """What takes the rows on their way to the file."""
@@ -45,8 +49,8 @@ class Role(Protocol):
         """Something was taken in. On any thread, and does not wait."""
         ...
 
-    def start(self, otlp: str, api: str) -> None:
-        """It listens there: `host:port`."""
+    def start(self, otlp: str, api: str, live: LiveGraph, requests: ProcessRequests) -> None:
+        """It listens there: `host:port`. `live`, `requests`: of the programs that send to it."""
         ...
 
     def stop(self) -> None:
@@ -74,6 +78,7 @@ class Alone:
     def __init__(self, database: Database) -> None:
         self._database = database
         self.outbox: Outbox = NoOutbox()
+        self.sql_seconds = 5.0
 
     def rows(self, limit: int) -> RowBuffer:
         return RowBuffer(limit)
@@ -93,7 +98,7 @@ class Alone:
     def offer(self, signal: Signal, encoding: Encoding, body: bytes) -> None:
         """Nobody is to be told."""
 
-    def start(self, otlp: str, api: str) -> None:
+    def start(self, otlp: str, api: str, live: LiveGraph, requests: ProcessRequests) -> None:
         """Nobody is to be told."""
 
     def stop(self) -> None:

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from typing import Any
 
 from ..config import Config
+from ..graph.live import LiveGraph
+from ..requests_out import ProcessRequests
 from ..role import Alone
 from ..store.buffer import RowBuffer
 from ..store.database import Database
@@ -37,7 +39,7 @@ class Head(Alone):
         self._lost = lost
         self._spool = spool_of(config, settings, database, head=True)
         self.outbox: Outbox = self._spool
-        self._settings = settings
+        self.sql_seconds = 12.0  # many small files, perhaps far away
         self._sql = SqlProcesses(LakeSource(settings), "peeps_collector.lake.sql_worker")
         self._shipping = ShipProcess(self._spool.folder, self._spool.shard, settings, keeps_up=True)
 
@@ -56,7 +58,7 @@ class Head(Alone):
         except StatementFailed:
             return []  # there is no lake yet, or it does not answer: what is stuck now matters more
 
-    def start(self, otlp: str, api: str) -> None:
+    def start(self, otlp: str, api: str, live: LiveGraph, requests: ProcessRequests) -> None:
         self._shipping.start()
         self._lead.hold(url_of(self._config, otlp), url_of(self._config, api), self._lost)
 

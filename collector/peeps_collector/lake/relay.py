@@ -94,17 +94,18 @@ class Relay:
             self._taken.append((encoding, body))
             self._size += len(body)
 
-    def send_to(self, url: str) -> None:
-        """From now on; empty: to nobody."""
+    def send_to(self, url: str) -> bool:
+        """From now on; empty: to nobody. Whether it is somebody new."""
         with self._lock:
             if url == self._to:
-                return
+                return False
             before, self._to = self._backend, url
             self._backend = Backend(url, self._headers, self._limit) if url else None
             if self._backend is not None:
                 self._backend.start()
         if before is not None:
             before.close()
+        return bool(url)
 
     def status(self) -> dict[str, Any] | None:
         with self._lock:

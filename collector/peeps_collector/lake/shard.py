@@ -10,7 +10,9 @@ from typing import Any
 import duckdb
 
 from ..config import Config
+from ..graph.live import LiveGraph
 from ..receive.queue import Encoding, Signal
+from ..requests_out import ProcessRequests
 from ..role import Alone
 from ..store.database import Database
 from ..store.file import StoreError
@@ -22,6 +24,7 @@ from .relay import Relay
 from .settings import LakeSettings, checked
 from .ship_process import ShipProcess
 from .spool import Spool
+from .whole_pictures import WholePictures
 
 
 class Shard(Alone):
@@ -35,6 +38,7 @@ class Shard(Alone):
         self.outbox: Outbox = self._spool
         self._shipping = ShipProcess(self._spool.folder, self._spool.shard, settings)
         self._relay = Relay(token_header(config), config.forward_bytes)
+        self._whole: WholePictures | None = None
         self._presence = Presence(settings.catalog, self._spool.shard, self._heard)
         self._head = ""
 
@@ -44,13 +48,16 @@ class Shard(Alone):
     def offer(self, signal: Signal, encoding: Encoding, body: bytes) -> None:
         self._relay.offer(signal, encoding, body)
 
-    def start(self, otlp: str, api: str) -> None:
+    def start(self, otlp: str, api: str, live: LiveGraph, requests: ProcessRequests) -> None:
+        self._whole = WholePictures(live, requests)
         self._shipping.start()
         self._relay.start()
         self._presence.start(url_of(self._config, otlp), url_of(self._config, api))
 
     def stop(self) -> None:
         self._presence.stop()
+        if self._whole is not None:
+            self._whole.stop()
         self._relay.stop()
         self._shipping.stop()
 
@@ -71,7 +78,8 @@ class Shard(Alone):
     def _heard(self, members: list[Member]) -> None:
         head = next((one for one in members if one.name == HEAD and one.is_alive), None)
         self._head = "" if head is None else head.api
-        self._relay.send_to("" if head is None else head.otlp)
+        if self._relay.send_to("" if head is None else head.otlp) and self._whole is not None:
+            self._whole.ask()
 
 
 def spool_of(config: Config, settings: LakeSettings, database: Database, *, head: bool = False) -> Spool:

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The process in which statements on the lake run. It keeps its connection from one statement to the next, each of
-which sees what was committed before it; after one that failed it makes a new one."""
+which sees what was committed before it, and makes a new one where that one does not answer any more."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 import duckdb
 
+from ..store.schema import FINDING_EVENT
 from ..store.sql_worker import lock_down, main
 from ..store.statement import Failure, StatementFailed
 from .connection import connect, data_path
@@ -29,10 +30,19 @@ def connected(text: str) -> Generator[duckdb.DuckDBPyConnection]:
             raise StatementFailed(Failure.BUSY, f"the lake cannot be read now ({words}); try again") from None
     try:
         yield connection
-    except BaseException:
-        connection.close()
-        raise
-    _kept[text] = connection
+    finally:
+        if _answers(connection):
+            _kept[text] = connection
+        else:
+            connection.close()
+
+
+def _answers(connection: duckdb.DuckDBPyConnection) -> bool:
+    try:
+        connection.execute(f"SELECT max(batch) FROM {FINDING_EVENT.name} LIMIT 0").fetchall()
+    except duckdb.Error:
+        return False
+    return True
 
 
 def _open(settings: LakeSettings) -> duckdb.DuckDBPyConnection:
