@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections import defaultdict
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ register()
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 
+_ALL_SLOW = re.compile(r"^pytestmark = .*\bpytest\.mark\.slow\b", re.MULTILINE)
 _COSTS = {"collector": 1.0, "start": 2.0, "shared": 0.2, "watch": 2.0}
 """About how long a test takes that has one of these fixtures, in seconds; others are counted as nearly nothing."""
 _SLOW = 5.0
@@ -36,6 +38,14 @@ _LONG = {
     "watcher/test_standstill.py": 9,
 }
 """Files that take long though their tests have none of these, in seconds. The order alone depends on it."""
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Files whose tests are all slow are not even imported where no slow ones are wanted: each worker would load what
+    they need, database clients and others, for nothing."""
+    if config.getoption("markexpr") != "not slow" or not collection_path.name.startswith("test_"):
+        return None
+    return bool(_ALL_SLOW.search(collection_path.read_text(encoding="utf-8"))) or None
 
 
 @pytest.hookimpl(trylast=True)
