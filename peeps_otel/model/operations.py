@@ -84,7 +84,7 @@ _ROWS = (
     Operation("stream.close", _IO, writes=True),
     Operation("stream.connect", _IO),
     Operation("server.serve"),
-    Operation("server.close"),
+    Operation("server.close", several=True),
     Operation("server.shutdown", several=True, ends_server=True),
     Operation("subprocess.wait", _COMMAND),
     Operation("subprocess.communicate", _COMMAND),

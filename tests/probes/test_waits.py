@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import sys
 import threading
 import time
 from collections.abc import Awaitable, Callable
@@ -105,6 +106,32 @@ def test_a_child_process(probe: AsyncioProbe, loop_kind: str, case: Callable[[],
         program.call(kill)
         # Otherwise its transport outlives the loop, and complains in some later test.
         asyncio.run_coroutine_threadsafe(kill.__self__.wait(), program.loop).result(60)
+
+
+@pytest.mark.skipif(sys.version_info < (3, 13), reason="a server only counts its connections before")
+def test_a_server_that_is_closed_waits_for_the_handlers_of_its_connections(probe: AsyncioProbe) -> None:
+    async def serve() -> None:
+        async def echo(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            current = asyncio.current_task()
+            assert current is not None
+            current.set_name("echo")
+            writer.write(b"hello\n")
+            await reader.read()
+            writer.close()
+
+        server = await asyncio.start_server(echo, "127.0.0.1", 0)
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        kept.append(writer.close)
+        await reader.readline()
+        server.close()
+        closing.append(asyncio.create_task(server.wait_closed(), name="waiter"))
+
+    closing: list[asyncio.Task[None]] = []
+    with running(probe, serve, "asyncio") as program:
+        seen = program.settled("waiter")
+        assert (seen.operation("waiter"), seen.needs("waiter")) == ("server.close", ["task echo"])
+        (close,) = kept
+        program.call(close)
 
 
 def test_a_connection_shows_its_peer(probe: AsyncioProbe, loop_kind: str) -> None:

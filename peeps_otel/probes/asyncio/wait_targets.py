@@ -170,10 +170,23 @@ def _beside(known: Operation, link: SuspendedFrame, waiter: Any) -> Waiting:
     return Waiting(known, (), deadline=_timer(link))
 
 
+def _server_close(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting:
+    """From Python 3.12 on, until each of its connections has ended: its handler, or the peer, must see to that."""
+    known = operation("server.close")
+    clients = io_internals.clients_of(first_of(link, asyncio.Server))
+    handlers = [io_internals.handler_of(one) for one in clients]
+    handled = [issubclass(type(one), asyncio.Task) and not one.done() for one in handlers]
+    targets = tuple(
+        task if is_handled else client for client, task, is_handled in zip(clients, handlers, handled, strict=True)
+    )
+    return Waiting(known, targets, max(1, len(targets)))
+
+
 _FINDERS: dict[str, TaskFinder] = {
     "sleep": _sleep,
     "wait": _wait,
     "as_completed": _as_completed,
     "wait_for": _wait_for,
     "wait_for.cancel": _cancels,
+    "server.close": _server_close,
 }

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from gc import get_referents
 from types import GetSetDescriptorType, MemberDescriptorType
 from typing import Any, NamedTuple, cast
+from weakref import ref
 
 from . import versions
 
@@ -69,6 +70,20 @@ def transport_of(thing: object) -> object | None:
 
 def protocol_of(transport: object) -> Any:
     return field(transport, "_protocol")
+
+
+def clients_of(server: object) -> list[Any]:
+    """The transports of a server's connections, from Python 3.13 on; none before, when it only counted them."""
+    references: object = field(field(server, "_clients"), "data")  # of a `WeakSet`
+    if type(references) is not set:
+        return []
+    clients: list[Any] = [one() for one in list(cast("set[Any]", references)) if issubclass(type(one), ref)]
+    return [one for one in clients if one is not None]
+
+
+def handler_of(transport: object) -> Any:
+    """The task that handles a connection of `start_server`, as far as Python tells (from 3.12 on); None for others."""
+    return field(protocol_of(transport), "_task")
 
 
 def transports_near(thing: object) -> Iterator[object]:
