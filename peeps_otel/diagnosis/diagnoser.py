@@ -145,7 +145,7 @@ class Diagnoser:
             return any(
                 not self._members.issuperset(core)
                 and not any(waits.nodes[node].kind in (NodeKind.TX, NodeKind.IO) for node in core)
-                for core in cores(self._left(waits, conditions), conditions)
+                for core in cores(self._left(waits, conditions), conditions, waits.pause)
             )
         finally:
             waits.settled = settled

@@ -105,7 +105,9 @@ def _count_down(
     return stuck
 
 
-def components(nodes: set[str], conditions: Mapping[str, Requirement]) -> list[list[str]]:
+def components(
+    nodes: set[str], conditions: Mapping[str, Requirement], pause: Callable[[], None] = no_pause
+) -> list[list[str]]:
     """Strongly connected components of `nodes`, each after those it points to (Tarjan 1972, without recursion)."""
     index: dict[str, int] = {}
     low: dict[str, int] = {}
@@ -115,12 +117,14 @@ def components(nodes: set[str], conditions: Mapping[str, Requirement]) -> list[l
     for root in sorted(nodes):
         if root in index:
             continue
+        pause()
         visits = [(root, iter(conditions[root].leads_to()))]
         index[root] = low[root] = len(index)
         stack.append(root)
         on_stack.add(root)
         while visits:
             node, rest = visits[-1]
+            pause()
             for provider in rest:
                 if provider not in nodes:
                     continue
@@ -149,10 +153,13 @@ def components(nodes: set[str], conditions: Mapping[str, Requirement]) -> list[l
     return found
 
 
-def cores(nodes: set[str], conditions: Mapping[str, Requirement]) -> list[list[str]]:
+def cores(
+    nodes: set[str], conditions: Mapping[str, Requirement], pause: Callable[[], None] = no_pause
+) -> list[list[str]]:
     """The components of a residue that no edge leaves within it: the deadlocks. The rest waits behind them."""
     result: list[list[str]] = []
-    for component in components(nodes, conditions):
+    for component in components(nodes, conditions, pause):
+        pause()
         members = set(component)
         onward = {p for member in component for p in conditions[member].leads_to() if p in nodes}
         if onward and onward <= members:

@@ -58,6 +58,7 @@ class OrderRule:
         """Who waits as before asks for nothing new."""
         waits, nodes = waiting.waits, waiting.waits.nodes
         for who in _concerned(waits, waiting.changed):
+            waits.pause()
             waiter = nodes.get(who)
             if waiter is None:
                 continue
