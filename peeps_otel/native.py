@@ -120,3 +120,37 @@ class Thread:
         finally:
             own_idents.discard(ident)
             self._ended.set()
+
+
+class Importing:
+    """`with importing:` round each import that a thread of ours makes while the program runs.
+
+    A forked child has none of the parent's other threads, but the locks they had: a module that one of ours was just
+    importing could never be imported there, by nobody. So a fork waits until that import is done. `close` before it,
+    for `MOST_S` at most, and `reopen` after it, on the thread that forks.
+    """
+
+    MOST_S = 2.0
+
+    def __init__(self) -> None:
+        self._lock = RLock()
+        self._closed = False
+
+    def __enter__(self) -> None:
+        self._lock.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
+
+    def close(self) -> None:
+        self._closed = self._lock.acquire(timeout=self.MOST_S)
+
+    def reopen(self, in_child: bool = False) -> None:
+        closed, self._closed = self._closed, False
+        if closed:
+            self._lock.release()
+        elif in_child:
+            self._lock = RLock()  # whoever had it is not here
+
+
+importing = Importing()

@@ -199,13 +199,16 @@ class WatchedProcess(Generic[P]):
 
     def _before_fork(self) -> None:
         """After the fork, nobody in the child can tell whose thread was whose."""
+        native.importing.close()
         if self._running:
             self._threads_at_fork = Inherited.threads_now()
 
     def _after_fork_in_parent(self) -> None:
+        native.importing.reopen()
         self._threads_at_fork = {}
 
     def _after_fork_in_child(self) -> None:
+        native.importing.reopen(in_child=True)
         if self._stopped:
             return
         runtime.forked()

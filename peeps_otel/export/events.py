@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from .. import semconv
+from .. import native, semconv
 from ..model import Confidence, Edge, Finding, Frame, Level, Node, NodeKind, Snapshot, own_line
 from ..model.seal import finding_seal
 from ..probes.probe import ProviderFault
@@ -311,6 +311,7 @@ def stack_text(stack: tuple[Frame, ...]) -> str:
 
 
 def _encoder() -> Encoder:
-    from ..model.wire import Encoder  # with the whole of protobuf
+    with native.importing:
+        from ..model.wire import Encoder  # with the whole of protobuf
 
     return Encoder()

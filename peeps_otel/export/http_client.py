@@ -37,12 +37,14 @@ def import_when_allowed(module: str) -> ModuleType:
     for _ in range(_ATTEMPTS - 1):
         _wait_for_patches()
         try:
-            return import_module(module)
+            with native.importing:
+                return import_module(module)
         except RuntimeError:
             # The patches came while we imported: a lock of the import system was taken under an ident of the system
             # and could not be released under one of a greenlet. What was loaded by then stays loaded.
             native.sleep(_STEP_S)
-    return import_module(module)
+    with native.importing:
+        return import_module(module)
 
 
 def _wait_for_patches() -> None:

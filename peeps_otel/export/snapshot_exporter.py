@@ -125,7 +125,8 @@ class SnapshotExporter:
                 self._encode(self._early.popleft())
 
     def _encode(self, snapshot: Snapshot) -> None:
-        from ..model.wire import Encoder  # with the whole of protobuf
+        with native.importing:
+            from ..model.wire import Encoder  # with the whole of protobuf
 
         snapshot.dropped = self.dropped
         if snapshot.key_frame or self._encoder is None:

@@ -310,3 +310,34 @@ def test_a_child_of_a_child_that_was_forked_at_once(tmp_path: Path) -> None:
     seen = [told.seen(pid) for pid in told.children]
     assert len(seen) == 2
     assert {"thread MainThread waiting sleep"} in seen
+
+
+def test_a_fork_while_a_thread_of_ours_imports(tmp_path: Path) -> None:
+    """The child can import the same module: no lock of it is left in the hands of a thread that is not there."""
+    (tmp_path / "takes_its_time.py").write_text("import time\ntime.sleep(0.5)\n")
+    reported = run(
+        tmp_path,
+        """
+        from peeps_otel import native
+        sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+        begun = native.Event()
+
+        def imports():
+            with native.importing:
+                begun.set()
+                import takes_its_time
+
+        native.Thread(imports, "peeps-test").start()
+        begun.wait()
+
+        def work():
+            faulthandler.dump_traceback_later(20, exit=True)
+            import takes_its_time
+            with native.importing:
+                pass
+
+        import faulthandler
+        in_child(work)
+        """,
+    )
+    assert len(reported.children) == 1
