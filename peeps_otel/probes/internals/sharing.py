@@ -131,9 +131,11 @@ def has_parent() -> bool:
 
 
 def own_name() -> str:
-    """What `multiprocessing` calls this process; empty where it has not made it."""
+    """What `multiprocessing` calls this process, or Celery's billiard in its place; empty where neither has made it."""
     module = sys.modules.get("multiprocessing.process")
-    return process_name(vars(module).get("_current_process")) if module is not None and has_parent() else ""
+    process = None if module is None else vars(module).get("_current_process")
+    is_made = has_parent() or attribute(process, "_parent_pid") is not None
+    return process_name(process) if is_made else ""
 
 
 def is_alive(ident: int) -> bool:
