@@ -7,12 +7,13 @@ Where gevent has patched the whole process: `tests/surroundings`.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
 import pytest
 
 from peeps_otel.model import Finding
+from peeps_otel.probes.internals import gevent as internals
 from tests.probes.gevent_world import Spawn, Watched, event, findings, gevent, hub
 from tests.support.waiting import eventually
 
@@ -296,3 +297,33 @@ def test_a_hub_that_does_not_come_round(way: str, watched: Watched) -> None:
             assert "peeps.task.step_since" in seen.task("blocks").attributes
         finally:
             go_on.set()
+
+
+def test_many_who_wait_for_one_thing_are_found_in_one_reading_of_it(
+    watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted, not timed: by the probe, and by the state of the thing."""
+    links, read = internals.links, list[int]()
+
+    def counted(types: Any, thing: Any) -> Iterator[Any]:
+        read.append(id(thing))
+        return links(types, thing)
+
+    def main(spawn: Spawn) -> None:
+        never = event.Event()
+
+        def waits() -> None:
+            never.wait()
+
+        for _ in range(300):
+            gevent.spawn(waits)
+        spawn("one", lambda: never.wait())
+
+    with hub(main):
+        monkeypatch.setattr(internals, "links", counted)
+        seen = watched.look()
+        waiting = [
+            node for node in seen.nodes.values() if node.wait is not None and node.wait.operation == "event.wait"
+        ]
+        assert len(waiting) > 300
+        assert len(read) < 10

@@ -128,7 +128,6 @@ class GeventProbe:
         begun_ns = time.perf_counter_ns()
         for reference, hub, is_main in met:
             if time.perf_counter_ns() - begun_ns > _STROKE_NS:
-                reader.wakers.forget()
                 native.sleep(_REST_S)
                 if self._context.paced is not None:
                     self._context.paced()

@@ -14,6 +14,7 @@ from ..threads.waits import Waiting
 
 _FRAMES, _LOCALS_MOST = 6, 32
 _Noted = dict[int, ref[Any] | None]
+"""By the address of a greenlet: what will wake it; None where that takes no weak reference."""
 
 
 class Wakers:
@@ -21,7 +22,7 @@ class Wakers:
 
     def __init__(self, types: Types) -> None:
         self._types = types
-        self._noted: dict[int, _Noted] = {}
+        self._noted: dict[int, tuple[ref[Any], _Noted]] = {}
 
     def of(self, one: Any, waiting: Waiting | None, hub: int) -> tuple[ref[Any] | None, bool]:
         """What will wake a greenlet, None where that takes no weak reference; and whether it is noted at all: one that
@@ -32,21 +33,19 @@ class Wakers:
             if not internals.notes_waiters(target) or internals.other_hub(target, hub):
                 return None, True
             noted = self._of(target)
-            if id(one) in noted:
-                return noted[id(one)], True
+            waker = noted.get(id(one))
+            if id(one) in noted and (waker is None or waker() is not None):
+                return waker, True
         return None, not waiting.targets
 
     def _of(self, thing: Any) -> _Noted:
+        """Read once in a look, also where thousands wait for one thing: who has come since counts as woken."""
         known = self._noted.get(id(thing))
-        if known is None:
-            known = self._noted[id(thing)] = {
-                link.greenlet: _reference(link.waker) for link in internals.links(self._types, thing)
-            }
-        return known
-
-    def forget(self) -> None:
-        """Others may have run: what was noted may be gone, and another thing where one was."""
-        self._noted.clear()
+        if known is not None and known[0]() is thing:
+            return known[1]
+        found: _Noted = {link.greenlet: _reference(link.waker) for link in internals.links(self._types, thing)}
+        self._noted[id(thing)] = ref(thing), found
+        return found
 
 
 def _reference(waker: Any) -> ref[Any] | None:

@@ -12,6 +12,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator
 from gc import get_referents
+from itertools import islice
 from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 from weakref import ref
@@ -279,10 +280,12 @@ class Link(NamedTuple):
 
 def links(types: Types, thing: Any) -> Iterator[Link]:
     """Those who wait for a lock, an event or at a queue, as the thing has noted them."""
-    for kept in get_referents(inner(thing)):
-        if type(kept) not in (list, deque, set):
+    found = inner(thing)
+    items: object = attribute(found, "queue")
+    for kept in get_referents(found):
+        if type(kept) not in (list, deque, set) or kept is items:
             continue
-        for one in list(cast("Iterable[Any]", kept))[:_LINKS_MOST]:
+        for one in list(islice(cast("Iterable[Any]", kept), _LINKS_MOST)):
             bound = one.__self__ if type(one) in (BuiltinFunctionType, MethodType) else one
             if issubclass(type(bound), types.waiter):
                 puts = type.__dict__["__name__"].__get__(type(bound)) == "ItemWaiter"
