@@ -11,7 +11,7 @@ from . import wording
 from .rules.context import RuleContext
 from .wait_index import WaitIndex
 
-_LENDS = {"Limiter": "token", "Executor": "worker", "Queue": "item", "QueuePool": "connection"}
+_LENDS = {"Limiter": "token", "Executor": "worker", "Queue": "item", "QueuePool": "connection", "gevent.Pool": "place"}
 
 
 def exhausted(context: RuleContext) -> Iterator[tuple[Node, list[str]]]:
