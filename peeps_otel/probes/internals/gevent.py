@@ -210,8 +210,8 @@ def main_of(types: Types, hub: Any) -> Any:
 
 
 def thread_of(hub: Any) -> int | None:
-    """The ident, of the system's, of the thread of a hub."""
-    return whole(attribute(hub, "thread_ident"))
+    """The system's ident of the thread of a hub; None of one that was destroyed: the ident may be another's by now."""
+    return None if attribute(hub, "loop") is None else whole(attribute(hub, "thread_ident"))
 
 
 def code_of(one: Any) -> CodeType | None:
