@@ -201,6 +201,24 @@ def test_a_file_written_by_hand_is_a_query(tmp_path: Path) -> None:
     assert "bytes.sql cannot be read" in first.text
 
 
+def test_a_file_that_is_too_large_is_refused_and_not_cut(start: Start, tmp_path: Path) -> None:
+    """What is left of a statement may be a statement, too."""
+    folder = tmp_path / "queries"
+    folder.mkdir()
+    whole = "SELECT 1" + "\n-- and more" * 6_000 + "\nWHERE false"
+    (folder / "large.sql").write_text(f"-- none\n{whole}")
+    (folder / "fits.sql").write_text(f"-- all\n{'SELECT 1'.ljust(64 << 10)}")
+    running = start(PEEPS_QUERIES=str(folder))
+    answer = http(url(running, "large"))
+    said = json.loads(answer.body)["error"]["message"]
+    assert answer.status == 400
+    assert f"{folder / 'large.sql'} has {len(whole) + 8:,} bytes: a saved query may have 65,536." in said
+    assert "by `peeps sql`" in said
+    printed = running.peeps("query", "large", "--sql")
+    assert (printed.returncode, printed.stdout, "large.sql has" in printed.stderr) == (2, "", True)
+    assert http(url(running, "fits")).status == 200
+
+
 @pytest.mark.parametrize(
     ("name", "body", "says"),
     [

@@ -45,9 +45,11 @@ def run(options: argparse.Namespace, config: Config) -> int:
         if options.name is None:
             print("\n".join(table(["NAME", "ANSWERS"], [[one["name"], one["text"] or "(yours)"] for one in known])))
             return 0
-        found = next((one["sql"] for one in known if one["name"] == options.name), None)
+        found = next((one for one in known if one["name"] == options.name), None)
+        if found is not None and not found["sql"].strip():
+            raise ClientError(found["text"])  # why its file is none
         if found is not None:
-            print(found.strip())
+            print(found["sql"].strip())
             return 0
     asked: dict[str, str | list[str]] = {"limit": str(options.limit), "process": client.process_ids(options.process)}
     if options.at is not None:

@@ -20,7 +20,12 @@ PARAMETERS = frozenset({"1", "2"})
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 _TEXT_MOST = 200
 _SQL_BYTES = 64 << 10
+_FILE_BYTES = _SQL_BYTES + 4 * _TEXT_MOST + 16  # with the line of text above the statement
 _MOST = 200
+_TOO_LARGE = (
+    f"a saved query may have {_SQL_BYTES:,}. Shorten its statement, put what it needs into several queries, or run it "
+    "as a whole by `peeps sql`"
+)
 
 
 class NotSaved(ValueError):
@@ -52,7 +57,9 @@ class SavedQueries:
         path = self._folder / f"{name}.sql"
         try:
             with path.open("rb") as file:
-                content = file.read(_SQL_BYTES + 2 * _TEXT_MOST)
+                content = file.read(_FILE_BYTES + 1)
+            if len(content) > _FILE_BYTES:
+                return Pack(name, f"{path} has {path.stat().st_size:,} bytes: {_TOO_LARGE}", "")
             return _pack(name, content.decode())
         except FileNotFoundError:
             return None
