@@ -28,7 +28,7 @@ from ..model.jsonable import edge_to_json, finding_to_json, node_to_json
 from ..model.own_line import PYTHON
 from ..probes import runtime
 from ..probes.heap import question
-from ..semconv import THREAD_ID, THREAD_NATIVE_ID
+from ..semconv import POLL_AT, THREAD_ID, THREAD_NATIVE_ID
 from . import standing
 from .as_the_process import Clock, be_as_the_process
 
@@ -158,14 +158,22 @@ def _states(
         if edge.dst in known:
             needs.setdefault(edge.src, []).append(f"{edge.kind.value} {known[edge.dst]}")
     found: dict[str, tuple[str, str]] = {}
+    steps = _footprints(snapshot, looking)
     for node in snapshot.nodes:
         if node.id in known:
             thread = node.attributes.get(THREAD_NATIVE_ID)
-            state = "" if thread in moved else _state(node, needs.get(node.id, []))
+            state = "" if thread in moved else _state(node, needs.get(node.id, [])) + steps.get(node.id, "")
             if thread in polls and _calls_c(node):
                 state = f"{_POLLS}{node.name} {_lines(node)}"
             found[node.id] = known[node.id], state
     return found
+
+
+def _footprints(snapshot: Snapshot, looking: Looking) -> dict[str, str]:
+    """Of each task, whether it is where it was or there again. Who asks again and again goes on, and is in one wait."""
+    waiting = {node.id for node in snapshot.nodes if node.kind is NodeKind.TASK and POLL_AT not in node.attributes}
+    tasks = ((node_id, reference()) for node_id, reference in looking.objects.tasks(waiting).items())
+    return {node_id: f" {runtime.footprint(task):x}" for node_id, task in tasks if task is not None}
 
 
 def _calls_c(node: Node) -> bool:

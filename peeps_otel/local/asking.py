@@ -44,15 +44,18 @@ class _Answer(NamedTuple):
     report: LookReport
 
 
-def picture(wait_s: float = WAIT_S, enough: Callable[[Picture], bool] = lambda _: False) -> Picture:
+def picture(
+    wait_s: float = WAIT_S, enough: Callable[[Picture], bool] = lambda _: False, could_end_ns: int | None = None
+) -> Picture:
     """What waits in this process, and what is stuck. Looks until something is, for `wait_s` seconds at most; what was
     found is looked at once more, since two looks make a verdict surer. Blocks the calling thread: from a coroutine by
-    `asyncio.to_thread`. `enough`: called with the picture of each look, whether that will do. Any thread. Raises
+    `asyncio.to_thread`. `enough`: called with the picture of each look, whether that will do. `could_end_ns`: how
+    old a wait must be for what rests on the heap, where nobody watches and nothing else is set. Any thread. Raises
     NoPicture."""
     watcher = running_watcher()
     if watcher is not None:
         return looked(watcher, wait_s, enough)
-    watcher, came_ns = own_looking(os.environ).watcher, time.time_ns()
+    watcher, came_ns = own_looking(os.environ, could_end_ns=could_end_ns).watcher, time.time_ns()
     watcher.start()
     try:
         return looked(watcher, wait_s, enough, came_ns)
@@ -71,12 +74,14 @@ def running_watcher() -> Watcher | None:
     return None
 
 
-def own_looking(environment: Mapping[str, str], *, record: bool = False) -> Looking:
+def own_looking(environment: Mapping[str, str], *, record: bool = False, could_end_ns: int | None = None) -> Looking:
     """One that tells nobody, and without `record` changes nothing of the program. Its watcher is to be started, and
     stopped; where it records, `end` puts back what was rewritten."""
     config = replace(
         read(environment), record=record, lock_order=False, interval_ms=_INTERVAL_MS, cpu_budget_percent=0.0
     )
+    if could_end_ns is not None:
+        config = replace(config, rules=config.rules.sure_after(could_end_ns))
     looking = Looking(config, Patches(config), _Nowhere(), ProbeContext(None))
     if looking.watcher.heap is not None:
         looking.watcher.heap.settled_ns = _SETTLED_NS

@@ -11,6 +11,7 @@ from .internals.asyncio_cancellation import requests as cancel_requests
 from .internals.asyncio_core import awaited_future, loop_of, task_references
 from .internals.await_chain import in_hands
 from .internals.current_frames import asker, borrow, current_frames
+from .internals.footprint import footprint
 from .internals.listening import listens
 from .internals.loop import (
     callback_root,
@@ -51,6 +52,7 @@ __all__ = [
     "cpu_ns",
     "current_frames",
     "facts",
+    "footprint",
     "forked",
     "has_due",
     "in_hands",

@@ -22,14 +22,18 @@ CHANGES = (
         "`-p no:peeps`",
     ),
 )
-_LEAD_S = 10.0  # loading what looks takes a second or two on a busy machine
+_LEAD_S = 20.0  # loading what looks takes a second or two on a busy machine, and many verdicts rest on 15 s
 _LEAD_SHARE = 0.75
 _LOOKING_SHARE = 0.9
+_HEAP_S = 10.0  # what rests on the heap is said of waits that are so old; of younger ones where the limit is short
+_HEAP_SHARE = 0.4
+_ENDING_S = 5.0  # after its limit a test may clean up
 
 
 class LastLook:
     """One test's. `limit_s`: after so many seconds it will be ended; `over`: called then, on our thread. `looked`:
-    called with the verdict as soon as there is one, on our thread. `start` and `cancel` from the test's thread.
+    called with the verdict as soon as there is one, on our thread. `outlived`: called with it, where the test still has
+    not ended some seconds after its limit. `start` and `cancel` from the test's thread.
 
     `picture`: of a look that was made before the limit; `problem`: why there is none.
     """
@@ -39,10 +43,12 @@ class LastLook:
         limit_s: float,
         over: Callable[[], None] | None = None,
         looked: Callable[[Picture], None] | None = None,
+        outlived: Callable[[Picture], None] | None = None,
     ) -> None:
         self._limit_s = limit_s
         self._over = over
         self._looked = looked
+        self._outlived = outlived
         self._cancelled = native.Event()
         self._began_s = time.monotonic()
         self.picture: Picture | None = None
@@ -68,12 +74,18 @@ class LastLook:
         left_s = self._began_s + self._limit_s - time.monotonic()
         if not self._cancelled.wait(max(0.0, left_s)) and self._over is not None:
             self._over()
+        if self._outlived is None or self._cancelled.wait(_ENDING_S):
+            return
+        # What it waits for now is what keeps it from ending.
+        self._look(_ENDING_S)
+        if self.picture is not None and not self._cancelled.is_set():
+            self._outlived(self.picture)
 
     def _look(self, wait_s: float) -> None:
         from ..local.asking import picture
 
         try:
-            picture(wait_s, self._keep)
+            picture(wait_s, self._keep, round(min(_HEAP_S, wait_s * _HEAP_SHARE) * 1e9))
         except Exception as error:
             self.problem = f"{type(error).__name__}: {error}"
 

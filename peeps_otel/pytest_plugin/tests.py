@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from .session_watch import SessionWatch
 
 _SECTION = "peeps: who waits for whom"
+_TEARDOWN_S = 10.0  # of a test that has run out of time
+_GOES_ON = "peeps: the test has run out of time, and does not end"
 _TIMEOUTS = frozenset({"TimeoutError", "TooSlowError", "TimeoutExpired"})
 """Exceptions by which a test's own limit ends it: asyncio's and AnyIO's, Trio's."""
 
@@ -31,6 +34,7 @@ class WatchedTests:
         self._limit: TimeLimit | None = None
         self._own: LastLook | None = None
         self._theirs: LastLook | None = None
+        self._after: LastLook | None = None
         self._watch: SessionWatch | None = None
         self._leftovers: Leftovers | None = None
 
@@ -52,7 +56,7 @@ class WatchedTests:
     def pytest_runtest_protocol(self) -> Generator[None, object, object]:
         if self._settings.timeout_s:
             self._limit = TimeLimit(self._settings.timeout_s)
-            self._own = LastLook(self._settings.timeout_s, self._limit.strike)
+            self._own = LastLook(self._settings.timeout_s, self._limit.strike, outlived=self._say_that_it_goes_on)
             self._own.start()
         if self._watch is not None:
             self._watch.test_begins()
@@ -66,7 +70,12 @@ class WatchedTests:
         """pytest-timeout begins to count."""
         if self._theirs is not None:
             self._theirs.cancel()
-        self._theirs = LastLook(settings.timeout, looked=self._say if settings.method == "thread" else None)
+        ends_the_run = settings.method == "thread"
+        self._theirs = LastLook(
+            settings.timeout,
+            looked=self._say if ends_the_run else None,
+            outlived=None if ends_the_run else self._say_that_it_goes_on,
+        )
         self._theirs.start()
 
     @pytest.hookimpl(optionalhook=True, tryfirst=True)
@@ -111,15 +120,19 @@ class WatchedTests:
             text = self._verdict(call.excinfo.value)
             if text:
                 _add(report, text)
+            if _is_timeout(call.excinfo.value) and call.when != "teardown":
+                # pytest-timeout does not count any more, and what the test has left may hang its teardown.
+                self._after = LastLook(_TEARDOWN_S, looked=self._say_that_it_goes_on)
+                self._after.start()
         return report
 
     def _verdict(self, error: BaseException) -> str:
         """What was seen while the test still hung; empty where it failed for another reason."""
-        if isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout"):
+        if _is_timeout(error):
             looks = [one for one in (self._own, self._theirs) if one is not None]
             seen = next((one.picture for one in looks if one.picture is not None), None)
             if seen is not None:
-                return seen.account()
+                return _told(seen)
             return next((f"no look could be taken: {one.problem}" for one in looks if one.problem), "")
         if self._watch is not None and type(error).__name__ in _TIMEOUTS:
             return self._watch.last_verdict
@@ -130,13 +143,36 @@ class WatchedTests:
         reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
             reporter.write_sep("-", _SECTION)
-            reporter.write_line(seen.account())
+            reporter.write_line(_told(seen))
+
+    def _say_that_it_goes_on(self, seen: Picture) -> None:
+        """On our thread: the failure of the test has been raised, and its own cleaning up does not end. There will be
+        no report."""
+        reporter: Any = self._config.pluginmanager.get_plugin("terminalreporter")
+        capture: Any = self._config.pluginmanager.get_plugin("capturemanager")
+        if reporter is None:
+            return
+        # What is captured is shown with the report, which does not come.
+        with contextlib.nullcontext() if capture is None else capture.global_and_fixture_disabled():
+            reporter.write_sep("-", _GOES_ON)
+            reporter.write_line(_told(seen))
+            reporter.flush()
 
     def _cancel(self) -> None:
-        for look in (self._own, self._theirs):
+        for look in (self._own, self._theirs, self._after):
             if look is not None:
                 look.cancel()
-        self._own = self._theirs = None
+        self._own = self._theirs = self._after = None
+
+
+def _is_timeout(error: BaseException) -> bool:
+    return isinstance(error, pytest.fail.Exception) and str(error).startswith("Timeout")
+
+
+def _told(seen: Picture) -> str:
+    """A test that has run out of time is no calm program."""
+    told = seen.account()
+    return told if seen.stuck else told.replace("Nothing is stuck", "Nothing is known to be stuck", 1)
 
 
 class _Armed:

@@ -4,8 +4,13 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 
 import pytest
+
+from tests.support.processes import environment
+from tests.support.waiting import eventually
 
 pytest_plugins = ["pytester"]
 pytestmark = pytest.mark.slow
@@ -200,3 +205,58 @@ def test_a_limit_in_the_configuration(pytester: pytest.Pytester) -> None:
     result = pytester.runpytest_subprocess("-p", "no:timeout", "--tb=short", timeout=60)
     result.assert_outcomes(failed=1)
     result.stdout.fnmatch_lines(["*Timeout: the test took more than 3 s*", "*peeps: who waits for whom*"])
+
+
+OUTLIVES = """
+import asyncio, threading
+
+import pytest
+
+never = threading.Event()
+
+@pytest.fixture
+def pool():
+    worker = threading.Thread(target=never.wait, name="worker")
+    worker.start()
+    yield worker
+    worker.join()  # the teardown hangs
+
+def test_fixture(pool):
+    never.wait()
+
+def test_finally():
+    try:
+        never.wait()
+    finally:
+        never.wait()  # its own clean-up hangs
+"""
+
+
+@pytest.mark.parametrize(("test", "line"), [("test_fixture", 12), ("test_finally", 21)])
+@pytest.mark.parametrize("limit", ["--timeout=4", "--peeps-timeout=4"])
+def test_what_hangs_after_its_limit_is_told_while_it_hangs(
+    pytester: pytest.Pytester, test: str, line: int, limit: str
+) -> None:
+    """There is no report: somebody kills the run."""
+    file = pytester.makepyfile(test_shop=OUTLIVES)
+    output = pytester.path / "output.txt"
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", limit, f"{file}::{test}"]
+    with output.open("wb") as written:
+        run = subprocess.Popen(command, stdout=written, stderr=subprocess.STDOUT, env=environment())
+    try:
+        told = eventually(lambda: _goes_on(output.read_text()), "the verdict is told")
+    finally:
+        run.kill()
+        run.wait()
+    assert f"test_shop.py:{line}" in told
+
+
+def _goes_on(output: str) -> str:
+    told = output.partition("peeps: the test has run out of time, and does not end")[2]
+    return told if "Watched for" in told else ""
+
+
+def test_a_short_limit_is_no_calm(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(test_shop="import threading\n\n\ndef test_stands():\n    threading.Event().wait()\n")
+    result = pytester.runpytest_subprocess("--timeout=2", "--show-capture=no", timeout=60)
+    assert "Nothing is stuck" not in result.stdout.str()

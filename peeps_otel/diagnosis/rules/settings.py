@@ -53,6 +53,11 @@ class RuleSettings:
         }
         return RuleSettings(self.off, {**self.values, **told})
 
+    def sure_after(self, could_end_ns: int) -> RuleSettings:
+        """With this as the least age of a wait for what rests on the heap, if that is not told otherwise."""
+        told = {LongWait.name: {"could_end": could_end_ns, **self.values.get(LongWait.name, {})}}
+        return RuleSettings(self.off, {**self.values, **told})
+
 
 def parse(text: str) -> RuleSettings:
     """Raises BadRules."""
