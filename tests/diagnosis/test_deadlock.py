@@ -188,6 +188,19 @@ def test_oneself() -> None:
     ]
 
 
+def test_a_thread_that_waits_for_what_itself_would_complete() -> None:
+    """`run_coroutine_threadsafe(…).result()` on the loop's own thread: a future is no lock."""
+    world = World()
+    result = world.resource(NodeKind.FUTURE, "answer", "thread:main")
+    world.thread("main", result)
+    (finding,) = diagnose(world)
+    assert finding.title == "thread main waits for future answer, to be completed by itself"
+    assert finding.advice == (
+        "app/work.py:3 blocks the thread that future answer would be completed by. Await it (asyncio.wrap_future), or "
+        "wait for it in another thread (asyncio.to_thread)."
+    )
+
+
 def test_a_lasso_counts_its_tail_oldest_first() -> None:
     world = _two_locks()
     for number in range(5):
