@@ -225,6 +225,33 @@ def test_positions_do_not_move_by_themselves(explorer: str, shared_api: FakeApi,
     assert seen.errors == []
 
 
+def test_a_graph_too_large_to_be_read_begins_where_something_is_stuck(
+    explorer: str, shared_api: FakeApi, visit: Any
+) -> None:
+    shared_api.show("deadlock")
+    crowd = copy.deepcopy(shared_api.world)
+    for number in range(150):
+        crowd.node(f"task:M{number:03}", f"waiter-{number}", wait=("lock.acquire", 1, "orders/service.py:18"))
+        crowd.edge("needs", f"task:M{number:03}", "lock:DB")
+    shared_api.world = crowd
+    seen = visit()
+    seen.page.goto(f"{explorer}/graph?stuck=false&unfold=lock%3ADB")
+    seen.wait_for_graph()
+    stage = seen.page.locator("svg.view > g")
+
+    def scale() -> float:
+        return float(re.findall(r"scale\(([\d.]+)\)", stage.get_attribute("transform"))[0])
+
+    assert scale() >= 0.35
+    frame = seen.page.locator("svg.view").bounding_box()
+    box = seen.page.locator("[data-id='task:A']").bounding_box()  # what the panel beside it is about
+    assert frame["x"] <= box["x"] + box["width"] / 2 <= frame["x"] + frame["width"]
+    assert frame["y"] <= box["y"] + box["height"] / 2 <= frame["y"] + frame["height"]
+    seen.page.get_by_role("button", name="Fit").click()
+    assert scale() < 0.35, "everything, on demand"
+    assert seen.errors == []
+
+
 def test_ages_count_and_pause_stands_still(explorer: str, shared_api: FakeApi, visit: Any) -> None:
     shared_api.show("deadlock")
     seen = visit()

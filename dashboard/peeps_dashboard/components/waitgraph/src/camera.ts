@@ -4,7 +4,8 @@ import { measure, HEIGHT } from "./shapes";
 import type { GraphNode, Positions } from "./types";
 
 export interface Camera {
-  fit(nodes: Iterable<GraphNode>, places: Positions): void;
+  /** Gives the scale; `most` is the largest. */
+  fit(nodes: Iterable<GraphNode>, places: Positions, most?: number): number;
   reveal(x: number, y: number, width: number): void;
   touched: boolean;
 }
@@ -14,7 +15,7 @@ export const makeCamera = (svg: SVGSVGElement, stage: SVGGElement): Camera => {
   const paint = () => stage.setAttribute("transform", `translate(${x},${y}) scale(${k})`);
   const camera: Camera = {
     touched: false,
-    fit(nodes, places) {
+    fit(nodes, places, most = 1.25) {
       let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
       for (const n of nodes) {
         const p = places.get(n.id);
@@ -24,12 +25,13 @@ export const makeCamera = (svg: SVGSVGElement, stage: SVGGElement): Camera => {
         x1 = Math.max(x1, p.x + measure(n).width);
         y1 = Math.max(y1, p.y + HEIGHT);
       }
-      if (x0 > x1) return;
+      if (x0 > x1) return k;
       const r = svg.getBoundingClientRect();
-      k = Math.min(r.width / (x1 - x0 + 48), (r.height - 28) / (y1 - y0 + 40), 1.25);
+      k = Math.min(r.width / (x1 - x0 + 48), (r.height - 28) / (y1 - y0 + 40), most);
       x = (r.width - (x0 + x1) * k) / 2;
       y = (r.height - 24 - (y0 + y1) * k) / 2;
       paint();
+      return k;
     },
     reveal(px, py, width) {
       const r = svg.getBoundingClientRect();

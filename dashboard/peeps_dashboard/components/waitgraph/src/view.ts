@@ -22,6 +22,10 @@ export interface GraphView {
   events: Events;
 }
 
+// Below this scale no label can be read.
+const READABLE = 0.35;
+const READ_WELL = 0.75;
+
 const html = (tag: string, className: string): HTMLElement => {
   const made = document.createElement(tag);
   made.className = className;
@@ -92,7 +96,14 @@ export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events):
     drawNodes(nodeLayer, drawing, shown, d, places, first);
     drawEdges(edgeLayer, drawing, d, places, seen);
     legend(d, shown.length - d.nodes.length);
-    if (first && !camera.touched) camera.fit(shown, places);
+    if (first && !camera.touched) {
+      // Where all of it cannot be read: the ring, if that can be, else who is selected. Fit shows everything.
+      const ring = shown.filter((n) => d.cycle.includes(n.id));
+      const one = shown.find((n) => n.id === d.selected) ?? ring[0] ?? shown[0];
+      const readable = (nodes: GraphNode[], most: number) => camera.fit(nodes, places, most) >= READABLE;
+      if (!readable(shown, 1.25) && (!ring.length || !readable(ring, READ_WELL)) && one)
+        camera.fit([one], places, READ_WELL);
+    }
     root.dataset.ready = d.view;
   };
 
