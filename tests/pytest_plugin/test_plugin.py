@@ -214,9 +214,12 @@ import pytest
 
 never = threading.Event()
 
+def work():
+    never.wait()
+
 @pytest.fixture
 def pool():
-    worker = threading.Thread(target=never.wait, name="worker")
+    worker = threading.Thread(target=work, name="worker")
     worker.start()
     yield worker
     worker.join()  # the teardown hangs
@@ -232,7 +235,7 @@ def test_finally():
 """
 
 
-@pytest.mark.parametrize(("test", "line"), [("test_fixture", 12), ("test_finally", 21)])
+@pytest.mark.parametrize(("test", "line"), [("test_fixture", 8), ("test_finally", 24)])
 @pytest.mark.parametrize("limit", ["--timeout=4", "--peeps-timeout=4"])
 def test_what_hangs_after_its_limit_is_told_while_it_hangs(
     pytester: pytest.Pytester, test: str, line: int, limit: str
