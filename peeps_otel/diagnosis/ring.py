@@ -189,10 +189,7 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
             "not wait for it inside the pool. More workers only put it off."
         )
     if len(links) == 1 and links[0].resource != links[0].holder:
-        held = wording.label(graph.nodes.get(links[0].resource))
-        if graph.nodes[links[0].resource].kind is NodeKind.FUTURE:
-            return _completed_by_itself(links[0], held, bool(threads))
-        return f"{held} is not reentrant: its holder must not take it again before releasing it."
+        return _for_oneself(graph, links[0], bool(threads))
     locks = [step for step in links if graph.nodes[step.resource].kind in _LOCKS]
     calls = [step for step in links if graph.nodes[step.resource].kind is NodeKind.REQUEST]
     if calls:
@@ -212,12 +209,15 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
     return "Only cancelling one of these tasks can release the ring."
 
 
-def _completed_by_itself(step: EvidenceStep, future: str, is_thread: bool) -> str:
+def _for_oneself(graph: WaitIndex, step: EvidenceStep, is_thread: bool) -> str:
+    held = wording.label(graph.nodes.get(step.resource))
+    if graph.nodes[step.resource].kind is not NodeKind.FUTURE:
+        return f"{held} is not reentrant: its holder must not take it again before releasing it."
     if not is_thread:
-        return f"Complete {future} before that wait, or somewhere else: who waits for it is the one who would."
+        return f"Complete {held} before that wait, or somewhere else: who waits for it is the one who would."
     call = wording.short(step.wait_source) if own_line.is_line(step.wait_source) else "That call"
     return (
-        f"{call} blocks the thread that {future} would be completed by. Await it (asyncio.wrap_future), or wait for it "
+        f"{call} blocks the thread that {held} would be completed by. Await it (asyncio.wrap_future), or wait for it "
         "in another thread (asyncio.to_thread)."
     )
 
