@@ -216,6 +216,12 @@ class WaitIndex(WaitLinks):
         for resource in self.asked_of_heap(stuck):
             waiting = set(self.waiters.get(resource, ()))
             able = [*self.holders.get(resource, ()), *self.enders.get(resource, ())]
+            if semconv.DATABASE_SESSION in self.nodes[resource].attributes:
+                # A pool's connections can be come to from everywhere: whoever waits for the session has another one.
+                waiting |= {one for lock in self.held_of(resource) for one in self.waiters.get(lock, ())}
+                others = [one for one in (*able, *self.reached.get(resource, ())) if one not in waiting]
+                able = others or able
+                waiting -= set(able)
             told[resource] = Requirement(1, list(dict.fromkeys(one for one in able if one not in waiting)))
         return told
 

@@ -36,7 +36,8 @@ _ASKED_MOST = 100
 class _End:
     """One that somebody waits for, since `since_ns` at least. `names`: None while they are not known. `is_unaccepted`:
     nobody has the other end yet. `accepter`: the ident of the thread of this process that alone could accept it; None
-    where nobody is known to be that. `due_ns`: when it is to be looked up again."""
+    where nobody is known to be that. `own_service`: the address at which this process itself would have to answer, or
+    else empty. `due_ns`: when it is to be looked up again."""
 
     node_id: str
     since_ns: int = 0
@@ -45,6 +46,7 @@ class _End:
     unread: int | None = None
     is_unaccepted: bool = False
     accepter: int | None = None
+    own_service: str = ""
     due_ns: int = 0
 
 
@@ -109,6 +111,12 @@ class Ends:
         that end yet. None for any other."""
         end = self._watched.get(thing)
         return None if end is None else end.accepter
+
+    def own_service(self, thing: object) -> str:
+        """`host:port` of a socket of this process, by which it would have to answer whoever waits for this connection;
+        empty for any other."""
+        end = self._watched.get(thing)
+        return "" if end is None else end.own_service
 
     def look(self, observation: Observation, now_ns: int) -> None:
         """Once a second: who still waits, and what stands at those ends. `observation`: with the edges of all tasks and
@@ -193,6 +201,7 @@ class Ends:
         end.is_unaccepted = found is not None
         if found is not None and found.listener is not None:
             end.accepter = self._accepts_by(found.listener)
+        end.own_service = unaccepted.own_service(end.names)
 
     def _accepts_by(self, listener: int) -> int | None:
         return unaccepted.loop_that_accepts(listener, self.loops()) or self.servers().get(listener)

@@ -25,6 +25,7 @@ _FOR = frozenset({"FOR_ITER", "GET_ANEXT"})
 _INTRINSIC = "CALL_INTRINSIC_1"
 _RETURNS = frozenset({"RETURN_VALUE", "RETURN_CONST"})
 _RAISES = frozenset({"RAISE_VARARGS", "RERAISE"})
+_BETWEEN_NAMES = frozenset({"BUILD_TUPLE", "CACHE", "LOAD_ATTR"})
 _TELLS = frozenset({"debug", "info", "warning", "warn", "error", "exception", "critical", "log", "print", "flush"})
 _SLEEPS = frozenset({"sleep", "wait", "wait_for"})
 _CLOCKS = frozenset({"monotonic", "time", "perf_counter"})
@@ -175,6 +176,26 @@ class PollLoops:
         if self._places is None:
             self._places = list(self.code.co_positions())
         return self._places[self._flow.ops[one].offset // 2]
+
+    def catches(self, lasti: int) -> str:
+        """What the handler of an exception that an instruction is in is for, as `OSError, TimeoutError`; empty where it
+        is in none, or that is not named."""
+        op = self._analysis.op_at(lasti)
+        if op is None or self._flow is None:
+            return ""
+        ops = self._flow.ops
+        here = ops.index(op)
+        begins = next((one for one in range(here, -1, -1) if ops[one].name == "PUSH_EXC_INFO"), here)
+        checked = next((one for one in range(here, begins, -1) if ops[one].name == "CHECK_EXC_MATCH"), begins)
+        found: list[str] = []
+        for one in range(checked - 1, begins, -1):
+            name = ops[one].name
+            if name.startswith(_LOADS):
+                if ops[one + 1].name not in ("LOAD_ATTR", "LOAD_METHOD"):
+                    found.append(self._analysis.name_of(ops[one]))
+            elif name not in _BETWEEN_NAMES:
+                break
+        return ", ".join(reversed(found))
 
     def _at(self, lasti: int) -> tuple[int, Asks | None] | None:
         op = self._analysis.op_at(lasti)

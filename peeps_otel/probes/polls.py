@@ -27,10 +27,12 @@ thread, a later run of the loop may look the same."""
 
 
 class Poll(NamedTuple):
-    """A run of a loop. `at`: `path:line` in the program's own code, empty where it has none there."""
+    """A run of a loop. `at`: `path:line` in the program's own code, empty where it has none there. `catches`: of one
+    that tries again what has raised, the names of that."""
 
     run: Run
     asks: Asks
+    catches: str
     at: str
 
 
@@ -80,7 +82,7 @@ def _outward(frame: FrameType | None) -> Iterator[_Called]:
 
 def _found(calls: Iterable[_Called], run: Run | None) -> Poll | None:
     """By the innermost loop that is no standard library's; where the run is known, by the loop of that."""
-    found: tuple[Run, Asks] | None = None
+    found: tuple[Run, Asks, str] | None = None
     for code, identity, frame in calls:
         if frame is None:
             continue
@@ -90,7 +92,8 @@ def _found(calls: Iterable[_Called], run: Run | None) -> Poll | None:
             if here is not None and loop is not None and (run is None or here == run):
                 if loop[1] is None and run is None:
                     return None  # it does something each time
-                found = here, loop[1] or Asks.CODE
+                asks = loop[1] or Asks.CODE
+                found = here, asks, poll_loops(code).catches(frame.f_lasti) if asks is Asks.AGAIN else ""
         if found is not None and own_code.is_own(code.co_filename):
             return Poll(*found, f"{code.co_filename}:{frame.f_lineno}")
     return None if found is None else Poll(*found, "")

@@ -22,6 +22,7 @@ from . import database_nodes, rpc_nodes, shm_nodes
 from .asking import Asker, Call
 from .database import DatabaseReport
 from .picture import Around, Canvas, OfDescriptor, OfSpan, Picture
+from .postgresql_titles import Titles
 from .reading import Malformed, read
 from .registered import Entry, living
 from .rpc import RpcReport, Worker
@@ -59,7 +60,9 @@ class ProviderProbe:
         self._young_ns = young_ns
         self._providers: dict[int, _Provider] = {}
         self._mapped = Mapped()
+        self._titles = Titles()
         self._waiters = Waiters()
+        self._edges: dict[str, tuple[Edge, ...]] = {}
         self._met: dict[OfDescriptor, list[str]] = {}
         self._met_before: dict[OfDescriptor, list[str]] = {}
         self._merged: dict[str, tuple[Node, OfSpan, Node]] = {}
@@ -80,6 +83,7 @@ class ProviderProbe:
                 f"providers: {len(entries) - len(ours)} registered before the fork, not asked in the child"
             )
         ours += [self._mapped.entry] if self._mapped.is_wanted() else []
+        ours += [self._titles.entry] if self._titles.is_wanted(observation, now_ns) else []
         numbers = {entry.number for entry in ours}
         self._providers = {number: one for number, one in self._providers.items() if number in numbers}
         self._asker.begin(ours)
@@ -88,6 +92,9 @@ class ProviderProbe:
             self._answered(call, around, pause)
         for entry in ours:
             self._show(entry, observation)
+        # Now, before it is said of which request they wait for an answer.
+        wanted = any(provider.picture.of_descriptors for provider in self._providers.values())
+        self._edges = dict(observation.edges) if wanted else {}
 
     def confirm(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """Who waits for what was reported; and what was reported of requests whose spans are shown."""
@@ -111,7 +118,7 @@ class ProviderProbe:
 
     def _lead_by_descriptor(self, picture: Picture, observation: Observation) -> None:
         """Whoever was met at a descriptor waits there as long as it is reported, also if it looks round at times."""
-        waiting = _waiting_at(observation) if picture.of_descriptors else {}
+        waiting = _waiting_at(observation, self._edges) if picture.of_descriptors else {}
         for one in picture.of_descriptors:
             target = observation.nodes.get(one.target)
             if target is None:
@@ -218,15 +225,16 @@ class ProviderProbe:
                 observation.edges[user] = known[1]
 
 
-def _waiting_at(observation: Observation) -> dict[int, list[str]]:
-    """By descriptor: the tasks and threads that wait for what it is."""
+def _waiting_at(observation: Observation, before: Mapping[str, tuple[Edge, ...]]) -> dict[int, list[str]]:
+    """By descriptor: the tasks and threads that wait for what it is. `before`: all edges, before a request took the
+    place of what its sender waits for."""
     ends: dict[str, int] = {}
     for node in observation.nodes.values():
         fd = node.attributes.get(semconv.IO_FD) if node.kind is NodeKind.IO else None
         if type(fd) is int and semconv.IO_IS_FAR not in node.attributes:
             ends[node.id] = fd
     found: dict[int, list[str]] = {}
-    for waiter, edges in observation.edges.items():
+    for waiter, edges in before.items():
         for edge in edges:
             if edge.kind is EdgeKind.NEEDS and edge.dst in ends:
                 found.setdefault(ends[edge.dst], []).append(waiter)

@@ -133,6 +133,8 @@ class Polls:
         facts: dict[str, AttributeValue] = {semconv.POLL_SINCE: since_ns, semconv.POLL_ASKS: poll.asks.value}
         if poll.at:
             facts[semconv.POLL_AT] = poll.at
+        if poll.catches:
+            facts[semconv.POLL_CATCHES] = poll.catches
         before = self._made.get(node.id)
         if before is not None and before[0] is node and facts.items() <= before[1].attributes.items():
             return before  # the same object: the assembler tells changes by identity

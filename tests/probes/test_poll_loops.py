@@ -241,3 +241,30 @@ def test_outside_of_a_loop() -> None:
         time.sleep(1)
 
     assert not poll_loops(once.__code__).has_any
+
+
+def _tries(thing: Thing) -> Thing:
+    while True:
+        try:
+            return thing.connect()
+        except KeyError:
+            raise
+        except (OSError, asyncio.InvalidStateError):
+            time.sleep(0.1)
+
+
+def _tries_anything(thing: Thing) -> Thing:
+    while True:
+        try:
+            return thing.connect()
+        except:  # noqa: E722  # just that is asked
+            time.sleep(0.1)
+
+
+@pytest.mark.parametrize(
+    ("function", "names"), [(_tries, "OSError, InvalidStateError"), (_tries_anything, ""), (flag, "")]
+)
+def test_what_is_caught_each_time(function: Callable[..., object], names: str) -> None:
+    code = function.__code__
+    sleeps = [op.offset for op in analysis(code).ops if op.name.startswith("CALL") and op.name != "CALL_INTRINSIC_1"]
+    assert poll_loops(code).catches(sleeps[-1]) == names

@@ -54,6 +54,19 @@ def test_what_is_no_tcp_connection_has_none() -> None:
         assert unaccepted.of(_names(one)) is None
 
 
+def test_whose_service_it_is(listener: socket.socket) -> None:
+    address = end_names.joined(*listener.getsockname())
+    with socket.create_connection(listener.getsockname()) as client:
+        assert unaccepted.own_service(_names(client)) == address
+        accepted, _ = listener.accept()
+        with accepted:
+            assert unaccepted.own_service(_names(client)) == address
+            assert unaccepted.own_service(_names(accepted)) == end_names.joined(*client.getsockname())
+    one, other = socket.socketpair()
+    with one, other:
+        assert unaccepted.own_service(_names(one)) == ""
+
+
 def test_whose_loop_watches_a_listener(listener: socket.socket) -> None:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from .asks_own_service import AsksOwnService
 from .call_abandoned import CallAbandoned
 from .call_unanswered import CallUnanswered
 from .cancel_ignored import CancelIgnored
@@ -15,6 +16,7 @@ from .executor_saturated import ExecutorSaturated
 from .held_across_wait import HeldAcrossWait
 from .held_at_fork import HeldAtFork
 from .held_by_process import HeldByProcess
+from .keeps_trying import KeepsTrying
 from .leak import Leak
 from .lock_starved import LockStarved
 from .loop_asleep import LoopAsleep
@@ -49,6 +51,7 @@ RULES: tuple[type[Rule], ...] = (
     PoolWaitsForItself,
     PoolWorkersDie,
     ServerWaitsForItself,
+    AsksOwnService,
     Deadlock,
     NeverEnds,
     LockStarved,
@@ -71,6 +74,7 @@ RULES: tuple[type[Rule], ...] = (
     HeldAcrossWait,
     HeldByProcess,
     ExecutorSaturated,
+    KeepsTrying,
     SelfWaking,
     TaskDestroyed,
     ExceptionNeverRetrieved,

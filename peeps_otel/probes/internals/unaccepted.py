@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Connections within this host that the kernel has made and nobody has accepted yet, and whose they are to accept.
+"""Connections within this host whose other end is this very process's: to accept, or to answer.
 
 Read from Linux's tables of connections; nothing is said where anything is unclear.
 """
@@ -49,6 +49,21 @@ def of(names: EndNames) -> Unaccepted | None:
     links_here = {link: fd for fd, link in links("self", _FILES_MOST)} if len(listening) == 1 else {}
     link = listening[0].link if listening else ""
     return Unaccepted(None if link not in links_here or _is_shared(link) else links_here[link])
+
+
+def own_service(names: EndNames) -> str:
+    """`host:port` where the other end of a connection is this process's: it has that end, or, where nobody has accepted
+    it, a socket that listens there, perhaps with others. Empty for any other. Takes as long as `of`."""
+    own, separator, other = names.here.partition("/tcp/")[2].partition(">")
+    if not separator:
+        return ""
+    rows = list(_rows())
+    far = next((row for row in rows if row.state == _ESTABLISHED and (row.local, row.remote) == (other, own)), None)
+    if far is None:
+        return ""
+    takers = {row.link for row in rows if row.state == _LISTENS and _takes(row.local, other)}
+    wanted = takers if _is_nobodys(far) else {far.link}
+    return other if any(link in wanted for _, link in links("self", _FILES_MOST)) else ""
 
 
 def to_accept() -> Iterator[tuple[EndNames, int]]:

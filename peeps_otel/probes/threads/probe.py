@@ -33,6 +33,7 @@ from ..probe import Observation, Yield
 from ..resource_types import Held
 from . import holds, motion, signals, waits
 from .call_stack import CallStack
+from .own_service import serves_at
 from .place_of_use import place_of_use
 from .pools import Pools, work_of
 from .record import ThreadRecord, begins_at, show
@@ -179,8 +180,24 @@ class ThreadProbe:
             if record.node is not None and record.node.state in ("running", "gil"):  # it was, but has it been since?
                 show(record, motion.state(record, cpu_ns, now_ns), None, record.node.stack, ())
             self._search(record, frame)
+            self._ask_own_service(record, frame)
             return
         self._read(ident, record, facts, cpu_ns, frame, asleep, known, now_ns)
+
+    def _ask_own_service(self, record: ThreadRecord, frame: FrameType) -> None:
+        """Whether one that stands where it was read waits for an answer of the service that it serves itself: once."""
+        if record.own_service is not None or record.facts.native_id is None:
+            return
+        things = [thing for reference in record.targets if (thing := reference()) is not None]
+        found = [self._resources.flows.ends.own_service(thing) for thing in things]
+        address = max(found, default="")
+        if not address:
+            return
+        calls = CallStack(frame, thread_internals.cpu_clock(record.facts.native_id), record.cpu_ns)
+        serves = serves_at(calls, address)
+        calls.clear()
+        if thread_internals.cpu_ns(record.facts.native_id) == record.cpu_ns:
+            record.tell_own_service(address if serves else "")
 
     def _search(self, record: ThreadRecord, frame: FrameType) -> None:
         """What of pools a thread has that stands where it was read, if that is wanted now and was not then."""
@@ -208,6 +225,7 @@ class ThreadProbe:
             clock = thread_internals.cpu_clock(facts.native_id)
         calls = CallStack(frame, clock, cpu_ns)
         waiting, taken = None, list[holds.HeldPrimitive]()
+        record.own_service = None
         record.borrowed, record.searched = (), asleep and self._pool_holders.wanted
         if asleep:
             waiting = self._with_descriptor(self._classifier.classify(calls), facts.native_id)

@@ -45,14 +45,23 @@ class ThreadRecord:
     searched: bool = False  # for these, since it was read
     handles_signals: bool = False  # by code of the program or a library
     children_died: str = ""  # those of a main thread's process
+    own_service: str | None = None  # where it serves and waits for an answer; empty: not so; None: not known yet
     process: str = ""  # what its process is called, if another one has started that
 
     def tell_died(self, died: str) -> None:
         """Which children have died; its node says so from now on, though nothing of the thread itself has changed."""
         self.children_died = died
+        self._tell(semconv.THREAD_CHILDREN_DIED, died)
+
+    def tell_own_service(self, address: str) -> None:
+        """Whether it waits for the service that it serves itself, at which `address`; its node says so from now on."""
+        self.own_service = address
+        self._tell(semconv.THREAD_OWN_SERVICE, address)
+
+    def _tell(self, name: str, value: str) -> None:
         if self.node is not None:
-            about = {name: one for name, one in self.node.attributes.items() if name != semconv.THREAD_CHILDREN_DIED}
-            told: dict[str, AttributeValue] = {semconv.THREAD_CHILDREN_DIED: died} if died else {}
+            about = {one: other for one, other in self.node.attributes.items() if one != name}
+            told: dict[str, AttributeValue] = {name: value} if value else {}
             self.node = replace(self.node, attributes=about | told)
 
 
@@ -76,6 +85,7 @@ def show(
         semconv.THREAD_DAEMON: facts.daemon,
         semconv.THREAD_ENDING: _ending(facts, stack),
         semconv.THREAD_HANDLES_SIGNALS: True if record.handles_signals else None,
+        semconv.THREAD_OWN_SERVICE: record.own_service or None,
         semconv.THREAD_CPU_TIME: record.cpu_shown_ns,
         semconv.THREAD_CALL: record.call if record.call and blocked else None,
         semconv.THREAD_CALL_SINCE: record.call_since_ns if blocked else None,
