@@ -15,11 +15,13 @@ from weakref import ref
 
 from .internals.await_chain import SuspendedFrame, chain
 from .internals.current_frames import current_frames
+from .known_polls import known_poll
 from .poll_loops import Asks, poll_loops
 from .source import own_code
 from .source.ownership import is_standard_library
 
 _DEEP_MOST = 64
+_WHOLE = -1  # in place of a loop: one call of a function
 
 Run = tuple[Any, ...]
 """What is one and the same as long as one run of a loop lasts; refers to nothing of the program but weakly. Of a
@@ -65,7 +67,8 @@ def of_threads(runs: Mapping[int, Run | None]) -> dict[int, Poll]:
 def _suspended(links: list[SuspendedFrame]) -> Iterator[_Called]:
     """The functions that have a loop or are the program's own, innermost first."""
     for link in links[: -_DEEP_MOST - 1 : -1]:
-        if own_code.is_own(link.code.co_filename) or poll_loops(link.code).has_any:
+        code = link.code
+        if own_code.is_own(code.co_filename) or poll_loops(code).has_any or known_poll(code).asks is not None:
             try:
                 yield _Called(link.code, ref(link.suspended), link.frame)
             except TypeError:  # no weak reference to what is of another type
@@ -81,19 +84,30 @@ def _outward(frame: FrameType | None) -> Iterator[_Called]:
 
 
 def _found(calls: Iterable[_Called], run: Run | None) -> Poll | None:
-    """By the innermost loop that is no standard library's; where the run is known, by the loop of that."""
-    found: tuple[Run, Asks, str] | None = None
+    """By the outermost function that is known to wait so, or else by the innermost loop that is no standard library's;
+    where the run is known, by that."""
+    inmost: tuple[Run, Asks, str] | None = None
+    known: tuple[Run, Asks, str] | None = None
+    does_something = False
+    at = known_at = ""
     for code, identity, frame in calls:
         if frame is None:
             continue
-        if found is None and not is_standard_library(code.co_filename):
+        asks = known_poll(code).asks
+        if asks is not None and (run is None or run == (identity, id(code), _WHOLE)):
+            known, known_at = ((identity, id(code), _WHOLE), asks, ""), ""
+        if inmost is None and not does_something and not is_standard_library(code.co_filename):
             loop = poll_loops(code).at(frame.f_lasti)
             here = None if loop is None else (identity, id(code), loop[0])
             if here is not None and loop is not None and (run is None or here == run):
-                if loop[1] is None and run is None:
-                    return None  # it does something each time
                 asks = loop[1] or Asks.CODE
-                found = here, asks, poll_loops(code).catches(frame.f_lasti) if asks is Asks.AGAIN else ""
-        if found is not None and own_code.is_own(code.co_filename):
-            return Poll(*found, f"{code.co_filename}:{frame.f_lineno}")
-    return None if found is None else Poll(*found, "")
+                if loop[1] is None and run is None:
+                    does_something = True  # each time
+                else:
+                    inmost = here, asks, poll_loops(code).catches(frame.f_lasti) if asks is Asks.AGAIN else ""
+        if own_code.is_own(code.co_filename):
+            at = at or (f"{code.co_filename}:{frame.f_lineno}" if inmost is not None else "")
+            known_at = known_at or (f"{code.co_filename}:{frame.f_lineno}" if known is not None else "")
+    if known is not None:
+        return Poll(*known, known_at)
+    return None if inmost is None else Poll(*inmost, at)

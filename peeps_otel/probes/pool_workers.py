@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Workers of a `multiprocessing.Pool` that end as soon as they start: the pool starts others, again and again."""
+"""Workers of a `multiprocessing.Pool` that end as soon as they start: the pool starts others, again and again. And a
+pool in which nobody takes their results any more."""
 
 from __future__ import annotations
 
@@ -37,6 +38,8 @@ class PoolWorkers:
     def of(self, result: Any, now_ns: int) -> dict[str, AttributeValue]:
         """What to say of a result, or of a pool; empty where its workers live, or are to be replaced now and then."""
         pool = sharing.pool_of(result)
+        if sharing.results_have_ended(pool):
+            return {semconv.POOL_RESULTS_ENDED: True}
         numbers = sharing.worker_numbers(pool)
         if not numbers:
             return {}

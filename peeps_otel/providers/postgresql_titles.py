@@ -15,14 +15,13 @@ import time
 from collections.abc import Iterator
 from typing import Any, NamedTuple, cast
 
-from ..model import NodeKind
-from ..model.operations import operation
 from ..probes.internals import end_names
 from ..probes.probe import Observation
 from .database import DatabaseReport, LockWait, Session
 from .registered import Entry
 
 _CLIENTS = ("psycopg", "psycopg2", "asyncpg", "pg8000")
+_OPERATION = "database.wait"
 _AFTER_NS = 3_000_000_000
 _EVERY_NS = 2_000_000_000
 _PROCESSES_MOST = 4000
@@ -49,19 +48,18 @@ class Titles:
         self.entry = Entry("postgresql on this host", "database", lambda: cast("Any", self.ask), where, ready_made=True)
         self._since: dict[tuple[int, str], int] = {}
         self._report, self._asked_ns = DatabaseReport(server=""), 0
+        self._first_ns = 0  # since when somebody, perhaps one after the other, has waited at each look
 
     def is_wanted(self, observation: Observation, now_ns: int) -> bool:
-        """Whether somebody waits for an answer of a database, or the last report named one who does."""
+        """Whether somebody has waited for an answer of a database for seconds, or the last report named one."""
         if sys.platform != "linux" or not any(name in sys.modules for name in _CLIENTS):
             return False
-        return bool(self._report.waits) or any(
-            node.wait is not None
-            and operation(node.wait.operation).kind in (None, NodeKind.IO)
-            and not operation(node.wait.operation).sleeps
-            and node.kind in (NodeKind.TASK, NodeKind.THREAD)
-            and (now_ns - node.created_at >= _AFTER_NS)
-            for node in observation.nodes.values()
-        )
+        waits = [node.wait for node in observation.nodes.values() if node.wait is not None]
+        if not any(wait.operation == _OPERATION for wait in waits):
+            self._first_ns = 0
+            return bool(self._report.waits)
+        self._first_ns = self._first_ns or now_ns
+        return now_ns - self._first_ns >= _AFTER_NS
 
     def ask(self) -> DatabaseReport:
         """At most every two seconds."""

@@ -87,7 +87,7 @@ class Polls:
             node = nodes.get(node_id)
             if node is None:
                 del self._known[node_id]
-            elif self._known[node_id].poll is None and (node.wait is None or node.wait.deadline_ns is None):
+            elif self._known[node_id].poll is None and node.wait is None:
                 continue  # not the wait that it was met in
             elif node.kind is NodeKind.TASK:
                 if len(tasks) < _ASKED_MOST and node.wait is not None:
@@ -142,9 +142,10 @@ class Polls:
 
 
 def _begins_anew(before: Node, node: Node) -> bool:
-    """Whether it is in a timed wait that it was not in before."""
+    """Whether it is in a wait that it was not in before, which is timed or, of a thread, outside of the program: of
+    such a one in a library's code the time is not always told."""
     one, other = before.wait, node.wait
-    if other is None or other.deadline_ns is None:
+    if other is None or (other.deadline_ns is None and (node.kind is not NodeKind.THREAD or node.state != "blocked")):
         return False
     return one is None or one.since_ns != other.since_ns
 

@@ -29,10 +29,17 @@ def test_what_is_caught_and_who_waits_are_told() -> None:
         "thread worker tries the same again and again at app/db.py:7, and each time OperationalError is caught; "
         "MainThread waits for it at app/work.py:2"
     )
-    found = diagnose(world, after=20 * SECOND)
+    found = diagnose(world, after=18 * SECOND)
     assert brief(found) == [("never_ends", "SLOW", said)]
     assert found[0].look_at == "/srv/app/db.py:7"
-    assert [finding.level for finding in diagnose(world, after=1000 * SECOND)] == ["SUSPECT"]
+
+
+def test_it_is_as_old_as_the_wait_for_it() -> None:
+    world = World()
+    worker = _trying(world)
+    world.thread("MainThread", worker, operation="thread.join", since=START + 15 * SECOND)
+    assert diagnose(world, after=20 * SECOND) == []
+    assert [finding.since_ns for finding in diagnose(world, after=28 * SECOND)] == [START + 15 * SECOND]
 
 
 def test_where_nobody_waits_nothing_is_said() -> None:

@@ -17,35 +17,33 @@ _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 
 
 class KeepsTrying(LookRule):
-    """It may succeed the next time: so for long it is only slow. Where nobody waits for it, it keeps a connection, and
-    nothing is said."""
+    """It may succeed the next time: so it is only slow. Where nobody waits for it, it keeps a connection, and nothing
+    is said. Of a thread, a later run of the loop may be taken for the one before: who waits for it has waited so long."""
 
     name = "keeps_trying"
     kind = FindingKind.NEVER_ENDS
-    levels = (Level.SUSPECT, Level.SLOW)
-    when = (
-        "Somebody waits for a task or thread that has for {slow} tried again and again what raises each time. SUSPECT "
-        "after {stuck}"
-    )
+    levels = (Level.SLOW,)
+    when = "Somebody has waited {slow} for a task or thread that tries again and again what raises each time"
     advice = "Give up after some tries and let the error through: whoever waits for the result then knows of it"
     marks = frozenset({semconv.POLL_SINCE})
 
-    stuck = seconds(900, "how long it must have failed before it is more than slow")
-    slow = seconds(10, "how long it must have failed before it is worth a word")
+    slow = seconds(10, "how long it must have failed for somebody before it is worth a word")
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         for node in (*context.marked, *context.bearing(semconv.POLL_SINCE)):
             since_ns = context.number(node, semconv.POLL_SINCE)
             if since_ns is None or node.attributes.get(semconv.POLL_ASKS) != _AGAIN or node.id in context.explained:
                 continue
-            if context.now_ns - since_ns < self.slow:
-                continue
             behind = [one for one in context.graph.behind({node.id}) if one != node.id and _waits(context, one)]
             if not behind and not _is_first(node):
                 continue
+            began = [began_ns for one in behind if (began_ns := context.graph.since_of(one)) is not None]
+            since_ns = max(since_ns, min(began, default=since_ns))
+            if context.now_ns - since_ns < self.slow:
+                continue
             yield Candidate(
                 kind=self.kind,
-                level=Level.SUSPECT if context.now_ns - since_ns >= self.stuck else Level.SLOW,
+                level=self.level,
                 since_ns=since_ns,
                 core=[node.id],
                 about=[node.id],

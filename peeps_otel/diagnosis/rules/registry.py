@@ -32,6 +32,7 @@ from .order_risk import OrderRisk
 from .peer_not_reading import PeerNotReading
 from .pipe_kept_open import PipeKeptOpen
 from .pool_exhausted import PoolExhausted
+from .pool_lost_results import PoolLostResults
 from .pool_waits_for_itself import PoolWaitsForItself
 from .pool_workers_die import PoolWorkersDie
 from .process_silent import ProcessSilent
@@ -50,6 +51,7 @@ RULES: tuple[type[Rule], ...] = (
     LostWithProcess,
     PoolWaitsForItself,
     PoolWorkersDie,
+    PoolLostResults,
     ServerWaitsForItself,
     AsksOwnService,
     Deadlock,

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, cast
 from . import versions
 from .process_files import family
 from .stdlib import attribute, number, pid, process_name
-from .thread import FUTEX, READS, system_call
+from .thread import FUTEX, READS, known_threads, system_call
 
 CHECKED_ON = versions.on("CPython")
 
@@ -91,6 +91,13 @@ def pool_workers(pool: Any) -> list[int]:
 def pool_of(result: Any) -> Any:
     """The `multiprocessing.Pool` that owes a result, or that it is itself."""
     return result if type(attribute(result, "_pool")) is list else attribute(result, "_pool")
+
+
+def results_have_ended(pool: Any) -> bool:
+    """Whether the thread that takes the results of a `multiprocessing.Pool` from its workers has ended."""
+    thread = attribute(pool, "_result_handler")
+    ident = number(thread, "_ident")
+    return ident is not None and known_threads().get(ident) is not thread
 
 
 def worker_numbers(pool: Any) -> set[int]:
