@@ -44,7 +44,8 @@ def test_marks_are_those_of_the_rules() -> None:
     of_tasks = {semconv.TASK_CANCEL_REQUESTS, semconv.TASK_ENDS_SERVER, semconv.TASK_STEP_SINCE}
     free = {semconv.LOCK_LOCKED, semconv.SEMAPHORE_AVAILABLE, semconv.EVENT_IS_SET, semconv.CHANNEL_LENGTH}
     lost = {semconv.RESOURCE_LOST_WITH, semconv.LOCK_FORK_HOLDER, semconv.LOCK_FILE}
-    assert of_tasks | {semconv.TASK_SELF_WAKES} | free | lost == MARKS
+    asks = {semconv.POLL_SINCE, semconv.THREAD_OWN_SERVICE, semconv.TASK_SELF_WAKES}
+    assert of_tasks | asks | free | lost == MARKS
 
 
 def test_the_table() -> None:
@@ -61,6 +62,7 @@ def test_the_table() -> None:
 
 def test_a_kind_stands_for_all_its_rules() -> None:
     of_its_kind = {"never_ends", "unusually_long", "lost_with_process", "pipe_kept_open", "pool_workers_die"}
+    of_its_kind |= {"keeps_trying", "pool_lost_results"}
     assert parse("-never_ends").off == of_its_kind
     assert parse("-unusually_long").off == {"unusually_long"}
     assert parse("never_ends:seen=4").values == {"unusually_long": {"seen": 4}}

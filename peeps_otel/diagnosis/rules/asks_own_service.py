@@ -42,7 +42,7 @@ class AsksOwnService(LookRule):
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
         asking = {node.id: node for node in context.bearing(semconv.THREAD_OWN_SERVICE)}
-        asking = {one: node for one, node in asking.items() if graph.since_of(one) is not None}
+        asking = {one: node for one, node in asking.items() if one in graph.settled}
         told: set[str] = set(context.explained)
         for node in asking.values():
             if node.id in told:

@@ -18,7 +18,7 @@ _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 
 class KeepsTrying(LookRule):
     """It may succeed the next time: so it is only slow. Where nobody waits for it, it keeps a connection, and nothing
-    is said. Of a thread, a later run of the loop may be taken for the one before: who waits for it has waited so long."""
+    is said. A later run of a thread's loop may be taken for the one before: it is as old as the wait for it."""
 
     name = "keeps_trying"
     kind = FindingKind.NEVER_ENDS
