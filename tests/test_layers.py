@@ -120,6 +120,7 @@ PAST_THE_DOOR: dict[str, tuple[set[str], str]] = {
     "peeps_otel/providers/registered.py": ({"asyncio_core"}, "sees things, as a probe does, of what the program tells"),
     "peeps_otel/providers/database_nodes.py": ({"end_names"}, "a session is one end of a connection, by its name"),
     "peeps_otel/providers/postgresql.py": ({"end_names"}, "whose the session is, by the address of its socket"),
+    "peeps_otel/providers/postgresql_titles.py": ({"end_names"}, "whose the session is, by the address of its socket"),
     "peeps_otel/providers/shared_memory.py": ({"sharing"}, "sees things, as a probe does, of what the program tells"),
     "peeps_otel/requests/live_spans.py": ({"asyncio_core"}, "once for each span, so by the fastest way there is"),
 }
