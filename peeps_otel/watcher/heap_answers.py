@@ -166,8 +166,9 @@ class HeapAnswers:
             judged = self._judge(observation, asked, thing, waiters, enders, tasks, acting)
             if waiters and waiters <= consumers:
                 judged.facts[semconv.COULD_END_CONSUMED] = True
-            # A server's own loop ends it; what the waiter's code would do after the wait ends nothing.
-            by_its_own = any(edge.kind is EdgeKind.COULD_END and edge.dst not in waiters for edge in judged.edges)
+            # A server's own loop ends it, also round the very thread that waits; what a task would do later, nothing.
+            later = waiters - set(asked.threads.values())
+            by_its_own = any(edge.kind is EdgeKind.COULD_END and edge.dst not in later for edge in judged.edges)
             by_open_code = semconv.COULD_END_OPEN in judged.facts
             if not by_its_own and runs_until_told(observation, thing, waiters, no_code, by_open_code):
                 judged.facts.setdefault(semconv.COULD_END_OUTSIDE, BY_WHOM)
