@@ -13,53 +13,23 @@ import pytest
 
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import Finding, Graph
-from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.composite import CompositeProbe
-from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.gevent.probe import GeventProbe
 from peeps_otel.probes.patches.gevent_spawn import SpawnedGreenlets
-from peeps_otel.probes.patches.recorder import Recorder
-from peeps_otel.probes.threads.probe import ThreadProbe
-from tests.probes.program import SECOND, Seen
-from tests.support.waiting import eventually
+from tests.probes.runtime_world import RuntimeWorld
 
 gevent: Any = pytest.importorskip("gevent")
 event: Any = pytest.importorskip("gevent.event")
 Spawn = Callable[..., Any]
 
 
-class Watched:
+class Watched(RuntimeWorld):
     """What is seen of hubs in threads."""
 
     def __init__(self, listens: bool = True) -> None:
-        context = ProbeContext()
-        asyncio_probe = AsyncioProbe(Recorder(SECOND), context=context)
         self.spawned = SpawnedGreenlets()
-        gevent_probe = GeventProbe(context, self.spawned)
-        self.probes = CompositeProbe([asyncio_probe, gevent_probe, ThreadProbe(context)], context)
+        super().__init__(lambda context: GeventProbe(context, self.spawned))
         if listens:
             self.spawned.install()
-
-    def look(self) -> Seen:
-        return Seen(self.probes.look(time.time_ns()))
-
-    def settled(self, *names: str) -> Seen:
-        """The second look at which each of these waits in the same wait."""
-        last: list[Any] = []
-
-        def condition() -> Seen | None:
-            seen = self.look()
-            now = [
-                (node.name, node.steps, node.wait)
-                for name in names
-                for node in seen.nodes.values()
-                if node.name == name
-            ]
-            same = len(now) == len(names) and all(wait is not None for *_, wait in now) and now == last
-            last[:] = now
-            return seen if same else None
-
-        return eventually(condition)
 
 
 @contextmanager

@@ -14,47 +14,19 @@ import pytest
 
 from peeps_otel.diagnosis import Diagnoser
 from peeps_otel.model import Finding, Graph
-from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.composite import CompositeProbe
-from peeps_otel.probes.context import ProbeContext
-from peeps_otel.probes.patches.recorder import Recorder
-from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.probes.trio.probe import TrioProbe
-from tests.probes.program import SECOND, Seen
-from tests.support.waiting import eventually
+from tests.probes.program import SECOND
+from tests.probes.runtime_world import RuntimeWorld
 
 trio: Any = pytest.importorskip("trio")
 testing: Any = pytest.importorskip("trio.testing")
 
 
-class Watched:
+class Watched(RuntimeWorld):
     """A program that runs on Trio in a thread of its own."""
 
     def __init__(self) -> None:
-        context = ProbeContext()
-        asyncio_probe = AsyncioProbe(Recorder(SECOND), context=context)
-        self._probes = CompositeProbe([asyncio_probe, TrioProbe(context), ThreadProbe(context)], context)
-
-    def look(self) -> Seen:
-        return Seen(self._probes.look(time.time_ns()))
-
-    def settled(self, *names: str) -> Seen:
-        """The second look at which each of these waits in the same wait."""
-        last: list[Any] = []
-
-        def condition() -> Seen | None:
-            seen = self.look()
-            now = [
-                (node.name, node.steps, node.wait)
-                for name in names
-                for node in seen.nodes.values()
-                if node.name == name
-            ]
-            same = len(now) == len(names) and all(wait is not None for *_, wait in now) and now == last
-            last[:] = now
-            return seen if same else None
-
-        return eventually(condition)
+        super().__init__(TrioProbe)
 
 
 @contextmanager

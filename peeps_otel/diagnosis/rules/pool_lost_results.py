@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import semconv
-from ...model import FindingKind, Level, Node, NodeKind
+from ...model import FindingKind, Level, Node
 from .. import wording
 from . import one_wait
 from .context import RuleContext
@@ -35,22 +35,14 @@ class PoolLostResults(LookRule):
     waited = seconds(5, "how long somebody must have waited")
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
-        graph = context.graph
-        for result in context.of(NodeKind.FUTURE):
-            ended = result.attributes.get(semconv.POOL_RESULTS_ENDED) is True
-            waiter = graph.oldest_waiter(result.id) if ended else None
-            if waiter is None or waiter not in graph.settled or waiter in graph.bounded or waiter in context.explained:
-                continue
-            if context.is_long(waiter, self.waited):
-                yield Candidate(
-                    kind=self.kind,
-                    level=self.level,
-                    since_ns=graph.wait_of(waiter).since_ns,
-                    core=[waiter, result.id],
-                    about=[result.id],
-                    tell=lambda result=result, waiter=waiter: self._tell(context, result, waiter),
-                    explains=context.newly_behind({result.id, waiter}),
-                )
+        return one_wait.of_results(
+            self,
+            context,
+            self.level,
+            self.waited,
+            lambda result: result.attributes.get(semconv.POOL_RESULTS_ENDED) is True,
+            self._tell,
+        )
 
     def _tell(self, context: RuleContext, result: Node, waiter: str) -> Account:
         graph = context.graph

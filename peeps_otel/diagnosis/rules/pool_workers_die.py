@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import semconv
-from ...model import FindingKind, Level, Node, NodeKind
+from ...model import FindingKind, Level, Node
 from .. import wording
 from . import one_wait
 from .context import RuleContext
@@ -34,22 +34,14 @@ class PoolWorkersDie(LookRule):
     waited = seconds(5, "how long somebody must have waited")
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
-        graph = context.graph
-        for result in context.of(NodeKind.FUTURE):
-            since_ns = context.number(result, semconv.POOL_WORKERS_END_SINCE)
-            waiter = graph.oldest_waiter(result.id) if since_ns is not None else None
-            if waiter is None or waiter not in graph.settled or waiter in graph.bounded or waiter in context.explained:
-                continue
-            if context.is_long(waiter, self.waited):
-                yield Candidate(
-                    kind=self.kind,
-                    level=Level.SUSPECT,
-                    since_ns=graph.wait_of(waiter).since_ns,
-                    core=[waiter, result.id],
-                    about=[result.id],
-                    tell=lambda result=result, waiter=waiter: self._tell(context, result, waiter),
-                    explains=context.newly_behind({result.id, waiter}),
-                )
+        return one_wait.of_results(
+            self,
+            context,
+            Level.SUSPECT,
+            self.waited,
+            lambda result: context.number(result, semconv.POOL_WORKERS_END_SINCE) is not None,
+            self._tell,
+        )
 
     def _tell(self, context: RuleContext, result: Node, waiter: str) -> Account:
         graph = context.graph

@@ -8,12 +8,13 @@ from typing import Any
 from weakref import ref
 
 from ... import semconv
-from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wait
+from ...model import AttributeValue, Edge, NodeKind
 from ..context import ProbeContext
 from ..internals import gevent as internals
 from ..internals.thread import all_threads, facts
 from ..pools.in_hand import Borrowed
 from ..resource_types import Held
+from ..runtime_tasks import RuntimeTask
 from ..source import source_text
 from ..threads.call_stack import CallStack
 from ..unique_names import UniqueNames
@@ -22,19 +23,11 @@ _MAIN = "main greenlet"
 
 
 @dataclass(slots=True)
-class GreenletRecord:
-    """Holds nothing of the greenlet itself. `waker`: what gevent has noted to wake it, which lives as long as that
-    wait; `print_`: where that takes no weak reference, what its functions had in hand. `clock_ns`: what the clock of
-    its hub's thread has shown when it was read. `is_settled`: it need not be read again as long as that is so."""
+class GreenletRecord(RuntimeTask):
+    """`waker`: what gevent has noted to wake it, which lives as long as that wait; `print_`: where that takes no weak
+    reference, what its functions had in hand. `clock_ns`: what the clock of its hub's thread has shown when it was
+    read. `is_settled`: it need not be read again as long as that is so."""
 
-    id: str
-    name: str
-    number: int
-    created_ns: int
-    source: str
-    node: Node
-    attributes: dict[str, AttributeValue] = field(default_factory=dict[str, AttributeValue])
-    steps: int = 0
     waker: ref[Any] | None = None
     print_: tuple[int, ...] = ()
     clock_ns: int | None = None
@@ -45,26 +38,6 @@ class GreenletRecord:
     holds: list[tuple[ref[Any], Held]] = field(default_factory=list[tuple[ref[Any], Held]])
     borrowed: tuple[Borrowed, ...] = ()
     is_settled: bool = False
-    last_look: int = 0
-
-    def show(self, state: str, wait: Wait | None, stack: tuple[Frame, ...], more: dict[str, AttributeValue]) -> None:
-        """Makes the node anew where it differs."""
-        node = Node(
-            self.id,
-            NodeKind.TASK,
-            self.name,
-            self.created_ns,
-            self.source,
-            Confidence.INFERRED,
-            state,
-            None,
-            wait,
-            stack,
-            self.steps,
-            self.attributes | more,
-        )
-        if node != self.node:
-            self.node = node
 
 
 def first_seen(
@@ -88,5 +61,4 @@ def first_seen(
     node_id = context.ids.new(NodeKind.TASK, now_ns)
     source = "unknown:0" if code is None else source_text.defined_at(code)
     attributes: dict[str, AttributeValue] = {} if code is None else {semconv.TASK_COROUTINE: code.co_qualname}
-    empty = Node("", NodeKind.TASK, "", 0, "")
-    return GreenletRecord(node_id, name, number, now_ns, source, empty, attributes)
+    return GreenletRecord(node_id, name, number, now_ns, source, attributes)

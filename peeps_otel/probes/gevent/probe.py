@@ -30,6 +30,7 @@ from ..patches.gevent_spawn import SpawnedGreenlets
 from ..pools.holders import PoolHolders
 from ..probe import Observation, Yield
 from ..resource_types import Held
+from ..targets import all_nodes
 from ..threads import holds
 from ..threads.call_stack import CallStack
 from ..threads.place_of_use import place_of_use
@@ -298,23 +299,13 @@ class GeventProbe:
         record.waker, record.print_ = waker, hand
         source = own_line.place(stack)
         ends = [one for one in (deadline_ns(waiting, since_ns, now_ns), record.until_ns) if one is not None]
-        found = self._found(waiting, use, now_ns)
+        found = all_nodes(waiting.targets, lambda target: self._node_of(target, waiting, use, now_ns))
         wait = Wait(waiting.operation.name, since_ns, source, waiting.needs, min(ends, default=None))
         edges = tuple(Edge(EdgeKind.NEEDS, record.id, target, since_ns, source) for target in found)
         record.edges = edges if edges != record.edges else record.edges
         record.is_settled = len(found) == len(waiting.targets)
         record.targets = [ref(one) for one in waiting.targets if self._resources.known(one) is not None]
         record.show(waiting.state, wait, stack, more)
-
-    def _found(self, waiting: Waiting, use: tuple[str, str], now_ns: int) -> list[str]:
-        """The nodes of what it waits for; none where one of them has none: nothing may be concluded then."""
-        found: list[str] = []
-        for target in waiting.targets:
-            node_id = self._node_of(target, waiting, use, now_ns)
-            if node_id is None:
-                return []
-            found.append(node_id)
-        return found
 
     def _node_of(self, target: Any, waiting: Waiting, use: tuple[str, str], now_ns: int) -> str | None:
         if waiting.operation.name in _JOINS:

@@ -19,6 +19,7 @@ from weakref import ref
 
 from . import versions
 from .asyncio_core import whole
+from .imported import is_complete
 from .stdlib import attribute, class_attribute
 
 CHECKED_ON = versions.on("gevent")
@@ -87,8 +88,7 @@ _OTHERS = ((_EVENTS, "Event"), (_EVENTS, "AsyncResult"), (_CORE, "Greenlet"))
 
 def is_imported() -> bool:
     """Whether the import of it has come to its end."""
-    module = sys.modules.get("gevent")
-    return module is not None and not getattr(vars(module).get("__spec__"), "_initializing", False)
+    return is_complete("gevent")
 
 
 def known() -> Types | None:

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, cast
 from . import versions
 from .asyncio_core import whole
 from .current_frames import frames_of_all
+from .imported import is_complete
 from .stdlib import attribute
 
 CHECKED_ON = versions.on("Trio")
@@ -62,8 +63,7 @@ class Run(NamedTuple):
 
 def is_imported() -> bool:
     """Whether the import of it has come to its end."""
-    module = sys.modules.get("trio")
-    return module is not None and not getattr(vars(module).get("__spec__"), "_initializing", False)
+    return is_complete("trio")
 
 
 def known() -> Types | None:

@@ -31,6 +31,7 @@ from ..patches.thread_death import ThreadDeathPatch
 from ..pools.holders import PoolHolders
 from ..probe import Observation, Yield
 from ..resource_types import Held
+from ..targets import all_nodes
 from . import holds, motion, signals, waits
 from .call_stack import CallStack
 from .own_service import serves_at
@@ -257,7 +258,7 @@ class ThreadProbe:
             if waiting.operation is _SHUTDOWN:
                 targets = tuple(stdlib_internals.shutdown_waits_for(known))
                 waiting = waiting._replace(targets=targets, needs=len(targets), state="waiting")
-            found = self._found(waiting, use, now_ns)
+            found = all_nodes(waiting.targets, lambda target: self._node_of(target, waiting, use, now_ns))
             stayed = (
                 before is not None
                 and before.wait is not None
@@ -284,16 +285,6 @@ class ThreadProbe:
             return waiting
         found = self._context.descriptors.waited_for(waiting.operation.name, native_id)
         return waiting if found is None else waiting._replace(targets=(found,))
-
-    def _found(self, waiting: Waiting, use: tuple[str, str], now_ns: int) -> list[str]:
-        """The nodes of what a thread waits for; none where one of them has no node: nothing may be concluded then."""
-        found: list[str] = []
-        for target in waiting.targets:
-            node_id = self._node_of(target, waiting, use, now_ns)
-            if node_id is None:
-                return []
-            found.append(node_id)
-        return found
 
     def _node_of(self, target: Any, waiting: Waiting, use: tuple[str, str], now_ns: int) -> str | None:
         if issubclass(type(target), threading.Thread):

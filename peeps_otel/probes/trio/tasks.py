@@ -8,27 +8,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import semconv
-from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wait
+from ...model import AttributeValue, Edge, NodeKind
 from ..asyncio.relations import Holds
 from ..asyncio.tasks import coroutine_code
 from ..context import ProbeContext
 from ..internals import trio as internals
+from ..runtime_tasks import RuntimeTask
 from ..source import source_text
 from ..unique_names import UniqueNames
 
 
 @dataclass(slots=True)
-class TrioTask:
-    """Holds nothing of the task itself. `has_lines`, `matters`: as of `LineBudget`. `deadline`: on the run's clock, so
-    that the same timer does not seem to move."""
+class TrioTask(RuntimeTask):
+    """`has_lines`, `matters`: as of `LineBudget`. `deadline`: on the run's clock, so that the same timer does not seem
+    to move."""
 
-    id: str
-    name: str
-    number: int
-    created_ns: int
-    source: str
-    attributes: dict[str, AttributeValue]
-    node: Node
     steps: int = -1
     since_ns: int = 0
     edges: tuple[Edge, ...] = ()
@@ -39,26 +33,6 @@ class TrioTask:
     puts: bool = False
     has_lines: bool = False
     matters: bool = False
-    last_look: int = 0
-
-    def show(self, state: str, wait: Wait | None, stack: tuple[Frame, ...], more: dict[str, AttributeValue]) -> None:
-        """Makes the node anew where it differs."""
-        node = Node(
-            self.id,
-            NodeKind.TASK,
-            self.name,
-            self.created_ns,
-            self.source,
-            Confidence.INFERRED,
-            state,
-            None,
-            wait,
-            stack,
-            self.steps,
-            self.attributes | more,
-        )
-        if node != self.node:
-            self.node = node
 
 
 def first_seen(task: Any, context: ProbeContext, names: UniqueNames, now_ns: int) -> TrioTask:
@@ -70,4 +44,4 @@ def first_seen(task: Any, context: ProbeContext, names: UniqueNames, now_ns: int
     name, number = names.take(NodeKind.TASK, told)
     node_id = context.ids.new(NodeKind.TASK, now_ns)
     attributes: dict[str, AttributeValue] = {} if code is None else {semconv.TASK_COROUTINE: code.co_qualname}
-    return TrioTask(node_id, name, number, now_ns, source, attributes, Node("", NodeKind.TASK, "", 0, ""))
+    return TrioTask(node_id, name, number, now_ns, source, attributes)
