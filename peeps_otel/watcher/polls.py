@@ -14,6 +14,7 @@ from typing import Any
 
 from .. import semconv
 from ..model import AttributeValue, Node, NodeKind
+from ..model.operations import operation
 from ..probes import polls
 from ..probes.polls import Poll, Run
 from ..probes.probe import Observation
@@ -142,12 +143,13 @@ class Polls:
 
 
 def _begins_anew(before: Node, node: Node) -> bool:
-    """Whether it is in a wait that it was not in before, which is timed or, of a thread, outside of the program: of
-    such a one in a library's code the time is not always told."""
+    """Whether it is in a wait that it was not in before, which is timed, a sleep, or, of a thread, outside of the
+    program: of the last two the time is not always told."""
     one, other = before.wait, node.wait
-    if other is None or (other.deadline_ns is None and (node.kind is not NodeKind.THREAD or node.state != "blocked")):
+    if other is None or (one is not None and one.since_ns == other.since_ns):
         return False
-    return one is None or one.since_ns != other.since_ns
+    is_outside = node.kind is NodeKind.THREAD and node.state == "blocked"
+    return other.deadline_ns is not None or is_outside or operation(other.operation).sleeps
 
 
 def _site(node: Node) -> _Site:

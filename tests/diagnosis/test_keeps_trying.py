@@ -34,6 +34,14 @@ def test_what_is_caught_and_who_waits_are_told() -> None:
     assert found[0].look_at == "/srv/app/db.py:7"
 
 
+def test_of_a_loop_of_a_library_the_line_that_waits_for_it_is_opened() -> None:
+    world = World()
+    worker = _trying(world, at="")
+    world.thread("MainThread", worker, operation="thread.join")
+    (found,) = diagnose(world, after=18 * SECOND)
+    assert found.look_at.endswith("app/work.py:2")
+
+
 def test_it_is_as_old_as_the_wait_for_it() -> None:
     world = World()
     worker = _trying(world)

@@ -101,6 +101,18 @@ STAND_STILL = {
         waiting.start()
         waiting.join()
         """,
+    "a thread that looks for a flag, each time for seconds of a type of its own": """
+        class Seconds(float):
+            pass
+        class Service:
+            ready = False
+        def wait_ready():
+            while not Service.ready:
+                time.sleep(Seconds(0.1))
+        waiting = threading.Thread(target=wait_ready, name="waiting")
+        waiting.start()
+        waiting.join()
+        """,
     "a task that looks for a flag": """
         class Service:
             ready = False

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import semconv
-from ...model import FindingKind, Level, Node, NodeKind
+from ...model import FindingKind, Level, Node, NodeKind, own_line
 from .. import evidence, wording
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
@@ -57,12 +57,13 @@ class KeepsTrying(LookRule):
         caught = node.attributes.get(semconv.POLL_CATCHES)
         what = f"{caught} is caught" if type(caught) is str else "an exception is caught"
         title = f"{wording.label(node)} tries the same again and again{wording.at('at', where)}, and each time {what}"
+        look_at = where
         if behind:
             first = min(behind, key=lambda one: (graph.since_of(one) or 0, one))
-            waits = graph.since_of(first)
-            where_waits = "" if waits is None else wording.at("at", graph.wait_of(first).source)
-            title += f"; {wording.label(graph.nodes[first])} waits for it{where_waits}"
-        return Account(title, f"{self.advice}.", where, blocked=evidence.tail(graph, behind))
+            waits_at = "" if graph.since_of(first) is None else graph.wait_of(first).source
+            title += f"; {wording.label(graph.nodes[first])} waits for it{wording.at('at', waits_at)}"
+            look_at = where or (waits_at if own_line.is_line(waits_at) else "")  # the loop is a library's
+        return Account(title, f"{self.advice}.", look_at, blocked=evidence.tail(graph, behind))
 
 
 def _waits(context: RuleContext, one: str) -> bool:
