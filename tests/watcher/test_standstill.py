@@ -107,8 +107,9 @@ STAND_STILL = {
         class Service:
             ready = False
         def wait_ready():
+            pause = Seconds(0.1)
             while not Service.ready:
-                time.sleep(Seconds(0.1))
+                time.sleep(pause)
         waiting = threading.Thread(target=wait_ready, name="waiting")
         waiting.start()
         waiting.join()
@@ -252,6 +253,10 @@ def test_a_poll_is_no_move(runs: Runs) -> None:
     ("who", "title"),
     [
         ("a thread that looks for a flag", "MainThread leads to thread waiting, which asks again and again at"),
+        (
+            "a thread that looks for a flag, each time for seconds of a type of its own",
+            "MainThread leads to thread waiting, which asks again and again at",
+        ),
         ("a task that looks for a flag", "main (Task-1) asks again and again at"),
         ("a lock that is tried again and again", "MainThread asks again and again at"),
     ],
