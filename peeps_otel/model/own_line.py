@@ -15,6 +15,8 @@ from .graph import Frame
 
 PYTHON = "Python"
 """The `library` of the frames of the standard library."""
+UNKNOWN = "unknown:0"
+"""The place of what was made where no line is known, as by compiled code."""
 _IN, _STARTED = "in ", ", started at "
 _GROUPS = frozenset({"asyncio", "concurrent", "logging", "multiprocessing"})
 _BACKGROUND = frozenset({"threading.py"})
@@ -62,8 +64,8 @@ def _library_of(stack: tuple[Frame, ...]) -> str:
 
 
 def is_line(place: str) -> bool:
-    """Whether a place is a line of the program's own, not the name of a library."""
-    return bool(place) and not place.startswith(_IN)
+    """Whether a place is a line of the program's own, not the name of a library, and known."""
+    return bool(place) and place != UNKNOWN and not place.startswith(_IN)
 
 
 def line_of(place: str) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from .. import semconv
 from ..model import Confidence, Edge, EdgeKind, Node, NodeKind, Providers, Wait, own_line
 from ..model.operations import operation as operation_of
 from ..probes.probe import Observation
@@ -100,8 +99,6 @@ def _leads_outside(observation: Observation, node: Node, edges: tuple[Edge, ...]
 
 
 def _is_outside(target: Node) -> bool:
-    if semconv.IO_IS_UNACCEPTED in target.attributes:
-        return False  # nobody has received the request either: who could accept it is nearer
     return target.kind in _OUTSIDE or (target.kind is NodeKind.FUTURE and target.providers is Providers.OPEN)
 
 
