@@ -6,7 +6,8 @@ program that is started by `opentelemetry-instrument` patches in its first lines
 gevent or eventlet can be imported at all, our exporters wait for a moment; elsewhere nobody waits. They also wait where
 the patches are made: the locks of the import system are greenlets' own then, and a thread of the system and the
 program's that import the same module at one time would wait for each other in a way that gevent calls an error. The
-moment is one in which the main thread imports nothing: on a slow machine the import of gevent itself takes as long.
+moment is one in which the main thread imports nothing, for on a slow machine the import of gevent itself takes as long;
+or stands in an import, which is how a program looks that waits in one for ever.
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ _began = _quiet_since = time.monotonic()
 
 def import_when_allowed(module: str) -> ModuleType:
     """The module, which imports an HTTP client, as soon as that may be: at once in most programs; where gevent or
-    eventlet can be imported, after 3 s in which the main thread was not seen to import, after 30 s at the latest, and
-    when the program ends. Blocks: only for threads of ours and of the SDK."""
+    eventlet can be imported, after 3 s in which the main thread was not seen to go on with an import, after 30 s at the
+    latest, and when the program ends. Blocks: only for threads of ours and of the SDK."""
     for _ in range(_ATTEMPTS - 1):
         _wait_for_patches()
         try:
@@ -49,11 +50,13 @@ def import_when_allowed(module: str) -> ModuleType:
 
 def _wait_for_patches() -> None:
     global _quiet_since
+    imports_at = None
     while threading.main_thread().is_alive():
         now = time.monotonic()
         if _may_be_imported() or now - _quiet_since >= _CHANCE_S or now - _began >= _LATEST_S:
             return
-        if _main_thread_imports():
+        before, imports_at = imports_at, _main_thread_imports_at()
+        if imports_at is not None and imports_at != before:
             _quiet_since = now
         native.sleep(_STEP_S)
 
@@ -65,13 +68,15 @@ def _may_be_imported() -> bool:
     return client is not None and not getattr(client.__spec__, "_initializing", False)
 
 
-def _main_thread_imports() -> bool:
+def _main_thread_imports_at() -> tuple[int, int] | None:
+    """The innermost instruction of the main thread while it imports something; None: it does not."""
     frame = current_frames().get(threading.main_thread().ident or 0)
+    at = None if frame is None else (id(frame.f_code), frame.f_lasti)
     while frame is not None:
         if frame.f_code.co_filename == _IMPORT_SYSTEM:
-            return True
+            return at
         frame = frame.f_back
-    return False
+    return None
 
 
 @cache

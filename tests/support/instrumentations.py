@@ -14,11 +14,12 @@ from functools import cache
 from importlib.metadata import entry_points
 from pathlib import Path
 
-_OURS = "peeps"
+_KEPT = {"peeps", "requests"}
+"""Our exporters import `requests` in any case, and where gevent is installed only seconds later."""
 
 
 def settings(script: Path) -> dict[str, str]:
-    """Leaves all of them out, but ours, where the script and its neighbours that it imports keep to the standard
+    """Leaves all of them out, but two, where the script and its neighbours that it imports keep to the standard
     library."""
     if script.suffix == ".py" and _keeps_to_the_standard_library(script, set()):
         return {"OTEL_PYTHON_DISABLED_INSTRUMENTATIONS": ",".join(_of_libraries())}
@@ -27,7 +28,7 @@ def settings(script: Path) -> dict[str, str]:
 
 @cache
 def _of_libraries() -> tuple[str, ...]:
-    return tuple(sorted({one.name for one in entry_points(group="opentelemetry_instrumentor")} - {_OURS}))
+    return tuple(sorted({one.name for one in entry_points(group="opentelemetry_instrumentor")} - _KEPT))
 
 
 def _keeps_to_the_standard_library(script: Path, seen: set[Path]) -> bool:
