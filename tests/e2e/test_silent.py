@@ -97,7 +97,7 @@ def test_stopped_continued_and_killed(collector: Collector, watch: Watch) -> Non
 def test_without_a_sidecar_the_collector_sees_it_by_itself(collector: Collector, watch: Watch) -> None:
     program = watch("healthy", PEEPS_WATCHDOG="false")
     eventually(lambda: collector.get("/api/processes")["processes"], "it is connected")
-    time.sleep(2)
+    time.sleep(4)  # who has spoken for less than two seconds may have become another program
     program.process.send_signal(signal.SIGSTOP)
     finding = eventually(lambda: _silence(collector), "it is silent", 2 * IN_TIME_S)
     assert finding["level"] == "SUSPECT"
