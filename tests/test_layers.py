@@ -81,10 +81,6 @@ PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
         "symbols of the interpreter that is attached to, looked up in its file",
     ),
     "peeps_otel/export/collector_exporters.py": ({"_logs"}, _OTEL),
-    "peeps_otel/export/http_client.py": (
-        {"_initializing"},
-        "whether the program is just importing the client; importlib says it nowhere else",
-    ),
     "peeps_otel/export/otel_names.py": ({"_logs"}, _OTEL),
     "peeps_otel/export/otlp_grpc.py": (
         {"_initialize_channel_and_stub", "_log_exporter"},

@@ -12,7 +12,6 @@ or stands in an import, which is how a program looks that waits in one for ever.
 
 from __future__ import annotations
 
-import sys
 import threading
 import time
 from functools import cache
@@ -21,7 +20,7 @@ from importlib.machinery import PathFinder
 from types import ModuleType
 
 from .. import native
-from ..probes.runtime import current_frames
+from ..probes.runtime import current_frames, is_complete
 
 _IMPORT_SYSTEM = "<frozen importlib._bootstrap>"
 _ATTEMPTS = 3
@@ -64,8 +63,7 @@ def _wait_for_patches() -> None:
 def _may_be_imported() -> bool:
     if not _can_be_patched():
         return True
-    client = sys.modules.get("requests")  # by the program
-    return client is not None and not getattr(client.__spec__, "_initializing", False)
+    return is_complete("requests")  # by the program
 
 
 def _main_thread_imports_at() -> tuple[int, int] | None:

@@ -15,7 +15,7 @@ from typing import Any
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from .. import semconv
-from ..model import Edge, EdgeKind, Node, NodeKind
+from ..model import Edge, EdgeKind, Node, NodeKind, own_line
 from ..probes.source import source_text
 from ..version import __version__
 from ..watcher.interfaces import CycleResult, WatcherStats
@@ -187,7 +187,7 @@ class Metrics:
                 recorded += 1
                 half_ns = look.snapshot.interval_ns // 2  # it ended at some time since the look before
                 held_ns = max(0, look.snapshot.time_ns - edge.since_ns - half_ns)
-                self._holds.record(held_ns / 1e9, {semconv.SOURCE: self._site(edge.source or "unknown:0")})
+                self._holds.record(held_ns / 1e9, {semconv.SOURCE: self._site(edge.source or own_line.UNKNOWN)})
 
     def _site(self, source: str) -> str:
         """The line, as long as there are not too many of them for a metric."""

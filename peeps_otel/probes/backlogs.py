@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from .. import semconv
-from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, own_line
 from ..model.end_digest import end_digest
 from .identity import NodeIds
 from .internals import unaccepted
@@ -77,7 +77,7 @@ class Backlogs:
                 kind=NodeKind.IO,
                 name="connection to accept",
                 created_at=one.found_ns,
-                source="unknown:0",
+                source=own_line.UNKNOWN,
                 confidence=Confidence.INFERRED,
                 attributes=about,
             )

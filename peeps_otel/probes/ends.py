@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .. import semconv
-from ..model import AttributeValue, Confidence, EdgeKind, Node, NodeKind
+from ..model import AttributeValue, Confidence, EdgeKind, Node, NodeKind, own_line
 from .backlogs import Backlogs
 from .identity import Identities, NodeIds
 from .internals import end_names, process_files, queued_bytes, unaccepted
@@ -250,7 +250,7 @@ class Ends:
             kind=NodeKind.IO,
             name=f"fd {far.fd}",
             created_at=far.created_ns,
-            source="unknown:0",
+            source=own_line.UNKNOWN,
             confidence=Confidence.INFERRED,
             attributes={name: value for name, value in known.items() if value is not None},
         )

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple, cast
 
 from .. import semconv
-from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, own_line
 from .identity import Identities, NodeIds
 from .internals import pool as internals
 from .internals.asyncio_core import FUTURE_MODULES
@@ -117,7 +117,7 @@ def _describe(record: FutureRecord, worked: Worked, shared: dict[str, AttributeV
         kind=NodeKind.FUTURE,
         name=record.name,
         created_at=record.created_ns,
-        source=record.source or "unknown:0",
+        source=record.source or own_line.UNKNOWN,
         confidence=Confidence.INFERRED,
         providers=Providers.CLOSED if worked.holders else Providers.OPEN,
         attributes=attributes,

@@ -31,10 +31,9 @@ class KnownPoll:
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
-        file = "/".join(code.co_filename.replace("\\", "/").rsplit("/", 3)[1:])
-        names = {name for name, _ in _KNOWN}
-        ends = next((name for name in names if file == name or file.endswith(f"/{name}")), "")
-        self.asks = _KNOWN.get((ends, code.co_qualname))
+        path = "/" + code.co_filename.replace("\\", "/")
+        found = (how for (file, name), how in _KNOWN.items() if name == code.co_qualname and path.endswith(f"/{file}"))
+        self.asks = next(found, None)
 
 
 known_poll = OfCode(KnownPoll, _KEPT)

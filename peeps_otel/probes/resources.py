@@ -12,7 +12,7 @@ from typing import Any, cast
 from weakref import ref
 
 from .. import semconv
-from ..model import AttributeValue, Confidence, Edge, EdgeKind, NodeKind
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, NodeKind, own_line
 from ..model.untracked import untracked
 from .ends import Ends
 from .flows import Flows
@@ -160,7 +160,7 @@ class Resources:
             type=found,
             ids=untracked({kind: self._ids.new(kind, created) for kind in found.kinds}),
             name="",
-            source=source or "unknown:0",
+            source=source or own_line.UNKNOWN,
             created_ns=created,
             confidence=Confidence.INFERRED if made is None else Confidence.EXACT,
             initial=None if made is None else made.initial,

@@ -12,6 +12,7 @@ from .internals.asyncio_core import awaited_future, loop_of, task_references
 from .internals.await_chain import in_hands
 from .internals.current_frames import asker, borrow, current_frames
 from .internals.footprint import footprint
+from .internals.imported import is_complete
 from .internals.listening import listens
 from .internals.loop import (
     callback_root,
@@ -56,6 +57,7 @@ __all__ = [
     "forked",
     "has_due",
     "in_hands",
+    "is_complete",
     "is_foreign",
     "is_in_callback",
     "known_threads",

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from .. import semconv
-from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Wait
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Wait, own_line
 from .identity import NodeIds
 from .internals import end_names, other_process, queued_bytes
 from .internals.end_names import EndNames
@@ -160,7 +160,7 @@ def _thread(known: _Process) -> Node:
         kind=NodeKind.THREAD,
         name=one.name.rpartition(" (")[0] or one.name,
         created_at=known.created_ns,
-        source="unknown:0",
+        source=own_line.UNKNOWN,
         confidence=Confidence.INFERRED,
         state="waiting" if one.does == WAIT else "blocked",
         wait=Wait(_OPERATIONS[one.does], known.stands_ns, _SOURCE),
@@ -189,7 +189,7 @@ def _io(node_id: str, name: str, created_ns: int, about: dict[str, AttributeValu
         kind=NodeKind.IO,
         name=name,
         created_at=created_ns,
-        source="unknown:0",
+        source=own_line.UNKNOWN,
         confidence=Confidence.INFERRED,
         attributes={key: value for key, value in about.items() if value is not None},
     )

@@ -14,7 +14,6 @@ from ..probes.identity import NodeIds
 from .registered import Entry
 from .rpc import Worker
 
-UNKNOWN = "unknown:0"
 _JSON_MOST = 2000
 
 

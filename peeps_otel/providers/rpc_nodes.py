@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, own_line
-from .picture import UNKNOWN, Around, Canvas, OfSpan, as_json
+from .picture import Around, Canvas, OfSpan, as_json
 from .rpc import Channel, Completion, Connection, Request, RpcReport, Span
 
 PENDING = "pending"
@@ -205,4 +205,4 @@ def _made_at(worker: Node | None) -> str | None:
     place = own_line.place(worker.stack)
     if own_line.is_line(place) and place.rpartition(":")[2].isdecimal():
         return place
-    return None if worker.source == UNKNOWN else worker.source
+    return None if worker.source == own_line.UNKNOWN else worker.source

@@ -34,7 +34,6 @@ SHOWN_MOST = 2000
 _YIELD_EVERY = 50
 _IDLE = "idle"
 _RESPONSES = frozenset({SpanKind.SERVER, SpanKind.CONSUMER})
-_UNKNOWN = "unknown:0"
 
 
 @dataclass(slots=True)
@@ -170,7 +169,7 @@ class RequestProbe:
             own_parent = 0 if parent is None or parent.is_remote else parent.span_id
             return _Record(node, own_parent)
         node = before.node
-        unsure = node.source == _UNKNOWN or (starter is not None and node.source == starter.source)
+        unsure = node.source == own_line.UNKNOWN or (starter is not None and node.source == starter.source)
         source = _made_at(starter) if unsure and starter is not None else node.source
         if node.attributes != more or node.state != state or node.source != source:
             name = str(more[semconv.METHOD])
@@ -266,8 +265,8 @@ def _correlation(span: Any, answers: bool) -> str:
 def _made_at(starter: Node | None) -> str:
     """The line where whoever began it stands: at the call, when it is first seen."""
     if starter is None:
-        return _UNKNOWN
+        return own_line.UNKNOWN
     place = own_line.place(starter.stack)
     if own_line.is_line(place) and place.rpartition(":")[2].isdecimal():
         return place
-    return starter.source or _UNKNOWN
+    return starter.source or own_line.UNKNOWN

@@ -147,7 +147,7 @@ class History:
         state = "blocked" if watch.moves is False else "running"
         node = self._threads.get(thread_id)
         if node is None or node.state != state:
-            source = own_line.source(own_line.innermost(stack) or (stack[-1] if stack else None)) or "unknown:0"
+            source = own_line.source(own_line.innermost(stack) or (stack[-1] if stack else None)) or own_line.UNKNOWN
             name = watch.thread_name
             node = Node(thread_id, NodeKind.THREAD, name, now_ns, source, Confidence.INFERRED, state=state)
             self._threads[thread_id] = node

@@ -21,6 +21,7 @@ from typing import Any
 import duckdb
 import orjson
 
+from ..folder_sync import sync_folder
 from ..store.arrow import from_ipc, to_ipc
 
 _SIZES = struct.Struct(">IQ")
@@ -73,7 +74,7 @@ class Spool:
                 part.rename(part.with_suffix(_READY))
             else:
                 part.unlink()
-        _sync(self.folder)
+        sync_folder(self.folder)
         self._make_room()
 
     def begin_run(self, connection: duckdb.DuckDBPyConnection) -> None:
@@ -113,7 +114,7 @@ class Spool:
                     file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        _sync(self.folder)
+        sync_folder(self.folder)
 
     def _make_room(self) -> None:
         waiting = _sizes(self.folder)
@@ -172,11 +173,3 @@ def _name(connection: duckdb.DuckDBPyConnection, prefix: str) -> str:
     name = prefix + secrets.token_hex(8)
     connection.execute("INSERT INTO meta VALUES (?, ?)", [_SHARD_KEY, name])
     return name
-
-
-def _sync(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

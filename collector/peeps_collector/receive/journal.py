@@ -18,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ..folder_sync import sync_folder
 from .queue import Encoding, Signal
 
 _MAGIC = b"PJ1\n"
@@ -148,7 +149,7 @@ class Journal:
             if self._file < 0:
                 path = self._directory / f"{number:020d}.journal"
                 self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-                _sync_directory(self._directory)
+                sync_folder(self._directory)
                 self._segments.append(_Segment(path, os.fstat(self._file).st_size, 0))
             return self._segments[-1]
 
@@ -203,14 +204,6 @@ def _write(file: int, pieces: list[bytes]) -> None:
                 done -= len(views.pop(0))
             if views:
                 views[0] = views[0][done:]
-
-
-def _sync_directory(directory: Path) -> None:
-    handle = os.open(directory, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _words(error: OSError) -> str:

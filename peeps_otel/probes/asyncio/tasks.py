@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import ref
 
 from ... import semconv
-from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wait
+from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wait, own_line
 from ...model.untracked import untracked
 from ..context import ProbeContext
 from ..internals import asyncio_core as internals
@@ -150,7 +150,7 @@ def new_record(
     if origin is not None:
         source = source_text.source_of(origin.code, origin.lasti)
     else:
-        source = "unknown:0" if code is None else sites.of(code) or source_text.defined_at(code)
+        source = own_line.UNKNOWN if code is None else sites.of(code) or source_text.defined_at(code)
     return TaskRecord(
         node_id,
         f"{kind.qualname} ({given})" if by_default else given,

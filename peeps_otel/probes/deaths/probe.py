@@ -135,7 +135,7 @@ class Deaths:
             kind=NodeKind.CUSTOM,
             name=_name(death),
             created_at=death.time_ns,
-            source=own_line.source(own_line.innermost(stack) or (stack[-1] if stack else None)) or "unknown:0",
+            source=own_line.source(own_line.innermost(stack) or (stack[-1] if stack else None)) or own_line.UNKNOWN,
             stack=stack,
             attributes=attributes,
         )

@@ -8,7 +8,7 @@ from typing import Any
 from weakref import ref
 
 from ... import semconv
-from ...model import AttributeValue, Edge, NodeKind
+from ...model import AttributeValue, Edge, NodeKind, own_line
 from ..context import ProbeContext
 from ..internals import gevent as internals
 from ..internals.thread import all_threads, facts
@@ -59,6 +59,6 @@ def first_seen(
         told = "greenlet" if code is None else code.co_qualname
     name, number = names.take(NodeKind.TASK, told)
     node_id = context.ids.new(NodeKind.TASK, now_ns)
-    source = "unknown:0" if code is None else source_text.defined_at(code)
+    source = own_line.UNKNOWN if code is None else source_text.defined_at(code)
     attributes: dict[str, AttributeValue] = {} if code is None else {semconv.TASK_COROUTINE: code.co_qualname}
     return GreenletRecord(node_id, name, number, now_ns, source, attributes)

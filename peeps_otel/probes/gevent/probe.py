@@ -29,7 +29,6 @@ from ..internals.gevent import Types
 from ..patches.gevent_spawn import SpawnedGreenlets
 from ..pools.holders import PoolHolders
 from ..probe import Observation, Yield
-from ..resource_types import Held
 from ..targets import all_nodes
 from ..threads import holds
 from ..threads.call_stack import CallStack
@@ -266,7 +265,7 @@ class GeventProbe:
             self._no_wait(record, "runnable", more)  # parts of different moments: nothing is concluded from them
             return
         record.clock_ns, record.borrowed = clock_ns, borrowed
-        self._hold(record, taken, now_ns)
+        record.holds = holds.held_since(record.id, record.holds, taken, self._resources, now_ns)
         if waiting is None or waiting.state == "idle":
             record.edges, record.targets = (), []
             record.show("idle" if waiting is not None else "waiting", None, stack, more)
@@ -320,18 +319,6 @@ class GeventProbe:
     def _of_thread(self, target: Any) -> str | None:
         """The greenlet that a patched thread is."""
         return self._at_address(stdlib_internals.thread_ident(target) or 0)
-
-    def _hold(self, record: GreenletRecord, taken: list[holds.HeldPrimitive], now_ns: int) -> None:
-        before = {id(thing): held for reference, held in record.holds if (thing := reference()) is not None}
-        record.holds = []
-        for one in taken:
-            known = before.get(id(one.primitive))
-            same = known is not None and known.source == one.source
-            since_ns = known.since_ns if same and known is not None else now_ns
-            use = (one.name, one.source)
-            if self._resources.record(one.primitive, now_ns, lambda use=use: use) is not None:
-                held = Held(record.id, since_ns, one.source, one.by_block, one.confidence, bare=one.bare)
-                record.holds.append((ref(one.primitive), held))
 
     def _no_wait(self, record: GreenletRecord, state: str, more: dict[str, AttributeValue]) -> None:
         record.edges, record.targets, record.holds, record.borrowed = (), [], [], ()

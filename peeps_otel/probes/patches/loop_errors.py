@@ -185,7 +185,7 @@ class LoopErrors:
             kind=NodeKind.CUSTOM,
             name=complaint.name,
             created_at=complaint.time_ns if before is None else before.created_at,
-            source=made or place or "unknown:0",
+            source=made or place or own_line.UNKNOWN,
             confidence=Confidence.EXACT if made else Confidence.INFERRED,
             stack=stack,
             attributes=attributes,

@@ -14,11 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import BuiltinFunctionType, FunctionType, GeneratorType, MethodType
 from typing import Any, NamedTuple, cast
+from weakref import ref
 
 from ...model import Confidence
 from ..internals import stdlib as internals
 from ..internals.await_chain import chain, entered
 from ..internals.frame_memory import FrameReader
+from ..resource_types import Held
+from ..resources import Resources
 from ..source import source_text
 from . import references
 from .bytecode import Path, analysis
@@ -71,6 +74,27 @@ def taken(stack: CallStack, given_up: list[Any], held_by: HeldBy) -> list[HeldPr
         if id(one.primitive) not in absent and (id(one.primitive) not in unique or one.by_block):
             unique[id(one.primitive)] = one
     return list(unique.values())
+
+
+def held_since(
+    holder: str,
+    before: list[tuple[ref[Any], Held]],
+    taken: list[HeldPrimitive],
+    resources: Resources,
+    now_ns: int,
+) -> list[tuple[ref[Any], Held]]:
+    """What the node `holder` has. It has had for as long as `before` says what it has not let go of meanwhile: the same
+    block, entered at the same place."""
+    known = {id(thing): held for reference, held in before if (thing := reference()) is not None}
+    found: list[tuple[ref[Any], Held]] = []
+    for one in taken:
+        held = known.get(id(one.primitive))
+        since_ns = held.since_ns if held is not None and held.source == one.source else now_ns
+        use = (one.name, one.source)
+        if resources.record(one.primitive, now_ns, lambda use=use: use) is not None:
+            made = Held(holder, since_ns, one.source, one.by_block, one.confidence, bare=one.bare)
+            found.append((ref(one.primitive), made))
+    return found
 
 
 def _asked_at(stack: CallStack, number: int) -> str:

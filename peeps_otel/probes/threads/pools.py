@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, cast
 from weakref import ReferenceType, ref
 
 from ... import semconv
-from ...model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
+from ...model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, own_line
 from ..futures import Worked
 from ..identity import Identities, NodeIds
 from ..internals import asyncio_core as asyncio_internals
@@ -188,7 +188,7 @@ class Pools:
             kind=NodeKind.EXECUTOR,
             name=state.name,
             created_at=record.created_ns,
-            source="unknown:0",
+            source=own_line.UNKNOWN,
             confidence=Confidence.INFERRED,
             providers=Providers.CLOSED if sure else Providers.OPEN,
             attributes=attributes,

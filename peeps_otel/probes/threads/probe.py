@@ -30,7 +30,6 @@ from ..library import operation
 from ..patches.thread_death import ThreadDeathPatch
 from ..pools.holders import PoolHolders
 from ..probe import Observation, Yield
-from ..resource_types import Held
 from ..targets import all_nodes
 from . import holds, motion, signals, waits
 from .call_stack import CallStack
@@ -251,7 +250,7 @@ class ThreadProbe:
         record.handles_signals = signals.handled_by(ident)
         if not record.source:
             record.source = begins_at(stack)
-        self._hold(record, taken, now_ns)
+        record.holds = holds.held_since(record.id, record.holds, taken, self._resources, now_ns)
         before = record.node
         wait, edges = None, ()
         if waiting is not None and waiting.state != "idle":
@@ -298,19 +297,6 @@ class ThreadProbe:
         node_id = record.node_of(waiting.operation.kind)
         self._resources.flows.waited_for(target, waiting.operation, node_id)
         return node_id
-
-    def _hold(self, record: ThreadRecord, taken: list[holds.HeldPrimitive], now_ns: int) -> None:
-        before = {id(thing): held for reference, held in record.holds if (thing := reference()) is not None}
-        record.holds = []
-        for one in taken:
-            known = before.get(id(one.primitive))
-            # What the thread has not let go of meanwhile: the same block, entered at the same place.
-            same = known is not None and known.source == one.source
-            since_ns = known.since_ns if same and known is not None else now_ns
-            use = (one.name, one.source)
-            if self._resources.record(one.primitive, now_ns, lambda use=use: use) is not None:
-                held = Held(record.id, since_ns, one.source, one.by_block, one.confidence, bare=one.bare)
-                record.holds.append((ref(one.primitive), held))
 
     def _taken_here(self, ident: int, taken: list[holds.HeldPrimitive]) -> list[holds.HeldPrimitive]:
         """Without what processes share and was taken before this one was forked."""

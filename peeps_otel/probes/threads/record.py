@@ -131,4 +131,4 @@ def begins_at(stack: tuple[Frame, ...]) -> str:
     own = (frame for frame in stack if not frame.library)
     working = (frame for frame in stack if frame.file != threading.__file__ and frame.file[:1] != "<")
     begun = (frame for frame in stack if frame.function not in _BOOTSTRAP)
-    return own_line.source(next(chain(own, working, begun), None)) or "unknown:0"
+    return own_line.source(next(chain(own, working, begun), None)) or own_line.UNKNOWN

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ... import semconv
-from ...model import AttributeValue, Edge, NodeKind
+from ...model import AttributeValue, Edge, NodeKind, own_line
 from ..asyncio.relations import Holds
 from ..asyncio.tasks import coroutine_code
 from ..context import ProbeContext
@@ -39,7 +39,7 @@ def first_seen(task: Any, context: ProbeContext, names: UniqueNames, now_ns: int
     """The unchanging facts of a task. Where it was started nobody has written down: its function's line stands for
     that."""
     code = coroutine_code(getattr(task, "coro", None))
-    source = "unknown:0" if code is None else source_text.defined_at(code)
+    source = own_line.UNKNOWN if code is None else source_text.defined_at(code)
     told = internals.name_of(task) or ("task" if code is None else code.co_qualname)
     name, number = names.take(NodeKind.TASK, told)
     node_id = context.ids.new(NodeKind.TASK, now_ns)
