@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from . import instructions
-from .groups import KINDS, LOOKS_GROUP, OPERATIONS_GROUP, PEERS_GROUP, SERVERS_GROUP, Bench, Group
+from .groups import KINDS, LOOKS_GROUP, OPERATIONS_GROUP, PEERS_GROUP, SERVERS_GROUP, STARTS_GROUP, Bench, Group
 from .loops import ASYNCIO, UVLOOP
 from .processes import Failed, collector
 from .publish import RESULTS, publish, write_page
@@ -45,7 +45,12 @@ def main() -> int:
 
 
 def _groups(bench: Bench, only: list[str]) -> list[Group]:
-    makers = {OPERATIONS_GROUP: bench.operations, SERVERS_GROUP: bench.servers, LOOKS_GROUP: bench.looks}
+    makers = {
+        OPERATIONS_GROUP: bench.operations,
+        SERVERS_GROUP: bench.servers,
+        LOOKS_GROUP: bench.looks,
+        STARTS_GROUP: bench.starts,
+    }
     return [group for kind, make in makers.items() if kind in only for group in make()]
 
 

@@ -15,33 +15,38 @@ from .modes import BASELINE, OTEL, PEEPS, started
 from .operations import OPERATIONS, THREADS
 from .peers import PEERS
 from .processes import figures_of, server
-from .server_worker import SERVERS
+from .server_worker import NEEDS, SERVERS
+from .startup import PROGRAMS, start
 from .steady import processors
 
-OPERATIONS_GROUP, SERVERS_GROUP, LOOKS_GROUP, PEERS_GROUP = KINDS = ("operations", "servers", "looks", "peers")
+KINDS = ("operations", "servers", "looks", "starts", "peers")
+OPERATIONS_GROUP, SERVERS_GROUP, LOOKS_GROUP, STARTS_GROUP, PEERS_GROUP = KINDS
 TASKS = (10_000, 100_000)
 _CONNECTIONS = 16
 _WARM_UP_S = 1.0
-_EAGER_S = 4.5  # since its start a watched process has to pass this time, and use up the allowance of a new one
+_EAGER_S = 10.0  # since its start a watched process has to pass this time, and use up the allowance of a new one
 
 
 class Group(NamedTuple):
-    """`modes`: compared with the baseline, which runs before, between and after them. `turns`: how often they run in
-    one visit; `visits_most`: 0: as often as there is time."""
+    """`modes`: compared with `beside`, which runs before, between and after them. `turns`: how often they run in
+    one visit; `visits_most`: 0: as often as there is time. `once`: what runs first, once in a visit."""
 
     name: str
     modes: tuple[str, ...]
     measure: Callable[[str], dict[str, float]]
     turns: int
     visits_most: int = 0
+    beside: str = BASELINE
+    once: tuple[str, ...] = ()
 
     def order(self) -> Iterator[str]:
         """The modes of one visit."""
+        yield from self.once
         for _ in range(self.turns):
             for mode in self.modes:
-                yield BASELINE
+                yield self.beside
                 yield mode
-        yield BASELINE
+        yield self.beside
 
 
 class Bench(NamedTuple):
@@ -59,12 +64,21 @@ class Bench(NamedTuple):
             for loop in self.loops
         ]
 
-    def servers(self, modes: tuple[str, ...] = (PEEPS,)) -> list[Group]:
+    def servers(self) -> list[Group]:
+        """Beside the same under `opentelemetry-instrument` with us off; Python alone has one run in a visit."""
         return [
-            Group(f"{SERVERS_GROUP}/{kind}/{loop}", modes, partial(self._server, kind=kind, loop=loop), 2)
+            Group(f"{SERVERS_GROUP}/{kind}/{loop}", (PEEPS,), measure, 2, beside=OTEL, once=(BASELINE,))
             for kind in SERVERS
+            if kind not in NEEDS or _has(self.python, NEEDS[kind])
             for loop in self.loops
-            if kind != "fastapi" or _has(self.python, "uvicorn")
+            for measure in [partial(self._server, kind=kind, loop=loop)]
+        ]
+
+    def starts(self) -> list[Group]:
+        """The loop makes no difference to a start."""
+        return [
+            Group(f"{STARTS_GROUP}/{name}", (PEEPS,), partial(self._start, code=code), turns, beside=OTEL)
+            for (name, code), turns in zip(PROGRAMS.items(), (8, 3), strict=True)
         ]
 
     def looks(self) -> list[Group]:
@@ -87,6 +101,9 @@ class Bench(NamedTuple):
             groups.append(Group(name, serving, partial(self._server, kind="aiohttp", loop=ASYNCIO), 1))
         return groups
 
+    def _start(self, mode: str, code: str) -> dict[str, float]:
+        return start(mode, self.python, self.dashboard, code)
+
     def _operations(self, mode: str, loop: str) -> dict[str, float]:
         names = [*OPERATIONS, *(THREADS if loop == ASYNCIO else ())]
         if mode in PEERS:
@@ -98,9 +115,10 @@ class Bench(NamedTuple):
         loaded, loading = processors()
         with server(started(mode, self.python, self.dashboard, "bench.server_worker", mode, loop, kind), loaded) as at:
             process, port = at
-            warm_up = _WARM_UP_S if mode == BASELINE else _EAGER_S
+            warm_up = _EAGER_S if mode == PEEPS else _WARM_UP_S
             numbers = (port, process, self.connections, warm_up, self.seconds)
-            load = started(BASELINE, Path(sys.executable), "", "bench.load", *map(str, numbers))
+            module = "bench.grpc_load" if kind == "grpc" else "bench.load"
+            load = started(BASELINE, Path(sys.executable), "", module, *map(str, numbers))
             return figures_of(load, loading)
 
     def _look(self, mode: str, count: int) -> dict[str, float]:

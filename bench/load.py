@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import sys
 import time
+from collections.abc import Callable
 from typing import cast
 
 from .loops import loop_factory
@@ -48,9 +49,14 @@ class Client(asyncio.Protocol):
 async def load(port: int, process: int, connections: int, warm_up: float, seconds: float) -> dict[str, float]:
     loop = asyncio.get_running_loop()
     clients = [(await loop.create_connection(Client, "127.0.0.1", port))[1] for _ in range(connections)]
+    return await measured(process, lambda: sum(client.answers for client in clients), warm_up, seconds)
+
+
+async def measured(process: int, answers: Callable[[], int], warm_up: float, seconds: float) -> dict[str, float]:
+    """What the server spends on a request while it is loaded; `answers`: so many so far."""
 
     def now() -> tuple[int, int, int]:
-        return cpu_ns(process), sum(client.answers for client in clients), time.monotonic_ns()
+        return cpu_ns(process), answers(), time.monotonic_ns()
 
     await asyncio.sleep(warm_up)
     cpu_before, answers_before, before = now()
@@ -59,10 +65,10 @@ async def load(port: int, process: int, connections: int, warm_up: float, second
     while answers_after == answers_before and after - before < _ANSWER_WITHIN_NS:  # the machine is very busy
         await asyncio.sleep(0.5)
         cpu_after, answers_after, after = now()
-    answers = answers_after - answers_before
-    if not answers:
+    count = answers_after - answers_before
+    if not count:
         raise SystemExit("no answers")
-    return {"cpu_us": (cpu_after - cpu_before) / answers / 1e3, "per_second": answers / (after - before) * 1e9}
+    return {"cpu_us": (cpu_after - cpu_before) / count / 1e3, "per_second": count / (after - before) * 1e9}
 
 
 def main(port: str, process: str, connections: str, warm_up: str, seconds: str) -> None:

@@ -2,7 +2,7 @@
 """How a program is started in each mode.
 
 * `baseline`: Python alone;
-* `otel`: under `opentelemetry-instrument`, with us switched off;
+* `otel`: under `opentelemetry-instrument`, with us switched off, spans recorded and exported nowhere;
 * `peeps`: the same as a user starts it, with `PEEPS_COLLECTOR_ENDPOINT` naming a collector that runs;
 * or a peer's name.
 """
@@ -28,8 +28,6 @@ def started(mode: str, python: Path, dashboard: str, module: str, *arguments: st
     """The command line and environment of a module of this folder, to be run in `ROOT`."""
     environment = {key: value for key, value in os.environ.items() if not key.startswith(("PEEPS_", "OTEL_"))}
     environment |= {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
-    # Some frameworks (FastAPI) make spans of their own as soon as there is an SDK: what that costs is not ours to show.
-    environment["OTEL_TRACES_SAMPLER"] = "always_off"
     environment |= {"PEEPS_COLLECTOR_ENDPOINT": dashboard} if mode == PEEPS else {"PEEPS_ENABLED": "false"}
     command = [str(python), "-m", module, *arguments]
     if mode in (OTEL, PEEPS):

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Visits the groups in turn until the time is over: each run is a fresh process, between two baseline runs."""
+"""Visits the groups in turn until the time is over: a run is a fresh process between two of what it is held against."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from .groups import Group
-from .modes import BASELINE
 from .processes import Failed
 from .samples import GroupResult
 
@@ -49,7 +48,7 @@ def visit_all(
             for group in waiting
             if lasted[group.name] != float("inf")
             and number < min(limit, group.visits_most or limit)
-            and BASELINE not in results[group.name]["failed"]
+            and group.beside not in results[group.name]["failed"]
         ]
     return results
 
@@ -65,7 +64,7 @@ def _visit(group: Group, number: int, result: GroupResult) -> None:
             result["samples"].append({"visit": number, "mode": mode, "figures": _measured(group, mode)})
         except Failed as failure:
             result["failed"][mode] = str(failure)
-            if mode == BASELINE:
+            if mode == group.beside:
                 return
 
 

@@ -51,27 +51,35 @@ def values(group: GroupResult | None, mode: str, figure: str) -> list[float]:
     return [sample["figures"][figure] for sample in samples if sample["mode"] == mode and figure in sample["figures"]]
 
 
-def ratios(group: GroupResult | None, mode: str, figure: str) -> list[float]:
-    """Each run of a mode against the mean of the baseline runs before and after it in the same visit."""
+def ratios(group: GroupResult | None, mode: str, figure: str, than: str = BASELINE) -> list[float]:
+    """Each run of a mode against the mean of the runs of `than` before and after it in the same visit."""
+    return [one / beside for one, beside in _pairs(group, mode, figure, than)]
+
+
+def differences(group: GroupResult | None, mode: str, figure: str, than: str) -> list[float]:
+    return [one - beside for one, beside in _pairs(group, mode, figure, than)]
+
+
+def _pairs(group: GroupResult | None, mode: str, figure: str, than: str) -> list[tuple[float, float]]:
     samples = [] if group is None else group["samples"]
-    found: list[float] = []
+    found: list[tuple[float, float]] = []
     for position, sample in enumerate(samples):
         if sample["mode"] != mode or figure not in sample["figures"]:
             continue
-        beside = [_baseline(samples[position - 1 :: -1] if position else [], sample["visit"], figure)]
-        beside.append(_baseline(samples[position + 1 :], sample["visit"], figure))
+        beside = [_nearest(samples[position - 1 :: -1] if position else [], sample["visit"], figure, than)]
+        beside.append(_nearest(samples[position + 1 :], sample["visit"], figure, than))
         known = [value for value in beside if value is not None]
         if known:
-            found.append(sample["figures"][figure] / statistics.mean(known))
+            found.append((sample["figures"][figure], statistics.mean(known)))
     return found
 
 
-def _baseline(samples: list[Sample], visit: int, figure: str) -> float | None:
-    """The nearest baseline of the visit."""
+def _nearest(samples: list[Sample], visit: int, figure: str, mode: str) -> float | None:
+    """Of the nearest run of the mode in the visit."""
     for sample in samples:
         if sample["visit"] != visit:
             return None
-        if sample["mode"] == BASELINE:
+        if sample["mode"] == mode:
             return sample["figures"].get(figure)
     return None
 

@@ -20,21 +20,23 @@ from .modes import OTEL, PEEPS, ROOT, started
 from .processes import collector
 from .steady import processors
 
-_PASS = "pass"
 _SMALL = """
 import asyncio, json, time
 async def main():
     await asyncio.gather(*(asyncio.sleep(3) for _ in range(5)))
     status = open('/proc/self/status').read().split()
     smaps = open('/proc/self/smaps_rollup').read().split()
-    anonymous = int(smaps[smaps.index('Anonymous:') + 1])
-    print(json.dumps({'rss_mb': int(status[status.index('VmRSS:') + 1]) / 1024, 'private_mb': anonymous / 1024}))
+    figures = {'rss_mb': int(status[status.index('VmRSS:') + 1])}
+    figures |= {f'{name.lower()}_mb': int(smaps[smaps.index(f'{name}:') + 1]) for name in ('Pss', 'Anonymous')}
+    print(json.dumps({name: kilobytes / 1024 for name, kilobytes in figures.items()}))
 asyncio.run(main())
 """
+PROGRAMS = {"python -c pass": "pass", "a small program": _SMALL}
 
 
-def _run(mode: str, dashboard: str, code: str) -> dict[str, float]:
-    made = started(mode, Path(sys.executable), dashboard, "unused")
+def start(mode: str, python: Path, dashboard: str, code: str) -> dict[str, float]:
+    """Runs the code to its end, from a start of the interpreter on."""
+    made = started(mode, python, dashboard, "unused")
     command = [*made.command[: made.command.index("-m")], "-c", code]
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
     done = subprocess.run(command, env=made.environment, cwd=ROOT, capture_output=True, text=True, check=True)
@@ -44,9 +46,10 @@ def _run(mode: str, dashboard: str, code: str) -> dict[str, float]:
 
 
 def main(rounds: int) -> None:
+    here = Path(sys.executable)
     with collector(processors()[1]) as dashboard:
-        for name, code in (("python -c pass", _PASS), ("a small program", _SMALL)):
-            pairs = [(_run(OTEL, dashboard, code), _run(PEEPS, dashboard, code)) for _ in range(rounds)]
+        for name, code in PROGRAMS.items():
+            pairs = [[start(mode, here, dashboard, code) for mode in (OTEL, PEEPS)] for _ in range(rounds)]
             for key in pairs[0][0]:
                 without = statistics.median(pair[0][key] for pair in pairs)
                 added = sorted(pair[1][key] - pair[0][key] for pair in pairs)

@@ -5,19 +5,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from .groups import LOOKS_GROUP, OPERATIONS_GROUP, PEERS_GROUP, SERVERS_GROUP, TASKS
+from .groups import LOOKS_GROUP, OPERATIONS_GROUP, PEERS_GROUP, SERVERS_GROUP, STARTS_GROUP, TASKS
 from .loops import ASYNCIO, UVLOOP
 from .modes import BASELINE, OTEL, PEEPS
 from .operations import OPERATIONS, RECORDED, THREADS, Operation
 from .peers import PEERS
-from .samples import GroupResult, Results, Spread, ratios, spread, values
+from .samples import GroupResult, Results, Spread, differences, ratios, spread, values
 from .server_worker import SERVERS
 from .targets import (
     CORE_PERCENT,
     HOLD_MS,
     RESIDENT_MB,
+    RESIDENT_OVER_OTEL_MB,
     RESIDENT_PER_TASK,
     SERVER_CPU,
+    START_CPU_MS,
     WATCHER_CPU_MS,
     rounded,
     verdict,
@@ -32,7 +34,8 @@ Versions = dict[str, Results]
 
 def page(versions: Versions) -> str:
     """All tables, as they stand in docs/cost.md."""
-    parts = [operations(versions), servers(versions), looks(versions), peers(versions), *_notes(versions)]
+    parts = [operations(versions), servers(versions), starts(versions), looks(versions), peers(versions)]
+    parts += _notes(versions)
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
@@ -56,20 +59,50 @@ def servers(versions: Versions) -> str:
     for kind in SERVERS:
         for loop in (ASYNCIO, UVLOOP):
             groups = [versions[name]["groups"].get(f"{SERVERS_GROUP}/{kind}/{loop}") for name in names]
-            found = [spread(ratios(group, PEEPS, "cpu_us")) for group in groups]
-            if not any(found):
+            found = [spread(ratios(group, PEEPS, "cpu_us", OTEL)) for group in groups]
+            group = next((one for one in groups if one), None)
+            over_python = spread(ratios(group, PEEPS, "cpu_us"))
+            if not any(found) and over_python is None:
                 continue
-            group = groups[0] or next(one for one in groups if one)
-            per_second = spread(values(group, BASELINE, "per_second"))
-            cpu_us = spread(values(group, BASELINE, "cpu_us"))
+            alone = [spread(values(group, BASELINE, figure)) for figure in ("per_second", "cpu_us")]
+            otel = spread(ratios(group, OTEL, "cpu_us"))
             columns = list(zip(names, groups, strict=True))
-            rows.append([f"{_SERVER_TITLES[kind]}, {loop}", _plain(per_second), _plain(cpu_us), _target(SERVER_CPU)])
-            rows[-1] += _verdict(columns, found, SERVER_CPU)
-    header = ["server: CPU time per request", "requests/s without us", "µs/request without us", "target"]
+            rows.append([f"{_SERVER_TITLES[kind]}, {loop}", *map(_plain, [*alone, otel, over_python])])
+            rows[-1] += [_target(SERVER_CPU), *_verdict(columns, found, SERVER_CPU)]
+    header = ["server: CPU time per request", "requests/s, Python alone", "µs/request, Python alone"]
+    header += [f"{_UNDER} without us / Python alone", "with us / Python alone", "target"]
+    return _table(
+        [*header, *(f"with us / {_UNDER} without us, {name}" if name else "" for name in _heads(names))], rows
+    )
+
+
+_UNDER = "`opentelemetry-instrument`"
+_SERVER_TITLES = {
+    "aiohttp": "aiohttp",
+    "fastapi": "FastAPI on uvicorn",
+    "streams": "asyncio streams",
+    "grpc": "gRPC aio",
+}
+
+
+def starts(versions: Versions) -> str:
+    """What we add to the same under `opentelemetry-instrument`."""
+    names = _sorted(versions)
+    rows: list[list[str]] = []
+    for program, figure, title, target in (
+        ("python -c pass", "cpu_ms", "`python -c pass`: processor time, ms", START_CPU_MS),
+        ("python -c pass", "wall_ms", "… time to its end, ms", None),
+        ("a small program", "rss_mb", "a small program: resident memory, MB", RESIDENT_OVER_OTEL_MB),
+        ("a small program", "pss_mb", "… its share of it (PSS), MB", None),
+    ):
+        groups = [versions[name]["groups"].get(f"{STARTS_GROUP}/{program}") for name in names]
+        found = [spread(differences(group, PEEPS, figure, OTEL)) for group in groups]
+        if any(found):
+            without = spread(values(next(one for one in groups if one), OTEL, figure))
+            columns = list(zip(names, groups, strict=True))
+            rows.append([title, _plain(without), _target(target), *_verdict(columns, found, target)])
+    header = [f"start and memory: added to the same under {_UNDER}", "without us", "target"]
     return _table([*header, *_heads(names)], rows)
-
-
-_SERVER_TITLES = {"aiohttp": "aiohttp", "fastapi": "FastAPI on uvicorn", "streams": "asyncio streams"}
 
 
 def looks(versions: Versions) -> str:
@@ -92,7 +125,7 @@ def looks(versions: Versions) -> str:
         row("… memory per live task, bytes", RESIDENT_PER_TASK, [_per_task(group, count) for group in groups])
     groups = [_look(versions[name], TASKS[0]) for name in names]
     row("resident memory, MB", RESIDENT_MB, [_more_memory(group, BASELINE) for group in groups])
-    row("… of it not OpenTelemetry's SDK, MB", None, [_more_memory(group, OTEL) for group in groups])
+    row("… of it not OpenTelemetry's SDK, MB", RESIDENT_OVER_OTEL_MB, [_more_memory(group, OTEL) for group in groups])
     return _table(["looks and memory", "target", *_heads(names)], rows)
 
 
@@ -166,9 +199,9 @@ def _verdict(
         if one is None:
             cells.append(_NONE)
         elif name == PROMISED:
-            cells.append(f"{one.median:.2f} ({one.least:.2f} … {one.most:.2f})")
+            cells.append(f"{rounded(one.median)} ({rounded(one.least)} … {rounded(one.most)})")
         else:
-            cells.append(f"{one.median:.2f}")
+            cells.append(rounded(one.median))
         if name == PROMISED:
             cells.append(_NONE if one is None or target is None else str(verdict(one.median, target)))
     return cells

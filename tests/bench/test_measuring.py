@@ -10,13 +10,14 @@ import pytest
 
 from bench.groups import Group
 from bench.heartbeat import Heartbeat
-from bench.modes import BASELINE, PEEPS, started
+from bench.modes import BASELINE, OTEL, PEEPS, started
 from bench.operations import OPERATIONS, RECORDED, THREADS
 from bench.processes import Failed, figures_of, server
 from bench.report_line import told
 from bench.rounds import visit_all
 from bench.samples import GroupResult
 from bench.server_worker import SERVERS
+from bench.startup import PROGRAMS, start
 
 pytestmark = pytest.mark.slow
 
@@ -42,8 +43,9 @@ def test_a_process_that_is_not_what_its_mode_says_gives_no_figures() -> None:
 def test_a_server_is_loaded(kind: str) -> None:
     if kind == "fastapi":
         pytest.importorskip("fastapi")
+    module = "bench.grpc_load" if kind == "grpc" else "bench.load"
     with server(started(PEEPS, PYTHON, NOWHERE, "bench.server_worker", PEEPS, "asyncio", kind), 0) as (process, port):
-        load = started(BASELINE, PYTHON, "", "bench.load", str(port), str(process), "4", "0.2", "0.5")
+        load = started(BASELINE, PYTHON, "", module, str(port), str(process), "4", "0.2", "0.5")
         figures = figures_of(load, None)
     assert figures["per_second"] > 0
     assert figures["cpu_us"] > 0
@@ -115,6 +117,20 @@ def test_modes_run_between_baselines_until_the_time_is_over() -> None:
     assert kept == ["a", "b", "a"]
     assert results["a"]["failed"] == {"broken": "it is broken"}
     assert {sample["visit"] for sample in results["a"]["samples"]} == {0, 1}
+
+
+def test_what_is_compared_with_the_same_without_us_runs_between_it_and_alone_once() -> None:
+    def measure(_mode: str) -> dict[str, float]:
+        return {}
+
+    group = Group("a", ("peeps",), measure, 2, beside="otel", once=("baseline",))
+    assert list(group.order()) == ["baseline", "otel", "peeps", "otel", "peeps", "otel"]
+
+
+def test_a_start_is_measured() -> None:
+    figures = {mode: start(mode, PYTHON, NOWHERE, PROGRAMS["a small program"]) for mode in (OTEL, PEEPS)}
+    assert set(figures[OTEL]) == {"cpu_ms", "wall_ms", "rss_mb", "pss_mb", "anonymous_mb"}
+    assert all(more >= figures[OTEL][name] / 2 > 0 for name, more in figures[PEEPS].items())
 
 
 def test_without_time_each_group_is_measured_once() -> None:

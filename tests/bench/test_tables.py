@@ -7,7 +7,7 @@ import pytest
 
 from bench.publish import BEGIN, END, with_page, within
 from bench.samples import GroupResult, Results, Sample, ratios
-from bench.tables import looks, operations, page, servers
+from bench.tables import looks, operations, page, servers, starts
 from bench.targets import verdict
 
 
@@ -103,12 +103,27 @@ def test_another_version_and_another_loop_stand_beside() -> None:
     assert "| 1.04 (1.04 … 1.04) | met | 0.90 | 0.90 |" in row
 
 
-def test_a_server_shows_what_it_does_without_us() -> None:
+def test_a_server_is_judged_by_the_same_without_us_and_compared_with_python_alone() -> None:
     runs = group(
-        (0, "baseline", {"cpu_us": 200.0, "per_second": 4000.0}), (0, "peeps", {"cpu_us": 203.0, "per_second": 3900.0})
+        (0, "baseline", {"cpu_us": 200.0, "per_second": 4000.0}),
+        (0, "otel", {"cpu_us": 400.0, "per_second": 2000.0}),
+        (0, "peeps", {"cpu_us": 404.0, "per_second": 1900.0}),
+        (0, "otel", {"cpu_us": 400.0, "per_second": 2000.0}),
     )
     row = servers({"3.12": version("3.12.1", **{"servers/aiohttp/asyncio": runs})}).splitlines()[2]
-    assert row == "| aiohttp, asyncio | 4,000 | 200 | ≤ 1.01 | 1.01 (1.01 … 1.01) | met |"
+    assert row == "| aiohttp, asyncio | 4,000 | 200 | 2.00 | 2.02 | ≤ 1.01 | 1.01 (1.01 … 1.01) | met |"
+
+
+def test_a_server_that_was_not_compared_with_the_same_without_us_has_no_verdict() -> None:
+    runs = group((0, "baseline", {"cpu_us": 200.0, "per_second": 4000.0}), (0, "peeps", {"cpu_us": 300.0}))
+    row = servers({"3.12": version("3.12.1", **{"servers/aiohttp/asyncio": runs})}).splitlines()[2]
+    assert row == "| aiohttp, asyncio | 4,000 | 200 | – | 1.50 | ≤ 1.01 | – | – |"
+
+
+def test_a_start_is_judged_by_what_we_add() -> None:
+    runs = group((0, "otel", {"cpu_ms": 500.0}), (0, "peeps", {"cpu_ms": 520.0}), (0, "otel", {"cpu_ms": 480.0}))
+    row = starts({"3.12": version("3.12.1", **{"starts/python -c pass": runs})}).splitlines()[2]
+    assert row == "| `python -c pass`: processor time, ms | 490 | ≤ 30 | 30.0 (30.0 … 30.0) | met |"
 
 
 def test_a_hold_is_judged_by_its_worst_and_memory_by_the_difference() -> None:
