@@ -13,6 +13,12 @@ from .wait_index import WaitIndex
 
 _LENDS = {"Limiter": "token", "Executor": "worker", "Queue": "item", "QueuePool": "connection", "gevent.Pool": "place"}
 
+_CLOSE = "pool.close"
+OF_A_CLOSE = (
+    "Give every connection back, by a `with` block, and end the tasks that have one, before the pool is closed; or put "
+    "a timeout on the close"
+)
+
 
 def exhausted(context: RuleContext) -> Iterator[tuple[Node, list[str]]]:
     """The pools that have nothing left, each with those who wait for it in a wait that has settled, the longest first.
@@ -41,8 +47,15 @@ def holders_of_all(context: RuleContext) -> set[str]:
     }
 
 
-def taken(pool: Node) -> str:
+def is_closing(graph: WaitIndex, pool: str) -> bool:
+    """Whether it is one connection, and who closes the pool waits until it is given back."""
+    return any(graph.wait_of(one).operation == _CLOSE for one in graph.waiters.get(pool, ()) if graph.since_of(one))
+
+
+def taken(graph: WaitIndex, pool: Node) -> str:
     """`4 of 4 connections of QueuePool db are held`."""
+    if is_closing(graph, pool.id):
+        return f"a pool cannot be closed before its {_lends(pool)} is given back"
     in_use, capacity = pool.attributes.get(semconv.POOL_IN_USE), pool.attributes.get(semconv.SEMAPHORE_PERMITS)
     thing = _lends(pool)
     how_many = f"{in_use} of {capacity} {thing}s" if type(capacity) is int else f"all {in_use} {thing}s"
@@ -54,7 +67,8 @@ def has_one(graph: WaitIndex, pool: str, holder: str) -> str:
     """`report has one, taken at app/x.py:12`."""
     held = graph.held_by(pool, holder)
     where = "" if held is None else wording.at("taken at", held.source or "")
-    return f"{wording.label(graph.nodes.get(holder))} has one" + (f",{where}" if where else "")
+    one = "it" if is_closing(graph, pool) else "one"
+    return f"{wording.label(graph.nodes.get(holder))} has {one}" + (f",{where}" if where else "")
 
 
 def _lends(pool: Node) -> str:

@@ -57,6 +57,7 @@ _ROWS = (
     Operation("semaphore.acquire", _SEMAPHORE, told_by_innermost=True, lines_first=True, lines_at_once=True),
     Operation("limiter.acquire", _SEMAPHORE, lines_first=True, lines_at_once=True),
     Operation("pool.acquire", _SEMAPHORE, lines_first=True, lines_at_once=True),
+    Operation("pool.close", _SEMAPHORE, lines_first=True, lines_at_once=True),
     Operation("event.wait", NodeKind.EVENT, told_by_innermost=True, lines_at_once=True),
     Operation("condition.wait", NodeKind.CONDITION, gives_up_lock=True, lines_first=True, lines_at_once=True),
     Operation("barrier.wait", NodeKind.BARRIER, lines_first=True, lines_at_once=True),

@@ -16,6 +16,8 @@ _KNOWN: dict[tuple[str, str], Asks] = {
     ("celery/result.py", "ResultSet.join_native"): Asks.CODE,
     ("filelock/_api.py", "BaseFileLock.acquire"): Asks.CODE,
     ("filelock/_core/_lock.py", "BaseFileLock.acquire"): Asks.CODE,
+    ("filelock/asyncio.py", "BaseAsyncFileLock.acquire"): Asks.CODE,
+    ("filelock/_async_lock/_lock.py", "BaseAsyncFileLock.acquire"): Asks.CODE,
     ("portalocker/utils.py", "Lock.acquire"): Asks.CODE,
     ("redis/lock.py", "Lock.acquire"): Asks.CODE,
     ("redis/asyncio/lock.py", "Lock.acquire"): Asks.CODE,

@@ -211,3 +211,30 @@ def test_a_holder_whom_nobody_seems_about_to_wake_is_told_sooner_and_by_this_rul
     diagnoser = Diagnoser()
     levels = [[(one.kind, one.level) for one in _look(world, second, diagnoser=diagnoser)] for second in (1, 3, 20)]
     assert levels == [[], [("pool_exhausted", "SLOW")], [("pool_exhausted", "SUSPECT")]]
+
+
+def test_a_pool_that_is_closed_before_all_is_given_back() -> None:
+    world = World()
+    one = world.resource(
+        NodeKind.SEMAPHORE,
+        "",
+        "task:timers",
+        providers=Providers.ESTIMATED,
+        peeps__semaphore__permits=1,
+        peeps__resource__type="asyncpg.Connection",
+        peeps__pool__in_use=1,
+        peeps__semaphore__available=0,
+    )
+    world.task("closing", one, operation="pool.close")
+    world.task("main", "task:closing", operation="task")
+    world.task("timers", "task:main", operation="task")
+    (finding,) = _look(world, 1, 3)
+    assert _said([finding]) == [
+        (
+            "pool_exhausted",
+            "LIKELY",
+            "a pool cannot be closed before its connection is given back; timers has it, taken at app/hold.py:2, and "
+            "waits for the end of main at app/work.py:5, which comes to waiting for the close",
+        )
+    ]
+    assert finding.advice.startswith("Give every connection back")

@@ -38,6 +38,7 @@ class Asynchronous:
     take: Callable[[], Any]
     close: Callable[[], Awaitable[object]]
     """Waits for no connection that is still taken."""
+    close_when_free: Callable[[], Awaitable[object]] | None = None
 
 
 def sqlalchemy_threads(_port: int | None, folder: Path, size: int, wait_s: float) -> Threaded:
@@ -146,7 +147,7 @@ async def asyncpg_tasks(port: int | None, _folder: Path, size: int, _wait_s: flo
     pool: Any = await asyncpg.create_pool(
         f"postgresql://postgres@127.0.0.1:{port}/postgres", min_size=size, max_size=size
     )
-    return Asynchronous(pool.acquire, pool.acquire, partial(_terminate, pool))
+    return Asynchronous(pool.acquire, pool.acquire, partial(_terminate, pool), pool.close)
 
 
 async def asyncpg_tasks_in_time(port: int | None, _folder: Path, size: int, wait_s: float) -> Asynchronous:

@@ -20,6 +20,12 @@ def test_a_lock_of_redis_asks() -> None:
     assert known_poll(redis.lock.Lock.release.__code__).asks is None
 
 
+def test_so_does_a_lock_of_filelock_that_tasks_take() -> None:
+    filelock = pytest.importorskip("filelock")
+    assert known_poll(filelock.AsyncFileLock.acquire.__code__).asks is Asks.CODE
+    assert known_poll(filelock.AsyncFileLock.release.__code__).asks is None
+
+
 def test_a_function_of_that_name_elsewhere_is_none() -> None:
     here = redis.lock.Lock.acquire.__code__.replace(co_filename="/srv/app/lock.py")
     assert known_poll(here).asks is None

@@ -240,6 +240,29 @@ def test_tasks_that_each_take_a_second_connection_exhaust_the_pool(
     )
 
 
+@pytest.mark.parametrize("asynchronous", ["asyncpg"], indirect=True)
+def test_a_pool_that_waits_to_be_closed_for_what_a_task_has(asynchronous: Callable[[World, _Program], None]) -> None:
+    async def listen(pool: Asynchronous, has_one: asyncio.Event, news: asyncio.Event) -> None:
+        async with pool.block():  # listens
+            has_one.set()
+            await news.wait()
+
+    async def program(pool: Asynchronous) -> None:
+        has_one, news = asyncio.Event(), asyncio.Event()
+        listener = asyncio.create_task(listen(pool, has_one, news), name="listener")
+        await has_one.wait()
+        assert pool.close_when_free is not None
+        await pool.close_when_free()
+        listener.cancel()
+
+    with world() as made:
+        asynchronous(made, program)
+        made.until(lambda seen: any(n.wait and n.wait.operation == "pool.close" for n in seen.nodes.values()))
+        told = _Looks(made).told(3, 35)
+    assert [kind for kind, *_ in told if kind == "pool_exhausted"]
+    assert f"listener has it, taken at probes/test_pool_libraries.py:{_line('listens')}," in told[0][2]
+
+
 def test_connections_that_tasks_forgot(asynchronous: Callable[[World, _Program], None]) -> None:
     kept: list[Any] = []
 

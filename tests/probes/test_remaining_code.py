@@ -156,3 +156,13 @@ def test_a_function_of_the_program_may_have_it_from_another() -> None:
     current = function("def current(): return done")
     begin = function("def begin(): finish(current())")
     assert remaining(finish, current).may_call([Place(begin, -1)], SET, "__main__.done") == "finish uses set"
+
+
+def test_the_end_of_a_block_is_followed_further_than_any_other_function() -> None:
+    chain = [function(f"def step_{number}(self): self.step_{number + 1}()") for number in range(5)]
+    wake = function("def step_5(self): self.waiter.set()")
+    leave = function("async def __aexit__(self, *_): self.step_0()")
+    call = function("def call(self): self.step_0()")
+    code = remaining(*chain, wake, leave, call)
+    assert code.may_call([Place(leave, -1)], SET) == "step_5 uses set"
+    assert code.may_call([Place(call, -1)], SET) == ""

@@ -131,25 +131,29 @@ class PoolExhausted(LookRule):
     def _tell(self, context: RuleContext, pool: Node, waiters: list[str], holders: list[str]) -> Account:
         graph, first = context.graph, waiters[0]
         names = wording.several([wording.label(graph.nodes[one]) for one in waiters])
-        wait = "waits" if len(waiters) == 1 else "wait"
+        wait = "waits for" if len(waiters) == 1 else "wait for"
+        wait += " that" if pools.is_closing(graph, pool.id) else " one"
         if holders:
             has = pools.has_one(graph, pool.id, holders[0])
             comma = "," if "," in has else ""
             way = leaf.leaf_of(graph, holders[0])
             doing = wording.doing(graph, holders[0]) if way is None else leaf.clause(graph, way)
-            title = f"{pools.taken(pool)}; {has}{comma} and {doing}; {names} {wait} for one"
+            title = f"{pools.taken(graph, pool)}; {has}{comma} and {doing}; {names} {wait}"
         elif _all_lost(pool):
-            title = f"{pools.taken(pool)}, but lost: who asked for that has gone; {names} {wait} for one"
+            title = f"{pools.taken(graph, pool)}, but lost: who asked for that has gone; {names} {wait}"
         else:
-            title = f"{pools.taken(pool)}; no function is seen with one; {names} {wait} for one"
+            title = f"{pools.taken(graph, pool)}; no function is seen with one; {names} {wait}"
         held = graph.held_by(pool.id, holders[0]) if holders else None
         return Account(
             title=title,
-            advice=_OF_LOST if _all_lost(pool) and not holders else f"{self.advice}.",
+            advice=_OF_LOST if _all_lost(pool) and not holders else self._advice(graph, pool),
             look_at=(None if held is None else held.source) or graph.wait_of(first).source,
             evidence=[evidence.link(graph, first, pool.id, one) for one in holders[:_HOLDERS_MOST] or [None]],
             blocked=evidence.tail(graph, graph.waiting(graph.behind({pool.id}))),
         )
+
+    def _advice(self, graph: WaitIndex, pool: Node) -> str:
+        return f"{pools.OF_A_CLOSE if pools.is_closing(graph, pool.id) else self.advice}."
 
 
 def _all_lost(pool: Node) -> bool:

@@ -92,8 +92,8 @@ class PoolWaitsForItself(LookRule):
         holders = [one for one in members if one in have]
         first = holders[0]
         return Account(
-            title=f"{pools.taken(pool)}; {_who(context, pool, holders)}",
-            advice=f"{self.advice}.",
+            title=f"{pools.taken(graph, pool)}; {_who(context, pool, holders)}",
+            advice=f"{pools.OF_A_CLOSE if pools.is_closing(graph, pool.id) else self.advice}.",
             look_at=graph.wait_of(first).source,
             evidence=[step for one in members[:_MEMBERS_MOST] for step in _steps(context, pool, core, one)],
             blocked=evidence.tail(graph, graph.waiting(graph.behind({pool.id}) - set(core))),
@@ -114,7 +114,8 @@ def _who(context: RuleContext, pool: Node, holders: list[str]) -> str:
         return f"{names} {has} and " + ("wait for another" if direct else "wait for what waits for another")
     has = pools.has_one(graph, pool.id, first)
     comma = "," if "," in has else ""
-    does = "waits for another" if direct else f"{wording.doing(graph, first)}, which comes to waiting for another"
+    what = "the close" if pools.is_closing(graph, pool.id) else "another"
+    does = f"waits for {what}" if direct else f"{wording.doing(graph, first)}, which comes to waiting for {what}"
     return f"{has}{comma} and {does}"
 
 

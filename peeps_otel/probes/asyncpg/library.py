@@ -34,6 +34,7 @@ from ..library import (
 
 _POOLS, _CONNECTIONS = "asyncpg.pool", "asyncpg.connection"
 _ACQUIRE = operation("pool.acquire")
+_GIVEN_BACK = operation("pool.close")
 _TAKING = "Queue.get"
 
 
@@ -53,6 +54,7 @@ class Asyncpg:
         pools, connections = vars(sys.modules[_POOLS]), vars(sys.modules[_CONNECTIONS])
         try:
             pool, proxy, context = pools["Pool"], pools["PoolConnectionProxy"], pools["PoolAcquireContext"]
+            holder = pools["PoolConnectionHolder"]
         except KeyError as error:
             raise AttributeError(f"{_POOLS}.{error.args[0]}") from None
 
@@ -70,12 +72,16 @@ class Asyncpg:
         as_pool = PoolType(asyncio.Queue, "asyncpg.Pool", _read).as_resource_type()
         return Support(
             resource_type_for=lambda thing: as_pool if queues.get(thing) else None,
+            pools=(PoolType(holder, "asyncpg.Connection", _read_one),),
             pool_handles=(
                 PoolHandle(proxy, _of_proxy),
                 PoolHandle(connections["Connection"], _of_connection),
                 PoolHandle(context, _of_context),
             ),
-            task_waits=(TaskWait(code_of(pool, "_acquire"), _ACQUIRE, find=find),),
+            task_waits=(
+                TaskWait(code_of(pool, "_acquire"), _ACQUIRE, find=find),
+                TaskWait(code_of(holder, "wait_until_released"), _GIVEN_BACK, finds=holder),
+            ),
         )
 
 
@@ -91,6 +97,11 @@ def _read(queue: Any) -> PoolState:
     )
 
 
+def _read_one(holder: Any) -> PoolState:
+    """Of one connection, until whose return a pool that is to be closed waits."""
+    return PoolState(1, 0 if attribute(holder, "_in_use") is None else 1)
+
+
 def _of_connection(connection: object) -> Iterable[Lent]:
     return _of_proxy(attribute(connection, "_proxy"))
 
@@ -103,8 +114,11 @@ def _of_proxy(proxy: object) -> Iterable[Lent]:
     if proxy is None or attribute(proxy, "_con") is None:
         return ()  # given back
     holder = attribute(proxy, "_holder")
-    queue = attribute(attribute(holder, "_pool"), "_queue")
-    return () if holder is None or queue is None else (Lent(holder, queue),)
+    connection, queue = attribute(holder, "_con"), attribute(attribute(holder, "_pool"), "_queue")
+    if holder is None or queue is None:
+        return ()
+    lent = Lent(holder, queue)
+    return (lent,) if connection is None else (lent, Lent(connection, holder))
 
 
 ASYNCPG = Asyncpg()

@@ -2,10 +2,10 @@
 """May the code that somebody still has to run come to call a function of a given name?
 
 By name only: the names that the instructions of its frames from the last one on can still load, along jumps and
-exception handlers, and those of the program's functions with these names, three calls further. It errs towards yes for
-common names (`set`, `get`), and towards no for names made at run time, so nothing PROVEN may rest on it. What the
-standard library's own waits call is known: they are not followed (`remove` of a `deque` is nobody's function). The
-builtin `set` is no method that ends a wait.
+exception handlers, and those of the program's functions with these names, three calls further; from the end of a `with`
+block, which is sure to be called, seven. It errs towards yes for common names (`set`, `get`), and towards no for names
+made at run time, so nothing PROVEN may rest on it. What the standard library's own waits call is known: they are not
+followed (`remove` of a `deque` is nobody's function). The builtin `set` is no method that ends a wait.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from ..internals.heap import HOOKS
 from .libraries import Libraries
 
 _CALLS_DEEP = 4
+_EXITS_DEEP = 8
+_EXITS = frozenset({"__exit__", "__aexit__"})
 _FUNCTIONS_MOST = 3000  # looked into for one question; more: yes
 _LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_SUPER_ATTR")
 _ANYBODY = frozenset({(0, 0)})
@@ -71,7 +73,8 @@ class RemainingCode:
         found = self._answers.get(key)
         if found is None:
             begin = [(self._left(place), place.code) for place in places]
-            found = self._answers[key] = self._search(begin, names, name)
+            is_exit = all(place.last < 0 and place.code.co_name in _EXITS for place in places)
+            found = self._answers[key] = self._search(begin, names, name, _EXITS_DEEP if is_exit else _CALLS_DEEP)
         return found
 
     def is_own(self, code: CodeType) -> bool:
@@ -119,14 +122,20 @@ class RemainingCode:
             found = self._files[file] = self._is_program_file(file) and self._libraries.is_needed(file)
         return found
 
-    def _search(self, first: list[tuple[frozenset[str], CodeType]], wanted: frozenset[str], name: str) -> str:
+    def _search(
+        self,
+        first: list[tuple[frozenset[str], CodeType]],
+        wanted: frozenset[str],
+        name: str,
+        deep: int = _CALLS_DEEP,
+    ) -> str:
         """A library that does not know the module of the variable ends no wait for it unless it is called by code that
         uses the variable."""
         seen: set[tuple[int, bool]] = set()
         module, _, variable = name.rpartition(".")
         named, waking = not name, ""
         level = [_Step(names, code, not name) for names, code in first]
-        for _ in range(_CALLS_DEEP):
+        for _ in range(deep):
             following: list[_Step] = []
             for names, of, given in level:
                 knows = given or self._libraries.knows(of.co_filename, module)
