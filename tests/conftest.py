@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 from __future__ import annotations
 
+import gc
 import os
 import re
 import sys
@@ -59,6 +60,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for name, seconds in _LONG.items():
         costs[Path(__file__).parent / name] += seconds
     items.sort(key=lambda item: -costs[item.path])
+
+
+def pytest_collection_finish() -> None:
+    """What pytest and the modules of the tests keep is no longer searched: whoever collects garbage or asks the heap
+    would walk through it each time. To the questions of the heap such objects are like those of C code: they may use
+    whatever they have."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -311,13 +311,17 @@ def test_many_who_wait_for_one_thing_are_found_in_one_reading_of_it(
 
     def main(spawn: Spawn) -> None:
         never = event.Event()
+        begun = list[None]()
 
         def waits() -> None:
+            begun.append(None)
             never.wait()
 
         for _ in range(300):
             gevent.spawn(waits)
         spawn("one", lambda: never.wait())
+        while len(begun) < 300:  # a turn of the hub begins only some of them
+            gevent.sleep(0)
 
     with hub(main):
         monkeypatch.setattr(internals, "links", counted)
