@@ -8,6 +8,8 @@ from typing import Protocol
 
 from ..model import Finding, FindingKind, Graph, Level, NodeKind
 from . import exits
+from .incremental_index import IncrementalIndex
+from .kept_parts import ByLevel, KeptParts
 from .reduction import Requirement, cores, residue
 from .rule_engine import RuleEngine
 from .rules.context import Residue, RuleContext
@@ -71,6 +73,7 @@ class Diagnoser:
         self._shared = settings.make(LongWait)
         self._memory = WaitHistory()
         self._engine = RuleEngine(settings)
+        self._kept = KeptParts(self._reduce)
         self._told: Set[str] = frozenset()
         self._findings: list[Finding] = []
         self._quiet_since_ns = self._asked_ns = 0
@@ -86,6 +89,11 @@ class Diagnoser:
     def deadlocked(self) -> Set[str]:
         """The members of all deadlocks that the last look has proven, of those that are not told, too."""
         return self._deadlocked
+
+    @property
+    def asked_about(self) -> int:
+        """About how many suspects the rules of the reduction were asked last, of a graph that keeps its indexes."""
+        return self._kept.asked
 
     def look(self, graph: Graph, now_ns: int, pause: Callable[[], None] = no_pause) -> list[Finding]:
         """The findings that are open now, worst first: alike ones are one, and at most 50 are told.
@@ -155,17 +163,23 @@ class Diagnoser:
 
     def _by_reduction(self, context: RuleContext, pause: Callable[[], None]) -> list[Candidate]:
         """The least sure level goes first, over everything: who is live there is live at every other."""
-        waits, now_ns, old_ns = context.graph, context.now_ns, self._shared.waited
-        found: list[Candidate] = []
-        suspect = self._suspects(waits, self._memory.turned, now_ns, old_ns)
+        waits, old_ns = context.graph, self._shared.waited
+        suspects = self._suspects(waits, self._memory.turned, context.now_ns, old_ns)
         pause()
+        if isinstance(waits, IncrementalIndex):
+            return self._kept.look(waits, context, suspects, old_ns)
+        return [candidate for found in self._reduce(context, suspects).values() for candidate in found]
+
+    def _reduce(self, context: RuleContext, suspects: set[str]) -> ByLevel:
+        waits, now_ns, old_ns = context.graph, context.now_ns, self._shared.waited
+        found: ByLevel = {}
         for level in (Level.PROVEN, Level.LIKELY, Level.SUSPECT):
-            if not suspect:
+            if not suspects:
                 break
-            conditions = waits.conditions(level, now_ns, old_ns, suspect)
+            conditions = waits.conditions(level, now_ns, old_ns, suspects)
             # What only those wait for who are live is no part of it.
-            stuck = suspect & conditions.keys() if level is Level.SUSPECT else self._left(waits, conditions)
+            stuck = suspects & conditions.keys() if level is Level.SUSPECT else self._left(waits, conditions)
             if stuck:
                 told = waits.as_told(conditions, stuck)
-                found += self._engine.reduce(context, Residue(level, told, stuck))
+                found[level] = self._engine.reduce(context, Residue(level, told, stuck))
         return found

@@ -78,9 +78,13 @@ def sites(graph: WaitIndex, tasks: Iterable[str]) -> list[Site]:
     counts: Counter[str] = Counter()
     example: dict[str, str] = {}
     rest: Counter[str] = Counter()
+    known: dict[tuple[str, int], str] = {}  # thousands were made, and stand, in one place: their stacks are one object
     for task in tasks:
         node = graph.nodes[task]
-        source = _site(node)
+        key = node.source, id(node.stack)
+        source = known.get(key)
+        if source is None:
+            source = known[key] = _site(node)
         if not source:
             rest[node.source] += 1
             example.setdefault(node.source, node.name)

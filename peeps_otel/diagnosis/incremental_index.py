@@ -268,9 +268,19 @@ class IncrementalIndex(WaitIndex):
         """The things that it answers, may end or has."""
         return self._named.by.get(node_id, ())
 
+    def may_end(self, node_id: str) -> Collection[str]:
+        return [one for one in self.named_by(node_id) if node_id in self._enders_of.get(one, ())]
+
     def used_by(self, node_id: str) -> Collection[str]:
         """What it has in its hands."""
         return self._used.get(node_id, ())
+
+    def tied(self, node_id: str) -> Iterable[str]:
+        """What it leads to by any edge that a condition may follow, and who leads to it by one."""
+        for forth in (self.targets, self.holders, self.answers, self._used, self.enders, self.reached):
+            yield from forth.get(node_id, ())
+        for back in (self._waiters, self._holding, self._users, self._named):
+            yield from back.by.get(node_id, ())
 
     def is_named(self, node_id: str) -> bool:
         """Whether an edge of another node leads to it."""

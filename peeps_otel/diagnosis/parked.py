@@ -43,8 +43,8 @@ def _is_left_alone(graph: WaitIndex, queue: str) -> bool:
     idle = set(graph.waiters.get(queue, ()))
     if any(graph.waiters.get(one) for one in idle) or graph.dead.get(queue):
         return False
-    for thing, able in (*graph.holders.items(), *graph.enders.items()):
-        if thing != queue and not idle.isdisjoint(able) and graph.waiters.get(thing):
+    for one in idle:
+        if any(thing != queue and graph.waiters.get(thing) for thing in (*graph.held_of(one), *graph.may_end(one))):
             return False
     return not any(_is_main(graph, node) for one in idle if (node := graph.nodes.get(one)) is not None)
 

@@ -34,6 +34,7 @@ class WaitGraph(WaitIndex):
         self._loops: dict[str, list[str]] | None = None
         self._marks = marks
         self._held_of: dict[str, list[str]] | None = None
+        self._may_end: dict[str, list[str]] | None = None
         self._holds: dict[str, dict[str, Edge]] | None = None
         self._out: dict[str, list[Edge]] | None = None
 
@@ -111,11 +112,13 @@ class WaitGraph(WaitIndex):
 
     def held_of(self, holder: str) -> Collection[str]:
         if self._held_of is None:
-            self._held_of = {}
-            for resource, holders in self.holders.items():
-                for one in holders:
-                    self._held_of.setdefault(one, []).append(resource)
+            self._held_of = _turned(self.holders)
         return self._held_of.get(holder, ())
+
+    def may_end(self, node_id: str) -> Collection[str]:
+        if self._may_end is None:
+            self._may_end = _turned(self.enders)
+        return self._may_end.get(node_id, ())
 
     def holds(self, resource: str) -> Mapping[str, Edge]:
         if self._holds is None:
@@ -149,3 +152,11 @@ class WaitGraph(WaitIndex):
                 for mark in self._marks.intersection(node.attributes):
                     bearing.setdefault(mark, []).append(node)
         return Sorted(tasks, marked, others, bearing)
+
+
+def _turned(index: Mapping[str, Iterable[str]]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for key, values in index.items():
+        for one in values:
+            found.setdefault(one, []).append(key)
+    return found

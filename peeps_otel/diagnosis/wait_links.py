@@ -91,6 +91,10 @@ class WaitLinks:
         """What a node has."""
         raise NotImplementedError
 
+    def may_end(self, node_id: str) -> Collection[str]:
+        """The things for which it may end a wait, by the heap."""
+        raise NotImplementedError
+
     def holds(self, resource: str) -> Mapping[str, Edge]:
         """By holder: the edge that says since when and where it has the thing."""
         raise NotImplementedError

@@ -2,12 +2,12 @@
 """Nodes and edges that are kept from look to look, so that a look costs what has changed since the one before.
 
 Who sees very many things writes only those that have changed (`Keeper`). What anybody else writes into an observation,
-in the usual way, holds for that look alone.
+in the usual way, holds for that look alone. Who lays something over very many of them covers each, once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from typing import Any, Generic, TypeVar
 
 from ..model import Edge, Node
@@ -24,6 +24,7 @@ class Kept(dict[str, Value], Generic[Value]):
         super().__init__()
         self._before: dict[str, Value | None] = {}
         self._beneath: dict[str, Value | None] = {}
+        self._covered: dict[str, tuple[Value, Value]] = {}
 
     def begin(self) -> None:
         """A new look: what held for the last one alone is taken back."""
@@ -48,7 +49,47 @@ class Kept(dict[str, Value], Generic[Value]):
     def keep(self, key: str, value: Value | None) -> None:
         """Holds until it is said otherwise. None: it is there no more."""
         self._beneath.pop(key, None)
+        covered = self._covered.get(key)
+        if covered is not None:
+            if covered[0] is value:
+                value = covered[1]
+            else:
+                del self._covered[key]
         self._put(key, value)
+
+    def cover(self, key: str, value: Value) -> bool:
+        """Shows it in place of what is kept, for as long as that stays or until `uncover`. False, and nothing is done,
+        where nothing is kept, or something else was written for this look."""
+        kept = self.kept(key)
+        if kept is None or key in self._beneath:
+            return False
+        self._covered[key] = kept, value
+        self._put(key, value)
+        return True
+
+    def uncover(self, key: str) -> None:
+        """What is kept is shown again, beneath what was written for this look."""
+        covered = self._covered.pop(key, None)
+        if covered is None:
+            return
+        if key in self._beneath:
+            self._beneath[key] = covered[0]
+        else:
+            self._put(key, covered[0])
+
+    def kept(self, key: str) -> Value | None:
+        """What is kept, whatever covers it or was written for this look; None: nothing."""
+        covered = self._covered.get(key)
+        return self._beneath.get(key, self.get(key)) if covered is None else covered[0]
+
+    def covered_by(self, key: str) -> Value | None:
+        """What is shown in place of what is kept; None: nothing else."""
+        covered = self._covered.get(key)
+        return None if covered is None else covered[1]
+
+    def written(self) -> Set[str]:
+        """Where something may be otherwise than at the last `take_changes`."""
+        return self._before.keys()
 
     def _put(self, key: str, value: Value | None) -> None:
         shown = self.get(key)

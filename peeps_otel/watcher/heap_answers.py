@@ -10,7 +10,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from .. import semconv
 from ..diagnosis.wording import WHOEVER_CALLS
@@ -19,6 +19,7 @@ from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN,
 from ..probes.heap.question import Answer
 from ..probes.probe import Observation
 from ..probes.runtime import listens
+from .layer import Layer
 from .runs_until_told import BY_WHOM, runs_until_told
 
 _BY_OTHERS = frozenset({semconv.COULD_END_OUTSIDE, semconv.COULD_END_OPEN})
@@ -74,7 +75,7 @@ class HeapAnswers:
         self._judged: dict[str, _Judged] = {}
         self._passed: dict[str, _Passed] = {}
         self._lost: dict[str, int | None] = {}
-        self._laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
+        self._layer = Layer()
 
     def is_known(self, thing: str) -> bool:
         """Whether there is an answer about it."""
@@ -86,31 +87,45 @@ class HeapAnswers:
         return judged is not None and judged.waiters == waiters
 
     def lay(self, observation: Observation) -> None:
-        """Adds what is known from answers that still hold to the nodes and edges of a look."""
+        """Adds what is known from answers that still hold to the nodes and edges of a look. Of a kept observation only
+        what has changed is asked about: an answer may be about all tasks that there are."""
         if not self._judged and not self._lost and not self._passed:
             return
-        laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]] = {}
+        changed = self._layer.begin(observation)
+        left: set[str] = set()
         for thing, judged in list(self._judged.items()):
+            if changed is not None and thing not in changed and judged.steps.keys().isdisjoint(changed):
+                continue
             if not self._holds(observation, thing, judged):
                 del self._judged[thing]
                 self._pass(thing, judged)
+                left.add(thing)
                 continue
             passed = self._passed.get(thing)
             more = {} if passed is None else {semconv.COULD_END_WENT_ON: passed.times}
-            self._lay_one(observation, laid, thing, judged.facts | more, judged.edges)
+            self._layer.lay(thing, judged.facts | more, judged.edges)
         for thing, passed in list(self._passed.items()):
+            concerns = (
+                changed is None or thing in changed or thing in left or not passed.steps.keys().isdisjoint(changed)
+            )
+            if not concerns:
+                continue
             if thing not in observation.nodes or not _stand(observation, passed.steps):
                 del self._passed[thing]
+                left.add(thing)
             elif thing not in self._judged:
+                left.discard(thing)
                 facts = {semconv.COULD_END_BY: passed.by, semconv.COULD_END_WENT_ON: passed.times}
-                self._lay_one(observation, laid, thing, facts, ())
-        for task, steps in list(self._lost.items()):
+                self._layer.lay(thing, facts)
+        for task in list(self._lost) if changed is None else self._lost.keys() & changed:
             node = observation.nodes.get(task)
-            if node is None or node.wait is None or node.steps != steps:
+            if node is None or node.wait is None or node.steps != self._lost[task]:
                 del self._lost[task]
-                continue
-            self._lay_one(observation, laid, task, {semconv.WAIT_LOST: True}, ())
-        self._laid = laid
+                left.add(task)
+            else:
+                self._layer.lay(task, {semconv.WAIT_LOST: True})
+        for one in left - self._judged.keys():
+            self._layer.take_away(one)
 
     def _holds(self, observation: Observation, thing: str, judged: _Judged) -> bool:
         """Whether nobody concerned has moved since. One more who waits now does not matter: it could not end it when it
@@ -127,28 +142,6 @@ class HeapAnswers:
         before = self._passed.get(thing)
         times = 0 if before is None or before.steps != steps else before.times
         self._passed[thing] = _Passed(steps, by, times + 1)
-
-    def _lay_one(
-        self,
-        observation: Observation,
-        laid: dict[str, tuple[Node, Node, tuple[Edge, ...], tuple[Edge, ...]]],
-        node_id: str,
-        facts: dict[str, AttributeValue],
-        more: tuple[Edge, ...],
-    ) -> None:
-        """The same objects as before where nothing has changed: the assembler tells changes by identity."""
-        node, edges = observation.nodes[node_id], observation.edges.get(node_id, ())
-        attributes, joined = node.attributes | facts, edges + more
-        before = self._laid.get(node_id)
-        is_same = before is not None and before[0] is node and before[2] is edges and before[3] == joined
-        if before is not None and is_same and before[1].attributes == attributes:
-            made, joined = before[1], before[3]
-        else:
-            made = replace(node, attributes=attributes)
-        laid[node_id] = (node, made, edges, joined)
-        observation.nodes[node_id] = made
-        if joined:
-            observation.edges[node_id] = joined
 
     def take(self, observation: Observation, asked: AskedHeap, answer: Answer) -> None:
         """A new answer, to a question that was asked then."""
@@ -173,10 +166,12 @@ class HeapAnswers:
             if not by_its_own and runs_until_told(observation, thing, waiters, no_code, by_open_code):
                 judged.facts.setdefault(semconv.COULD_END_OUTSIDE, BY_WHOM)
             self._judged[thing] = judged
+            self._layer.again.add(thing)
         lost = {one.task for one in answer.leaks.lost if one.sure and not one.dying}
         for address, node_id in asked.task_addresses(lost).items():
             if address in lost and node_id in asked.steps:
                 self._lost[node_id] = asked.steps[node_id]
+                self._layer.again.add(node_id)
 
     def _judge(
         self,

@@ -11,13 +11,26 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from peeps_otel import semconv
 from peeps_otel.diagnosis import Diagnoser, leaf
 from peeps_otel.diagnosis.kept_reduction import KeptReduction, kept_suspects
 from peeps_otel.diagnosis.reduction import residue
 from peeps_otel.diagnosis.rules.registry import MARKS
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.diagnosis.wait_index import WaitIndex
-from peeps_otel.model import Edge, EdgeKind, Graph, Level, Node, NodeKind, Providers, Wait
+from peeps_otel.model import (
+    AttributeValue,
+    Confidence,
+    Edge,
+    EdgeKind,
+    Finding,
+    Graph,
+    Level,
+    Node,
+    NodeKind,
+    Providers,
+    Wait,
+)
 from tests.support.examples import examples
 from tests.support.graph_story import SECOND, START, Story, brief
 
@@ -101,6 +114,27 @@ def test_locks_that_are_held_as_before_are_not_read_again(monkeypatch: pytest.Mo
         counts.append(len(asked))
         assert [(one.kind.value, one.count) for one in found] == (2 * [("held_across_wait", 500)] if look >= 2 else [])
     assert (counts[1] >= 1000, max(counts[2:]) <= 8) == (True, True)  # some more where words are made of it
+
+
+def test_the_rules_are_asked_again_only_about_the_part_in_which_something_has_changed() -> None:
+    """Of three hundred queues the heap has said that nobody puts into them; at each look one more waits at one."""
+    kept, engine = KeptReduction(MARKS), Diagnoser(suspects=kept_suspects)
+    asked: dict[str, AttributeValue] = {semconv.COULD_END_ASKED: START}
+    for number in range(300):
+        queue = Node(f"rx:{number}", NodeKind.RX, "q", START, f"app.py:{number}", Confidence.EXACT, attributes=asked)
+        kept.put(queue.id, queue, ())
+        for waiter in ("a", "b"):
+            put_waiter(kept, f"task:{waiter}{number}", queue.id, START)
+    counts: list[int] = []
+    found: list[Finding] = []
+    for look in range(1, 14):
+        now_ns = START + look * SECOND
+        put_waiter(kept, f"task:more{look}", f"rx:{look}", now_ns)
+        found = engine.look_at(kept, kept.take_changed(), now_ns)
+        counts.append(engine.asked_about)
+    assert [(one.kind.value, one.level) for one in found[:1]] == [("never_ends", Level.LIKELY)]
+    assert engine.untold + len(found) == 300
+    assert (max(counts) >= 900, max(counts[8:]) <= 12) == (True, True)  # all of them when they settle, and become old
 
 
 def put_waiter(kept: KeptReduction, task: str, lock: str, since_ns: int) -> None:

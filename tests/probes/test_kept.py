@@ -51,6 +51,29 @@ def test_what_is_written_holds_for_one_look_and_what_is_kept_for_all() -> None:
     assert dict(kept) == {"thread": "stands"}
 
 
+def test_what_covers_something_is_shown_until_that_changes_or_it_is_taken_away() -> None:
+    kept: Kept[str] = Kept()
+    kept.keep("task", "waits")
+    kept.take_changes()
+    assert (kept.cover("task", "waits, and is lost"), kept.cover("thread", "is lost")) == (True, False)
+    assert kept.take_changes() == {"task": "waits"}
+    kept.begin()
+    kept.keep("task", "waits")  # as before
+    assert (dict(kept), kept.kept("task"), kept.take_changes()) == ({"task": "waits, and is lost"}, "waits", {})
+    kept["task"] = "waits, and is marked"
+    assert not kept.cover("task", "waits, and is old")
+    kept.take_changes()
+    kept.begin()
+    assert (dict(kept), kept.take_changes()) == ({"task": "waits, and is lost"}, {"task": "waits, and is marked"})
+    kept["task"] = "waits, and is marked"
+    kept.uncover("task")
+    kept.begin()
+    assert (dict(kept), kept.covered_by("task")) == ({"task": "waits"}, None)
+    kept.cover("task", "waits, and is lost")
+    kept.keep("task", "runs")
+    assert (dict(kept), kept.covered_by("task")) == ({"task": "runs"}, None)
+
+
 class World:
     """Looks at a loop's tasks as the watcher does."""
 

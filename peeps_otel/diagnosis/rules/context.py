@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 
 from ...model import FindingKind, Level, Node, NodeKind
+from .. import evidence
 from ..frames import site
 from ..reduction import Requirement, dependents_of, reach
 from ..wait_history import WaitHistory
@@ -19,7 +20,9 @@ from .tunable import LongWait
 class RuleContext:
     """One look. `explained`: nodes that a finding already explains; only the engine adds to it. `says`: whether
     findings of a kind are wanted. `changed`: the nodes of which something is not as when the rules were last asked, and
-    the sites at which longer waits are known than then; None where that may be any."""
+    the sites at which longer waits are known than then; None where that may be any. `ages`: where they are to be known,
+    the waiters that were asked whether their wait is long, with the first time at which the answer is another, 0 where
+    that is never."""
 
     graph: WaitIndex
     now_ns: int
@@ -30,6 +33,7 @@ class RuleContext:
     explained: set[str] = field(default_factory=set[str])
     nodes: Sorted = field(default_factory=Sorted)
     told_behind: set[str] = field(default_factory=set[str])
+    ages: dict[str, int] | None = None
 
     def read(self, pause: Callable[[], None]) -> None:
         """Sorts the nodes: once a look."""
@@ -73,7 +77,13 @@ class RuleContext:
     def is_long(self, waiter: str, waited_ns: int | None = None) -> bool:
         """Whether a waiter has waited longer than its site is known to, and for `waited_ns` at least (None: as for all
         waits)."""
-        return self.now_ns >= self.long_at_ns(waiter, waited_ns)
+        long_at_ns = self.long_at_ns(waiter, waited_ns)
+        is_long = self.now_ns >= long_at_ns
+        if self.ages is not None:
+            before_ns = self.ages.get(waiter, 0)
+            due_ns = 0 if is_long else long_at_ns
+            self.ages[waiter] = min(before_ns, due_ns) if before_ns and due_ns else before_ns or due_ns
+        return is_long
 
     def long_at_ns(self, waiter: str, waited_ns: int | None = None) -> int:
         """From when on that is so, unless a longer wait ends at its site meanwhile."""
@@ -93,9 +103,19 @@ class Residue:
         self.notes: dict[str, object] = {}
         """What rules have worked out of it, for the others of its level."""
         self._dependents: dict[str, list[str]] | None = None
+        self._tails: dict[frozenset[str], list[str]] = {}
 
     def behind(self, core: Iterable[str]) -> set[str]:
         """The stuck ones outside `core` whose waits lead into it."""
         if self._dependents is None:
             self._dependents = dependents_of(self.stuck, self.conditions)
         return reach(core, self._dependents)
+
+    def tail(self, graph: WaitIndex, core: Iterable[str]) -> list[str]:
+        """The tasks and threads behind it, those that have waited longest first: worked out once, for what is found is
+        told again at each look at which nothing of this has changed. Not to be written to."""
+        key = frozenset(core)
+        found = self._tails.get(key)
+        if found is None:
+            found = self._tails[key] = evidence.tail(graph, self.behind(key))
+        return found

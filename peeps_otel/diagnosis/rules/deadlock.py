@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ...model import FindingKind, Level, NodeKind
-from .. import evidence, ring
+from .. import ring
 from ..reduction import cores, shortest_cycle
 from ..wait_index import WaitIndex
 from ..wait_links import WAITERS
@@ -71,7 +71,7 @@ class Deadlock(ReductionRule):
             advice=ring.advice(graph, links, kind),
             look_at=first.look_at,
             evidence=links + beside,
-            blocked=evidence.tail(graph, residue.behind(core)),
+            blocked=residue.tail(graph, core),
             cycle=cycle,
             break_first=first.text,
         )

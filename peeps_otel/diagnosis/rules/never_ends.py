@@ -78,7 +78,7 @@ class NeverEnds(ReductionRule):
             advice=_advice(graph, root) if graph.asked_of_heap([root]) else _GONE,
             look_at=graph.wait_of(waiter).source,
             evidence=[evidence.link(graph, waiter, root, None)],
-            blocked=evidence.tail(graph, residue.behind({root}) - {waiter}),
+            blocked=[one for one in residue.tail(graph, (root,)) if one != waiter],
         )
 
 

@@ -76,7 +76,7 @@ class Starvation(ReductionRule):
             advice=_advice(graph, resource, holders),
             look_at=place(graph.nodes[holders[0] if holders else waiter]),
             evidence=links,
-            blocked=evidence.tail(graph, residue.behind({resource})),
+            blocked=residue.tail(graph, (resource,)),
         )
 
 
