@@ -45,7 +45,7 @@ async def _counted(mode: str, address: str, kind: str, requests: int) -> float:
             counted = await asyncio.to_thread(told, process.stdout)
         if counted is None:
             raise Failed("the server ended")
-        return counted["instructions"] / requests
+        return sum(counted.values()) / requests
     finally:
         process.terminate()
         process.wait()

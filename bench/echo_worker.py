@@ -7,9 +7,9 @@ from __future__ import annotations
 import asyncio
 import signal
 import sys
-from types import FrameType
 from typing import Any, cast
 
+from .counting import Counting
 from .report_line import tell
 from .steady import pin_arenas
 
@@ -49,32 +49,14 @@ async def _http() -> int:
     return runner.addresses[0][1]
 
 
-class Counting:
-    def __init__(self) -> None:
-        self.instructions = 0
-
-    def begin(self) -> None:
-        sys.settrace(self._traced)
-
-    def end(self) -> None:
-        sys.settrace(None)
-        tell({"instructions": self.instructions})
-
-    def _traced(self, frame: FrameType, event: str, _argument: object) -> Any:
-        frame.f_trace_lines, frame.f_trace_opcodes = False, True
-        self.instructions += event == "opcode"
-        return self._traced
-
-
 kept: list[Any] = []
 SERVERS = {"grpc": _grpc, "http": _http}
 
 
 async def main(kind: str) -> None:
-    loop, counting = asyncio.get_running_loop(), Counting()
+    loop = asyncio.get_running_loop()
     loop.add_signal_handler(signal.SIGTERM, sys.exit)
-    loop.add_signal_handler(signal.SIGUSR1, counting.begin)
-    loop.add_signal_handler(signal.SIGUSR2, counting.end)
+    Counting().install(loop)
     tell({"port": await SERVERS[kind]()})
     await asyncio.Event().wait()
 

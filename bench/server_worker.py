@@ -12,6 +12,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, cast
 
 from . import peers, watched
+from .counting import Counting
 from .loops import loop_factory
 from .report_line import tell
 from .request_work import Work
@@ -111,6 +112,7 @@ async def _serve(mode: str, kind: str) -> None:
     await peers.start_on_loop(mode)
     if kind != "fastapi":  # uvicorn has a handler of its own
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, sys.exit)
+    Counting().install(asyncio.get_running_loop())
     await SERVERS[kind]()
 
 

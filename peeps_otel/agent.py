@@ -14,6 +14,7 @@ from typing import Any
 
 from .config import Config, read
 from .export import otel_names
+from .export.early import beginning
 from .interpreter_internals import FREE_THREADED, is_free_threaded
 from .parts import Lasting, Parts
 from .watched_process import WatchedProcess, is_helper_process
@@ -29,6 +30,14 @@ class Agent(WatchedProcess[Parts]):
     def __init__(self, config: Config) -> None:
         lasting = Lasting(config)
         super().__init__(config, lasting, lambda inherited: Parts(config, lasting, inherited))
+
+    def start(self) -> None:
+        beginning.go_on()
+        super().start()
+
+    def stop(self) -> None:
+        beginning.end()
+        super().stop()
 
 
 def start(environment: Mapping[str, str] = os.environ) -> Agent | None:

@@ -11,7 +11,6 @@ processors start their own threads again.
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -21,6 +20,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter
 
 from ..model.change import Change
+from .early import beginning
 from .log_suppression import quiet
 from .otel_names import BatchLogRecordProcessor, LoggerProvider
 from .otlp import Endpoint
@@ -39,7 +39,7 @@ CHANGES = (
 _TIMEOUT_S = 1.0
 _DELAY_MS = 500
 _METRICS_MS = 10_000
-_not_before = time.monotonic() + 1.0
+_EARLY_S = 1.0
 
 
 class _OfThisProcess:
@@ -95,7 +95,7 @@ class _Metrics(MetricExporter):
         self._exporter = exporter
 
     def export(self, metrics_data: Any, timeout_millis: float = 10_000, **kwargs: Any) -> Any:
-        if time.monotonic() < _not_before:  # a process that ends at once has no metrics worth its exporter
+        if beginning.within(_EARLY_S):  # a process that ends at once has no metrics worth its exporter
             return MetricExportResult.SUCCESS
         return self._exporter.export(metrics_data, {"timeout_millis": timeout_millis, **kwargs})
 

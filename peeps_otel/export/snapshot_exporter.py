@@ -18,6 +18,7 @@ from .. import native, semconv
 from ..model import Snapshot
 from ..model.change import Change
 from ..version import __version__
+from .early import beginning
 from .log_suppression import quiet
 from .otel_names import (
     InstrumentationScope,
@@ -46,6 +47,7 @@ CHANGES = (
 
 THREAD_NAME = "peeps-link"
 _EARLY_S = 0.2
+_STEP_S = 0.05
 _QUEUE = 4  # snapshots; more would only be older
 _ANSWERS = 16
 _TIMEOUT_S = 2.0
@@ -115,8 +117,9 @@ class SnapshotExporter:
         self.start()
 
     def _too_early(self) -> bool:
-        """A process that ends at once is not told of: what telling takes is more than all the rest of its start."""
-        return f"{__package__}.otlp_http" not in sys.modules and time.monotonic() < self._not_before
+        """A process that ends at once is not told of."""
+        loaded = f"{__package__}.otlp_http" in sys.modules
+        return not loaded and (time.monotonic() < self._not_before or beginning.within(_EARLY_S))
 
     def _queue_early(self) -> None:
         """On the watcher's thread, and once on the link's."""
@@ -180,7 +183,7 @@ class SnapshotExporter:
             self._wake.clear()
             if self._closing:
                 return
-            self._wake.wait(max(0.0, self._not_before - time.monotonic()))
+            self._wake.wait(max(_STEP_S, self._not_before - time.monotonic()))
         self._queue_early()
         while True:
             self._wake.clear()

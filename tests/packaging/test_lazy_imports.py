@@ -51,5 +51,28 @@ def test_where_we_are_switched_off_only_the_door_and_its_switch_are_loaded(door:
     assert loaded(door, PEEPS_ENABLED="false") == _DOORS
 
 
+def test_a_program_that_ends_at_once_loads_no_exporter_to_say_so() -> None:
+    """However long the start takes that comes before it."""
+    launcher = Path(sys.executable).with_name("opentelemetry-instrument")
+    settings = {"PEEPS_COLLECTOR_ENDPOINT": "127.0.0.1:9", "PYTHONPROFILEIMPORTTIME": "1"}
+    settings |= {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(("PEEPS_", "OTEL_"))}
+    done = subprocess.run(
+        [launcher, sys.executable, "-c", "pass"], env=environment | settings, capture_output=True, text=True, check=True
+    )
+    names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+    assert "peeps_otel.watcher.thread" in names
+    assert names & {"peeps_otel.export.otlp_http", "peeps_otel.model.wire", "google.protobuf"} == set()
+
+
+def test_where_python_was_built_is_not_read_for_its_paths() -> None:
+    code = (
+        "import peeps_otel.probes.source.ownership, sys; assert not [n for n in sys.modules if '_sysconfigdata' in n]"
+    )
+    subprocess.run(
+        [sys.executable, "-I", "-S", "-c", f"import sys; sys.path.insert(0, {str(ROOT)!r}); {code}"], check=True
+    )
+
+
 def test_the_package_itself_loads_nothing() -> None:
     assert loaded("import peeps_otel") == {"peeps_otel", "peeps_otel.version"}

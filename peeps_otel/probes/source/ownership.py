@@ -32,7 +32,27 @@ def _spellings(*paths: str | None) -> tuple[str, ...]:
     return tuple({spelling + os.sep for path in paths if path for spelling in (path, os.path.realpath(path))})
 
 
-_PATHS = sysconfig.get_paths()
+def _paths() -> dict[str, str]:
+    """As `sysconfig.get_paths()`, which reads for that how this Python was built: a megabyte that is kept."""
+    values = {
+        "base": sys.prefix,
+        "platbase": sys.exec_prefix,
+        "installed_base": sys.base_prefix,
+        "installed_platbase": sys.base_exec_prefix,
+        "platlibdir": sys.platlibdir,
+        "py_version_short": f"{sys.version_info.major}.{sys.version_info.minor}",
+        "implementation_lower": "python",
+        "abi_thread": "",  # no such build is watched
+    }
+    try:
+        templates = sysconfig.get_paths(expand=False)
+        wanted = ("purelib", "platlib", "scripts", "stdlib", "platstdlib")
+        return {name: os.path.normpath(templates[name].format_map(values)) for name in wanted}
+    except KeyError:
+        return sysconfig.get_paths()
+
+
+_PATHS = _paths()
 _PACKAGES = _spellings(_PATHS.get("purelib"), _PATHS.get("platlib"))
 _SCRIPTS = _spellings(_PATHS.get("scripts"))
 _STDLIB = _spellings(_PATHS.get("stdlib"), _PATHS.get("platstdlib"), os.path.dirname(os.__file__))
