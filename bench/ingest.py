@@ -163,8 +163,10 @@ class Program:
         """A key frame, and then, again and again, the same snapshots of all tasks, each with another wait and another
         edge than the one before; made beforehand, for the sender must not be what takes the time."""
         yield self.body(1.0)
-        made = [self._snapshot(1.0) for _ in range(different)]
-        bodies = [(self._encoder.encode(one), len(one.nodes)) for one in made]
+        bodies: list[tuple[bytes, int]] = []
+        for _ in range(different):
+            one = self._snapshot(1.0)
+            bodies.append((self._encoder.encode(one), len(one.nodes)))  # at once: the next one changes the same nodes
         self._sequence -= different
         while True:
             for body, nodes in bodies:

@@ -19,11 +19,11 @@ from peeps_otel.model.wire_decoder import Reading
 
 from ..decode.aliases import why_refused
 from .batch import Batch, Mask, batch_steps
-from .change_columns import added_edges, removed_edges, told_nodes
+from .change_columns import Telling
 from .changes import Changes
 from .entries import Entries
 from .entry import Entry
-from .mixing import Whole
+from .mixing import Whole, at
 from .standing import EDGES, IDENTITY, OF_NODE, TOLD, Placed, Standing, State, state_of
 
 FEW = 128
@@ -162,7 +162,7 @@ def _by_columns(message: Message, changes: Changes, stream: Stream) -> Generator
         return None
     state = state_of(batch)
     yield
-    picture = Picture(changes, placed, state, batch, edges=len(batch.targets))
+    picture = Picture(changes, placed, state, batch, edges=len(batch.edge_rows))
     yield from _end(picture, message, stream)
     if stream.same:
         yield from standing.refresh(stream.entries)
@@ -187,17 +187,18 @@ def _tell(picture: Picture, batch: Batch, found: _Differences, known: Entries) -
     changes, ids = picture.changes, picture.placed.ids
     rows = picture.rows = np.flatnonzero(found.node | found.edges)
     for start in range(0, len(rows), _MANY_AT_ONCE):
-        some: list[int] = rows[start : start + _MANY_AT_ONCE].tolist()
-        picture.entries.place([ids[row] for row in some], batch, some)
+        some = rows[start : start + _MANY_AT_ONCE]
+        picture.entries.place(at(ids, some), batch, some)
         yield
     for number, row in enumerate(np.flatnonzero(found.identity).tolist()):
         changes.identity(picture.entries[ids[row]].node)
         if number % _AT_ONCE == 0:
             yield
-    yield from told_nodes(changes, batch, ids, np.flatnonzero(found.told))
+    telling = Telling(changes, batch, ids)
+    yield from telling.nodes(np.flatnonzero(found.told))
     added = found.edges.copy()
     changed = found.edges & found.had
-    gone = [ids[row] for row in np.flatnonzero(changed & ~found.many).tolist()]
+    gone = np.flatnonzero(changed & ~found.many)
     for number, row in enumerate(np.flatnonzero(changed & found.many).tolist()):
         had, edges = known[ids[row]].edges, picture.entries[ids[row]].edges
         added[row] = False  # some of them may be the same
@@ -207,7 +208,7 @@ def _tell(picture: Picture, batch: Batch, found: _Differences, known: Entries) -
             del picture.entries[ids[row]]
         if number % _AT_ONCE == 0:
             yield
-    yield from removed_edges(changes, known, gone)
-    yield from added_edges(changes, batch, ids, added)
-    changes.nodes.update(picture.entries)
+    yield from telling.edges_gone(known, gone)
+    yield from telling.edges_added(added)
+    changes.nodes.update(picture.entries.names)
     changes.any |= bool(picture.entries)

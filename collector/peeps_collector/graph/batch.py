@@ -7,8 +7,9 @@ and says what is wrong with the rest.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Generator, Iterable, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from itertools import count
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,14 +30,18 @@ from peeps_otel.model.wire_decoder import (
 
 from ..decode.aliases import why_refused
 from .mixing import Whole, bounds, hashes
+from .packed import columns_of
 
 WAITS = 1 << 8  # a flag of ours: there is a wait
 LOCAL, KIND, NAME, CREATED, SOURCE, FLAGS, STATE, PROVIDED, STEPS, STACK = range(10)
 OPERATION, SINCE, NEEDS, DEADLINE, WAIT_SOURCE = range(10, 15)
+_NODE_COLUMNS = (
+    *("local", "kind", "name", "created_at", "source", "flags", "state", "providers", "steps", "stack"),
+    *("wait_operation", "wait_since", "wait_needs", "wait_deadline", "wait_source"),
+)
 E_KIND, E_TARGET, E_SINCE, E_SOURCE, E_FLAGS = range(5)
 A_KEY, A_TYPE, A_VALUE = range(3)
 _INT, _BOOL = 1, 2
-_TIME_MOST = (1 << 63) - 1
 _WEIGHT_MOST = 256 << 20
 _FRAME_WEIGHT = 50
 _TEXTS_AT_ONCE = 20_000
@@ -48,9 +53,10 @@ Mask = NDArray[np.bool_]
 class Batch:
     """`ulids`: two numbers a row, as they lie in the bytes; `nodes`: a column for each of LOCAL to
     WAIT_SOURCE, texts by their place in `texts`; `edges`, `attributes`: likewise, in the order of their rows, of which
-    row i has those from `edge_bounds[i]` on. `targets`: the ids where the edges lead, set by who knows them.
+    row i has those from `edge_bounds[i]` on. `targets`: the ids where edges lead, each once; of the edges, E_TARGET is
+    the place there, set by who knows them.
 
-    Shared by readers; only who makes it changes it.
+    `number`: no other batch has it. Shared by readers; only who makes it changes it.
     """
 
     texts: list[str]
@@ -65,6 +71,7 @@ class Batch:
     edge_bounds: Whole
     attribute_bounds: Whole
     targets: list[str]
+    number: int = field(default_factory=count().__next__)
     _target_hashes: Whole | None = None
     _by_row: NDArray[np.int64] | None = None
     _by_edge: NDArray[np.int64] | None = None
@@ -121,11 +128,11 @@ class Batch:
         if table is None:
             table = self._by_edge = np.stack(self.edges, axis=1)
         numbers: list[int] = table[place].tolist()
-        kind, _, since, source, flags = numbers
+        kind, target, since, source, flags = numbers
         return Edge(
             EDGE_KINDS[kind],
             node_id,
-            self.targets[place],
+            self.targets[target],
             since or None,
             self.texts[source] or None,
             Confidence.INFERRED if flags & INFERRED else Confidence.EXACT,
@@ -136,16 +143,17 @@ class Batch:
     def target_hashes(self) -> Whole:
         """Of each edge, of the id where it leads."""
         if self._target_hashes is None:
-            self._target_hashes = hashes(self.targets, len(self.targets))
+            self._target_hashes = hashes(self.targets, len(self.targets))[self.edges[E_TARGET]]
         return self._target_hashes
 
-    def with_targets(self, targets: Sequence[str | None]) -> None:
-        """The ids where the edges lead; an edge without one is left out."""
+    def with_targets(self, targets: Sequence[str | None], of_edges: Whole) -> None:
+        """The ids where the edges lead, and of each edge its place there; an edge without one is left out."""
+        self.edges[E_TARGET] = of_edges
         if None in targets:
-            known = np.fromiter((one is not None for one in targets), np.bool_, len(targets))
-            self._keep_edges(known)
-        self.targets = [one for one in targets if one is not None]
-        self._target_hashes = None
+            known = np.array([one is not None for one in targets], np.bool_)
+            self._keep_edges(known[of_edges])
+        self.targets = [one or "" for one in targets]
+        self._target_hashes = self._by_edge = None
 
     def _keep_edges(self, kept: Mask) -> None:
         self.edges = [column[kept] for column in self.edges]
@@ -185,42 +193,34 @@ def _by_parts(texts: Sequence[str], of: Callable[[str], int]) -> Generator[None,
 def _columns(
     message: Message, texts: list[str], text_hashes: Whole, stacks: list[tuple[Frame, ...]]
 ) -> Generator[None, None, Batch]:
-    """As they are in the message; a number that is too large for its column is -1 here."""
-    table, links = message.nodes, message.edges
-    size, ulids = len(table.local), table.ulid
+    """As they are in the message; a number that is too large for its column is below 0 here."""
+    ulids = message.nodes.ulid
+    table = yield from columns_of(message.nodes)
+    size = len(table.get("local", ()))
     if len(ulids) != 16 * size:
         raise WireError(f"peeps.snapshot: nodes.ulid has {len(ulids)} bytes for {size} nodes, 16 each expected")
-    nodes: list[Whole] = []
-    for column in (
-        *(table.local, table.kind, table.name, table.created_at, table.source, table.flags, table.state),
-        *(table.providers, table.steps, table.stack, table.wait_operation, table.wait_since, table.wait_needs),
-        *(table.wait_deadline, table.wait_source),
-    ):
-        nodes.append(_column(column, size))
-        yield
-    rows = _column(table.attribute_row, len(table.attribute_row))
-    attributes = [
-        _column(column, len(rows)) for column in (table.attribute_key, table.attribute_type, table.attribute_value)
-    ]
+    nodes = [_column(table, name, size) for name in _NODE_COLUMNS]
     yield
-    edge_rows = _column(links.source_row, len(links.source_row))
-    edges = [
-        _column(column, len(edge_rows)) for column in (links.kind, links.target, links.since, links.source, links.flags)
-    ]
+    rows = _column(table, "attribute_row", len(table.get("attribute_row", ())))
+    attributes = [_column(table, name, len(rows)) for name in ("attribute_key", "attribute_type", "attribute_value")]
+    yield
+    links = yield from columns_of(message.edges)
+    edge_rows = _column(links, "source_row", len(links.get("source_row", ())))
+    edges = [_column(links, name, len(edge_rows)) for name in ("kind", "target", "since", "source", "flags")]
     yield
     pairs = np.frombuffer(ulids, np.uint64).reshape(size, 2)
     none = np.zeros(0, np.int64)
     return Batch(texts, text_hashes, stacks, pairs, nodes, edge_rows, edges, rows, attributes, none, none, [])
 
 
-def _column(values: Collection[int], size: int) -> Whole:
+def _column(table: Mapping[str, Whole], name: str, size: int) -> Whole:
     """A column as long as its table: what is absent is 0."""
+    told = table.get(name)
+    if told is not None and len(told) >= size:
+        return told[:size]
     column = np.zeros(size, np.int64)
-    some = min(len(values), size)
-    try:
-        column[:some] = np.fromiter(values, np.int64, some)
-    except OverflowError:
-        column[:some] = np.fromiter((v if v <= _TIME_MOST else -1 for v in values), np.int64, some)
+    if told is not None:
+        column[: len(told)] = told
     return column
 
 
@@ -271,8 +271,10 @@ def _are_alike(batch: Batch) -> bool:
     local, pairs = batch.nodes[LOCAL], batch.ulids
     if len(local) < 2:
         return False
-    if not (local[1:] > local[:-1]).all() and len(np.unique(local)) < len(local):
-        return True
+    if not (local[1:] > local[:-1]).all():
+        in_order = np.sort(local)
+        if (in_order[1:] == in_order[:-1]).any():
+            return True
     both = np.sort(pairs[:, 0] * np.uint64(0x9E3779B97F4A7C15) ^ pairs[:, 1])
     return bool((both[1:] == both[:-1]).any())
 
@@ -335,7 +337,7 @@ class Columns:
         self._nodes: list[tuple[int, ...]] = []
         self._edges: list[tuple[int, ...]] = []
         self._attributes: list[tuple[int, ...]] = []
-        self._targets: list[str] = []
+        self._targets: dict[str, int] = {}
 
     def add(self, node: Node, edges: Iterable[Edge]) -> None:
         text, row, wait = self._text, len(self._nodes), node.wait
@@ -354,11 +356,15 @@ class Columns:
         for edge in edges:
             flags = INFERRED if edge.confidence is Confidence.INFERRED else 0
             flags |= (CANCELS if edge.cancels else 0) | (BARE if edge.bare else 0)
-            self._edges.append((row, EDGE_KINDS.index(edge.kind), 0, edge.since_ns or 0, text(edge.source), flags))
-            self._targets.append(edge.dst)
+            self._edges.append(
+                (row, EDGE_KINDS.index(edge.kind), self._target(edge.dst), edge.since_ns or 0, text(edge.source), flags)
+            )
         for key, value in node.attributes.items():
             kind = _BOOL if isinstance(value, bool) else _INT if isinstance(value, int) else 0
             self._attributes.append((row, text(key), kind, value if isinstance(value, int) else text(value)))
+
+    def _target(self, node_id: str) -> int:
+        return self._targets.setdefault(node_id, len(self._targets))
 
     def _text(self, value: str | None) -> int:
         return self._texts.setdefault(value or "", len(self._texts))
@@ -372,7 +378,7 @@ class Columns:
         text_hashes = hashes(texts, len(texts))
         return Batch(
             *(texts, text_hashes, stacks, ulids, nodes, rows, edges),
-            *(attribute_rows, attributes, *ends, self._targets),
+            *(attribute_rows, attributes, *ends, list(self._targets)),
         )
 
 

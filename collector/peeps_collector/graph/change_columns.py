@@ -23,11 +23,12 @@ from . import batch as of
 from .batch import Batch, Mask
 from .changes import Changes, stack_text
 from .entries import Entries
-from .mixing import Whole, mixed
+from .mixing import Whole, at, mixed
 
 _AT_ONCE = 5000
 _FEW = 200
 """Below, columns cost more than they save."""
+_LARGE_PART = 4
 _ATTRIBUTES_AT_ONCE = 500
 _PROVIDERS = tuple(None if one is None else one.value for one in PROVIDERS)
 _KINDS = tuple(one.value for one in EDGE_KINDS)
@@ -35,84 +36,111 @@ _CONFIDENCES = ("exact", "inferred")
 Steps = Generator[None, None, None]
 
 
-def told_nodes(changes: Changes, batch: Batch, ids: Sequence[str], rows: Whole) -> Steps:
-    """These rows of a batch as upserts."""
-    texts, stacks = pa.array(batch.texts, pa.string()), _stacks(batch)
-    yield
-    blank = np.array([not text for text in batch.texts], np.bool_)
-    for start in range(0, len(rows), _AT_ONCE):
-        some = rows[start : start + _AT_ONCE]
-        attributes = yield from _attributes(batch, some)
-        yield
-        told = [column[some] for column in batch.nodes]
-        waits, size = told[of.FLAGS] & of.WAITS != 0, len(some)
-        columns = {
-            "time_ns": _numbers(np.full(size, changes.time_ns, np.int64)),
-            "process": _same(changes.process, size),
-            "node": pa.array([ids[row] for row in some.tolist()], pa.string()),
-            "op": _same("upsert", size),
-            "state": _taken(texts, told[of.STATE], ~blank[told[of.STATE]]),
-            "providers": _taken(_column(_PROVIDERS), told[of.PROVIDED]),
-            "wait_operation": _taken(texts, told[of.OPERATION], waits),
-            "wait_since_ns": _numbers(told[of.SINCE], waits),
-            "wait_source": _taken(texts, told[of.WAIT_SOURCE], waits),
-            "wait_needs": _numbers(told[of.NEEDS], waits),
-            "wait_deadline_ns": _numbers(told[of.DEADLINE], told[of.DEADLINE] > 0),
-            "wait_exact": _numbers(told[of.FLAGS] & WAIT_EXACT != 0, waits),
-            "steps": _numbers(told[of.STEPS] - 1, told[of.STEPS] > 0),
-            "stack": _taken(stacks, told[of.STACK]),
-            "attributes": attributes,
-        }
-        changes.batches[NODE_CHANGE.name].append(record_batch(NODE_CHANGE, columns))
-        yield
+class Telling:
+    """What the rows of one batch change. `ids`: of the rows."""
 
+    def __init__(self, changes: Changes, batch: Batch, ids: Sequence[str]) -> None:
+        self._changes = changes
+        self._batch = batch
+        self._ids = ids
+        self._all: Any = None
+        self._words = _Words(batch)
 
-def added_edges(changes: Changes, batch: Batch, ids: Sequence[str], of_rows: Mask) -> Steps:
-    """The edges of these rows as new ones, each once."""
-    places = _each_once(batch, np.flatnonzero(of_rows[batch.edge_rows]))
-    texts, blank = pa.array(batch.texts, pa.string()), np.array([not text for text in batch.texts], np.bool_)
-    yield
-    for start in range(0, len(places), _AT_ONCE):
-        some = places[start : start + _AT_ONCE]
-        rows: list[int] = batch.edge_rows[some].tolist()
-        _add_edges(changes, "add", batch, texts, blank, some, [ids[row] for row in rows])
-        yield
-
-
-def removed_edges(changes: Changes, known: Entries, nodes: Sequence[str]) -> Steps:
-    """The edges of nodes that had one each, as gone."""
-    objects, of_batches = yield from known.by_batch(nodes)
-    for entry in objects:
-        changes.unlink(entry.edges)
-    yield
-    for batch, rows, ids in of_batches:
-        if len(rows) < _FEW:
-            for row, node_id in zip(rows, ids, strict=True):
-                changes.unlink(batch.edges_of(row, node_id))
-            continue
-        texts, blank = pa.array(batch.texts, pa.string()), np.array([not text for text in batch.texts], np.bool_)
+    def nodes(self, rows: Whole) -> Steps:
+        """These rows as upserts."""
+        batch, changes = self._batch, self._changes
+        stacks = _stacks(batch)
         yield
         for start in range(0, len(rows), _AT_ONCE):
-            places = batch.edge_bounds[np.array(rows[start : start + _AT_ONCE], np.int64)]
-            _add_edges(changes, "remove", batch, texts, blank, places, ids[start : start + _AT_ONCE])
+            some = rows[start : start + _AT_ONCE]
+            attributes = yield from _attributes(batch, some)
+            yield
+            told = [column[some] for column in batch.nodes]
+            waits, size = told[of.FLAGS] & of.WAITS != 0, len(some)
+            columns = {
+                "time_ns": _numbers(np.full(size, changes.time_ns, np.int64)),
+                "process": _same(changes.process, size),
+                "node": self._named(some),
+                "op": _same("upsert", size),
+                "state": self._words.text(told[of.STATE]),
+                "providers": _taken(_column(_PROVIDERS), told[of.PROVIDED]),
+                "wait_operation": _taken(self._words.texts, told[of.OPERATION], waits),
+                "wait_since_ns": _numbers(told[of.SINCE], waits),
+                "wait_source": _taken(self._words.texts, told[of.WAIT_SOURCE], waits),
+                "wait_needs": _numbers(told[of.NEEDS], waits),
+                "wait_deadline_ns": _numbers(told[of.DEADLINE], told[of.DEADLINE] > 0),
+                "wait_exact": _numbers(told[of.FLAGS] & WAIT_EXACT != 0, waits),
+                "steps": _numbers(told[of.STEPS] - 1, told[of.STEPS] > 0),
+                "stack": _taken(stacks, told[of.STACK]),
+                "attributes": attributes,
+            }
+            changes.batches[NODE_CHANGE.name].append(record_batch(NODE_CHANGE, columns))
             yield
 
+    def edges_added(self, of_rows: Mask) -> Steps:
+        """The edges of these rows as new ones, each once."""
+        places = _each_once(self._batch, np.flatnonzero(of_rows[self._batch.edge_rows]))
+        yield
+        for start in range(0, len(places), _AT_ONCE):
+            some = places[start : start + _AT_ONCE]
+            _add_edges(self._changes, "add", self._batch, self._words, some, self._named(self._batch.edge_rows[some]))
+            yield
 
-def _add_edges(
-    changes: Changes, op: str, batch: Batch, texts: Any, blank: Mask, places: Whole, sources: Sequence[str]
-) -> None:
+    def edges_gone(self, known: Entries, rows: Whole) -> Steps:
+        """The edges that the nodes of these rows had, one each, as gone."""
+        nodes = at(self._ids, rows)
+        objects, of_batches = yield from known.by_batch(nodes)
+        for entry in objects:
+            self._changes.unlink(entry.edges)
+        yield
+        for batch, theirs, which in of_batches:
+            if len(theirs) < _FEW:
+                for row, node in zip(theirs.tolist(), which.tolist(), strict=True):
+                    self._changes.unlink(batch.edges_of(row, nodes[node]))
+                continue
+            words = _Words(batch)
+            yield
+            for start in range(0, len(theirs), _AT_ONCE):
+                end = start + _AT_ONCE
+                places, sources = batch.edge_bounds[theirs[start:end]], self._named(rows[which[start:end]])
+                _add_edges(self._changes, "remove", batch, words, places, sources)
+                yield
+
+    def _named(self, rows: Whole) -> Any:
+        """The ids of these rows. A large part of them is asked for thrice: then they are made once."""
+        if self._all is None:
+            if len(rows) * _LARGE_PART < len(self._ids):
+                return pa.array(at(self._ids, rows), pa.string())
+            self._all = pa.array(self._ids, pa.string())
+        return _taken(self._all, rows)
+
+
+class _Words:
+    """The texts of a batch, and the ids where its edges lead."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.texts = pa.array(batch.texts, pa.string())
+        self.targets = pa.array(batch.targets, pa.string())
+        self._blank = np.array([not text for text in batch.texts], np.bool_)
+
+    def text(self, places: Whole) -> Any:
+        """Null where it is empty."""
+        return _taken(self.texts, places, ~self._blank[places])
+
+
+def _add_edges(changes: Changes, op: str, batch: Batch, words: _Words, places: Whole, sources: Any) -> None:
     """`places`: of the edges in the batch; `sources`: the node that each leaves."""
-    kind, _, since, source, flags = (column[places] for column in batch.edges)
+    kind, target, since, source, flags = (column[places] for column in batch.edges)
     size = len(places)
     columns = {
         "time_ns": _numbers(np.full(size, changes.time_ns, np.int64)),
         "process": _same(changes.process, size),
         "op": _same(op, size),
         "kind": _taken(_column(_KINDS), kind),
-        "src": pa.array(sources, pa.string()),
-        "dst": pa.array([batch.targets[place] for place in places.tolist()], pa.string()),
+        "src": sources,
+        "dst": _taken(words.targets, target),
         "since_ns": _numbers(since, since > 0),
-        "source": _taken(texts, source, ~blank[source]),
+        "source": words.text(source),
         "confidence": _taken(_column(_CONFIDENCES), (flags & INFERRED != 0).astype(np.int64)),
         "cancels": _numbers(flags & CANCELS != 0),
     }

@@ -7,7 +7,7 @@ only hides a change of his own node.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -47,3 +47,8 @@ def sums(of: NDArray[np.uint64], rows: Whole, size: int) -> Whole:
 def bounds(rows: Whole, size: int) -> Whole:
     """Where the entries of each row begin in an ascending column of rows, and where the last ones end."""
     return np.searchsorted(rows, np.arange(size + 1)).astype(np.int64)
+
+
+def at(values: Sequence[str], places: Whole) -> list[str]:
+    """Those at these places."""
+    return list(map(values.__getitem__, places.tolist()))

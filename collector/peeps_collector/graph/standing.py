@@ -22,7 +22,7 @@ from peeps_otel.model.wire_decoder import INFERRED, NODE_KINDS
 from . import batch as of
 from .batch import Batch, Mask
 from .entry import Entry
-from .mixing import Whole, hashes, mixed, sums
+from .mixing import Whole, at, hashes, mixed, sums
 
 IDENTITY = (0, 1, 2)
 """Columns of a state: when it was made, name, source."""
@@ -93,7 +93,8 @@ class Standing:
         yield
         ids: list[str] = []
         for start in range(0, len(slots), _AT_ONCE):
-            ids += [self.ids[slot] if slot >= 0 else "" for slot in slots[start : start + _AT_ONCE].tolist()]
+            some = slots[start : start + _AT_ONCE]
+            ids += at(self.ids, some) if self.ids else [""] * len(some)  # of those that have no slot: any
             yield
         others = np.flatnonzero(~known).tolist()
         raw = batch.ulids.tobytes() if others else b""
@@ -135,7 +136,9 @@ class Standing:
 
     def _lead(self, batch: Batch, fresh: dict[int, str]) -> Steps:
         """Sets the targets of the edges. `fresh`: ids by numbers that are new with the batch."""
-        numbers = batch.edges[of.E_TARGET].tolist()
+        told, of_edges = np.unique(batch.edges[of.E_TARGET], return_inverse=True)
+        yield
+        numbers: list[int] = told.tolist()
         slots = (yield from self._slots_of(numbers)).tolist()
         targets: list[str | None] = []
         for start in range(0, len(numbers), _AT_ONCE):
@@ -144,7 +147,7 @@ class Standing:
                 fresh[number] if number in fresh else self.ids[slot] if slot >= 0 else None for number, slot in pairs
             ]
             yield
-        batch.with_targets(targets)
+        batch.with_targets(targets, of_edges)
         yield
 
     def is_current(self, placed: Placed) -> bool:

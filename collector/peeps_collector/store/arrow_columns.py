@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from .schema import Table
 
+_ONE_PIECE_BYTES = 256 << 20
 Numbers: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
@@ -43,5 +44,11 @@ def batch(table: Table, columns: dict[str, Any]) -> Any:
 
 
 def together(batches: list[Any]) -> Any:
-    """One table of batches that are of one shape."""
-    return pa.Table.from_batches(batches)
+    """One table of batches that are of one shape. In one piece where that is a mere copy: DuckDB takes a piece in
+    vectors of 2,048 rows, the last of which is seldom full. To make one dictionary of many costs more than it saves."""
+    table = pa.Table.from_batches(batches)
+    if len(batches) < 2 or any(pa.types.is_dictionary(kind) for kind in table.schema.types):
+        return table
+    if table.nbytes > _ONE_PIECE_BYTES:  # the offsets of its texts have 32 bits
+        return table
+    return table.combine_chunks()

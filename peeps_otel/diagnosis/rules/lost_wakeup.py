@@ -94,9 +94,11 @@ class LostWakeup(LookRule):
     def _read(context: RuleContext, thing: str) -> Reading[Node] | None:
         """The thing, where it is there and somebody waits for it."""
         graph = context.graph
-        resource, waiter = graph.nodes.get(thing), graph.oldest_waiter(thing)
-        mark = None if resource is None or waiter is None else _TOLD_BY.get(resource.kind)
-        if resource is None or waiter is None or mark not in resource.attributes:
+        resource = graph.nodes.get(thing)
+        if resource is None or _TOLD_BY.get(resource.kind) not in resource.attributes:
+            return None
+        waiter = graph.oldest_waiter(thing)
+        if waiter is None:
             return None
         return Reading(resource if _is_there(context, resource) else None, (waiter,))
 
