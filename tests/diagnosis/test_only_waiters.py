@@ -8,7 +8,7 @@ import pytest
 from peeps_otel.diagnosis import wording
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import Edge, EdgeKind, NodeKind, Providers
-from tests.diagnosis.world import World
+from tests.diagnosis.world import SECOND, World, diagnose
 
 
 def _graph(kind: NodeKind, operation: str, *waiters: str, able: tuple[str, ...]) -> WaitGraph:
@@ -39,3 +39,17 @@ def test_a_queue_is_put_into_or_where_all_is_to_be_done_finished() -> None:
     assert wording.ends(_graph(NodeKind.RX, "queue.get", "a", able=()), "rx:thing") == "put into it"
     assert wording.ends(_graph(NodeKind.RX, "queue.join", "a", able=()), "rx:thing") == "finish it"
     assert wording.ends(_graph(NodeKind.RX, "queue.get", able=()), "rx:thing") == "put into it"
+
+
+def test_what_was_taken_and_never_marked_done_is_said_of_a_queue_that_somebody_joins() -> None:
+    world = World()
+    rx = world.resource(NodeKind.RX, "jobs", providers=Providers.CLOSED, peeps__channel__length=0)
+    world.nodes[rx].attributes["peeps.channel.unfinished"] = 2
+    world.task("main", rx, operation="queue.join")
+    world.task("runner", rx, operation="queue.get")
+    (finding,) = diagnose(world, after=3 * SECOND)
+    assert finding.title == (
+        "main waits until everything put into Queue jobs is done, but 2 that were taken were never marked done, and "
+        "nobody who can run would do that"
+    )
+    assert finding.advice.startswith("Call `task_done()`")

@@ -80,6 +80,26 @@ def test_only_the_innermost_of_cancelled_tasks_is_named() -> None:
     assert [f.core for f in _looks(world, 1, 40)] == [["task:worker"]]
 
 
+def test_a_cancelled_task_that_goes_on_is_slow_where_somebody_waits_for_its_end() -> None:
+    def look(diagnoser: Diagnoser, after_s: float, *, waits: bool) -> list[tuple[str, str, str]]:
+        world = World()
+        tick = world.resource(NodeKind.EVENT, "tick", providers=Providers.OPEN)
+        since = START + int((after_s - 0.1) * SECOND)
+        asked: dict[str, Any] = {"peeps__task__cancel_requests": 1}
+        world.task("heartbeat", tick, operation="event.wait", since=since, steps=int(after_s), **asked)
+        world.task("stop", *(["task:heartbeat"] if waits else []), operation="wait")
+        return brief(diagnoser.look(world.graph(), START + int(after_s * SECOND)))
+
+    told, untold = Diagnoser(), Diagnoser()
+    assert [look(told, after_s, waits=True) for after_s in (1, 5.9)] == [[], []]
+    title = "heartbeat was cancelled, but goes on at app/work.py:2; stop waits for it at app/work.py:3"
+    assert [look(told, after_s, waits=True) for after_s in (7, 100)] == [[("cancel_ignored", "SLOW", title)]] * 2
+    world = World()
+    world.task("runner", peeps__task__cancel_requests=1)
+    assert _looks(world, 1, 10) == []
+    assert [look(untold, after_s, waits=False) for after_s in (1, 7, 100)] == [[], [], []]
+
+
 def test_a_task_that_is_not_cancelled_may_wait() -> None:
     assert _looks(_cancelled(0), 1, 40) == []
 

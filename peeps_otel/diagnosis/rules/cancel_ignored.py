@@ -17,13 +17,17 @@ from .tunable import seconds
 class CancelIgnored(LookRule):
     """A cancelled task that is still waiting: in its clean-up, or because it swallowed the cancellation.
 
-    One that only waits for other cancelled tasks is not named: they are.
+    One that only waits for other cancelled tasks is not named: they are. One that goes on, from wait to wait, may be
+    cleaning up for long: it is told as slow where somebody waits for its end.
     """
 
     name = "cancel_ignored"
     kind = FindingKind.CANCEL_IGNORED
     levels = (Level.SUSPECT, Level.SLOW)
-    when = "A task was asked to cancel and is still in one wait {slow} later (SLOW), {stuck} later (SUSPECT)"
+    when = (
+        "A task was asked to cancel and is still in one wait {slow} later (SLOW), {stuck} later (SUSPECT); SLOW where "
+        "it goes on instead, while somebody waits for its end"
+    )
     advice = "Let `CancelledError` through: catch it only to raise it again, and put a timeout on what `finally` awaits"
     marks = frozenset({semconv.TASK_CANCEL_REQUESTS})
 
@@ -44,29 +48,50 @@ class CancelIgnored(LookRule):
             asked[task.id] = before if before is not None and before[0] == requests else (requests, context.now_ns)
         self._first_seen = asked
         for task in context.marked:
-            if task.id not in asked or task.id in context.explained or task.wait is None:
+            if task.id not in asked or task.id in context.explained:
                 continue
-            since_ns = max(asked[task.id][1], task.wait.since_ns)
-            age_ns = context.now_ns - since_ns
-            if age_ns < self.slow or any(target in asked for target in context.graph.targets.get(task.id, ())):
+            asked_ns = asked[task.id][1]
+            since_ns = asked_ns if task.wait is None else max(asked_ns, task.wait.since_ns)
+            goes_on = task.wait is None or context.now_ns - since_ns < self.slow
+            if goes_on:
+                since_ns = asked_ns
+                if context.now_ns - since_ns < self.slow or not self._waiter(context, task):
+                    continue
+            if any(target in asked for target in context.graph.targets.get(task.id, ())):
                 continue
+            is_stuck = not goes_on and context.now_ns - since_ns >= self.stuck
             yield Candidate(
                 kind=self.kind,
-                level=Level.SUSPECT if age_ns >= self.stuck else Level.SLOW,
+                level=Level.SUSPECT if is_stuck else Level.SLOW,
                 since_ns=since_ns,
                 core=[task.id],
                 about=[task.id],
-                tell=lambda task=task: self._tell(context, task),
+                tell=lambda task=task, goes_on=goes_on: self._tell(context, task, goes_on),
             )
 
-    def _tell(self, context: RuleContext, task: Node) -> Account:
-        targets = context.graph.targets.get(task.id, ())
+    @staticmethod
+    def _waiter(context: RuleContext, task: Node) -> str:
+        """Who has waited for the end of a task longest; empty where nobody does."""
+        return context.graph.oldest_waiter(task.id) or ""
+
+    def _tell(self, context: RuleContext, task: Node, goes_on: bool) -> Account:
+        graph = context.graph
+        targets = graph.targets.get(task.id, ())
+        title = f"{wording.label(task)} was cancelled{self._who(context, task)}, but "
+        if goes_on:
+            waiter = self._waiter(context, task)
+            waits_at = wording.at("at", graph.wait_of(waiter).source)
+            title += (
+                f"goes on{wording.at('at', place(task))}; {wording.label(graph.nodes[waiter])} waits for it{waits_at}"
+            )
+        else:
+            title += f"still {wording.doing(graph, task.id)}"
         return Account(
-            title=f"{wording.label(task)} was cancelled{self._who(context, task)}, "
-            f"but still {wording.doing(context.graph, task.id)}",
+            title=title,
             advice=f"{self.advice}.{_of_wait_for(task)}",
             look_at=place(task),
-            evidence=[evidence.link(context.graph, task.id, target, None) for target in targets[:1]],
+            evidence=[evidence.link(graph, task.id, target, None) for target in targets[:1]],
+            blocked=evidence.tail(graph, graph.behind({task.id}) - {task.id}),
         )
 
     def _who(self, context: RuleContext, task: Node) -> str:

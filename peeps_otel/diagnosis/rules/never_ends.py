@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ... import semconv
 from ...model import FindingKind, Level, NodeKind
+from ...model.operations import operation
 from .. import evidence, wording
 from ..parked import is_parked
 from ..wait_index import WaitIndex
@@ -21,6 +22,10 @@ _NOBODY = {
     Level.SUSPECT: "nobody who runs seems to be about to end that wait",
 }
 _NAMED_MOST = 3
+_MARK = (
+    "Call `task_done()` in a `finally` for every item taken: a `continue`, `return` or exception between `get()` and "
+    "it leaves it out."
+)
 
 
 class NeverEnds(ReductionRule):
@@ -72,14 +77,27 @@ class NeverEnds(ReductionRule):
 
     def _tell(self, context: RuleContext, residue: Residue, waiter: str, root: str) -> Account:
         graph = context.graph
+        advice = _advice(graph, root) if graph.asked_of_heap([root]) else _GONE
+        left = _never_marked(graph, waiter, root)
         return Account(
             title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, root)}, "
-            f"but {_nobody(graph, root, residue.level)}",
-            advice=_advice(graph, root) if graph.asked_of_heap([root]) else _GONE,
+            f"but {left or _nobody(graph, root, residue.level)}",
+            advice=_MARK if left else advice,
             look_at=graph.wait_of(waiter).source,
             evidence=[evidence.link(graph, waiter, root, None)],
             blocked=[one for one in residue.tail(graph, (root,)) if one != waiter],
         )
+
+
+def _never_marked(graph: WaitIndex, waiter: str, root: str) -> str:
+    """That all was taken from a queue whose end is waited for, but not all of it was marked done; empty else."""
+    attributes = graph.nodes[root].attributes
+    unfinished = attributes.get(semconv.CHANNEL_UNFINISHED)
+    drains = operation(graph.wait_of(waiter).operation).drains
+    if not drains or type(unfinished) is not int or not unfinished or attributes.get(semconv.CHANNEL_LENGTH) != 0:
+        return ""
+    was = "1 that was taken was" if unfinished == 1 else f"{unfinished} that were taken were"
+    return f"{was} never marked done, and nobody who can run would do that"
 
 
 def _nobody(graph: WaitIndex, root: str, level: Level) -> str:
