@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Mapping, Set
 from typing import NamedTuple
 
 from .. import semconv
 from ..model import EvidenceStep, FindingKind, NodeKind, own_line
 from . import evidence, wording
 from .frames import place
+from .reduction import Requirement
 from .wait_index import WaitIndex
 from .wait_links import WAITERS
 
@@ -75,6 +76,27 @@ def parts(graph: WaitIndex, cycle: list[str]) -> list[Part]:
     return found
 
 
+def tellable(graph: WaitIndex, core: list[str], conditions: Mapping[str, Requirement]) -> Mapping[str, Requirement]:
+    """Those of the core, without those who by the heap could end a wait but stand in such a wait themselves, at the
+    same line, where somebody else of the core could end it too: a ring through him tells more."""
+    members, told = set(core), {one: conditions[one] for one in core}
+    for thing in core:
+        able = [one for one in graph.enders.get(thing, ()) if one in members]
+        lines = {_stands(graph, one) for one in graph.waiters.get(thing, ())}
+        others = [one for one in able if _stands(graph, one) not in lines]
+        if others and len(others) < len(able):
+            left_out = set(able) - set(others)
+            known = told[thing]
+            told[thing] = known._replace(providers=[one for one in known.providers if one not in left_out])
+    return told
+
+
+def _stands(graph: WaitIndex, node: str) -> tuple[str, str] | None:
+    """In which wait, and where; None for what does not wait."""
+    known = graph.nodes.get(node)
+    return None if known is None or known.wait is None else (known.wait.operation, known.wait.source)
+
+
 def links(graph: WaitIndex, cycle: list[str]) -> list[EvidenceStep]:
     """The same with their sentences."""
     return [evidence.link(graph, *part) for part in parts(graph, cycle)]
@@ -95,9 +117,13 @@ def title(graph: WaitIndex, ring: list[EvidenceStep], beside: list[EvidenceStep]
         )
         return f"{len(ring)} {things} wait for each other in a ring: {wording.several(names, 4)}"
     parts: list[str] = []
+    told: dict[str, str] = {}
     for number, step in enumerate(ring):
         subject = wording.label(graph.nodes.get(step.waiter)) if number == 0 else "which"
         part = f"{subject} {wording.waits_for(graph, step.waiter, step.resource)}"
+        thing = wording.label(graph.nodes.get(step.resource))
+        if told.setdefault(thing, step.resource) != step.resource:  # two of one name: they are not the same
+            part = part.replace(f" {thing}", f" another {thing}", 1)
         if step.holder is not None and step.holder != step.resource:
             owner = "itself" if len(ring) == 1 else wording.label(graph.nodes.get(step.holder))
             part += f", {_had(graph, step.resource, step.holder, owner)}"
@@ -107,7 +133,8 @@ def title(graph: WaitIndex, ring: list[EvidenceStep], beside: list[EvidenceStep]
 
 def _had(graph: WaitIndex, resource: str, holder: str, owner: str) -> str:
     if _is_ender(graph, resource, holder):
-        return f"which only {owner} could {wording.ends(graph, resource).removesuffix(' it')}"
+        only = "only " if set(graph.enders[resource]) <= {holder, *graph.waiters.get(resource, ())} else ""
+        return f"which {only}{owner} could {wording.ends(graph, resource).removesuffix(' it')}"
     match graph.nodes[resource].kind:
         case NodeKind.TX:
             return f"which only {owner} can drain"

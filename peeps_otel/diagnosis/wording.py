@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterable
+
 from .. import semconv
 from ..model import Node, NodeKind, own_line
 from ..model.operations import operation
@@ -154,11 +157,13 @@ def is_worker_process(graph: WaitIndex, future: str, thread: str) -> bool:
     return any(thread in graph.enders.get(pool, ()) for pool in graph.holders.get(future, ()))
 
 
-def several(names: list[str], most: int = 3) -> str:
-    """`a`, `a and b`, `a, b, c and 4 more`."""
-    if len(names) > most:
-        return f"{', '.join(names[:most])} and {len(names) - most} more"
-    return " and ".join([", ".join(names[:-1]), names[-1]] if len(names) > 1 else names)
+def several(names: Iterable[str], most: int = 3) -> str:
+    """`a`, `a and b`, `a, b, c and 4 more`; those of one name once, as `3 × a`."""
+    counts = Counter(names)
+    told = [name if number == 1 else f"{number} × {name}" for name, number in counts.items()]
+    if len(told) > most:
+        return f"{', '.join(told[:most])} and {sum(list(counts.values())[most:])} more"
+    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
 
 
 def count(number: int, thing: str) -> str:

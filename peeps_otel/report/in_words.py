@@ -8,7 +8,8 @@ beside its words.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import semconv
@@ -19,6 +20,7 @@ from ..model.jsonable import node_from_json, node_to_json
 from .sentences import duration
 
 Json = dict[str, Any]
+_BEHIND_MOST = 5
 _PACKAGES = re.compile(r".*[/\\](?:site|dist)-packages[/\\]")
 TELEMETRY = re.compile(r"opentelemetry|peeps")
 """Names of distributions that nobody looks for who looks for what is stuck."""
@@ -109,21 +111,38 @@ def finding(told: Json, nodes: Mapping[str, Json], now_ns: int, places: Places) 
     return told
 
 
-def behind(people: list[str], nodes: Mapping[str, Json], count: int, named: int = 5) -> Json:
-    """What waits behind a finding. `people`: those in it that a person would count; `count`: all of them.
+def behind(people: list[str], nodes: Mapping[str, Json], count: int, requests: Mapping[str, int] | None = None) -> Json:
+    """What waits behind a finding. `people`: those in it that a person would count; `count`: all of them; `requests`:
+    by name, those that cannot be answered.
 
-    `count`, `text`: `31 tasks wait behind it: a, b, c, d, e and 26 more.`
+    `count`, `text`: `31 tasks wait behind it: a, b, c, d, e and 26 more. 8 requests are not answered: 8 × GET /a.`
     """
+    unanswered = _unanswered(requests or {})
     if not count:
-        return {"count": 0, "text": "Nothing else waits behind it."}
+        return {"count": 0, "text": unanswered or "Nothing else waits behind it."}
     number = len(people) if people else count
-    names = [nodes[member]["label"] for member in people[:named] if member in nodes]
-    rest = number - len(names)
-    many = "tasks" if all(member.startswith("task:") for member in people) else "tasks and threads"
-    one = "thread" if people[:1] and people[0].startswith("thread:") else "task"
-    text = f"1 {one} waits" if number == 1 else f"{number:,} {many} wait"
-    listed = f": {', '.join(names)}{f' and {rest:,} more' if rest > 0 else ''}" if names else ""
-    return {"count": number, "text": f"{text} behind it{listed}."}
+    names = Counter(nodes[member]["label"] for member in people if member in nodes)
+    kinds = {member.partition(":")[0] for member in people}
+    many = f"{kinds.pop()}s" if len(kinds) == 1 else "tasks and threads" if kinds else "tasks"
+    text = f"1 {many[:-1]} waits" if number == 1 else f"{number:,} {many} wait"
+    listed = f": {_listed(list(names.items()), number)}" if names else ""
+    return {"count": number, "text": f"{text} behind it{listed}.{' ' if unanswered else ''}{unanswered}"}
+
+
+def _unanswered(requests: Mapping[str, int]) -> str:
+    if not requests:
+        return ""
+    total = sum(requests.values())
+    listed = _listed(sorted(requests.items(), key=lambda item: (-item[1], item[0])), total)
+    return f"1 request is not answered: {listed}." if total == 1 else f"{total:,} requests are not answered: {listed}."
+
+
+def _listed(names: Sequence[tuple[str, int]], number: int) -> str:
+    """`a, 3 × b and 4 more`. `number`: of all, also those that are not named."""
+    shown = names[:_BEHIND_MOST]
+    told = ", ".join(name if many == 1 else f"{many:,} × {name}" for name, many in shown)
+    rest = number - sum(many for _, many in shown)
+    return told + (f" and {rest:,} more" if rest > 0 else "")
 
 
 def label_of(node_id: str | None, nodes: Mapping[str, Json]) -> str:

@@ -11,7 +11,7 @@ from typing import Any, Protocol
 from ..diagnosis.stuck_request import span_of, stuck_request
 from ..model import Edge, Node, NodeKind, own_line
 from . import in_words
-from .behind import as_a_person_counts
+from .behind import as_a_person_counts, handled_by, unanswered
 from .in_words import Places
 from .sentences import duration
 
@@ -91,6 +91,10 @@ class Shown:
         """The requests and responses there are."""
         return [node for node in self.view.nodes.values() if node.kind in (NodeKind.REQUEST, NodeKind.RESPONSE)]
 
+    @cached_property
+    def _handled(self) -> Mapping[str, list[str]]:
+        return handled_by(self._ends, self.view.out)
+
     def _stuck_request(self, finding: dict[str, Any]) -> dict[str, Any]:
         """The trace of the request that it keeps from going on, where there is one."""
         members = {one for one in _named(finding) if one not in finding["blocked"]} | set(finding["core"])
@@ -112,7 +116,8 @@ class Shown:
         people = as_a_person_counts(finding, self.view.nodes, self.view.out)
         if self._texts is not None:
             told["sources"] = self._texts.of(told["processes"], in_words.lines_named(told, nodes))
-        behind = in_words.behind(people, nodes, told["blocked_count"])
+        requests = unanswered(finding, self._handled)
+        behind = in_words.behind(people, nodes, told["blocked_count"], requests)
         return told | {"nodes": nodes, "behind": behind} | self._stuck_request(finding)
 
     def _ended(self, finding: dict[str, Any], places: Places) -> dict[str, Any]:

@@ -100,6 +100,39 @@ def test_the_line_to_open_is_on_the_card_however_long_the_ring_is() -> None:
     assert [side.who for side in card.sides_of(finding)] == ["worker-a", "worker-b"]
 
 
+def test_who_else_is_in_the_ring_stands_below_with_his_line() -> None:
+    world = scenarios.make("deadlock", frozen=True)
+    answer: Any = fake_api.findings_answer(world, NOW)
+    finding: Any = answer["findings"][0]
+    first, second = finding["evidence"]
+    third = first | {"waiter": "task:X", "waiter_label": "third", "wait_source": "m.py:7", "wait_short": "m.py:7"}
+    finding["evidence"] = [first, second, third]
+    assert not card.of_answer(answer, []).others
+    finding["cycle"] = [*finding["cycle"], "task:X"]
+    finding["sources"]["m.py:7"] = {"first": 6, "lines": ["def f():", "    g(<x>)"]}
+    shown = card.of_answer(answer, [])
+    assert shown.others == (card.Other("third", "waits for Lock db", "m.py:7", "m.py:7", "g(<x>)"),)
+    assert "<b>third</b> waits for Lock db" in card_html.of_card(shown, Editor(""))
+    assert "<code>g(&lt;x&gt;)</code>" in card_html.of_card(shown, Editor(""))
+
+
+def test_two_locks_of_one_name_are_told_apart() -> None:
+    world = scenarios.make("deadlock", frozen=True)
+    finding: Any = fake_api.findings_answer(world, NOW)["findings"][0]
+    for link in finding["evidence"]:
+        link["resource_label"] = "Lock _guard"
+    first = card.sides_of(finding)[0]
+    assert first.does == "holds Lock _guard, waits for another Lock _guard, 43 s"
+
+
+def test_who_waits_for_what_he_has_himself_is_one_side() -> None:
+    world = scenarios.make("deadlock", frozen=True)
+    finding: Any = fake_api.findings_answer(world, NOW)["findings"][0]
+    finding["evidence"] = finding["evidence"][:1]
+    finding["evidence"][0]["holder"] = finding["evidence"][0]["waiter"]
+    assert [side.who for side in card.sides_of(finding)] == ["worker-a"]
+
+
 def test_a_holder_that_does_not_wait() -> None:
     world = scenarios.make("deadlock", frozen=True)
     finding: Any = fake_api.findings_answer(world, NOW)["findings"][0]

@@ -105,6 +105,20 @@ def test_without_a_ring_the_chain_is_drawn() -> None:
     assert [e["label"] for e in semaphore["edges"]] == ["waits for", "held by", "held by", "held by"]
 
 
+def test_what_is_drawn_beside_the_evidence_is_joined_to_it_and_the_dead_do_not_wait() -> None:
+    frozen = Frozen("channel_full")
+    finding: Any = frozen.world.told_findings(NOW)[0]
+    around = frozen.snapshot(finding=finding["id"])
+    finding["evidence"][0]["relation"] = "died of ValueError and had used"
+    finding["core"] = [*finding["core"], "task:other"]
+    finding["nodes"]["task:other"] = finding["nodes"]["task:P"] | {"id": "task:other"}
+    around["edges"].append({"kind": "held_by", "src": "task:other", "dst": "task:P"})
+    drawn = ring.of_finding(finding, around, frozen.names, selected=None, height=300)
+    edges = {(e["source"], e["target"]): e["label"] for e in drawn["edges"]}
+    assert edges["task:P", "tx:Q"] == "died with"
+    assert edges["task:other", "task:P"] == "held by"
+
+
 def draw(frozen: Frozen, snapshot: Any, **more: Any) -> Any:
     return focus.of_snapshot(snapshot, frozen.names, view="v", selected=None, height=600, **more)
 

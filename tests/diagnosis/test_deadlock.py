@@ -360,6 +360,34 @@ def test_two_consumers_that_put_into_each_other_s_full_queue() -> None:
     )
 
 
+def test_two_locks_of_one_name_are_not_the_same() -> None:
+    world = _two_locks()
+    for one in ("lock:db", "lock:cache"):
+        world.nodes[one] = replace(world.nodes[one], name="_guard")
+    (finding,) = diagnose(world)
+    assert finding.title == (
+        "worker-a waits for Lock _guard, held by worker-b, which waits for another Lock _guard, held by worker-a"
+    )
+
+
+def test_the_ring_goes_through_who_does_not_stand_in_the_same_wait() -> None:
+    """Two workers wait for an item at one line; by the heap each could put one for the other, and so could the one who
+    waits for a worker."""
+    world = World()
+    queue = world.resource(NodeKind.RX, "rates", providers=Providers.ESTIMATED, peeps__could_end__asked=START)
+    workers = [world.task(name, queue, operation="queue.get") for name in ("w1", "w2")]
+    for one in workers:
+        node = world.nodes[one]
+        assert node.wait is not None
+        world.nodes[one] = replace(node, wait=replace(node.wait, source="/srv/shop/app/price.py:9"))
+    main = world.task("main", workers[0], operation="task.wait")
+    world.edges += [Edge(EdgeKind.COULD_END, queue, one) for one in (*workers, main)]
+    (finding,) = diagnose(world, after=30 * SECOND)
+    assert finding.title == (
+        "w1 waits for an item from Queue rates, which only main could put into, which waits for the end of w1"
+    )
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_nodes() -> None:
     world = _two_locks()

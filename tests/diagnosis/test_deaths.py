@@ -40,7 +40,7 @@ def test_the_finding_opens_at_the_line_that_raised() -> None:
     writer = _died(world, "writer", "tx:ready")
     finding = _only(world)
     assert finding.title == (
-        "reader waits to put into Queue ready (2/2); nobody is seen who would take from it; "
+        "reader waits to put into Queue ready (2/2); "
         "writer, the only one seen that took from it, died of ValueError at app/pipeline.py:36"
     )
     assert finding.look_at == "/srv/shop/app/pipeline.py:36"

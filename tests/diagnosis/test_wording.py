@@ -104,6 +104,8 @@ def test_short(source: str, expected: str) -> None:
         (["a", "b"], "a and b"),
         (["a", "b", "c"], "a, b and c"),
         (["a", "b", "c", "d"], "a, b, c and 1 more"),
+        (["a", "a", "b", "a"], "3 × a and b"),
+        (["a", "a", "b", "c", "d", "d"], "2 × a, b, c and 2 more"),
     ],
 )
 def test_several(names: list[str], expected: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from peeps_otel.model import Edge, EdgeKind, Frame, Node, NodeKind, Wait
 from peeps_otel.report import in_words
-from peeps_otel.report.behind import as_a_person_counts
+from peeps_otel.report.behind import as_a_person_counts, handled_by, unanswered
 from peeps_otel.report.in_words import Places
 from tests.collector.collector_support import new_id
 
@@ -98,6 +98,29 @@ def test_the_task_in_a_line_of_the_program_stands_for_those_of_a_library() -> No
     assert as_a_person_counts(finding, nodes, edges) == ["task:handler-1", "task:handler-2"]
 
 
+def test_a_task_of_a_library_and_the_thread_that_works_for_it_count_once() -> None:
+    """Handlers that a server runs in threads: what a person sees waiting is the thread."""
+    nodes: dict[str, Node] = {}
+    edges: dict[str, tuple[Edge, ...]] = {}
+    for number in range(3):
+        task, thread, future = _task(f"request-{number}", "uvicorn"), f"thread:{number}", f"future:{number}"
+        nodes |= {task.id: task, thread: Node(thread, NodeKind.THREAD, "worker", 1, "")}
+        edges[task.id] = (Edge(EdgeKind.NEEDS, task.id, future),)
+        edges[future] = (Edge(EdgeKind.HELD_BY, future, thread),)
+        edges[thread] = (Edge(EdgeKind.NEEDS, thread, "semaphore:pool"),)
+    finding = {"blocked": [one for one in nodes if one != "thread:0"], "core": ["thread:0", "semaphore:pool"]}
+    assert as_a_person_counts(finding, nodes, edges) == ["thread:1", "thread:2"]
+
+
+def test_requests_whose_handlers_are_stuck_are_told() -> None:
+    names = {"response:1": "GET /a", "response:2": "GET /b", "response:3": "GET /a", "request:4": "GET /c"}
+    ends = [Node(one, NodeKind(one.partition(":")[0]), name, 1, "") for one, name in names.items()]
+    handlers = {"response:1": "task:1", "response:2": "task:2", "response:3": "task:3", "request:4": "task:1"}
+    edges = {one: (Edge(EdgeKind.HANDLED_BY, one, task),) for one, task in handlers.items()}
+    found = unanswered({"core": ["task:1"], "blocked": ["task:3", "task:9"]}, handled_by(ends, edges))
+    assert found == {"GET /a": 2}
+
+
 def test_what_waits_behind() -> None:
     nodes: dict[str, Any] = {f"task:{name}": {"label": name} for name in "abcdef"} | {"thread:t": {"label": "thread t"}}
     tasks = [node for node in nodes if node.startswith("task:")]
@@ -108,6 +131,9 @@ def test_what_waits_behind() -> None:
         in_words.behind(["task:a", "thread:t"], nodes, 2),
         in_words.behind(tasks, nodes, 6),
         in_words.behind([], nodes, 1031),
+        in_words.behind(["thread:t", "thread:u", "thread:v"], nodes | {"thread:u": {"label": "thread t"}}, 4),
+        in_words.behind([], nodes, 0, {"GET /a": 1}),
+        in_words.behind(["task:a"], nodes, 2, {"GET /a": 1, "GET /b": 8}),
     ] == [
         {"count": 0, "text": "Nothing else waits behind it."},
         {"count": 1, "text": "1 task waits behind it: a."},
@@ -115,4 +141,7 @@ def test_what_waits_behind() -> None:
         {"count": 2, "text": "2 tasks and threads wait behind it: a, thread t."},
         {"count": 6, "text": "6 tasks wait behind it: a, b, c, d, e and 1 more."},
         {"count": 1031, "text": "1,031 tasks wait behind it."},
+        {"count": 3, "text": "3 threads wait behind it: 2 × thread t and 1 more."},
+        {"count": 0, "text": "1 request is not answered: GET /a."},
+        {"count": 1, "text": "1 task waits behind it: a. 9 requests are not answered: 8 × GET /b, GET /a."},
     ]

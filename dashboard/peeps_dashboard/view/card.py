@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ..api import Finding, Findings, Link, Process, SourceText
 from . import ages, connect, processes, verdict, words
-from .source_rows import Mark, Row, rows_of
+from .source_rows import Mark, Row, line_text, rows_of
 from .words import Tone
 
 _SITES_NAMED = 5
+_OTHERS_NAMED = 4
 _ENDED_NAMED = 10
 
 
@@ -27,11 +29,22 @@ class Side:
     rows: Sequence[Row]
 
 
+class Other(NamedTuple):
+    """One more of a ring, with the text of its line."""
+
+    who: str
+    does: str
+    place: str
+    shown: str
+    line: str
+
+
 @dataclass(frozen=True)
 class Card:
-    """`lead` is set in colour. `facts`: what would release it, whom to stop first. `behind`: a sentence; `sites`: how
-    many of them, by the line where they were made. `unknown`: what is not known, one line. `text`: all of it, for a
-    ticket. `trace`: the id of the stuck request's trace, and `trace_url` where it is shown."""
+    """`lead` is set in colour. `others`: who else is in the ring. `facts`: what would release it, whom to stop first.
+    `behind`: a sentence; `sites`: how many of them, by the line where they began. `unknown`: what is not known, one
+    line. `text`: all of it, for a ticket. `trace`: the id of the stuck request's trace, and `trace_url` where it is
+    shown."""
 
     tone: Tone
     lead: str
@@ -42,6 +55,7 @@ class Card:
     open_at: str = ""
     open_shown: str = ""
     sides: Sequence[Side] = ()
+    others: Sequence[Other] = ()
     facts: Sequence[tuple[str, str]] = ()
     behind: str = ""
     sites: Sequence[tuple[int, str]] = ()
@@ -101,6 +115,7 @@ def _of_finding(
         open_at=finding.get("look_at", ""),
         open_shown=finding.get("look_at_short", ""),
         sides=sides_of(finding),
+        others=_others(finding),
         facts=[(name, text) for name, text in facts if text],
         behind=finding["behind"]["text"],
         sites=[(site["count"], site["short"]) for site in finding.get("blocked_sites", [])[:_SITES_NAMED]],
@@ -117,16 +132,36 @@ def sides_of(finding: Finding) -> list[Side]:
     links = finding["evidence"]
     if not links:
         return _without_links(finding)
-    first = next((link for link in links if link.get("wait_source") == finding.get("look_at")), links[0])
-    ring = {link["waiter"]: link for link in links}
-    other = ring.get(first["holder"] or "") if len(ring) > 1 else None
-    if other is not None and other is not first:
+    first, other = _two_of(finding)
+    if other is not None:
         # As the sentence has them, which begins with the first link.
-        pair = sorted((first, other), key=links.index)
-        return [_waiter(link, finding) for link in pair]
+        return [_waiter(link, finding) for link in sorted((first, other), key=links.index)]
     sides = [_waiter(first, finding)]
-    holder = _holder(first, finding)
+    holder = None if first["holder"] == first["waiter"] and sides[0].place else _holder(first, finding)
     return sides if holder is None else [*sides, holder]
+
+
+def _two_of(finding: Finding) -> tuple[Link, Link | None]:
+    """The link of the line to open, and that of whom it waits for, where he waits himself."""
+    links = finding["evidence"]
+    first = next((link for link in links if link.get("wait_source") == finding.get("look_at")), links[0])
+    by_waiter = {link["waiter"]: link for link in links}
+    other = by_waiter.get(first["holder"] or "") if len(by_waiter) > 1 else None
+    return first, None if other is first else other
+
+
+def _others(finding: Finding) -> Sequence[Other]:
+    """The members of a ring that have no side of their own."""
+    if not finding["evidence"]:
+        return ()
+    shown = {link["waiter"] for link in _two_of(finding) if link is not None}
+    found: dict[str, Other] = {}
+    for link in finding["evidence"]:
+        place = link.get("wait_source") or ""
+        if place and link["waiter"] in finding["cycle"] and link["waiter"] not in shown:
+            does, line = f"{link['relation']} {link['resource_label']}", line_text(place, _sources(finding))
+            found.setdefault(link["waiter"], Other(link["waiter_label"], does, place, link["wait_short"], line))
+    return tuple(found.values())[:_OTHERS_NAMED]
 
 
 def _without_links(finding: Finding) -> list[Side]:
@@ -149,6 +184,8 @@ def _waiter(link: Link, finding: Finding) -> Side:
         (one for one in finding["evidence"] if one["holder"] == link["waiter"] and one.get("hold_source")), None
     )
     holds = f"holds {took['resource_label']}, " if took is not None else ""
+    is_same = took is None or took["resource"] == link["resource"] or took["resource_label"] != link["resource_label"]
+    another = "" if is_same else "another "
     marks = {place: Mark("here", f"waits here{since}")}
     if relation.startswith("died of "):
         marks = {place: Mark("here", f"died here{since} ago" if since else "died here")}
@@ -156,7 +193,7 @@ def _waiter(link: Link, finding: Finding) -> Side:
         marks.setdefault(took.get("hold_source") or "", Mark("took", f"took {took['resource_label']} here"))
     return Side(
         link["waiter_label"],
-        f"{holds}{relation} {link['resource_label']}{is_blocked}{since}",
+        f"{holds}{relation} {another}{link['resource_label']}{is_blocked}{since}",
         place,
         link["wait_short"],
         _function(node.get("stack") if node else None, place),

@@ -18,6 +18,7 @@ def of_card(card: Card, editor: Editor) -> str:
     return (
         f'<section class="pc pp-verdict pc-{card.tone}" aria-label="Verdict">{head}{_below(card, editor)}'
         + (f'<div class="pc-sides">{"".join(_side(s, editor) for s in card.sides)}</div>' if card.sides else "")
+        + _others(card, editor)
         + (f'<p class="pc-unknown">{markup(card.unknown)}</p>' if card.unknown else "")
         + (f'<p class="pc-note">{markup(card.certainty)}</p>' if card.certainty else "")
         + _more(card)
@@ -54,6 +55,18 @@ def _side(side: Side, editor: Editor) -> str:
     return f"<article>{who}{line}{rows}</article>"
 
 
+def _others(card: Card, editor: Editor) -> str:
+    if not card.others:
+        return ""
+    rows = "".join(
+        f"<li><b>{markup(one.who)}</b> {markup(one.does)} {_place(one.place, one.shown, editor)}"
+        + (f" <code>{markup(one.line)}</code>" if one.line else "")
+        + "</li>"
+        for one in card.others
+    )
+    return f'<ul class="pc-others" aria-label="Also in the ring">{rows}</ul>'
+
+
 def _row(row: Row) -> str:
     note = f"<em>{markup(row.note)}</em>" if row.note else ""
     kind = f' class="{row.mark}"' if row.mark else ""
@@ -82,7 +95,7 @@ def _prose(text: str) -> str:
 
 def _more(card: Card) -> str:
     facts = "".join(f"<div><dt>{markup(name)}</dt><dd>{_prose(text)}</dd></div>" for name, text in card.facts)
-    sites = "".join(f"<li><b>{count:,}</b> made at <code>{markup(place)}</code></li>" for count, place in card.sites)
+    sites = "".join(f"<li><b>{count:,}</b> at <code>{markup(place)}</code></li>" for count, place in card.sites)
     behind = f"<div><p>{markup(card.behind)}</p>{f'<ul>{sites}</ul>' if sites else ''}</div>" if card.behind else ""
     if not facts and not behind:
         return ""

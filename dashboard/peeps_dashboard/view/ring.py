@@ -12,6 +12,7 @@ from .picture import Picture, PictureEdge, PictureNode, draw_edge, draw_node
 
 # The landing page is read within seconds: past this many the rest is folded.
 _CORE_BUDGET = 24
+_DRAWN = ("needs", "held_by")
 
 
 def of_finding(
@@ -27,7 +28,7 @@ def of_finding(
     kept = cycle or _chain(finding)
     nodes = [draw_node(known[i], names, stuck=i in cycle) for i in kept if i in known]
     drawn = {n["id"] for n in nodes}
-    edges = _links(finding, cycle, drawn, known)
+    edges = _links(finding, cycle, drawn, known, around)
     folds, fold_edges = _folds(finding, around, known, drawn, names)
     return {
         "view": finding["id"],
@@ -61,7 +62,10 @@ def _chain(finding: Finding) -> list[str]:
     return list(order)[:_CORE_BUDGET]
 
 
-def _links(finding: Finding, cycle: list[str], drawn: set[str], known: Mapping[str, Node]) -> list[PictureEdge]:
+def _links(
+    finding: Finding, cycle: list[str], drawn: set[str], known: Mapping[str, Node], around: Snapshot | None
+) -> list[PictureEdge]:
+    """Those of the ring, those of the evidence, and how what is drawn beside them belongs to it."""
     made: dict[str, PictureEdge] = {}
     waiters = {link["waiter"] for link in finding["evidence"]}
     for a, b in zip(cycle, cycle[1:] + cycle[:1], strict=True):
@@ -69,10 +73,14 @@ def _links(finding: Finding, cycle: list[str], drawn: set[str], known: Mapping[s
         made[a + "|" + b] = draw_edge("needs" if a in waiters else "held_by", a, b, label=label)
     for link in finding["evidence"]:
         resource, holder = link["resource"], link["holder"]
-        made.setdefault(link["waiter"] + "|" + resource, draw_edge("needs", link["waiter"], resource))
+        died = "died with" if link["relation"].startswith("died of ") else None
+        made.setdefault(link["waiter"] + "|" + resource, draw_edge("needs", link["waiter"], resource, label=died))
         if holder is not None:
             label = "read by" if words.is_channel(known.get(resource)) else None
             made.setdefault(resource + "|" + holder, draw_edge("held_by", resource, holder, label=label))
+    for edge in around["edges"] if around else []:
+        if edge["kind"] in _DRAWN and edge["dst"] + "|" + edge["src"] not in made:
+            made.setdefault(edge["src"] + "|" + edge["dst"], draw_edge(edge["kind"], edge["src"], edge["dst"]))
     return [e for e in made.values() if e["source"] in drawn and e["target"] in drawn]
 
 
@@ -98,7 +106,8 @@ def _folds(
             node = draw_node(known[members[0]], names)
         else:
             some = [words.label_of(known.get(m), m) for m in members[:40]]
-            node = _fold(f"fold-{target}", number, some[0] + ", …" if some else "", some)
+            of_threads = all(m.startswith("thread:") for m in members)
+            node = _fold(f"fold-{target}", number, some[0] + ", …" if some else "", some, of_threads)
         nodes.append(node)
         edges.append(draw_edge("needs", node["id"], target, label=""))
     if left > 0 and drawn:
@@ -114,7 +123,8 @@ def _usual_target(finding: Finding, drawn: set[str]) -> str:
     return next((link["resource"] for link in finding["evidence"] if link["resource"] in drawn), min(drawn))
 
 
-def _fold(node_id: str, number: int, sub: str, some: list[str]) -> PictureNode:
-    label = f"+{number:,} {'task waits' if number == 1 else 'tasks wait'}"
+def _fold(node_id: str, number: int, sub: str, some: list[str], of_threads: bool = False) -> PictureNode:
+    who = "thread" if of_threads else "task"
+    label = f"+{number:,} {who} waits" if number == 1 else f"+{number:,} {who}s wait"
     tip = "\n".join([label, *some, *(["…"] if number > len(some) > 0 else [])])
     return {"id": node_id, "kind": "fold", "label": label, "sub": sub, "tone": "fold", "tip": tip}

@@ -56,6 +56,13 @@ def rows_of(marks: Mapping[str, Mark], sources: Mapping[str, SourceText]) -> lis
     return _with_gaps([_row(n, texts[n][indent:], marked.get(n)) for n in shown], texts)
 
 
+def line_text(place: str, sources: Mapping[str, SourceText]) -> str:
+    """The text of the line `path:line` without its indentation; empty where it is not known."""
+    told, line = sources.get(place), place.rpartition(":")[2]
+    at = int(line) - told["first"] if told is not None and line.isdecimal() else -1
+    return told["lines"][at].strip()[:_CUT] if told is not None and 0 <= at < len(told["lines"]) else ""
+
+
 def _row(number: int, text: str, mark: Mark | None) -> Row:
     cut = text if len(text) <= _CUT else text[: _CUT - 1] + "…"
     return Row(number, cut) if mark is None else Row(number, cut, mark.kind, mark.note)

@@ -37,7 +37,9 @@ class Deadlock(ReductionRule):
             waiters = [member for member in core if graph.nodes[member].kind in WAITERS]
             if not waiters or context.explained.intersection(core):
                 continue
-            cycle = shortest_cycle(sorted(core, key=lambda node: ring.rank(graph, node)), residue.conditions)
+            ranked = sorted(core, key=lambda node: ring.rank(graph, node))
+            cycle = shortest_cycle(ranked, ring.tellable(graph, core, residue.conditions))
+            cycle = cycle or shortest_cycle(ranked, residue.conditions)
             if not any(graph.nodes[member].kind in WAITERS for member in cycle):
                 continue  # things that hold each other: nobody waits in that ring, it is bad input
             parts = ring.parts(graph, cycle)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import ClassVar, cast
 
 from ... import semconv
-from ...model import EvidenceStep, Level, NodeKind, own_line
+from ...model import Confidence, EvidenceStep, Level, NodeKind, own_line
 from .. import evidence, leaf, wording
 from ..frames import place
 from ..wait_index import WaitIndex
@@ -127,6 +127,8 @@ def _title(graph: WaitIndex, waiter: str, resource: str, holders: list[str], lin
     title = f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, resource)}"
     if graph.nodes[resource].kind is NodeKind.TX:
         if not holders:
+            if any(edge.confidence is Confidence.EXACT for edge in graph.dead.get(resource, ())):
+                return title  # who took from it has died, which is told then
             return f"{title}; {wording.only_waiters(graph, resource) or 'nobody is seen who would take from it'}"
         return f"{title}; {wording.are_stuck_too([wording.label(graph.nodes[h]) for h in holders])}"
     if not holders:

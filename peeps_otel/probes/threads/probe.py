@@ -248,8 +248,10 @@ class ThreadProbe:
         state = waiting.state if waiting is not None else motion.state(record, cpu_ns, now_ns)
         record.facts = facts
         record.handles_signals = signals.handled_by(ident)
-        if not record.source:
+        if not record.source or (not record.began and ident == thread_internals.main_ident()):
+            # The first look may have met the main thread before it came to the program itself.
             record.source = begins_at(stack)
+            record.began = any(not frame.library for frame in stack)
         record.holds = holds.held_since(record.id, record.holds, taken, self._resources, now_ns)
         before = record.node
         wait, edges = None, ()

@@ -29,6 +29,7 @@ class ThreadRecord:
     id: str
     created_ns: int
     source: str = ""
+    began: bool = False  # its source is a line of the program's own
     cpu_ns: int | None = None
     cpu_shown_ns: int | None = None
     read_ns: int = 0
