@@ -37,6 +37,8 @@ class ProbeContext:
         self.futures.kin = self.resources.kin.of
         self.with_lines = True
         """False: the watcher's budget is spent, and stacks are left without lines."""
+        self.hurries = True
+        """False: what can wait is done by and by, so that no look is much dearer than the others."""
         self.paced: Callable[[], int] | None = None
         """Waits where the watcher's budget is spent: only to be called with no object of the program in anybody's
         hands. Returns for how many nanoseconds the look has waited so far."""

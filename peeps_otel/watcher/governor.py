@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
+from typing import NamedTuple
 
 from .purse import START_SHARE, Purse
 
@@ -29,13 +30,28 @@ _RELAX_NS = 10_000_000_000
 _RELAX_MOST_NS = 600_000_000_000
 _SAMPLING_SHARE = 0.25  # of the processor budget
 _KEY_FRAME_SHARE = 0.5  # of the byte budget
+_KEY_FRAME_CPU_SHARE = 0.1  # of the processor budget
+_KEY_FRAME_MOST_NS = 120_000_000_000
 _COSTS = 3  # looks whose cost tells what the next one will cost
 _GROWS = 2  # times at most from look to look: what a look costs beyond the budget, the purse delays
 _NEW_TASK_NS = 150_000  # what it takes to read a task for the first time, and to tell of it
 _NEW_TASKS_LEAST = 100
 _PATIENCE_NS = 5_000_000_000
 _FOR_EVER_NS = 1 << 62
+_SPARE_SAMPLE_NS = 250_000_000
 _LOOKS_SHARE = 0.2  # of the processor budget at least, however dear the samples are
+
+
+_FIXED = 30  # changed nodes whose telling costs as much as a look at nothing
+_UNCHANGED = 0.01  # a node that is as before costs this much of one that is not
+
+
+class Extent(NamedTuple):
+    """How much there was to do in a look. `complete`: everything was looked at."""
+
+    nodes: int = 0
+    changed: int = 0
+    complete: bool = True
 
 
 class Detail(IntEnum):
@@ -52,6 +68,9 @@ WORDS = {
     Detail.NO_HISTOGRAMS: "histograms",
     Detail.NO_IDLE_EDGES: "edges of nodes that do not wait",
 }
+
+
+_NOTHING = Extent()
 
 
 class Governor:
@@ -85,7 +104,9 @@ class Governor:
         """What was spent of late, 1.0 being the budget."""
         self._look_cpu_ns = 0
         self._costs: deque[int] = deque(maxlen=_COSTS)
+        self._changes: deque[int] = deque(maxlen=_COSTS)
         self._look_bytes = 0.0
+        self._was_complete = True
         self._sampling_cost_ns = 0
         self.detail = Detail.ALL
         self.interval_ns = interval_ns
@@ -107,6 +128,11 @@ class Governor:
         return self.purse.wait_ns(now_ns, cpu_ns, _GENEROUS if now_ns < self._attention_until_ns else 1)
 
     @property
+    def sampling_ns(self) -> int:
+        """Between two samples now: longer while the budget is spent, for a look that waits for it should come soon."""
+        return self.sample_ns if self.purse.left_ns or not self._cpu_share else max(self.sample_ns, _SPARE_SAMPLE_NS)
+
+    @property
     def patience_ns(self) -> int:
         """How long one look may wait for its budget at most: who says nothing for long is taken for silent. A look that
         is small beside that goes on, though a question to the heap or dear samples have used up a whole minute; so
@@ -114,9 +140,17 @@ class Governor:
         small = self._look_cpu_ns <= self._cpu_share * _PATIENCE_NS
         return _PATIENCE_NS if small else _FOR_EVER_NS
 
-    def foresee(self, look_cpu_ns: int) -> int:
+    def foresee(self, look_cpu_ns: int, extent: Extent = _NOTHING) -> int:
         """The interval until the look after one that has cost so much."""
-        return self._affordable(self._expected(look_cpu_ns))
+        return self._affordable(self._expected(self._recurring(look_cpu_ns, extent)))
+
+    def _recurring(self, look_cpu_ns: int, extent: Extent) -> int:
+        """What of a look's cost the next one will have as well: not what is told of a crowd of new tasks, nor what an
+        answer of the heap has changed, once."""
+        once = not extent.complete or not self._was_complete
+        usual = 0 if once else min([*self._changes, extent.changed][-_COSTS:])
+        fixed = _FIXED + _UNCHANGED * extent.nodes
+        return int(look_cpu_ns * (fixed + usual) / (fixed + extent.changed))
 
     def _expected(self, look_cpu_ns: int) -> int:
         """What the look after one that has cost so much will cost."""
@@ -153,6 +187,11 @@ class Governor:
     def is_generous(self, now_ns: int) -> bool:
         return now_ns < max(self._eager_until_ns, self._attention_until_ns)
 
+    def hurries(self, now_ns: int) -> bool:
+        """Whether what can wait is to be done soon: at the start, and while somebody is looking. Else a few looks that
+        are dear for that make all of them seldom."""
+        return not self._cpu_share or self.purse.is_starting(now_ns) or self.is_generous(now_ns)
+
     @property
     def shed(self) -> list[str]:
         """What is left out at present, in words."""
@@ -187,11 +226,12 @@ class Governor:
         look_cpu_ns: int,
         sampling_ns: int,
         key_frame: bool,
-        complete: bool = True,
+        extent: Extent = _NOTHING,
     ) -> None:
         """After each look. `cpu_ns`, `sent`: totals of the process's life; `look_cpu_ns`: of this look and what was
         exported since the last one, the samples that were taken meanwhile not counted; `sampling_ns`: of one sample, on
-        average; `key_frame`: whether the snapshot was complete; `complete`: whether everything was looked at."""
+        average; `key_frame`: whether the snapshot was complete."""
+        complete = extent.complete
         self.purse.looked(complete)
         elapsed = max(1, now_ns - self._last_ns)
         used_ns, used_bytes = cpu_ns - self._last_cpu_ns, sent - self._last_bytes
@@ -199,13 +239,20 @@ class Governor:
         weight = min(1.0, elapsed / _MEMORY_NS)
         factor = _GENEROUS if self.is_generous(now_ns) else 1
         self.cpu_load += weight * (self._load(used_ns / elapsed, self._cpu_share) / factor - self.cpu_load)
-        if not key_frame:  # those have a share of their own, and a period that keeps to it
+        whole_ns, look_cpu_ns = look_cpu_ns, self._recurring(look_cpu_ns, extent)
+        self._changes.append(extent.changed)
+        told_first, self._was_complete = not complete or not self._was_complete, complete
+        if told_first and not key_frame:
+            pass  # tasks of which a complete snapshot would tell as well: their bytes are bounded by what reading costs
+        elif not key_frame:  # those have a share of their own, and a period that keeps to it
             load = self._load(used_bytes * 1e9 / elapsed, self._bytes_per_s * (1 - _KEY_FRAME_SHARE)) / factor
             self.byte_load += weight * (load - self.byte_load)
             self._look_bytes += 0.3 * (used_bytes - self._look_bytes)
-        elif self._bytes_per_s:
-            due_ns = int(used_bytes * 1e9 / (self._bytes_per_s * _KEY_FRAME_SHARE))
-            self.key_frame_ns = max(self._wanted_key_frame_ns, due_ns)
+        else:
+            due_ns = int(used_bytes * 1e9 / (self._bytes_per_s * _KEY_FRAME_SHARE)) if self._bytes_per_s else 0
+            more_ns = max(0, whole_ns - self._look_cpu_ns) if self._cpu_share else 0  # than a look that is none
+            by_cpu_ns = int(more_ns / (self._cpu_share * _KEY_FRAME_CPU_SHARE)) if more_ns else 0
+            self.key_frame_ns = max(self._wanted_key_frame_ns, due_ns, min(by_cpu_ns, _KEY_FRAME_MOST_NS))
         self._look_cpu_ns = self._expected(look_cpu_ns)
         self._costs.append(look_cpu_ns)
         self._sampling(sampling_ns)

@@ -9,9 +9,10 @@ takes then.
 
 What cannot be cut (a question to the heap, in a copy of the process) has savings of its own: a second at first, then a
 quarter of what sixty seconds may cost; the dearer it is, the more seldom it is asked. It is paid from the same sixty
-seconds as the looks, which are held back until there is room for it, but for a third of them: those must not stop. So
-the bound holds with it, unless it alone costs more than the other two thirds, or has waited so long for room that it is
-asked all the same.
+seconds as the looks, which are held back until there is room for it, but for half of them: those must not stop. So
+the bound holds with it, unless it alone costs more than the other half, or has waited so long for room that it is
+asked all the same. One that costs more has its answer taken in, too: the look that does is given a part of what the
+question was over, or it would wait for the rest of the minute with the answer in its hands.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ _SPREAD_NS = 40_000_000_000  # over this time what the window has left is spread
 _SAVED_AT_FIRST_NS = 1_000_000_000
 _WAIT_MOST_NS = 1_000_000_000  # at a time: what the window has left changes meanwhile
 _QUESTION_SHARE = 0.25  # of what any sixty seconds may cost, for what cannot be cut
-_LOOKS_KEEP = 1 / 3  # of it, whatever else is to be paid
+_LOOKS_KEEP = 1 / 2  # of it, whatever else is to be paid
+_ANSWER_SHARE = 0.25  # of what a question costs beyond half of a minute: taking in its answer
 _ROOM_PATIENCE_NS = 30_000_000_000  # what cannot be cut waits so long for room, once it is saved for
 _WISH_NS = 30_000_000_000  # it is asked for again and again; if not, nobody is held back for it
 
@@ -51,6 +53,7 @@ class Purse:
         self._parts: deque[tuple[int, int, int]] = deque()
         """When each part of the window began, and what was charged by then: for all, and for what is cut."""
         self._charged_ns = self._cut_ns = 0
+        self._answer_ns = 0  # what may be spent on taking in an answer
         self._wish_ns = self._wish_until_ns = 0
         self._waits_since_ns: int | None = None
         self._saved_ns: float = _SAVED_AT_FIRST_NS
@@ -64,16 +67,19 @@ class Purse:
         rate = max(START_SHARE, self._share) if is_starting else self._share * _RATE * factor
         before = spent_ns if self._spent_ns is None else self._spent_ns
         # A sleep ends late at times: what it would have filled beyond the brim is lost.
-        self._left_ns = min(self._holds_ns, self._left_ns + (now_ns - self._last_ns) * rate) - (spent_ns - before)
+        used_ns = spent_ns - before
+        given_ns = min(used_ns, self._answer_ns)
+        self._answer_ns -= given_ns
+        self._left_ns = min(self._holds_ns, self._left_ns + (now_ns - self._last_ns) * rate) - (used_ns - given_ns)
         self._last_ns, self._spent_ns = now_ns, spent_ns
         left_ns = self._left_ns
         if factor == 1 and not is_starting:  # what is spent on who is looking, or at the start, is beyond the budget
-            self._charged_ns += spent_ns - before
-            self._cut_ns += spent_ns - before
+            self._charged_ns += used_ns
+            self._cut_ns += used_ns - given_ns
             in_window_ns = self._for_looks(now_ns)
             rate = min(rate, max(in_window_ns, self._share * _SLICE_NS) / _SPREAD_NS)
             left_ns = self._left_ns = min(left_ns, in_window_ns)
-        if left_ns > 0:
+        if left_ns > 0 or self._answer_ns:
             return 0
         return min(_WAIT_MOST_NS, int((self._share * _SLICE_NS - left_ns) / rate))
 
@@ -87,7 +93,7 @@ class Purse:
         return self._window_ns - (self._charged_ns - parts[0][1])
 
     def _for_looks(self, now_ns: int) -> int:
-        """The same for what is cut: without what is wished for, and their third at least."""
+        """The same for what is cut: without what is wished for, and their half at least."""
         left_ns = self._in_window(now_ns) - (self._wish_ns if now_ns < self._wish_until_ns else 0)
         return max(left_ns, int(_LOOKS_KEEP * self._window_ns) - (self._cut_ns - self._parts[0][2]))
 
@@ -118,6 +124,7 @@ class Purse:
             self._saved_ns -= cost_ns
             self._in_window(now_ns)
             self._charged_ns += cost_ns
+            self._answer_ns = int(_ANSWER_SHARE * max(0, cost_ns - (1 - _LOOKS_KEEP) * self._window_ns))
 
     def _save(self, now_ns: int, cost_ns: int) -> None:
         share_ns = self._window_ns * _QUESTION_SHARE
@@ -127,6 +134,8 @@ class Purse:
 
     def looked(self, complete: bool = True) -> None:
         """A look is done. `complete`: everything there is was looked at."""
+        if complete:
+            self._answer_ns = 0
         self._looks = self._looks + 1 if complete else 0
 
     @property

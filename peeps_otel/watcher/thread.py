@@ -24,8 +24,9 @@ from ..probes.probe import Observation
 from .assembly import Assembler, Difference
 from .clock import SYSTEM_CLOCK, Clock
 from .cuts import Cuts, OnSnapshot
-from .governor import Detail, Governor
+from .governor import Detail, Extent, Governor
 from .heap_question import HeapQuestion
+from .heap_turns import HeapTurns
 from .history import History, TaskView, lags
 from .interfaces import CycleResult, LookConsumer, WatcherRule, WatcherStats
 from .look_requests import Done, LookRequests
@@ -95,6 +96,7 @@ class Watcher:
         self._polls = None if tasks is None else Polls(tasks, self.difference)
         self._requests = LookRequests()
         self._cuts = Cuts()
+        self._turns = HeapTurns()
         self.rules: list[WatcherRule] = []
         """Diagnoses of their own, asked after each look. To be filled before `start`."""
         self.heap: HeapQuestion | None = None
@@ -164,6 +166,7 @@ class Watcher:
             self._requests.request(done)
         if self.heap is not None:
             self.heap.request()
+            self._turns.request()
         self.governor.attention(self._clock.monotonic_ns())
         self._wake.set()
 
@@ -233,7 +236,7 @@ class Watcher:
         """At absolute times, so that what a sample costs does not slow down the next."""
         assert self._sampler is not None
         cpu_ns = time.thread_time_ns()
-        period_ns = self.governor.sample_ns or self._sample_ns
+        period_ns = self.governor.sampling_ns or self._sample_ns
         self._sample_due_ns = max(self._sample_due_ns + period_ns, self._clock.monotonic_ns())
         self._sampler.sample()
         cost_ns = time.thread_time_ns() - cpu_ns
@@ -299,6 +302,7 @@ class Watcher:
         self._paced_ns = 0
         governor, detail = self.governor, self.governor.detail
         self._probes.context.with_lines = detail < Detail.NO_STACKS
+        self._probes.context.hurries = governor.hurries(self._clock.monotonic_ns())
         self._requests.before_look(self.heap)
         if self._cuts.before_look():
             self._assembler.request_key_frame()
@@ -324,7 +328,8 @@ class Watcher:
             observation.coverage.append(f"{self._diagnoser.untold} more findings are not told")
         if self.heap is not None:
             self.heap.purse = governor.purse
-            self.heap.look(observation, waiting.waits, now_ns)
+            if self._turns.has_come(waiting.changed, self._clock.monotonic_ns(), self.heap.settled_ns):
+                self.heap.look(observation, waiting.waits, now_ns)
         findings, refuted = self._refutations.judge(findings, observation)
         changes = self._ledger.update(findings)
         withdrawn = {one.finding.id for one in refuted}
@@ -332,7 +337,8 @@ class Watcher:
         while self._recorder.long_waits and len(long_waits) < _LONG_WAITS_MOST:
             long_waits.append(self._recorder.long_waits.popleft())
         snapshot.cpu_ns = self._look_clock_ns() - cpu_ns
-        snapshot.interval_ns = max(governor.interval_ns, governor.foresee(snapshot.cpu_ns))
+        extent = Extent(len(observation.nodes), len(difference.changed), not self._probes.context.unread_tasks)
+        snapshot.interval_ns = max(governor.interval_ns, governor.foresee(snapshot.cpu_ns, extent))
         snapshot.duration_ns = time.perf_counter_ns() - began_ns
         watches = [] if self._sampler is None else list(self._sampler.watches.values())
         stalls = [] if self._sampler is None else self._sampler.take_stalls()
@@ -355,7 +361,7 @@ class Watcher:
         self._cuts.after_look(snapshot)
         self._requests.after_look(self.heap)
         self.looks += 1
-        self._account(self._look_clock_ns() - cpu_ns, snapshot.key_frame)
+        self._account(self._look_clock_ns() - cpu_ns, snapshot.key_frame, extent)
         return self._diagnoser.unconfirmed
 
     def _overlay(self, observation: Observation, now_ns: int) -> None:
@@ -375,7 +381,7 @@ class Watcher:
         if self._polls is not None:
             self._polls.write(observation, now_ns)
 
-    def _account(self, look_ns: int, key_frame: bool) -> None:
+    def _account(self, look_ns: int, key_frame: bool, extent: Extent) -> None:
         per_sample_ns = self._sampling_ns // self._samples if self._samples else 0
         if self._samples > 200:  # the average of late
             self._samples, self._sampling_ns = 100, 100 * per_sample_ns
@@ -390,7 +396,7 @@ class Watcher:
             look_ns,
             per_sample_ns,
             key_frame,
-            complete=not self._probes.context.unread_tasks,
+            extent,
         )
 
     def _upkeep(self) -> WatcherStats:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from peeps_otel.watcher.governor import Detail, Governor
+from peeps_otel.watcher.governor import Detail, Extent, Governor
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -198,3 +198,48 @@ def test_a_dear_look_waits_for_as_long_as_it_takes() -> None:
     dear = Simulated(lambda _: 60 * MS)
     dear.run_for(30)
     assert dear.governor.patience_ns > 3600 * S
+
+
+def test_what_is_told_once_does_not_make_the_looks_seldom() -> None:
+    """A crowd of new tasks that takes several looks, and what an answer of the heap has changed."""
+    simulated = Simulated(lambda _detail: 8 * MS)
+    simulated.run_for(10)
+    crowd = [(400, 3000, False), (400, 3000, False), (300, 2000, True), (8, 0, True), (8, 2, True), (300, 7000, True)]
+    for cost_ms, changed, complete in crowd:
+        simulated.now_ns += S
+        simulated.cpu_ns += cost_ms * MS
+        extent = Extent(12_000, changed, complete)
+        assert simulated.governor.foresee(cost_ms * MS, extent) <= 3 * S
+        simulated.governor.spent(simulated.now_ns, simulated.cpu_ns, 0, cost_ms * MS, 0, False, extent)
+        assert simulated.governor.interval_ns <= 3 * S
+
+
+def test_what_changes_at_each_look_does() -> None:
+    simulated = Simulated(lambda _detail: 8 * MS)
+    for _ in range(20):
+        simulated.now_ns += simulated.governor.next_ns(simulated.now_ns, False)
+        simulated.cpu_ns += 400 * MS
+        extent = Extent(12_000, 3000)
+        simulated.governor.spent(simulated.now_ns, simulated.cpu_ns, 0, 400 * MS, 0, False, extent)
+    assert simulated.governor.interval_ns >= 40 * S
+
+
+def test_the_first_telling_of_many_tasks_costs_no_detail() -> None:
+    """They are told over several looks, each with hundreds of kilobytes."""
+    simulated = Simulated(lambda _detail: 8 * MS)
+    for complete in (False, False, False, True):
+        simulated.now_ns += S
+        simulated.sent += 400_000
+        extent = Extent(12_000, 3000, complete)
+        simulated.governor.spent(simulated.now_ns, 0, simulated.sent, MS, 0, False, extent)
+    assert simulated.governor.detail is Detail.ALL
+
+
+def test_samples_get_rarer_while_the_budget_is_spent() -> None:
+    governor = Simulated(lambda _detail: MS).governor
+    governor.spent(S, 0, 0, MS, 0, False)
+    governor.spent(2 * S, 0, 0, MS, 0, False)
+    governor.wait_ns(30 * S, 0)
+    assert governor.sampling_ns == 50 * MS
+    governor.wait_ns(30 * S, 2 * S)
+    assert (governor.sample_ns, governor.sampling_ns) == (50 * MS, 250 * MS)

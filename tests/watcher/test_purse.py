@@ -154,7 +154,7 @@ def most_of_all_in(worker: Worker, asked: list[int], cost_ms: int) -> float:
     return worker.most_in(60, 600 * S)  # by then what it had at first is spent
 
 
-@pytest.mark.parametrize("cost_ms", [60, 120, 360])
+@pytest.mark.parametrize("cost_ms", [60, 120, 270])
 def test_what_is_not_cut_has_a_quarter_of_the_budget_and_is_within_it(cost_ms: int) -> None:
     """Beside looks that always have work, which are held back for it."""
     worker = Worker()
@@ -163,13 +163,29 @@ def test_what_is_not_cut_has_a_quarter_of_the_budget_and_is_within_it(cost_ms: i
     assert most_of_all_in(worker, asked, cost_ms) <= 0.01
 
 
-def test_the_looks_keep_a_third_beside_what_is_dear() -> None:
+def test_the_looks_keep_half_beside_what_is_dear() -> None:
     beside = Worker()
     asked = asked_by(beside, 500, 1500)
     assert asked
     for second in asked[1:]:
         after = [ns for at_ns, ns in beside.spent if second * S <= at_ns <= (second + 60) * S]
-        assert after[-1] - after[0] >= 0.9 * 180 * MS
+        assert after[-1] - after[0] >= 0.9 * 270 * MS
+
+
+def test_the_look_that_takes_in_a_dear_answer_does_not_wait_for_the_rest_of_the_minute() -> None:
+    """It is given a part of what the question was over; and no other look is."""
+    worker = Worker()
+    worker.work_until(100)
+    worker.purse.pay(worker.now_ns, 2 * S)
+    before_ns = worker.spent_ns
+    worker.work_until(103)
+    given_ns = (2 * S - 270 * MS) // 4
+    assert given_ns - 5 * MS <= worker.spent_ns - before_ns <= given_ns + 60 * MS
+    worker.purse.pay(worker.now_ns, 2 * S)
+    worker.purse.looked()
+    before_ns = worker.spent_ns
+    worker.work_until(104)
+    assert worker.spent_ns - before_ns <= 30 * MS
 
 
 def test_a_dear_one_is_done_the_more_seldom() -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+_CALM = 5
 _RESERVE = 100  # a look, of tasks that matter, whatever the budget
 
 
@@ -30,11 +31,13 @@ class LineBudget:
         """How many more tasks may be given lines in this look: of the others, of those that matter."""
         self._reserve = 0
 
-    def begin(self, with_lines: bool) -> None:
-        """A new look. `with_lines`: False where all is being shed that can be."""
+    def begin(self, with_lines: bool, hurries: bool = True) -> None:
+        """A new look. `with_lines`: False where all is being shed that can be. `hurries`: False where it takes its
+        time, a fifth as many in each look."""
         rest, first = self._lined
-        self.rest = max(0, min(self._most // 10 + 1, self._most - rest)) if with_lines else 0
-        self.first = max(0, min(self._most // 4 + 1, self._most - first)) if with_lines else 0
+        most = self._most if hurries else self._most // _CALM
+        self.rest = max(0, min(most // 10 + 1, self._most - rest)) if with_lines else 0
+        self.first = max(0, min(most // 4 + 1, self._most - first)) if with_lines else 0
         self._reserve = min(_RESERVE, self._most)
 
     def grants(self, matters: bool, holds: bool) -> bool:

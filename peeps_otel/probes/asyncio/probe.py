@@ -139,7 +139,7 @@ class AsyncioProbe:
     ) -> tuple[list[TaskRecord], list[TaskRecord]]:
         """Those that were read, and those that have ended."""
         lines = self._lines
-        lines.begin(self._context.with_lines)
+        lines.begin(self._context.with_lines, self._context.hurries)
         self._reader.due = []
         read: list[TaskRecord] = []
         ended: list[TaskRecord] = []

@@ -69,7 +69,7 @@ class TrioProbe:
             return
         self._classifier.refresh()
         self._looks += 1
-        self._lines.begin(self._context.with_lines)
+        self._lines.begin(self._context.with_lines, self._context.hurries)
         failed = Failures()
         met = self._meet(found, observation, now_ns, failed)
         threads = internals.run_threads()
