@@ -41,6 +41,8 @@ class Operation(NamedTuple):
     """Until the other end of a connection takes what was written."""
     asks_outside: bool = False
     """In a call that wakes now and then by itself and goes on waiting: being awake is no progress."""
+    polls: bool = False
+    """By looking round again and again, in a function of a library: being awake there is no progress."""
     ends_server: bool = False
     """For the handlers of a server that was told to stop. It polls, so it moves all the time."""
     may_be_interrupted: bool = False
@@ -54,6 +56,7 @@ _IO, _COMMAND, _FUTURE = NodeKind.IO, NodeKind.COMMAND, NodeKind.FUTURE
 
 _ROWS = (
     Operation("lock.acquire", _LOCK, told_by_innermost=True, lines_first=True, lines_at_once=True),
+    Operation("lock.poll", _LOCK, lines_first=True, polls=True),
     Operation("semaphore.acquire", _SEMAPHORE, told_by_innermost=True, lines_first=True, lines_at_once=True),
     Operation("limiter.acquire", _SEMAPHORE, lines_first=True, lines_at_once=True),
     Operation("pool.acquire", _SEMAPHORE, lines_first=True, lines_at_once=True),
@@ -102,6 +105,7 @@ _ROWS = (
     Operation("futures.as_completed", _FUTURE, several=True),
     Operation("pool.result", _FUTURE),
     Operation("pool.join", _FUTURE),
+    Operation("job.result", _FUTURE, lines_first=True, polls=True),
     Operation("idle", idle=True),
     *(Operation(f"connection.{name}") for name in ("poll", "accept", "wait")),
     Operation("file.open"),

@@ -135,8 +135,12 @@ class ThreadWait(NamedTuple):
     """A function in which threads wait, by the names of its module and its own (`Lock.acquire`): nothing need be
     imported to name it. `finds`: the local that holds what is waited for, often `self`; `finds_in`: of which function,
     0 for this one, 1 for its caller. With `operation("idle")` it is where a thread of the library stands that has
-    nothing to do. `seconds_left`: until a deadline of what is the function's `self`, where no `timeout` of the function
-    tells it."""
+    nothing to do. `seconds_left`: until a deadline of what is the function's `self` (or its local `seconds_left_of`),
+    where no `timeout` of the function tells it.
+
+    Where the operation is one that `polls`, whatever of libraries the function is in on the way is part of the wait;
+    `call`: a local that has another value in each call, where there is one.
+    """
 
     module: str
     function: str
@@ -144,6 +148,8 @@ class ThreadWait(NamedTuple):
     finds: str | None = None
     finds_in: int = 0
     seconds_left: Callable[[Any], float | None] | None = None
+    seconds_left_of: str = "self"
+    call: str = ""
 
 
 class CancelScopes(NamedTuple):

@@ -19,12 +19,15 @@ from .anyio.library import ANYIO
 from .asgiref.library import ASGIREF
 from .asyncio.library import ASYNCIO
 from .asyncpg.library import ASYNCPG
+from .celery.library import CELERY
 from .deaths.death import also_used
+from .filelock.library import FILELOCK
 from .gevent.library import GEVENT
 from .grpc_aio.library import GRPC_AIO
 from .grpc_channel.library import GRPC_CHANNEL
 from .httpcore.library import HTTPCORE
 from .httpx.library import HTTPX
+from .huey.library import HUEY
 from .identity import Identities
 from .janus.library import JANUS
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
@@ -66,6 +69,9 @@ LIBRARIES: tuple[Library, ...] = (
     PSYCOPG_POOL,
     ASYNCPG,
     REDIS,
+    FILELOCK,
+    CELERY,
+    HUEY,
     JANUS,
     ROAM,
 )

@@ -145,6 +145,8 @@ def is_unjudged(node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequenc
     targets = [nodes.get(edge.dst) for edge in out.get(node.id, ()) if edge.kind is EdgeKind.NEEDS]
     if not targets:
         return operation(wait.operation).kind in _BROUGHT
+    if operation(wait.operation).polls:  # somebody elsewhere may have it, or nobody any more
+        return not any(e.kind is EdgeKind.HELD_BY for one in targets if one is not None for e in out.get(one.id, ()))
     return any(target is not None and _is_unknown(target, out.get(target.id, ())) for target in targets)
 
 

@@ -17,6 +17,7 @@ from ..diagnosis import evidence, wording
 from ..diagnosis.parked import is_parked
 from ..diagnosis.wait_graph import WaitGraph
 from ..model import EdgeKind, EvidenceStep, Finding, FindingKind, Graph, Level, Node, NodeKind, finding_id, own_line
+from ..model.operations import operation
 from ..probes.poll_loops import Asks
 from ..probes.probe import Observation
 from ..probes.runtime import callbacks, is_foreign, listens, tells_its_callbacks, thread_of
@@ -78,6 +79,8 @@ class Standstill:
                 return node.state in _MOVES or any(frame.file.endswith(_WATCH_PROCESSES) for frame in node.stack)
             if node.state in _MOVES or wait.operation in _SLEEPS or wait.deadline_ns is not None:
                 return True
+            if operation(wait.operation).polls and not _is_for_something_held(node, observation):
+                return True  # somebody elsewhere may bring it
         elif node.attributes.get(semconv.THREAD_HANDLES_SIGNALS) is True:
             return True
         edges = observation.edges.get(node.id, ())
@@ -94,6 +97,12 @@ class Standstill:
             for loop in self._loops()
             if is_foreign(loop) or thread_of(loop) is not None  # else it calls nothing
         )
+
+
+def _is_for_something_held(node: Node, observation: Observation) -> bool:
+    """Whether somebody in this program has what it waits for."""
+    things = [edge.dst for edge in observation.edges.get(node.id, ()) if edge.kind is EdgeKind.NEEDS]
+    return any(edge.kind is EdgeKind.HELD_BY for thing in things for edge in observation.edges.get(thing, ()))
 
 
 def _is_waiter(node: Node) -> bool:

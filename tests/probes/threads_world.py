@@ -115,3 +115,9 @@ def release(lock: Any) -> Callable[[], None]:
             lock.release()
 
     return run
+
+
+def cpu_ns(thread: threading.Thread) -> int:
+    """How much processor time a thread has used."""
+    assert thread.ident is not None
+    return time.clock_gettime_ns(time.pthread_getcpuclockid(thread.ident))

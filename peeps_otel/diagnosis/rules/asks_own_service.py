@@ -6,14 +6,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import semconv
-from ...model import FindingKind, Level, Node, NodeKind
+from ...model import FindingKind, Level
 from .. import evidence, wording
 from ..frames import place
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
+from .workers_alike import workers_like
 
-_MAIN = "MainThread"
 _MEMBERS_MOST = 20
 
 
@@ -47,7 +47,7 @@ class AsksOwnService(LookRule):
         for node in asking.values():
             if node.id in told:
                 continue
-            group = _alike(context, node)
+            group = workers_like(context, node)
             told |= group
             if not group <= asking.keys():
                 continue
@@ -86,15 +86,3 @@ class AsksOwnService(LookRule):
             evidence=[] if target is None else [evidence.link(graph, first.id, target, None)],
             blocked=evidence.tail(graph, graph.behind(set(members)) - set(members)),
         )
-
-
-def _alike(context: RuleContext, node: Node) -> set[str]:
-    """Those who might answer in its place, and itself."""
-    graph = context.graph
-    for pool in graph.held_of(node.id):
-        held = graph.nodes.get(pool)
-        if held is not None and held.kind is NodeKind.EXECUTOR:
-            return {node.id, *(one for one in graph.holders.get(pool, ()) if one in graph.nodes)}
-    if node.name == _MAIN:
-        return {node.id}
-    return {node.id, *(one.id for one in context.of(NodeKind.THREAD) if one.source == node.source)}

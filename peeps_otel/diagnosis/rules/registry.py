@@ -16,6 +16,7 @@ from .executor_saturated import ExecutorSaturated
 from .held_across_wait import HeldAcrossWait
 from .held_at_fork import HeldAtFork
 from .held_by_process import HeldByProcess
+from .jobs_wait_for_jobs import JobsWaitForJobs
 from .keeps_trying import KeepsTrying
 from .leak import Leak
 from .lock_starved import LockStarved
@@ -54,6 +55,7 @@ RULES: tuple[type[Rule], ...] = (
     PoolLostResults,
     ServerWaitsForItself,
     AsksOwnService,
+    JobsWaitForJobs,
     Deadlock,
     NeverEnds,
     LockStarved,

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Final
 
 from ...model import NodeKind
+from .. import named_locks
 
 WAKERS: Final[dict[NodeKind, frozenset[str]]] = {
     NodeKind.EVENT: frozenset({"set"}),
@@ -39,8 +40,8 @@ _STREAMS: Final[dict[NodeKind, frozenset[str]]] = {
 
 def is_shown(module: str) -> bool:
     """Whether the heap shows who has a thing. `module`: of its type. What greenlets have in their functions it does
-    not."""
-    return module.partition(".")[0] != "gevent"
+    not, nor who could release a lock that is known by its name."""
+    return module.partition(".")[0] != "gevent" and module != named_locks.__name__
 
 
 def wakers_of(kind: NodeKind, module: str, drains: bool = False, takes: bool = True) -> frozenset[str]:

@@ -29,6 +29,9 @@ UVICORN = ("0.54",)
 URLLIB3 = ("1.26", "2.8")
 REQUESTS = ("2.34",)
 JANUS = ("2.0",)
+FILELOCK = ("3.20", "3.32")
+CELERY = ("5.5", "5.7")
+HUEY = ("3.5",)
 
 TABLE = {
     "CPython": CPYTHON,
@@ -52,6 +55,9 @@ TABLE = {
     "urllib3": URLLIB3,
     "requests": REQUESTS,
     "janus": JANUS,
+    "filelock": FILELOCK,
+    "celery": CELERY,
+    "huey": HUEY,
 }
 
 

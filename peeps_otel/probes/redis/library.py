@@ -5,6 +5,7 @@ them are taken."""
 from __future__ import annotations
 
 import sys
+import time
 from collections import deque
 from collections.abc import Iterable
 from typing import Any, cast
@@ -27,8 +28,10 @@ from ..library import (
     first_of,
     timer_within,
 )
+from ..named_locks import LOCKS, NAMED_LOCK
 
 _SYNC, _ASYNC = "redis.connection", "redis.asyncio.connection"
+_LOCK = "redis.lock"
 _CLIENTS = ("redis.client", "redis.asyncio.client")
 _CLIENT_NAMES = ("Redis", "PubSub", "Pipeline")
 _POOL, _GET = "BlockingConnectionPool", "get_connection"
@@ -44,8 +47,10 @@ class Redis:
     checked = versions.REDIS
 
     def is_imported(self) -> bool:
-        return all(_POOL in vars(sys.modules.get(module, sys)) for module in (_SYNC, _ASYNC)) and all(
-            "Pipeline" in vars(sys.modules.get(module, sys)) for module in _CLIENTS
+        return (
+            "Lock" in vars(sys.modules.get(_LOCK, sys))
+            and all(_POOL in vars(sys.modules.get(module, sys)) for module in (_SYNC, _ASYNC))
+            and all("Pipeline" in vars(sys.modules.get(module, sys)) for module in _CLIENTS)
         )
 
     def support(self) -> Support:
@@ -62,8 +67,47 @@ class Redis:
             pools=(PoolType(threaded, "", _read_threaded), PoolType(asynchronous, "", _read_asynchronous)),
             pool_handles=tuple(_handles()),
             task_waits=(TaskWait(code_of(asynchronous, _GET), _ACQUIRE, find=find),),
-            thread_waits=(ThreadWait(_SYNC, f"{_POOL}.{_GET}", _ACQUIRE, finds="self"),),
+            thread_waits=(
+                ThreadWait(_SYNC, f"{_POOL}.{_GET}", _ACQUIRE, finds="self"),
+                ThreadWait(
+                    _LOCK,
+                    "Lock.acquire",
+                    operation("lock.poll"),
+                    finds="self",
+                    seconds_left=_seconds_left,
+                    seconds_left_of="stop_trying_at",
+                    call="token",
+                ),
+            ),
+            resource_types=(NAMED_LOCK,),
+            thread_managers=(vars(sys.modules[_LOCK])["Lock"],),
+            held_by_manager=_named,
         )
+
+
+def _named(lock: Any) -> object | None:
+    """The lock in the database: one for all objects by which it is taken."""
+    name, settings = attribute(lock, "name"), _settings(attribute(lock, "redis"))
+    if settings is None or type(name) not in (str, bytes):
+        return None
+    where = tuple(str(settings.get(key, "")) for key in ("host", "port", "path", "db"))
+    text = name if type(name) is str else cast("bytes", name).decode(errors="replace")
+    expires = attribute(lock, "timeout") is not None
+    return LOCKS.of(("redis", *where, text), text, "redis.lock.Lock", "its time to live" if expires else "")
+
+
+def _settings(client: object) -> dict[str, object] | None:
+    """How a client connects."""
+    pool = attribute(client, "connection_pool")
+    for name in ("_connection_kwargs", "connection_kwargs"):  # since 8.0 the latter is a property
+        found = attribute(pool, name)
+        if type(found) is dict:
+            return cast("dict[str, object]", found)
+    return None
+
+
+def _seconds_left(until: object) -> float | None:
+    return until - time.monotonic() if type(until) is float else None
 
 
 def _read_threaded(pool: Any) -> PoolState:

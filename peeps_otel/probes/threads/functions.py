@@ -28,6 +28,8 @@ class Functions:
         self._foreign: set[int] = set()  # of these, not the standard library's
         self._learned: set[str] = set()
         self._codes: list[CodeType] = []  # keeps the identities valid
+        self.any_polls = False
+        """Whether there is one that waits by looking round."""
         self.condition_wait = self.worker = self.work_item = self.manager = self.run_once = 0
         self.refresh()
 
@@ -62,6 +64,7 @@ class Functions:
         for row in self._rows.get(name, ()):
             if (code := self._code(module, row.function)) is not None:
                 self._waits[id(code)] = row
+                self.any_polls = self.any_polls or row.operation.polls
         for path in self._hand_overs.get(name, ()):
             if (code := self._code(module, path)) is not None:
                 self._hand_over.add(id(code))

@@ -105,8 +105,8 @@ class ThreadProbe:
         seem to wait for himself. So he is said to run."""
         for record in self._threads.values():
             node = record.node
-            if node is None or node.wait is None or operation_of(node.wait.operation).asks_outside:
-                continue  # the last waits for nothing that he could have
+            if node is None or node.wait is None or _wakes_by_itself(node.wait):
+                continue  # what the last waits for he could have only once he is out of that call
             if thread_internals.cpu_ns(record.facts.native_id) == record.cpu_ns:
                 continue
             record.moment, record.targets = False, []
@@ -242,7 +242,7 @@ class ThreadProbe:
         if not record.moment:
             waiting, taken, record.call = None, [], ""  # parts of different moments: nothing is concluded from them
             record.borrowed, record.searched = (), False
-            if _asks_on(record, stack):
+            if _asks_on(record, stack) or _polls_on(record, frame):
                 record.cpu_ns, record.read_ns = cpu_ns, now_ns
                 return
         state = waiting.state if waiting is not None else motion.state(record, cpu_ns, now_ns)
@@ -264,17 +264,18 @@ class ThreadProbe:
                 before is not None
                 and before.wait is not None
                 and before.wait.operation == waiting.operation.name
-                and cpu_ns == record.cpu_ns
+                and (cpu_ns == record.cpu_ns or (waiting.polls_in is not None and waiting.polls_in == record.polls_in))
             )
             since_ns = before.wait.since_ns if stayed and before is not None and before.wait is not None else now_ns
             record.steps += not stayed
+            record.polls_in = waiting.polls_in
             source = own_line.place(stack)
             deadline_ns = waits.deadline_ns(waiting, since_ns, now_ns)
             wait = Wait(waiting.operation.name, since_ns, source, waiting.needs, deadline_ns)
             edges = tuple(Edge(EdgeKind.NEEDS, record.id, target, since_ns, source) for target in found)
             record.targets = [ref(target) for target in waiting.targets if self._resources.known(target) is not None]
         else:
-            record.targets = []
+            record.targets, record.polls_in = [], None
         record.cpu_ns, record.read_ns = cpu_ns, now_ns
         show(record, state, wait, stack, edges)
 
@@ -370,6 +371,22 @@ class ThreadProbe:
     def _thread_id(self, ident: int) -> str | None:
         record = self._threads.get(ident)
         return None if record is None else record.id
+
+
+def _wakes_by_itself(wait: Wait) -> bool:
+    known = operation_of(wait.operation)
+    return known.asks_outside or known.polls
+
+
+def _polls_on(record: ThreadRecord, frame: FrameType | None) -> bool:
+    """Whether it is still in the call in which it looked round again and again."""
+    if record.polls_in is None or record.node is None or record.node.wait is None:
+        return False
+    while frame is not None:
+        if id(frame) == record.polls_in.frame and id(frame.f_code) == record.polls_in.code:
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _asks_on(record: ThreadRecord, stack: tuple[Frame, ...]) -> bool:

@@ -16,6 +16,7 @@ from ..internals.thread import ThreadFacts, main_ident
 from ..pools.in_hand import Borrowed
 from ..resource_types import Held
 from .pools import NO_WORK, Work
+from .waits import PollCall
 
 _CPU_STEP_NS = 10_000_000  # by which the time shown must have grown to be shown anew
 _BOOTSTRAP = frozenset({"Thread._bootstrap", "Thread._bootstrap_inner"})
@@ -42,6 +43,7 @@ class ThreadRecord:
     work: Work = NO_WORK
     call: str = ""  # the C function it is in, if that is no wait by a name
     call_since_ns: int = 0
+    polls_in: PollCall | None = None  # the call in which it looks round again and again
     borrowed: tuple[Borrowed, ...] = ()  # of pools
     searched: bool = False  # for these, since it was read
     handles_signals: bool = False  # by code of the program or a library

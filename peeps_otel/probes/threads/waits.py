@@ -11,6 +11,7 @@ from __future__ import annotations
 import socket
 import sys
 import time
+from functools import partial
 from types import BuiltinFunctionType, ModuleType
 from typing import Any, NamedTuple, cast
 
@@ -21,6 +22,7 @@ from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
 from ..internals.stdlib_waits import CALLS, LOOP_RUNS, MANAGED, REACQUIRE, WAITS_FOR_THREADS
 from ..library import Operation, ThreadWait, operation
 from ..library_registry import LibraryRegistry
+from ..source import own_code
 from . import references
 from .bytecode import CallSite, analysis
 from .call_stack import CallStack
@@ -28,6 +30,7 @@ from .functions import Functions
 
 _OUTWARD_MOST = 24
 _NUMBERS = frozenset({id(int), id(float), id(bool), id(type(None))})
+_PLAIN = (str, bytes, int, float)
 _TUPLE, _DICTIONARY = frozenset({id(tuple)}), frozenset({id(dict)})
 _CALLABLES = frozenset({id(internals.BUILTIN), id(internals.METHOD_DESCRIPTOR)})
 _V313 = sys.version_info >= (3, 13)
@@ -44,7 +47,7 @@ class Waiting(NamedTuple):
 
     `targets`: primitives, futures, threads or processes; `needs`: how many of them. `timeout_s`: after which the wait
     ends, counted from its beginning; `end`: the monotonic time at which it ends. `used_at`: the number of the frame
-    that made the call, innermost first.
+    that made the call, innermost first. `polls_in`: of one that looks round again and again, the call it does so in.
     """
 
     operation: Operation
@@ -54,6 +57,16 @@ class Waiting(NamedTuple):
     timeout_s: float | None = None
     end: float | None = None
     used_at: int = 0
+    polls_in: PollCall | None = None
+
+
+class PollCall(NamedTuple):
+    """One call of a function that polls: the address of its frame and of its code, and what another call of it has
+    not."""
+
+    frame: int
+    code: int
+    mark: int
 
 
 class Callee(NamedTuple):
@@ -78,6 +91,7 @@ class Classifier:
 
     def __init__(self, libraries: LibraryRegistry) -> None:
         self.functions = Functions(libraries)
+        self._named = partial(libraries.held_by_manager, by_thread=True)
         self._managed = ManagedThings()
         self._receivers: frozenset[int] = frozenset()
         self.refresh()
@@ -92,6 +106,9 @@ class Classifier:
         """Of a thread that does not run. None: it is in no wait that is known."""
         if len(stack) == 0:
             return None
+        polls = self._polls(stack) if self.functions.any_polls else None
+        if polls is not None:
+            return polls
         top = stack.reader(0)
         entered = self._entered(top)
         if entered is not None:
@@ -156,6 +173,27 @@ class Classifier:
             return None
         found = self._outward(stack)
         return found if found is not None and found.targets else None
+
+    def _polls(self, stack: CallStack) -> Waiting | None:
+        """The outermost function of a library that polls, if the program's own code was not called by it."""
+        found: tuple[int, ThreadWait] | None = None
+        for number, code in enumerate(stack.codes):
+            if own_code.is_own(code.co_filename):
+                break
+            row = self.functions.wait(code)
+            if row is not None and row.operation.polls:
+                found = number, row
+        if found is None:
+            return None
+        number, row = found
+        reader = stack.reader(number)
+        until = _until(reader, row, _Until())
+        target = None if row.finds is None else reader.local_named(row.finds)
+        thing = None if target is None else self._named(target)
+        mark: object = reader.local_named(row.call) if row.call else None
+        call = PollCall(id(stack.frames[number]), id(stack.codes[number]), _mark(mark))
+        targets = () if thing is None else (thing,)
+        return Waiting(row.operation, "waiting", targets, 1, until.timeout_s, until.end, number + 1, call)
 
     def _outward(self, stack: CallStack) -> Waiting | None:
         """The outermost known function that is part of the same wait."""
@@ -277,16 +315,21 @@ class Classifier:
 
 def _until(reader: FrameReader, row: ThreadWait, inner: _Until) -> _Until:
     """Of a function that waits by means of one that gives up as `inner` says."""
-    if row.operation.asks_outside:
+    if row.operation.asks_outside or row.operation.polls:
         inner = _Until()  # what it uses inside wakes it, and does not end it
     ends = [inner.end, *(_number(reader.local_named(name), None) for name in ("endtime", "end_time"))]
-    left_s = None if row.seconds_left is None else row.seconds_left(reader.local_named("self"))
+    left_s = None if row.seconds_left is None else row.seconds_left(reader.local_named(row.seconds_left_of))
     if left_s is not None:
         ends.append(time.monotonic() + left_s)
     return _Until(
         _number(reader.local_named("timeout"), inner.timeout_s),
         min((end for end in ends if end is not None), default=None),
     )
+
+
+def _mark(value: object) -> int:
+    """Something that is the same for the same value; the address of what may not be compared."""
+    return hash(value) if type(value) in _PLAIN else id(value)
 
 
 def _spread(top: FrameReader, site: CallSite) -> tuple[tuple[Any, ...], tuple[str, ...]]:

@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Whoever does jobs of a queue waits for the result of another job, and nobody is left to do that."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ... import semconv
+from ...model import FindingKind, Level, Node, NodeKind, own_line
+from .. import evidence, wording
+from ..frames import place
+from .context import RuleContext
+from .rule import Account, Candidate, LookRule
+from .tunable import seconds
+from .workers_alike import workers_like
+
+_RESULT = "job.result"
+_MEMBERS_MOST = 20
+
+
+class JobsWaitForJobs(LookRule):
+    """By the stacks: its own code was called by the very library of which it wants a result. What is in the queue is
+    not seen, nor whether workers elsewhere take from it: never more than suspected."""
+
+    name = "jobs_wait_for_jobs"
+    kind = FindingKind.DEADLOCK
+    levels = (Level.SUSPECT, Level.SLOW)
+    when = (
+        "A worker of a queue of jobs (Celery, huey) has waited within a job for {slow} for the result of another job. "
+        "SUSPECT after {stuck}, where all threads that do such jobs in this process do so, and none gives up by a "
+        "deadline; of a worker that is a process of its own the others are not known"
+    )
+    advice = (
+        "A job must not wait for another job: start the second one with what follows the first (a chain or a chord, a "
+        "pipeline), or give it workers of its own. More workers only put it off"
+    )
+    explains = True
+
+    stuck = seconds(15, "how long the youngest of these waits must have lasted before it is more than slow")
+    slow = seconds(5, "how long it must have lasted before it is worth a word")
+
+    def find(self, context: RuleContext) -> Iterable[Candidate]:
+        graph = context.graph
+        waiting = {
+            node.id: node.wait
+            for node in context.of(NodeKind.THREAD)
+            if node.wait is not None and node.wait.operation == _RESULT and _is_in_job(node)
+        }
+        told: set[str] = set(context.explained)
+        for one in waiting:
+            if one in told:
+                continue
+            node = graph.nodes[one]
+            group = workers_like(context, node)
+            told |= group
+            if not group <= waiting.keys():
+                continue
+            since_ns = max(waiting[other].since_ns for other in group)
+            if context.now_ns - since_ns < self.slow:
+                continue
+            members = sorted(group, key=lambda one: (graph.nodes[one].name, one))
+            bounded = any(waiting[other].deadline_ns is not None for other in group)
+            others_known = semconv.THREAD_PROCESS not in node.attributes
+            stuck = context.now_ns - since_ns >= self.stuck and not bounded and others_known
+            yield Candidate(
+                kind=self.kind,
+                level=Level.SUSPECT if stuck else Level.SLOW,
+                since_ns=since_ns,
+                core=members[:_MEMBERS_MOST],
+                about=sorted(group),
+                tell=lambda members=members: self._tell(context, members),
+                explains=group,
+            )
+
+    def _tell(self, context: RuleContext, members: list[str]) -> Account:
+        graph = context.graph
+        first = graph.nodes[members[0]]
+        count, where = len(members), place(first)
+        who = wording.label(first) if count == 1 else f"each of {count} workers, as {wording.label(first)},"
+        by = "a worker like it" if count == 1 else "one of them"
+        return Account(
+            title=f"{who} does a job and waits{wording.at('at', where)} for the result of another, which {by} must do",
+            advice=f"{self.advice}.",
+            look_at=where,
+            blocked=evidence.tail(graph, graph.behind(set(members)) - set(members)),
+        )
+
+
+def _is_in_job(thread: Node) -> bool:
+    """Whether the innermost code of the program was called, some way out, by the library that it has called."""
+    stack = thread.stack
+    own = max((number for number, frame in enumerate(stack) if not frame.library), default=-1)
+    inward = (frame.library for frame in stack[own + 1 :] if frame.library not in (None, "", own_line.PYTHON))
+    asked = next(inward, None)
+    return own >= 0 and asked is not None and any(frame.library == asked for frame in stack[:own])

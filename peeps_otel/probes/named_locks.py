@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Locks that are no object of this process but something with a name: a key of a Redis, a file. Whoever takes one has
+an object of his own for it; here all of these are one thing."""
+
+from __future__ import annotations
+
+from .. import semconv
+from ..model import AttributeValue, NodeKind, Providers
+from ..model.operations import operation
+from .resource_types import Around, Known, ResourceType, State
+
+POLL = operation("lock.poll")
+_KEPT_MOST = 500
+_ELSEWHERE = "whoever has taken it elsewhere"
+
+Key = tuple[str, ...]
+
+
+class NamedLock:
+    """`type_name`: as of a `ResourceType`. `ends`: what else gives it back some day; empty: nothing that is known."""
+
+    __slots__ = ("__weakref__", "ends", "key", "name", "type_name")
+
+    def __init__(self, key: Key, name: str, type_name: str, ends: str) -> None:
+        self.key, self.name, self.type_name, self.ends = key, name, type_name, ends
+
+
+class NamedLocks:
+    """For the watcher thread only. One object for each key, so that it is one node for all who want or have it."""
+
+    def __init__(self) -> None:
+        self._known: dict[Key, NamedLock] = {}
+
+    def of(self, key: Key, name: str, type_name: str, ends: str = "") -> NamedLock:
+        known = self._known.pop(key, None)
+        if known is None:
+            if len(self._known) >= _KEPT_MOST:
+                self._known.pop(next(iter(self._known)))
+            known = NamedLock(key, name, type_name, ends)
+        known.ends = known.ends or ends
+        self._known[key] = known  # the last that was asked for
+        return known
+
+
+LOCKS = NamedLocks()
+
+
+def _state(lock: NamedLock, around: Around) -> State:
+    """Whoever is seen in its block has it, and gives it back; but anybody may take the key or file away."""
+    if not around.on_stacks:
+        return State({semconv.COULD_END_OUTSIDE: lock.ends or _ELSEWHERE})
+    attributes: dict[str, AttributeValue] = {semconv.LOCK_LOCKED: True}
+    if lock.ends:
+        attributes[semconv.COULD_END_OUTSIDE] = lock.ends
+    return State(attributes, Providers.ESTIMATED, around.on_stacks)
+
+
+def _called(lock: NamedLock) -> Known:
+    return Known(lock.name, {semconv.RESOURCE_TYPE: lock.type_name})
+
+
+NAMED_LOCK = ResourceType(NamedLock, (NodeKind.LOCK,), _state, _called, while_used=True)

@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Locks that have a name outside of the process: one thing for all who want or have them, however they are taken."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import filelock
+import pytest
+import redis as redis_py
+
+from peeps_otel import semconv
+from peeps_otel.model import Providers, Wait
+from tests.probes.threads_world import Seen, World, cpu_ns, world
+from tests.support.databases import redis
+
+Lock = Callable[[], AbstractContextManager[object]]
+
+
+def _wait(seen: Seen, name: str) -> Wait:
+    found = seen.thread(name).wait
+    assert found is not None
+    return found
+
+
+def _held_by_another_object(made: World, lock: Lock, name: str) -> None:
+    """One has the lock by an object of its own until the test ends; the other polls for it by a second one."""
+    done = threading.Event()
+    made.cleaning.append(done.set)
+
+    def has() -> None:
+        with lock():
+            done.wait()
+
+    def wants() -> None:
+        with lock():
+            pass
+
+    made.start("has", has)
+    made.settled("has")
+    made.start("wants", wants)
+    seen = made.until(lambda seen: bool(seen.needed("wants")))
+    (thing,) = seen.needed("wants")
+    assert (_wait(seen, "wants").operation, thing.kind, thing.name) == ("lock.poll", "lock", name)
+    assert thing.providers is Providers.ESTIMATED
+    assert seen.holders(thing) == ["thread has"]
+    used_ns = cpu_ns(made.threads["wants"])
+    made.until(lambda _: cpu_ns(made.threads["wants"]) > used_ns)  # it has looked round once more
+    later = made.until(lambda seen: bool(seen.needed("wants")))
+    assert _wait(later, "wants").since_ns == _wait(seen, "wants").since_ns
+    assert later.thread("wants").steps == seen.thread("wants").steps
+    assert later.needed("wants")[0].id == thing.id
+
+
+def test_a_lock_on_a_file(tmp_path: Path) -> None:
+    path = str(tmp_path / "cache.lock")
+    with world() as made:
+        _held_by_another_object(made, lambda: filelock.FileLock(path), "cache.lock")
+
+
+def test_one_that_gives_up_has_a_deadline(tmp_path: Path) -> None:
+    path = str(tmp_path / "cache.lock")
+    with world() as made, filelock.FileLock(path):
+
+        def wants() -> None:
+            with filelock.FileLock(path, timeout=60):
+                pass
+
+        made.start("wants", wants)
+        seen = made.until(lambda seen: bool(seen.needed("wants")))
+        wait = _wait(seen, "wants")
+        assert wait.deadline_ns is not None
+        assert 0 < wait.deadline_ns - wait.since_ns <= 60_000_000_000
+        made.cleaning.clear()
+
+
+@pytest.fixture(scope="module")
+def port() -> object:
+    with redis() as found:
+        if found is None:
+            pytest.skip("no redis-server")
+        yield found
+
+
+def test_a_lock_in_redis(port: int) -> None:
+    client = redis_py.Redis(port=port)
+    with world() as made:
+        _held_by_another_object(made, lambda: client.lock("nightly"), "nightly")
+
+
+def test_one_whom_nobody_here_has_may_be_released_elsewhere(port: int) -> None:
+    client = redis_py.Redis(port=port)
+    client.set("lost", "somebody")
+    with world() as made:
+        made.cleaning.append(lambda: client.delete("lost"))
+
+        def wants() -> None:
+            with client.lock("lost"):
+                pass
+
+        made.start("wants", wants)
+        seen = made.until(lambda seen: bool(seen.needed("wants")))
+        (thing,) = seen.needed("wants")
+        assert seen.holders(thing) == []
+        assert thing.attributes[semconv.COULD_END_OUTSIDE] == "whoever has taken it elsewhere"
+
+
+def test_one_that_expires_ends_by_itself(port: int) -> None:
+    client = redis_py.Redis(port=port)
+    with world() as made, client.lock("short", timeout=600):
+
+        def wants() -> None:
+            with client.lock("short", timeout=600):
+                pass
+
+        made.start("wants", wants)
+        seen = made.until(lambda seen: bool(seen.needed("wants")))
+        (thing,) = seen.needed("wants")
+        assert thing.attributes[semconv.COULD_END_OUTSIDE] == "its time to live"
+
+
+def test_another_name_is_another_lock(port: int) -> None:
+    client = redis_py.Redis(port=port)
+    client.set("one", "somebody")
+    client.set("other", "somebody")
+    with world() as made:
+        made.cleaning.append(lambda: client.delete("one", "other"))
+        for name in ("one", "other"):
+            made.start(name, lambda name=name: client.lock(name).acquire())
+        seen = made.until(lambda seen: bool(seen.needed("one")) and bool(seen.needed("other")))
+        assert seen.needed("one")[0].id != seen.needed("other")[0].id
