@@ -158,7 +158,7 @@ def _is_ender(graph: WaitIndex, resource: str, holder: str) -> bool:
 
 def break_first(graph: WaitIndex, links: list[EvidenceStep]) -> Break:
     """The member that has held its part of the ring for the shortest time: the least work is lost. Of equals a task: a
-    thread cannot be cancelled."""
+    thread cannot be cancelled. Not one that waits in a library, where there are others."""
     held = [step for step in links if step.hold_since_ns is not None and graph.nodes[step.resource].kind in _LOCKS]
     if len(held) >= 2:
         last = max(
@@ -170,6 +170,7 @@ def break_first(graph: WaitIndex, links: list[EvidenceStep]) -> Break:
         text = f"{name}: it took {thing} last{wording.at('at', last.hold_source or '')}"
         return Break(text, own.wait_source or place(graph.nodes[own.waiter]))
     waiting = [step for step in links if step.resource != graph.thread_of(step.waiter)] or links
+    waiting = [step for step in waiting if own_line.is_line(step.wait_source)] or waiting  # not where a library waits
     last = max(waiting, key=lambda s: (graph.nodes[s.waiter].kind is NodeKind.TASK, s.since_ns, s.waiter))
     text = ""
     if len(links) > 1 and graph.nodes[last.waiter].kind is NodeKind.TASK:

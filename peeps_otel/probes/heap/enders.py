@@ -43,6 +43,7 @@ _FAINT = ("KeyedRef", "traceback")
 _BOUND = (MethodType, BuiltinMethodType)
 _COMMON = Key("unknown", "reached by more than can be followed")
 _BLOCKED_STACK = Key("stack", "the value stack of a thread that is blocked")
+_EXECUTOR = "._default_executor"  # a field of a loop
 _RUNS = frozenset({"run_forever", "run_until_complete"})
 
 
@@ -335,6 +336,8 @@ class Enders:
             return self._of_a_stopped_loop(key, name)
         if key == LEFT_BEHIND:
             return Ender(key, Strength.REACHES, name, via)
+        if key.kind == "loop" and str(key.of).endswith(_EXECUTOR):
+            return Ender(key, Strength.REACHES, name, via)  # what is queued there is for its workers to do
         if key in walk.armed or (key.kind in FROM_OUTSIDE and key.kind != "signal"):
             return Ender(key, Strength.ARMED, name, via)
         if key.kind in ("global", "class"):
