@@ -25,6 +25,10 @@ _HELD = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.FUTURE, NodeKind.
 _ANYBODY = frozenset({NodeKind.FUTURE, NodeKind.EXECUTOR})
 
 
+WHOEVER_CALLS = "whoever calls what "
+"""How what is outside begins (`COULD_END_OUTSIDE`) where it is a function that somebody may call."""
+
+
 class OfResource(NamedTuple):
     """The condition of a resource. `when_old`: only once its oldest wait is old; younger, it is live."""
 
@@ -109,7 +113,7 @@ class WaitIndex(WaitLinks):
     def of_resource(self, resource: Node, level: Level) -> OfResource | None:
         """The condition of what is waited for, whatever the time; None where it is live."""
         closed = resource.providers is Providers.CLOSED
-        if not closed and semconv.COULD_END_OUTSIDE in resource.attributes:
+        if not closed and self._ends_from_outside(resource, level):
             return None
         if not closed and semconv.COULD_END_ASKED in resource.attributes:
             return self._by_heap(resource, level)
@@ -178,17 +182,18 @@ class WaitIndex(WaitLinks):
         """Where the heap was asked who could end a wait for it.
 
         PROVEN: only where nothing that can run reaches what any of its waiters waits for. LIKELY: all who have it are
-        counted, whatever their code does. SUSPECT: those whose remaining code may end the wait, once it is old.
+        counted, whatever their code does; of a lock whose holder is known, those whose remaining code may release it.
+        SUSPECT: those whose remaining code may end the wait, once it is old.
         """
         about = resource.attributes
-        if semconv.COULD_END_OUTSIDE in about:
-            return None
         if level is Level.PROVEN and not self._is_lost(resource.id):
             return None
         waiting = set(self.waiters.get(resource.id, ()))
         able = [*self.holders.get(resource.id, ()), *self.enders.get(resource.id, ())]
         if level is Level.SUSPECT:
             return OfResource(Requirement(1, [one for one in able if one not in waiting]), when_old=True)
+        if level is Level.LIKELY and self._comes_back(resource):
+            return OfResource(Requirement(1, [one for one in able if one not in waiting]))
         if level is Level.LIKELY and semconv.COULD_END_OPEN in about:
             return None
         able += [*self.reached.get(resource.id, ()), *self.users.get(resource.id, ())]
@@ -240,6 +245,20 @@ class WaitIndex(WaitLinks):
         """Whether the heap has proven of all who wait for it that nothing which can run reaches what they wait for."""
         waiting = [self.nodes[one] for one in self.waiters.get(resource, ()) if one in self.nodes]
         return bool(waiting) and all(one.attributes.get(semconv.WAIT_LOST) is True for one in waiting)
+
+    def _ends_from_outside(self, resource: Node, level: Level) -> bool:
+        """Whether somebody who waits for nobody here may end a wait for it."""
+        outside = resource.attributes.get(semconv.COULD_END_OUTSIDE)
+        if outside is None:
+            return False
+        only_if_called = str(outside).startswith(WHOEVER_CALLS) and semconv.COULD_END_ASKED in resource.attributes
+        return level is Level.PROVEN or not only_if_called or not self._comes_back(resource)
+
+    def _comes_back(self, resource: Node) -> bool:
+        """Whether it is a lock whose holder is known: it comes back by him. That the program has functions which
+        release it if somebody calls them is how locks are used."""
+        is_held = resource.kind is NodeKind.LOCK and bool(self.holders.get(resource.id))
+        return is_held and not self.is_taken_twice(resource.id)
 
     def is_taken_twice(self, resource: str) -> bool:
         """Whether one who took it by a bare `acquire()` waits for it himself: then it is a signal, or handed over, or a

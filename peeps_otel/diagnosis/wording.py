@@ -23,8 +23,6 @@ _LABELS = {
     NodeKind.RX: "Queue",
 }
 _IMPORT = "importlib.import"
-WHOEVER_CALLS = "whoever calls what "
-"""How what is outside begins (`COULD_END_OUTSIDE`) where it is a function that somebody may call."""
 _KIND_WORDS = {"tx": "Queue", "rx": "Queue", "io": "I/O", "shm": "Shared memory"}
 
 

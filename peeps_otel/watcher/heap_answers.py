@@ -13,7 +13,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from .. import semconv
-from ..diagnosis.wording import WHOEVER_CALLS
+from ..diagnosis.wait_index import WHOEVER_CALLS
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node
 from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN, Ender, Strength
 from ..probes.heap.question import Answer
@@ -251,8 +251,10 @@ class HeapAnswers:
             facts.setdefault(semconv.COULD_END_OPEN, one.via or one.name)
             if acting:
                 facts.setdefault(semconv.COULD_END_OUTSIDE, f"{WHOEVER_CALLS}{one.via or one.name}")
-        elif one.strength >= Strength.CODES:
-            facts.setdefault(semconv.COULD_END_OUTSIDE, f"{one.key.kind} {one.name or one.via}".strip())
+        elif one.strength >= Strength.CODES and str(facts.get(semconv.COULD_END_OUTSIDE, WHOEVER_CALLS)).startswith(
+            WHOEVER_CALLS
+        ):  # who acts by himself says more than who might be called
+            facts[semconv.COULD_END_OUTSIDE] = f"{one.key.kind} {one.name or one.via}".strip()
 
 
 def _stand(observation: Observation, steps: dict[str, int | None]) -> bool:

@@ -46,7 +46,7 @@ _SETTLED_NS = 3 * _SECOND
 _TOGETHER_NS = 1 * _SECOND  # of a wait that is asked about along with a settled one, or that a verdict waits for
 _THINGS_MOST = 500
 _AGAIN_NS = 10 * _SECOND  # between two questions, at least
-_PERMITS = f"{NodeKind.SEMAPHORE}:"
+_PERMITS = (f"{NodeKind.SEMAPHORE}:", f"{NodeKind.LOCK}:")
 _END_AGAIN_MOST_NS = 160 * _SECOND  # between two about the same far end
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _logger = logging.getLogger("peeps_otel")
@@ -260,8 +260,8 @@ def _is_open(waiter: Node, wait: Wait) -> bool:
 
 
 def _may_be_given_back(waits: WaitIndex, thing: str) -> bool:
-    """Whether it is a permit that a bare `acquire()` took and whose holders all wait: a ring through it is told only
-    once it is known who else gives it back."""
+    """Whether it is a permit or a lock that a bare `acquire()` took and whose holders all wait: a ring through it is
+    sure only once it is known who else gives it back."""
     holders = waits.bare.get(thing) if thing.startswith(_PERMITS) else None
     return holders is not None and all(one in waits.targets for one in holders)
 

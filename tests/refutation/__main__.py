@@ -17,7 +17,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.refutation", description=__doc__)
     parser.add_argument("--programs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None, help="of the first program; the others follow it")
-    parser.add_argument("--at-once", type=int, default=4)
+    parser.add_argument("--at-once", type=int, default=8)
     parser.add_argument("--heap", type=float, default=0.03, help="share of looks that ask the heap, too")
     parser.add_argument("--only", default="", help="one kind of scene, such as ring")
     parser.add_argument("--show", action="store_true", help="print the program of the seed and what comes of it")
@@ -37,17 +37,20 @@ def main() -> int:
         return 0
     print(f"seed {seed}", flush=True)
     tally, began = Tally(), time.monotonic()
-    for one, results in house.results(range(seed, seed + given.programs)):
-        if not any(result["generation"] == 0 for result in results):
-            tally.hung.append(one)
-            print(f"seed {one}: hung", flush=True)
-        for result in results:
-            before = len(tally.refuted)
-            tally.add(result)
-            for _, refutation in tally.refuted[before:]:
-                print(f"seed {one}: {json.dumps(refutation)}", flush=True)
-        if tally.programs and tally.programs % 1000 == 0:
-            print(_told(tally, time.monotonic() - began), flush=True)
+    try:
+        for one, results in house.results(range(seed, seed + given.programs)):
+            if not any(result["generation"] == 0 for result in results):
+                tally.hung.append(one)
+                print(f"seed {one}: hung\n{house.stacks}", flush=True)
+            for result in results:
+                before = len(tally.refuted)
+                tally.add(result)
+                for _, refutation in tally.refuted[before:]:
+                    print(f"seed {one}: {json.dumps(refutation)}", flush=True)
+            if tally.programs and tally.programs % 1000 == 0:
+                print(_told(tally, time.monotonic() - began), flush=True)
+    except KeyboardInterrupt:
+        print("interrupted")
     print(_told(tally, time.monotonic() - began))
     if given.json:
         print(_as_json(tally))

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import faulthandler
+import gc
 import json
 import os
 import signal
@@ -16,7 +18,8 @@ from typing import Any
 from .generator import program
 from .performance import Engine, Performance
 
-_PATIENCE_S = 30.0
+_PATIENCE_S = 150.0  # longer than a question to the heap may take
+_TELL, _TELLING_S = signal.SIGUSR2, 0.3  # where the threads of a program are that does not end
 
 
 @dataclass
@@ -68,6 +71,16 @@ class Tally:
         return sorted({seed for seed, one in self.refuted if one["level"] == level})
 
 
+@dataclass
+class _Running:
+    """A program under way: files for what comes of it, and for where its threads are should it not end."""
+
+    seed: int
+    out: int
+    stacks: int
+    until_s: float = field(default_factory=lambda: time.monotonic() + _PATIENCE_S)
+
+
 class House:
     """Runs programs. In a process without other threads: it forks."""
 
@@ -77,26 +90,34 @@ class House:
         self._loud = loud
         self._engine = Engine(credulous)
         self._engine.install()
+        gc.collect()
+        gc.freeze()  # or each child would copy all that was here before it, at its first collection
         self._at_once, self._heap_share, self._only = at_once, heap_share, only
+        self.stacks = ""
+        """Where the threads of the last program were that had to be killed."""
 
     def results(
         self, seeds: Iterable[int], without: frozenset[str] = frozenset()
     ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
         """For each seed, as they end, what came of it: one dictionary for each process; none where it hung."""
-        waiting, running = iter(seeds), dict[int, tuple[int, int, float]]()
+        waiting, running = iter(seeds), dict[int, _Running]()
         with tempfile.TemporaryDirectory(prefix="refutation") as folder:
             while True:
                 while len(running) < self._at_once and (seed := next(waiting, None)) is not None:
-                    out = os.open(f"{folder}/{seed}", os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_TRUNC)
-                    running[self._begin(seed, out, without)] = (seed, out, time.monotonic() + _PATIENCE_S)
+                    one = _Running(seed, *(_file(f"{folder}/{seed}{end}") for end in ("", ".stacks")))
+                    running[self._begin(one, without)] = one
                 if not running:
                     return
                 for pid in self._ended(running):
-                    seed, out, _ = running.pop(pid)
-                    yield seed, _read(out)
-                    os.unlink(f"{folder}/{seed}")
+                    one = running.pop(pid)
+                    results = [json.loads(line) for line in _read(one.out).splitlines()]
+                    stacks = _read(one.stacks).decode(errors="replace")
+                    self.stacks = "" if results else stacks
+                    yield one.seed, results
+                    for end in ("", ".stacks"):
+                        os.unlink(f"{folder}/{one.seed}{end}")
 
-    def _begin(self, seed: int, out: int, without: frozenset[str]) -> int:
+    def _begin(self, one: _Running, without: frozenset[str]) -> int:
         pid = os.fork()
         if pid:
             os.setpgid(pid, pid)
@@ -105,17 +126,20 @@ class House:
             os.setpgid(0, 0)
             if not self._loud:  # what programs say of their own errors
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-            Performance(program(seed, self._only, without), self._engine, out, self._heap_share).run()
+            faulthandler.register(_TELL, one.stacks)
+            Performance(program(one.seed, self._only, without), self._engine, one.out, self._heap_share).run()
         finally:
             os._exit(1)
 
-    def _ended(self, running: dict[int, tuple[int, int, float]]) -> list[int]:
+    def _ended(self, running: dict[int, _Running]) -> list[int]:
         while True:
             ended = [pid for pid in running if os.waitpid(pid, os.WNOHANG)[0] == pid]
             for pid in ended:
                 _kill(pid)  # what it has left behind
-            for pid, (_, _, until) in running.items():
-                if pid not in ended and time.monotonic() > until:
+            for pid, one in running.items():
+                if pid not in ended and time.monotonic() > one.until_s:
+                    os.kill(pid, _TELL)
+                    time.sleep(_TELLING_S)
                     _kill(pid)
             if ended:
                 return ended
@@ -129,9 +153,12 @@ def _kill(group: int) -> None:
         return
 
 
-def _read(out: int) -> list[dict[str, Any]]:
+def _file(path: str) -> int:
+    return os.open(path, os.O_CREAT | os.O_RDWR | os.O_APPEND | os.O_TRUNC)
+
+
+def _read(file: int) -> bytes:
     try:
-        data = os.pread(out, os.fstat(out).st_size, 0)
+        return os.pread(file, os.fstat(file).st_size, 0)
     finally:
-        os.close(out)
-    return [json.loads(line) for line in data.splitlines()]
+        os.close(file)

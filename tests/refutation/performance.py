@@ -40,12 +40,14 @@ from peeps_otel.watcher.thread import Watcher
 from . import stage as stages
 from .oracle import Oracle
 from .program import Program
+from .rehearsal import rehearse
 from .stage import stage
 
 _MS = 1_000_000
 _SLACK_MS = 120  # beyond the longest sleep or time limit of a program, before nobody is expected to move any more
 _RUN_MOST_MS = 8_000
 _NEVER_NS = 1 << 62
+_ALIKE_S, _ALIKE_MOST = 0.02, 5  # how much longer the pause between two looks gets by each that saw nobody move
 SCALED = parse(
     "long_wait:settle=5ms:waited=100ms:could_end=200ms, lock_starved:waited=100ms, semaphore_starved:waited=100ms,"
     "channel_full:waited=100ms, lost_wakeup:150ms, held_across_wait:100ms, loop_blocked:60ms, never_yields:60ms,"
@@ -79,7 +81,7 @@ class Engine:
             key_frame_ns=1 << 62,
             settings=SCALED,
             tasks=self._asyncio,
-            sample_ns=_MS,
+            sample_ns=20 * _MS,  # and twice before each look
             cpu_percent=0,  # looks are taken when the oracle says, whatever they cost
         )
         self._watcher.rules.append(self._leaks)
@@ -87,7 +89,9 @@ class Engine:
 
     def install(self) -> None:
         heap_question._SETTLED_NS = 10 * _MS  # pyright: ignore[reportPrivateUsage]  # time and turns are set by hand
+        heap_question._TOGETHER_NS = 5 * _MS  # pyright: ignore[reportPrivateUsage]  # time and turns are set by hand
         self._probes.install()
+        rehearse(lambda: self.look(with_heap=False))
 
     def before_fork(self) -> None:
         """What the program's own fork leaves to its child."""
@@ -100,11 +104,13 @@ class Engine:
         self._errors.heard.clear()
         self._build(Inherited(*self._at_fork) if by_program else None)
 
-    def look(self, with_heap: bool) -> CycleResult:
-        """`with_heap`: it is asked for leaks and for who could end each wait, and the answer is there at the end."""
+    def look(self, with_heap: bool, with_leaks: bool = True) -> CycleResult:
+        """`with_heap`: it is asked who could end each wait, and the answer is there at the end; `with_leaks`: after
+        the answer to another question, for leaks."""
         self._heap._next_ns = _NEVER_NS  # pyright: ignore[reportPrivateUsage]  # time and turns are set by hand
         if with_heap:
-            self._leaks.take(heap_leaks.check(5))
+            if with_leaks:
+                self._leaks.take(heap_leaks.check(5))
             self._heap.request()
             self._watcher.look()
             while self._heap.is_busy:
@@ -204,11 +210,14 @@ class Performance:
 
     def _watch(self) -> dict[str, Any]:
         rng, quiet_ms = self._rng, self._program.longest_ms + _SLACK_MS
-        looks = 0
+        looks = alike = moved_ns = 0
         while self._ms() < _RUN_MOST_MS and not stage.finished:
             if time.monotonic_ns() - stage.moved_ns > quiet_ms * _MS:
                 break
-            time.sleep(rng.choice([0.0, 0.002, 0.005, 0.01, 0.04]) * rng.random())
+            # While nobody moves, nothing but the age of the waits is new: ever longer pauses then.
+            alike, moved_ns = (alike + 1 if moved_ns == stage.moved_ns else 0), stage.moved_ns
+            pause_s = rng.choice([0.0, 0.002, 0.005, 0.01, 0.04]) + min(alike, _ALIKE_MOST) * _ALIKE_S
+            time.sleep(pause_s * rng.random())
             self._look(rng.random() < self._heap_share)
             looks += 1
         stuck = not stage.finished and self._ms() < _RUN_MOST_MS
@@ -231,7 +240,7 @@ class Performance:
 
     def _look(self, with_heap: bool) -> list[Finding]:
         self._oracle.look_begins()
-        look = self._engine.look(with_heap)
+        look = self._engine.look(with_heap, with_leaks=self._rng.random() < 0.3)
         self._oracle.check(self._ms())
         findings = self._engine.findings(look)
         if findings:

@@ -11,7 +11,7 @@ from .lines import Lines, block, seconds
 THREAD = -1
 """The host of an actor that is a thread; otherwise the number of the loop that its task runs on."""
 
-_PRELUDE = """\
+PRELUDE = """\
 import asyncio, concurrent.futures, contextlib, contextvars, functools, os, queue, signal
 import threading, time, types, weakref
 from tests.refutation.stage import Guard, failure, forked, interrupting, moved, outside, stopping
@@ -92,7 +92,7 @@ LONGEST_MS = 250
 
 def assemble(rng: Random, seed: int, scenes: list[Scene]) -> Program:
     """The text of a module that runs all scenes at once."""
-    lines = _PRELUDE.splitlines()
+    lines = PRELUDE.splitlines()
     for scene in scenes:
         lines += ["", "", *_scene(scene)]
     hosts = sorted(

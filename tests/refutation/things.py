@@ -10,7 +10,7 @@ from .lines import Lines, block, seconds, step
 
 HELD_BY_TASKS = ("lock", "semaphore", "bounded")
 HELD_BY_THREADS = ("lock", "rlock", "semaphore", "bounded")
-_MAKERS = {
+MAKERS = {
     ("asyncio", "lock"): "asyncio.Lock()",
     ("asyncio", "semaphore"): "asyncio.Semaphore(1)",
     ("asyncio", "bounded"): "asyncio.BoundedSemaphore(1)",
@@ -50,7 +50,7 @@ class Thing:
 
 def make(rng: Random, family: str, kind: str, name: str, loop: int = 0, size: int = 0) -> tuple[Thing, Lines]:
     """A thing, kept in one of the ways in which programs keep things, and the lines that make it."""
-    maker = _MAKERS[family, kind].format(size=size)
+    maker = MAKERS[family, kind].format(size=size)
     use, lines = rng.choice(
         [
             (name, [f"{name} = {maker}"]),

@@ -57,10 +57,11 @@ def _ring(kind: NodeKind, bare: bool) -> World:
     [
         (NodeKind.SEMAPHORE, True, ["semaphore:first", "semaphore:second"]),
         (NodeKind.SEMAPHORE, False, []),
-        (NodeKind.LOCK, True, []),
+        (NodeKind.LOCK, True, ["lock:first", "lock:second"]),
+        (NodeKind.LOCK, False, []),
     ],
 )
-def test_a_ring_that_is_told_only_by_the_answer_is_asked_about_sooner(
+def test_a_ring_that_is_sure_only_by_the_answer_is_asked_about_sooner(
     kind: NodeKind, bare: bool, asked: list[str]
 ) -> None:
     assert _asked(_ring(kind, bare), 3 * SECOND // 2) == asked

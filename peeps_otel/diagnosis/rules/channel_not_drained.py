@@ -9,6 +9,7 @@ from ... import semconv
 from ...model import FindingKind, Level, Node, NodeKind
 from ...model.operations import operation
 from .. import evidence, wording
+from ..wait_index import WHOEVER_CALLS
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
@@ -99,4 +100,4 @@ def _nobody_finishes(context: RuleContext, rx: Node, joining: Set[str]) -> bool:
     if semconv.COULD_END_ASKED not in rx.attributes or not set(context.graph.enders.get(rx.id, ())) <= joining:
         return False
     outside = rx.attributes.get(semconv.COULD_END_OUTSIDE)
-    return outside is None or str(outside).startswith(wording.WHOEVER_CALLS)
+    return outside is None or str(outside).startswith(WHOEVER_CALLS)

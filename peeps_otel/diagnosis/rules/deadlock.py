@@ -17,16 +17,17 @@ from .rule import Account, Candidate, ReductionRule
 class Deadlock(ReductionRule):
     """A ring that closes only because somebody has a full channel in his hands is named after the channel, unless two
     of its tasks wait for each other's channels; it rests on an estimate, and must also be old. So does one through a
-    permit that a bare `acquire()` took: a timer, a callback or somebody else may give it back, which the heap knows."""
+    permit or lock that a bare `acquire()` took: a timer, a callback or somebody else may give it back, which the heap
+    knows."""
 
     name = "deadlock"
     kind = FindingKind.DEADLOCK
     levels = (Level.PROVEN, Level.LIKELY, Level.SUSPECT)
     when = (
         "Nodes wait for each other so that none can ever go on: a core of the reduction, the same at two looks "
-        "(settled for {long_wait.settle}). LIKELY through a permit that no block gives back only once the heap was "
-        "asked who else could; SUSPECT while it was not, and where it says so of code that is still to run, after "
-        "{long_wait.could_end}"
+        "(settled for {long_wait.settle}). LIKELY through a permit or a lock that no block gives back only once the "
+        "heap was asked who else could, of a lock also after {long_wait.waited}; SUSPECT while it was not, and where "
+        "it says so of code that is still to run, after {long_wait.could_end}"
     )
     advice = "Break the ring at the named member; take locks in one order; never block a loop on work of its own"
     explains = True
@@ -85,13 +86,15 @@ def _level(context: RuleContext, residue: Residue, core: list[str], cycle: list[
     if residue.level is Level.SUSPECT:
         # What is merely old is no ring; what the heap says of its parties may be.
         return Level.SUSPECT if graph.asked_of_heap(core) and context.is_old(core) else None
-    if residue.level is Level.LIKELY and _heap_may_know(graph, cycle):
+    if residue.level is Level.LIKELY and _heap_may_know(graph, cycle, NodeKind.SEMAPHORE):
         return Level.SUSPECT if context.is_old(core) else None
+    if residue.level is Level.LIKELY and not context.is_old(core) and _heap_may_know(graph, cycle, NodeKind.LOCK):
+        return Level.SUSPECT
     through_channel = any(graph.nodes[node].kind in (NodeKind.TX, NodeKind.IO) for node in core)
     return residue.level if not through_channel or context.is_long(waiter) else None
 
 
-def _heap_may_know(graph: WaitIndex, cycle: list[str]) -> bool:
-    """Whether it closes by a permit that a bare `acquire()` took, of which the heap has not been asked."""
-    bare = [one for one in cycle if graph.nodes[one].kind is NodeKind.SEMAPHORE and one in graph.bare]
+def _heap_may_know(graph: WaitIndex, cycle: list[str], kind: NodeKind) -> bool:
+    """Whether it closes by a thing of the kind that a bare `acquire()` took, of which the heap has not been asked."""
+    bare = [one for one in cycle if graph.nodes[one].kind is kind and one in graph.bare]
     return len(graph.asked_of_heap(bare)) < len(bare)

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from ... import semconv
 from ...model import Node, NodeKind
 from ...model.operations import operation
-from .. import wording
+from ..wait_index import WHOEVER_CALLS
 from ..wait_links import IDLE
 from .context import RuleContext
 
@@ -69,4 +69,4 @@ def _who_could(context: RuleContext, thing_id: str, calls: bool) -> list[str] | 
 
 def _is_ended_outside(thing: Node, calls: bool) -> bool:
     outside = thing.attributes.get(semconv.COULD_END_OUTSIDE)
-    return outside is not None and (calls or not str(outside).startswith(wording.WHOEVER_CALLS))
+    return outside is not None and (calls or not str(outside).startswith(WHOEVER_CALLS))
