@@ -5,16 +5,18 @@ from __future__ import annotations
 
 from random import Random
 
+from . import detours
 from .lines import Lines, block, seconds
 from .program import THREAD, Scene
 from .things import Thing, free
 
 DELAYS_MS = (30, 60, 120, 180, 250)
+_FREEING = ("release", "set", "set_result", "notify_all", "put_nowait", "abort")
 
 
 def wake(rng: Random, scene: Scene, thing: Thing) -> str:
     """Adds somebody who frees a thing late, in the thread or loop where it may be used. Returns the way's name."""
-    return act(rng, scene, free(thing), thing.loop if thing.is_async else None)
+    return act(rng, scene, _said(rng, thing, free(thing)), thing.loop if thing.is_async else None)
 
 
 def act(rng: Random, scene: Scene, lines: Lines, loop: int | None) -> str:
@@ -26,11 +28,30 @@ def act(rng: Random, scene: Scene, lines: Lines, loop: int | None) -> str:
     ways = ["thread", "timer", "signal", "guard", "finalize", "job", "later_thread"]
     if loop is not None:
         ways += ["task", "call_later", "done_callback", "to_thread", "task", "other_loop"]
+    if rng.random() < 0.35:
+        ways = [*detours.WAYS]
     way = rng.choice(ways)
     if way == "signal" and scene.main:
         way = "thread"
-    _add(scene, way, function, call, delay, loop or 0)
+    if way in detours.WAYS:
+        detours.add(scene, way, call, delay)
+    else:
+        _add(scene, way, function, call, delay, loop or 0)
     return way
+
+
+def _said(rng: Random, thing: Thing, lines: Lines) -> Lines:
+    """The same, sometimes by the name of the method only, as dispatchers do, or by a name that no code contains."""
+    how = rng.random()
+    if how > 0.2:
+        return lines
+    found: Lines = []
+    for line in lines:
+        for name in _FREEING:
+            said = repr(name) if how > 0.05 else f"{name[::-1]!r}[::-1]"
+            line = line.replace(f"{thing.use}.{name}(", f"told({thing.use}, {said}, ")
+        found.append(line)
+    return found
 
 
 def _add(scene: Scene, way: str, function: str, call: str, delay: str, loop: int) -> None:

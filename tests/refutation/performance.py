@@ -14,28 +14,21 @@ import threading
 import time
 from collections import Counter
 from contextlib import suppress
+from dataclasses import replace
 from random import Random
 from typing import Any, cast
 
+from peeps_otel.config import read
 from peeps_otel.diagnosis.rules.settings import parse
+from peeps_otel.looking import Looking, Patches
 from peeps_otel.model import Finding, FindingKind, Level, Snapshot
-from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.context import ProbeContext
 from peeps_otel.probes.heap import leaks as heap_leaks
-from peeps_otel.probes.heap.objects import NodeObjects
 from peeps_otel.probes.inherited import Inherited
 from peeps_otel.probes.internals import asyncio_core
 from peeps_otel.probes.internals import thread as thread_internals
-from peeps_otel.probes.patches.asyncio_runtime import AsyncioPatch
-from peeps_otel.probes.patches.loop_errors import LoopErrorPatch, LoopErrors
-from peeps_otel.probes.patches.recorder import Recorder
-from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.watcher import heap_question
-from peeps_otel.watcher.heap_question import HeapQuestion
 from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
-from peeps_otel.watcher.leak_check import LeakCheck
-from peeps_otel.watcher.thread import Watcher
 
 from . import stage as stages
 from .oracle import Oracle
@@ -51,7 +44,9 @@ _ALIKE_S, _ALIKE_MOST = 0.02, 5  # how much longer the pause between two looks g
 SCALED = parse(
     "long_wait:settle=5ms:waited=100ms:could_end=200ms, lock_starved:waited=100ms, semaphore_starved:waited=100ms,"
     "channel_full:waited=100ms, lost_wakeup:150ms, held_across_wait:100ms, loop_blocked:60ms, never_yields:60ms,"
-    "cancel_ignored:stuck=300ms:slow=200ms, channel_not_drained:250ms, executor_saturated:150ms, unusually_long:200ms"
+    "cancel_ignored:stuck=300ms:slow=200ms, channel_not_drained:250ms, executor_saturated:150ms, unusually_long:200ms,"
+    "lost_with_process:50ms, pool_waits_for_itself:100ms, pool_workers_die:200ms, pool_lost_results:200ms,"
+    "loop_asleep:100ms, pool_exhausted:still=300ms:unseen=100ms:lost=100ms, nothing_moves:still=200ms"
 )
 """Programs live for half a second instead of minutes."""
 
@@ -62,46 +57,42 @@ class Engine:
     def __init__(self, credulous: bool = False) -> None:
         """`credulous`: takes every wait for a proven deadlock, to see that the oracle sees."""
         self._credulous = credulous
-        self._recorder = Recorder(1 << 62)
-        self._patch, self._errors = AsyncioPatch(self._recorder), LoopErrorPatch()
+        self._config = replace(
+            read({}),
+            rules=SCALED,
+            interval_ms=1,
+            key_frame_s=1 << 30,
+            span_wait_ms=0,
+            sample_hz=50,  # and twice before each look
+            cpu_budget_percent=0,  # looks are taken when the oracle says, whatever they cost
+            bytes_budget=0,
+        )
+        self._patches = Patches(self._config)
         self._build(None)
 
     def _build(self, inherited: Inherited | None) -> None:
-        context = ProbeContext(inherited)
-        self._asyncio = AsyncioProbe(self._recorder, context=context, patch=self._patch)
-        self._threads = ThreadProbe(context)
-        self._probes = CompositeProbe([self._asyncio, LoopErrors(context, self._errors), self._threads], context)
-        self._leaks = LeakCheck(self._asyncio.node_id)
         self._last: CycleResult | None = None
-        self._watcher = Watcher(
-            self._probes,
-            self._recorder,
-            self,
-            interval_ns=_MS,
-            key_frame_ns=1 << 62,
-            settings=SCALED,
-            tasks=self._asyncio,
-            sample_ns=20 * _MS,  # and twice before each look
-            cpu_percent=0,  # looks are taken when the oracle says, whatever they cost
-        )
-        self._watcher.rules.append(self._leaks)
-        self._heap = self._watcher.heap = HeapQuestion(NodeObjects(self._probes, self._asyncio))
+        self._looking = Looking(self._config, self._patches, self, ProbeContext(inherited))
+        self._watcher, self._leaks = self._looking.watcher, self._looking.leaks
+        heap = self._watcher.heap
+        assert heap is not None
+        self._heap = heap
 
     def install(self) -> None:
         heap_question._SETTLED_NS = 10 * _MS  # pyright: ignore[reportPrivateUsage]  # time and turns are set by hand
         heap_question._TOGETHER_NS = 5 * _MS  # pyright: ignore[reportPrivateUsage]  # time and turns are set by hand
-        self._probes.install()
+        self._heap.settled_ns = 10 * _MS
+        self._looking.probes.install()
         rehearse(lambda: self.look(with_heap=False))
 
     def before_fork(self) -> None:
         """What the program's own fork leaves to its child."""
-        self._at_fork = os.getpid(), Inherited.threads_now(), self._threads.holds()
+        self._at_fork = os.getpid(), Inherited.threads_now(), self._looking.thread_holds()
 
     def begin(self, by_program: bool) -> None:
         """In a forked child. `by_program`: not of this harness, but of the program itself."""
         thread_internals.forked()
-        self._recorder.long_waits.clear()
-        self._errors.heard.clear()
+        self._patches.after_fork_in_child()
         self._build(Inherited(*self._at_fork) if by_program else None)
 
     def look(self, with_heap: bool, with_leaks: bool = True) -> CycleResult:
@@ -132,8 +123,8 @@ class Engine:
         return found
 
     def tasks(self) -> dict[str, asyncio.Task[Any]]:
-        found = ((self._asyncio.node_id(task), task) for task in asyncio_core.live_tasks())
-        return {node_id: task for node_id, task in found if node_id is not None}
+        living = {id(task): task for task in asyncio_core.live_tasks()}
+        return {node: living[address] for address, node in self._looking.objects.task_nodes(living.keys()).items()}
 
     # --- a sink -------------------------------------------------------------------------------------------------------
 

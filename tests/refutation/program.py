@@ -12,8 +12,8 @@ THREAD = -1
 """The host of an actor that is a thread; otherwise the number of the loop that its task runs on."""
 
 PRELUDE = """\
-import asyncio, concurrent.futures, contextlib, contextvars, functools, os, queue, signal
-import threading, time, types, weakref
+import asyncio, concurrent.futures, contextlib, contextvars, fcntl, functools, gc, multiprocessing, os, queue, sched
+import select, signal, socket, sys, threading, time, types, weakref
 from tests.refutation.stage import Guard, failure, forked, interrupting, moved, outside, stopping
 
 loops, tasks, threads, keep = {}, {}, {}, []
@@ -32,6 +32,10 @@ def taking_sync(lock):
         yield
     finally:
         lock.release()
+
+
+def told(thing, name, *arguments):
+    return getattr(thing, name)(*arguments)
 
 
 async def say(condition, box):
