@@ -7,19 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from peeps_otel import semconv
 from peeps_otel.diagnosis import Diagnoser
-from peeps_otel.model import (
-    AttributeValue,
-    Edge,
-    EdgeKind,
-    EvidenceStep,
-    FindingKind,
-    Level,
-    NodeKind,
-    Providers,
-    finding_id,
-)
+from peeps_otel.model import Edge, EdgeKind, EvidenceStep, FindingKind, Level, NodeKind, Providers, finding_id
 from tests.diagnosis.world import SECOND, START, World, brief, diagnose
 
 
@@ -277,96 +266,6 @@ def test_a_ring_through_such_a_lock_is_none() -> None:
     world.task("a", signal, db, needs=1, operation="wait")
     world.task("b", signal)
     assert diagnose(world) == []
-
-
-def _two_bare_locks(**of_db: AttributeValue) -> World:
-    world = World()
-    db = world.lock("db", "task:b", providers=Providers.ESTIMATED, bare=True)
-    cache = world.lock("cache", "task:a", providers=Providers.ESTIMATED, bare=True)
-    world.nodes[db].attributes |= {key.replace("__", "."): value for key, value in of_db.items()}
-    if of_db:
-        world.nodes[cache].attributes |= {semconv.COULD_END_ASKED: START}
-    world.task("a", db)
-    world.task("b", cache)
-    return world
-
-
-def test_a_ring_of_locks_taken_without_a_block_is_likely_once_the_heap_was_asked() -> None:
-    assert [finding.level for finding in diagnose(_two_bare_locks())] == [Level.SUSPECT]
-    assert [finding.level for finding in diagnose(_two_bare_locks(peeps__could_end__asked=START), 3 * SECOND)] == [
-        Level.LIKELY
-    ]
-
-
-def test_it_is_likely_once_it_is_old_where_the_heap_cannot_be_asked() -> None:
-    diagnoser = Diagnoser()
-    diagnose(_two_bare_locks(), diagnoser=diagnoser)
-    assert [f.level for f in diagnoser.look(_two_bare_locks().graph(), START + 31 * SECOND)] == [Level.LIKELY]
-
-
-def test_functions_that_release_a_lock_if_somebody_calls_them_do_not_break_a_ring() -> None:
-    """That is how locks are used; whoever has it is known, and is in the ring."""
-    open_to: dict[str, AttributeValue] = {"peeps__could_end__open": "take uses release"}
-    by_a_call: dict[str, AttributeValue] = {"peeps__could_end__outside": "whoever calls what take uses release"}
-    world = _two_bare_locks(peeps__could_end__asked=START, **open_to, **by_a_call)
-    bystander = world.task("bystander")
-    world.edges.append(Edge(EdgeKind.REACHED_BY, "lock:db", bystander))
-    assert [finding.level for finding in diagnose(world, 3 * SECOND)] == [Level.LIKELY]
-
-
-def test_whoever_may_release_a_lock_that_is_in_a_ring_does() -> None:
-    by_a_timer = _two_bare_locks(peeps__could_end__asked=START, peeps__could_end__outside="timer late")
-    assert diagnose(by_a_timer, after=60 * SECOND) == []
-    by_a_task = _two_bare_locks(peeps__could_end__asked=START)
-    by_a_task.edges.append(Edge(EdgeKind.COULD_END, "lock:db", by_a_task.task("late")))
-    assert diagnose(by_a_task, after=60 * SECOND) == []
-
-
-def test_a_lock_used_as_a_signal_is_none_that_comes_back_by_its_holder() -> None:
-    """The holder waits for it himself: somebody else is to release it, and may be called to."""
-    world = World()
-    lock = world.lock("gate", "task:a", providers=Providers.ESTIMATED, bare=True)
-    world.nodes[lock].attributes |= {
-        semconv.COULD_END_ASKED: START,
-        semconv.COULD_END_OUTSIDE: "whoever calls what open uses release",
-    }
-    world.task("a", lock)
-    assert diagnose(world, after=60 * SECOND) == []
-
-
-@pytest.mark.parametrize("asked", [False, True])
-def test_a_ring_of_permits_taken_without_a_block_is_told_once_the_heap_was_asked(asked: bool) -> None:
-    world = World()
-    db = world.resource(NodeKind.SEMAPHORE, "db", "task:b", providers=Providers.ESTIMATED, bare=True)
-    cache = world.lock("cache", "task:a", providers=Providers.ESTIMATED, bare=True)
-    for one in (db, cache) if asked else ():
-        world.nodes[one] = replace(world.nodes[one], attributes={semconv.COULD_END_ASKED: START})
-    world.task("a", db)
-    world.task("b", cache)
-    diagnoser = Diagnoser()
-    findings = diagnose(world, 3 * SECOND, diagnoser)
-    assert [finding.level for finding in findings] == ([Level.LIKELY] if asked else [])
-    findings = diagnoser.look(world.graph(), START + 11 * SECOND)
-    assert [finding.level for finding in findings] == [Level.LIKELY if asked else Level.SUSPECT]
-
-
-def test_a_ring_of_permits_that_a_timer_may_give_back_is_none() -> None:
-    world = World()
-    db = world.resource(
-        NodeKind.SEMAPHORE,
-        "db",
-        "task:b",
-        providers=Providers.ESTIMATED,
-        bare=True,
-        peeps__could_end__asked=START,
-        peeps__could_end__outside="timer late",
-    )
-    cache = world.lock("cache", "task:a")
-    world.task("a", db)
-    world.task("b", cache)
-    diagnoser = Diagnoser()
-    assert diagnose(world, diagnoser=diagnoser) == []
-    assert diagnoser.look(world.graph(), START + 60 * SECOND) == []
 
 
 def test_a_member_of_a_k_of_n_wait_that_is_not_enough() -> None:
