@@ -47,7 +47,7 @@ def main() -> int:
                 tally.add(result)
                 for _, refutation in tally.refuted[before:]:
                     print(f"seed {one}: {json.dumps(refutation)}", flush=True)
-            if tally.programs and tally.programs % 1000 == 0:
+            if tally.programs and tally.programs % 200 == 0:
                 print(_told(tally, time.monotonic() - began), flush=True)
     except KeyboardInterrupt:
         print("interrupted")

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from importlib import import_module
 from random import Random
 from typing import Any
 
@@ -20,6 +21,8 @@ from .things import Thing
 _NAME = "rehearsal.py"
 _KINDS = ("lock", "semaphore", "condition", "event", "queue")
 _BEGUN_S = 0.1
+_LIBRARIES = ("anyio._backends._asyncio", "multiprocessing.pool", "multiprocessing.queues")
+"""What programs import would keep their loops for longer than anything else they do."""
 _PARTS = """\
 async def tasks():
     loops[0] = asyncio.get_running_loop()
@@ -45,6 +48,8 @@ def end():
 
 def rehearse(look: Callable[[], object]) -> None:
     """Every thread that it starts has ended when it returns."""
+    for library in _LIBRARIES:
+        import_module(library)
     rng = Random(0)
     text: Lines = [*PRELUDE.splitlines(), "box = {}", "waits, frees = {}, {}"]
     for family in ("threading", "asyncio"):

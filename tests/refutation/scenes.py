@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from . import late, things
+from . import crossings, late, things
 from .lines import Lines, block, seconds, step
 from .program import LONGEST_MS, THREAD, Scene
 from .things import Thing
@@ -333,5 +333,12 @@ SCENES: tuple[tuple[Callable[[Random, Scene], None], int], ...] = (
     (bridged, 2),
     (forked, 1),
     (soup, 4),
+    (crossings.executor, 3),
+    (crossings.piped, 2),
+    (crossings.crossed, 3),
+    (crossings.polled, 2),
+    (crossings.file_locked, 1),
+    (crossings.shared, 2),
+    (crossings.streamed, 2),
 )
 """Each with its weight."""
