@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import gzip
+import json
 import re
 import threading
 import time
@@ -18,7 +19,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from peeps_dashboard.api import Findings
 from peeps_dashboard.client import Collector, CollectorError
-from peeps_dashboard.front import shell
+from peeps_dashboard.front import bundle, shell
 from peeps_dashboard.front.board import Board
 from peeps_dashboard.front.door import FrontDoor
 from peeps_dashboard.launch import PAGES
@@ -225,6 +226,43 @@ def test_static_files_come_compressed_and_whole(api: FakeApi) -> None:
         plain = browser.get(path, headers={"accept-encoding": "identity"})
         assert "content-encoding" not in plain.headers
         assert plain.content == entry.read_bytes()
+
+
+def test_small_scripts_come_as_one_file_whose_imports_the_page_maps(api: FakeApi) -> None:
+    parted = shell.part(STATIC)
+    assert parted is not None
+    with client(api.address) as browser:
+        assert json.dumps(parted.bundle.path) in browser.get("/").text
+        answer = browser.get(parted.bundle.path, headers={"accept-encoding": "gzip"})
+    assert (answer.headers["content-type"], answer.headers["content-encoding"]) == ("application/json", "gzip")
+    assert "immutable" in answer.headers["cache-control"]
+    texts: dict[str, str] = json.loads(gzip.decompress(answer.content))
+    assert len(texts) > 60
+    listed = {Path(one).name for one in parted.scripts}
+    assert not listed & texts.keys(), "what is in the file is not to be fetched once more"
+    for name, text in texts.items():
+        whole = (STATIC / "static/js" / name).read_text()
+        assert text.replace("pp-static/", "./") == whole, "nothing but the places of imports is changed"
+        for found in re.findall(r"pp-static/([\w.$-]+)", text):
+            assert (STATIC / "static/js" / found).is_file()
+
+
+def test_a_script_that_asks_where_it_is_stays_a_file_of_its_own(tmp_path: Path) -> None:
+    for name, text in {
+        "a.1.js": 'import{x as y}from"./b.2.js";import"./c.3.js";let z=import(`./late.4.js`);',
+        "b.2.js": "export let x=import.meta.url;",
+        "c.3.js": 'import"elsewhere";',
+        "late.4.js": "1",
+        "Html.5.js": "2" * 30_000,
+    }.items():
+        (tmp_path / name).write_text(text)
+    made = bundle.of(tmp_path, ["a.1.js", "gone.js"])
+    assert json.loads(made.body) == {
+        "a.1.js": 'import{x as y}from"pp-static/b.2.js";import"pp-static/c.3.js";let z=import(`pp-static/late.4.js`);'
+    }
+    assert made.names == {"a.1.js"}
+    (tmp_path / "a.1.js").write_text("3")
+    assert bundle.of(tmp_path, ["a.1.js"]).path != made.path
 
 
 @pytest.mark.parametrize("text", ["", "<html><head></head><body></body></html>", '<head><div id="root"></div>'])

@@ -220,6 +220,15 @@ def test_the_table_of_tasks() -> None:
     assert "31 of 34" in texts(together)
 
 
+def test_a_program_without_tasks_begins_with_its_threads(api: FakeApi) -> None:
+    api.show("none")
+    api.world.process(scenarios.ORDERS, "orders", 4711)
+    api.world.node("thread:T", "MainThread", scenarios.ORDERS)
+    assert page("tables").segmented_control(key="table").value == "threads"
+    api.show("deadlock")
+    assert page("tables").segmented_control(key="table").value == "tasks"
+
+
 @pytest.mark.usefixtures("api")
 def test_a_filter_is_kept_in_the_link_and_explains_itself() -> None:
     test = page("tables", q="waits>5s name:request-0", group="none")

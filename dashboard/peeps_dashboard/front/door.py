@@ -15,7 +15,8 @@ import mimetypes
 import re
 import secrets
 from asyncio import to_thread
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from urllib.parse import parse_qs
 
@@ -108,6 +109,7 @@ class FrontDoor:
         known: dict[str, object] = {
             "hostConfig": _HOST_CONFIG,
             "modules": list(self._shell.scripts),
+            "bundle": self._shell.bundle.path,
             "font": _FONT,
             "card": CARD,
         }
@@ -134,15 +136,21 @@ class FrontDoor:
         packed = "gzip" in headers.get(b"accept-encoding", "")
         found = self._files.get((path, packed))
         if found is None:
-            file = self._served(path)
-            if file is None:
+            read = self._reader(path)
+            if read is None:
                 return None
-            found = self._files[path, packed] = await to_thread(_read, file, packed)
+            found = self._files[path, packed] = await to_thread(read, packed)
         body, is_packed, kind = found
         told = {"cache-control": "public, immutable, max-age=31536000", "vary": "accept-encoding", **_HEADERS}
         if is_packed:
             told["content-encoding"] = "gzip"
         return Response(body, media_type=kind, headers=told)
+
+    def _reader(self, path: str) -> Callable[[bool], tuple[bytes, bool, str]] | None:
+        if path == self._shell.bundle.path:
+            return partial(_packed, self._shell.bundle.body, "application/json")
+        file = self._served(path)
+        return None if file is None else partial(_read, file)
 
     def _served(self, path: str) -> Path | None:
         if self._icons and path == self._icons[0]:
@@ -155,9 +163,11 @@ def _read(file: Path, packed: bool) -> tuple[bytes, bool, str]:
     raw = file.read_bytes()
     guessed = mimetypes.guess_type(file.name)[0] or "application/octet-stream"
     kind = "text/javascript" if file.suffix == ".js" else guessed
-    if not packed or len(raw) < 600 or file.suffix in _PACKED:
-        return raw, False, kind
-    return gzip.compress(raw, 6), True, kind
+    return (raw, False, kind) if file.suffix in _PACKED else _packed(raw, kind, packed)
+
+
+def _packed(raw: bytes, kind: str, packed: bool) -> tuple[bytes, bool, str]:
+    return (gzip.compress(raw, 6), True, kind) if packed and len(raw) >= 600 else (raw, False, kind)
 
 
 def _name(host: str) -> str:

@@ -8,6 +8,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from . import bundle
+from .bundle import Bundle
+
 _ROOT = '<div id="root"></div>'
 # Streamlit's sixty preloads and its module would be parsed before the first paint: early.js adds them right after it.
 _SCRIPTS = re.compile(r'<link rel="modulepreload"[^>]*?href="(.*?)">|<script type="module"[^>]*?src="(.*?)"></script>')
@@ -18,12 +21,14 @@ _LATE = ("Html", "purify.es", "Button", "BidiComponent", "?arrayReduce", "serial
 
 class Shell(NamedTuple):
     """`head`: up to and with `<head>`; `between`: from there to the root; `rest`: the root and all behind it.
-    `scripts`: addresses, the entry first, then what is to be loaded with it."""
+    `scripts`: addresses, the entry first, then what is to be loaded with it. `bundle`: the small ones as one file,
+    which are not among these."""
 
     head: str
     between: str
     rest: str
     scripts: Sequence[str]
+    bundle: Bundle
 
 
 def part(static: Path) -> Shell | None:
@@ -43,5 +48,6 @@ def part(static: Path) -> Shell | None:
     late = [
         f"./static/js/{file.name}" for name in _LATE for file in sorted((static / "static/js").glob(f"{name}.*.js"))
     ]
-    others = [one for one in scripts if one != entries[0]]
-    return Shell(head + "<head>", between, _ROOT + rest, [entries[0], *others, *late])
+    bundled = bundle.of(static / "static/js", [Path(one).name for one in scripts])
+    others = [one for one in (*scripts, *late) if one != entries[0] and Path(one).name not in bundled.names]
+    return Shell(head + "<head>", between, _ROOT + rest, [entries[0], *others], bundled)

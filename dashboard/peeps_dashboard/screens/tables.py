@@ -45,6 +45,12 @@ def page() -> None:
     _body()
 
 
+def _begins_with(seen: live.Look) -> str:
+    """The table that has something to show, in a program without tasks too; the same while the page is open."""
+    has_tasks = any(process["tasks"] for process in seen.processes)
+    return st.session_state.setdefault("first_table", "tasks" if has_tasks else "threads")
+
+
 @st.fragment(run_every=2 * live.TICK_S, key="tables")
 def _body() -> None:
     seen = live.look()
@@ -56,7 +62,7 @@ def _body() -> None:
     name = st.segmented_control(
         "Table",
         list(NAMES),
-        default=asked if asked in NAMES else "tasks",
+        default=asked if asked in NAMES else _begins_with(seen),
         required=True,
         key="table",
         format_func=NAMES.__getitem__,

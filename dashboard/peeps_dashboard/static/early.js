@@ -10,10 +10,21 @@
     const name = kept && JSON.parse(localStorage[kept]).name;
     if (name === 'Light' || name === 'Dark') document.documentElement.style.colorScheme = name.toLowerCase();
   } catch {}
+  // Its small scripts come as one file. Whoever imports one is led to the module made of its text, by whichever address.
+  const nonce = document.currentScript.nonce, folder = base + 'static/js/';
+  const bundled = HTMLScriptElement.supports?.('importmap') ? fetch(PP.bundle).then(r => r.ok ? r.json() : {}).catch(() => ({})) : Promise.resolve({});
+  const lead = texts => {
+    const imports = { 'pp-static/': folder };
+    for (const [name, text] of Object.entries(texts)) {
+      imports['pp-static/' + name] = imports[folder + name] = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+    }
+    document.head.append(Object.assign(document.createElement('script'), { type: 'importmap', nonce, textContent: JSON.stringify({ imports }) }));
+  };
   // Streamlit's program: its first script is the entry, the rest are hints. After the first paint, or at once if hidden.
-  const start = () => {
+  const start = async () => {
     if (start.done) return;
     start.done = true;
+    lead(await bundled);
     for (const href of PP.modules) document.head.append(Object.assign(document.createElement('link'), { rel: 'modulepreload', crossOrigin: '', href }));
     document.head.append(Object.assign(document.createElement('script'), { type: 'module', crossOrigin: '', src: PP.modules[0] }));
   };
