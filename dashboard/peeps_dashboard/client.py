@@ -47,6 +47,8 @@ _RECORDING, _QUERY, _SQL = "/api/recording", "/api/query", "/api/sql"
 _OF_HISTORY = ("/api/blame", "/api/flame", "/api/heat", "/api/depths")
 _OF_A_MOMENT = ("/api/query/", "/api/snapshot", "/api/findings", "/api/rows", "/api/node/", *_OF_HISTORY)
 
+_EVERY_OTHER_TICK = ("/api/rows", "/api/node/", "/api/timeline", "/api/diff", *_OF_HISTORY)
+"""What only pages ask for that are drawn anew every other second, or when somebody wishes."""
 OF_ALL = SharedAnswers()
 """Of all viewers of this explorer."""
 
@@ -103,7 +105,7 @@ class Collector:
 
     def finding(self, finding_id: str) -> Finding:
         """One finding, open or ended."""
-        return cast(FindingAnswer, self._get("/api/finding/" + quote(finding_id, safe=":@")))["finding"]
+        return cast(FindingAnswer, self._shared("/api/finding/" + quote(finding_id, safe=":@")))["finding"]
 
     def snapshot(
         self,
@@ -190,7 +192,7 @@ class Collector:
         self._bytes(f"{_QUERY}/{quote(name, safe='')}", method="DELETE")
 
     def node(self, node_id: str) -> NodeAnswer:
-        return cast(NodeAnswer, self._get("/api/node/" + quote(node_id, safe=":")))
+        return cast(NodeAnswer, self._shared("/api/node/" + quote(node_id, safe=":")))
 
     def _shared(
         self, path: str, parameters: Sequence[tuple[str, str]] = (), *, by_version: bool = False
@@ -207,7 +209,8 @@ class Collector:
             except _Unchanged:
                 return before
 
-        return self.shared.get(key, ask)
+        seldom = path.startswith(_EVERY_OTHER_TICK) or (path == "/api/snapshot" and "finding" not in dict(parameters))
+        return self.shared.get(key, ask, 2 if seldom else 1)
 
     def _get(self, path: str, parameters: Sequence[tuple[str, str]] = ()) -> dict[str, Any]:
         return self._json(self._bytes(path, parameters), path)

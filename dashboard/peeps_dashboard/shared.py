@@ -9,7 +9,9 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-KEPT_S = 0.5
+KEPT_S = 0.9
+"""A little less than the second after which a page asks again, so that each time it gets a new answer, and all viewers
+together ask hardly more often than one."""
 _MOST = 64
 
 Answer = dict[str, Any]
@@ -24,16 +26,17 @@ class SharedAnswers:
         self._lock = threading.Lock()
         self._questions: OrderedDict[str, _Question] = OrderedDict()
 
-    def get(self, key: str, ask: Callable[[Answer | None], Answer]) -> Answer:
+    def get(self, key: str, ask: Callable[[Answer | None], Answer], ticks: int = 1) -> Answer:
         """The kept answer, else that of `ask`, which gets the one that was kept before. Who comes while it is being
-        asked waits for that one. What `ask` raises is raised and not kept."""
+        asked waits for that one. What `ask` raises is raised and not kept. `ticks`: of a page that asks less often, how
+        many times as long it is as good as new."""
         with self._lock:
             question = self._questions.setdefault(key, _Question())
             self._questions.move_to_end(key)
             if len(self._questions) > _MOST:
                 self._questions.popitem(last=False)
         with question.asking:
-            if question.answer is None or self._clock() - question.at_s >= self.kept_s:
+            if question.answer is None or self._clock() - question.at_s >= self.kept_s * ticks:
                 before, question.answer = question.answer, None
                 question.answer = ask(before)
                 question.at_s = self._clock()

@@ -23,6 +23,19 @@ def test_an_answer_is_kept_for_a_moment() -> None:
     assert shared.get("b", lambda _: {"n": next(asked)}) == {"n": 2}
 
 
+def test_what_pages_ask_every_other_second_is_kept_twice_as_long(api: FakeApi) -> None:
+    now_s = [100.0]
+    viewer = Collector(api.address, shared=SharedAnswers(0.9, lambda: now_s[0]))
+    for _ in range(20):  # each second, as five viewers do
+        for _ in range(5):
+            viewer.findings()
+            viewer.rows("tasks")
+            viewer.snapshot(limit=10)
+            now_s[0] += 0.2
+    asked = {path: api.requests[path] for path in ("/api/findings", "/api/rows", "/api/snapshot")}
+    assert asked == {"/api/findings": 20, "/api/rows": 12, "/api/snapshot": 12}
+
+
 def test_who_comes_while_it_is_asked_waits_for_that_one() -> None:
     shared, begun, go, count = SharedAnswers(60.0), threading.Event(), threading.Event(), [0]
 

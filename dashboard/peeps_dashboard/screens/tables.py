@@ -47,7 +47,7 @@ def page() -> None:
 
 def _begins_with(seen: live.Look) -> str:
     """The table that has something to show, in a program without tasks too; the same while the page is open."""
-    has_tasks = any(process["tasks"] for process in seen.processes)
+    has_tasks = any(process.get("tasks") for process in seen.processes)
     return st.session_state.setdefault("first_table", "tasks" if has_tasks else "threads")
 
 
