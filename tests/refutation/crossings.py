@@ -296,3 +296,67 @@ def streamed(rng: Random, scene: Scene) -> None:
             ]
         )
         late.act(rng, scene, [end], 0)
+
+
+def asleep(rng: Random, scene: Scene) -> None:
+    """A thread ends a task's wait without waking the task's loop, which something else may wake, late or never."""
+    loop = rng.choice([0, 0, 1])
+    kind = rng.choice(("event", "queue", "lock", "semaphore", "future", "condition"))
+    if kind == "future":
+        scene.begins.setdefault(loop, []).append("box['due'] = asyncio.get_running_loop().create_future()")
+        thing = Thing("asyncio", kind, "box['due']", loop)
+    else:
+        thing, lines = things.make(rng, "asyncio", kind, scene.name(kind), loop, 1 if kind == "condition" else 0)
+        scene.setup += lines
+    wait = things.wait(rng, thing)
+    if kind in ("lock", "semaphore"):
+        wait = [f"await {thing.use}.acquire()", "moved()", *wait]
+    lock, made = things.make(rng, "asyncio", "lock", scene.name("held"), loop)
+    scene.setup += made
+    for _ in range(rng.choice([1, 1, 2])):
+        scene.actor("waiter", loop, rng.choice([wait, things.hold(rng, lock, wait)]))
+    pause = [f"time.sleep({seconds(rng.choice(late.DELAYS_MS[:3]))})"]
+    unsafe = [*pause, *things.free(thing), "moved()"]
+    if kind == "condition" or rng.random() < 0.2:
+        unsafe = [*pause, f"loops[{loop}].call_soon(lambda: None)", "moved()"]
+    scene.actor("giver", THREAD, unsafe)
+    if rng.random() < 0.6:
+        way = rng.choice(["timer", "threadsafe", "job", "io", "way"])
+        delay = seconds(rng.choice(late.DELAYS_MS))
+        if way == "timer":
+            scene.actor("sleeper", loop, step(f"await asyncio.sleep({delay})"))
+        elif way == "threadsafe":
+            scene.actor("waker", THREAD, [f"time.sleep({delay})", f"loops[{loop}].call_soon_threadsafe(int)"])
+        elif way == "job":
+            scene.actor("asker", loop, step(f"await asyncio.to_thread(time.sleep, {delay})"))
+        elif way == "io":
+            scene.setup += ["here, there = socket.socketpair()", "here.setblocking(False)"]
+            scene.actor("reader", loop, step("await asyncio.get_running_loop().sock_recv(here, 1)"))
+            scene.actor("sender", THREAD, [f"time.sleep({delay})", "there.send(b'x')"])
+        else:
+            late.act(rng, scene, ["pass"], loop)
+
+
+def processes(rng: Random, scene: Scene) -> None:
+    """A pool of processes, a process pool executor, or children that are joined; jobs that wait, die or end late."""
+    scene.setup.append("fork = multiprocessing.get_context('fork')")
+    scene.setup += block("def job(number):", [f"time.sleep({seconds(rng.choice((5, 30, 120)))})", "return number"])
+    scene.setup += block("def dies(number):", ["time.sleep(0.05)", "os._exit(3)"])
+    scene.setup += ["inner = fork.Event()"]
+    scene.setup += block("def waits(number):", ["return inner.wait(0.4)"])
+    what = rng.choice(["job", "job", "dies", "waits"])
+    lock = _lock(rng, scene)
+    way = rng.choice(["pool", "executor", "process"])
+    if way == "pool":
+        body = ["pool = fork.Pool(1)", "keep.append(pool)", *step(f"pool.apply_async({what}, (1,)).get()")]
+        body += rng.choice([[], step("pool.map(job, range(3))"), ["pool.close()", *step("pool.join()")]])
+    elif way == "executor":
+        body = ["pool = concurrent.futures.ProcessPoolExecutor(1, fork)", "keep.append(pool)"]
+        body += step(f"pool.submit({what}, 1).result()")
+    else:
+        body = [f"child = fork.Process(target={what}, args=(1,), daemon=True)", "keep.append(child)", "child.start()"]
+        body += step("child.join()")
+    scene.actor("parent", THREAD, rng.choice([body, things.hold(rng, lock, body)]))
+    scene.actor("beside", THREAD, [*_nap(rng), *things.hold(rng, lock, rng.choice([[], ["inner.set()", "moved()"]]))])
+    if rng.random() < 0.4:
+        late.act(rng, scene, ["inner.set()"], None)

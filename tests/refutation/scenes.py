@@ -340,5 +340,7 @@ SCENES: tuple[tuple[Callable[[Random, Scene], None], int], ...] = (
     (crossings.file_locked, 1),
     (crossings.shared, 2),
     (crossings.streamed, 2),
+    (crossings.asleep, 2),
+    (crossings.processes, 1),
 )
 """Each with its weight."""
