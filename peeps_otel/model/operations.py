@@ -118,6 +118,7 @@ _ROWS = (
     *(Operation(f"socket.{name}", _IO) for name in ("accept", "connect")),
     Operation("database.wait", _IO),
     Operation("database.lock", _LOCK, lines_first=True),
+    Operation("database.busy", _LOCK, lines_first=True, polls=True),
     Operation("select"),
     Operation("request", asks_outside=True),
     Operation("signal.wait"),

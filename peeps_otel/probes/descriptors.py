@@ -9,7 +9,7 @@ from ..model.operations import operation
 from .internals import file_locks, process_files
 from .internals.asyncio_io import Descriptor
 from .internals.file_locks import LOCK_CALLS, FileLock
-from .internals.thread import TRANSFERS, system_call
+from .internals.thread import READS, TRANSFERS, system_call
 
 _BY_CALL = frozenset(
     operation(name)
@@ -35,6 +35,11 @@ class Descriptors:
         if call is None or call[0] not in (LOCK_CALLS if how is _LOCKS else TRANSFERS):
             return None
         return self._lock(call[1]) if how is _LOCKS else self._end(call[1])
+
+    def read_unnamed(self, native_id: int | None) -> Descriptor | None:
+        """The pipe or socket that a sleeping thread reads from, whatever function it is in: an iterator, say."""
+        call = system_call(native_id)
+        return self._end(call[1]) if call is not None and call[0] in READS else None
 
     def _end(self, fd: int) -> Descriptor | None:
         link = process_files.link_of(fd)

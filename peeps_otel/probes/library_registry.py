@@ -39,6 +39,7 @@ from .requests.library import REQUESTS
 from .resource_types import ResourceType
 from .roam.library import ROAM
 from .sqlalchemy.library import SQLALCHEMY
+from .sqlite.library import SQLITE
 from .threads.library import CONCURRENT, IMPORTS, MULTIPROCESSING, SUBPROCESS, THREADING
 from .trio.library import TRIO
 from .urllib3.library import URLLIB3
@@ -60,6 +61,7 @@ LIBRARIES: tuple[Library, ...] = (
     GRPC_AIO,
     GRPC_CHANNEL,
     *SQLALCHEMY,
+    SQLITE,
     URLLIB3,
     UVICORN,
     REQUESTS,

@@ -304,7 +304,7 @@ class Resources:
                 self._inherited.let_go(thing)
             else:
                 state.attributes |= self._inherited.of_lock(thing, self.thread_id)
-        if semconv.POOL_IN_USE in state.attributes:
+        if semconv.POOL_IN_USE in state.attributes or record.type.is_pool:
             self._note_pool(thing, state)
         if state.channel is not None:
             keep_channel(record, state, state.channel)

@@ -8,6 +8,7 @@ from typing import Final
 
 from ...model import NodeKind
 from .. import named_locks
+from ..internals import sqlite_locks
 
 WAKERS: Final[dict[NodeKind, frozenset[str]]] = {
     NodeKind.EVENT: frozenset({"set"}),
@@ -31,6 +32,7 @@ OF_AN_END: Final = frozenset(
 )
 """Of one end of a connection or pipe: to whoever waits at the other."""
 _FINISHED: Final = frozenset({"task_done", "shutdown"})
+_NAMED: Final = (named_locks.__name__, sqlite_locks.__name__)
 _STREAMS: Final[dict[NodeKind, frozenset[str]]] = {
     NodeKind.RX: frozenset({"send", "send_nowait", "close", "aclose"}),
     NodeKind.TX: frozenset({"receive", "receive_nowait", "close", "aclose", "__anext__"}),
@@ -41,7 +43,7 @@ _STREAMS: Final[dict[NodeKind, frozenset[str]]] = {
 def is_shown(module: str) -> bool:
     """Whether the heap shows who has a thing. `module`: of its type. What greenlets have in their functions it does
     not, nor who could release a lock that is known by its name."""
-    return module.partition(".")[0] != "gevent" and module != named_locks.__name__
+    return module.partition(".")[0] != "gevent" and module not in _NAMED
 
 
 def wakers_of(kind: NodeKind, module: str, drains: bool = False, takes: bool = True) -> frozenset[str]:

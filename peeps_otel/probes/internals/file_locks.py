@@ -82,24 +82,27 @@ def _device_of(mount: str) -> int | None:
     return None
 
 
-class _Row(NamedTuple):
-    """A line of the kernel's table: who has a lock, or, `waits`, who waits for the one of the same number."""
+class LockRow(NamedTuple):
+    """A line of the kernel's table: who has a lock, or, `waits`, who waits for the one of the same number. `first`: the
+    first byte that is locked. `is_shared`: others may have it too."""
 
     number: str
     waits: bool
     pid: int
     inode: tuple[int, int]
+    first: int
+    is_shared: bool
 
 
 def _took(inode: tuple[int, int], waiter: int) -> list[int]:
     """Whom the kernel lets this process wait for; where it does not wait there (it asks again and again), all who have
     a lock on that file. 0 or less for one that is not seen from here."""
-    rows = [row for row in _rows() if row.inode == inode]
+    rows = [row for row in lock_rows() if row.inode == inode]
     awaited = {row.number for row in rows if row.waits and row.pid == waiter}
     return list(dict.fromkeys(r.pid for r in rows if not r.waits and (not awaited or r.number in awaited)))
 
 
-def _rows() -> Iterator[_Row]:
+def lock_rows() -> Iterator[LockRow]:
     """`5: -> FLOCK  ADVISORY  WRITE 4711 fe:00:3106171 0 EOF`"""
     try:
         with open("/proc/locks", encoding="ascii", errors="replace") as table:
@@ -111,10 +114,10 @@ def _rows() -> Iterator[_Row]:
         waits = "->" in fields
         fields = [field for field in fields if field != "->"]
         try:
-            number, _, _, _, pid, place = fields[:6]
+            number, _, _, mode, pid, place, first = fields[:7]
             major, minor, inode = place.split(":")
             device = os.makedev(int(major, 16), int(minor, 16))
-            yield _Row(number, waits, int(pid), (device, int(inode)))
+            yield LockRow(number, waits, int(pid), (device, int(inode)), int(first), mode == "READ")
         except ValueError:
             continue
 

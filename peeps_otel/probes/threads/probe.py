@@ -32,6 +32,7 @@ from ..pools.holders import PoolHolders
 from ..probe import Observation, Yield
 from ..targets import all_nodes
 from . import holds, motion, signals, waits
+from .busy_database import busy_with
 from .call_stack import CallStack
 from .own_service import serves_at
 from .place_of_use import place_of_use
@@ -42,6 +43,7 @@ from .waits import Classifier, Waiting
 _YIELD_EVERY = 20  # threads between two chances for the others to run
 _OURS = "peeps-"
 _SHUTDOWN = operation("interpreter.shutdown")
+_READ = operation("file.read")
 
 
 class ThreadProbe:
@@ -229,6 +231,8 @@ class ThreadProbe:
         record.borrowed, record.searched = (), asleep and self._pool_holders.wanted
         if asleep:
             waiting = self._with_descriptor(self._classifier.classify(calls), facts.native_id)
+            if waiting is None:
+                waiting = self._in_unknown_call(calls, facts.native_id)
             record.call = "" if waiting is not None else self._classifier.call(calls)
             given_up = holds.given_up(calls, self._classifier.functions.condition_wait)
             taken = self._taken_here(ident, holds.taken(calls, given_up, self._held_by))
@@ -287,6 +291,14 @@ class ThreadProbe:
             return waiting
         found = self._context.descriptors.waited_for(waiting.operation.name, native_id)
         return waiting if found is None else waiting._replace(targets=(found,))
+
+    def _in_unknown_call(self, calls: CallStack, native_id: int | None) -> Waiting | None:
+        """Of one that sleeps in no function that is known to wait: what the system call tells."""
+        busy = busy_with(calls, self._classifier, native_id)
+        if busy is not None or self._classifier.callee(calls) is not None:
+            return busy
+        end = self._context.descriptors.read_unnamed(native_id)
+        return None if end is None else Waiting(_READ, "blocked", (end,))
 
     def _node_of(self, target: Any, waiting: Waiting, use: tuple[str, str], now_ns: int) -> str | None:
         if issubclass(type(target), threading.Thread):

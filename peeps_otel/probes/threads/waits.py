@@ -100,6 +100,7 @@ class Classifier:
         """Takes note of libraries and modules that have been imported since."""
         self.functions.refresh()
         types: set[type[Any] | None] = {LOCK, RLOCK, SIMPLE_QUEUE, socket.socket, internals.sem_lock_type()}
+        types.update(internals.process_class("sqlite3", name) for name in ("Connection", "Cursor"))
         self._receivers = frozenset(id(one) for one in types if one is not None)
 
     def classify(self, stack: CallStack) -> Waiting | None:
@@ -162,8 +163,12 @@ class Classifier:
 
     def call(self, stack: CallStack) -> str:
         """The C function that a thread is in, as `sqlite3.execute`; empty where that is not known."""
-        callee = self._callee(stack.reader(0)) if len(stack) else None
+        callee = self.callee(stack)
         return f"{callee.owner}.{callee.name}" if callee is not None and callee.owner else ""
+
+    def callee(self, stack: CallStack) -> Callee | None:
+        """The C function that a thread is in, where that is known."""
+        return self._callee(stack.reader(0)) if len(stack) else None
 
     # --- from the innermost function outwards -------------------------------------------------------------------------
 
