@@ -37,9 +37,10 @@ _SETTLED_MARKS = frozenset({semconv.IO_UNMOVED_SINCE, semconv.IO_HERE})
 _NAMES_MOST = 200  # characters
 _NOTHING: dict[str, AttributeValue] = {}  # never written to
 _ALL_MOST = 256
-_TURNS = 8
+_TURNS, _TURNS_MOST = 8, 32
+_AT_ONE_LOOK = 128
 """Of more things than that, those of whose state nobody's step tells that it has changed are described every so many
-looks."""
+looks: eight, or as many as it takes at about 128 a look, 32 at most."""
 _OWNED_MOST = 64
 
 
@@ -232,7 +233,8 @@ class Resources:
         self._lent, self.pools_wanted = {}, False
         failed: dict[str, int] = {}
         self._looks += 1
-        turns = _TURNS if len(self._known) > _ALL_MOST else 1
+        many = len(self._known)
+        turns = min(max(_TURNS, many // _AT_ONE_LOOK), _TURNS_MOST) if many > _ALL_MOST else 1
         described = 0
         for number, (reference, record) in enumerate(self._known.records()):
             if record.is_due or (number + self._looks) % turns == 0 or not record.is_quiet:

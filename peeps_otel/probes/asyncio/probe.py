@@ -146,12 +146,12 @@ class AsyncioProbe:
         putting_since_ns = now_ns
         for batch in self._table.roster.batches:
             waited_ns = self._between(pause)
-            if not batch.waits_as_before(lines.first > 0, lines.rest > 0):
-                living = self._look_at_batch(batch.records, now_ns, waited_ns, pause, failed, read)
-                if len(living) < len(batch.records):
-                    ids = {record.id for record in living}
-                    ended += [record for record in batch.records if record.id not in ids]
-                batch.keep(living)
+            places = batch.changed(lines.first > 0, lines.rest > 0)
+            if places:
+                records = batch.records
+                some = records if len(places) == len(records) else [records[place] for place in places]
+                living = self._look_at_batch(some, now_ns, waited_ns, pause, failed, read)
+                ended += batch.keep(places, living)
             if batch.puts_since_ns:
                 putting_since_ns = min(putting_since_ns, batch.puts_since_ns)
         self._putting_since_ns = putting_since_ns

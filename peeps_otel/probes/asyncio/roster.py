@@ -1,20 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The tasks that looks have met, in batches: most often nobody of a batch has made a step, and iterators of C tell that
-of all of them at once."""
+of all of them at once, or who has."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from operator import is_
+from itertools import compress, count
+from operator import is_not
 from typing import Any, cast
-from weakref import ref
 
 from ..internals import asyncio_core as internals
 from .tasks import TaskRecord
 
 BATCH = 200
 _SMALL = BATCH // 4
+
+_GONE = object()
+
+
+def _always() -> object:
+    """In place of the future of one that is to be read at each look."""
+    return _GONE
+
 
 _DONE = cast("Callable[[object], bool]", cast("Any", asyncio.Future).done)  # their own, whatever a subclass does
 _CANCELLING = cast("Callable[[object], int]", cast("Any", asyncio.Task).cancelling)
@@ -29,53 +37,90 @@ class Batch:
     def __init__(self) -> None:
         self.records: list[TaskRecord] = []
         self.puts_since_ns = 0
-        self._futures: list[ref[Any]] | None = None
-        self._requests: list[int] | None = None  # to cancel; None: nobody was asked
+        self._futures: list[Callable[[], Any]] | None = None
+        self._requests: list[int] = []  # to cancel
         self._first = self._rest = False  # whether any lacks lines: of those that matter, of the others
 
     def add(self, record: TaskRecord) -> None:
         self.records.append(record)
         self._futures = None
 
-    def keep(self, records: list[TaskRecord]) -> None:
-        """These live, and may have been read."""
-        self.records = records
-        self._futures = None
-        self.puts_since_ns = min((one.puts_since_ns for one in records if one.puts_since_ns), default=0)
+    def changed(self, first: bool, rest: bool) -> list[int]:
+        """The places of those that need to be read, or may. `first`, `rest`: whether lines may be resolved, of those
+        that matter, of the others."""
+        if self._futures is None:
+            self._learn()
+        others = self._moved()
+        if len(others) == len(self.records) or not ((first and self._first) or (rest and self._rest)):
+            return others
+        lacking = [(place, one.matters) for place, one in enumerate(self.records) if not one.is_settled]
+        self._first = any(matters for _, matters in lacking)
+        self._rest = not all(matters for _, matters in lacking)
+        return sorted({*others, *(place for place, matters in lacking if (first if matters else rest))})
 
-    def waits_as_before(self, first: bool, rest: bool) -> bool:
-        """Whether none of these needs to be read. `first`, `rest`: whether lines may be resolved, of those that matter,
-        of the others."""
-        if self._futures is None and not self._learn():
-            return False
-        if (first and self._first) or (rest and self._rest):
-            return False
+    def _moved(self) -> list[int]:
+        tasks: list[Any] = [record.reference() for record in self.records]
+        before: list[Any] = [future() for future in self._futures or ()]
         try:
-            tasks = [record.reference() for record in self.records]
-            futures = list(map(internals.waiter_of, cast("list[asyncio.Task[Any]]", tasks)))
-            before = [future() for future in self._futures or ()]
-            if not all(map(is_, futures, before)) or any(map(_DONE, futures)):
-                return False
-            requests = map(_CANCELLING, tasks)
-            return not any(requests) if self._requests is None else list(requests) == self._requests
-        except (AttributeError, TypeError):  # a task is gone, or waits for nothing
-            return False
+            return self._others(tasks, list(map(internals.waiter_of, tasks)), before)
+        except (AttributeError, TypeError):  # one is gone, or waits for nothing, now or before
+            pass
+        before = [_GONE if one is None else one for one in before]
+        try:
+            return self._others(tasks, [None if one is None else internals.waiter_of(one) for one in tasks], before)
+        except (AttributeError, TypeError):
+            return self._all()
 
-    def _learn(self) -> bool:
-        """False where somebody is among them of whom more than the future must be asked."""
-        futures: list[ref[Any]] = []
-        requests: list[int] = []
-        first = rest = False
-        for record in self.records:
-            if record.future is None or not (record.is_plain or record.is_settled):
-                return False
-            futures.append(record.future)
-            requests.append(record.cancel_requests)
-            if not record.is_settled:
-                first, rest = first or record.matters, rest or not record.matters
-        self._futures, self._first, self._rest = futures, first, rest
-        self._requests = requests if any(requests) else None
-        return True
+    def _others(self, tasks: list[Any], futures: list[Any], before: list[Any]) -> list[int]:
+        """The places of those that wait for another future; all, where of one that does not more must be asked."""
+        requests: list[int] = self._requests
+        others = list(compress(count(), map(is_not, futures, before)))
+        if others:
+            where = set(others)
+            same = [place for place in range(len(tasks)) if place not in where]
+            tasks, futures = [tasks[place] for place in same], [futures[place] for place in same]
+            requests = [requests[place] for place in same]
+        if any(map(_DONE, futures)) or list(map(_CANCELLING, tasks)) != requests:
+            return self._all()
+        return others
+
+    def _all(self) -> list[int]:
+        return list(range(len(self.records)))
+
+    def keep(self, places: list[int], living: list[TaskRecord]) -> list[TaskRecord]:
+        """Of the records at these places those live, and may have been read. Returns the others, which are none of it
+        any more."""
+        records = self.records
+        ended: list[TaskRecord] = []
+        if len(living) < len(places):
+            ids = set(map(id, living))
+            for place in reversed(places):
+                if id(records[place]) not in ids:
+                    ended.append(records.pop(place))
+                    if self._futures is not None:
+                        del self._futures[place], self._requests[place]
+            ended.reverse()
+            places = [place for place, record in enumerate(records) if id(record) in ids]
+        if len(places) > len(records) // 2:
+            self._futures = None
+        elif self._futures is not None:
+            for place in places:
+                self._futures[place] = self._future_of(records[place])
+                self._requests[place] = records[place].cancel_requests
+        self.puts_since_ns = min((one.puts_since_ns for one in records if one.puts_since_ns), default=0)
+        return ended
+
+    def _future_of(self, record: TaskRecord) -> Callable[[], Any]:
+        if record.future is None or not (record.is_plain or record.is_settled):
+            return _always
+        if not record.is_settled:
+            self._first, self._rest = self._first or record.matters, self._rest or not record.matters
+        return record.future
+
+    def _learn(self) -> None:
+        self._first = self._rest = False
+        self._futures = [self._future_of(record) for record in self.records]
+        self._requests = [record.cancel_requests for record in self.records]
 
 
 class Roster:
