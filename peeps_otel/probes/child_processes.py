@@ -23,7 +23,8 @@ _SOUGHT_EVERY_NS = 10_000_000_000
 @dataclass(slots=True)
 class _Child:
     """`pipe`: the one that it has filled, as it stood since `since_ns`; None: none. `reads`: the one from which it
-    waits to read since `reads_since_ns`; empty: none. `keeper`: who has its output open since it has ended, looked for
+    waits to read since `reads_since_ns`; empty: none. `kept_by`: who else keeps its input open, since `kept_since_ns`;
+    empty: nobody by chance. `keeper`: who has its output open since it has ended, looked for
     at `sought_ns`; empty: nobody is known to."""
 
     pid: int
@@ -33,6 +34,8 @@ class _Child:
     reads: str = ""
     input: str = ""
     reads_since_ns: int = 0
+    kept_by: str = ""
+    kept_since_ns: int = 0
     keeper: str = ""
     ended_ns: int = 0
     sought_ns: int = 0
@@ -72,6 +75,9 @@ class Children:
                 child.reads, child.reads_since_ns = reads, now_ns
                 process = reference()
                 child.input = "" if not reads or process is None else child_pipes.stream_name(process, empty[reads])
+            kept_by = "" if reads or pipe is not None else child_pipes.keeper_of_input(child.pid)
+            if kept_by != child.kept_by:
+                child.kept_by, child.kept_since_ns = kept_by, now_ns
             process = reference()
             if process is not None:
                 _seek_keeper(child, process, now_ns)
@@ -86,6 +92,12 @@ class Children:
         if child.reads and now_ns - child.reads_since_ns >= _SHOWN_AFTER_NS:
             about = child.input or "a pipe from this process"
             return {semconv.COMMAND_AWAITS_INPUT: about, semconv.IO_UNMOVED_SINCE: child.reads_since_ns}
+        if child.kept_by and now_ns - child.kept_since_ns >= _SHOWN_AFTER_NS:
+            return {
+                semconv.COMMAND_AWAITS_INPUT: "a pipe",
+                semconv.COMMAND_PIPE_KEPT_BY: child.kept_by,
+                semconv.IO_UNMOVED_SINCE: child.kept_since_ns,
+            }
         if child.pipe is None or now_ns - child.since_ns < _SHOWN_AFTER_NS:
             return {}
         return {

@@ -37,6 +37,16 @@ def test_first_slow_then_a_suspicion() -> None:
     assert (finding.core, finding.blocked) == (["task:main", "command:sh"], ["task:reader"])
 
 
+def test_the_input_of_a_child_that_waits_for_its_end_is_only_slow() -> None:
+    world = World()
+    child = _child(world)
+    world.nodes[child].attributes["peeps.command.awaits_input"] = "a pipe"
+    world.thread("MainThread", child, operation="process.wait")
+    said = "MainThread waits for the end of sh (pid 10), which waits for the end of its input, but sleep (pid 11) has "
+    said += "inherited that pipe and keeps it open"
+    assert brief(diagnose(world, after=60 * SECOND)) == [("never_ends", "SLOW", said)]
+
+
 def test_a_wait_with_a_deadline_ends_by_that() -> None:
     world = World()
     world.task("main", _child(world), operation="subprocess.wait", deadline=START + 90 * SECOND)

@@ -37,6 +37,7 @@ class ChildAwaitsInput(LookRule):
             since_ns = context.number(child, semconv.IO_UNMOVED_SINCE)
             if (
                 semconv.COMMAND_AWAITS_INPUT not in child.attributes
+                or semconv.COMMAND_PIPE_KEPT_BY in child.attributes  # not this process alone could write it
                 or since_ns is None
                 or child.id in context.explained
             ):

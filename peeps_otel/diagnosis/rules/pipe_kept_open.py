@@ -25,7 +25,8 @@ class PipeKeptOpen(LookRule):
     when = (
         "Somebody has waited {slow} for the end of what a child prints. The child has ended, and another process that "
         "inherited the pipe keeps it open; or for a pipe that nobody but a child has open to write, as a mere number, "
-        "and that one waits or sleeps itself. SUSPECT after {long}"
+        "and that one waits or sleeps itself. SUSPECT after {long}. Or somebody waits for a child that waits for the "
+        "end of its input, which another process has open as a mere number: SLOW"
     )
     advice = (
         "Start what is to outlive its parent with its output elsewhere (`>/dev/null 2>&1`, `stdout=DEVNULL`), or read "
@@ -35,6 +36,11 @@ class PipeKeptOpen(LookRule):
     _of_a_fork = (
         "Close the end to write in every process that does not write, in each child right after the fork: the reader "
         "sees the end only when the last one has closed it"
+    )
+
+    _of_an_input = (
+        "Start the other process with `close_fds=True`, which is the default, and leave the pipe's end to write not "
+        "inheritable"
     )
 
     long = seconds(15, "how long it must have lasted before it is more than slow")
@@ -92,9 +98,10 @@ class PipeKeptOpen(LookRule):
             since_ns = max(context.number(child, semconv.IO_UNMOVED_SINCE) or 0, graph.wait_of(waiter).since_ns)
             if context.now_ns - since_ns < self.slow:
                 continue
+            is_input = semconv.COMMAND_AWAITS_INPUT in child.attributes  # whoever has it may mean to write
             yield Candidate(
                 kind=self.kind,
-                level=Level.SUSPECT if context.now_ns - since_ns >= self.long else Level.SLOW,
+                level=Level.SUSPECT if context.now_ns - since_ns >= self.long and not is_input else Level.SLOW,
                 since_ns=since_ns,
                 core=[waiter, child.id],
                 about=[child.id],
@@ -112,6 +119,10 @@ class PipeKeptOpen(LookRule):
 
     def _tell(self, context: RuleContext, child: Node, waiter: str, keeper: str) -> Account:
         graph = context.graph
+        if semconv.COMMAND_AWAITS_INPUT in child.attributes:
+            title = f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, child.id)}, which waits "
+            title += f"for the end of its input, but {keeper} has inherited that pipe and keeps it open"
+            return one_wait.account(graph, waiter, child.id, title, self._of_an_input, place(graph.nodes[waiter]))
         title = (
             f"{wording.label(graph.nodes[waiter])} waits for the end of what {wording.process(child)} prints, which "
             f"has ended itself, but {keeper} has the pipe too and keeps it open"

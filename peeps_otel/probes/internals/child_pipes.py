@@ -20,6 +20,7 @@ from .thread import READS, WRITES, system_call
 CHECKED_ON = versions.on("CPython")
 
 _FILES_MOST = 1000
+_STANDARD_LAST = 2
 _FAMILY_MOST = 30
 _THREADS_MOST = 100
 _PROCESSES_MOST = 4000
@@ -69,6 +70,27 @@ def read_by(pid: int, empty: dict[str, int]) -> str:
             if link in empty and not _others_write(link):
                 return link
     return ""
+
+
+def keeper_of_input(pid: int) -> str:
+    """Of a process that waits to read from a pipe which this process cannot write: who of this one's family has it open
+    to write, where that is by no standard stream of his: it was inherited by chance; empty where that is not so."""
+    for link in _in_calls(pid, READS):
+        if not link.startswith("pipe:"):
+            continue
+        writers = {
+            other: fds
+            for other in family([os.getpid()], _FAMILY_MOST)
+            if (fds := [fd for fd, at in links(other, _FILES_MOST) if at == link and _may_write(other, fd)])
+        }
+        by_chance = all(min(fds) > _STANDARD_LAST for fds in writers.values())
+        if writers and os.getpid() not in writers and pid not in writers and by_chance:
+            return called(next(iter(writers)))
+    return ""
+
+
+def _may_write(pid: int, fd: int) -> bool:
+    return access_mode(pid, fd) != os.O_RDONLY
 
 
 def _others_write(link: str) -> bool:
