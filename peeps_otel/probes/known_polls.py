@@ -4,11 +4,15 @@ each turn does some bookkeeping, or the loop is spread over generators."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import CodeType
+from typing import TypeVar
 
+from .internals.frame_memory import local_names
 from .of_code import OfCode
 from .poll_loops import Asks
 
+T = TypeVar("T")
 _KEPT = 1024
 _KNOWN: dict[tuple[str, str], Asks] = {
     ("celery/result.py", "AsyncResult.get"): Asks.CODE,
@@ -26,16 +30,31 @@ _KNOWN: dict[tuple[str, str], Asks] = {
     ("tenacity/_asyncio.py", "AsyncRetrying.__call__"): Asks.AGAIN,
 }
 """By the end of the file's name and the function."""
+_PATHS: dict[tuple[str, str], str] = {
+    ("filelock/_api.py", "BaseFileLock.acquire"): "lock_filename",
+    ("filelock/_core/_acquire.py", "LockAcquisition._poll_until_acquired"): "lock_filename",
+    ("filelock/asyncio.py", "BaseAsyncFileLock.acquire"): "lock_filename",
+    ("filelock/_async_lock/_acquire.py", "AsyncAcquisition._async_poll_until_acquired"): "lock_filename",
+}
+"""Of those, or of what they call, which local has the path of the file whose lock is tried for."""
 
 
 class KnownPoll:
-    """Of one function. `asks`: None where it is none of these."""
+    """Of one function. `asks`: None where it is none of these. `path_in`: the place of the local that has the path of
+    the file whose lock is tried for; None where it has none."""
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
-        path = "/" + code.co_filename.replace("\\", "/")
-        found = (how for (file, name), how in _KNOWN.items() if name == code.co_qualname and path.endswith(f"/{file}"))
-        self.asks = next(found, None)
+        self.asks = _row(_KNOWN, code)
+        name = _row(_PATHS, code)
+        names = local_names(code)
+        self.path_in = names.index(name) if name in names else None
+
+
+def _row(table: Mapping[tuple[str, str], T], code: CodeType) -> T | None:
+    path = "/" + code.co_filename.replace("\\", "/")
+    found = (row for (file, name), row in table.items() if name == code.co_qualname and path.endswith(f"/{file}"))
+    return next(found, None)
 
 
 known_poll = OfCode(KnownPoll, _KEPT)

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import repeat
 from types import CodeType, FrameType
 from typing import Any, NamedTuple
 from weakref import ref
 
+from .internals import file_locks
 from .internals.await_chain import SuspendedFrame, chain
 from .internals.current_frames import current_frames
+from .internals.frame_memory import FrameReader
 from .known_polls import known_poll
 from .poll_loops import Asks, poll_loops
 from .source import own_code
@@ -68,7 +71,9 @@ def _suspended(links: list[SuspendedFrame]) -> Iterator[_Called]:
     """The functions that have a loop or are the program's own, innermost first."""
     for link in links[: -_DEEP_MOST - 1 : -1]:
         code = link.code
-        if own_code.is_own(code.co_filename) or poll_loops(code).has_any or known_poll(code).asks is not None:
+        known = known_poll(code)
+        is_known = known.asks is not None or known.path_in is not None
+        if is_known or own_code.is_own(code.co_filename) or poll_loops(code).has_any:
             try:
                 yield _Called(link.code, ref(link.suspended), link.frame)
             except TypeError:  # no weak reference to what is of another type
@@ -89,11 +94,12 @@ def _found(calls: Iterable[_Called], run: Run | None) -> Poll | None:
     inmost: tuple[Run, Asks, str] | None = None
     known: tuple[Run, Asks, str] | None = None
     does_something = False
-    at = known_at = ""
+    at = known_at = path = ""
     for code, identity, frame in calls:
         if frame is None:
             continue
-        asks = known_poll(code).asks
+        asks, path_in = known_poll(code).asks, known_poll(code).path_in
+        path = _text_in(frame, path_in) if path_in is not None else path
         if asks is not None and (run is None or run == (identity, id(code), _WHOLE)):
             known, known_at = ((identity, id(code), _WHOLE), asks, ""), ""
         if inmost is None and not does_something and not is_standard_library(code.co_filename):
@@ -109,5 +115,13 @@ def _found(calls: Iterable[_Called], run: Run | None) -> Poll | None:
             at = at or (f"{code.co_filename}:{frame.f_lineno}" if inmost is not None else "")
             known_at = known_at or (f"{code.co_filename}:{frame.f_lineno}" if known is not None else "")
     if known is not None:
-        return Poll(*known, known_at)
+        # A lock that this very process has is given back by its own code alone.
+        asks = Asks.STATE if path and file_locks.is_ours(path) else known[1]
+        return Poll(known[0], asks, known[2], known_at)
     return None if inmost is None else Poll(*inmost, at)
+
+
+def _text_in(frame: FrameType, index: int) -> str:
+    """What a local of a function that stands has, where that is a text."""
+    value: object = FrameReader(frame, repeat(0), 0).local(index)
+    return value if type(value) is str else ""

@@ -3,6 +3,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -46,7 +49,50 @@ def test_one_call_of_it_is_one_run(tmp_path: Path) -> None:
         ident = thread.ident
         poll = eventually(lambda: polls.of_threads({ident: None}).get(ident))
         again = eventually(lambda: polls.of_threads({ident: poll.run}).get(ident))
-        assert (poll.asks, again.run) == (Asks.CODE, poll.run)
+        assert (poll.asks, again.run) == (Asks.STATE, poll.run)  # for this very process has it
         assert poll.at.startswith(__file__)
     thread.join()
     assert done.is_set()
+
+
+def test_who_tries_for_a_lock_on_a_file_that_another_process_has_asks_somebody_else(tmp_path: Path) -> None:
+    filelock = pytest.importorskip("filelock")
+    path = str(tmp_path / "a.lock")
+    code = f"import fcntl; f = open({path!r}, 'w'); fcntl.flock(f, fcntl.LOCK_EX); print(flush=True); input()"
+    command = [sys.executable, "-S", "-c", code]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdin is not None
+        assert other.stdout is not None
+        other.stdout.readline()
+        thread = threading.Thread(target=filelock.FileLock(path).acquire)
+        thread.start()
+        assert thread.ident is not None
+        ident = thread.ident
+        assert eventually(lambda: polls.of_threads({ident: None}).get(ident)).asks is Asks.CODE
+        other.stdin.close()
+    thread.join()
+
+
+def test_a_task_that_tries_for_a_lock_that_another_task_has_asks_for_what_only_this_program_changes(
+    tmp_path: Path,
+) -> None:
+    filelock = pytest.importorskip("filelock")
+
+    async def want() -> None:
+        async with filelock.AsyncFileLock(tmp_path / "a.lock"):
+            pass
+
+    async def main() -> polls.Poll | None:
+        async with filelock.AsyncFileLock(tmp_path / "a.lock"):
+            task = asyncio.create_task(want())
+            found = None
+            while found is None:
+                await asyncio.sleep(0.02)
+                found = polls.of_task(task, None)
+        await task
+        return found
+
+    poll = asyncio.run(main())
+    assert poll is not None
+    assert poll.asks is Asks.STATE
+    assert poll.at.startswith(__file__)

@@ -71,6 +71,11 @@ def of_descriptor(fd: int) -> tuple[str, tuple[int, int]] | None:
     return None if device is None else (path.removesuffix(" (deleted)"), (device, inode))
 
 
+def is_ours(path: str) -> bool:
+    """Whether this process itself has a lock on that file, by a descriptor of its own."""
+    return _has_locked(os.getpid(), os.path.abspath(path))
+
+
 def _device_of(mount: str) -> int | None:
     """`27 1 254:0 / / rw,relatime - ext4 /dev/vda rw`"""
     with open("/proc/self/mountinfo", encoding="utf-8", errors="replace") as table:
