@@ -76,6 +76,7 @@ class Waits:
     def _unanswered(self) -> tuple[dict[str, Any], int] | None:
         view, now_ns = self._shown.view, self._shown.now_ns
         awaited = outside.awaited(self._movers, view.nodes, view.out)
+        awaited |= outside.at_both_ends(self._movers, view.nodes, view.out)
         found: list[tuple[int, str]] = []
         for node in self._movers:
             own = node.wait is not None and node.state != "idle" and own_line.is_line(node.wait.source)

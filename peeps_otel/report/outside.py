@@ -5,8 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence, Set
 
+from .. import semconv
 from ..diagnosis.open_calls import stays_open
 from ..model import Edge, EdgeKind, Node, NodeKind
+from ..model.operations import operation
 
 _BY = frozenset({EdgeKind.HELD_BY, EdgeKind.COULD_END})
 _THINGS = frozenset(
@@ -25,12 +27,33 @@ def awaited(waiting: Iterable[Node], nodes: Mapping[str, Node], out: Mapping[str
     return {edge.dst for thing in things for edge in out.get(thing, ()) if edge.kind in _BY}
 
 
+def at_both_ends(waiting: Iterable[Node], nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> Set[str]:
+    """Who waits at a connection for what comes from its other end, where somebody here waits in just the same way: each
+    for the other to begin, unless somebody else has them write."""
+    at: dict[str, list[str]] = {}
+    there: dict[str, str] = {}
+    for node in waiting:
+        for edge in out.get(node.id, ()):
+            end = nodes.get(edge.dst)
+            if edge.kind is not EdgeKind.NEEDS or end is None or end.kind is not NodeKind.IO or _writes(node):
+                continue
+            here, other = end.attributes.get(semconv.IO_HERE), end.attributes.get(semconv.IO_THERE)
+            if type(here) is str and type(other) is str:
+                at.setdefault(here, []).append(node.id)
+                there[node.id] = other
+    return {one for one, other in there.items() if other in at}
+
+
+def _writes(node: Node) -> bool:
+    return node.wait is None or operation(node.wait.operation).writes
+
+
 def since_ns(
     node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]], awaited_for: Set[str]
 ) -> int | None:
-    """Since when it has waited, without a deadline, for a call that nobody here is seen to answer, or, where others
-    wait for what it does (`awaited_for`), for a connection. None: for neither. A client that looks for signals now and
-    then begins to wait anew: the call is as old as it is."""
+    """Since when it has waited, without a deadline, for a call that nobody here is seen to answer, or for a connection,
+    where others wait for what it does or waits at its other end (`awaited_for`). None: for neither. A client that looks
+    for signals now and then begins to wait anew: the call is as old as it is."""
     if node.wait is None or node.wait.deadline_ns is not None:
         return None
     targets = [nodes.get(edge.dst) for edge in out.get(node.id, ()) if edge.kind is EdgeKind.NEEDS]

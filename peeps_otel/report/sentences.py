@@ -53,7 +53,8 @@ class Calm(NamedTuple):
     """What there is where nothing is found. `longest`: the node that has waited longest, in words, and for how long;
     `call`: the same of a call of C code. `still_ns`: for how long nobody has gone on. `unjudged`: the longest wait of
     which nobody knows who could end it; `unanswered`: the longest for an answer from outside that others wait for too,
-    or that is a call's; `passed`: the longest that only somebody could end who goes on without doing so, and who."""
+    that is a call's, or at whose other end somebody waits in the same way; `passed`: the longest that only somebody
+    could end who goes on without doing so, and who."""
 
     tasks: int
     longest: tuple[dict[str, Any], int] | None = None

@@ -185,3 +185,22 @@ def test_who_could_end_a_wait_and_goes_on_without_doing_so_is_named() -> None:
         "the wait of main (event.wait at app.py:9, 38 s) ends only by what others go on without doing "
         "(poller: poller uses set)"
     )
+
+
+def _ends(far: str, operation: str = "socket") -> set[str]:
+    """Who waits at a connection, of two tasks at `a` and `b`, whose other end is `far` and `a`."""
+    nodes: dict[str, Node] = {}
+    out: dict[str, list[Edge]] = {}
+    for here, there in (("a", far), ("b", "a")):
+        ends: dict[str, AttributeValue] = {"peeps.io.here": here, "peeps.io.there": there}
+        wait = Wait(operation, NOW - 20 * S, "/srv/app.py:9")
+        nodes[f"io:{here}"] = Node(f"io:{here}", NodeKind.IO, "socket", NOW, "/srv/app.py:1", attributes=ends)
+        nodes[f"task:{here}"] = Node(f"task:{here}", NodeKind.TASK, here, NOW, "/srv/app.py:1", wait=wait)
+        out[f"task:{here}"] = [Edge(EdgeKind.NEEDS, f"task:{here}", f"io:{here}")]
+    return set(outside.at_both_ends(nodes.values(), nodes, out))
+
+
+def test_two_that_read_at_the_two_ends_of_a_connection_may_wait_for_each_other() -> None:
+    assert _ends("b") == {"task:a", "task:b"}
+    assert _ends("of another process") == {"task:b"}
+    assert _ends("b", "stream.drain") == set()
