@@ -121,10 +121,11 @@ class Polls:
                 del self._known[node_id]
             else:
                 known.poll, known.ended = None, known.ended + 1
-        elif known.poll is None or known.poll.run != poll.run:
-            known.ended += known.poll is not None
-            known.since_ns = now_ns if node.wait is None else min(now_ns, node.wait.since_ns)
-            known.poll = poll
+        else:
+            if known.poll is None or known.poll.run != poll.run:
+                known.ended += known.poll is not None
+                known.since_ns = now_ns if node.wait is None else min(now_ns, node.wait.since_ns)
+            known.poll = poll  # whom it asks may have changed: a lock goes from hand to hand
 
     @staticmethod
     def _tells(node: Node, known: _Known, now_ns: int) -> bool:

@@ -47,9 +47,14 @@ def test_one_call_of_it_is_one_run(tmp_path: Path) -> None:
         thread.start()
         assert thread.ident is not None
         ident = thread.ident
-        poll = eventually(lambda: polls.of_threads({ident: None}).get(ident))
-        again = eventually(lambda: polls.of_threads({ident: poll.run}).get(ident))
-        assert (poll.asks, again.run) == (Asks.STATE, poll.run)  # for this very process has it
+
+        def asking(run: polls.Run | None) -> polls.Poll | None:
+            found = polls.of_threads({ident: run}).get(ident)
+            return found if found is not None and found.asks is Asks.STATE else None
+
+        poll = eventually(lambda: asking(None))  # once it knows for which file: this very process has it
+        again = eventually(lambda: asking(poll.run))
+        assert again.run == poll.run
         assert poll.at.startswith(__file__)
     thread.join()
     assert done.is_set()
@@ -86,13 +91,12 @@ def test_a_task_that_tries_for_a_lock_that_another_task_has_asks_for_what_only_t
         async with filelock.AsyncFileLock(tmp_path / "a.lock"):
             task = asyncio.create_task(want())
             found = None
-            while found is None:
+            while found is None or found.asks is not Asks.STATE:
                 await asyncio.sleep(0.02)
                 found = polls.of_task(task, None)
         await task
         return found
 
-    poll = asyncio.run(main())
+    poll = asyncio.run(asyncio.wait_for(main(), 60))
     assert poll is not None
-    assert poll.asks is Asks.STATE
     assert poll.at.startswith(__file__)
