@@ -2,15 +2,16 @@
 # ruff: noqa: SLF001  # it takes the phases apart from outside
 """Where a look goes: `python -m bench.look_phases TASKS`: the watcher's phases, in one thread, by its processor time.
 
-The world is that of `look_worker`. The first look and the second are there once. Then come two dozen in which the lines
-of waits are resolved, by and by; of those, of looks at which nothing has changed, and of such at which one task in a
-hundred has gone on, the median is told, in milliseconds. The clock that the looks are told runs a second from one to
-the next.
+The world is that of `look_worker`. The first looks are there once, and with `heap` those that take in what it has
+answered. Then come two dozen in which the lines of waits are resolved, by and by; of those, of looks at which nothing
+has changed, and of such at which one task in a hundred has gone on, one here and one there, the median is told, in
+milliseconds. The clock that the looks are told runs a second from one to the next.
 """
 
 from __future__ import annotations
 
 import asyncio
+import random
 import sys
 import time
 from collections import defaultdict
@@ -22,7 +23,7 @@ from peeps_otel.config import read
 from peeps_otel.parts import Lasting, Parts
 from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
 
-from .look_worker import many_tasks
+from .look_worker import many_tasks, sleeps
 from .report_line import tell
 
 _SECOND = 1_000_000_000
@@ -93,11 +94,10 @@ def _watch(spent: _Spent, parts: Parts) -> Callable[[], Any]:
     return watcher.look
 
 
-async def _move(tasks: list[asyncio.Task[None]]) -> None:
+async def _move(tasks: list[asyncio.Task[None]], chance: random.Random) -> None:
     """One of a hundred ends, and another like it begins."""
-    from .look_worker import sleeps
-
-    for place in range(8, len(tasks), 10 * _EVERY // 10):
+    sleepers = range(8, len(tasks), 10)
+    for place in chance.sample(sleepers, len(tasks) // _EVERY):
         tasks[place].cancel()
         tasks[place] = asyncio.create_task(sleeps())
     await asyncio.sleep(0)
@@ -118,14 +118,18 @@ async def measure(count: int, heap: bool) -> dict[str, dict[str, float]]:
     ahead = [0]
     time.time_ns = lambda: clock() + ahead[0]
     figures: dict[str, dict[str, float]] = {}
-    for case, rounds in (("first", 1), ("second", 1), ("settling", 24), ("unchanged", 3), ("1 % changed", 3)):
+    chance, asked = random.Random(1), parts.watcher.heap
+    cases = (("first", 1), ("second", 1), ("third", 1), ("answered", 1), ("settling", 24), ("unchanged", 3))
+    for case, rounds in (*cases, ("1 % changed", 3)):
         took: dict[str, list[float]] = defaultdict(list)
         for _ in range(rounds):
             if case.startswith("1 %"):
-                await _move(tasks)
+                await _move(tasks, chance)
             spent.ns.clear()
             look()
             ahead[0] += _SECOND
+            while asked is not None and asked.is_busy:
+                await asyncio.sleep(0.05)
             for label, ns in spent.ns.items():
                 took[label].append(ns / 1e6)
         figures[case] = {label: round(median(values), 2) for label, values in took.items()}

@@ -7,8 +7,9 @@ stream; neither is thread-safe.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import count
+from typing import Protocol
 
 from .graph import Confidence, Edge, Frame, Node
 from .snapshot import Snapshot
@@ -33,7 +34,15 @@ _NODE_NUMBER = {kind: number for number, kind in enumerate(NODE_KINDS)}
 _EDGE_NUMBER = {kind: number for number, kind in enumerate(EDGE_KINDS)}
 _PROVIDERS_NUMBER = {providers: number for number, providers in enumerate(PROVIDERS)}
 
-_AT_ONCE = 1000  # rows between two pauses
+_AT_ONCE = 1000  # rows of one part
+_FRAMES_AT_ONCE = 200
+_PAUSE_EVERY = 50  # rows that are written one by one
+
+
+class Column(Protocol):
+    """A column of numbers of a message."""
+
+    def extend(self, values: Iterable[int], /) -> None: ...
 
 
 class Encoder:
@@ -78,22 +87,28 @@ class Encoder:
         ulids: list[bytes] = []
         for start in range(0, len(snapshot.nodes), _AT_ONCE):
             part = Message()
-            self._encode_nodes(part, snapshot.nodes[start : start + _AT_ONCE], row_of, ulids, text, stack)
+            self._encode_nodes(part, snapshot.nodes[start : start + _AT_ONCE], row_of, ulids, text, stack, pause)
             parts.append(part.SerializeToString())
             pause()
         message.nodes.ulid = b"".join(ulids)  # one value, not one per part: the last would win
         for start in range(0, len(snapshot.edges), _AT_ONCE):
             part = Message()
-            self._encode_edges(part, snapshot.edges[start : start + _AT_ONCE], row_of, text)
+            self._encode_edges(part, snapshot.edges[start : start + _AT_ONCE], row_of, text, pause)
             parts.append(part.SerializeToString())
             pause()
-        for frame_tuple in stacks:
+        for number, frame_tuple in enumerate(stacks):
+            if number % _PAUSE_EVERY == 0:
+                pause()
             message.stacks.length.append(len(frame_tuple))
             message.stacks.frame.extend([frames.setdefault(frame, len(frames)) for frame in frame_tuple])
-        message.frames.function.extend([text(frame.function) for frame in frames])
-        message.frames.file.extend([text(frame.file) for frame in frames])
-        message.frames.line.extend([frame.line or 0 for frame in frames])
-        message.frames.owner.extend([_owner(frame, text) for frame in frames])
+        distinct = list(frames)
+        for start in range(0, len(distinct), _FRAMES_AT_ONCE):
+            some = distinct[start : start + _FRAMES_AT_ONCE]
+            pause()
+            message.frames.function.extend([text(frame.function) for frame in some])
+            message.frames.file.extend([text(frame.file) for frame in some])
+            message.frames.line.extend([frame.line or 0 for frame in some])
+            message.frames.owner.extend([_owner(frame, text) for frame in some])
         message.gone.extend([local for node in snapshot.gone if (local := self._local.pop(node, None)) is not None])
         texts = list(strings)
         for start in range(0, len(texts), _AT_ONCE):
@@ -116,11 +131,14 @@ class Encoder:
         ulids: list[bytes],
         text: Callable[[str | None], int],
         stack: Callable[[tuple[Frame, ...]], int],
+        pause: Callable[[], None],
     ) -> None:
         """Adds the rows of `nodes`, after those that are in `row_of` and `ulids` already."""
         table = message.nodes
         local_of = self._local
         for row, node in enumerate(nodes, len(row_of)):
+            if row % _PAUSE_EVERY == 0:
+                pause()
             row_of[node.id] = row
             local = local_of.get(node.id)
             if local is None:
@@ -144,26 +162,38 @@ class Encoder:
                 (INFERRED if node.confidence is Confidence.INFERRED else 0)
                 | (WAIT_EXACT if wait is not None and wait.exact else 0)
             )
-        table.kind.extend([_NODE_NUMBER[node.kind] for node in nodes])
-        table.name.extend([text(node.name) for node in nodes])
-        table.created_at.extend([node.created_at for node in nodes])
-        table.source.extend([text(node.source) for node in nodes])
-        table.state.extend([text(node.state) for node in nodes])
-        table.providers.extend([_PROVIDERS_NUMBER[node.providers] for node in nodes])
-        table.steps.extend([0 if node.steps is None else node.steps + 1 for node in nodes])
-        table.stack.extend([stack(node.stack) for node in nodes])
         waits = [node.wait for node in nodes]
-        table.wait_operation.extend([0 if wait is None else text(wait.operation) for wait in waits])
-        table.wait_since.extend([0 if wait is None else wait.since_ns for wait in waits])
-        table.wait_needs.extend([0 if wait is None else wait.needs for wait in waits])
-        table.wait_deadline.extend([0 if wait is None else wait.deadline_ns or 0 for wait in waits])
-        table.wait_source.extend([0 if wait is None else text(wait.source) for wait in waits])
+        columns: tuple[tuple[Column, Callable[[], list[int]]], ...] = (
+            (table.kind, lambda: [_NODE_NUMBER[node.kind] for node in nodes]),
+            (table.name, lambda: [text(node.name) for node in nodes]),
+            (table.created_at, lambda: [node.created_at for node in nodes]),
+            (table.source, lambda: [text(node.source) for node in nodes]),
+            (table.state, lambda: [text(node.state) for node in nodes]),
+            (table.providers, lambda: [_PROVIDERS_NUMBER[node.providers] for node in nodes]),
+            (table.steps, lambda: [0 if node.steps is None else node.steps + 1 for node in nodes]),
+            (table.stack, lambda: [stack(node.stack) for node in nodes]),
+            (table.wait_operation, lambda: [0 if wait is None else text(wait.operation) for wait in waits]),
+            (table.wait_since, lambda: [0 if wait is None else wait.since_ns for wait in waits]),
+            (table.wait_needs, lambda: [0 if wait is None else wait.needs for wait in waits]),
+            (table.wait_deadline, lambda: [0 if wait is None else wait.deadline_ns or 0 for wait in waits]),
+            (table.wait_source, lambda: [0 if wait is None else text(wait.source) for wait in waits]),
+        )
+        for column, values in columns:
+            column.extend(values())
+            pause()
 
     def _encode_edges(
-        self, message: Message, edges: list[Edge], row_of: dict[str, int], text: Callable[[str | None], int]
+        self,
+        message: Message,
+        edges: list[Edge],
+        row_of: dict[str, int],
+        text: Callable[[str | None], int],
+        pause: Callable[[], None],
     ) -> None:
         table = message.edges
-        for edge in edges:
+        for number, edge in enumerate(edges):
+            if number % _PAUSE_EVERY == 0:
+                pause()
             row = row_of.get(edge.src)
             target = self._local.get(edge.dst)
             if row is None or target is None:

@@ -4,6 +4,9 @@
 from __future__ import annotations
 
 import copy
+import sys
+from types import FrameType
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -202,3 +205,38 @@ def test_a_large_snapshot_is_made_of_parts_and_other_threads_run_in_between() ->
     body = Encoder().encode(snapshot, lambda: pauses.append(1))
     assert Decoder().decode(body) == snapshot
     assert len(pauses) >= 6
+
+
+def test_no_part_of_encoding_keeps_the_interpreter_for_long() -> None:
+    """Counted are the lines between two pauses, of three thousand tasks that wait, each with an edge."""
+    lines: list[int] = [0]
+
+    def trace(_frame: FrameType, event: str, _argument: Any) -> Any:
+        lines[-1] += event == "line"
+        return trace
+
+    nodes: list[Node] = []
+    edges: list[Edge] = []
+    for number in range(3000):
+        wait = Wait("sleep", number, f"app.py:{number}")
+        stack = (Frame("run", "app.py", number),)
+        node = Node(
+            f"task:{ulid_text(number.to_bytes(16, 'big'))}",
+            NodeKind.TASK,
+            f"t{number}",
+            1,
+            "app.py:1",
+            wait=wait,
+            stack=stack,
+        )
+        node.attributes["peeps.loop"] = number
+        nodes.append(node)
+        edges.append(Edge(EdgeKind.NEEDS, node.id, nodes[0].id))
+    snapshot = Snapshot(1, 1, 1, True, nodes, edges)
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        Encoder().encode(snapshot, lambda: lines.append(0))
+    finally:
+        sys.settrace(before)
+    assert (sum(lines) > 100_000, max(lines) < 4000) == (True, True)
