@@ -153,6 +153,13 @@ VARIABLES: tuple[Variable, ...] = (
         "false: never ask the heap, in a forked copy, who could end a wait, see docs/could-end.md",
     ),
     Variable(
+        "PEEPS_NATIVE",
+        "native",
+        "true",
+        boolean,
+        "false: do not use `peeps-otel-native` where it is installed, see docs/watching.md",
+    ),
+    Variable(
         "PEEPS_EXCEPTION_MESSAGES",
         "exception_messages",
         "false",
@@ -283,6 +290,7 @@ class Config:
     record: bool
     leaks_every_s: int
     heap: bool
+    native: bool
     exception_messages: bool
     source: bool
     lock_order: bool

@@ -16,6 +16,7 @@ from .probes.composite import CompositeProbe
 from .probes.context import ProbeContext
 from .probes.deaths.probe import Deaths, Ledger
 from .probes.gevent.probe import GeventProbe
+from .probes.heap import native_reader
 from .probes.heap.objects import NodeObjects
 from .probes.inherited import ThreadHold
 from .probes.patches.asyncio_runtime import AsyncioPatch
@@ -106,6 +107,8 @@ class Looking:
             exact_steps=config.diagnostics,
         )
         self.objects = NodeObjects(self.probes, asyncio_probe, trio_probe)
+        if not config.native:
+            native_reader.switch_off()
         if config.heap:
             inherited = context.inherited
             forked_from = inherited.parent if inherited is not None and inherited.threads else None

@@ -16,6 +16,7 @@ PACKAGES = {
     "peeps_otel_distro": ROOT / "distro" / "peeps_otel_distro",
     "peeps_collector": ROOT / "collector" / "peeps_collector",
     "peeps_dashboard": ROOT / "dashboard" / "peeps_dashboard",
+    "peeps_otel_native": ROOT / "native" / "peeps_otel_native",
 }
 _PRIVATE = re.compile(r"_[A-Za-z]\w*(?<!__)")
 _DOCUMENTED = {"_replace", "_asdict", "_make", "_fields", "_exit", "_thread"}

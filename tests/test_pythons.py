@@ -45,8 +45,8 @@ def _run(tmp_path: Path, limit_s: float = 50, **settings: str) -> tuple[int, lis
     environment = {"PATH": str(tmp_path / "bin"), "PYENV_ROOT": str(tmp_path / "pyenv"), "HOME": str(tmp_path)}
     done = subprocess.run(command, env=environment | settings, capture_output=True, text=True, timeout=60, check=False)
     assert "Traceback" not in done.stderr
-    lines = done.stdout.splitlines()
-    return done.returncode, [line for line in lines if not line.endswith(" s")]  # what says how long it took
+    lines = [line for line in done.stdout.splitlines() if not line.endswith(" s")]  # what says how long it took
+    return done.returncode, [line for line in lines if not line.startswith("peeps-otel-native is not built")]
 
 
 def test_where_there_is_no_other_it_says_so_and_passes(tmp_path: Path, make: Make) -> None:

@@ -17,7 +17,7 @@ LONG = {
     "tests/probes/thread_wait_cases.py": _PROGRAMS,
     "tests/probes/wait_cases.py": _PROGRAMS,
 }
-_FOLDERS = ("peeps_otel", "distro", "collector", "dashboard", "tests", "scripts", "bench", "examples")
+_FOLDERS = ("peeps_otel", "distro", "collector", "dashboard", "native", "tests", "scripts", "bench", "examples")
 
 
 _UNTYPED = re.compile(r"# pyright: ignore\[\w+(?:, \w+)*\](?P<reason>.*)")
@@ -27,7 +27,7 @@ _EXCEPTED = re.compile(r"# noqa\b(?P<rules>: [A-Z]+[0-9]+(?:, [A-Z]+[0-9]+)*)?(?
 def _files() -> Iterator[Path]:
     for folder in _FOLDERS:
         for path in sorted((ROOT / folder).rglob("*.py")):
-            if "node_modules" not in path.parts and not path.name.endswith("_pb2.py"):
+            if not {"node_modules", "build"}.intersection(path.parts) and not path.name.endswith("_pb2.py"):
                 yield path
 
 
@@ -35,6 +35,13 @@ def test_no_file_is_long() -> None:
     lengths = {path.relative_to(ROOT).as_posix(): len(path.read_bytes().splitlines()) for path in _files()}
     found = {name: lines for name, lines in lengths.items() if lines > _MOST}
     assert found.keys() == LONG.keys(), found
+
+
+def test_no_file_of_c_is_long_or_without_its_license() -> None:
+    for path in sorted((ROOT / "native").rglob("*.[ch]")):
+        lines = path.read_text(encoding="utf-8").splitlines()
+        assert (lines[0], len(lines) <= _MOST) == ("/* SPDX-License-Identifier: Apache-2.0 */", True), path
+        assert max(map(len, lines)) <= 120, path
 
 
 def test_every_exception_has_a_reason() -> None:

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import tomllib
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +40,16 @@ def test_who_needs_the_core_needs_the_one_it_was_made_with(folder: str) -> None:
     assert pins == [f"peeps-otel=={__version__}"]
 
 
+def test_the_extra_in_c_has_it_too() -> None:
+    """Its version stands in no file of its own, but a wheel of it must say the same."""
+    assert project("")["project"]["optional-dependencies"]["native"] == [f"peeps-otel-native=={__version__}"]
+    try:
+        built_with = metadata.version("peeps-otel-native")
+    except metadata.PackageNotFoundError:
+        pytest.skip("peeps-otel-native was not built")
+    assert built_with == __version__
+
+
 def test_what_streamlit_reads() -> None:
     read = tomllib.loads((ROOT / "dashboard" / "peeps_dashboard" / "pyproject.toml").read_text())
     assert read["project"] == {"name": "peeps-dashboard", "version": __version__}
@@ -49,7 +60,7 @@ def test_the_changelog_begins_with_it() -> None:
     assert headings[0].removeprefix("## ").split(" ")[0] in {__version__, "Unreleased"}
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
+@pytest.mark.parametrize("folder", [*FOLDERS, "native"])
 def test_each_package_says_who_and_where(folder: str) -> None:
     said = project(folder)["project"]
     assert said["authors"] == [{"name": "The peeps-otel authors"}]

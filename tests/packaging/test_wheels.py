@@ -68,10 +68,11 @@ def run(*command: str | Path, **options: Any) -> str:
 
 @pytest.fixture(scope="session")
 def wheels(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with the four wheels."""
+    """A folder with the five wheels."""
     folder = tmp_path_factory.mktemp("wheels")
     for project in FOLDERS.values():
         run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder, cwd=ROOT / project)
+    run(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT / "native")
     return folder
 
 
@@ -117,6 +118,18 @@ def test_the_extra_for_grpc(install: Install, tmp_path: Path) -> None:
     programs = install("peeps-otel[grpc]")
     run(programs / "python", "-I", "-c", IMPORT_ALL.format(package="peeps_otel", without={PLUGIN}), cwd=tmp_path)
     assert "grpcio" in installed(programs)
+
+
+def test_the_extra_in_c(install: Install, tmp_path: Path) -> None:
+    programs = install("peeps-otel[native]")
+    code = "from peeps_otel.probes.heap import native_reader as r; assert r.reader()([], None).unexplained() == []"
+    run(programs / "python", "-I", "-c", code, cwd=tmp_path)
+
+
+def test_the_part_in_c_alone(install: Install, tmp_path: Path) -> None:
+    programs = install("peeps-otel-native")
+    run(programs / "python", "-I", "-c", "import peeps_otel_native", cwd=tmp_path)
+    assert {name for name in installed(programs) if name.startswith("peeps")} == {"peeps-otel-native"}
 
 
 def test_the_extras_for_agents_and_for_the_terminal(install: Install, tmp_path: Path) -> None:

@@ -33,15 +33,15 @@ def test_referrers_and_what_nothing_explains() -> None:
     held = [only_here]
     del only_here
     picture = Picture(lambda: None)
-    ids = picture.ids
+    address = picture.address
 
-    def sources(address: int) -> Counter[int]:
-        return Counter(ids[place] for place, _ in picture.referrers({address}))
+    def sources(target: int) -> Counter[int]:
+        return Counter(address(place) for place, _ in picture.referrers({target}))
 
     assert sources(id(inner))[id(outer)] == 2
     assert sources(id(lock))[id(vars(inner))] + sources(id(lock))[id(inner)] == 1
     assert list(picture.onward_from(picture.positions({id(held)})[id(held)])) == [picture.place(id(held[0]))]
-    unexplained = {ids[place] for place in picture.unexplained()}
+    unexplained = set(map(address, picture.unexplained()))
     assert (id(outer) in unexplained, id(held[0]) in unexplained) == (True, False)  # a local variable, a list
 
 

@@ -10,8 +10,7 @@ running frame: by somebody unknown, who may always act. The heap must stand stil
 from __future__ import annotations
 
 import sys
-import weakref
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from types import (
@@ -30,14 +29,13 @@ from ..internals.heap import attribute
 from ..internals.loop_handles import called_on, code_of
 from ..source.ownership import is_standard_library
 from .actors import STOPPED, Actor, Actors, Key, content
+from .closure import leading_to
 from .ender import FROM_OUTSIDE, LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN, Ender, Strength, Thing
 from .libraries import Libraries
 from .picture import Picture
 from .remaining_code import Place, RemainingCode
 
-_ON_THE_WAY_MOST = 200_000  # objects, for all things together
 _PER_THING_MOST = 5_000
-_LAYERS_MOST = 200
 _ENDERS_MOST = 64  # per thing
 _FAINT = ("KeyedRef", "traceback")
 _BOUND = (MethodType, BuiltinMethodType)
@@ -78,18 +76,17 @@ class Enders:
         forked: bool = False,
     ) -> None:
         """`forked`: from a process whose other threads are not here, though what they had on their stacks is."""
-        self._picture, self._actors, self._things, self._pause = picture, actors, things, pause
+        self._picture, self._actors = picture, actors
         self._forked = forked
         libraries = Libraries(sys.modules, actors.functions, is_standard_library)
         self._code = RemainingCode(actors.functions, is_program, libraries)
-        self._into: dict[int, Counter[int]] = {}  # target -> sources, with how often
-        self._weakly_into: dict[int, list[int]] = {}
-        self._cut: set[int] = set()
         self._alike: dict[tuple[Place, ...], list[Actor]] = {}  # those who stand at the same places
         for actor in actors.by_key.values():
             if actor.places:
                 self._alike.setdefault(tuple(actor.places), []).append(actor)
-        self._close()
+        asked = {address for thing in things for address in thing.addresses}
+        stops = (actors.hidden, actors.at, actors.ground)
+        self._into, self._weakly_into, self._position, self._cut = leading_to(picture, asked, stops, pause)
         self._entering = self._bound_on_stacks()
 
     def of(self, thing: Thing) -> list[Ender]:
@@ -129,44 +126,6 @@ class Enders:
             # Not tracked (a lock of `threading`): known by its references alone.
             return thing.addresses[0] in self._into
         return type(self._picture.objects[place]).__name__ == thing.type_name
-
-    # --- backwards ----------------------------------------------------------------------------------------------------
-
-    def _close(self) -> None:
-        """Everything that leads to one of the things, layer by layer; not further than to an actor or common ground."""
-        picture, actors = self._picture, self._actors
-        frontier = {address for thing in self._things for address in thing.addresses}
-        self._position = picture.positions(frontier)
-        seen = set(frontier)
-        for _ in range(_LAYERS_MOST):
-            if not frontier:
-                return
-            following: set[int] = set()
-            for place, target in picture.referrers(frontier):
-                source = picture.ids[place]
-                self._into.setdefault(target, Counter())[source] += 1
-                self._position[source] = place
-                if source not in seen:
-                    seen.add(source)
-                    if source not in actors.hidden and source not in actors.at and source not in actors.ground:
-                        following.add(source)
-            self._weak_predecessors(frontier, seen, following)
-            self._pause()
-            if len(seen) > _ON_THE_WAY_MOST:
-                break
-            frontier = following
-        self._cut = frontier
-
-    def _weak_predecessors(self, frontier: set[int], seen: set[int], following: set[int]) -> None:
-        for address in frontier:
-            place = self._position.get(address)
-            if place is None:
-                continue
-            for reference in weakref.getweakrefs(self._picture.objects[place]):
-                self._weakly_into.setdefault(address, []).append(id(reference))
-                if id(reference) not in seen:
-                    seen.add(id(reference))
-                    following.add(id(reference))
 
     def _bound_on_stacks(self) -> dict[int, list[Key]]:
         """By address of what a method on a thread's value stack is bound to: the threads."""
@@ -275,13 +234,13 @@ class Enders:
         place = self._position.get(address)
         if place is None:
             return False  # not tracked: seen only by what refers to it
-        known = sum(self._into.get(address, Counter[int]()).values()) + self._actors.frame_references[address]
+        known = sum(self._into.get(address, {}).values()) + self._actors.frame_references[address]
         one = self._picture.objects[place]
         if type(one) is FunctionType:
             known += self._actors.frame_references[id(one.__code__)]
         elif type(one) is CellType:
             known += sum(1 for key in self._actors.local.get(id(content(one)), ()) if key)
-        return self._picture.counts[place] > known
+        return self._picture.count(place) > known
 
     def _who_has(self, address: int) -> Key:
         """Whose an unexplained reference is."""

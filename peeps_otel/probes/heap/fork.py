@@ -53,6 +53,7 @@ _STARTED, _ANSWER, _FAILURE = b"s", b"a", b"f"
 _START_S = 5.0
 _TRIES = 2
 _FILES_MOST = 65_536
+_PIECE = 65_536
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _PAGE = 4096
 _one_at_a_time = threading.Lock()
@@ -60,6 +61,10 @@ _one_at_a_time = threading.Lock()
 
 class CannotFork(Exception):
     """There is no copy to be had; the message says why."""
+
+
+class CopyDied(RuntimeError):
+    """The copy ended without an answer."""
 
 
 class Forked(NamedTuple):
@@ -87,8 +92,8 @@ def on_a_copy(work: Callable[[Any], bytes], timeout_s: float, prepare: Callable[
     """`work(prepare())` of a copy of this process. Blocks; the interpreter is free meanwhile.
 
     `prepare` runs in the process itself, right before the copy is made: for what takes a lock that another thread may
-    hold at that moment. `work` must neither block nor start anything. Raises CannotFork, TimeoutError, and RuntimeError
-    with what `work` raised.
+    hold at that moment. `work` must neither block nor start anything. Raises CannotFork, CopyDied, TimeoutError, and
+    RuntimeError with what `work` raised.
     """
     reason = obstacle()
     if reason:
@@ -167,9 +172,9 @@ class _Child:
             return
 
     def _read(self, size: int, deadline: float) -> bytes:
-        """Exactly `size` bytes. Raises TimeoutError; RuntimeError where the copy has died. The first byte may fail to
+        """Exactly `size` bytes. Raises TimeoutError; CopyDied. The first byte may fail to
         come: then empty."""
-        found = b""
+        found = bytearray()
         poll = select.poll()
         poll.register(self._reading, select.POLLIN)
         while len(found) < size:
@@ -178,11 +183,11 @@ class _Child:
                 if size == 1:
                     return b""
                 raise TimeoutError("the copy of the process was not ready in time")
-            piece = os.read(self._reading, size - len(found))
+            piece = os.read(self._reading, min(size - len(found), _PIECE))  # room is made for what is asked for
             if not piece:
-                raise RuntimeError("the copy of the process died; perhaps memory was short")
+                raise CopyDied("the copy of the process died; perhaps memory was short")
             found += piece
-        return found
+        return bytes(found)
 
 
 def _live(libc: Any, writing: int, work: Callable[[], bytes]) -> NoReturn:
@@ -194,6 +199,7 @@ def _live(libc: Any, writing: int, work: Callable[[], bytes]) -> NoReturn:
         _write(libc, writing, _STARTED)
         libc.nice(5)
         _be_the_first_to_go(libc)
+        _die_quietly(libc)
         answer = work()
         _write(libc, writing, _ANSWER + len(answer).to_bytes(8, "little") + answer)
     except BaseException as error:
@@ -231,6 +237,13 @@ def _be_the_first_to_go(libc: Any) -> None:
     if file >= 0:
         _write(libc, file, b"1000")
         libc.close(file)
+
+
+def _die_quietly(libc: Any) -> None:
+    """Should it crash, it runs no handler of the program for that (signals are blocked, and `abort` alone unblocks its
+    own), and leaves no picture of its memory."""
+    libc.signal(int(signal.SIGABRT), None)
+    resource.setrlimit(resource.RLIMIT_CORE, (1, 1))  # less than a page: nothing is written, or piped to anybody
 
 
 def _memory() -> tuple[int, int | None]:

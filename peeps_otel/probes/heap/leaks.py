@@ -21,8 +21,10 @@ from ..asyncio.waits import Classifier
 from ..internals import asyncio_core as internals
 from ..library import CancelScopes
 from ..library_registry import LibraryRegistry
+from . import native_reader
 from . import waits as heap_waits
-from .picture import Picture
+from .native_reader import Make
+from .picture import NativePicture, Picture
 from .reach import CHECKED_VERSIONS, Reach, reach
 
 CHANGES = (
@@ -94,9 +96,14 @@ def check(timeout_s: float = _TIMEOUT_S) -> LeakReport:
         if sys.platform == "linux":
             from . import fork as heap_fork
 
+            make = native_reader.reader()
             try:
-                answer, pause_ns = heap_fork.on_a_copy(lambda _: _encoded(analyse(known, ours, _never)), timeout_s)
+                answer, pause_ns = heap_fork.on_a_copy(lambda _: _encoded(*_on_the_copy(known, ours, make)), timeout_s)
                 report = _decoded(answer)._replace(pause_ns=pause_ns)
+            except (heap_fork.CopyDied, TimeoutError) as error:
+                if make is not None:
+                    native_reader.give_up(str(error))
+                raise
             except heap_fork.CannotFork as reason:
                 report = _in_process(known, ours, timeout_s, str(reason))
         else:
@@ -124,7 +131,7 @@ def analyse(
     known: Known, ours: set[type[Any]], pause: Callable[[], None], picture: Picture | None = None
 ) -> LeakReport:
     """The proof itself, on a heap that stands still. `picture`: of this heap, where there is one already."""
-    waits = heap_waits.blocked_tasks(known.classifier, known.scopes, pause)
+    waits = heap_waits.blocked_tasks(known.classifier, known.scopes, pause, picture)
     found: Reach = reach(picture or Picture(pause), waits.blocked, ours, pause)
     lost = [
         LostTask(task.task, task.future, task.task in found.lost and task.task not in waits.doubtful, dying)
@@ -132,6 +139,17 @@ def analyse(
         if (dying := task.task in found.dying) or task.task in found.lost
     ]
     return LeakReport(lost, len(waits.blocked), found.objects)
+
+
+def _on_the_copy(known: Known, ours: set[type[Any]], make: Make | None) -> tuple[LeakReport, str]:
+    """And why the picture could not be made in C; empty where it could, or was not to."""
+    failed = ""
+    if make is not None:
+        try:
+            return analyse(known, ours, _never, NativePicture(make)), failed
+        except Exception as error:
+            failed = f"{type(error).__name__}: {error}"
+    return analyse(known, ours, _never), failed
 
 
 def _in_process(known: Known, ours: set[type[Any]], timeout_s: float, reason: str) -> LeakReport:
@@ -168,12 +186,14 @@ def our_types() -> set[type[Any]]:
     return {kind for kind in found if kind.__module__.partition(".")[0] == _PACKAGE}
 
 
-def _encoded(report: LeakReport) -> bytes:
-    return json.dumps([report.lost, report.blocked, report.objects]).encode()
+def _encoded(report: LeakReport, failed: str) -> bytes:
+    return json.dumps([report.lost, report.blocked, report.objects, failed]).encode()
 
 
 def _decoded(answer: bytes) -> LeakReport:
-    lost, blocked, objects = cast("tuple[list[tuple[int, int, bool, bool]], int, int]", json.loads(answer))
+    lost, blocked, objects, failed = cast("tuple[list[tuple[int, int, bool, bool]], int, int, str]", json.loads(answer))
+    if failed:
+        native_reader.give_up(failed)
     return LeakReport([LostTask(*one) for one in lost], blocked, objects)
 
 

@@ -17,6 +17,7 @@ from itertools import accumulate, chain, compress, repeat
 from typing import Any
 
 from ..internals.heap import not_walked
+from .native_reader import Make, NativeHeap
 
 _CHUNK = 2000  # objects between two calls of `pause`
 _REFERENCES = 200_000  # the same of references
@@ -24,7 +25,10 @@ _NOWHERE = -1
 
 
 class Picture:
-    """`objects` and `counts` (references beyond those of the picture itself) by position; `ids`: their addresses."""
+    """`objects` by position."""
+
+    native: NativeHeap | None = None
+    """The same picture made by C."""
 
     def __init__(self, pause: Callable[[], None]) -> None:
         # Nothing else of ours may hold an object while these run: every variable counts.
@@ -32,12 +36,12 @@ class Picture:
         objects: list[Any] = gc.get_objects()
         counts = list(map(sys.getrefcount, objects))
         self.objects = objects
-        self.counts = array("q", (count - own for count in counts))
-        self.ids = array("Q", map(id, objects))
+        self._counts = array("q", (count - own for count in counts))
+        self._ids = array("Q", map(id, objects))
         self.own_ids = frozenset(map(id, (objects, counts, vars(self))))
         """Of the picture's own parts, which refer to everything and mean nothing."""
         self._skipped, self._pause = not_walked(), pause
-        self._place = dict(zip(self.ids, range(len(objects)), strict=True))
+        self._place = dict(zip(self._ids, range(len(objects)), strict=True))
         self.onward = array("i")
         """The position of the target of each reference; -1: it is not tracked."""
         sizes = array("I")
@@ -61,13 +65,21 @@ class Picture:
         """The position of an object; None where it is not tracked."""
         return self._place.get(address)
 
-    def onward_from(self, place: int) -> array[int]:
-        """The positions of the targets of all its references."""
+    def address(self, place: int) -> int:
+        """Of an object by its position."""
+        return self._ids[place]
+
+    def count(self, place: int) -> int:
+        """The references to an object beyond those of the picture itself."""
+        return self._counts[place]
+
+    def onward_from(self, place: int) -> Sequence[int]:
+        """The positions of the targets of all its references; those to what is not tracked may be left out."""
         return self.onward[self.ends[place - 1] if place else 0 : self.ends[place]]
 
     def unexplained(self) -> list[int]:
         """The positions of objects with more references than the objects of the picture hold."""
-        left = self.counts.tolist()
+        left = self._counts.tolist()
         left.append(0)  # for what is not tracked
         onward = self.onward
         for begin in range(0, len(onward), _REFERENCES):
@@ -118,13 +130,43 @@ class Picture:
 
     def positions(self, addresses: AbstractSet[int]) -> dict[int, int]:
         """Where the tracked ones among `addresses` are."""
-        return {one: self._place[one] for one in addresses if one in self._place}
+        return {one: place for one in addresses if (place := self.place(one)) is not None}
 
     def of(self, is_wanted: Callable[[type[Any]], bool]) -> Iterable[tuple[int, Any]]:
         """Position and object of all whose type is wanted; of each type that is asked once."""
         if self._types is None:
             self._types = Types(self.objects)
         return compress(enumerate(self.objects), self._types.wanted(is_wanted))
+
+
+class NativePicture(Picture):
+    """The same, made by C: a hundred times as fast, and smaller. Only of a heap that stands still."""
+
+    def __init__(self, make: Make) -> None:
+        objects: list[Any] = gc.get_objects()
+        heap = make(objects, not_walked())
+        self.objects = objects
+        self.native = self._heap = heap
+        self.own_ids = frozenset((id(objects), id(vars(self))))
+
+    def place(self, address: int) -> int | None:
+        return self._heap.place(address)
+
+    def address(self, place: int) -> int:
+        return id(self.objects[place])
+
+    def count(self, place: int) -> int:
+        return self._heap.count(place)
+
+    def onward_from(self, place: int) -> Sequence[int]:
+        return self._heap.onward_from(place)
+
+    def unexplained(self) -> list[int]:
+        return self._heap.unexplained()
+
+    def of(self, is_wanted: Callable[[type[Any]], bool]) -> Iterable[tuple[int, Any]]:
+        places = self._heap.of(bytes(map(is_wanted, self._heap.kinds)))
+        return ((place, self.objects[place]) for place in places)
 
 
 class Types:

@@ -17,14 +17,15 @@ from typing import Any, NamedTuple, cast
 
 from ..internals.current_frames import current_frames
 from ..source.ownership import is_standard_library
-from . import leaks
+from . import leaks, native_reader
 from .actors import Actors, Key, ThreadFrames
 from .consumers import consumers_among
 from .descriptors import with_addresses
 from .ender import Ender, Strength, Thing
 from .enders import Enders
 from .leaks import LeakReport
-from .picture import Picture
+from .native_reader import Make
+from .picture import NativePicture, Picture
 
 TIMEOUT_S = 120.0
 _PROGRAM_ALL_THE_SAME = ("/concurrent/futures/thread.py", "/concurrent/futures/process.py")
@@ -69,11 +70,13 @@ def ask(
     known, ours = leaks.Known.of_the_program(), leaks.our_types()
     if known.refused:
         return _without(known.refused)
-    names = {one.ident: one.name for one in threads}
+    asked = _Asked(things, {one.ident: one.name for one in threads}, known, ours, forked, native_reader.reader())
     began_ns = time.perf_counter_ns()
     try:
-        copied = fork.on_a_copy(_answer(things, names, known, ours, forked), timeout_s, current_frames)
+        copied = fork.on_a_copy(_answer(asked), timeout_s, current_frames)
     except Exception as error:
+        if isinstance(error, (fork.CopyDied, TimeoutError)) and asked.make is not None:
+            native_reader.give_up(str(error))
         text = str(error) if type(error) is fork.CannotFork else f"{type(error).__name__}: {error}"
         return _without(text)
     answer = _decoded(copied.answer)
@@ -84,14 +87,15 @@ def ask(
 def ask_copy(
     things: Sequence[Thing], threads: Sequence[BlockedThread], timeout_s: float = TIMEOUT_S, *, forked: bool = False
 ) -> Answer:
-    """As `ask`, where we are a copy of the process already. Blocks for as long as it takes. Never raises."""
+    """As `ask`, where we are a copy of the process already, and in Python alone. Blocks for as long as it takes. Never
+    raises."""
     del timeout_s
     known, ours = leaks.Known.of_the_program(), leaks.our_types()
     if reason := known.refused or leaks.unfit():
         return _without(reason)
-    names = {one.ident: one.name for one in threads}
+    asked = _Asked(things, {one.ident: one.name for one in threads}, known, ours, forked)
     try:
-        return _decoded(_answer(things, names, known, ours, forked)(current_frames()))
+        return _decoded(_answer(asked)(current_frames()))
     except Exception as error:
         return _without(f"{type(error).__name__}: {error}")
 
@@ -100,38 +104,57 @@ def _without(reason: str) -> Answer:
     return Answer([], LeakReport([], not_run=reason), not_asked=reason)
 
 
-def _answer(
-    things: Sequence[Thing], names: dict[int, str], known: leaks.Known, ours: set[type[Any]], forked: bool
-) -> Callable[[Any], bytes]:
+class _Asked(NamedTuple):
+    """`names`: of blocked threads, by ident. `make`: what makes a picture in C, where that is to be used."""
+
+    things: Sequence[Thing]
+    names: dict[int, str]
+    known: leaks.Known
+    ours: set[type[Any]]
+    forked: bool
+    make: Make | None = None
+
+
+def _answer(asked: _Asked) -> Callable[[Any], bytes]:
     def of(frames: Any) -> bytes:
         began_ns = time.process_time_ns()
         if gc.get_freeze_count():  # frozen objects would hide from the picture; this is a copy
             gc.unfreeze()
-        picture = Picture(_never)
-        threads = [
-            ThreadFrames(ident, names.get(ident, ""), frame, ident in names)
-            for ident, frame in frames.items()
-            if ident not in _own_threads()
-        ]
-        actors = Actors(picture, threads, ours)
-        asked = with_addresses(things, picture.objects)
-        enders = Enders(picture, actors, asked, is_program, _never, forked)
-        acting = sum(
-            actor.key.kind in ("ready", "timer", "io") and not actor.own_wakeup for actor in actors.by_key.values()
-        )
-        enders_of = [enders.of(thing) for thing in asked]
-        nobodys = [enders.is_nobodys_task(thing) for thing in asked]
-        consumers = consumers_among(actors, {one.key for found in enders_of for one in found})
-        report = LeakReport([])
-        if any(not any(one.is_from_outside for one in found) for found in enders_of):
-            report = leaks.analyse(known, ours, _never, picture)
-        found = [[tuple(one) for one in of_thing] for of_thing in enders_of]
-        cpu_ns = time.process_time_ns() - began_ns
-        return json.dumps(
-            [found, report.lost, report.blocked, report.objects, acting, cpu_ns, nobodys, consumers]
-        ).encode()
+        failed = ""
+        answer: list[Any] = []
+        if asked.make is not None:
+            try:
+                answer = _answered(NativePicture(asked.make), asked, frames)
+            except Exception as error:
+                failed = f"{type(error).__name__}: {error}"
+        if not answer:
+            answer = _answered(Picture(_never), asked, frames)
+        return json.dumps([*answer, time.process_time_ns() - began_ns, failed]).encode()
 
     return of
+
+
+def _answered(picture: Picture, asked: _Asked, frames: Any) -> list[Any]:
+    names = asked.names
+    threads = [
+        ThreadFrames(ident, names.get(ident, ""), frame, ident in names)
+        for ident, frame in frames.items()
+        if ident not in _own_threads()
+    ]
+    actors = Actors(picture, threads, asked.ours)
+    things = with_addresses(asked.things, picture.objects)
+    enders = Enders(picture, actors, things, is_program, _never, asked.forked)
+    acting = sum(
+        actor.key.kind in ("ready", "timer", "io") and not actor.own_wakeup for actor in actors.by_key.values()
+    )
+    enders_of = [enders.of(thing) for thing in things]
+    nobodys = [enders.is_nobodys_task(thing) for thing in things]
+    consumers = consumers_among(actors, {one.key for found in enders_of for one in found})
+    report = LeakReport([])
+    if any(not any(one.is_from_outside for one in found) for found in enders_of):
+        report = leaks.analyse(asked.known, asked.ours, _never, picture)
+    found = [[tuple(one) for one in of_thing] for of_thing in enders_of]
+    return [found, report.lost, report.blocked, report.objects, acting, nobodys, [*consumers]]
 
 
 def _never() -> None:
@@ -155,7 +178,9 @@ def is_program(file: str) -> bool:
 
 
 def _decoded(answer: bytes) -> Answer:
-    found, lost, blocked, objects, acting, cpu_ns, nobodys, consumers = cast("list[Any]", json.loads(answer))
+    found, lost, blocked, objects, acting, nobodys, consumers, cpu_ns, failed = cast("list[Any]", json.loads(answer))
+    if failed:
+        native_reader.give_up(failed)
     enders = [
         [Ender(Key(*key), Strength(strength), name, via) for key, strength, name, via in of_thing] for of_thing in found
     ]

@@ -76,6 +76,11 @@ def reach(picture: Picture, blocked: Sequence[Blocked], ours: set[type[Any]], pa
     if the heap has not changed since the picture was begun. The garbage collector must be off. Linear in objects and
     references.
     """
+    if picture.native is not None:
+        left_out = [id(not_walked()), *picture.own_ids]
+        given, watching = [tuple(one) for one in blocked], set(map(id, ours))
+        lost, dying = picture.native.reach(given, watching, left_out, (_C_TASK,), _FIELDS, _WEAK, _acts_when_collected)
+        return Reach(lost - dying, dying, len(picture.objects))
     return _Heap(picture, ours, pause).run(blocked)
 
 
@@ -171,7 +176,7 @@ class _Heap:
 
     def _act(self, place: int, work: list[int]) -> None:
         if self._acts[place] & _IS_AWAITED:
-            for task in self._waiting.get(self._picture.ids[place], ()):
+            for task in self._waiting.get(self._picture.address(place), ()):
                 self._revive(task, work)
         if self._acts[place] & _IS_WEAK:
             for target in self._weakly(place):

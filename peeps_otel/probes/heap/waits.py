@@ -12,7 +12,7 @@ import asyncio
 import functools
 import gc
 from asyncio import taskgroups, timeouts
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from itertools import compress
 from types import BuiltinMethodType, CellType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
@@ -23,7 +23,7 @@ from ..internals import asyncio_core as internals
 from ..internals import heap as scopes
 from ..internals.await_chain import chain, entered
 from ..library import CancelScopes
-from .picture import Types
+from .picture import Picture, Types
 from .reach import Blocked
 
 _PAUSE_EVERY = 100
@@ -41,8 +41,11 @@ class Waits(NamedTuple):
     doubtful: set[int]
 
 
-def blocked_tasks(classifier: Classifier, libraries: list[CancelScopes], pause: Callable[[], None]) -> Waits:
-    """Every task that is suspended on a future that is not done. `libraries`: what else cancels tasks."""
+def blocked_tasks(
+    classifier: Classifier, libraries: list[CancelScopes], pause: Callable[[], None], picture: Picture | None = None
+) -> Waits:
+    """Every task that is suspended on a future that is not done. `libraries`: what else cancels tasks. `picture`: of
+    this heap, where there is one already."""
     found: dict[int, tuple[int, tuple[int, ...]]] = {}
     bounded: set[int] = set()
     below: dict[int, set[int]] = {}  # by task: the tasks that its cancellation cancels
@@ -65,7 +68,7 @@ def blocked_tasks(classifier: Classifier, libraries: list[CancelScopes], pause: 
                 children.update(map(id, library.tasks_of(one.manager)))
         below[id(task)] = children
         found[id(task)] = (id(future), tuple(id(link.suspended) for link in links))
-    timed, doubtful = _under_timers(libraries, pause)
+    timed, doubtful = _under_timers(libraries, pause, picture)
     work = [*bounded, *timed]
     bounded |= timed
     while work:
@@ -77,18 +80,18 @@ def blocked_tasks(classifier: Classifier, libraries: list[CancelScopes], pause: 
     return Waits(blocked, doubtful - bounded)
 
 
-def _under_timers(libraries: list[CancelScopes], pause: Callable[[], None]) -> tuple[set[int], set[int]]:
+def _under_timers(
+    libraries: list[CancelScopes], pause: Callable[[], None], picture: Picture | None
+) -> tuple[set[int], set[int]]:
     """Tasks that an armed timer will cancel, and those that its callback might."""
     surely: set[int] = set()
     perhaps: set[int] = set()
     by_type = {id(kind): library for library in libraries for kind in library.types}
-    objects: list[Any] = gc.get_objects()
-    pause()
 
     def tells(kind: type[Any]) -> bool:
         return kind is timeouts.Timeout or id(kind) in by_type or scopes.is_timer_handle(kind)
 
-    for number, thing in enumerate(compress(objects, Types(objects).wanted(tells))):
+    for number, thing in enumerate(_of(tells, picture)):
         if number % _PAUSE_EVERY == 0:
             pause()
         kind = cast("type[Any]", type(thing))
@@ -103,6 +106,13 @@ def _under_timers(libraries: list[CancelScopes], pause: Callable[[], None]) -> t
         elif internals.timer_deadline(thing) is not None:
             _follow(thing, surely, perhaps)
     return surely, perhaps
+
+
+def _of(is_wanted: Callable[[type[Any]], bool], picture: Picture | None) -> Iterable[Any]:
+    if picture is not None:
+        return (thing for _, thing in picture.of(is_wanted))
+    objects: list[Any] = gc.get_objects()
+    return compress(objects, Types(objects).wanted(is_wanted))
 
 
 def _follow(timer: object, surely: set[int], perhaps: set[int]) -> None:
