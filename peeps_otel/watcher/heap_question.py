@@ -44,7 +44,8 @@ THREAD_NAME = "peeps-heap"
 _SECOND = 1_000_000_000
 _SETTLED_NS = 3 * _SECOND
 _TOGETHER_NS = 1 * _SECOND  # of a wait that is asked about along with a settled one, or that a verdict waits for
-_THINGS_MOST = 500
+_THINGS_MOST = 500  # asked about at a time, as long as nothing says that more cost no more than the rest
+_THINGS_LIMIT = 5000
 _AGAIN_NS = 10 * _SECOND  # between two questions, at least
 _PERMITS = (f"{NodeKind.SEMAPHORE}:", f"{NodeKind.LOCK}:")
 _END_AGAIN_MOST_NS = 160 * _SECOND  # between two about the same far end
@@ -99,6 +100,7 @@ class HeapQuestion:
         """A wait that is younger is not asked about, unless along with an older one."""
         self.purse = Purse(0.0, 0)
         """What questions are paid from, in the copies of the process too."""
+        self._things_most = _THINGS_MOST
         self._expected_ns = 0  # what the last one cost: so much will the next one
         self._asking_ns = 0  # processor time of our thread that asked
         self._saves_for = False
@@ -139,6 +141,7 @@ class HeapQuestion:
         self._expected_ns = cost_ns
         if not asked.for_somebody:  # what is spent on who is looking is beyond the budget
             self.purse.pay(self._clock.monotonic_ns(), cost_ns)
+        self._things_most = _affordable(answer)
         self.not_asked = answer.not_asked
         if not answer.not_asked:
             self._answers.take(observation, asked, answer)
@@ -184,7 +187,7 @@ class HeapQuestion:
             waited_ns = now_ns - oldest[thing_id]
             # One picture serves all: what has nearly settled is asked about along with what has.
             least_ns = min(_TOGETHER_NS, self.settled_ns) if found or in_doubt else self.settled_ns
-            if waited_ns < least_ns or len(found) >= _THINGS_MOST:
+            if waited_ns < least_ns or len(found) >= self._things_most:
                 break
             if not self._answers.is_known_for(thing_id, waiters[thing_id]):
                 found[thing_id] = waiters[thing_id]
@@ -248,6 +251,14 @@ class HeapQuestion:
         finally:
             self._busy = False
             self._answered()
+
+
+def _affordable(answer: Answer) -> int:
+    """About how many things to ask at a time: as many as cost what the picture does that serves them all."""
+    if not answer.enders or not answer.things_ns:
+        return _THINGS_MOST
+    rest_ns = max(0, answer.cpu_ns - answer.things_ns)
+    return min(_THINGS_LIMIT, max(_THINGS_MOST, rest_ns * len(answer.enders) // answer.things_ns))
 
 
 def _on_a_thread(function: Callable[..., None], *arguments: Any) -> None:

@@ -126,10 +126,10 @@ def test_code_that_was_written_to_end_a_wait_names_the_thing_and_the_method() ->
     within = function("def install(stop):\n  def handler(*_): stop.set()\n  return handler")
     other = function("def on_ready(self): self.ready.set()")
     builtin = function("def names(stop): return set(stop)")
-    assert remaining(sets).names_both("stop", SET, but=[])
-    assert remaining(within).names_both("stop", SET, but=[])
-    assert not remaining(other, builtin).names_both("stop", SET, but=[])
-    assert not remaining(sets).names_both("stop", SET, but=[sets])
+    assert remaining(sets).names_both("stop", SET, but=set())
+    assert remaining(within).names_both("stop", SET, but=set())
+    assert not remaining(other, builtin).names_both("stop", SET, but=set())
+    assert not remaining(sets).names_both("stop", SET, but={id(sets)})
 
 
 def test_a_library_does_not_mean_a_variable_of_the_program_by_a_name_of_its_own() -> None:

@@ -3,14 +3,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from peeps_otel import native
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import NodeKind, Providers
+from peeps_otel.probes.heap.ender import Thing
+from peeps_otel.probes.heap.leaks import LeakReport
+from peeps_otel.probes.heap.question import Answer, BlockedThread
 from peeps_otel.probes.probe import Observation
 from peeps_otel.watcher.heap_question import HeapQuestion
 from tests.diagnosis.world import SECOND, START, World
@@ -74,3 +80,51 @@ def test_a_permit_whose_holder_goes_on_is_in_no_hurry() -> None:
     world.task("a", pool)
     world.task("b")
     assert _asked(world, 3 * SECOND // 2) == []
+
+
+def _at_once(function: Callable[..., None], *arguments: Any) -> None:
+    function(*arguments)
+
+
+class _Clock:
+    def __init__(self) -> None:
+        self.now_ns = 0
+
+    def monotonic_ns(self) -> int:
+        return self.now_ns
+
+    def time_ns(self) -> int:
+        return self.now_ns
+
+    def wait(self, event: native.Event, timeout_s: float) -> bool:
+        raise AssertionError("nobody waits here")
+
+
+class _Events(_Objects):
+    def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
+        self.events = {one: asyncio.Event() for one in wanted}
+        return dict(self.events)
+
+
+@pytest.mark.parametrize(("things_ns", "then"), [(SECOND, 600), (9 * SECOND, 500)])
+def test_more_are_asked_about_at_a_time_where_they_cost_little_beside_the_picture(things_ns: int, then: int) -> None:
+    world = World()
+    for number in range(600):
+        event = world.resource(NodeKind.EVENT, f"event-{number}", providers=Providers.OPEN)
+        world.task(f"task-{number}", event)
+    asked: list[int] = []
+
+    def ask(things: list[Thing], _: list[BlockedThread]) -> Answer:
+        asked.append(len(things))
+        return Answer([[] for _ in things], LeakReport([]), cpu_ns=10 * SECOND, things_ns=things_ns)
+
+    clock, graph = _Clock(), world.graph()
+    heap = HeapQuestion(_Events(), ask, clock=clock)
+    heap.started = _at_once
+    for look in range(2):
+        clock.now_ns += 20 * SECOND
+        # As other tasks than before: the answer of the first question does not hold for them.
+        nodes = {one: replace(node, steps=look) for one, node in graph.nodes.items()}
+        heap.lay(Observation(nodes, {}, []))
+        heap.look(Observation(nodes, {}, []), WaitGraph(graph, frozenset()), START + 10 * SECOND)
+    assert asked == [500, then]

@@ -19,7 +19,6 @@ from typing import Any, NamedTuple, cast
 
 from ..internals import asyncio_core as internals
 from ..internals import trio
-from ..internals.await_chain import chain, entered
 from ..internals.frame_memory import stack_words
 from ..internals.heap import attribute
 from ..internals.loop import is_foreign, thread_of, turned_for
@@ -28,6 +27,7 @@ from ..internals.thread import STARTED_WITH, known_threads
 from .dead_locals import dead_locals, stack_depth
 from .picture import Picture
 from .remaining_code import Place
+from .suspensions import Suspensions
 
 STOPPED = "stopped"
 """The kind of a callback of a loop that no thread runs: it comes only if somebody runs that loop."""
@@ -70,8 +70,10 @@ class ThreadFrames(NamedTuple):
 class Actors:
     """Everybody who may act, and where each is met. For one picture; holds objects of the program while it lives."""
 
-    def __init__(self, picture: Picture, threads: Sequence[ThreadFrames], ours: set[type[Any]]) -> None:
-        self._picture = picture
+    def __init__(
+        self, picture: Picture, threads: Sequence[ThreadFrames], ours: set[type[Any]], suspensions: Suspensions
+    ) -> None:
+        self._picture, self._suspensions = picture, suspensions
         self.by_key: dict[Key, Actor] = {}
         self.at: dict[int, Key] = {}
         """Address of an object that belongs to one actor alone."""
@@ -171,12 +173,12 @@ class Actors:
                 self._read_task(task, task.coro, trio.suspension(task).abort is not None)
 
     def _read_task(self, task: Any, coroutine: Any, waits: bool) -> None:
-        links = chain(coroutine)
+        links, managers = self._suspensions.of(coroutine)
         actor = Actor(Key("task", id(task)), "", waits)
         for link in links:
             lasti = link.lasti
             actor.places.append(Place(link.code, -1 if lasti is None else lasti))
-        actor.holds.update(id(one.manager) for one in entered(links))
+        actor.holds.update(id(one.manager) for one in managers)
         self._add(actor, [task, *(link.suspended for link in links)])
 
     def _read_thread(self, thread: ThreadFrames) -> None:

@@ -80,14 +80,37 @@ class Enders:
         self._forked = forked
         libraries = Libraries(sys.modules, actors.functions, is_standard_library)
         self._code = RemainingCode(actors.functions, is_program, libraries)
-        self._alike: dict[tuple[Place, ...], list[Actor]] = {}  # those who stand at the same places
-        for actor in actors.by_key.values():
-            if actor.places:
-                self._alike.setdefault(tuple(actor.places), []).append(actor)
+        self._code_of_waiters = {
+            id(place.code) for actor in actors.by_key.values() if actor.waits for place in actor.places
+        }
+        self._alike: list[list[Actor]] = []  # those who stand at the same places
+        self._number: dict[Key, int] = {}  # of an actor: where it is in that
+        self._uses: dict[tuple[int, frozenset[str]], str] = {}
+        self._sort(actors)
         asked = {address for thing in things for address in thing.addresses}
         stops = (actors.hidden, actors.at, actors.ground)
         self._into, self._weakly_into, self._position, self._cut = leading_to(picture, asked, stops, pause)
         self._entering = self._bound_on_stacks()
+
+    def _sort(self, actors: Actors) -> None:
+        known: dict[tuple[tuple[int, int], ...], int] = {}
+        for key, actor in actors.by_key.items():
+            if actor.places:
+                places = tuple((id(code), last) for code, last in actor.places)
+                number = self._number[key] = known.setdefault(places, len(known))
+                if number == len(self._alike):
+                    self._alike.append([])
+                self._alike[number].append(actor)
+
+    def _may_call(self, actor: Actor, names: frozenset[str]) -> str:
+        """By which function it might come to use one of `names`: asked once of those who stand alike."""
+        number = self._number.get(actor.key)
+        if number is None:
+            return ""
+        use = self._uses.get((number, names))
+        if use is None:
+            use = self._uses[number, names] = self._code.may_call(actor.places, names)
+        return use
 
     def of(self, thing: Thing) -> list[Ender]:
         """Strongest first. Empty: nobody at all reaches it."""
@@ -107,8 +130,7 @@ class Enders:
         """Whether no function of the program was ever written that would end the wait, but for those that are in it."""
         if not thing.name:
             return False
-        waiting = [place.code for actor in self._actors.by_key.values() if actor.waits for place in actor.places]
-        return not self._code.names_both(thing.name, thing.wakers, waiting)
+        return not self._code.names_both(thing.name, thing.wakers, self._code_of_waiters)
 
     def _is_its_reader(self, key: Key, thing: Thing) -> bool:
         """Whether it is what an event loop calls when something has come at this very end: who asks about one knows
@@ -221,6 +243,8 @@ class Enders:
 
     def _by_context(self, key: Key, address: int) -> bool:
         """Whether a callback reaches it only by the context it will run in, and is not the program's own."""
+        if key.kind == "task":
+            return False
         actor = self._actors.by_key[key]
         if actor.own_wakeup:
             return True  # it only makes the loop look round
@@ -306,7 +330,7 @@ class Enders:
             return Ender(key, Strength.FAINT, name, via)
         if not actor.holds.isdisjoint(walk.thing.addresses):
             return Ender(key, Strength.ARMED, name, "it is in its hands")
-        use = self._code.may_call(actor.places, walk.thing.wakers)
+        use = self._may_call(actor, walk.thing.wakers)
         if not use and key in walk.coded:
             use = "a function in its hands"
         return Ender(key, Strength.CODES if use else Strength.REACHES, name, use or via)
@@ -314,7 +338,7 @@ class Enders:
     def _of_a_stopped_loop(self, key: Key, name: str) -> Ender:
         """Whoever runs the loop again has its callbacks called."""
         for one in self._actors.by_key.values():
-            use = self._code.may_call(one.places, _RUNS) if one.key.kind in ("thread", "stack") else ""
+            use = self._may_call(one, _RUNS) if one.key.kind in ("thread", "stack") else ""
             if use:
                 return Ender(key, Strength.CODES, name, use)
         return Ender(key, Strength.OPEN, name, NO_THREAD_RUNS)
@@ -327,8 +351,8 @@ class Enders:
             if key.kind in ("global", "class") and type(key.of) is str and not faint
         ]
         found: list[Ender] = []
-        for places, actors in self._alike.items() if names else ():
-            uses = (self._code.may_call(places, walk.thing.wakers, name) for name in names)
+        for actors in self._alike if names else ():
+            uses = (self._code.may_call(actors[0].places, walk.thing.wakers, name) for name in names)
             use = next((one for one in uses if one), "")
             if use:
                 found += [Ender(one.key, Strength.CODES, one.name, use) for one in actors if one.key not in walk.found]

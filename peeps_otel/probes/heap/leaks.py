@@ -26,6 +26,7 @@ from . import waits as heap_waits
 from .native_reader import Make
 from .picture import NativePicture, Picture
 from .reach import CHECKED_VERSIONS, Reach, reach
+from .suspensions import Suspensions
 
 CHANGES = (
     Change(
@@ -128,10 +129,14 @@ def _never() -> None:
 
 
 def analyse(
-    known: Known, ours: set[type[Any]], pause: Callable[[], None], picture: Picture | None = None
+    known: Known,
+    ours: set[type[Any]],
+    pause: Callable[[], None],
+    picture: Picture | None = None,
+    suspensions: Suspensions | None = None,
 ) -> LeakReport:
-    """The proof itself, on a heap that stands still. `picture`: of this heap, where there is one already."""
-    waits = heap_waits.blocked_tasks(known.classifier, known.scopes, pause, picture)
+    """The proof itself, on a heap that stands still. `picture`, `suspensions`: of this heap, where they are there."""
+    waits = heap_waits.blocked_tasks(known.classifier, known.scopes, pause, picture, suspensions or Suspensions())
     found: Reach = reach(picture or Picture(pause), waits.blocked, ours, pause)
     lost = [
         LostTask(task.task, task.future, task.task in found.lost and task.task not in waits.doubtful, dying)

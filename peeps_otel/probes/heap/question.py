@@ -26,6 +26,7 @@ from .enders import Enders
 from .leaks import LeakReport
 from .native_reader import Make
 from .picture import NativePicture, Picture
+from .suspensions import Suspensions
 
 TIMEOUT_S = 120.0
 _PROGRAM_ALL_THE_SAME = ("/concurrent/futures/thread.py", "/concurrent/futures/process.py")
@@ -45,8 +46,9 @@ class Answer(NamedTuple):
     """`enders`: of each thing asked about, in order. `leaks`: what the leak proof says of the tasks of the same
     instant. `acting`: how many callbacks of loops are due, on a timer or wait for a file, signals and the loops' own
     wake-ups not counted. `not_asked`: why there is no answer; empty where there is one. `cpu_ns`: processor time of the
-    copy. `nobodys`: of each thing, whether no code of the program was ever to end a wait for it. `consumers`: those of
-    the enders that wait for the first thing that each turn of a loop of theirs waits for."""
+    copy, `things_ns`: of it what was spent on each thing alone. `nobodys`: of each thing, whether no code of the
+    program was ever to end a wait for it. `consumers`: those of the enders that wait for the first thing that each turn
+    of a loop of theirs waits for."""
 
     enders: list[list[Ender]]
     leaks: LeakReport
@@ -55,6 +57,7 @@ class Answer(NamedTuple):
     not_asked: str = ""
     nobodys: tuple[bool, ...] = ()
     consumers: frozenset[Key] = frozenset()
+    things_ns: int = 0
 
 
 def ask(
@@ -141,20 +144,23 @@ def _answered(picture: Picture, asked: _Asked, frames: Any) -> list[Any]:
         for ident, frame in frames.items()
         if ident not in _own_threads()
     ]
-    actors = Actors(picture, threads, asked.ours)
+    suspensions = Suspensions()
+    actors = Actors(picture, threads, asked.ours, suspensions)
     things = with_addresses(asked.things, picture.objects)
     enders = Enders(picture, actors, things, is_program, _never, asked.forked)
+    began_ns = time.process_time_ns()
+    enders_of = [enders.of(thing) for thing in things]
+    nobodys = [enders.is_nobodys_task(thing) for thing in things]
+    things_ns = time.process_time_ns() - began_ns
     acting = sum(
         actor.key.kind in ("ready", "timer", "io") and not actor.own_wakeup for actor in actors.by_key.values()
     )
-    enders_of = [enders.of(thing) for thing in things]
-    nobodys = [enders.is_nobodys_task(thing) for thing in things]
     consumers = consumers_among(actors, {one.key for found in enders_of for one in found})
     report = LeakReport([])
     if any(not any(one.is_from_outside for one in found) for found in enders_of):
-        report = leaks.analyse(asked.known, asked.ours, _never, picture)
+        report = leaks.analyse(asked.known, asked.ours, _never, picture, suspensions)
     found = [[tuple(one) for one in of_thing] for of_thing in enders_of]
-    return [found, report.lost, report.blocked, report.objects, acting, nobodys, [*consumers]]
+    return [found, report.lost, report.blocked, report.objects, acting, nobodys, [*consumers], things_ns]
 
 
 def _never() -> None:
@@ -178,7 +184,9 @@ def is_program(file: str) -> bool:
 
 
 def _decoded(answer: bytes) -> Answer:
-    found, lost, blocked, objects, acting, nobodys, consumers, cpu_ns, failed = cast("list[Any]", json.loads(answer))
+    found, lost, blocked, objects, acting, nobodys, consumers, things_ns, cpu_ns, failed = cast(
+        "list[Any]", json.loads(answer)
+    )
     if failed:
         native_reader.give_up(failed)
     enders = [
@@ -190,6 +198,7 @@ def _decoded(answer: bytes) -> Answer:
         report,
         acting,
         cpu_ns,
+        things_ns=things_ns,
         nobodys=tuple(nobodys),
         consumers=frozenset(Key(*key) for key in consumers),
     )

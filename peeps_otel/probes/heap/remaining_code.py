@@ -14,7 +14,8 @@ import builtins
 import dis
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from types import CodeType
 from typing import NamedTuple
 
@@ -62,6 +63,7 @@ class RemainingCode:
         self._is_program_file, self._libraries = is_program, libraries
         self._files: dict[str, bool] = {}
         self._names: dict[tuple[int, int], frozenset[str]] = {}
+        self._using: dict[frozenset[str], list[tuple[int, CodeType]]] = {}
         self._methods: dict[tuple[int, frozenset[str]], bool] = {}
         self._answers: dict[tuple[frozenset[tuple[int, int]], frozenset[str], str], str] = {}
 
@@ -92,21 +94,31 @@ class RemainingCode:
             self._answers[key] = found
         return found
 
-    def names_both(self, name: str, names: frozenset[str], but: Iterable[CodeType]) -> bool:
-        """Whether any function of the program but these, or one within it, names `name` and uses one of `names`."""
-        left_out = {id(code) for code in but}
+    def names_both(self, name: str, names: frozenset[str], but: AbstractSet[int]) -> bool:
+        """Whether any function of the program but those at these addresses, or one within it, names `name` and uses one
+        of `names`."""
         return any(
-            id(code) not in left_out and self._is_program(code.co_filename) and self._names_it(code, name, names)
-            for codes in self._functions.values()
-            for code in codes
+            outer not in but and name in (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars)
+            for outer, code in self._users_of(names)
         )
 
-    def _names_it(self, code: CodeType, name: str, names: frozenset[str]) -> bool:
-        known = (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars)
+    def _users_of(self, names: frozenset[str]) -> list[tuple[int, CodeType]]:
+        """The code of the program that uses one of `names`, each with the address of the function that it is within."""
+        found = self._using.get(names)
+        if found is None:
+            found = self._using[names] = [
+                (id(code), one)
+                for codes in self._functions.values()
+                for code in codes
+                if self._is_program(code.co_filename)
+                for one in _within(code)
+                if self._uses(one, names)
+            ]
+        return found
+
+    def _uses(self, code: CodeType, names: frozenset[str]) -> bool:
         used = names.intersection(code.co_names)
-        if used and name in known and (used - _BUILTINS or self._uses_method(code, frozenset(used))):
-            return True
-        return any(type(one) is CodeType and self._names_it(one, name, names) for one in code.co_consts)
+        return bool(used) and (bool(used - _BUILTINS) or self._uses_method(code, used))
 
     def _users(self, module: str, variable: str, names: frozenset[str]) -> Iterable[str]:
         for codes in self._functions.values():
@@ -245,3 +257,11 @@ def _varint(table: Iterable[int]) -> int:
         byte = next(reader)
         value = value << 6 | (byte & 63)
     return value
+
+
+def _within(code: CodeType) -> Iterator[CodeType]:
+    """It, and what is defined in it."""
+    yield code
+    for one in code.co_consts:
+        if type(one) is CodeType:
+            yield from _within(one)

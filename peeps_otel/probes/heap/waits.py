@@ -21,10 +21,10 @@ from ..asyncio.cancellation import earliest
 from ..asyncio.waits import Classifier
 from ..internals import asyncio_core as internals
 from ..internals import heap as scopes
-from ..internals.await_chain import chain, entered
 from ..library import CancelScopes
 from .picture import Picture, Types
 from .reach import Blocked
+from .suspensions import Suspensions
 
 _PAUSE_EVERY = 100
 _REACHED_MOST = 500
@@ -42,7 +42,11 @@ class Waits(NamedTuple):
 
 
 def blocked_tasks(
-    classifier: Classifier, libraries: list[CancelScopes], pause: Callable[[], None], picture: Picture | None = None
+    classifier: Classifier,
+    libraries: list[CancelScopes],
+    pause: Callable[[], None],
+    picture: Picture | None,
+    suspensions: Suspensions,
 ) -> Waits:
     """Every task that is suspended on a future that is not done. `libraries`: what else cancels tasks. `picture`: of
     this heap, where there is one already."""
@@ -55,9 +59,8 @@ def blocked_tasks(
         future = internals.awaited_future(task)
         if future is None:
             continue
-        links = chain(task.get_coro())
+        links, managers = suspensions.of(task.get_coro())
         waiting = classifier.classify(links, future)
-        managers = list(entered(links))
         if waiting.deadline is not None or earliest(managers) is not None:
             bounded.add(id(task))
         children = {id(t) for t in waiting.targets if waiting.cancels and issubclass(type(t), asyncio.Task)}

@@ -158,6 +158,8 @@ def entered(links: list[SuspendedFrame]) -> list[Entered]:
     included."""
     found: list[Entered] = []
     for number, link in enumerate(links):
+        if _TELLING.isdisjoint(map(type, link.referents)):
+            continue
         managers = _managers(link.referents)
         if managers:
             child = links[number + 1] if number + 1 < len(links) else None
