@@ -252,6 +252,22 @@ def test_a_graph_too_large_to_be_read_begins_where_something_is_stuck(
     assert seen.errors == []
 
 
+def test_a_chain_goes_from_above_where_it_could_not_be_read_otherwise(
+    explorer: str, shared_api: FakeApi, visit: Any
+) -> None:
+    shared_api.show("deadlock")
+    seen = visit()
+    seen.page.set_viewport_size({"width": 390, "height": 844})
+    seen.page.goto(f"{explorer}/graph")
+    seen.wait_for_graph()
+    transform = seen.page.locator("svg.view > g").get_attribute("transform")
+    assert float(re.findall(r"scale\(([\d.]+)\)", transform)[0]) >= 0.5, "side by side it was a third of its size"
+    corners = [tuple(map(float, re.findall(r"-?[\d.]+", place)[:2])) for place in seen.places().values()]
+    heights = {round(y) for _, y in corners}
+    assert len(heights) >= 4, "one below the other"
+    assert seen.errors == []
+
+
 def test_ages_count_and_pause_stands_still(explorer: str, shared_api: FakeApi, visit: Any) -> None:
     shared_api.show("deadlock")
     seen = visit()

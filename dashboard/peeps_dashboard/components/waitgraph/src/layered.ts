@@ -6,6 +6,7 @@ import type { GraphEdge, GraphNode, Positions } from "./types";
 
 interface Answer {
   id: number;
+  down: boolean;
   places: [string, number, number][];
 }
 
@@ -24,14 +25,30 @@ const start = (): Worker => {
   return made;
 };
 
-export const layered = (nodes: GraphNode[], edges: GraphEdge[]): Promise<Positions> =>
+export interface Layout {
+  places: Positions;
+  /** Whether it goes from above instead of from left to right. */
+  down: boolean;
+}
+
+/** `room`: the size of the picture, where the direction may be chosen; else it is `down`. */
+export const layered = (
+  nodes: GraphNode[],
+  edges: GraphEdge[],
+  room: { w: number; h: number } | null,
+  down: boolean,
+): Promise<Layout> =>
   new Promise((resolve) => {
     worker ??= start();
     const id = ++sequence;
-    waiting.set(id, (answer) => resolve(new Map(answer.places.map(([node, x, y]) => [node, { x, y }]))));
+    waiting.set(id, (answer) =>
+      resolve({ places: new Map(answer.places.map(([node, x, y]) => [node, { x, y }])), down: answer.down }),
+    );
     const known = new Set(nodes.map((n) => n.id));
     worker.postMessage({
       id,
+      room,
+      down,
       boxes: nodes.map((n) => ({ id: n.id, w: measure(n).width, h: HEIGHT })),
       links: edges.filter((e) => known.has(e.source) && known.has(e.target)),
     });

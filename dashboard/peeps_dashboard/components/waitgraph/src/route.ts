@@ -36,8 +36,24 @@ export const straight = (a: Box, b: Box, bend: number): Route => {
   return { d: `M${x1} ${y1}Q${(x1 + x2) / 2 + nx * 1.5} ${(y1 + y2) / 2 + ny * 1.5} ${x2} ${y2}`, middle };
 };
 
-/** Left to right as an S, back to the left below both boxes. */
+/** Left to right as an S, back to the left below both boxes; between boxes above each other down, and up beside them. */
 export const flowing = (a: Box, b: Box): Route => {
+  if (b.x < a.x + a.w && a.x < b.x + b.w && b.y >= a.y + HEIGHT) {
+    const [x1, y1, x2, y2] = [a.x + a.w / 2, a.y + HEIGHT, b.x + b.w / 2, b.y];
+    const m = Math.max(16, (y2 - y1) / 2.4);
+    return {
+      d: `M${x1} ${y1}C${x1} ${y1 + m} ${x2} ${y2 - m} ${x2} ${y2}`,
+      middle: { x: (x1 + x2) / 2, y: (y1 + y2) / 2 },
+    };
+  }
+  if (b.x < a.x + a.w && a.x < b.x + b.w && b.y + HEIGHT <= a.y) {
+    const [x1, y1, x2, y2] = [a.x + a.w, a.y + HEIGHT / 2, b.x + b.w, b.y + HEIGHT / 2];
+    const far = Math.max(x1, x2) + 72;
+    return {
+      d: `M${x1} ${y1}C${far} ${y1} ${far} ${y2} ${x2} ${y2}`,
+      middle: { x: (x1 + x2 + 6 * far) / 8, y: (y1 + y2) / 2 },
+    };
+  }
   if (b.x >= a.x + a.w) {
     const [x1, y1, x2, y2] = [a.x + a.w, a.y + HEIGHT / 2, b.x, b.y + HEIGHT / 2];
     const m = Math.max(30, (x2 - x1) / 2.4);

@@ -53,6 +53,7 @@ export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events):
   let places: Positions = new Map();
   let data: GraphData | undefined;
   let round = 0;
+  let down = false;
 
   const shownNodes = (d: GraphData): GraphNode[] => {
     const alive = new Set(d.nodes.map((n) => n.id));
@@ -112,8 +113,11 @@ export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events):
     const fresh = d.nodes.filter((n) => !places.has(n.id));
     if (d.layout === "ring") places = ring(d, places);
     else if (first || fresh.length) {
-      const proposed = await layered(shownNodes(d), d.edges);
+      const r = svg.getBoundingClientRect();
+      const room = first && r.width > 0 ? { w: r.width, h: r.height } : null;
+      const { places: proposed, down: chosen } = await layered(shownNodes(d), d.edges, room, !first && down);
       if (mine !== round) return; // newer data came while the worker was busy
+      down = chosen;
       places = first ? proposed : placeNew(places, proposed, fresh, d.edges);
     }
     draw(d, first);
