@@ -255,16 +255,22 @@ def test_a_graph_too_large_to_be_read_begins_where_something_is_stuck(
 def test_a_chain_goes_from_above_where_it_could_not_be_read_otherwise(
     explorer: str, shared_api: FakeApi, visit: Any
 ) -> None:
-    shared_api.show("deadlock")
+    shared_api.show("none")
+    world = copy.deepcopy(shared_api.world)
+    world.process(scenarios.ORDERS, "orders", 4711)
+    for number in range(6):
+        world.node(f"task:{number}", f"step-{number}", wait=("task.wait", 9, "orders/service.py:18"))
+    for number in range(5):
+        world.edge("needs", f"task:{number}", f"task:{number + 1}")
+    shared_api.world = world
     seen = visit()
     seen.page.set_viewport_size({"width": 390, "height": 844})
-    seen.page.goto(f"{explorer}/graph")
+    seen.page.goto(f"{explorer}/graph?stuck=false&focus=task%3A2&depth=4")
     seen.wait_for_graph()
-    transform = seen.page.locator("svg.view > g").get_attribute("transform")
-    assert float(re.findall(r"scale\(([\d.]+)\)", transform)[0]) >= 0.5, "side by side it was a third of its size"
     corners = [tuple(map(float, re.findall(r"-?[\d.]+", place)[:2])) for place in seen.places().values()]
-    heights = {round(y) for _, y in corners}
-    assert len(heights) >= 4, "one below the other"
+    assert len({round(y) for _, y in corners}) == 6, "one below the other"
+    transform = seen.page.locator("svg.view > g").get_attribute("transform")
+    assert float(re.findall(r"scale\(([\d.]+)\)", transform)[0]) > 0.7
     assert seen.errors == []
 
 
