@@ -24,7 +24,7 @@ def node_to_json(node: Node) -> Json:
         "confidence": node.confidence.value,
         "state": node.state,
         "providers": None if node.providers is None else node.providers.value,
-        "wait": None if wait is None else asdict(wait),
+        "wait": None if wait is None else {name: getattr(wait, name) for name in _WAIT},
         "stack": [frame_to_json(frame) for frame in node.stack],
         "steps": node.steps,
         "attributes": dict(node.attributes),

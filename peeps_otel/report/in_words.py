@@ -21,6 +21,7 @@ from .sentences import duration
 
 Json = dict[str, Any]
 _BEHIND_MOST = 5
+_PLACES_KEPT = 10_000
 _PACKAGES = re.compile(r".*[/\\](?:site|dist)-packages[/\\]")
 TELEMETRY = re.compile(r"opentelemetry|peeps")
 """Names of distributions that nobody looks for who looks for what is stuck."""
@@ -31,10 +32,19 @@ class Places:
 
     def __init__(self, directory: str = "") -> None:
         self._inside = directory.rstrip("/\\") + "/" if directory.strip("/\\") else ""
+        self._known: dict[str, str] = {}
 
     def short(self, place: str) -> str:
         """`a/b.py:7` of `/srv/shop/a/b.py:7`. Relative to the working directory or to where packages are installed;
         else the last two parts of the path, as in the sentences of findings."""
+        known = self._known.get(place)
+        if known is None:
+            if len(self._known) >= _PLACES_KEPT:
+                self._known.clear()
+            known = self._known[place] = self._short(place)
+        return known
+
+    def _short(self, place: str) -> str:
         before, line = own_line.split(place)
         plain = line.replace("\\", "/")
         if self._inside and plain.startswith(self._inside):

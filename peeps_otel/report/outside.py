@@ -14,6 +14,8 @@ _BY = frozenset({EdgeKind.HELD_BY, EdgeKind.COULD_END})
 _THINGS = frozenset(
     {NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.EVENT, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind.FUTURE}
 )
+KINDS = frozenset({NodeKind.IO, NodeKind.REQUEST})
+"""What a wait that `since_ns` has something to say of is for."""
 
 
 def awaited(waiting: Iterable[Node], nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> Set[str]:

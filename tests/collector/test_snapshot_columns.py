@@ -92,9 +92,11 @@ def messages(draw: st.DrawFn) -> Message:
 
 @dataclass
 class Story:
-    """A live graph and everything that it has said; `taken`: to the diagnosis."""
+    """A live graph and everything that it has said; `taken`: to the diagnosis. `looks`: at the whole of it, after each
+    event."""
 
     few: int
+    looks: bool = True
     said: list[Any] = field(default_factory=list[Any])
     taken: list[Any] = field(default_factory=list[Any])
 
@@ -120,6 +122,8 @@ class Story:
         self.said.append(self._stored())
         if len(self.said) % 2:  # a look of the diagnosis may come between any two
             self.taken.append(self._taken())
+        if not self.looks:
+            return
         view = self.live.view()
         self.said.append((view.nodes, {node: set(edges) for node, edges in view.out.items()}, view.owner))
 

@@ -3,12 +3,19 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from peeps_otel import semconv
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from peeps_otel.report import outside
-from peeps_otel.report.calm import is_unjudged, passed_over_by, polls_since, still_for
+from peeps_otel.report.calm import Waits, is_unjudged, passed_over_by, polls_since, still_for
 from peeps_otel.report.sentences import Calm, calm_sentence, doubt_of, long_call
+from peeps_otel.report.shown import Shown
+from tests.support.examples import examples
 
 S = 1_000_000_000
 NOW = 1_000 * S
@@ -204,3 +211,64 @@ def test_two_that_read_at_the_two_ends_of_a_connection_may_wait_for_each_other()
     assert _ends("b") == {"task:a", "task:b"}
     assert _ends("of another process") == {"task:b"}
     assert _ends("b", "stream.drain") == set()
+
+
+@dataclass
+class Seen:
+    """A graph as an answer shows it."""
+
+    nodes: dict[str, Node]
+    out: dict[str, list[Edge]]
+    owner: dict[str, str] = field(default_factory=dict[str, str])
+
+
+THINGS = [NodeKind.EVENT, NodeKind.LOCK, NodeKind.FUTURE, NodeKind.IO, NodeKind.REQUEST, NodeKind.RX]
+ABOUT = st.dictionaries(
+    st.sampled_from([semconv.COULD_END_ASKED, semconv.COULD_END_WENT_ON, semconv.COULD_END_BY, semconv.POLL_SINCE]),
+    st.sampled_from([1, "worker"]),
+)
+WAITING = st.builds(
+    Wait,
+    st.sampled_from(["event.wait", "lock.acquire", "lock.poll", "socket.recv", "sleep"]),
+    st.sampled_from([NOW - 30 * S, NOW - 20 * S, NOW - S]),
+    st.sampled_from(["/srv/app.py:9", "in aiohttp"]),
+    deadline_ns=st.sampled_from([None, None, None, NOW]),
+)
+
+
+@st.composite
+def graphs(draw: st.DrawFn) -> Seen:
+    things = [Node(f"{kind}:{kind}", kind, kind, 1, "", attributes=dict(draw(ABOUT))) for kind in THINGS]
+    tasks = [
+        Node(f"task:{number}", NodeKind.TASK, "t", 1, "", state=draw(st.sampled_from([None, "idle"])),
+             wait=draw(st.none() | WAITING), attributes=dict(draw(ABOUT)))
+        for number in range(draw(st.integers(0, 4)))
+    ]  # fmt: skip
+    out: dict[str, list[Edge]] = {}
+    for task in tasks:
+        targets = draw(st.lists(st.sampled_from([*things, None]), max_size=2))
+        out[task.id] = [Edge(EdgeKind.NEEDS, task.id, "event:gone" if one is None else one.id) for one in targets]
+    for one in things:
+        held = draw(st.sampled_from(tasks)) if tasks and draw(st.booleans()) else None
+        out[one.id] = [] if held is None else [Edge(EdgeKind.HELD_BY, one.id, held.id)]
+    return Seen({one.id: one for one in (*things, *tasks)}, out)
+
+
+@given(graphs())
+@settings(max_examples=examples(300), deadline=None)
+def test_one_pass_finds_what_each_question_finds_by_itself(seen: Seen) -> None:
+    nodes, out = seen.nodes, seen.out
+    tasks = [node for node in nodes.values() if node.kind is NodeKind.TASK]
+    old = [(node, node.wait.since_ns) for node in tasks if node.wait and NOW - node.wait.since_ns >= 15 * S]
+    unjudged = [(since_ns, node.id) for node, since_ns in old if is_unjudged(node, nodes, out)]
+    unjudged += [(since_ns, node.id) for node in tasks if (since_ns := polls_since(node)) is not None]
+    passed = [(since_ns, node.id) for node, since_ns in old if passed_over_by(node, nodes, out)]
+    awaited = outside.awaited(tasks, nodes, out) | outside.at_both_ends(tasks, nodes, out)
+    asking = [node for node in tasks if node.wait and node.state != "idle" and node.wait.source == "/srv/app.py:9"]
+    answers = [(outside.since_ns(node, nodes, out, awaited), node.id) for node in asking]
+    unanswered = [(since_ns, one) for since_ns, one in answers if since_ns is not None and NOW - since_ns >= 15 * S]
+    waiting = [(node.wait.operation == "sleep", node.wait.since_ns, node.id) for node in tasks if node.wait]
+    calm = Waits(Shown(seen, {}, NOW), list(nodes.values())).calm()
+    told = [None if one is None else one[0]["id"] for one in (calm.unjudged, calm.passed, calm.unanswered)]
+    assert told == [min(found)[1] if found else None for found in (unjudged, passed, unanswered)]
+    assert (None if calm.longest is None else calm.longest[0]["id"]) == (min(waiting)[2] if waiting else None)

@@ -41,7 +41,7 @@ from .process_table import ProcessTable
 from .rows import snapshot_row
 from .standing import Standing
 from .taken import Taken
-from .view import View, view_of
+from .view import View, Viewing
 
 NODES_MOST = 1_000_000
 _JOINED = [number for number, kind in enumerate(NODE_KINDS) if kind in KINDS]
@@ -64,6 +64,7 @@ class LiveGraph:
         self._version = 1
         self._keeps_all = False
         self._view: View | None = None
+        self._viewing = Viewing()
         self.last_change_ns = 0
 
     # --- writing ----------------------------------------------------------------------------------------------------
@@ -229,7 +230,7 @@ class LiveGraph:
     def view(self) -> View:
         with self._lock:
             if self._view is None or self._view.version != self._version:
-                self._view = view_of(self._version, self._table.processes.values(), self._joins)
+                self._view = self._viewing.view(self._version, self._table.processes, self._joins)
             return self._view
 
     def take_changes(self, known: Container[str]) -> tuple[dict[str, Delta], dict[str, int]]:

@@ -41,7 +41,8 @@ class Process:
 
     `updates`: grows with each applied snapshot or node record; `node_sequence`: the last snapshot sequence that a
     readable node record of this stream named, by node; `past_streams`: streams that were replaced by a newer one.
-    `changed`: the nodes that have changed since the diagnosis last took them; None where it must take all.
+    `changed`: the nodes that have changed since the diagnosis last took them; None where it must take all. `unseen`:
+    likewise, since the last view of the graph.
     `farewell`: what its sidecar said of its end; empty where it said goodbye itself, or nothing; `claim`: the same as
     long as it is not believed. `image`: `liveness.image_of` it when it began to speak. `secret`: of its
     stream, 0 where it has none. `busy`: a snapshot is being applied.
@@ -72,6 +73,7 @@ class Process:
     entries: Entries = field(default_factory=Entries)
     standing: Standing = field(default_factory=Standing)
     changed: set[str] | None = None
+    unseen: set[str] | None = None
     node_sequence: dict[str, int] = field(default_factory=dict[str, int])
     farewell: str = ""
     claim: str = ""
@@ -139,7 +141,7 @@ class Process:
         self.missed = 0
         self.entries = Entries()
         self.standing = Standing()
-        self.changed = None
+        self.changed = self.unseen = None
         self.node_sequence = {}
 
     def lose_picture(self) -> None:
@@ -148,11 +150,21 @@ class Process:
         self.first_look, self.judged = 0, False
 
     def note_changed(self, nodes: Iterable[str]) -> None:
-        """For the diagnosis, which may take them much later: at worst it takes all."""
+        """For the diagnosis and the next view, which may take them much later: at worst they take all."""
+        most = 2 * len(self.entries) + _CHANGED_MOST
         if self.changed is not None:
             self.changed.update(nodes)
-            if len(self.changed) > 2 * len(self.entries) + _CHANGED_MOST:
+            if len(self.changed) > most:
                 self.changed = None
+        if self.unseen is not None:
+            self.unseen.update(nodes)
+            if len(self.unseen) > most:
+                self.unseen = None
+
+    def take_unseen(self) -> Iterable[str]:
+        """What has changed since the last call, where that is known."""
+        unseen, self.unseen = self.unseen, set()
+        return unseen or ()
 
     def coverage_notes(self, has_finding: bool = False) -> list[str]:
         """What could not be observed, by the process's own word and by ours. `has_finding`: something stuck in it is

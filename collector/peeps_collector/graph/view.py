@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from peeps_otel import semconv
@@ -11,6 +11,8 @@ from peeps_otel.model import Edge, EdgeKind, Node
 
 from .across import Across
 from .process import Process
+
+_NO_CHILDREN: dict[str, Edge] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,30 +25,71 @@ class View:
     out: dict[str, tuple[Edge, ...]]
 
 
-def view_of(version: int, processes: Iterable[Process], joins: Across) -> View:
-    """All of them as one graph, with what the two ends of a call say of each other, and who started whom."""
-    nodes: dict[str, Node] = {}
-    owner: dict[str, str] = {}
-    out: dict[str, tuple[Edge, ...]] = {}
-    for process in processes:
-        entries = process.entries
-        nodes |= {node_id: entry.node for node_id, entry in entries.items()}
-        out |= {node_id: entry.edges for node_id, entry in entries.items()}
-        owner |= dict.fromkeys(entries, process.info.id)
-    for end in joins.ids():
-        if end in nodes:
-            nodes[end] = joins.dressed(nodes[end])
-            out[end] = (*out.get(end, ()), *joins.links(end))
-    for parent, children in _spawned(nodes).items():
-        out[parent] = (*out.get(parent, ()), *children)
-    return View(version, nodes, owner, out)
+class Viewing:
+    """Makes the views, each out of the one before: a view costs what has changed since. Not thread-safe: guarded by the
+    lock of the live graph."""
 
+    def __init__(self) -> None:
+        self._forget()
 
-def _spawned(nodes: dict[str, Node]) -> dict[str, list[Edge]]:
-    """The `spawned` edges. A child names its parent, for a parent that named its children would change with each."""
-    found: dict[str, list[Edge]] = {}
-    for node in nodes.values():
-        parent = node.attributes.get(semconv.TASK_PARENT)
-        if isinstance(parent, str) and parent in nodes:
-            found.setdefault(parent, []).append(Edge(EdgeKind.SPAWNED, parent, node.id, node.created_at, node.source))
-    return found
+    def _forget(self) -> None:
+        self._view = View(0, {}, {}, {})
+        self._seen: set[str] = set()  # the processes that are in it
+        self._dressed: set[str] = set()
+        self._parent: dict[str, str] = {}
+        self._children: dict[str, dict[str, Edge]] = {}
+
+    def view(self, version: int, processes: Mapping[str, Process], joins: Across) -> View:
+        """All of them as one graph, with what the two ends of a call say of each other, and who started whom."""
+        if self._is_stale(processes):
+            self._forget()
+        before, ends = self._view, set(joins.ids())
+        nodes, owner, out = dict(before.nodes), dict(before.owner), dict(before.out)
+        turned = self._dressed | ends  # and those of which the joins or another node say something else now
+        for key, process in processes.items():
+            changed = process.take_unseen()
+            if key not in self._seen:
+                changed = list(process.entries)
+                self._seen.add(key)
+            for one in changed:
+                entry = process.entries.get(one)
+                if entry is not None:
+                    owner[one] = key
+                    turned.update(self._spawned(one, entry.node))
+                elif owner.get(one) == key:
+                    del owner[one], nodes[one], out[one]
+                    turned.update(self._spawned(one, None))
+        for one in turned:
+            key = owner.get(one)
+            if key is None:
+                continue
+            entry = processes[key].entries[one]
+            is_end = one in ends
+            nodes[one] = joins.dressed(entry.node) if is_end else entry.node
+            links = joins.links(one) if is_end else ()
+            out[one] = (*entry.edges, *links, *self._children.get(one, _NO_CHILDREN).values())
+        self._dressed = ends
+        self._view = View(version, nodes, owner, out)
+        return self._view
+
+    def _is_stale(self, processes: Mapping[str, Process]) -> bool:
+        """Whether one that is in the view is not there any more, or does not know what has changed in it."""
+        return any(key not in processes or processes[key].unseen is None for key in self._seen)
+
+    def _spawned(self, node_id: str, node: Node | None) -> Iterable[str]:
+        """Brings up to date who started it. A child names its parent, for a parent that named its children would
+        change with each. Returns of which nodes something else is to be said now."""
+        before = self._parent.pop(node_id, None)
+        if before is not None:
+            children = self._children[before]
+            del children[node_id]
+            if not children:
+                del self._children[before]
+            yield before
+        parent = None if node is None else node.attributes.get(semconv.TASK_PARENT)
+        if node is not None and isinstance(parent, str):
+            self._parent[node_id] = parent
+            edge = Edge(EdgeKind.SPAWNED, parent, node_id, node.created_at, node.source)
+            self._children.setdefault(parent, {})[node_id] = edge
+            yield parent
+        yield node_id
