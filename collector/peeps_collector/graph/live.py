@@ -346,7 +346,7 @@ class LiveGraph:
             process.forget_stream()
             process.stream_id, process.standing = message.stream_id, standing
             process.stream_began_ns, process.secret = message.time_unix_nano, message.secret
-        process.follow(message)
+        process.follow(message, now_ns)
         for slot in picture.ended:
             process.entries.pop(standing.ids[slot], None)
             self._table.owner.pop(standing.ids[slot], None)

@@ -15,6 +15,7 @@ from ..decode.resource import ProcessInfo
 from .entries import Entries
 from .entry import Nodes
 from .lag import Lag
+from .own_clock import OwnClock
 from .standing import Standing
 
 SILENT_NS = 5_000_000_000
@@ -49,7 +50,8 @@ class Process:
     `complete_at`: its `updates` when its picture became complete, 0 where it was not yet, -1 where it is
     not any more; `first_look`: at the first look of the diagnosis at that;
     `judged`: there was a second one, of something newer. `lag`: its history is behind, None where it is not.
-    Times are the collector's clock but for `time_ns`, which is the process's own, of its last snapshot.
+    Times are the collector's clock but for `time_ns`, which is the process's own, of its last snapshot; `clock` says
+    how far apart the two are.
     """
 
     info: ProcessInfo
@@ -84,6 +86,7 @@ class Process:
     first_look: int = 0
     judged: bool = False
     lag: Lag | None = None
+    clock: OwnClock = field(default_factory=OwnClock)
 
     @property
     def nodes(self) -> Mapping[str, Node]:
@@ -112,8 +115,10 @@ class Process:
             return False
         return sequence > self.sequence and sequence >= self.node_sequence.get(node_id, 0)
 
-    def follow(self, message: Message) -> None:
+    def follow(self, message: Message, now_ns: int) -> None:
         """The stream stands at this snapshot now. After a gap the picture is complete again with the next key frame."""
+        if self.clock.note(message.time_unix_nano, now_ns):
+            self.changed = None  # all times are others
         expected = self.sequence + 1
         if message.key_frame:
             self.needs_key_frame, self.missed = False, 0
@@ -161,10 +166,10 @@ class Process:
             if len(self.unseen) > most:
                 self.unseen = None
 
-    def take_unseen(self) -> Iterable[str]:
+    def take_unseen(self) -> set[str]:
         """What has changed since the last call, where that is known."""
-        unseen, self.unseen = self.unseen, set()
-        return unseen or ()
+        unseen, self.unseen = self.unseen or set[str](), set()
+        return unseen
 
     def coverage_notes(self, has_finding: bool = False) -> list[str]:
         """What could not be observed, by the process's own word and by ours. `has_finding`: something stuck in it is

@@ -9,6 +9,7 @@ from .across import Across
 from .entry import Entry
 from .incremental import Delta
 from .incremental import Entry as Known
+from .own_clock import by_our_clock
 from .process import Process
 
 
@@ -21,6 +22,7 @@ class Taken:
     def __init__(self, processes: Mapping[str, Process], joins: Across, known: Container[str]) -> None:
         self.updates: dict[str, int] = {}
         self._dressed: dict[str, Known] = {}
+        self._ahead_ns: dict[str, int] = {}
         self._taken: list[tuple[str, bool, dict[str, Entry | None]]] = []
         for key, process in processes.items():
             if process.needs_key_frame or not process.updates:
@@ -32,6 +34,7 @@ class Taken:
                 {**entries} if whole else {n: entries.passing(n) for n in process.changed or ()}
             )
             self._taken.append((key, whole, some))
+            self._ahead_ns[key] = process.clock.ahead_ns
             process.changed = set()
         for said in joins.said():
             for _, _, found in self._taken:
@@ -41,9 +44,14 @@ class Taken:
                         self._dressed[node_id] = joins.dressed(entry.node), (*entry.edges, *joins.links(node_id))
 
     def deltas(self) -> dict[str, Delta]:
-        """By process."""
-        dressed = self._dressed
+        """By process. Times are those of our clock."""
         return {
-            key: Delta(whole, {n: None if e is None else dressed.get(n) or (e.node, e.edges) for n, e in found.items()})
+            key: Delta(
+                whole, {n: None if e is None else self._known(n, e, self._ahead_ns[key]) for n, e in found.items()}
+            )
             for key, whole, found in self._taken
         }
+
+    def _known(self, node_id: str, entry: Entry, ahead_ns: int) -> Known:
+        known = self._dressed.get(node_id) or (entry.node, entry.edges)
+        return by_our_clock(*known, ahead_ns) if ahead_ns else known

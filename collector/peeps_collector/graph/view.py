@@ -45,20 +45,16 @@ class Viewing:
             self._forget()
         before, ends = self._view, set(joins.ids())
         nodes, owner, out = dict(before.nodes), dict(before.owner), dict(before.out)
-        turned = self._dressed | ends  # and those of which the joins or another node say something else now
+        turned = dict.fromkeys((*self._dressed, *ends))  # and of which another node says something else now, in order
         for key, process in processes.items():
-            changed = process.take_unseen()
-            if key not in self._seen:
-                changed = list(process.entries)
-                self._seen.add(key)
-            for one in changed:
+            for one in self._changed(process, owner):
                 entry = process.entries.get(one)
                 if entry is not None:
                     owner[one] = key
-                    turned.update(self._spawned(one, entry.node))
+                    turned.update(dict.fromkeys(self._spawned(one, entry.node)))
                 elif owner.get(one) == key:
                     del owner[one], nodes[one], out[one]
-                    turned.update(self._spawned(one, None))
+                    turned.update(dict.fromkeys(self._spawned(one, None)))
         for one in turned:
             key = owner.get(one)
             if key is None:
@@ -71,6 +67,16 @@ class Viewing:
         self._dressed = ends
         self._view = View(version, nodes, owner, out)
         return self._view
+
+    def _changed(self, process: Process, owner: Mapping[str, str]) -> Iterable[str]:
+        """What has changed in it. What is new comes in its order there."""
+        unseen = process.take_unseen()
+        if process.info.id not in self._seen:
+            self._seen.add(process.info.id)
+            return list(process.entries)
+        if sum(one not in owner for one in unseen) < 2:
+            return unseen
+        return [*unseen.intersection(owner), *(one for one in process.entries if one not in owner)]
 
     def _is_stale(self, processes: Mapping[str, Process]) -> bool:
         """Whether one that is in the view is not there any more, or does not know what has changed in it."""
