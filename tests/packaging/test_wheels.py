@@ -91,8 +91,10 @@ def install(wheels: Path, tmp_path: Path) -> Install:
             run(uv, "venv", "--quiet", "--python", sys.executable, home)
             run(uv, "pip", "install", "--quiet", "--python", programs / "python", "--find-links", wheels, wanted)
         else:
-            run(sys.executable, "-m", "venv", home)
-            run(programs / "python", "-m", "pip", "install", "--quiet", "--find-links", wheels, wanted)
+            # Neither a pip of its own nor bytecode of all that is installed: little of it is ever imported here.
+            run(sys.executable, "-m", "venv", "--without-pip", home)
+            pip = (sys.executable, "-m", "pip", "--python", programs / "python")
+            run(*pip, "install", "--quiet", "--no-compile", "--find-links", wheels, wanted)
         return programs
 
     return begin
