@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from . import native
 from .config import Config
 from .diagnosis.rules.nothing_moves import NothingMoves
 from .model import FindingKind
@@ -15,10 +16,10 @@ from .probes.asyncio.probe import AsyncioProbe
 from .probes.composite import CompositeProbe
 from .probes.context import ProbeContext
 from .probes.deaths.probe import Deaths, Ledger
-from .probes.gevent.probe import GeventProbe
 from .probes.heap import native_reader
 from .probes.heap.objects import NodeObjects
 from .probes.inherited import ThreadHold
+from .probes.later import LaterProbe
 from .probes.patches.asyncio_runtime import AsyncioPatch
 from .probes.patches.gevent_spawn import SpawnedGreenlets
 from .probes.patches.lock_order import LockOrderRecorder
@@ -27,6 +28,7 @@ from .probes.patches.recorder import Recorder
 from .probes.patches.step_timer import StepTimer
 from .probes.patches.thread_death import ThreadDeathPatch
 from .probes.probe import Probe
+from .probes.runtime import is_complete
 from .probes.source import own_code
 from .probes.source.ownership import Ownership
 from .probes.threads.probe import ThreadProbe
@@ -74,6 +76,15 @@ class Patches:
             self.lock_order.take()
 
 
+def _greenlets(context: ProbeContext, patches: Patches) -> LaterProbe:
+    """After those of asyncio and Trio, and before that of threads: all tell whose a task is."""
+
+    def make() -> Probe:
+        return native.importing.load(f"{__package__}.probes.gevent.probe").GeventProbe(context, patches.greenlets)
+
+    return LaterProbe("gevent", context, lambda: is_complete("gevent"), make, patches.greenlets)
+
+
 class Looking:
     """Of one process: a forked child has others. `more`: probes that see other things than tasks and threads."""
 
@@ -87,7 +98,7 @@ class Looking:
         probes: list[Probe] = [asyncio_probe, LoopErrors(context, patches.loop_errors)] if config.probe_asyncio else []
         trio_probe = TrioProbe(context)
         probes += [trio_probe] if config.probe_asyncio else []
-        probes += [GeventProbe(context, patches.greenlets)] if config.probe_threads else []
+        probes += [_greenlets(context, patches)] if config.probe_threads else []
         probes += [patches.step_timer] if config.diagnostics else []
         probes += [] if self._threads is None else [self._threads]
         probes += [*more, Deaths(context, patches.deaths, config.exception_messages)]

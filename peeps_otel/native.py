@@ -13,11 +13,16 @@ import threading
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 from importlib.machinery import BuiltinImporter
 from importlib.util import module_from_spec
+from types import ModuleType
 from typing import Any
 
 from .probes.internals.green_threads import know_again, patched_by
+
+_ATTEMPTS = 3
+_STEP_S = 0.05
 
 
 def _pristine(name: str) -> Any:
@@ -141,6 +146,18 @@ class Importing:
 
     def __exit__(self, *_: object) -> None:
         self._lock.release()
+
+    def load(self, name: str) -> ModuleType:
+        """A module of ours. The program may put greenlets in the place of threads at that very moment: a lock of the
+        import system was taken under an ident of the system then, and cannot be given back under one of a greenlet."""
+        for _ in range(_ATTEMPTS - 1):
+            try:
+                with self:
+                    return import_module(name)
+            except RuntimeError:
+                sleep(_STEP_S)
+        with self:
+            return import_module(name)
 
     def close(self) -> None:
         self._closed = self._lock.acquire(timeout=self.MOST_S)

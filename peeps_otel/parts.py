@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from . import semconv
+from . import native, semconv
 from .config import Config
 from .export import otel_names
 from .export.collector_exporters import forward
@@ -33,9 +33,11 @@ from .export.spans import Spans, current_span_context
 from .looking import Looking, Patches
 from .probes.context import ProbeContext
 from .probes.inherited import Inherited, ThreadHold
+from .probes.later import LaterProbe
+from .probes.probe import Probe
 from .probes.source.line_text import LineTexts
 from .probes.source.ownership import Ownership
-from .providers.probe import ProviderProbe
+from .providers.wanted import is_wanted
 from .requests.live_spans import LiveSpans
 from .requests.probe import RequestProbe
 from .requests.sampler import UnsampledSpans
@@ -96,7 +98,7 @@ class Parts:
         at = lasting.endpoint if config.watchdog else None
         self.watchdog = None if at is None else Watchdog(lambda: _announcement(at, lasting.ownership))
         self._requests = _request_probe(context, lasting)
-        self.providers = ProviderProbe(context, self._requests) if config.providers else None
+        self.providers = _providers(context, self._requests) if config.providers else None
         more = [one for one in (self.watchdog, self._requests, self.providers) if one is not None]
         report = _report(config, lambda: self.watcher)
         self.outlet = _exporters(
@@ -130,6 +132,13 @@ def _report(config: Config, watcher: Callable[[], Watcher]) -> Report | None:
     from .local.report import Report
 
     return Report(config, watcher)
+
+
+def _providers(context: ProbeContext, requests: RequestProbe | None) -> LaterProbe:
+    def make() -> Probe:
+        return native.importing.load(f"{__package__}.providers.probe").ProviderProbe(context, requests)
+
+    return LaterProbe("providers", context, is_wanted, make)
 
 
 def _request_probe(context: ProbeContext, lasting: Lasting) -> RequestProbe | None:

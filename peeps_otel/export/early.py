@@ -9,17 +9,12 @@ what it does after that (all other instrumentations) takes a second where there 
 from __future__ import annotations
 
 import os
-import site
 import sys
-import threading
 import time
-from inspect import currentframe
-from types import CodeType
 
-from ..probes.runtime import current_frames
+from ..probes.runtime import is_starting
 
 _START_MOST_S = 10.0
-_STARTS: CodeType | None = getattr(getattr(site, "execsitecustomize", None), "__code__", None)
 
 
 class Beginning:
@@ -29,7 +24,7 @@ class Beginning:
         self._pid = os.getpid()
         self._first = self._last_s = time.monotonic()
         self._ended_s: float | None = None
-        self._starting = _is_starting()
+        self._starting = is_starting()
 
     def end(self) -> None:
         """The program ends: what we still do then is no part of how long it lasted."""
@@ -47,19 +42,8 @@ class Beginning:
             return False
         if self._starting:  # by the last time, so it began after that
             self._last_s = now
-            self._starting = now - self._first < _START_MOST_S and _is_starting()
+            self._starting = now - self._first < _START_MOST_S and is_starting()
         return now - self._last_s < seconds
-
-
-def _is_starting() -> bool:
-    """Whether the main thread is in `sitecustomize`."""
-    main = threading.main_thread()
-    frame = currentframe() if main is threading.current_thread() else current_frames().get(main.ident or 0)
-    while frame is not None:
-        if frame.f_code is _STARTS:
-            return True
-        frame = frame.f_back
-    return False
 
 
 beginning = Beginning()

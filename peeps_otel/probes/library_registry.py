@@ -5,77 +5,74 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from importlib import metadata
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
+from .. import native
 from ..model import NodeKind
 from ..model.coverage import blind
 from . import library as shapes
-from .aiohttp.library import AIOHTTP
-from .aiohttp.server import AIOHTTP_SERVER
-from .anyio.library import ANYIO
-from .asgiref.library import ASGIREF
 from .asyncio.library import ASYNCIO
-from .asyncpg.library import ASYNCPG
-from .celery.library import CELERY
 from .deaths.death import also_used
-from .filelock.library import FILELOCK
-from .gevent.library import GEVENT
-from .grpc_aio.library import GRPC_AIO
-from .grpc_channel.library import GRPC_CHANNEL
-from .httpcore.library import HTTPCORE
-from .httpx.library import HTTPX
-from .huey.library import HUEY
 from .identity import Identities
-from .janus.library import JANUS
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
 from .pool_types import Lent, PoolHandle
-from .psycopg.library import PSYCOPG
-from .psycopg_pool.library import PSYCOPG_POOL
-from .redis.library import REDIS
-from .requests.library import REQUESTS
 from .resource_types import ResourceType
-from .roam.library import ROAM
-from .sqlalchemy.library import SQLALCHEMY
-from .sqlite.library import SQLITE
 from .threads.library import CONCURRENT, IMPORTS, MULTIPROCESSING, SUBPROCESS, THREADING
-from .trio.library import TRIO
-from .urllib3.library import URLLIB3
-from .uvicorn.library import UVICORN
 
-LIBRARIES: tuple[Library, ...] = (
+
+class Deferred(NamedTuple):
+    """A library of ours that is loaded once the program has `used` one of its modules. `module`: in this folder."""
+
+    used: str
+    module: str
+    attribute: str
+
+    @property
+    def name(self) -> str:
+        return self.used
+
+    def load(self) -> tuple[Library, ...]:
+        found: Library | tuple[Library, ...] = vars(native.importing.load(f"{__package__}.{self.module}"))[
+            self.attribute
+        ]
+        return found if isinstance(found, tuple) else (found,)
+
+
+LIBRARIES: tuple[Library | Deferred, ...] = (
     ASYNCIO,
     THREADING,
     IMPORTS,
     CONCURRENT,
     *MULTIPROCESSING,
     SUBPROCESS,
-    ANYIO,
-    ASGIREF,
-    TRIO,
-    *GEVENT,
-    AIOHTTP,
-    AIOHTTP_SERVER,
-    GRPC_AIO,
-    GRPC_CHANNEL,
-    *SQLALCHEMY,
-    SQLITE,
-    URLLIB3,
-    UVICORN,
-    REQUESTS,
-    HTTPCORE,
-    HTTPX,
-    PSYCOPG,
-    PSYCOPG_POOL,
-    ASYNCPG,
-    REDIS,
-    FILELOCK,
-    CELERY,
-    HUEY,
-    JANUS,
-    ROAM,
+    Deferred("anyio", "anyio.library", "ANYIO"),
+    Deferred("asgiref", "asgiref.library", "ASGIREF"),
+    Deferred("trio", "trio.library", "TRIO"),
+    Deferred("gevent", "gevent.library", "GEVENT"),
+    Deferred("aiohttp.connector", "aiohttp.library", "AIOHTTP"),
+    Deferred("aiohttp.web_protocol", "aiohttp.server", "AIOHTTP_SERVER"),
+    Deferred("grpc.aio", "grpc_aio.library", "GRPC_AIO"),
+    Deferred("grpc", "grpc_channel.library", "GRPC_CHANNEL"),
+    Deferred("sqlalchemy", "sqlalchemy.library", "SQLALCHEMY"),
+    Deferred("sqlite3", "sqlite.library", "SQLITE"),
+    Deferred("urllib3", "urllib3.library", "URLLIB3"),
+    Deferred("uvicorn", "uvicorn.library", "UVICORN"),
+    Deferred("requests", "requests.library", "REQUESTS"),
+    Deferred("httpcore", "httpcore.library", "HTTPCORE"),
+    Deferred("httpx", "httpx.library", "HTTPX"),
+    Deferred("psycopg", "psycopg.library", "PSYCOPG"),
+    Deferred("psycopg_pool", "psycopg_pool.library", "PSYCOPG_POOL"),
+    Deferred("asyncpg", "asyncpg.library", "ASYNCPG"),
+    Deferred("redis", "redis.library", "REDIS"),
+    Deferred("filelock", "filelock.library", "FILELOCK"),
+    Deferred("celery", "celery.library", "CELERY"),
+    Deferred("huey", "huey.library", "HUEY"),
+    Deferred("janus", "janus.library", "JANUS"),
+    Deferred("peeps_otel.roam", "roam.library", "ROAM"),
 )
 """One line for each."""
 
@@ -102,7 +99,7 @@ class LibraryRegistry:
     """For the watcher thread only. `libraries`: for tests; otherwise ours and those of installed packages."""
 
     def __init__(self, libraries: Sequence[Library] | None = None) -> None:
-        self._waiting = list((*LIBRARIES, *installed()) if libraries is None else libraries)
+        self._waiting = list[Library | Deferred]((*LIBRARIES, *installed()) if libraries is None else libraries)
         self._active: dict[str, tuple[Library, Support]] = {}
         self._notes: dict[str, str] = {}
         self._unseen: list[str] = []
@@ -127,7 +124,10 @@ class LibraryRegistry:
 
     def activate_imported(self) -> None:
         """Adds the libraries that the program has imported since. Cheap to ask again."""
+        self._load_deferred()
         for library in list(self._waiting):
+            if isinstance(library, Deferred):
+                continue
             name = str(getattr(library, "name", library))
             try:
                 if library.is_imported():
@@ -137,6 +137,15 @@ class LibraryRegistry:
                 if library in self._waiting:
                     self._waiting.remove(library)
                 self._refuse(name, error, library)
+
+    def _load_deferred(self) -> None:
+        for library in [one for one in self._waiting if isinstance(one, Deferred) and one.used in sys.modules]:
+            at = self._waiting.index(library)
+            try:
+                self._waiting[at : at + 1] = library.load()
+            except Exception as error:
+                self._waiting.pop(at)
+                self._refuse(library.name, error, library)
 
     def reload(self) -> None:
         """Asks the active ones again: functions of theirs were rewritten."""

@@ -29,6 +29,7 @@ from .internals.loop import (
 )
 from .internals.loop_handles import callbacks, tells_its_callbacks
 from .internals.process_files import link_of
+from .internals.starting import is_starting
 from .internals.thread import (
     SeenThread,
     ThreadFacts,
@@ -60,6 +61,7 @@ __all__ = [
     "is_complete",
     "is_foreign",
     "is_in_callback",
+    "is_starting",
     "known_threads",
     "link_of",
     "listens",

@@ -19,8 +19,8 @@ from ..probes.internals import end_names
 from ..probes.probe import Observation
 from .database import DatabaseReport, LockWait, Session
 from .registered import Entry
+from .wanted import POSTGRESQL_CLIENTS
 
-_CLIENTS = ("psycopg", "psycopg2", "asyncpg", "pg8000")
 _OPERATION = "database.wait"
 _AFTER_NS = 3_000_000_000
 _EVERY_NS = 2_000_000_000
@@ -52,7 +52,7 @@ class Titles:
 
     def is_wanted(self, observation: Observation, now_ns: int) -> bool:
         """Whether somebody has waited for an answer of a database for seconds, or the last report named one."""
-        if sys.platform != "linux" or not any(name in sys.modules for name in _CLIENTS):
+        if sys.platform != "linux" or not any(name in sys.modules for name in POSTGRESQL_CLIENTS):
             return False
         waits = [node.wait for node in observation.nodes.values() if node.wait is not None]
         if not any(wait.operation == _OPERATION for wait in waits):

@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from ..probes.internals import sharing
 from .registered import Entry
 from .shm import Peer, Segment, ShmReport
+from .wanted import SHARED_MEMORY
 
 _FOLDER = "/dev/shm/"
 _SEMAPHORE = "/dev/shm/sem."  # of multiprocessing.synchronize: seen as locks
@@ -28,7 +29,7 @@ class Mapped:
 
     def is_wanted(self) -> bool:
         """Whether the program has imported the module, where the kernel tells of mappings."""
-        return sys.platform == "linux" and "multiprocessing.shared_memory" in sys.modules
+        return sys.platform == "linux" and SHARED_MEMORY in sys.modules
 
     def ask(self) -> ShmReport:
         own = _mappings("self")

@@ -21,6 +21,7 @@ from ..probes.composite import CompositeProbe
 from ..probes.kept import Kept
 from ..probes.patches.recorder import LongWait, Recorder
 from ..probes.probe import Observation
+from ..probes.runtime import is_starting
 from .assembly import Assembler, Difference
 from .clock import SYSTEM_CLOCK, Clock
 from .cuts import Cuts, OnSnapshot
@@ -50,6 +51,8 @@ CHANGES = (
 THREAD_NAME = "peeps-watcher"
 _LONG_WAITS_MOST = 1000  # per look
 _TURN_NS = 200_000  # a look keeps the interpreter so long at least before it lets others have it
+_START_MOST_NS = 2_000_000_000  # a start that lasts may be stuck
+_START_STEP_S = 0.05
 _LEAST_NS = 10_000_000  # between a look and the next
 _WAIT_MOST_NS = 250_000_000  # at a time, for somebody may begin to look
 _CLOCKS_NS = 1_000_000  # two clocks may differ by this much
@@ -210,6 +213,9 @@ class Watcher:
 
     def _run(self) -> None:
         stopping, wake = self._stopping, self._wake
+        until_ns = self._clock.monotonic_ns() + _START_MOST_NS
+        while is_starting() and not stopping.is_set() and self._clock.monotonic_ns() < until_ns:
+            self._clock.wait(stopping, _START_STEP_S)  # nothing of the program is there to be seen
         look_due_ns = self._sample_due_ns = self._clock.monotonic_ns()
         while not stopping.is_set():
             now_ns = self._clock.monotonic_ns()

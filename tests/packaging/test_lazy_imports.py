@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import subprocess
@@ -52,17 +53,57 @@ def test_where_we_are_switched_off_only_the_door_and_its_switch_are_loaded(door:
 
 
 def test_a_program_that_ends_at_once_loads_no_exporter_to_say_so() -> None:
-    """However long the start takes that comes before it."""
+    """However long the start takes that comes before it: what counts begins with its own code, which stretches here
+    what is at once, for the machine may be busy."""
     launcher = Path(sys.executable).with_name("opentelemetry-instrument")
+    code = "from peeps_otel.export import collector_exporters, snapshot_exporter\n"
+    code += "collector_exporters._EARLY_S = snapshot_exporter._EARLY_S = 3600"
     settings = {"PEEPS_COLLECTOR_ENDPOINT": "127.0.0.1:9", "PYTHONPROFILEIMPORTTIME": "1"}
     settings |= {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PEEPS_", "OTEL_"))}
-    done = subprocess.run(
-        [launcher, sys.executable, "-c", "pass"], env=environment | settings, capture_output=True, text=True, check=True
-    )
+    command = [launcher, sys.executable, "-c", code]
+    done = subprocess.run(command, env=environment | settings, capture_output=True, text=True, check=True)
     names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "peeps_otel.watcher.thread" in names
     assert names & {"peeps_otel.export.otlp_http", "peeps_otel.model.wire", "google.protobuf"} == set()
+
+
+_SEEN = """
+import os, sys
+import peeps_otel
+peeps_otel.init("small")
+from peeps_otel import agent
+agent.running().pause()
+before = set(sys.modules)
+USED
+agent.running().parts.probes.look(1)
+after = {name for name in set(sys.modules) - before if name.startswith("peeps_otel")}
+print(sorted(after))
+agent.stop()
+"""
+
+
+@pytest.mark.parametrize(
+    ("used", "there"),
+    [
+        ("", set[str]()),
+        ("import janus", {"peeps_otel.probes.janus.library"}),
+        ("import gevent", {"peeps_otel.probes.gevent.library", "peeps_otel.probes.gevent.probe"}),
+        ("import multiprocessing.shared_memory", {"peeps_otel.providers.probe"}),
+    ],
+)
+def test_what_is_for_a_library_is_loaded_when_the_program_has_imported_it(used: str, there: set[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", _SEEN.replace("USED", used)],
+        cwd=ROOT,
+        env={name: value for name, value in os.environ.items() if not name.startswith(("PEEPS_", "OTEL_"))},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    known = {f"peeps_otel.probes.{name}" for name in ("janus.library", "gevent.library", "gevent.probe")}
+    known.add("peeps_otel.providers.probe")
+    assert known & set(ast.literal_eval(done.stdout)) == there
 
 
 def test_where_python_was_built_is_not_read_for_its_paths() -> None:
