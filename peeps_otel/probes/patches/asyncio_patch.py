@@ -109,10 +109,10 @@ def _edits() -> list[tuple[FunctionType, list[Insert]]]:
         return [Insert(awaits(future), _BEGAN, 1, before=True), Insert(awaits(future), _ENDED, 1)]
 
     def woke(future: str) -> list[Insert]:
-        return [Insert(sets_result_of(future), "if _peeps_wakers_left:\n    _peeps.woke(self)", 1, before=True)]
+        return [Insert(sets_result_of(future), "if _peeps_wakers_left:\n    _peeps_woke(self)", 1, before=True)]
 
-    take_permit = Insert(returns(True), "_peeps.took_permit(self)", 2, before=True)
-    give_permit = "if self._peeps_holders:\n    _peeps.gave_permit(self)"
+    take_permit = Insert(returns(True), "_peeps_took_permit(self)", 2, before=True)
+    give_permit = "if self._peeps_holders:\n    _peeps_gave_permit(self)"
     create = Insert(returns("task"), _CREATED, 1, before=True)
     queue: Any = queues.Queue
     table: list[tuple[Any, list[Insert]]] = [
@@ -154,6 +154,9 @@ def _give_names(module: ModuleType, recorder: Recorder) -> None:
         "_peeps": recorder,
         "_peeps_now": time.time_ns,
         "_peeps_created": recorder.created,
+        "_peeps_woke": recorder.woke,
+        "_peeps_took_permit": recorder.took_permit,
+        "_peeps_gave_permit": recorder.gave_permit,
         "_peeps_step": internals.STEP_OF_LOOP,
         "_peeps_frame": internals.getframe,
         "_peeps_ref": ref,

@@ -137,6 +137,8 @@ class Recorder:
         self.resources = TokenBucket(10_000, 1_000)
         self.holders = TokenBucket(2_000, 500)
         self.wakers = TokenBucket(1_000, 500)
+        self.took_permit, self.gave_permit = _permits(self.holders.left)
+        self.woke = _waking(self.wakers.left)
         self.refilled: list[Callable[[], None]] = []
 
     def refill(self, now_ns: int) -> None:
@@ -151,53 +153,6 @@ class Recorder:
         task = _current_task()
         if task is not None:
             lock._peeps_owner = ref(task)
-
-    def took_permit(self, semaphore: Any) -> None:
-        """A bare `acquire()` of a semaphore succeeded."""
-        try:
-            task = _current_task()
-            if task is None:
-                return
-            holding: object = ref(task)
-            if self.holders.left:
-                self.holders.left.pop()
-                frame = _getframe(2)
-                holding = (holding, frame.f_code, frame.f_lasti, _now())
-            holders = semaphore._peeps_holders
-            if holders is None:
-                semaphore._peeps_holders = [holding]
-            else:
-                holders.append(holding)
-        except Exception:
-            return
-
-    def gave_permit(self, semaphore: Any) -> None:
-        """A permit came back: the releasing task's own, else the oldest that was taken by a bare `acquire()`.
-
-        What a task holds by `async with` is seen on its stack, so nothing is taken off for a permit that comes back
-        from there, unless the same task holds one by a bare `acquire()` as well: then too little is known, not too
-        much.
-        """
-        try:
-            holders: list[Any] = semaphore._peeps_holders
-            task = _current_task()
-            if task is not None and _holder(holders[-1]) is task:
-                holders.pop()
-            elif not _within_exit(_getframe(2)):
-                mine = [position for position, holding in enumerate(holders) if _holder(holding) is task]
-                del holders[mine[-1] if mine else 0]
-        except Exception:
-            return
-
-    def woke(self, primitive: Any) -> None:
-        """Somebody's wait for `primitive` is being ended by the caller of the calling function."""
-        try:
-            self.wakers.left.pop()
-            frame = _outside(_getframe(2))
-            task = _current_task()
-            primitive._peeps_waker = ("" if task is None else task.get_name(), frame.f_code, frame.f_lasti)
-        except Exception:
-            return
 
     def waited(self, primitive: Any, began_ns: int) -> None:
         """A wait ended well; called only where it took at least `long_wait_ns`."""
@@ -240,11 +195,6 @@ def _current_task() -> asyncio.Task[Any] | None:
         return None
 
 
-def _holder(holding: Any) -> object:
-    task: Any = cast("tuple[Any, ...]", holding)[0] if type(holding) is tuple else holding
-    return task()
-
-
 def _creator() -> Callable[[asyncio.AbstractEventLoop, FrameType, int], tuple[int, CodeType, int, int, int] | None]:
     """What runs for every recorded task: a closure, for its names are found faster than attributes. None: no function
     that could be named has asked for the task."""
@@ -273,6 +223,87 @@ def _creator() -> Callable[[asyncio.AbstractEventLoop, FrameType, int], tuple[in
             return sequence, code, frame.f_lasti, 0, now()
 
     return created
+
+
+def _permits(left: list[int]) -> tuple[Callable[[Any], None], Callable[[Any], None]]:
+    """What runs for every permit that is taken by a bare `acquire()`, and for those that come back: closures, as above,
+    which call nothing of ours. `left`: of the allowance."""
+    current_task = asyncio.current_task if internals.CURRENT_TASK_IN_C else _current_task
+
+    def took_permit(semaphore: Any) -> None:
+        """A bare `acquire()` of a semaphore succeeded."""
+        try:
+            task = current_task()
+            if task is None:
+                return
+            holding: Any = ref(task)
+            if left:
+                left.pop()
+                frame = _getframe(2)
+                holding = (holding, frame.f_code, frame.f_lasti, _now())
+            holders = semaphore._peeps_holders
+            if holders is None:
+                semaphore._peeps_holders = [holding]
+            else:
+                holders.append(holding)
+        except Exception:
+            return
+
+    def gave_permit(semaphore: Any) -> None:
+        """A permit came back: the releasing task's own, else the oldest that was taken by a bare `acquire()`.
+
+        What a task holds by `async with` is seen on its stack, so nothing is taken off for a permit that comes back
+        from there, unless the same task holds one by a bare `acquire()` as well: then too little is known, not too
+        much.
+        """
+        try:
+            holders: list[Any] = semaphore._peeps_holders
+            try:
+                task = current_task()
+            except RuntimeError:  # outside of a running loop, where a release is legal too
+                task = None
+            last = holders[-1]
+            if task is not None and (last[0]() if type(last) is tuple else last()) is task:
+                holders.pop()
+            elif not _within_exit(_getframe(2)):
+                mine = [
+                    position
+                    for position, one in enumerate(holders)
+                    if (one[0]() if type(one) is tuple else one()) is task
+                ]
+                del holders[mine[-1] if mine else 0]
+        except Exception:
+            return
+
+    return took_permit, gave_permit
+
+
+def _waking(left: list[int]) -> Callable[[Any], None]:
+    """What runs for every wake-up that is recorded: a closure as well. `left`: of the allowance."""
+    current_task = asyncio.current_task if internals.CURRENT_TASK_IN_C else None
+    internal, running, getframe = internals.INTERNAL_GLOBALS, _running, _getframe
+
+    def woke(primitive: Any) -> None:
+        """Somebody's wait for `primitive` is being ended by the caller of the calling function."""
+        try:
+            left.pop()
+            frame: Any = getframe(2)
+            while id(frame.f_globals) in internal:
+                frame = frame.f_back
+            try:
+                if current_task is None:
+                    (task,) = running.values()
+                else:
+                    task = current_task()
+                name = "" if task is None else task.get_name()
+            except (RuntimeError, ValueError):
+                task = _current_task()
+                name = "" if task is None else task.get_name()
+            primitive._peeps_waker = (name, frame.f_code, frame.f_lasti)
+        except Exception:
+            return
+
+    return woke
 
 
 def _outside(frame: FrameType) -> FrameType:
