@@ -14,6 +14,18 @@ from collections.abc import Set as AbstractSet
 from importlib import import_module
 from typing import Any, Protocol
 
+from ...model.change import Change
+
+CHANGES = (
+    Change(
+        "`sys.modules`",
+        "the extension module `peeps_otel_native` is imported; its functions are called in copies of the process only",
+        "at the first question to the heap or leak proof, where `peeps-otel-native` is installed",
+        "stays imported",
+        "`PEEPS_NATIVE`",
+    ),
+)
+
 INTERFACE = 1
 """What the methods here take and give. Another number: it was made for another version of us."""
 _MODULE = "peeps_otel_native"
