@@ -18,7 +18,7 @@ from .mixing import Whole
 Rows: TypeAlias = "tuple[Batch, Whole, Whole]"
 """Rows of a batch, and which of the nodes that were asked for they are."""
 _AT_ONCE = 20_000
-_BATCHES_FEW = 8
+_BATCHES_FEW = 4
 _ROW_BITS = 32
 _ROW = (1 << _ROW_BITS) - 1
 
