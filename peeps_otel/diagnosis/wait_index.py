@@ -141,6 +141,8 @@ class WaitIndex(WaitLinks):
         """One of those who have it must come live."""
         holders = self.holders.get(resource.id, [])
         if closed:
+            if self._was_handed_over(resource.id, holders):
+                return None
             # Closed and nobody there: the reference is gone, nobody can end it any more. A lock without a holder
             # is free.
             return (
@@ -259,6 +261,13 @@ class WaitIndex(WaitLinks):
         release it if somebody calls them is how locks are used."""
         is_held = resource.kind is NodeKind.LOCK and bool(self.holders.get(resource.id))
         return is_held and not self.is_taken_twice(resource.id)
+
+    def _was_handed_over(self, resource: str, holders: Sequence[str]) -> bool:
+        """Whether a holder waits for it himself and no stack shows how he took it: the lock alone says that he has it.
+        Such a lock is never waited for by its owner, so he was given it in the middle of this look, and goes on."""
+        both = set(holders).intersection(self.waiters.get(resource, ()))
+        holds = [self.held_by(resource, one) for one in both]
+        return any(one is not None and not one.source and not one.bare for one in holds)
 
     def is_taken_twice(self, resource: str) -> bool:
         """Whether one who took it by a bare `acquire()` waits for it himself: then it is a signal, or handed over, or a

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Rings through locks and permits that an `acquire()` took and no block gives back: somebody else may."""
+"""Rings through locks and permits that no block is seen to give back: somebody else may, or it is handed over."""
 
 from __future__ import annotations
 
@@ -101,3 +101,13 @@ def test_a_ring_of_permits_that_a_timer_may_give_back_is_none() -> None:
     diagnoser = Diagnoser()
     assert diagnose(world, diagnoser=diagnoser) == []
     assert diagnoser.look(world.graph(), START + 60 * SECOND) == []
+
+
+@pytest.mark.parametrize("source", [None, "/srv/shop/app/hold.py:1"])
+def test_a_lock_that_was_handed_to_its_waiter_in_the_middle_of_a_look_is_no_ring(source: str | None) -> None:
+    """Only the lock itself says that he has it; where a stack shows his block, he waits for what he has."""
+    world = World()
+    lock = world.lock("db")
+    task = world.task("a", lock)
+    world.edges.append(Edge(EdgeKind.HELD_BY, lock, task, 0, source))
+    assert [finding.level for finding in diagnose(world)] == ([] if source is None else [Level.PROVEN])
