@@ -23,6 +23,7 @@ class Wait(TypedDict):
     age: str
     source: str
     short: str
+    text: NotRequired[str]
     gives_up_in: NotRequired[str]
     needs: NotRequired[int]
     deadline_ns: NotRequired[int | None]

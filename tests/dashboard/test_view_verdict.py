@@ -91,7 +91,7 @@ def test_waiter_and_holder_beside_each_other() -> None:
     assert link is finding["evidence"][0]
     names = processes.names(world.process_rows(NOW))
     library = [Line("acquire", "asyncio/locks.py:113", False)]
-    assert waiter_holder.of_link(link, finding["nodes"], names) == (
+    assert waiter_holder.of_link(link, finding, names) == (
         Side(
             role="waiter",
             node="task:A",
@@ -103,7 +103,7 @@ def test_waiter_and_holder_beside_each_other() -> None:
             stack=Stack(
                 open_at="orders/service.py:31",
                 own=[
-                    Line("transfer", "orders/service.py:31", True),
+                    Line("transfer", "orders/service.py:31", True, "async with self.db:"),
                     Line("worker", "app.py:36", False),
                     Line("main", "app.py:58", False),
                 ],
@@ -121,7 +121,7 @@ def test_waiter_and_holder_beside_each_other() -> None:
             stack=Stack(
                 open_at="orders/jobs.py:45",
                 own=[
-                    Line("reconcile", "orders/jobs.py:45", True),
+                    Line("reconcile", "orders/jobs.py:45", True, "async with self.cache:"),
                     Line("worker", "app.py:41", False),
                     Line("main", "app.py:58", False),
                 ],
@@ -129,6 +129,14 @@ def test_waiter_and_holder_beside_each_other() -> None:
             ),
         ),
     )
+
+
+def test_the_stack_of_a_node_in_no_finding_has_the_text_of_its_wait() -> None:
+    world = scenarios.make("deadlock", frozen=True)
+    node: Any = world.told("task:A", NOW)
+    assert [line.text for line in stacks.of_node(node).own] == ["", "", ""]
+    node["wait"]["text"] = "    async with self.db:"
+    assert [line.text for line in stacks.of_node(node).own] == ["async with self.db:", "", ""]
 
 
 def test_a_focused_node_chooses_its_link() -> None:
@@ -142,9 +150,9 @@ def test_nobody_known_holds_it() -> None:
     world = scenarios.make("channel_full", frozen=True)
     finding = findings_of(world)["findings"][0]
     link = finding["evidence"][0]
-    reader = waiter_holder.of_link(link, finding["nodes"], {})[1]
+    reader = waiter_holder.of_link(link, finding, {})[1]
     assert (reader.role, reader.who, reader.does) == ("reader", "consumer", "should read Queue invoices")
-    unknown = waiter_holder.of_link(link | {"holder": None}, finding["nodes"], {})[1]
+    unknown = waiter_holder.of_link(link | {"holder": None}, finding, {})[1]
     assert (unknown.who, unknown.does) == ("Nobody known", "holds Queue invoices or could give it")
     assert unknown.stack is None
 

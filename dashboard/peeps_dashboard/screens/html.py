@@ -131,4 +131,5 @@ def facts(pairs: Sequence[tuple[str, str]]) -> None:
 
 def _line(line: Line) -> str:
     here = ' class="here" aria-current="true"' if line.marked else ""
-    return f'<li{here}><code>{markup(line.place)}</code><span class="f">{markup(line.function)}</span></li>'
+    text = f'<span class="t">{markup(line.text)}</span>' if line.text else ""
+    return f'<li{here}><code>{markup(line.place)}</code><span class="f">{markup(line.function)}</span>{text}</li>'

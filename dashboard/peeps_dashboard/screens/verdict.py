@@ -121,7 +121,7 @@ def _sides(finding: Finding, seen: live.Look) -> None:
     if link is None:
         return
     for column, shown in zip(
-        st.columns(2, gap="medium"), waiter_holder.of_link(link, finding["nodes"], seen.names), strict=True
+        st.columns(2, gap="medium"), waiter_holder.of_link(link, finding, seen.names), strict=True
     ):
         with column.container(border=True, height="stretch", gap="small"):
             html.side(shown)

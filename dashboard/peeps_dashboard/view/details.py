@@ -60,6 +60,7 @@ def of_answer(answer: NodeAnswer, names: Mapping[str, str]) -> Details:
     neighbours = [_neighbour(e["dst"], _OUT, e, answer) for e in answer["edges_out"]]
     neighbours += [_neighbour(e["src"], _IN, e, answer) for e in answer["edges_in"]]
     wait = node.get("wait")
+    texts = {place: text for finding in answer["findings"] for place, text in (finding.get("sources") or {}).items()}
     return Details(
         id=node["id"],
         name=words.label_of(node),
@@ -67,7 +68,7 @@ def of_answer(answer: NodeAnswer, names: Mapping[str, str]) -> Details:
         state=f"waits {wait['age']}" if wait else node.get("state") or "",
         facts=_facts(node, names),
         attributes=_attributes(node),
-        stack=of_node(node) if node.get("stack") else None,
+        stack=of_node(node, texts) if node.get("stack") else None,
         neighbours=sorted(
             neighbours, key=lambda n: (n.relation not in ("waits for", "held by", "holds"), n.relation, n.name)
         ),

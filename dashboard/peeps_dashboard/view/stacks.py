@@ -3,16 +3,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from ..api import Frame, Node
+from ..api import Frame, Node, SourceText
+from .source_rows import line_text
 
 
 @dataclass(frozen=True)
 class Line:
+    """`text`: of the line itself; empty where it is not known."""
+
     function: str
     place: str
     marked: bool
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -29,7 +34,8 @@ def place(frame: Frame) -> str:
     return frame["file"] if frame["line"] is None else f"{frame['file']}:{frame['line']}"
 
 
-def of_node(node: Node) -> Stack:
+def of_node(node: Node, sources: Mapping[str, SourceText] | None = None) -> Stack:
+    """`sources`: the texts of lines, by place."""
     frames = list(reversed(node.get("stack") or []))
     wait = node.get("wait")
     source = wait["source"] if wait else ""
@@ -39,8 +45,11 @@ def of_node(node: Node) -> Stack:
     if not own:  # nothing of the program's own is in it: then the library frames are all there is to read
         open_at = wait["short"] if wait else node["short"]
         return Stack(open_at, [Line(f["function"], f["short"], False) for f in library], [])
+    texts = [line_text(place(f), sources or {}) for f in own]
+    if wait and place(own[marked]) == source:
+        texts[marked] = texts[marked] or wait.get("text", "").strip()
     return Stack(
         open_at=own[marked]["short"],
-        own=[Line(f["function"], f["short"], i == marked) for i, f in enumerate(own)],
+        own=[Line(f["function"], f["short"], i == marked, texts[i]) for i, f in enumerate(own)],
         library=[Line(f["function"], f["short"], False) for f in library],
     )

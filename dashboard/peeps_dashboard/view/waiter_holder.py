@@ -36,13 +36,13 @@ def link_at(finding: Finding, focus: str | None) -> Link | None:
     return links[0] if links else None
 
 
-def of_link(link: Link, nodes: Mapping[str, Node], names: Mapping[str, str]) -> tuple[Side, Side]:
-    return _waiter(link, nodes, names), _holder(link, nodes, names)
+def of_link(link: Link, finding: Finding, names: Mapping[str, str]) -> tuple[Side, Side]:
+    return _waiter(link, finding, names), _holder(link, finding, names)
 
 
-def _waiter(link: Link, nodes: Mapping[str, Node], names: Mapping[str, str]) -> Side:
-    node = nodes.get(link["waiter"])
-    stack = of_node(node) if node else None
+def _waiter(link: Link, finding: Finding, names: Mapping[str, str]) -> Side:
+    node = finding["nodes"].get(link["waiter"])
+    stack = of_node(node, finding.get("sources")) if node else None
     what = link["resource_label"]
     return Side(
         role="waiter",
@@ -56,7 +56,8 @@ def _waiter(link: Link, nodes: Mapping[str, Node], names: Mapping[str, str]) -> 
     )
 
 
-def _holder(link: Link, nodes: Mapping[str, Node], names: Mapping[str, str]) -> Side:
+def _holder(link: Link, finding: Finding, names: Mapping[str, str]) -> Side:
+    nodes = finding["nodes"]
     resource = nodes.get(link["resource"])
     what = link["resource_label"]
     holder = link["holder"]
@@ -65,7 +66,7 @@ def _holder(link: Link, nodes: Mapping[str, Node], names: Mapping[str, str]) -> 
             "holder", None, "Nobody known", f"holds {what} or could give it", _process(resource, names), "", "", None
         )
     node = nodes.get(holder)
-    stack = of_node(node) if node else None
+    stack = of_node(node, finding.get("sources")) if node else None
     taken = link["hold_short"]
     reads = words.is_channel(resource)
     gives = "should read" if reads else "holds"
