@@ -24,6 +24,8 @@
   const start = async () => {
     if (start.done) return;
     start.done = true;
+    // Fetched meanwhile; not as modules, before whose first an import map must be there.
+    for (const href of PP.modules) document.head.append(Object.assign(document.createElement('link'), { rel: 'preload', as: 'script', crossOrigin: '', href }));
     lead(await bundled);
     for (const href of PP.modules) document.head.append(Object.assign(document.createElement('link'), { rel: 'modulepreload', crossOrigin: '', href }));
     document.head.append(Object.assign(document.createElement('script'), { type: 'module', crossOrigin: '', src: PP.modules[0] }));
