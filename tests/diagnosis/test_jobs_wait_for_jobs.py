@@ -65,3 +65,15 @@ def test_with_a_deadline_or_workers_that_are_not_seen_it_is_slow() -> None:
     about = {"peeps.thread.process": "ForkPoolWorker-1"}
     world.nodes[one] = replace(world.nodes[one], attributes=about)
     assert [finding.level for finding in diagnose(world, after=20 * SECOND)] == ["SLOW"]
+
+
+def test_an_idle_worker_may_do_it_and_a_thread_of_another_kind_may_not() -> None:
+    begins, works, other = (
+        Frame(f"Consumer.{name}", "/env/huey/consumer.py", 7, "huey") for name in ("run", "work", "schedule")
+    )
+    world = World()
+    _waits(world, "Worker-1", stack=(begins, works, _OWN, _ASKS, _SLEEPS))
+    world.thread("Scheduler", stack=(begins, other, _SLEEPS), state="idle")
+    assert [finding.level for finding in diagnose(world, after=20 * SECOND)] == ["SUSPECT"]
+    world.thread("Worker-2", stack=(begins, works, _SLEEPS), state="idle")
+    assert diagnose(world, after=20 * SECOND) == []

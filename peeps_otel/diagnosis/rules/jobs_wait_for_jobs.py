@@ -15,7 +15,9 @@ from .tunable import seconds
 from .workers_alike import workers_like
 
 _RESULT = "job.result"
+_MAIN = "MainThread"
 _MEMBERS_MOST = 20
+_BEGINS_BY = 2  # functions
 
 
 class JobsWaitForJobs(LookRule):
@@ -51,7 +53,7 @@ class JobsWaitForJobs(LookRule):
             if one in told:
                 continue
             node = graph.nodes[one]
-            group = workers_like(context, node)
+            group = _workers(context, node)
             told |= group
             if not group <= waiting.keys():
                 continue
@@ -86,10 +88,37 @@ class JobsWaitForJobs(LookRule):
         )
 
 
+def _workers(context: RuleContext, thread: Node) -> set[str]:
+    """Those of its pool; else those whose functions of the library begin as its do: other threads of that begin at the
+    same line too."""
+    pools = (context.graph.nodes.get(pool) for pool in context.graph.held_of(thread.id))
+    if thread.name == _MAIN or any(pool is not None and pool.kind is NodeKind.EXECUTOR for pool in pools):
+        return workers_like(context, thread)
+    begins = _calls_jobs_by(thread)
+    alike = (one for one in context.of(NodeKind.THREAD) if _begins(one, _asked(thread)) == begins)
+    return {thread.id, *(one.id for one in alike)}
+
+
 def _is_in_job(thread: Node) -> bool:
     """Whether the innermost code of the program was called, some way out, by the library that it has called."""
-    stack = thread.stack
-    own = max((number for number, frame in enumerate(stack) if not frame.library), default=-1)
-    inward = (frame.library for frame in stack[own + 1 :] if frame.library not in (None, "", own_line.PYTHON))
-    asked = next(inward, None)
-    return own >= 0 and asked is not None and any(frame.library == asked for frame in stack[:own])
+    return bool(_calls_jobs_by(thread))
+
+
+def _calls_jobs_by(thread: Node) -> list[str]:
+    stack = thread.stack[: _innermost_own(thread)] if _innermost_own(thread) >= 0 else ()
+    asked = _asked(thread)
+    return [frame.function for frame in stack if frame.library == asked][:_BEGINS_BY] if asked else []
+
+
+def _begins(thread: Node, library: str) -> list[str]:
+    return [frame.function for frame in thread.stack if frame.library == library][:_BEGINS_BY]
+
+
+def _innermost_own(thread: Node) -> int:
+    return max((number for number, frame in enumerate(thread.stack) if not frame.library), default=-1)
+
+
+def _asked(thread: Node) -> str:
+    """The library whose function the innermost code of the program has called."""
+    inward = (frame.library for frame in thread.stack[_innermost_own(thread) + 1 :])
+    return next((one for one in inward if one and one != own_line.PYTHON), "")
