@@ -189,11 +189,7 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
     on_loop = next((step for step in links if step.resource == graph.thread_of(step.waiter)), None)
     if on_loop is not None:
         line = next((step.wait_source for step in threads if step.waiter == on_loop.resource), "")
-        call = wording.short(line) if own_line.is_line(line) else "That call"
-        return (
-            f"{call} blocks the thread of an event loop that must run for it to return. "
-            "Await it (asyncio.wrap_future), or make the blocking call in another thread (asyncio.to_thread)."
-        )
+        return _beside_the_loop(graph, on_loop.waiter, line)
     if any(semconv.IO_IS_UNACCEPTED in graph.nodes[step.resource].attributes for step in links):
         return (
             "A server whose only thread calls and waits cannot accept the call that comes back to it: give it more "
@@ -235,6 +231,14 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
     if threads:
         return "No thread can be cancelled: give one of these waits a timeout, then start the program again."
     return "Only cancelling one of these tasks can release the ring."
+
+
+def _beside_the_loop(graph: WaitIndex, task: str, line: str) -> str:
+    call = wording.short(line) if own_line.is_line(line) else "That call"
+    instead = "Await it (asyncio.wrap_future), or make the blocking call in another thread (asyncio.to_thread)"
+    if not wording.is_of_asyncio(graph, task):
+        instead = f"Call what gives way instead, or {wording.IN_ANOTHER_THREAD}"
+    return f"{call} blocks the thread of an event loop that must run for it to return. {instead}."
 
 
 def _for_oneself(graph: WaitIndex, step: EvidenceStep, is_thread: bool) -> str:

@@ -23,6 +23,7 @@ _LABELS = {
     NodeKind.RX: "Queue",
 }
 _IMPORT = "importlib.import"
+IN_ANOTHER_THREAD = "run it in another thread (Trio: `trio.to_thread.run_sync`; gevent: `get_hub().threadpool.apply`)"
 _KIND_WORDS = {"tx": "Queue", "rx": "Queue", "io": "I/O", "shm": "Shared memory"}
 
 
@@ -148,6 +149,11 @@ def only_waiters(graph: WaitIndex, thing: str) -> str:
     if len(able) > 1:
         return f"only {several(names)} could {end}, and they all wait for it too"
     return f"only {names[0]} itself could {end}, after this very wait" if able else ""
+
+
+def is_of_asyncio(graph: WaitIndex, task: str) -> bool:
+    """Not a task of Trio, or a greenlet: they have no event loop of asyncio."""
+    return semconv.LOOP_ID in graph.nodes[task].attributes
 
 
 def is_worker_process(graph: WaitIndex, future: str, thread: str) -> bool:

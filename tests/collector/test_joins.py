@@ -202,7 +202,7 @@ def test_two_services_that_wait_for_each_other_are_one_deadlock(collector: Runni
     chains = [
         f"order of {here} waits for request GET /x to {other}, handled by stock of {other} in {other}, which waits for "
         f"Lock books, held by order of {other}, which waits for request GET /x to {here}, handled by stock of {here} "
-        f"in {here}, which waits for Lock books, held by order of {here}"
+        f"in {here}, which waits for another Lock books, held by order of {here}"
         for here, other in services_told
     ]
     assert finding["title"] in chains

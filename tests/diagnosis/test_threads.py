@@ -22,7 +22,7 @@ def _loop_waits_for_its_own_task(**task: Any) -> World:
 
 
 def test_a_loop_that_blocks_on_its_own_task_in_full() -> None:
-    world = _loop_waits_for_its_own_task()
+    world = _loop_waits_for_its_own_task(peeps__loop__id=1)
     world.task("poller", deadline=START + 2 * SECOND, operation="sleep", thread="MainThread")
     world.task("other")
     (finding,) = diagnose(world)
@@ -38,6 +38,14 @@ def test_a_loop_that_blocks_on_its_own_task_in_full() -> None:
         "Await it (asyncio.wrap_future), or make the blocking call in another thread (asyncio.to_thread)."
     )
     assert finding.look_at == "/srv/shop/app/work.py:3"
+
+
+def test_the_advice_for_a_loop_that_is_not_asyncio_s() -> None:
+    (finding,) = diagnose(_loop_waits_for_its_own_task())
+    assert finding.advice.endswith(
+        "Call what gives way instead, or run it in another thread (Trio: `trio.to_thread.run_sync`; "
+        "gevent: `get_hub().threadpool.apply`)."
+    )
     assert [link.text for link in finding.evidence] == [
         "MainThread waits for future fetch at app/work.py:3; fetch completes it",
         "fetch cannot run while MainThread is blocked",

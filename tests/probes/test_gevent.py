@@ -293,6 +293,7 @@ def test_a_hub_that_does_not_come_round(way: str, watched: Watched) -> None:
 
             finding = eventually(found)
             assert (finding.kind, finding.level) == ("loop_blocked", "SUSPECT")
+            assert "gevent: `get_hub().threadpool.apply`" in finding.advice
             seen = watched.look()
             assert "peeps.task.step_since" in seen.task("blocks").attributes
         finally:

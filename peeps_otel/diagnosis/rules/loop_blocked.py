@@ -63,11 +63,16 @@ class LoopBlocked(LookRule):
         )
         return Account(
             title=f"the event loop of {name} {does} {what}{by}{_for_whom(context.graph, thread)}",
-            advice=f"No task of this loop runs before {returns} returns. {self.advice}.",
+            advice=f"No task of this loop runs before {returns} returns. {self._instead(context.graph, thread)}.",
             look_at=where,
             evidence=[step],
             blocked=evidence.tail(context.graph, context.graph.tasks_of(thread.id)),
         )
+
+    def _instead(self, graph: WaitIndex, thread: Node) -> str:
+        if all(wording.is_of_asyncio(graph, task) for task in graph.tasks_of(thread.id)):
+            return self.advice
+        return f"Call what gives way instead (with gevent: of a patched module), or {wording.IN_ANOTHER_THREAD}"
 
 
 def _for_whom(graph: WaitIndex, thread: Node) -> str:
