@@ -189,6 +189,7 @@ def _said(picture: Picture, before: set[int], world: World, chance: random.Rando
     ]
     found = reach(picture, blocked, {Ours}, never)
     things = set(chance.sample(world.addresses, 6)) | {id(_NOT_TRACKED)}
+    targets = before | things
     stops = [set(chance.sample(world.addresses, 10)), {id(_MODULE)}]
     closure = leading_to(picture, things, stops, never)
     return {
@@ -199,7 +200,11 @@ def _said(picture: Picture, before: set[int], world: World, chance: random.Rando
         "unexplained": sorted(world.made.intersection(map(picture.address, picture.unexplained()))),
         "lost": sorted(found.lost),
         "dying": sorted(found.dying),
-        "into": {str(one): told for one, known in closure.into.items() if (told := _listed(known, before))},
+        "into": {
+            str(one): told
+            for one, sources in closure.into.items()
+            if one in targets and (told := _listed(sources, before))
+        },
         "weakly_into": {str(one): known(found) for one, found in sorted(closure.weakly_into.items())},
         "position": known(closure.position),
         "cut": known(closure.cut),
