@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import functools
 import gc
 import time
 
@@ -73,6 +74,25 @@ def test_a_future_is_not_kept_alive() -> None:
     del promised
     gc.collect()
     assert futures.pending() == []
+
+
+def test_an_instrumentation_s_function_has_the_name_of_what_it_is_put_around() -> None:
+    """As opentelemetry-instrumentation-threading makes one for each `submit()`, without a `__wrapped__`."""
+
+    def work() -> None: ...
+
+    def around(function: object, module: str) -> object:
+        def wrapped() -> object:
+            return function
+
+        wrapped.__module__ = module
+        return wrapped
+
+    of_threading = "opentelemetry.instrumentation.threading"
+    assert pool_internals.function_name(around(work, of_threading)) == work.__qualname__
+    assert pool_internals.function_name(around(functools.partial(work), of_threading)) == work.__qualname__
+    assert pool_internals.function_name(around(work, __name__)).endswith("wrapped")
+    assert pool_internals.function_name(around(1, of_threading)).endswith("wrapped")
 
 
 def test_what_is_done() -> None:

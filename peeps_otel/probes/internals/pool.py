@@ -73,14 +73,26 @@ def function_name(function: object) -> str:
     kind = type(function)
     if kind is tuple and function:
         function = cast("tuple[object, ...]", function)[0]
-        kind = type(function)
-    if issubclass(kind, partial):
+    function = _wrapped(function)
+    if issubclass(type(function), partial):
         # `asyncio.to_thread` runs `context.run` with the function as its argument.
         inner, arguments = _FUNC(function), _ARGS(function)
         function = inner if type(inner) is FunctionType or not arguments else arguments[0]
     if type(function) is MethodType:
         function = function.__func__
     return function.__qualname__ if type(function) is FunctionType else ""
+
+
+def _wrapped(function: object) -> object:
+    """What an instrumentation has put a function of its own around: the one thing in its closure that can be called."""
+    if type(function) is not FunctionType or not _is_of_an_instrumentation(function.__module__):
+        return function
+    called = [one for one in _closure(function) if issubclass(type(one), (FunctionType, MethodType, partial))]
+    return called[0] if len(called) == 1 else function
+
+
+def _is_of_an_instrumentation(module: object) -> bool:
+    return type(module) is str and module.startswith("opentelemetry.instrumentation.")
 
 
 def executor_reference(manager: object) -> Any:
