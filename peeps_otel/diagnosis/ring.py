@@ -80,9 +80,14 @@ def tellable(graph: WaitIndex, core: list[str], conditions: Mapping[str, Require
     """Those of the core, without those who by the heap could end a wait but stand in such a wait themselves, at the
     same line, where somebody else of the core could end it too: a ring through him tells more."""
     members, told = set(core), {one: conditions[one] for one in core}
+    owed: dict[str, list[str]] = {}  # a future by its pool: who waits for the one waits for what the other does
+    for thing in core:
+        for by in graph.holders.get(thing, ()):
+            if by in members and graph.nodes[by].kind not in WAITERS:
+                owed.setdefault(by, []).append(thing)
     for thing in core:
         able = [one for one in graph.enders.get(thing, ()) if one in members]
-        lines = {_stands(graph, one) for one in graph.waiters.get(thing, ())}
+        lines = {_stands(graph, one) for what in (thing, *owed.get(thing, ())) for one in graph.waiters.get(what, ())}
         others = [one for one in able if _stands(graph, one) not in lines]
         if others and len(others) < len(able):
             left_out = set(able) - set(others)

@@ -343,6 +343,22 @@ def test_the_ring_goes_through_who_does_not_stand_in_the_same_wait() -> None:
     )
 
 
+def test_the_ring_goes_through_the_workers_of_a_pool_not_through_who_waits_for_what_the_pool_owes() -> None:
+    """By the heap, whoever has the pool could end what it owes: also the one who waits for that."""
+    world = World()
+    pool = world.resource(NodeKind.EXECUTOR, "pool", providers=Providers.ESTIMATED, peeps__could_end__asked=START)
+    world.resource(NodeKind.FUTURE, "part", pool)
+    main = world.thread("main", "future:part", operation="future.result")
+    gate = world.resource(NodeKind.BARRIER, "gate", providers=Providers.ESTIMATED, peeps__could_end__asked=START)
+    worker = world.thread("worker", gate, operation="barrier.wait")
+    world.edges += [Edge(EdgeKind.COULD_END, thing, one) for thing in (pool, gate) for one in (main, worker)]
+    (finding,) = diagnose(world, after=30 * SECOND)
+    assert finding.title == (
+        "thread main waits for future part, in the hands of thread worker, which waits for Barrier gate, which only "
+        "thread main could come to"
+    )
+
+
 @pytest.mark.slow
 def test_a_hundred_thousand_nodes() -> None:
     world = _two_locks()
