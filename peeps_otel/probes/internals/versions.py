@@ -29,7 +29,7 @@ UVICORN = ("0.54",)
 URLLIB3 = ("1.26", "2.8")
 REQUESTS = ("2.34",)
 JANUS = ("2.0",)
-FILELOCK = ("3.20", "3.32")
+FILELOCK = ("3.20", "4.3")
 CELERY = ("5.5", "5.7")
 HUEY = ("3.5",)
 
