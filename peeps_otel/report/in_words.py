@@ -115,6 +115,8 @@ def finding(told: Json, nodes: Mapping[str, Json], now_ns: int, places: Places) 
         step["relation"] = _relation(step, nodes)
         for name, part in (("waiter_label", "waiter"), ("resource_label", "resource"), ("holder_label", "holder")):
             step[name] = label_of(step[part], nodes)
+        if step["resource"] == step["waiter"]:  # it waits for nothing that has a node
+            step["resource_label"] = "something that is not shown"
     told["example_labels"] = [label_of(one, nodes) for one in told.get("examples", ())]
     for site in told["blocked_sites"]:
         site["short"] = places.short(site["source"])
@@ -181,6 +183,10 @@ def _relation(step: Json, nodes: Mapping[str, Json]) -> str:
         return "cannot run while"
     if waiter is not None and semconv.DIED_OF in waiter["attributes"]:
         return f"died of {waiter['attributes'][semconv.DIED_OF]} and had used"
+    if step["resource"] == step["waiter"]:
+        return (
+            "waits for" if waiter is None or semconv.POLL_AT not in waiter["attributes"] else "asks again and again for"
+        )
     if kind in {NodeKind.TASK, NodeKind.THREAD}:
         return "waits for the end of"
     joins = waiter is not None and waiter["wait"] is not None and waiter["wait"]["operation"] == "queue.join"

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from .. import semconv
 from ..diagnosis import evidence, wording
@@ -209,5 +210,11 @@ def _to_the_end(graph: WaitGraph, first: Node) -> list[Node]:
 
 
 def _step(graph: WaitGraph, node: Node) -> EvidenceStep:
-    target = next((one for one in graph.targets.get(node.id, ()) if one in graph.nodes), node.id)
-    return evidence.link(graph, node.id, target, None)
+    target = next((one for one in graph.targets.get(node.id, ()) if one in graph.nodes), None)
+    if target is not None:
+        return evidence.link(graph, node.id, target, None)
+    said, source = _said(graph, node, target)
+    text = f"{wording.label(node)} {said}{wording.at('at', source)}"
+    since_ns = node.attributes.get(semconv.POLL_SINCE)
+    step = evidence.link(graph, node.id, node.id, None)
+    return replace(step, text=text, wait_source=source, since_ns=since_ns if type(since_ns) is int else step.since_ns)
