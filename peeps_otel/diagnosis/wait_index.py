@@ -141,7 +141,7 @@ class WaitIndex(WaitLinks):
         """One of those who have it must come live."""
         holders = self.holders.get(resource.id, [])
         if closed:
-            if self._was_handed_over(resource.id, holders):
+            if resource.kind is not NodeKind.FUTURE and self._was_handed_over(resource.id, holders):
                 return None
             # Closed and nobody there: the reference is gone, nobody can end it any more. A lock without a holder
             # is free.

@@ -144,7 +144,8 @@ def ends(graph: WaitIndex, thing: str) -> str:
 def only_waiters(graph: WaitIndex, thing: str) -> str:
     """That those who could end the waits for a thing are in such a wait themselves; empty where there is none."""
     waiting = set(graph.waiters.get(thing, ()))
-    able = [one for one in graph.enders.get(thing, ()) if one in waiting and one in graph.nodes]
+    # One by several ways is one.
+    able = [one for one in dict.fromkeys(graph.enders.get(thing, ())) if one in waiting and one in graph.nodes]
     names, end = [label(graph.nodes[one]) for one in able], ends(graph, thing)
     if len(able) > 1:
         return f"only {several(names)} could {end}, and they all wait for it too"

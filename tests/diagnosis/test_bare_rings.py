@@ -111,3 +111,13 @@ def test_a_lock_that_was_handed_to_its_waiter_in_the_middle_of_a_look_is_no_ring
     task = world.task("a", lock)
     world.edges.append(Edge(EdgeKind.HELD_BY, lock, task, 0, source))
     assert [finding.level for finding in diagnose(world)] == ([] if source is None else [Level.PROVEN])
+
+
+def test_a_future_that_its_waiter_would_complete_is_a_ring_although_no_stack_shows_how_he_has_it() -> None:
+    """A loop's thread waits for what its loop has yet to begin."""
+    world = World()
+    future = world.resource(NodeKind.FUTURE, "load")
+    thread = world.thread("MainThread", future, operation="future.result")
+    world.edges.append(Edge(EdgeKind.HELD_BY, future, thread, None, None))
+    (finding,) = diagnose(world)
+    assert (finding.kind, finding.level) == ("deadlock", Level.PROVEN)

@@ -27,6 +27,7 @@ def _graph(kind: NodeKind, operation: str, *waiters: str, able: tuple[str, ...])
         ((), ""),
         (("other",), ""),
         (("a",), "only a itself could set it, after this very wait"),
+        (("a", "a"), "only a itself could set it, after this very wait"),  # by two ways
         (("a", "b"), "only a and b could set it, and they all wait for it too"),
     ],
 )

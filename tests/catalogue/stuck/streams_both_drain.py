@@ -15,7 +15,8 @@ accepted: list[asyncio.Task[None]] = []
 
 
 def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    accepted.append(asyncio.create_task(peer(reader, writer), name="right"))
+    loop = asyncio.get_running_loop()  # a little later, so that always the same one has waited longest
+    loop.call_later(0.5, lambda: accepted.append(asyncio.create_task(peer(reader, writer), name="right")))
 
 
 async def main() -> None:
