@@ -32,10 +32,12 @@ from .history import History, TaskView, lags
 from .interfaces import CycleResult, LookConsumer, WatcherRule, WatcherStats
 from .look_requests import Done, LookRequests
 from .open_findings import OpenFindings
+from .pace import Pace
 from .polls import Polls
 from .profile import Profile
 from .refutations import Refutations
 from .sampler import Sampler
+from .sampling import Sampling
 from .waits import Waits
 
 CHANGES = (
@@ -50,12 +52,9 @@ CHANGES = (
 
 THREAD_NAME = "peeps-watcher"
 _LONG_WAITS_MOST = 1000  # per look
-_TURN_NS = 200_000  # a look keeps the interpreter so long at least before it lets others have it
 _START_MOST_NS = 2_000_000_000  # a start that lasts may be stuck
 _START_STEP_S = 0.05
 _LEAST_NS = 10_000_000  # between a look and the next
-_WAIT_MOST_NS = 250_000_000  # at a time, for somebody may begin to look
-_CLOCKS_NS = 1_000_000  # two clocks may differ by this much
 _logger = logging.getLogger("peeps_otel")
 
 
@@ -92,7 +91,7 @@ class Watcher:
         self._cpu_percent, self._bytes_per_s = cpu_percent, bytes_per_s
         self._settings = settings or RuleSettings()
         self._stalled_ns = self._settings.make(LoopBlocked).stalled
-        self._assembler = Assembler(key_frame_ns, self._pace)
+        self._assembler = Assembler(key_frame_ns, self._keep_pace)
         self._sampler = Sampler(tasks.loops, tasks.is_alive, clock) if tasks is not None else None
         self._refutations = Refutations(tasks)
         self._history = None if tasks is None or self._sampler is None else History(self._sampler, tasks, exact_steps)
@@ -117,7 +116,7 @@ class Watcher:
         self._thread: native.Thread | None = None
         self._ledger = OpenFindings()
         self._diagnoser = Diagnoser(self._settings, suspects=kept_suspects)
-        self._waits = Waits(self._pace)
+        self._waits = Waits(self._keep_pace)
         self._nodes: Kept[Node] = Kept()
         self._edges: Kept[tuple[Edge, ...]] = Kept()
         self.governor = Governor(
@@ -128,14 +127,9 @@ class Watcher:
             bytes_per_s=self._bytes_per_s,
             now_ns=self._clock.monotonic_ns(),
         )
-        self._sample_due_ns = 0
-        self._sampling_ns = 0
-        self._samples = 0
-        self._sampled_ns = 0  # as `_sampling_ns`, of all samples
+        self._sampling = Sampling(self._sampler, self._sample_ns, self._clock)
+        self._pace = Pace(self.governor, self._sampling, self._all_cpu_ns, self._stopping, self._clock)
         self._exported_ns = self._sink.spent().cpu_ns
-        self._told_stalls: set[int] = set()
-        self._paced_ns = 0
-        self._paused_ns = 0  # by the performance counter
 
     def difference(self) -> Difference:
         """What the look at hand, or the last one, found changed. For the rules, on the watcher's thread."""
@@ -212,11 +206,11 @@ class Watcher:
             self._complain()
 
     def _run(self) -> None:
-        stopping, wake = self._stopping, self._wake
+        stopping, wake, sampling = self._stopping, self._wake, self._sampling
         until_ns = self._clock.monotonic_ns() + _START_MOST_NS
         while is_starting() and not stopping.is_set() and self._clock.monotonic_ns() < until_ns:
             self._clock.wait(stopping, _START_STEP_S)  # nothing of the program is there to be seen
-        look_due_ns = self._sample_due_ns = self._clock.monotonic_ns()
+        look_due_ns = sampling.due_ns = self._clock.monotonic_ns()
         while not stopping.is_set():
             now_ns = self._clock.monotonic_ns()
             try:
@@ -226,75 +220,32 @@ class Watcher:
                     look_due_ns = max(look_due_ns + self.governor.next_ns(now_ns, False), now_ns + _LEAST_NS)
                     if suspicious:
                         look_due_ns = min(look_due_ns, now_ns + self.governor.next_ns(now_ns, True))
-                elif self._sample_ns and now_ns >= self._sample_due_ns:
-                    self._sample()
-                    if self._new_stall():
+                elif sampling.is_due(now_ns):
+                    sampling.sample(self.governor.sampling_ns)
+                    if sampling.new_stall(self._stalled_ns):
                         look_due_ns = now_ns
             except Exception:
                 self._complain()
                 look_due_ns = max(look_due_ns, self._clock.monotonic_ns() + self._interval_ns)
-            due_ns = min(look_due_ns, self._sample_due_ns) if self._sample_ns else look_due_ns
+            due_ns = sampling.before(look_due_ns)
             if self._clock.wait(wake, max(0.0, (due_ns - self._clock.monotonic_ns()) / 1e9)):
                 wake.clear()
                 look_due_ns = min(look_due_ns, self._clock.monotonic_ns())
 
-    def _sample(self) -> None:
-        """At absolute times, so that what a sample costs does not slow down the next."""
-        assert self._sampler is not None
-        cpu_ns = time.thread_time_ns()
-        period_ns = self.governor.sampling_ns or self._sample_ns
-        self._sample_due_ns = max(self._sample_due_ns + period_ns, self._clock.monotonic_ns())
-        self._sampler.sample()
-        cost_ns = time.thread_time_ns() - cpu_ns
-        self._samples += 1
-        self._sampling_ns += cost_ns
-        self._sampled_ns += cost_ns
-
-    def _new_stall(self) -> bool:
-        """Whether a loop has been stalled for long enough to be worth a look that has not been taken."""
-        now_ns = self._clock.monotonic_ns()
-        least_ns = self._stalled_ns + _CLOCKS_NS
-        assert self._sampler is not None
-        stalled = {watch.since_ns for watch in self._sampler.watches.values() if watch.stalled_for(now_ns) >= least_ns}
-        new = bool(stalled - self._told_stalls)
-        self._told_stalls = stalled
-        return new
-
-    def _pause(self) -> None:
-        """Lets the other threads run, in the middle of a look; takes the sample that is due."""
-        native.sleep(0)
-        self._paused_ns = time.perf_counter_ns()
-        if self._sample_ns and self._clock.monotonic_ns() >= self._sample_due_ns:
-            self._sample()
-
-    def _pace(self) -> None:
-        """The same, and waits where the budget is spent. Not while an object of the program is in anybody's hands."""
-        if time.perf_counter_ns() - self._paused_ns < _TURN_NS:
-            return  # most steps of a look at a small program are far shorter than giving the interpreter up takes
-        self._pause()
-        wait_ns = self.governor.wait_ns(self._clock.monotonic_ns(), self._all_cpu_ns())
-        if not wait_ns or self._stopping.is_set():
-            return
-        began_ns = self._clock.monotonic_ns()
-        ends_ns = began_ns - self._paced_ns + self.governor.patience_ns
-        while wait_ns and not self._stopping.is_set() and self._clock.monotonic_ns() < ends_ns:
-            due_ns = self._sample_due_ns - self._clock.monotonic_ns() if self._sample_ns else wait_ns
-            self._clock.wait(self._stopping, max(1_000_000, min(wait_ns, due_ns, _WAIT_MOST_NS)) / 1e9)
-            if self._sample_ns and self._clock.monotonic_ns() >= self._sample_due_ns:
-                self._sample()
-            wait_ns = self.governor.wait_ns(self._clock.monotonic_ns(), self._all_cpu_ns())
-        self._paced_ns += self._clock.monotonic_ns() - began_ns
+    def _keep_pace(self) -> None:
+        """For what is made once and paced by each stream's own."""
+        self._pace.keep()
 
     def _paced(self) -> int:
         """Paces; how long in nanoseconds this look has waited for its budget so far."""
         if self._probes.context.unread_tasks:
             self.governor.purse.looked(complete=False)  # it will not be, and the start pays for it from now on
-        self._pace()
-        return self._paced_ns
+        self._pace.keep()
+        return self._pace.waited_ns
 
     def _look_clock_ns(self) -> int:
         """Processor time of this thread, but for samples: a look that waits for its budget takes many."""
-        return time.thread_time_ns() - self._sampled_ns
+        return time.thread_time_ns() - self._sampling.spent_ns
 
     def _all_cpu_ns(self) -> int:
         """Processor time of the watcher and of the sink since the process began. The questions to the heap are paid
@@ -305,7 +256,7 @@ class Watcher:
         """One look, handed to the sink. Returns whether the next should come soon."""
         cpu_ns, began_ns = self._look_clock_ns(), time.perf_counter_ns()
         now_ns = self._clock.time_ns()
-        self._paced_ns = 0
+        self._pace.begin()
         governor, detail = self.governor, self.governor.detail
         self._probes.context.with_lines = detail < Detail.NO_STACKS
         self._probes.context.hurries = governor.hurries(self._clock.monotonic_ns())
@@ -316,8 +267,8 @@ class Watcher:
         self._probes.context.new_tasks_most = governor.new_tasks_most(
             self._clock.monotonic_ns(), self._diagnoser.unconfirmed
         )
-        observation = self._probes.look(now_ns, self._pause, Observation(self._nodes, self._edges))
-        now_ns += self._paced_ns  # the waits that were found last began in between
+        observation = self._probes.look(now_ns, self._pace.pause, Observation(self._nodes, self._edges))
+        now_ns += self._pace.waited_ns  # the waits that were found last began in between
         self._overlay(observation, now_ns)
         if self.heap is not None:
             self.heap.lay(observation)
@@ -326,7 +277,7 @@ class Watcher:
         snapshot = self._assembler.assemble(observation, now_ns, detail < Detail.NO_IDLE_EDGES)
         difference = self._assembler.difference
         waiting = self._waits.update(difference, observation)
-        findings = self._diagnoser.look_at(waiting.waits, waiting.changed, now_ns, self._pace)
+        findings = self._diagnoser.look_at(waiting.waits, waiting.changed, now_ns, self._pace.keep)
         for rule in self.rules:
             said = rule.look(observation, waiting, findings, now_ns)
             findings += [finding for finding in said if self._settings.says(finding.kind)]
@@ -388,9 +339,6 @@ class Watcher:
             self._polls.write(observation, now_ns)
 
     def _account(self, look_ns: int, key_frame: bool, extent: Extent) -> None:
-        per_sample_ns = self._sampling_ns // self._samples if self._samples else 0
-        if self._samples > 200:  # the average of late
-            self._samples, self._sampling_ns = 100, 100 * per_sample_ns
         self.cpu_ns = self._cpu_before_ns + time.thread_time_ns()
         sink = self._sink.spent()
         look_ns += sink.cpu_ns - self._exported_ns
@@ -400,7 +348,7 @@ class Watcher:
             self._all_cpu_ns(),
             sink.sent,
             look_ns,
-            per_sample_ns,
+            self._sampling.each_ns(),
             key_frame,
             extent,
         )
