@@ -8,46 +8,57 @@ import json
 import random
 import sys
 import time
+from collections.abc import Mapping
 
 from .generator import parts, program
-from .house import House, Tally
+from .house import HEAP_SHARE, TOGETHER, House, Tally
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.refutation", description=__doc__)
     parser.add_argument("--programs", type=int, default=1000)
     parser.add_argument("--seed", type=int, default=None, help="of the first program; the others follow it")
-    parser.add_argument("--at-once", type=int, default=8)
-    parser.add_argument("--heap", type=float, default=0.03, help="share of looks that ask the heap, too")
+    parser.add_argument("--together", type=int, default=TOGETHER, help="programs in a process")
+    parser.add_argument("--at-once", type=int, default=3, help="processes")
+    parser.add_argument("--heap", type=float, default=HEAP_SHARE, help="share of looks that ask the heap, too")
     parser.add_argument("--only", default="", help="one kind of scene, such as ring")
-    parser.add_argument("--show", action="store_true", help="print the program of the seed and what comes of it")
-    parser.add_argument("--shrink", action="store_true", help="leave out of a refuted program what is not needed")
+    parser.add_argument("--seeds", default="", help="these programs in one process, such as 3,17")
+    parser.add_argument("--show", action="store_true", help="print the programs and what comes of them")
+    parser.add_argument("--shrink", action="store_true", help="leave out of refuted programs what is not needed")
     parser.add_argument("--json", action="store_true", help="the sums as one line of JSON at the end")
     parser.add_argument("--credulous", action="store_true", help="take every wait for a deadlock: must be refuted")
     given = parser.parse_args()
     seed = random.SystemRandom().randrange(1 << 31) if given.seed is None else given.seed
-    house = House(given.at_once, given.heap, given.only, given.show, given.credulous)
-    if given.show:
-        print(program(seed, given.only).text)
-        for _, results in house.results([seed]):
-            print(json.dumps(results, indent=1))
+    seeds = [int(one) for one in given.seeds.split(",")] if given.seeds else []
+    if given.show or given.shrink:
+        seeds = seeds or [seed]
+        house = House(given.at_once, len(seeds), given.heap, given.show, given.credulous)
+        without = _shrunk(house, seeds, given.only) if given.shrink else dict.fromkeys(seeds, frozenset[str]())
+        programs = [program(one, given.only, left) for one, left in without.items()]
+        for one in programs:
+            print(f"# program {one.seed}\n{one.text}")
+        if given.show:
+            for _, results in house.results(programs):
+                print(json.dumps(results, indent=1))
         return 0
-    if given.shrink:
-        print(program(seed, given.only, _shrunk(house, seed, given.only)).text)
-        return 0
-    print(f"seed {seed}", flush=True)
-    tally, began = Tally(), time.monotonic()
+    print(f"seed {seed}" if not seeds else f"seeds {given.seeds}", flush=True)
+    house = House(given.at_once, len(seeds) or given.together, given.heap, False, given.credulous)
+    tally, began, told = Tally(), time.monotonic(), 0
     try:
-        for one, results in house.results(range(seed, seed + given.programs)):
+        for pack, results in house.results(
+            program(one, given.only) for one in seeds or range(seed, seed + given.programs)
+        ):
+            together = ",".join(str(one.seed) for one in pack)
             if not any(result["generation"] == 0 for result in results):
-                tally.hung.append(one)
-                print(f"seed {one}: hung\n{house.stacks}", flush=True)
+                tally.hung += [one.seed for one in pack]
+                print(f"seeds {together}: hung\n{house.stacks}", flush=True)
             for result in results:
                 before = len(tally.refuted)
                 tally.add(result)
-                for _, refutation in tally.refuted[before:]:
-                    print(f"seed {one}: {json.dumps(refutation)}", flush=True)
-            if tally.programs and tally.programs % 200 == 0:
+                for one, refutation in tally.refuted[before:]:
+                    print(f"seed {one}: {json.dumps(refutation)}\n  of --seeds {together}", flush=True)
+            if tally.programs >= told + 1000:
+                told = tally.programs
                 print(_told(tally, time.monotonic() - began), flush=True)
     except KeyboardInterrupt:
         print("interrupted")
@@ -58,8 +69,12 @@ def main() -> int:
 
 
 def _told(tally: Tally, seconds: float) -> str:
+    each = max(tally.programs, 1)
     lines = [
-        f"{tally.programs} programs, {tally.looks} looks, {seconds:.0f} s, {tally.cpu_ms / 1000:.0f} s of CPU",
+        f"{tally.programs} programs, {tally.looks} looks, {tally.alive / each:.1f} at each while it lived "
+        f"(none at {tally.unseen}), {tally.questions} to the heap; {seconds:.0f} s, "
+        f"{tally.cpu_ms / 1000:.0f} s of CPU, {tally.cpu_ms / each:.1f} ms each",
+        f"judged: {dict(tally.judged)}, with nothing from outside: {dict(tally.unbroken)}",
         f"refuted: {len(tally.at('PROVEN'))} programs PROVEN, {len(tally.at('LIKELY'))} LIKELY; "
         f"broken from outside: {dict(tally.broken)}; behind: {dict(tally.behind)}",
         f"stuck: {tally.stuck}, of which nothing was said of {len(tally.unsaid)}: "
@@ -75,6 +90,8 @@ def _as_json(tally: Tally) -> str:
     return json.dumps(
         {
             "programs": tally.programs,
+            "looks": tally.looks,
+            "alive": tally.alive,
             "refuted_proven": tally.at("PROVEN"),
             "refuted_likely": tally.at("LIKELY"),
             "stuck": tally.stuck,
@@ -86,19 +103,29 @@ def _as_json(tally: Tally) -> str:
     )
 
 
-def _shrunk(house: House, seed: int, only: str) -> frozenset[str]:
-    """What can be left out while something is still refuted, in one of 8 runs."""
-    without: frozenset[str] = frozenset()
-    for part in parts(seed, only):
-        smaller = without | {part}
-        for _ in range(8):
-            found = [
-                r for _, results in house.results([seed], smaller) for one in results for r in one.get("refuted", [])
-            ]
-            if any(not one["broken"] and not one["behind"] for one in found):
-                without = smaller
-                break
-    return without
+def _shrunk(house: House, seeds: list[int], only: str) -> dict[int, frozenset[str]]:
+    """Which of these programs are needed, and what can be left out of them, while something is still refuted."""
+    needed = {seed: frozenset[str]() for seed in seeds}
+    for seed in seeds if len(seeds) > 1 else ():
+        smaller = {one: left for one, left in needed.items() if one != seed}
+        if _is_refuted(house, smaller, only):
+            needed = smaller
+    for seed in list(needed):
+        for part in parts(seed, only):
+            smaller = {**needed, seed: needed[seed] | {part}}
+            if _is_refuted(house, smaller, only):
+                needed = smaller
+    return needed
+
+
+def _is_refuted(house: House, without: Mapping[int, frozenset[str]], only: str) -> bool:
+    """In one of 8 runs."""
+    for _ in range(8):
+        found = house.results([program(seed, only, left) for seed, left in without.items()])
+        refuted = [one for _, results in found for result in results for one in result.get("refuted", [])]
+        if any(not one["broken"] and not one["behind"] for one in refuted):
+            return True
+    return False
 
 
 if __name__ == "__main__":

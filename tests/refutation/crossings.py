@@ -344,6 +344,10 @@ def processes(rng: Random, scene: Scene) -> None:
     scene.setup += block("def dies(number):", ["time.sleep(0.05)", "os._exit(3)"])
     scene.setup += ["inner = fork.Event()"]
     scene.setup += block("def waits(number):", ["return inner.wait(0.4)"])
+    scene.setup += block(  # other processes find them by these names
+        "for one in (job, dies, waits):",
+        [f"one.__qualname__ = f'{{one.__name__}}{scene.number}'", "globals()[one.__qualname__] = one"],
+    )
     what = rng.choice(["job", "job", "dies", "waits"])
     lock = _lock(rng, scene)
     way = rng.choice(["pool", "executor", "process"])

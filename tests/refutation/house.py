@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs by the thousand: each in a forked child of its own, some at a time; what came of them, in one place."""
+"""Programs by the thousand: packs of them in forked children, some at a time; what came of them, in one place."""
 
 from __future__ import annotations
 
@@ -15,16 +15,22 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from .generator import program
-from .performance import Engine, Performance
+from .engine import Engine
+from .performance import Performance
+from .program import Program
 
 _PATIENCE_S = 150.0  # longer than a question to the heap may take
+TOGETHER = 20
+HEAP_SHARE = 0.03
+Pack = list[Program]
 _TELL, _TELLING_S = signal.SIGUSR2, 0.3  # where the threads of a program are that does not end
 
 
 @dataclass
 class Tally:
-    """Sums over programs. `refuted`, `hung`, `failed`: by seed, in the order in which they ended."""
+    """Sums over programs. `refuted`, `hung`, `failed`: by seed, as they ended. `looks`: at a process.
+    `alive`: at a program of it that still moved afterwards, so that it could have refuted what was said; `unseen`: the
+    programs that had none. `judged`: findings, by level; `unbroken`: those that nothing from outside has excused."""
 
     programs: int = 0
     stuck: int = 0
@@ -33,38 +39,54 @@ class Tally:
     asked: int = 0
     unsaid_by_heap: int = 0
     said: Counter[str] = field(default_factory=Counter[str])
+    judged: Counter[str] = field(default_factory=Counter[str])
+    unbroken: Counter[str] = field(default_factory=Counter[str])
     refuted: list[tuple[int, dict[str, Any]]] = field(default_factory=list[tuple[int, dict[str, Any]]])
     broken: Counter[str] = field(default_factory=Counter[str])
     behind: Counter[str] = field(default_factory=Counter[str])
     hung: list[int] = field(default_factory=list[int])
     failed: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     looks: int = 0
+    alive: int = 0
+    unseen: int = 0
+    questions: int = 0
     cpu_ms: int = 0
 
     def add(self, result: dict[str, Any]) -> None:
-        """One process of a program; forked children of it count as programs of their own."""
-        self.programs += 1
+        """One process with its programs; forked children of it count as programs of their own."""
         self.cpu_ms += result["cpu_ms"]
         if "failed" in result:
-            self.failed.append((result["seed"], result["failed"]))
+            self.failed.append((result["seeds"][0], result["failed"]))
             return
         self.looks += result["looks"]
+        self.questions += result["asked"]
         self.said.update(result["said"])
-        if result["stuck"]:
-            self.stuck += 1
-            if not result["last"]:
-                self.unsaid.append(result["seed"])
-                self.unsaid_kinds[" ".join(sorted(set(result["kinds"])))] += 1
-            if result["with_heap"] is not None:
-                self.asked += 1
-                self.unsaid_by_heap += not result["with_heap"]
+        for level, (made, unbroken) in result["judged"].items():
+            self.judged[level] += made
+            self.unbroken[level] += unbroken
+        for one in result["programs"]:
+            self._add_program(one)
         for one in result["refuted"]:
             if one["broken"]:
                 self.broken[one["level"]] += 1
             elif one["behind"]:
                 self.behind[f"{one['level']} {one['kind']}"] += 1
             else:
-                self.refuted.append((result["seed"], one))
+                self.refuted.append(((one["seeds"] or result["seeds"])[0], one))
+
+    def _add_program(self, one: dict[str, Any]) -> None:
+        self.programs += 1
+        self.alive += one["looks"]
+        self.unseen += not one["looks"]
+        if not one["stuck"]:
+            return
+        self.stuck += 1
+        if not one["last"]:
+            self.unsaid.append(one["seed"])
+            self.unsaid_kinds[" ".join(sorted(set(one["kinds"])))] += 1
+        if one["with_heap"] is not None:
+            self.asked += 1
+            self.unsaid_by_heap += not one["with_heap"]
 
     def at(self, level: str) -> list[int]:
         """The seeds of the programs in which a finding of this level was refuted."""
@@ -73,9 +95,9 @@ class Tally:
 
 @dataclass
 class _Running:
-    """A program under way: files for what comes of it, and for where its threads are should it not end."""
+    """A process under way: files for what comes of it, and for where its threads are should it not end."""
 
-    seed: int
+    pack: Pack
     out: int
     stacks: int
     until_s: float = field(default_factory=lambda: time.monotonic() + _PATIENCE_S)
@@ -85,27 +107,34 @@ class House:
     """Runs programs. In a process without other threads: it forks."""
 
     def __init__(
-        self, at_once: int = 4, heap_share: float = 0.03, only: str = "", loud: bool = False, credulous: bool = False
+        self,
+        at_once: int = 3,
+        together: int = TOGETHER,
+        heap_share: float = HEAP_SHARE,
+        loud: bool = False,
+        credulous: bool = False,
     ) -> None:
+        """`together`: how many programs there are in a process."""
         self._loud = loud
         self._engine = Engine(credulous)
         self._engine.install()
         gc.collect()
         gc.freeze()  # or each child would copy all that was here before it, at its first collection
-        self._at_once, self._heap_share, self._only = at_once, heap_share, only
+        self._at_once, self._together, self._heap_share = at_once, together, heap_share
         self.stacks = ""
-        """Where the threads of the last program were that had to be killed."""
+        """Where the threads of the last process were that had to be killed."""
 
-    def results(
-        self, seeds: Iterable[int], without: frozenset[str] = frozenset()
-    ) -> Iterator[tuple[int, list[dict[str, Any]]]]:
-        """For each seed, as they end, what came of it: one dictionary for each process; none where it hung."""
-        waiting, running = iter(seeds), dict[int, _Running]()
+    def results(self, programs: Iterable[Program]) -> Iterator[tuple[Pack, list[dict[str, Any]]]]:
+        """For each pack, as they end, what came of it: one dictionary for each process; none where it hung."""
+        waiting, running, number = packed(programs, self._together), dict[int, _Running](), 0
         with tempfile.TemporaryDirectory(prefix="refutation") as folder:
             while True:
-                while len(running) < self._at_once and (seed := next(waiting, None)) is not None:
-                    one = _Running(seed, *(_file(f"{folder}/{seed}{end}") for end in ("", ".stacks")))
-                    running[self._begin(one, without)] = one
+                while len(running) < self._at_once and (pack := next(waiting, None)) is not None:
+                    paths, number = [f"{folder}/{number}{end}" for end in ("", ".stacks")], number + 1
+                    one = _Running(pack, *map(_file, paths))
+                    for path in paths:
+                        os.unlink(path)
+                    running[self._begin(one)] = one
                 if not running:
                     return
                 for pid in self._ended(running):
@@ -113,11 +142,9 @@ class House:
                     results = [json.loads(line) for line in _read(one.out).splitlines()]
                     stacks = _read(one.stacks).decode(errors="replace")
                     self.stacks = "" if results else stacks
-                    yield one.seed, results
-                    for end in ("", ".stacks"):
-                        os.unlink(f"{folder}/{one.seed}{end}")
+                    yield one.pack, results
 
-    def _begin(self, one: _Running, without: frozenset[str]) -> int:
+    def _begin(self, one: _Running) -> int:
         pid = os.fork()
         if pid:
             os.setpgid(pid, pid)
@@ -127,7 +154,7 @@ class House:
             if not self._loud:  # what programs say of their own errors
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
             faulthandler.register(_TELL, one.stacks)
-            Performance(program(one.seed, self._only, without), self._engine, one.out, self._heap_share).run()
+            Performance(one.pack, self._engine, one.out, self._heap_share).run()
         finally:
             os._exit(1)
 
@@ -144,6 +171,22 @@ class House:
             if ended:
                 return ended
             time.sleep(0.005)
+
+
+def packed(programs: Iterable[Program], together: int) -> Iterator[Pack]:
+    """Not more than one that has to run on the main thread in a pack: the others of that sort wait for a later one."""
+    leaders: list[Program] = []
+    others: list[Program] = []
+    for program in programs:
+        (leaders if program.leads else others).append(program)
+        if len(others) + bool(leaders) >= together:
+            yield [*leaders[:1], *others]
+            del leaders[:1]
+            others.clear()
+    while leaders or others:
+        yield [*leaders[:1], *others]
+        del leaders[:1]
+        others.clear()
 
 
 def _kill(group: int) -> None:

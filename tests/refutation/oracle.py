@@ -4,27 +4,32 @@
 from __future__ import annotations
 
 import asyncio
+import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import ref
 
 from peeps_otel import semconv
 from peeps_otel.model import Finding, Level, Node, NodeKind
 
-from .stage import OUTSIDE, stage
+from .stage import OUTSIDE, Steps, stage
 
 _SAID = (Level.PROVEN, Level.LIKELY)
+_PROGRAM = re.compile(r"program_(\d+)\.py")
 
 
 @dataclass(frozen=True)
 class Refutation:
-    """`member` was said to be stuck and has gone on. `behind`: it only stood behind the core. `broken`: after a
-    cancellation from outside, a deliberate error or the end of a loop, which may end any wait."""
+    """`member` was said to be stuck and has gone on. `seeds`: of the programs that the finding speaks of. `behind`: it
+    only stood behind the core. `broken`: after a cancellation from outside, a deliberate error or the end of a loop,
+    which may end any wait."""
 
     level: str
     kind: str
     title: str
     member: str
+    seeds: tuple[int, ...]
     behind: bool
     broken: bool
     said_at_ms: int
@@ -36,69 +41,97 @@ class Refutation:
 
 @dataclass
 class _Claim:
+    """`moves`: of `steps`, when the look was taken. `breaks`: of the programs of the finding, at the look before."""
+
     finding: Finding
     node: Node
+    seeds: tuple[int, ...]
     behind: bool
     at_ms: int
     breaks: int
+    steps: Steps
     moves: int
     task: ref[asyncio.Task[Any]] | None = None
     future: ref[Any] | None = None
 
 
+class _Met(NamedTuple):
+    task: ref[asyncio.Task[Any]]
+    steps: Steps
+
+
 class Oracle:
-    """Remembers every claim about a task or thread until the program is over. One caller."""
+    """Remembers every claim about a task or thread until the programs are over. One caller."""
 
     def __init__(self) -> None:
         self._claims: dict[tuple[str, str, str], _Claim] = {}
+        self._made: dict[tuple[str, str], _Claim] = {}
         self.refuted: list[Refutation] = []
-        self._breaks = (0, 0)  # at the beginning of this look and of the one before: a break takes its time to work
+        self._met: dict[str, _Met] = {}
+        self._gone: dict[str, _Met] = {}
+        self._before: dict[int, int] = {}
+        self._now: dict[int, int] = {}
 
     def look_begins(self) -> None:
-        self._breaks = (self._breaks[1], stage.breaks)
+        """What was broken up to this look and the one before: a break takes its time to work."""
+        self._before, self._now = self._now, {player.seed: player.breaks for player in stage.players}
 
-    def said(
-        self, findings: list[Finding], nodes: dict[str, Node], tasks: dict[str, asyncio.Task[Any]], ms: int
-    ) -> None:
-        """`findings`: all that are open. `tasks`: the living ones, by node id."""
+    def meet(self, tasks: dict[str, asyncio.Task[Any]]) -> None:
+        """`tasks`: the living ones, by node id; after each look, before anything is said. Who has ended in the middle
+        of the look was met after the one before."""
+        before, self._met = self._met, {}
+        for node_id, task in tasks.items():
+            self._met[node_id] = before.pop(node_id, None) or _Met(ref(task), stage.of_task(task))
+        self._gone = before
+
+    def said(self, findings: list[Finding], nodes: dict[str, Node], seen_ns: int, ms: int) -> None:
+        """`findings`: all that are open. `seen_ns`: when the programs were read, on the monotonic clock: whoever has
+        moved since then refutes what is said only now."""
         for finding in findings:
             if finding.level not in _SAID:
                 continue
             for behind, members in ((False, finding.core), (True, finding.blocked)):
                 for member in members:
                     node = nodes.get(member)
-                    if node is not None and node.wait is not None:
-                        self._claim(finding, node, behind, tasks.get(member), ms)
+                    if node is None or node.wait is None or (finding.id, finding.level.value, member) in self._claims:
+                        continue
+                    self._claim(finding, node, nodes, behind, seen_ns, ms)
 
-    def _claim(self, finding: Finding, node: Node, behind: bool, task: asyncio.Task[Any] | None, ms: int) -> None:
-        key = (finding.id, finding.level.value, node.id)
-        if key in self._claims:
-            return
+    def _claim(self, finding: Finding, node: Node, nodes: dict[str, Node], behind: bool, seen_ns: int, ms: int) -> None:
+        met = self._met.get(node.id) or self._gone.get(node.id)
         if node.kind is NodeKind.THREAD:
-            moves = stage.by_thread.get(_ident(node), 0)
-            self._claims[key] = _Claim(finding, node, behind, ms, self._breaks[0], moves)
-        elif task is not None:
-            future = getattr(task, "_fut_waiter", None)
-            moves = stage.by_task.get(task, 0)
-            waits_for = None if future is None else ref(future)
-            self._claims[key] = _Claim(finding, node, behind, ms, self._breaks[0], moves, ref(task), waits_for)
+            steps = stage.of_thread(_ident(node))
+        elif met is not None:
+            steps = met.steps
+        else:
+            return  # of no loop of asyncio
+        task = None if met is None else met.task()
+        future = None if task is None else getattr(task, "_fut_waiter", None)
+        seeds = seeds_of(nodes[one] for one in (*finding.core, *finding.blocked) if one in nodes)
+        claim = _Claim(
+            finding,
+            node,
+            seeds,
+            behind,
+            ms,
+            _breaks(self._before, seeds),
+            steps,
+            steps.count - (steps.last_ns > seen_ns),
+            None if met is None else met.task,
+            None if future is None else ref(future),
+        )
+        self._claims[finding.id, finding.level.value, node.id] = claim
+        if not behind:
+            self._made.setdefault((finding.id, finding.level.value), claim)
 
     def check(self, ms: int) -> None:
         """Looks whether any of them has gone on."""
         for key, claim in list(self._claims.items()):
             task = None if claim.task is None else claim.task()
-            if claim.node.kind is NodeKind.THREAD:
-                moved = stage.by_thread.get(_ident(claim.node), 0) != claim.moves
-            elif task is None:
-                del self._claims[key]  # nobody had it: it was destroyed, which is no step
-                continue
-            else:
-                moved = _has_moved(task, claim)
-            if not moved:
+            if not _has_moved(task, claim):
                 continue
             del self._claims[key]
             cancelled = task is not None and getattr(task, "_cancel_message", None) == OUTSIDE
-            broken = cancelled or stage.breaks != claim.breaks
             finding = claim.finding
             self.refuted.append(
                 Refutation(
@@ -106,12 +139,38 @@ class Oracle:
                     finding.kind.value,
                     finding.title,
                     claim.node.name,
+                    claim.seeds,
                     claim.behind,
-                    broken,
+                    cancelled or _is_broken(claim),
                     claim.at_ms,
                     ms,
                 )
             )
+
+    def judged(self) -> dict[str, tuple[int, int]]:
+        """By level: how many findings were put to the test, and in how many of them nothing was broken from outside up
+        to now, so that whoever moves refutes them."""
+        levels = {level.value: [one for (_, said), one in self._made.items() if said == level] for level in _SAID}
+        return {level: (len(made), sum(not _is_broken(one) for one in made)) for level, made in levels.items()}
+
+
+def seeds_of(nodes: Iterable[Node]) -> tuple[int, ...]:
+    """The programs whose lines these nodes were made at or stand at."""
+    found: set[str] = set()
+    for node in nodes:
+        found.update(_PROGRAM.findall(node.source))
+        for frame in node.stack:
+            found.update(_PROGRAM.findall(frame.file))
+    return tuple(sorted(map(int, found)))
+
+
+def _breaks(by_seed: dict[int, int], seeds: tuple[int, ...]) -> int:
+    """Of these programs; of all, where it is not known which they are."""
+    return sum(count for seed, count in by_seed.items() if not seeds or seed in seeds)
+
+
+def _is_broken(claim: _Claim) -> bool:
+    return _breaks({player.seed: player.breaks for player in stage.players}, claim.seeds) != claim.breaks
 
 
 def _ident(node: Node) -> int:
@@ -120,7 +179,11 @@ def _ident(node: Node) -> int:
     return ident
 
 
-def _has_moved(task: asyncio.Task[Any], claim: _Claim) -> bool:
+def _has_moved(task: asyncio.Task[Any] | None, claim: _Claim) -> bool:
+    """A task that nobody had, and that was destroyed, has made no step by that."""
+    if claim.steps.count != claim.moves:
+        return True
+    if task is None:
+        return False
     before = None if claim.future is None else claim.future()
-    now = getattr(task, "_fut_waiter", None)
-    return task.done() or stage.by_task.get(task, 0) != claim.moves or (before is not None and now is not before)
+    return task.done() or (before is not None and getattr(task, "_fut_waiter", None) is not before)

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
 from random import Random
 
@@ -14,8 +15,10 @@ THREAD = -1
 PRELUDE = """\
 import asyncio, concurrent.futures, contextlib, contextvars, fcntl, functools, gc, multiprocessing, os, queue, sched
 import select, signal, socket, sys, threading, time, types, weakref
-from tests.refutation.stage import Guard, failure, forked, interrupting, moved, outside, stopping
+from tests.refutation.stage import Guard, interrupting, stage
 
+player = stage.player(__name__)
+moved, outside, failure, stopping, forked = player.moved, player.outside, player.failure, player.stopping, player.forked
 loops, tasks, threads, keep = {}, {}, {}, []
 
 
@@ -83,15 +86,21 @@ class Scene:
 
 @dataclass(frozen=True)
 class Program:
-    """`longest_ms`: no single sleep, timer or time limit in it is longer. `kinds`: the scenes in it."""
+    """`longest_ms`: no single sleep, timer or time limit in it is longer. `kinds`: the scenes in it. `leads`: it has to
+    run on the main thread, as who handles a signal does."""
 
     seed: int
     text: str
     longest_ms: int
     kinds: tuple[str, ...]
+    leads: bool
 
 
 LONGEST_MS = 250
+SLOWNESS = 3
+"""By how much all times are longer than the scenes say: so many more looks are taken in a program's life, which costs
+the looks alone."""
+_TIME = re.compile(r"(?<![\w.])0\.\d+")
 
 
 def assemble(rng: Random, seed: int, scenes: list[Scene]) -> Program:
@@ -105,7 +114,9 @@ def assemble(rng: Random, seed: int, scenes: list[Scene]) -> Program:
     for host in hosts:
         lines += ["", "", *_loop(rng, host, scenes)]
     lines += ["", "", *_start(scenes, hosts)]
-    return Program(seed, "\n".join(lines) + "\n", LONGEST_MS, tuple(kind for s in scenes for kind in s.kinds))
+    text = _TIME.sub(lambda found: f"{float(found[0]) * SLOWNESS:g}", "\n".join(lines) + "\n")
+    kinds = tuple(kind for scene in scenes for kind in scene.kinds)
+    return Program(seed, text, LONGEST_MS * SLOWNESS, kinds, any(scene.main for scene in scenes))
 
 
 def _scene(scene: Scene) -> Lines:

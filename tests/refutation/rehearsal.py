@@ -16,6 +16,7 @@ from typing import Any
 from . import things
 from .lines import Lines, block
 from .program import PRELUDE
+from .stage import Player, module_name, stage
 from .things import Thing
 
 _NAME = "rehearsal.py"
@@ -64,7 +65,8 @@ def rehearse(look: Callable[[], object]) -> None:
             text += block(f"def free_{name}():", things.free(thing))
         for what in ("wait", "free"):
             text.append(f"{what}s[{family!r}] = [{', '.join(f'{what}_{family}_{kind}' for kind in _KINDS)}]")
-    space: dict[str, Any] = {"__name__": "rehearsal"}
+    stage.begin([Player(0)])
+    space: dict[str, Any] = {"__name__": module_name(0)}
     exec(compile("\n".join([*text, *_PARTS.splitlines()]) + "\n", _NAME, "exec"), space)
     space["start"]()
     time.sleep(_BEGUN_S)

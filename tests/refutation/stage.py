@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a generated program tells the oracle while it runs: that somebody has gone on, and that somebody was stopped.
+"""What generated programs tell the oracle while they run: that somebody has gone on, and that somebody was stopped.
 
-A program imports these few names. One stage per process; a forked child begins anew with the thread that forked.
+One stage per process, with several programs on it. A forked child begins anew with the program and the thread that
+forked.
 """
 
 from __future__ import annotations
@@ -11,42 +12,118 @@ import os
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
 OUTSIDE = "from outside"
 
 
-class Stage:
-    """Counters of steps by task and by thread ident. Written by the program's threads, read by the oracle's."""
+@dataclass(slots=True, eq=False)
+class Steps:
+    """Of one task or thread, whether it still is there or not: how many, and when the last was, on the monotonic
+    clock."""
 
-    def __init__(self) -> None:
-        self.by_thread: dict[int, int] = {}
-        self.by_task: WeakKeyDictionary[asyncio.Task[Any], int] = WeakKeyDictionary()
+    count: int = 0
+    last_ns: int = 0
+
+
+class Player:
+    """One program. It imports these few functions, and runs on threads of its own; the looker reads."""
+
+    def __init__(self, seed: int, kinds: tuple[str, ...] = (), longest_ms: int = 0) -> None:
+        self.seed, self.kinds, self.longest_ms = seed, kinds, longest_ms
         self.moved_ns = time.monotonic_ns()
         self.breaks = 0  # cancellations from outside, raised errors, loops that stop: legal ends of any wait
-        self.over = False
+        self.begun_ns = 0  # on the monotonic clock; not yet: 0
         self.finished = False
+        self.error = ""
+
+    def moved(self) -> None:
+        """The calling task and thread have made a step of the program."""
+        ident, now_ns = threading.get_ident(), time.monotonic_ns()
+        if ident in stage.interrupted:
+            return
+        self.moved_ns = now_ns
+        _count(stage.of_thread(ident), now_ns)
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:
+            return
+        if task is not None:
+            _count(stage.of_task(task), now_ns)
+
+    def outside(self, task: asyncio.Task[Any] | None) -> None:
+        """Somebody who has nothing to do with the wait cancels a task: that breaks it, it does not end by itself."""
+        if task is not None and not task.done():
+            self.breaks += 1
+            task.cancel(OUTSIDE)
+
+    def failure(self) -> Exception:
+        """An error that the program raises on purpose: whatever it tears down with it is broken, not refuted."""
+        self.breaks += 1
+        return RuntimeError("on purpose")
+
+    def stopping(self) -> None:
+        """A loop is about to cancel what is left."""
+        self.breaks += 1
+
+    def forked(self) -> int:
+        """`os.fork`; in the child the oracle begins anew."""
+        for call in before_fork:
+            call()
+        pid = os.fork()
+        if pid:
+            children.append(pid)
+        else:
+            children.clear()
+            stage.begin([self])
+            for call in after_fork:
+                call()
+        return pid
+
+
+class Stage:
+    """Who has gone on how often. Written by the programs' threads, read by the oracle's."""
+
+    def __init__(self) -> None:
+        self.begin([])
+
+    def begin(self, players: list[Player]) -> None:
+        """With these programs alone: of what was before nothing moves any more."""
+        self.players = players
         self.interrupted: set[int] = set()
         """Threads that run a signal handler in the middle of a wait, which goes on afterwards."""
+        self._by_thread: dict[int, Steps] = {}
+        self._by_task: WeakKeyDictionary[asyncio.Task[Any], Steps] = WeakKeyDictionary()
+        for player in players:
+            player.moved_ns = time.monotonic_ns()
+
+    def of_thread(self, ident: int) -> Steps:
+        return self._by_thread.setdefault(ident, Steps())
+
+    def of_task(self, task: asyncio.Task[Any]) -> Steps:
+        return self._by_task.setdefault(task, Steps())
+
+    def player(self, module: str) -> Player:
+        """The program that is this module."""
+        return next(one for one in self.players if module_name(one.seed) == module)
+
+    @property
+    def moved_ns(self) -> int:
+        return max(player.moved_ns for player in self.players)
+
+
+def module_name(seed: int) -> str:
+    return f"program_{seed}"
+
+
+def _count(steps: Steps, now_ns: int) -> None:
+    steps.count += 1
+    steps.last_ns = now_ns
 
 
 stage = Stage()
-
-
-def moved() -> None:
-    """The calling task and thread have made a step of the program."""
-    ident = threading.get_ident()
-    if ident in stage.interrupted:
-        return
-    stage.by_thread[ident] = stage.by_thread.get(ident, 0) + 1
-    stage.moved_ns = time.monotonic_ns()
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        return
-    if task is not None:
-        stage.by_task[task] = stage.by_task.get(task, 0) + 1
 
 
 def interrupting(function: Callable[[], object]) -> None:
@@ -59,24 +136,6 @@ def interrupting(function: Callable[[], object]) -> None:
         stage.interrupted.discard(ident)
 
 
-def outside(task: asyncio.Task[Any] | None) -> None:
-    """Somebody who has nothing to do with the wait cancels a task: that breaks the wait, it does not end by itself."""
-    if task is not None and not task.done():
-        stage.breaks += 1
-        task.cancel(OUTSIDE)
-
-
-def failure() -> Exception:
-    """An error that the program raises on purpose: whatever it tears down with it is broken, not refuted."""
-    stage.breaks += 1
-    return RuntimeError("on purpose")
-
-
-def stopping() -> None:
-    """A loop is about to cancel what is left."""
-    stage.breaks += 1
-
-
 class Guard:
     """Calls a function when it is finalized."""
 
@@ -87,26 +146,6 @@ class Guard:
         self.function()
 
 
-def begin_anew() -> None:
-    """In a forked child: nothing of the parent moves here but the thread that forked."""
-    stage.__init__()
-
-
 children: list[int] = []
 before_fork: list[Callable[[], None]] = []
 after_fork: list[Callable[[], None]] = []
-
-
-def forked() -> int:
-    """`os.fork`; in the child the oracle begins anew."""
-    for call in before_fork:
-        call()
-    pid = os.fork()
-    if pid:
-        children.append(pid)
-    else:
-        children.clear()
-        begin_anew()
-        for call in after_fork:
-            call()
-    return pid

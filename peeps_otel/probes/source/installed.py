@@ -25,7 +25,7 @@ class Folder:
     def __init__(self, path: str) -> None:
         self.path = path
         self._zip = False
-        self._infos = sorted(self._found())
+        self._infos = {info: normalised(info) for info in sorted(self._found())}
         self._read: dict[str, Distribution] = {}
         self._owners: dict[str, Distribution] = {}
 
@@ -39,7 +39,8 @@ class Folder:
         parent, _, name = path.rpartition("/")
         keys = (path, f"{parent}/", f"{path.partition('/')[0]}/**") if parent else (path,)
         likely = normalised(path.partition("/")[0] if not path.startswith("..") else name).strip("-")
-        for info in sorted(self._infos, key=lambda one: not normalised(one).startswith(likely.removesuffix("-py"))):
+        likely = likely.removesuffix("-py")
+        for info in sorted(self._infos, key=lambda one: not self._infos[one].startswith(likely)):
             for key in keys:
                 if key in self._owners:
                     return self._owners[key]
