@@ -118,7 +118,7 @@ class Engine:
             while self._heap.is_busy:
                 time.sleep(0.005)
         for _ in range(2):
-            self._watcher._sample()  # pyright: ignore[reportPrivateUsage]  # time and turns are set by hand
+            self._watcher._sampling.sample(0)  # pyright: ignore[reportPrivateUsage]  # time and turns are set by hand
         self._watcher.look()
         assert self._last is not None
         return self._last, self._read.at_ns
