@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -21,6 +22,7 @@ from ..model import Node, NodeKind, Providers, Wait
 from ..model.change import Change
 from ..model.operations import operation
 from ..probes.heap import question
+from ..probes.heap.copy_allowance import FOR_EVER_NS, CopyAllowance
 from ..probes.heap.ender import Thing
 from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import OF_AN_END, WAKERS, is_shown, wakers_of
@@ -53,6 +55,16 @@ _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _logger = logging.getLogger("peeps_otel")
 
 
+@dataclass(slots=True)
+class _UnderWay:
+    """A question and what it may use. `charged_ns`: what has been paid for it."""
+
+    asked: AskedHeap
+    allowance: CopyAllowance
+    charged_ns: int = 0
+    is_slow: bool = False  # it has had to wait for its budget
+
+
 class Objects(Protocol):
     """Where the objects behind nodes are found. On the watcher's thread."""
 
@@ -73,6 +85,10 @@ class Objects(Protocol):
         ...
 
 
+Ask = Callable[[list[Thing], list[BlockedThread], CopyAllowance], Answer]
+"""How the heap is asked; the last: what a copy of the process may use."""
+
+
 class HeapQuestion:
     """`lay` before a look is diagnosed, `look` after; both on the watcher's thread. `ask`: how the heap is asked, on a
     thread of ours. `forked_from`: the process that had threads which are not here; None: there is no such."""
@@ -80,7 +96,7 @@ class HeapQuestion:
     def __init__(
         self,
         objects: Objects,
-        ask: Callable[[list[Thing], list[BlockedThread]], Answer] | None = None,
+        ask: Ask | None = None,
         answered: Callable[[], None] = lambda: None,
         forked_from: int | None = None,
         clock: Clock = SYSTEM_CLOCK,
@@ -88,12 +104,10 @@ class HeapQuestion:
         self._clock = clock
         self._objects, self._answered = objects, answered
         self._answers = HeapAnswers(forked_from)
-        self.ask: Callable[[list[Thing], list[BlockedThread]], Answer] = ask or partial(
-            question.ask, forked=forked_from is not None
-        )
+        self.ask: Ask = ask or partial(question.ask, forked=forked_from is not None)
         self._end_due_ns: dict[str, tuple[int, int]] = {}  # by far end: when it may be asked about, and the next pause
         self._answer: tuple[AskedHeap, Answer] | None = None
-        self._busy = self._wanted = False
+        self._busy = self._wanted = self._hurries = False
         self.started: Callable[..., None] = _on_a_thread
         """How a question is asked beside the look: called with a function and its arguments."""
         self.settled_ns = _SETTLED_NS
@@ -102,7 +116,8 @@ class HeapQuestion:
         """What questions are paid from, in the copies of the process too."""
         self._things_most = _THINGS_MOST
         self._expected_ns = 0  # what the last one cost: so much will the next one
-        self._asking_ns = 0  # processor time of our thread that asked
+        self._asking_ns = 0  # of it that of our thread that asked, which cannot be cut
+        self._under_way: _UnderWay | None = None
         self._saves_for = False
         self.spent_ns = 0
         """Processor time of all questions so far, in the copies of the process too."""
@@ -129,22 +144,50 @@ class HeapQuestion:
         if self.not_asked:
             observation.coverage.append(f"heap: not asked who could end a wait: {self.not_asked}")
         elif self._saves_for:
+            yet = " yet" if self.purse.is_payable(self._expected_ns) else ""
             seconds = self._expected_ns / 1e9
             observation.coverage.append(
-                f"heap: not asked yet who could end some waits: a question takes {seconds:.1f} s of processor time"
+                f"heap: not asked{yet} who could end some waits: a question takes {seconds:.1f} s of processor time"
             )
+        elif self._under_way is not None and self._under_way.is_slow:
+            observation.coverage.append("heap: who could end some waits is being asked, as slowly as the budget allows")
         self._answers.lay(observation)
 
     def _take(self, observation: Observation, asked: AskedHeap, answer: Answer) -> None:
-        cost_ns = answer.cpu_ns + self._asking_ns
-        self.spent_ns += cost_ns
-        self._expected_ns = cost_ns
-        if not asked.for_somebody:  # what is spent on who is looking is beyond the budget
-            self.purse.pay(self._clock.monotonic_ns(), cost_ns)
+        self._expected_ns = answer.cpu_ns + self._asking_ns
+        self._charge(self._expected_ns)
+        self._under_way = None
+        self.purse.asked()
         self._things_most = _affordable(answer)
         self.not_asked = answer.not_asked
         if not answer.not_asked:
             self._answers.take(observation, asked, answer)
+
+    def pace(self) -> None:
+        """Now and then, while a question is under way: pays for what it has used, and lets it use more."""
+        under_way = self._under_way
+        if under_way is None:
+            return
+        self._charge(under_way.allowance.used_ns)
+        if self._hurries or under_way.asked.for_somebody:
+            self._hurries, under_way.asked.for_somebody = False, True
+            under_way.allowance.allow(FOR_EVER_NS)
+        else:
+            room_ns = self.purse.question_ns(self._clock.monotonic_ns())
+            under_way.allowance.allow(under_way.charged_ns + room_ns)
+            under_way.is_slow |= under_way.allowance.is_spent
+        if not self._busy and self._answer is None:  # it has failed
+            self._under_way = None
+
+    def _charge(self, used_ns: int) -> None:
+        """So much has the question used by now. What is spent on who is looking is beyond the budget."""
+        under_way = self._under_way
+        if under_way is None or used_ns <= under_way.charged_ns:
+            return
+        more_ns, under_way.charged_ns = used_ns - under_way.charged_ns, used_ns
+        self.spent_ns += more_ns
+        if not under_way.asked.for_somebody:
+            self.purse.charge(self._clock.monotonic_ns(), more_ns)
 
     def look(self, observation: Observation, waits: WaitIndex, now_ns: int) -> None:
         """Asks, where there is something to ask and the budget allows it. `waits`: who waits, and what for."""
@@ -152,11 +195,13 @@ class HeapQuestion:
         if self._busy or clock_ns < self._next_ns:
             return
         waiting = self._worth_asking(waits, now_ns) | self._far_ends(observation, clock_ns)
-        self._saves_for = bool(waiting) and not self._wanted and not self.purse.can_pay(clock_ns, self._expected_ns)
+        self._saves_for = (
+            bool(waiting) and not self._wanted and not self.purse.can_ask(clock_ns, self._expected_ns, self._asking_ns)
+        )
         if self._saves_for:
             self._next_ns = clock_ns + _AGAIN_NS
             return
-        wanted, self._wanted = self._wanted, False
+        wanted, self._wanted, self._hurries = self._wanted, False, False
         if waiting:
             self._next_ns = clock_ns + _AGAIN_NS
             self._begin(observation, waiting, now_ns, wanted)
@@ -165,7 +210,7 @@ class HeapQuestion:
         """Somebody asks what is stuck: what has settled is asked about at the next look, beyond the budget if need be,
         for a person waits. On any thread."""
         self._next_ns = 0
-        self._wanted = True
+        self._wanted = self._hurries = True
 
     def _worth_asking(self, waits: WaitIndex, now_ns: int) -> dict[str, frozenset[str]]:
         """The things whose waiters nothing known will wake, with those who wait; the oldest first."""
@@ -239,12 +284,18 @@ class HeapQuestion:
         asked = AskedHeap(now_ns, kept, steps, threads, self._objects.task_nodes, for_somebody)
         self._busy = True
         self.asked += len(things)
-        self.started(self._run, asked, things, blocked)
+        allowance = CopyAllowance()
+        self._under_way = _UnderWay(asked, allowance)
+        self.pace()
+        self.started(self._run, asked, things, blocked, allowance)
 
-    def _run(self, asked: AskedHeap, things: list[Thing], blocked: list[BlockedThread]) -> None:
+    def _run(
+        self, asked: AskedHeap, things: list[Thing], blocked: list[BlockedThread], allowance: CopyAllowance
+    ) -> None:
+        began_ns = time.thread_time_ns()
         try:
-            answer = self.ask(things, blocked)
-            self._asking_ns = time.thread_time_ns()
+            answer = self.ask(things, blocked, allowance)
+            self._asking_ns = time.thread_time_ns() - began_ns
             self._answer = asked, answer
         except Exception:
             _logger.warning("peeps: a question to the heap failed; the program is not affected", exc_info=True)

@@ -18,7 +18,7 @@ _WAIT_MOST_NS = 250_000_000  # at a time, for somebody may begin to look
 
 class Pace:
     """For the watcher's thread only. `spent_ns`: processor time of all that the governor has to hold in bounds;
-    `stopping`: ends the waits."""
+    `stopping`: ends the waits. `beside`: is called now and then, for what is done meanwhile."""
 
     def __init__(
         self,
@@ -27,12 +27,14 @@ class Pace:
         spent_ns: Callable[[], int],
         stopping: native.Event,
         clock: Clock,
+        beside: Callable[[], object] = lambda: None,
     ) -> None:
         self._governor = governor
         self._sampling = sampling
         self._spent_ns = spent_ns
         self._stopping = stopping
         self._clock = clock
+        self._beside = beside
         self._paused_ns = 0  # by the performance counter
         self.waited_ns = 0
         """For how long the look at hand has waited for its budget."""
@@ -46,6 +48,7 @@ class Pace:
         native.sleep(0)
         self._paused_ns = time.perf_counter_ns()
         self._sample_if_due()
+        self._beside()
 
     def keep(self) -> None:
         """The same, and waits where the budget is spent. Not while an object of the program is in anybody's hands."""
@@ -62,6 +65,7 @@ class Pace:
             wait_ns = self._sampling.before(now_ns + min(wait_ns, _WAIT_MOST_NS)) - now_ns
             self._clock.wait(self._stopping, max(_LEAST_NS, wait_ns) / 1e9)
             self._sample_if_due()
+            self._beside()
             wait_ns = self._owed_ns()
         self.waited_ns += self._clock.monotonic_ns() - began_ns
 

@@ -7,12 +7,12 @@ at most the budget: the bucket holds what a sudden crowd of tasks costs, and fil
 sixty seconds' budget is spent. Work that finds it empty waits: it is cut where the caller asks, however long a look
 takes then.
 
-What cannot be cut (a question to the heap, in a copy of the process) has savings of its own: a second at first, then a
-quarter of what sixty seconds may cost; the dearer it is, the more seldom it is asked. It is paid from the same sixty
-seconds as the looks, which are held back until there is room for it, but for half of them: those must not stop. So
-the bound holds with it, unless it alone costs more than the other half, or has waited so long for room that it is
-asked all the same. One that costs more has its answer taken in, too: the look that does is given a part of what the
-question was over, or it would wait for the rest of the minute with the answer in its hands.
+A question to the heap is asked of a copy of the process, which is cut as well: it sleeps where it has used what it may.
+It is paid from the same sixty seconds as the looks, with all that it takes: of these each of the two may have half
+for sure, and what the other leaves. So the bound holds with it, and a dear one lasts for minutes. How often one is
+asked is another matter: the copy takes memory as long as it lives. For that there are savings, a second at first, then
+a quarter of what sixty seconds may cost; the dearer it is, the more seldom it is asked, and none that would take longer
+than ten minutes.
 """
 
 from __future__ import annotations
@@ -27,16 +27,17 @@ _RATE = 0.75  # of the budget: what else runs for us (threads of exporters) has 
 _HOLDS_NS = 25_000_000_000  # it holds what the whole budget gives in this time
 _SLICE_NS = 300_000_000  # what the budget gives in this time is saved before work goes on
 _WINDOW_NS = 60_000_000_000
-_WINDOW_SHARE = 0.9  # of the budget: a slice may take longer than it should
+_WINDOW_SHARE = 0.8  # of the budget: threads of exporters are not measured, and a slice may take longer than it should
 _WINDOW_PARTS = 60
 _SPREAD_NS = 40_000_000_000  # over this time what the window has left is spread
 _SAVED_AT_FIRST_NS = 1_000_000_000
 _WAIT_MOST_NS = 1_000_000_000  # at a time: what the window has left changes meanwhile
-_QUESTION_SHARE = 0.25  # of what any sixty seconds may cost, for what cannot be cut
-_LOOKS_KEEP = 1 / 2  # of it, whatever else is to be paid
-_ANSWER_SHARE = 0.25  # of what a question costs beyond half of a minute: taking in its answer
-_ROOM_PATIENCE_NS = 30_000_000_000  # what cannot be cut waits so long for room, once it is saved for
+_QUESTION_SHARE = 0.25  # of what any sixty seconds may cost, for questions on the average
+_LOOKS_KEEP = 1 / 2  # of it, whatever else is to be paid; questions the rest
+_WINDOWS_MOST = 10  # a question may last for
+_LEAST_NS = 5_000_000  # of a window for questions: with less they come to no end
 _WISH_NS = 30_000_000_000  # it is asked for again and again; if not, nobody is held back for it
+_FOR_EVER_NS = 1 << 61
 
 
 class Purse:
@@ -51,11 +52,9 @@ class Purse:
         self._left_ns = self._holds_ns
         self._looks = 0
         self._parts: deque[tuple[int, int, int]] = deque()
-        """When each part of the window began, and what was charged by then: for all, and for what is cut."""
-        self._charged_ns = self._cut_ns = 0
-        self._answer_ns = 0  # what may be spent on taking in an answer
-        self._wish_ns = self._wish_until_ns = 0
-        self._waits_since_ns: int | None = None
+        """When each part of the window began, and what was charged by then: for all, and for looks."""
+        self._charged_ns = self._looks_ns = 0
+        self._wish_until_ns = 0
         self._saved_ns: float = _SAVED_AT_FIRST_NS
         self._saved_at_ns = now_ns
 
@@ -68,18 +67,16 @@ class Purse:
         before = spent_ns if self._spent_ns is None else self._spent_ns
         # A sleep ends late at times: what it would have filled beyond the brim is lost.
         used_ns = spent_ns - before
-        given_ns = min(used_ns, self._answer_ns)
-        self._answer_ns -= given_ns
-        self._left_ns = min(self._holds_ns, self._left_ns + (now_ns - self._last_ns) * rate) - (used_ns - given_ns)
+        self._left_ns = min(self._holds_ns, self._left_ns + (now_ns - self._last_ns) * rate) - used_ns
         self._last_ns, self._spent_ns = now_ns, spent_ns
         left_ns = self._left_ns
         if factor == 1 and not is_starting:  # what is spent on who is looking, or at the start, is beyond the budget
             self._charged_ns += used_ns
-            self._cut_ns += used_ns - given_ns
+            self._looks_ns += used_ns
             in_window_ns = self._for_looks(now_ns)
             rate = min(rate, max(in_window_ns, self._share * _SLICE_NS) / _SPREAD_NS)
             left_ns = self._left_ns = min(left_ns, in_window_ns)
-        if left_ns > 0 or self._answer_ns:
+        if left_ns > 0:
             return 0
         return min(_WAIT_MOST_NS, int((self._share * _SLICE_NS - left_ns) / rate))
 
@@ -87,44 +84,68 @@ class Purse:
         """What may be spent now so that no sixty seconds cost more than the budget."""
         parts = self._parts
         if not parts or now_ns - parts[-1][0] >= _WINDOW_NS // _WINDOW_PARTS:
-            parts.append((now_ns, self._charged_ns, self._cut_ns))
+            parts.append((now_ns, self._charged_ns, self._looks_ns))
         while now_ns - parts[0][0] > _WINDOW_NS:
             parts.popleft()
         return self._window_ns - (self._charged_ns - parts[0][1])
 
     def _for_looks(self, now_ns: int) -> int:
-        """The same for what is cut: without what is wished for, and their half at least."""
-        left_ns = self._in_window(now_ns) - (self._wish_ns if now_ns < self._wish_until_ns else 0)
-        return max(left_ns, int(_LOOKS_KEEP * self._window_ns) - (self._cut_ns - self._parts[0][2]))
+        """The same for looks: their half at least, and what a question that is wished for or under way leaves."""
+        left_ns, (_, charged_ns, looks_ns) = self._in_window(now_ns), self._parts[0]
+        looks_ns = self._looks_ns - looks_ns
+        if now_ns < self._wish_until_ns:
+            asked_ns = self._charged_ns - charged_ns - looks_ns
+            left_ns -= max(0, self._questions_ns - asked_ns)
+        return max(left_ns, self._window_ns - self._questions_ns - looks_ns)
 
     @property
     def _window_ns(self) -> int:
         return int(self._share * _WINDOW_SHARE * _WINDOW_NS)
 
-    def can_pay(self, now_ns: int, cost_ns: int) -> bool:
-        """Whether something that is not cut, and will cost so much, may be done. To be asked again where it may not."""
-        if not self._share or self.is_starting(now_ns):
+    @property
+    def _questions_ns(self) -> int:
+        """Of a window, for questions."""
+        return int(self._window_ns * (1 - _LOOKS_KEEP))
+
+    def _asks_freely(self, now_ns: int) -> bool:
+        return not self._share or now_ns < self._begun_ns + START_NS
+
+    def question_ns(self, now_ns: int) -> int:
+        """What a question that is under way may use now, and not wait. To be asked again and again."""
+        if not self._share:
+            return _FOR_EVER_NS
+        if self._asks_freely(now_ns):
+            return self._begun_ns + START_NS - now_ns
+        self._wish_until_ns = now_ns + _WISH_NS
+        left_ns, (_, charged_ns, looks_ns) = self._in_window(now_ns), self._parts[0]
+        asked_ns = self._charged_ns - charged_ns - (self._looks_ns - looks_ns)
+        return max(0, min(left_ns, self._questions_ns - asked_ns))
+
+    def can_ask(self, now_ns: int, cost_ns: int, at_once_ns: int) -> bool:
+        """Whether a question that will cost so much in all, of it `at_once_ns` where it cannot be cut, may be asked. To
+        be asked again where it may not."""
+        if self._asks_freely(now_ns):
             return True
         self._save(now_ns, cost_ns)
-        if self._saved_ns < cost_ns:
+        if self._saved_ns < cost_ns or not self.is_payable(cost_ns):
             return False
-        room_ns = min(cost_ns, int(self._window_ns * (1 - _LOOKS_KEEP)))
-        if self._waits_since_ns is None or now_ns >= self._wish_until_ns:
-            self._waits_since_ns = now_ns
-        if self._in_window(now_ns) >= room_ns or now_ns - self._waits_since_ns >= _ROOM_PATIENCE_NS:
-            return True
-        self._wish_ns, self._wish_until_ns = room_ns, now_ns + _WISH_NS
-        return False
+        return self.question_ns(now_ns) >= min(at_once_ns, self._questions_ns)
 
-    def pay(self, now_ns: int, cost_ns: int) -> None:
-        """It has been done, and cost so much."""
-        self._waits_since_ns, self._wish_until_ns = None, 0
-        if not self.is_starting(now_ns):
+    def is_payable(self, cost_ns: int) -> bool:
+        """Whether there will ever be enough for a question that costs so much."""
+        return not self._share or self._questions_ns >= max(_LEAST_NS, cost_ns / _WINDOWS_MOST)
+
+    def charge(self, now_ns: int, cost_ns: int) -> None:
+        """A question has cost so much more."""
+        if not self._asks_freely(now_ns):
             self._save(now_ns, cost_ns)
             self._saved_ns -= cost_ns
             self._in_window(now_ns)
             self._charged_ns += cost_ns
-            self._answer_ns = int(_ANSWER_SHARE * max(0, cost_ns - (1 - _LOOKS_KEEP) * self._window_ns))
+
+    def asked(self) -> None:
+        """No question is under way any more."""
+        self._wish_until_ns = 0
 
     def _save(self, now_ns: int, cost_ns: int) -> None:
         share_ns = self._window_ns * _QUESTION_SHARE
@@ -134,8 +155,6 @@ class Purse:
 
     def looked(self, complete: bool = True) -> None:
         """A look is done. `complete`: everything there is was looked at."""
-        if complete:
-            self._answer_ns = 0
         self._looks = self._looks + 1 if complete else 0
 
     @property

@@ -55,6 +55,7 @@ _LONG_WAITS_MOST = 1000  # per look
 _START_MOST_NS = 2_000_000_000  # a start that lasts may be stuck
 _START_STEP_S = 0.05
 _LEAST_NS = 10_000_000  # between a look and the next
+_QUESTION_NS = 250_000_000  # a question to the heap is paid so often, and may go on
 _logger = logging.getLogger("peeps_otel")
 
 
@@ -128,7 +129,9 @@ class Watcher:
             now_ns=self._clock.monotonic_ns(),
         )
         self._sampling = Sampling(self._sampler, self._sample_ns, self._clock)
-        self._pace = Pace(self.governor, self._sampling, self._all_cpu_ns, self._stopping, self._clock)
+        self._pace = Pace(
+            self.governor, self._sampling, self._all_cpu_ns, self._stopping, self._clock, self._pace_question
+        )
         self._exported_ns = self._sink.spent().cpu_ns
 
     def difference(self) -> Difference:
@@ -228,9 +231,18 @@ class Watcher:
                 self._complain()
                 look_due_ns = max(look_due_ns, self._clock.monotonic_ns() + self._interval_ns)
             due_ns = sampling.before(look_due_ns)
+            if self._pace_question():
+                due_ns = min(due_ns, self._clock.monotonic_ns() + _QUESTION_NS)
             if self._clock.wait(wake, max(0.0, (due_ns - self._clock.monotonic_ns()) / 1e9)):
                 wake.clear()
                 look_due_ns = min(look_due_ns, self._clock.monotonic_ns())
+
+    def _pace_question(self) -> bool:
+        """Pays for a question to the heap that is under way, and lets it go on. Whether there is one."""
+        if self.heap is None:
+            return False
+        self.heap.pace()
+        return self.heap.is_busy
 
     def _keep_pace(self) -> None:
         """For what is made once and paced by each stream's own."""

@@ -22,8 +22,14 @@ class Worker:
         self.purse = Purse(share, 0)
         for _ in range(looks):
             self.purse.looked()
-        self.now_ns = self.spent_ns = self.sleeps = 0
+        self.now_ns = self.spent_ns = self.asked_ns = self.sleeps = 0
         self.spent: list[tuple[int, int]] = [(0, 0)]
+        """With what was asked beside it; `looks`: without."""
+        self.looks: list[tuple[int, int]] = [(0, 0)]
+
+    def tell(self) -> None:
+        self.spent.append((self.now_ns, self.spent_ns + self.asked_ns))
+        self.looks.append((self.now_ns, self.spent_ns))
 
     def work_until(self, seconds: float, factor: float = 1) -> None:
         while self.now_ns < seconds * S:
@@ -35,7 +41,7 @@ class Worker:
             took_ns = int(self.chance.uniform(0, 2) * self.slice_ms * MS)
             self.now_ns += 2 * took_ns  # others have the processor, too
             self.spent_ns += took_ns
-            self.spent.append((self.now_ns, self.spent_ns))
+            self.tell()
 
     def most_in(self, window_s: int, from_ns: int) -> float:
         """The largest share of one core in any such window."""
@@ -60,7 +66,7 @@ def test_a_burst_is_saved_up_and_bounded() -> None:
     worker = Worker()
     worker.work_until(20)
     worker.now_ns += 500 * S  # nothing to do
-    worker.spent.append((worker.now_ns, worker.spent_ns))
+    worker.tell()
     before_ns = worker.spent_ns
     worker.work_until(worker.now_ns / S + 1)
     assert 240 * MS < worker.spent_ns - before_ns < 270 * MS
@@ -134,66 +140,122 @@ def test_without_a_budget_nobody_waits() -> None:
     assert purse.wait_ns(S, 10**12) == 0
 
 
-def asked_by(worker: Worker, cost_ms: int, until_s: int) -> list[int]:
-    """When something that is not cut, and costs so much, is done beside the work: it is asked for every ten seconds."""
-    asked: list[int] = []
-    for second in range(30, until_s, 10):
-        worker.work_until(second)
-        if worker.purse.can_pay(worker.now_ns, cost_ms * MS):
-            worker.purse.pay(worker.now_ns, cost_ms * MS)
-            asked.append(second)
-    return asked
+class Questions:
+    """Asked beside a worker, every ten seconds where they may be. Each uses what it may in steps, the first of which
+    cannot be cut."""
+
+    def __init__(self, worker: Worker, cost_ms: int, at_once_ms: int = 0) -> None:
+        self.worker, self.cost_ns, self.at_once_ns = worker, cost_ms * MS, at_once_ms * MS
+        self.begun: list[int] = []
+        self.ended: list[int] = []
+        self.left_ns = 0
+
+    def until(self, seconds: int) -> None:
+        worker, purse = self.worker, self.worker.purse
+        for second in range(worker.now_ns // S + 1, seconds):
+            worker.work_until(second)
+            if not self.left_ns and second % 10 == 0 and purse.can_ask(worker.now_ns, self.cost_ns, self.at_once_ns):
+                self.begun.append(second)
+                self.left_ns = self.cost_ns - self.at_once_ns
+                self._use(self.at_once_ns)
+            if self.left_ns:
+                uses_ns = min(self.left_ns, purse.question_ns(worker.now_ns))
+                self.left_ns -= uses_ns
+                self._use(uses_ns)
+                if not self.left_ns:
+                    self.ended.append(second)
+                    purse.asked()
+
+    def _use(self, ns: int) -> None:
+        self.worker.purse.charge(self.worker.now_ns, ns)
+        self.worker.asked_ns += ns
+        self.worker.tell()
 
 
-def most_of_all_in(worker: Worker, asked: list[int], cost_ms: int) -> float:
-    """As `most_in` of sixty seconds, with what was asked."""
-    for second in asked:
-        worker.spent = [
-            (at_ns, ns + (cost_ms * MS if at_ns >= second * S else 0)) for at_ns, ns in sorted(worker.spent)
-        ]
-    return worker.most_in(60, 600 * S)  # by then what it had at first is spent
-
-
-@pytest.mark.parametrize("cost_ms", [60, 120, 270])
-def test_what_is_not_cut_has_a_quarter_of_the_budget_and_is_within_it(cost_ms: int) -> None:
-    """Beside looks that always have work, which are held back for it."""
+@pytest.mark.parametrize("cost_ms", [60, 240, 1000, 2300])
+@pytest.mark.parametrize("at_once_ms", [0, 50])
+def test_no_minute_costs_more_with_questions_either(cost_ms: int, at_once_ms: int) -> None:
+    """Beside looks that always have work, and however dear one is."""
     worker = Worker()
-    asked = asked_by(worker, cost_ms, 1800)
-    assert 90 * 20 < cost_ms * len([second for second in asked if second > 600]) <= 135 * 20 + cost_ms
-    assert most_of_all_in(worker, asked, cost_ms) <= 0.01
+    questions = Questions(worker, cost_ms, at_once_ms)
+    questions.until(1800)
+    assert questions.ended
+    assert worker.most_in(60, START_NS) <= 0.01
 
 
-def test_the_looks_keep_half_beside_what_is_dear() -> None:
+@pytest.mark.parametrize("cost_ms", [60, 110, 240])
+def test_questions_have_a_quarter_of_the_budget_on_the_average(cost_ms: int) -> None:
+    questions = Questions(Worker(), cost_ms)
+    questions.until(1800)
+    assert 80 * 20 < cost_ms * len([second for second in questions.begun if second > 600]) <= 120 * 20 + cost_ms
+
+
+def test_one_that_costs_less_than_half_a_minute_is_answered_at_once() -> None:
+    worker = Worker()
+    worker.work_until(9)
+    worker.now_ns = 70 * S  # nobody has worked since
+    questions = Questions(worker, 120)
+    questions.until(82)
+    assert questions.begun == questions.ended == [80]
+
+
+def test_a_dear_one_lasts_and_is_answered() -> None:
+    """A second at 240 ms a minute."""
+    questions = Questions(Worker(), 1000)
+    questions.until(600)
+    assert 180 <= questions.ended[0] - questions.begun[0] <= 260
+
+
+def test_the_looks_keep_half_beside_one_that_is_dear() -> None:
     beside = Worker()
-    asked = asked_by(beside, 500, 1500)
-    assert asked
-    for second in asked[1:]:
-        after = [ns for at_ns, ns in beside.spent if second * S <= at_ns <= (second + 60) * S]
-        assert after[-1] - after[0] >= 0.9 * 270 * MS
+    questions = Questions(beside, 2300)
+    questions.until(1500)
+    begun, ended = questions.begun[-1], questions.ended[-1]
+    for second in range(begun, ended - 60, 10):
+        looks = [ns for at_ns, ns in beside.looks if second * S <= at_ns <= (second + 60) * S]
+        assert looks[-1] - looks[0] >= 0.9 * 240 * MS
 
 
-def test_the_look_that_takes_in_a_dear_answer_does_not_wait_for_the_rest_of_the_minute() -> None:
-    """It is given a part of what the question was over; and no other look is."""
-    worker = Worker()
-    worker.work_until(100)
-    worker.purse.pay(worker.now_ns, 2 * S)
-    before_ns = worker.spent_ns
-    worker.work_until(103)
-    given_ns = (2 * S - 270 * MS) // 4
-    assert given_ns - 5 * MS <= worker.spent_ns - before_ns <= given_ns + 60 * MS
-    worker.purse.pay(worker.now_ns, 2 * S)
-    worker.purse.looked()
-    before_ns = worker.spent_ns
-    worker.work_until(104)
-    assert worker.spent_ns - before_ns <= 30 * MS
+def test_looks_have_all_of_it_where_nothing_is_asked() -> None:
+    beside = Worker()
+    Questions(beside, 60).until(300)
+    beside.work_until(400)
+    looks = [ns for at_ns, ns in beside.looks if 310 * S <= at_ns <= 370 * S]
+    assert looks[-1] - looks[0] >= 400 * MS
 
 
 def test_a_dear_one_is_done_the_more_seldom() -> None:
-    """A minute gives 135 ms: three seconds take 22 minutes to save, but for the second that there is at first."""
-    assert len(asked_by(Worker(), 3000, 3000)) <= 2
-    assert len(asked_by(Worker(), 500, 3000)) in range(13, 17)
+    """A minute gives 120 ms: 2.3 seconds take 19 minutes to save, but for the second that there is at first."""
+    for cost_ms, times in ((2300, range(1, 3)), (500, range(10, 15))):
+        questions = Questions(Worker(), cost_ms)
+        questions.until(3000)
+        assert len(questions.begun) in times
+
+
+def test_one_that_would_take_longer_than_ten_minutes_is_not_begun() -> None:
+    worker = Worker()
+    worker.work_until(20)
+    worker.now_ns += 10_000 * S
+    assert not worker.purse.is_payable(3 * S)
+    assert not worker.purse.can_ask(worker.now_ns, 3 * S, 0)
+    assert worker.purse.is_payable(2 * S)
+
+
+def test_one_that_was_begun_at_the_start_is_within_the_bound_from_the_tenth_second_on() -> None:
+    worker = Worker()
+    worker.work_until(9)
+    questions = Questions(worker, 1800)
+    questions.begun.append(9)
+    worker.purse.question_ns(worker.now_ns)
+    questions.left_ns = 1800 * MS  # as if it had been asked
+    questions.until(700)
+    assert questions.ended
+    assert worker.most_in(60, START_NS) <= 0.01
 
 
 def test_at_the_start_and_without_a_limit_anything_is_paid() -> None:
-    assert Purse(0.01, 0).can_pay(5 * S, 2 * S)
-    assert Purse(0.0, 0).can_pay(500 * S, 2 * S)
+    assert Purse(0.01, 0).can_ask(5 * S, 2 * S, S)
+    assert Purse(0.01, 0).question_ns(5 * S) == 5 * S
+    unlimited = Purse(0.0, 0)
+    assert unlimited.can_ask(500 * S, 200 * S, S)
+    assert unlimited.question_ns(500 * S) > 1000 * S

@@ -12,7 +12,7 @@ import inspect
 import signal
 import weakref
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from types import CellType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, NamedTuple, cast
@@ -33,6 +33,7 @@ STOPPED = "stopped"
 """The kind of a callback of a loop that no thread runs: it comes only if somebody runs that loop."""
 _WEAK_MAPPINGS = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
 _KINDS: tuple[type[Any], ...] = (FunctionType, weakref.WeakSet, *_WEAK_MAPPINGS)
+_TASKS = 50  # between two calls of `pause`
 _BASES = (type, ModuleType, asyncio.AbstractEventLoop)
 
 
@@ -71,8 +72,14 @@ class Actors:
     """Everybody who may act, and where each is met. For one picture; holds objects of the program while it lives."""
 
     def __init__(
-        self, picture: Picture, threads: Sequence[ThreadFrames], ours: set[type[Any]], suspensions: Suspensions
+        self,
+        picture: Picture,
+        threads: Sequence[ThreadFrames],
+        ours: set[type[Any]],
+        suspensions: Suspensions,
+        pause: Callable[[], None],
     ) -> None:
+        self._pause = pause
         self._picture, self._suspensions = picture, suspensions
         self.by_key: dict[Key, Actor] = {}
         self.at: dict[int, Key] = {}
@@ -165,7 +172,9 @@ class Actors:
         self.at[id(handle)] = key
 
     def _read_tasks(self) -> None:
-        for task in internals.live_tasks():
+        for number, task in enumerate(internals.live_tasks()):
+            if number % _TASKS == 0:
+                self._pause()
             self._read_task(task, task.get_coro(), internals.awaited_future(task) is not None)
 
         for run in trio.runs():

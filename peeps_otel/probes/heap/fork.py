@@ -31,6 +31,7 @@ from typing import Any, NamedTuple, NoReturn
 from ...model.change import Change
 from ..internals import libc_fork
 from ..internals.sharing import COPY_NAME
+from .copy_allowance import FOR_EVER_NS, CopyAllowance
 
 CHANGES = (
     Change(
@@ -56,7 +57,9 @@ _FILES_MOST = 65_536
 _PIECE = 65_536
 _PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
 _PAGE = 4096
+_POLL_MOST_S = 1.0
 _one_at_a_time = threading.Lock()
+_at_work: list[CopyAllowance] = []
 
 
 class CannotFork(Exception):
@@ -88,8 +91,14 @@ def obstacle() -> str:
     return ""
 
 
-def on_a_copy(work: Callable[[Any], bytes], timeout_s: float, prepare: Callable[[], Any] = lambda: None) -> Forked:
-    """`work(prepare())` of a copy of this process. Blocks; the interpreter is free meanwhile.
+def on_a_copy(
+    work: Callable[[Any], bytes],
+    timeout_s: float,
+    prepare: Callable[[], Any] = lambda: None,
+    allowance: CopyAllowance | None = None,
+) -> Forked:
+    """`work(prepare())` of a copy of this process. Blocks; the interpreter is free meanwhile. `allowance`: what `work`
+    is paced by; the time for which it lets the copy sleep does not count, until somebody else wants a copy.
 
     `prepare` runs in the process itself, right before the copy is made: for what takes a lock that another thread may
     hold at that moment. `work` must neither block nor start anything. Raises CannotFork, CopyDied, TimeoutError, and
@@ -99,17 +108,23 @@ def on_a_copy(work: Callable[[Any], bytes], timeout_s: float, prepare: Callable[
     if reason:
         raise CannotFork(reason)
     deadline = time.monotonic() + timeout_s
-    if not _one_at_a_time.acquire(timeout=timeout_s):
-        raise CannotFork("another copy of the process is at work")
+    if not _one_at_a_time.acquire(blocking=False):
+        for one in _at_work:
+            one.allow(FOR_EVER_NS)
+        if not _one_at_a_time.acquire(timeout=timeout_s):
+            raise CannotFork("another copy of the process is at work")
+    if allowance is not None:
+        _at_work.append(allowance)
     try:
         for _ in range(_TRIES):
-            child = _Child(work, prepare)
+            child = _Child(work, prepare, allowance)
             try:
                 if child.started():
                     return Forked(child.answer(deadline), child.pause_ns)
             finally:
                 child.end()
     finally:
+        _at_work.clear()
         _one_at_a_time.release()
     raise CannotFork("a copy of the process did not come to life")
 
@@ -117,7 +132,11 @@ def on_a_copy(work: Callable[[Any], bytes], timeout_s: float, prepare: Callable[
 class _Child:
     """One copy and the pipe from it."""
 
-    def __init__(self, work: Callable[[Any], bytes], prepare: Callable[[], Any]) -> None:
+    def __init__(
+        self, work: Callable[[Any], bytes], prepare: Callable[[], Any], allowance: CopyAllowance | None
+    ) -> None:
+        self._allowance = allowance
+        self._slept_s = 0.0
         self._libc = ctypes.PyDLL(None, use_errno=True)
         make_copy = libc_fork.fork_of(self._libc)
         if make_copy is None:  # gRPC was imported a moment ago
@@ -178,8 +197,14 @@ class _Child:
         poll = select.poll()
         poll.register(self._reading, select.POLLIN)
         while len(found) < size:
-            left = deadline - time.monotonic()
-            if left <= 0 or not poll.poll(left * 1000):
+            began = time.monotonic()
+            left = deadline + self._slept_s - began
+            while left > 0 and not poll.poll(min(left, _POLL_MOST_S) * 1000):
+                now = time.monotonic()
+                if self._allowance is not None and self._allowance.is_spent:
+                    self._slept_s += now - began
+                began, left = now, deadline + self._slept_s - now
+            if left <= 0:
                 if size == 1:
                     return b""
                 raise TimeoutError("the copy of the process was not ready in time")

@@ -20,6 +20,7 @@ from ..source.ownership import is_standard_library
 from . import leaks, native_reader
 from .actors import Actors, Key, ThreadFrames
 from .consumers import consumers_among
+from .copy_allowance import CopyAllowance
 from .descriptors import with_addresses
 from .ender import Ender, Strength, Thing
 from .enders import Enders
@@ -61,10 +62,15 @@ class Answer(NamedTuple):
 
 
 def ask(
-    things: Sequence[Thing], threads: Sequence[BlockedThread], timeout_s: float = TIMEOUT_S, *, forked: bool = False
+    things: Sequence[Thing],
+    threads: Sequence[BlockedThread],
+    allowance: CopyAllowance | None = None,
+    timeout_s: float = TIMEOUT_S,
+    *,
+    forked: bool = False,
 ) -> Answer:
     """Blocks until it is answered: about a second for 100,000 objects. On any thread but a program's. Never raises.
-    `forked`: as of `Enders`."""
+    `allowance`: what the copy may use; None: anything. `forked`: as of `Enders`."""
     reason = leaks.unfit() or ("" if sys.platform == "linux" else f"no copies are made on {sys.platform}")
     if reason:
         return _without(reason)
@@ -73,10 +79,12 @@ def ask(
     known, ours = leaks.Known.of_the_program(), leaks.our_types()
     if known.refused:
         return _without(known.refused)
-    asked = _Asked(things, {one.ident: one.name for one in threads}, known, ours, forked, native_reader.reader())
+    asked = _Asked(
+        things, {one.ident: one.name for one in threads}, known, ours, forked, native_reader.reader(), allowance
+    )
     began_ns = time.perf_counter_ns()
     try:
-        copied = fork.on_a_copy(_answer(asked), timeout_s, current_frames)
+        copied = fork.on_a_copy(_answer(asked), timeout_s, current_frames, allowance)
     except Exception as error:
         if isinstance(error, (fork.CopyDied, TimeoutError)) and asked.make is not None:
             native_reader.give_up(str(error))
@@ -88,11 +96,15 @@ def ask(
 
 
 def ask_copy(
-    things: Sequence[Thing], threads: Sequence[BlockedThread], timeout_s: float = TIMEOUT_S, *, forked: bool = False
+    things: Sequence[Thing],
+    threads: Sequence[BlockedThread],
+    allowance: CopyAllowance | None = None,
+    *,
+    forked: bool = False,
 ) -> Answer:
     """As `ask`, where we are a copy of the process already, and in Python alone. Blocks for as long as it takes. Never
-    raises."""
-    del timeout_s
+    raises. `allowance`: not kept to, for somebody waits for this copy."""
+    del allowance
     known, ours = leaks.Known.of_the_program(), leaks.our_types()
     if reason := known.refused or leaks.unfit():
         return _without(reason)
@@ -116,6 +128,12 @@ class _Asked(NamedTuple):
     ours: set[type[Any]]
     forked: bool
     make: Make | None = None
+    allowance: CopyAllowance | None = None
+
+    def pause(self) -> None:
+        """On a copy nobody has to be let run; it may have to wait until it may go on."""
+        if self.allowance is not None:
+            self.allowance.pause()
 
 
 def _answer(asked: _Asked) -> Callable[[Any], bytes]:
@@ -131,7 +149,7 @@ def _answer(asked: _Asked) -> Callable[[Any], bytes]:
             except Exception as error:
                 failed = f"{type(error).__name__}: {error}"
         if not answer:
-            answer = _answered(Picture(_never), asked, frames)
+            answer = _answered(Picture(asked.pause), asked, frames)
         return json.dumps([*answer, time.process_time_ns() - began_ns, failed]).encode()
 
     return of
@@ -144,13 +162,17 @@ def _answered(picture: Picture, asked: _Asked, frames: Any) -> list[Any]:
         for ident, frame in frames.items()
         if ident not in _own_threads()
     ]
-    suspensions = Suspensions()
-    actors = Actors(picture, threads, asked.ours, suspensions)
+    suspensions, pause = Suspensions(), asked.pause
+    actors = Actors(picture, threads, asked.ours, suspensions, pause)
     things = with_addresses(asked.things, picture.objects)
-    enders = Enders(picture, actors, things, is_program, _never, asked.forked)
+    enders = Enders(picture, actors, things, is_program, pause, asked.forked)
     began_ns = time.process_time_ns()
-    enders_of = [enders.of(thing) for thing in things]
-    nobodys = [enders.is_nobodys_task(thing) for thing in things]
+    enders_of: list[list[Ender]] = []
+    nobodys: list[bool] = []
+    for thing in things:
+        pause()
+        enders_of.append(enders.of(thing))
+        nobodys.append(enders.is_nobodys_task(thing))
     things_ns = time.process_time_ns() - began_ns
     acting = sum(
         actor.key.kind in ("ready", "timer", "io") and not actor.own_wakeup for actor in actors.by_key.values()
@@ -158,13 +180,9 @@ def _answered(picture: Picture, asked: _Asked, frames: Any) -> list[Any]:
     consumers = consumers_among(actors, {one.key for found in enders_of for one in found})
     report = LeakReport([])
     if any(not any(one.is_from_outside for one in found) for found in enders_of):
-        report = leaks.analyse(asked.known, asked.ours, _never, picture, suspensions)
+        report = leaks.analyse(asked.known, asked.ours, pause, picture, suspensions)
     found = [[tuple(one) for one in of_thing] for of_thing in enders_of]
     return [found, report.lost, report.blocked, report.objects, acting, nobodys, [*consumers], things_ns]
-
-
-def _never() -> None:
-    """On a copy nobody has to be let run."""
 
 
 def _own_threads() -> set[int]:
