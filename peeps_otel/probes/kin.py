@@ -49,12 +49,14 @@ class Kin:
         self._family_pids: list[int] = []
         self._workers = PoolWorkers()
 
-    def of(self, kind: type[object], since_ns: int, thing: object = None) -> dict[str, AttributeValue]:
+    def of(
+        self, kind: type[object], since_ns: int, thing: object = None, is_held: bool = False
+    ) -> dict[str, AttributeValue]:
         """What to say of `thing`, of this type, that somebody waits for, first seen at `since_ns`; empty for what is
-        not shared between processes."""
+        not shared between processes. `is_held`: somebody of this process is seen to have it."""
         module = _module(kind)
         if issubclass(kind, Managed):
-            return self._of_managed(cast("Managed", thing))
+            return {} if is_held else self._of_managed(cast("Managed", thing))
         if not module:
             return {}
         self._look(self._now_ns)

@@ -7,22 +7,24 @@ from __future__ import annotations
 from .. import semconv
 from ..model import AttributeValue, NodeKind, Providers
 from ..model.operations import operation
+from ..model.shared_key import ELSEWHERE, shared_key
+from .internals.namespaces import namespaces
 from .resource_types import Around, Known, ResourceType, State
 
 POLL = operation("lock.poll")
 _KEPT_MOST = 500
-_ELSEWHERE = "whoever has taken it elsewhere"
 
 Key = tuple[str, ...]
 
 
 class NamedLock:
-    """`type_name`: as of a `ResourceType`. `ends`: what else gives it back some day; empty: nothing that is known."""
+    """`type_name`: as of a `ResourceType`. `ends`: what else gives it back some day; empty: nothing that is known.
+    `on_host`: its key means the same to the processes of this host alone."""
 
-    __slots__ = ("__weakref__", "ends", "key", "name", "type_name")
+    __slots__ = ("__weakref__", "ends", "key", "name", "on_host", "type_name")
 
-    def __init__(self, key: Key, name: str, type_name: str, ends: str) -> None:
-        self.key, self.name, self.type_name, self.ends = key, name, type_name, ends
+    def __init__(self, key: Key, name: str, type_name: str, ends: str, on_host: bool) -> None:
+        self.key, self.name, self.type_name, self.ends, self.on_host = key, name, type_name, ends, on_host
 
 
 class NamedLocks:
@@ -31,12 +33,12 @@ class NamedLocks:
     def __init__(self) -> None:
         self._known: dict[Key, NamedLock] = {}
 
-    def of(self, key: Key, name: str, type_name: str, ends: str = "") -> NamedLock:
+    def of(self, key: Key, name: str, type_name: str, ends: str = "", on_host: bool = True) -> NamedLock:
         known = self._known.pop(key, None)
         if known is None:
             if len(self._known) >= _KEPT_MOST:
                 self._known.pop(next(iter(self._known)))
-            known = NamedLock(key, name, type_name, ends)
+            known = NamedLock(key, name, type_name, ends, on_host)
         known.ends = known.ends or ends
         self._known[key] = known  # the last that was asked for
         return known
@@ -48,7 +50,7 @@ LOCKS = NamedLocks()
 def _state(lock: NamedLock, around: Around) -> State:
     """Whoever is seen in its block has it, and gives it back; but anybody may take the key or file away."""
     if not around.on_stacks:
-        return State({semconv.COULD_END_OUTSIDE: lock.ends or _ELSEWHERE})
+        return State({semconv.COULD_END_OUTSIDE: lock.ends or ELSEWHERE})
     attributes: dict[str, AttributeValue] = {semconv.LOCK_LOCKED: True}
     if lock.ends:
         attributes[semconv.COULD_END_OUTSIDE] = lock.ends
@@ -56,7 +58,8 @@ def _state(lock: NamedLock, around: Around) -> State:
 
 
 def _called(lock: NamedLock) -> Known:
-    return Known(lock.name, {semconv.RESOURCE_TYPE: lock.type_name})
+    key = shared_key((*lock.key, *(namespaces() if lock.on_host else ())), lock.on_host)
+    return Known(lock.name, {semconv.RESOURCE_TYPE: lock.type_name, semconv.RESOURCE_KEY: key})
 
 
 NAMED_LOCK = ResourceType(NamedLock, (NodeKind.LOCK,), _state, _called, while_used=True)

@@ -290,8 +290,8 @@ class Resources:
                 self._show_accepter(thing, record)
             return
         beside = self.flows.of(thing, now_ns)
-        beside |= self.kin.of(cast("type[object]", type(thing)), record.created_ns, thing)
         on_stacks = self._on_stacks(thing, record)
+        beside |= self.kin.of(cast("type[object]", type(thing)), record.created_ns, thing, bool(on_stacks))
         made_of = self._made_of(thing, record, on_stacks, beside)
         record.is_due = made_of is None
         if made_of is not None and _is_as_before(record.described, made_of):

@@ -6,6 +6,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from peeps_otel import semconv
-from peeps_otel.model import NodeKind
+from peeps_otel.model import NodeKind, Providers
 from peeps_otel.probes.internals import sharing
 from peeps_otel.probes.internals.managed import Managed, ManagedThings, of_the_program
 from peeps_otel.probes.kin import Kin
@@ -143,3 +144,36 @@ def test_it_is_lost_with_the_last_one_that_died(manager: SyncManager, monkeypatc
     kin.note(102 * SECOND)
     said = kin.of(Managed, 0, call.thing)
     assert said == {semconv.RESOURCE_LOST_WITH: f"importer (pid {child.pid}), which ended with exit code 3"}
+
+
+def test_who_is_in_the_block_of_a_lock_has_it_by_whatever_proxy(manager: SyncManager) -> None:
+    lock: Any = manager.Lock()
+    with world() as here:
+        done = threading.Event()
+        here.cleaning.append(done.set)
+
+        def has() -> None:
+            with lock:
+                done.wait()
+
+        def wants() -> None:
+            with lock:
+                pass
+
+        here.start("has", has)
+        here.settled("has")
+        here.start("wants", wants)
+        seen = here.settled("wants")
+        (thing,) = seen.needed("wants")
+        assert seen.holders(thing) == ["thread has"]
+        assert thing.providers is Providers.ESTIMATED
+        assert semconv.COULD_END_OUTSIDE not in thing.attributes
+        assert str(thing.attributes[semconv.RESOURCE_KEY]).startswith("host:")
+
+
+def test_only_a_lock_is_held_by_a_block(manager: SyncManager) -> None:
+    things = ManagedThings()
+    lock, again = manager.Lock(), manager.Lock()
+    assert things.lock(lock) is things.lock(lock) is not things.lock(again)
+    assert things.lock(manager.Semaphore(1)) is None
+    assert things.lock(object()) is None

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager
@@ -132,3 +134,25 @@ def test_another_name_is_another_lock(port: int) -> None:
             made.start(name, lambda name=name: client.lock(name).acquire())
         seen = made.until(lambda seen: bool(seen.needed("one")) and bool(seen.needed("other")))
         assert seen.needed("one")[0].id != seen.needed("other")[0].id
+
+
+def test_a_key_is_the_same_in_each_process_and_tells_no_path(tmp_path: Path) -> None:
+    path = str(tmp_path / "cache.lock")
+    with world() as made, filelock.FileLock(path):
+
+        def wants() -> None:
+            with filelock.FileLock(path, timeout=60):
+                pass
+
+        made.start("wants", wants)
+        (thing,) = made.until(lambda seen: bool(seen.needed("wants"))).needed("wants")
+        key = str(thing.attributes[semconv.RESOURCE_KEY])
+        assert key.startswith("host:")
+        code = (
+            "import sys; from peeps_otel.probes.internals.namespaces import namespaces as n; "
+            "from peeps_otel.model.shared_key import shared_key; "
+            "print(shared_key(('file', sys.argv[1], *n()), True))"
+        )
+        told = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True).stdout
+        assert told.strip() == key
+        made.cleaning.clear()

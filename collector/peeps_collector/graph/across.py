@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """What is said of a node because of what another process tells: the other ends of its calls and
-connections, its children, and who shares what it waits for.
+connections, its children, who shares what it waits for, and who has the same lock.
 
 Kept beside the processes' own nodes and edges, which are never changed; in any order of arrival, and gone with what it
 rests on.
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
 from itertools import chain
+from typing import Protocol
 
 from peeps_otel import semconv
 from peeps_otel.model import Edge, Node, NodeKind
@@ -18,14 +19,23 @@ from ..decode.resource import ProcessInfo
 from .children import Children
 from .ends import EndQuestion, Ends, Party
 from .joins import Joins, Peer, Turned
+from .named import Named
 from .shared import Shared
 
 _OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD})
 """What ends and children are of: a process is described for these alone, and for what it shares, not for each of its
 tasks."""
 KINDS = frozenset({NodeKind.REQUEST, NodeKind.RESPONSE, *_OF_PROCESSES})
-MARKS = frozenset({semconv.RESOURCE_SHARED_WITH})
+MARKS = frozenset({semconv.RESOURCE_SHARED_WITH, semconv.RESOURCE_KEY})
 """Of nodes that are none of KINDS, carry none of MARKS and are in none of the sets of `said`, `put` keeps nothing."""
+
+
+class _Part(Protocol):
+    def links(self, node_id: str) -> tuple[Edge, ...]: ...
+
+    def dressed(self, node: Node) -> Node: ...
+
+    def ids(self) -> Set[str]: ...
 
 
 class Across:
@@ -36,19 +46,21 @@ class Across:
         self._ends = Ends()
         self._children = Children()
         self._shared = Shared()
+        self._named = Named()
 
     def put(self, node: Node, edges: Sequence[Edge], info: ProcessInfo, now_ns: int) -> list[Turned]:
         """A node as it is now, with its outgoing edges."""
         turned = self._calls.put(node, info.id, info.service, now_ns)
-        if node.kind not in _OF_PROCESSES and semconv.RESOURCE_SHARED_WITH not in node.attributes:
-            return turned + self._shared.drop(node.id)
+        if node.kind not in _OF_PROCESSES and MARKS.isdisjoint(node.attributes):
+            return turned + self._shared.drop(node.id) + self._named.drop(node.id)
         of = party(info)
-        return turned + self._ends.put(node, edges, of) + self._children.put(node, of) + self._shared.put(node, of)
+        turned += self._ends.put(node, edges, of) + self._children.put(node, of)
+        return turned + self._shared.put(node, of) + self._named.put(node, edges, of)
 
     def drop(self, node_id: str, now_ns: int) -> list[Turned]:
         """A node is gone."""
         of_processes = self._ends.drop(node_id) + self._children.drop(node_id) + self._shared.drop(node_id)
-        return self._calls.drop(node_id, now_ns) + of_processes
+        return self._calls.drop(node_id, now_ns) + of_processes + self._named.drop(node_id)
 
     def age(self, now_ns: int, attached: dict[Peer, bool] | None = None) -> list[Turned]:
         """See `Joins.age`."""
@@ -64,11 +76,11 @@ class Across:
 
     def links(self, node_id: str) -> tuple[Edge, ...]:
         """The edges of a node into other processes."""
-        return tuple(chain.from_iterable(one.links(node_id) for one in self._parts()))
+        return tuple(chain.from_iterable(one.links(node_id) for one in self._parts_of(node_id)))
 
     def dressed(self, node: Node) -> Node:
         """The node with what is known of its other end."""
-        for one in self._parts():
+        for one in self._parts_of(node.id):
             node = one.dressed(node)
         return node
 
@@ -80,8 +92,12 @@ class Across:
         """The same, in several sets."""
         return tuple(one.ids() for one in self._parts())
 
-    def _parts(self) -> tuple[Joins, Ends, Children, Shared]:
-        return self._calls, self._ends, self._children, self._shared
+    def _parts(self) -> tuple[_Part, ...]:
+        return self._calls, self._ends, self._children, self._shared, self._named
+
+    def _parts_of(self, node_id: str) -> tuple[_Part, ...]:
+        """Who has a lock is more than who may have it."""
+        return (self._named,) if self._named.links(node_id) else self._parts()
 
 
 def party(info: ProcessInfo) -> Party:

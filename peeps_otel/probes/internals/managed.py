@@ -26,13 +26,13 @@ _FILES_MOST = 1000
 
 
 class Managed:
-    """`address`: of the server: a path, where only processes of this host can reach it; else empty. `proxy`: by which
-    it was last called here."""
+    """`address`: of the server: a path, where only processes of this host can reach it; else empty. `ident`: which of
+    the server's things it is. `proxy`: by which it was last called here."""
 
-    __slots__ = ("__weakref__", "_server", "_sought_ns", "address", "proxy", "type_name")
+    __slots__ = ("__weakref__", "_server", "_sought_ns", "address", "ident", "proxy", "type_name")
 
-    def __init__(self, address: str, type_name: str, proxy: ref[Any]) -> None:
-        self.address, self.type_name, self.proxy = address, type_name, proxy
+    def __init__(self, address: str, ident: str, type_name: str, proxy: ref[Any]) -> None:
+        self.address, self.ident, self.type_name, self.proxy = address, ident, type_name, proxy
         self._server: int | None = None
         self._sought_ns = 0
 
@@ -97,6 +97,24 @@ _WAITS: dict[tuple[type[Managed], str], str] = {
 }
 
 
+class _Token(NamedTuple):
+    """What a proxy tells of the thing that it stands for."""
+
+    kind: type[Managed]
+    type_name: str
+    ident: str
+    address: str
+
+    @classmethod
+    def of(cls, proxy: Any) -> _Token | None:
+        token = attribute(proxy, "_token")
+        type_name, ident, address = (attribute(token, name) for name in ("typeid", "id", "address"))
+        kind = _TYPES.get(type_name) if type(type_name) is str else None
+        if kind is None or type(ident) is not str:
+            return None
+        return cls(kind, type_name, ident, address if type(address) is str else "")
+
+
 class ManagedThings:
     """One object for each thing of a manager, so that it is one node for all who wait for it."""
 
@@ -105,22 +123,33 @@ class ManagedThings:
 
     def call(self, proxy: Any, method: object, arguments: object, keywords: object) -> Call | None:
         """What a method of a proxy waits for; None for one that is known to wait for nothing."""
-        token = attribute(proxy, "_token")
-        type_name, ident, address = (attribute(token, name) for name in ("typeid", "id", "address"))
-        kind = _TYPES.get(type_name) if type(type_name) is str else None
-        operation = None if kind is None or type(method) is not str else _WAITS.get((kind, method))
-        if kind is None or operation is None or type(ident) is not str:
+        token = _Token.of(proxy)
+        operation = None if token is None or type(method) is not str else _WAITS.get((token.kind, method))
+        if token is None or operation is None:
             return None
-        place = address if type(address) is str else ""
-        thing = self._known.get((place, ident))
+        first = 1 if method == "put" else 0  # the item may be a number too
+        return Call(operation, self._thing(proxy, token), _timeout(arguments, keywords, first))
+
+    def lock(self, proxy: Any) -> ManagedLock | None:
+        """The lock that being inside `with proxy` holds; None for what is no lock."""
+        token = _Token.of(proxy)
+        thing = self._thing(proxy, token) if token is not None and token.kind is ManagedLock else None
+        return thing if isinstance(thing, ManagedLock) else None
+
+    def _thing(self, proxy: Any, token: _Token) -> Managed:
+        key = (token.address, token.ident)
+        thing = self._known.pop(key, None)
         if thing is None:
             if len(self._known) >= _KEPT_MOST:
                 self._known.pop(next(iter(self._known)))
-            thing = self._known[place, ident] = kind(place, f"multiprocessing.managers.{type_name}", ref(proxy))
+            thing = token.kind(*key, f"multiprocessing.managers.{token.type_name}", ref(proxy))
+        self._known[key] = thing  # the last that was asked for
         if thing.proxy() is not proxy:
             thing.proxy = ref(proxy)
-        first = 1 if method == "put" else 0  # the item may be a number too
-        return Call(operation, thing, _timeout(arguments, keywords, first))
+        return thing
+
+
+THINGS = ManagedThings()
 
 
 def of_the_program(thing: Any) -> Any:

@@ -36,6 +36,7 @@ _CLIENTS = ("redis.client", "redis.asyncio.client")
 _CLIENT_NAMES = ("Redis", "PubSub", "Pipeline")
 _POOL, _GET = "BlockingConnectionPool", "get_connection"
 _ACQUIRE = operation("pool.acquire")
+_OWN_HOST = ("", "localhost", "::1")
 _WAITING = ("Condition.wait", "Condition.wait_for")
 
 
@@ -92,8 +93,9 @@ def _named(lock: Any) -> object | None:
         return None
     where = tuple(str(settings.get(key, "")) for key in ("host", "port", "path", "db"))
     text = name if type(name) is str else cast("bytes", name).decode(errors="replace")
-    expires = attribute(lock, "timeout") is not None
-    return LOCKS.of(("redis", *where, text), text, "redis.lock.Lock", "its time to live" if expires else "")
+    ends = "" if attribute(lock, "timeout") is None else "its time to live"
+    on_host = bool(settings.get("path")) or where[0] in _OWN_HOST or where[0].startswith("127.")
+    return LOCKS.of(("redis", *where, text), text, "redis.lock.Lock", ends, on_host)
 
 
 def _settings(client: object) -> dict[str, object] | None:

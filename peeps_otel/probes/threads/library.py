@@ -33,6 +33,7 @@ class _Part:
         static_attributes: Callable[[Any], Known] | None = None,
         manager: str = "",
         managers: tuple[type[Any], ...] = (),
+        held: Callable[[Any], object | None] = internals.held_by_manager,
     ) -> None:
         self.name = modules[0]
         self._modules = modules
@@ -41,6 +42,7 @@ class _Part:
         self._static_attributes = static_attributes
         self._manager = manager
         self._managers = managers
+        self._held = held
 
     def is_imported(self) -> bool:
         wanted = [*self._classes, *([self._manager] if self._manager else [])]
@@ -63,7 +65,7 @@ class _Part:
             thread_modules=tuple(name for name in stdlib_waits.MODULES if name in self._modules),
             hands_over=tuple(row for row in stdlib_waits.HANDS_OVER if row[0] in self._modules),
             thread_managers=(*self._managers, *(() if shared is None else (shared,))),
-            held_by_manager=internals.held_by_manager,
+            held_by_manager=self._held,
         )
 
 
@@ -74,6 +76,8 @@ def _type(cls: type[Any], kinds: tuple[NodeKind, ...], reads: Callable[[Any, Aro
 def _managed(cls: type[Any], *kinds: NodeKind) -> ResourceType:
     """Of what a `multiprocessing.Manager` has."""
     reads = states.of_a_shared_queue if kinds == CHANNEL else states.of_a_shared_thing
+    if cls is managed.ManagedLock:
+        reads = states.of_a_managed_lock
     return _type(cls, kinds, reads)._replace(
         static_attributes=states.managed_called, type_name="multiprocessing.managers"
     )
@@ -140,6 +144,8 @@ MULTIPROCESSING = (
             _managed(managed.ManagedBarrier, NodeKind.BARRIER),
             _managed(managed.ManagedQueue, *CHANNEL),
         ),
+        manager="AcquirerProxy",
+        held=managed.THINGS.lock,
     ),
     _Part(
         "multiprocessing.queues",

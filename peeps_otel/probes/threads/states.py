@@ -8,10 +8,12 @@ from typing import Any
 
 from ... import semconv
 from ...model import AttributeValue, Providers
+from ...model.shared_key import shared_key
 from ..internals import stdlib as internals
 from ..internals.child_pipes import called as process_called
 from ..internals.file_locks import FileLock
 from ..internals.managed import Managed
+from ..internals.namespaces import namespaces
 from ..internals.stdlib import SIMPLE_QUEUE
 from ..library import Around, Channel, Held, Known, State, of_lock, of_permits, whole_numbers
 
@@ -87,8 +89,17 @@ def of_a_shared_thing(_thing: Any, _around: Around) -> State:
     return State({})
 
 
+def of_a_managed_lock(_lock: Any, around: Around) -> State:
+    """Anybody who has a proxy may release it, in whatever process."""
+    holders = _by_block_first(around.on_stacks)
+    return State({semconv.LOCK_LOCKED: True} if holders else {}, of_lock(holders, False), holders)
+
+
 def managed_called(thing: Managed) -> Known:
-    return Known("", {semconv.RESOURCE_TYPE: thing.type_name})
+    about: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: thing.type_name}
+    if thing.address:
+        about[semconv.RESOURCE_KEY] = shared_key((thing.address, thing.ident, *namespaces()), True)
+    return Known("", about)
 
 
 def of_a_shared_queue(_thing: Any, _around: Around) -> State:

@@ -17,7 +17,7 @@ from typing import Any, NamedTuple, cast
 
 from ..internals import stdlib as internals
 from ..internals.frame_memory import FrameReader
-from ..internals.managed import ManagedThings
+from ..internals.managed import THINGS
 from ..internals.stdlib import LOCK, RLOCK, SIMPLE_QUEUE
 from ..internals.stdlib_waits import CALLS, LOOP_RUNS, MANAGED, REACQUIRE, WAITS_FOR_THREADS
 from ..library import Operation, ThreadWait, operation
@@ -92,7 +92,6 @@ class Classifier:
     def __init__(self, libraries: LibraryRegistry) -> None:
         self.functions = Functions(libraries)
         self._named = partial(libraries.held_by_manager, by_thread=True)
-        self._managed = ManagedThings()
         self._receivers: frozenset[int] = frozenset()
         self.refresh()
 
@@ -215,7 +214,7 @@ class Classifier:
                 break
             reader = stack.reader(number)
             if row.operation.name == MANAGED:
-                call = self._managed.call(*map(reader.local_named, ("self", "methodname", "args", "kwds")))
+                call = THINGS.call(*map(reader.local_named, ("self", "methodname", "args", "kwds")))
                 if call is None:
                     continue
                 how = operation(call.operation)
