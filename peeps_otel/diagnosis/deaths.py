@@ -82,15 +82,14 @@ def _told(graph: WaitIndex, thing: Node, dead: Sequence[tuple[Node, Edge]]) -> s
     living = [*graph.users.get(thing.id, ()), *graph.enders.get(thing.id, ())]
     waiting = set(graph.waiters.get(thing.id, ()))
     alone = len(dead) == 1 and used and all(one in waiting for one in living)
+    who = "the only one seen that" if alone and thing.kind in (NodeKind.TX, NodeKind.RX) else "which"
     told = [
-        f"{wording.label(n)} died of {n.attributes.get(semconv.DIED_OF)}{wording.at('at', n.source)}" for n, _ in dead
+        f"{wording.label(n)}, {who} {did} it, died of {n.attributes.get(semconv.DIED_OF)}{wording.at('at', n.source)}"
+        for n, _ in dead
     ]
     parts = list(dict.fromkeys(told))
-    more = f" and {len(parts) - _NAMED_MOST} more" if len(parts) > _NAMED_MOST else ""
-    if alone and thing.kind in (NodeKind.TX, NodeKind.RX):
-        name, _, rest = parts[0].partition(" died of ")
-        return f"{name}, the only one seen that {did} it, died of {rest}"
-    return f"{' and '.join(parts[:_NAMED_MOST])}{more}, which {did} it"
+    more = f"; and {len(parts) - _NAMED_MOST} more" if len(parts) > _NAMED_MOST else ""
+    return f"{'; '.join(parts[:_NAMED_MOST])}{more}"
 
 
 def _did(graph: WaitIndex, thing: Node) -> str:

@@ -93,7 +93,19 @@ def tellable(graph: WaitIndex, core: list[str], conditions: Mapping[str, Require
             left_out = set(able) - set(others)
             known = told[thing]
             told[thing] = known._replace(providers=[one for one in known.providers if one not in left_out])
+        if graph.nodes[thing].kind is NodeKind.IO:
+            # Two who read from each other are what any idle connection looks like: who is to write, but waits for
+            # something else, tells what was asked over it.
+            busy = [one for one in told[thing].providers if one in members and _waits_inside(graph, one)]
+            if busy:
+                told[thing] = told[thing]._replace(providers=busy)
     return told
+
+
+def _waits_inside(graph: WaitIndex, node: str) -> bool:
+    """Whether it waits for something of the program, and not for what comes over a connection."""
+    targets = graph.targets.get(node, ())
+    return bool(targets) and all(one in graph.nodes and graph.nodes[one].kind is not NodeKind.IO for one in targets)
 
 
 def _stands(graph: WaitIndex, node: str) -> tuple[str, str] | None:
@@ -176,6 +188,8 @@ def break_first(graph: WaitIndex, links: list[EvidenceStep]) -> Break:
         return Break(text, own.wait_source or place(graph.nodes[own.waiter]))
     waiting = [step for step in links if step.resource != graph.thread_of(step.waiter)] or links
     waiting = [step for step in waiting if own_line.is_line(step.wait_source)] or waiting  # not where a library waits
+    if any(graph.nodes[step.resource].kind is NodeKind.IO for step in links):  # not who only listens
+        waiting = [step for step in waiting if graph.nodes[step.resource].kind is NodeKind.FUTURE] or waiting
     last = max(waiting, key=lambda s: (graph.nodes[s.waiter].kind is NodeKind.TASK, s.since_ns, s.waiter))
     text = ""
     if len(links) > 1 and graph.nodes[last.waiter].kind is NodeKind.TASK:
@@ -200,16 +214,8 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
             "A server whose only thread calls and waits cannot accept the call that comes back to it: give it more "
             "threads or workers, or do not call it from what it waits for. A timeout only turns the wait into an error."
         )
-    over = [graph.nodes[step.resource].kind is NodeKind.IO for step in links]
-    if any(over) and all(semconv.IO_UNMOVED_SINCE not in graph.nodes[step.resource].attributes for step in links):
-        return (
-            "Each end reads and waits for the other to write: send what the other one waits for (the rest of the "
-            "message, what is still in a buffer: `flush()`, its end: `close()`, `write_eof()`, `shutdown()`), or give "
-            "the read a timeout."
-        )
-    if any(over):
-        both = "Both ends write, and neither reads" if all(over) else "Whoever should read waits for the writer"
-        return f"{both}: read in a task or thread of its own, or while writing."
+    if any(graph.nodes[step.resource].kind is NodeKind.IO for step in links):
+        return _over_connections(graph, links)
     queued = [step for step in links if step.holder is not None and _is_queued(graph, step)]
     if queued:
         pool = wording.label(graph.nodes.get(_pool(graph, queued[0].resource) or ""))
@@ -233,9 +239,34 @@ def advice(graph: WaitIndex, links: list[EvidenceStep], kind: FindingKind) -> st
         if len(names) < 2:
             order = f"Never take {names[0]} while another one is held, unless always in one order."
         return order if threads else f"{order} Cancelling one of the tasks breaks the ring."
+    if any(graph.nodes[step.resource].kind is NodeKind.CONDITION for step in links):
+        return (
+            "A notification that comes before somebody waits is lost: change what it tells of under the Condition's "
+            "lock, and look at that under the same lock right before each `wait()` (`wait_for(predicate)`)."
+        )
     if threads:
         return "No thread can be cancelled: give one of these waits a timeout, then start the program again."
     return "Only cancelling one of these tasks can release the ring."
+
+
+def _over_connections(graph: WaitIndex, links: list[EvidenceStep]) -> str:
+    """Where a connection or pipe is in the ring."""
+    over = [graph.nodes[step.resource].kind is NodeKind.IO for step in links]
+    lost = next((step for step in links if graph.nodes[step.resource].kind is NodeKind.FUTURE), None)
+    if lost is not None and lost.holder is not None and _is_ender(graph, lost.resource, lost.holder):
+        return (
+            f"Nothing is on its way over the connection, and {wording.label(graph.nodes.get(lost.waiter))} still waits "
+            f"for an answer: it was never sent, or {wording.label(graph.nodes.get(lost.holder))} has passed over it. "
+            "Complete that wait in every branch, also with an error, and give it a timeout."
+        )
+    if all(semconv.IO_UNMOVED_SINCE not in graph.nodes[step.resource].attributes for step in links):
+        return (
+            "Each end reads and waits for the other to write: send what the other one waits for (the rest of the "
+            "message, what is still in a buffer: `flush()`, its end: `close()`, `write_eof()`, `shutdown()`), or give "
+            "the read a timeout."
+        )
+    both = "Both ends write, and neither reads" if all(over) else "Whoever should read waits for the writer"
+    return f"{both}: read in a task or thread of its own, or while writing."
 
 
 def _beside_the_loop(graph: WaitIndex, task: str, line: str) -> str:

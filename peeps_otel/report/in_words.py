@@ -65,7 +65,7 @@ def node(told: Json, now_ns: int, places: Places, known: Node | None = None) -> 
     """A node of the API, with its words; changes `told`. `known`: the node itself, where it is at hand."""
     one = node_from_json(told) if known is None else known
     told |= {
-        "label": label(one),
+        "label": _label(one, places),
         "kind_word": kind_word(one.kind),
         "age": duration(now_ns - one.created_at),
         "short": places.short(one.source),
@@ -82,6 +82,14 @@ def node(told: Json, now_ns: int, places: Places, known: Node | None = None) -> 
             wait["gives_up_in"] = duration(wait["deadline_ns"] - now_ns)
     for frame in told["stack"]:
         frame["short"] = places.short(frame["file"] if frame["line"] is None else f"{frame['file']}:{frame['line']}")
+    return told
+
+
+def _label(one: Node, places: Places) -> str:
+    """With the same short form of the place where it was made, if that is what it is called by, as everywhere."""
+    told = label(one)
+    if told.endswith(")") and one.source and told.endswith(f"({short(one.source)})"):
+        return places.in_text(told, [one.source])
     return told
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from peeps_collector.cli import completion, findings, show
 from peeps_collector.cli.columns import fitted
+from peeps_collector.cli.folding import folded
 from peeps_collector.cli.main import COMMANDS
 from peeps_collector.cli.ps import Listing
 from peeps_otel.model import Node, NodeKind, Wait
@@ -81,8 +82,8 @@ def test_no_line_is_wider_than_the_terminal_and_a_place_keeps_its_number(width: 
     nodes = [task("worker-with-a-rather-long-name-" + "x" * 30, 40, deep, "async with self.lock:  # " + "y" * 50)]
     lines = Listing(answer(*nodes), PROCESSES).lines(nodes, Style(), width)
     assert [line for line in lines if len(line) > width] == []
-    assert "db.py:31" in lines[1]
-    assert ("async with" in lines[1]) is (width == 120)
+    assert "db.py:31" in lines[-1]
+    assert ("async with" in lines[-1]) is (width == 120)
 
 
 def test_columns_are_cut_where_they_can_be_spared() -> None:
@@ -90,6 +91,49 @@ def test_columns_are_cut_where_they_can_be_spared() -> None:
     assert fitted(rows, 40, cut_left=1)[1] == "aaaaaaaaaaa…  …ppppppppppppppppp.py:7  z"
     assert fitted(rows, None, cut_left=1)[1].split() == list(rows[1])
     assert fitted([("A", "B"), ("x" * 70, "y" * 70)], None)[1] == "x" * 59 + "…  " + "y" * 70
+
+
+def test_in_a_narrow_terminal_what_is_the_same_in_all_rows_is_said_once() -> None:
+    nodes = [task("writer", 50, "/srv/shop/x.py:9"), task("reader", 40)]
+    narrow = Listing(answer(*nodes), PROCESSES).lines(nodes, Style(), 80)
+    assert narrow[0] == "in shop/7"
+    assert narrow[1].split()[:2] == ["NAME", "WAITS"]
+    two: Any = {"p": {"service": "shop", "pid": 7}, "q": {"service": "shop", "pid": 8}}
+    nodes[1]["process"] = "q"
+    assert Listing(answer(*nodes), two).lines(nodes, Style(), 80)[0].startswith("PROCESS")
+
+
+def test_text_is_folded_between_words_under_its_own_beginning() -> None:
+    red = "\033[1;31mDEADLOCK, PROVEN, 3 s\033[0m"
+    lines = [
+        f"{red}: worker-a waits for Lock cache",
+        "    -> app/work.py:31 in a.function.of.some.length",
+        "  ->   31 |     async with self.lock: await other()",
+        "x" * 50,
+    ]
+    assert folded(lines, 40) == [
+        f"{red}: worker-a waits",
+        "for Lock cache",
+        "    -> app/work.py:31 in",
+        "       a.function.of.some.length",
+        "  ->   31 |     async with self.lock:",
+        "                await other()",
+        "x" * 50,
+    ]
+    assert folded(lines, None) == lines
+
+
+def test_what_was_found_is_not_cut_in_a_narrow_terminal() -> None:
+    found = {"id": "deadlock:0123456789abcdef", "state": "open", "headline": "DEADLOCK, PROVEN, 3 s"}
+    one = found | {"title": "worker-a waits for Lock cache, held by worker-b, which waits for Lock db"}
+    assert findings.listing([one], Style(), 70) == [
+        "ID                         STATE  ENDED",
+        "deadlock:0123456789abcdef  open",
+        "  DEADLOCK, PROVEN, 3 s: worker-a waits for Lock cache, held by",
+        "  worker-b, which waits for Lock db",
+        "`peeps show ID` tells all about one.",
+    ]
+    assert len(findings.listing([one], Style(), 200)) == 3
 
 
 def test_a_word_that_is_no_command() -> None:

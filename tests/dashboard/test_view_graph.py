@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -117,6 +118,16 @@ def test_what_is_drawn_beside_the_evidence_is_joined_to_it_and_the_dead_do_not_w
     edges = {(e["source"], e["target"]): e["label"] for e in drawn["edges"]}
     assert edges["task:P", "tx:Q"] == "died with"
     assert edges["task:other", "task:P"] == "held by"
+
+
+def test_who_could_end_a_wait_is_not_said_to_hold_anything() -> None:
+    finding: Any = copy.deepcopy(Frozen("deadlock").world.told_findings(NOW)[0])
+    frozen = Frozen("deadlock")
+    finding["evidence"][0] |= {"hold_age": "", "hold_source": None}
+    drawn = ring.of_finding(finding, None, frozen.names, selected=None, height=300)
+    labels = {e["source"]: e["label"] for e in drawn["edges"] if e["kind"] == "held_by"}
+    first, second = finding["evidence"]
+    assert labels == {first["resource"]: "could be ended by", second["resource"]: "held by"}
 
 
 def draw(frozen: Frozen, snapshot: Any, **more: Any) -> Any:

@@ -66,7 +66,7 @@ def test_who_only_had_it_is_told_and_the_waiter_stays_the_line_to_open() -> None
     world = _full()
     _died(world, "bystander", "tx:ready", used=False)
     finding = _only(world)
-    assert finding.title.endswith("; bystander died of ValueError at app/pipeline.py:36, which had it")
+    assert finding.title.endswith("; bystander, which had it, died of ValueError at app/pipeline.py:36")
     assert finding.look_at == "/srv/shop/app/work.py:2"
 
 
@@ -77,8 +77,8 @@ def test_who_used_it_goes_before_who_only_had_it_and_the_last_comes_first() -> N
         _died(world, "writer", "tx:ready", line=40 + number, at=number)
     finding = _only(world)
     assert finding.title.endswith(
-        "; writer died of ValueError at app/pipeline.py:42 and writer died of ValueError at app/pipeline.py:41 "
-        "and 1 more, which took from it"
+        "; writer, which took from it, died of ValueError at app/pipeline.py:42; "
+        "writer, which took from it, died of ValueError at app/pipeline.py:41; and 1 more"
     )
     assert [step.wait_source.rpartition(":")[2] for step in finding.evidence[1:]] == ["42", "41"]
 
@@ -111,7 +111,7 @@ def test_what_it_did_with_the_thing(kind: NodeKind, did: str) -> None:
     world.nodes[thing].attributes.update({"peeps.lock.locked": True, "peeps.semaphore.available": 0})
     world.task("waiter", thing)
     _died(world, "writer", thing)
-    assert _only(world).title.endswith(f"; writer died of ValueError at app/pipeline.py:36, which {did} it")
+    assert _only(world).title.endswith(f"; writer, which {did} it, died of ValueError at app/pipeline.py:36")
 
 
 def test_the_dead_do_not_end_anything() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 
 import pytest
 
+from peeps_otel import semconv
 from peeps_otel.diagnosis import wording
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import Edge, EdgeKind, NodeKind, Providers
-from tests.diagnosis.world import SECOND, World, diagnose
+from tests.diagnosis.world import SECOND, START, World, diagnose
 
 
 def _graph(kind: NodeKind, operation: str, *waiters: str, able: tuple[str, ...]) -> WaitGraph:
@@ -54,3 +55,26 @@ def test_what_was_taken_and_never_marked_done_is_said_of_a_queue_that_somebody_j
         "nobody who can run would do that"
     )
     assert finding.advice.startswith("Call `task_done()`")
+
+
+@pytest.mark.parametrize(
+    ("kind", "able", "said"),
+    [
+        (
+            NodeKind.EVENT,
+            ("a", "a"),
+            "Only code of a after this wait would set it: leave the wait to another thread or ",
+        ),
+        (NodeKind.EVENT, ("a", "b"), "One of them must set it first, or put an end to that wait by a timeout."),
+        (NodeKind.RX, ("a", "b"), "Give back what was taken before taking more of the same, or put an end to that "),
+    ],
+)
+def test_what_they_can_do(kind: NodeKind, able: tuple[str, ...], said: str) -> None:
+    world = World()
+    thing = world.resource(kind, "thing", providers=Providers.OPEN)
+    world.nodes[thing].attributes[semconv.COULD_END_ASKED] = START
+    for name in ("a", "b"):
+        world.task(name, thing, operation="event.wait")
+    world.edges += [Edge(EdgeKind.COULD_END, thing, f"task:{name}") for name in able]
+    (finding,) = diagnose(world, after=60 * SECOND)
+    assert finding.advice.startswith(said)

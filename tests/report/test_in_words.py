@@ -145,3 +145,9 @@ def test_what_waits_behind() -> None:
         {"count": 0, "text": "1 request is not answered: GET /a."},
         {"count": 1, "text": "1 task waits behind it: a. 9 requests are not answered: 8 × GET /b, GET /a."},
     ]
+
+
+def test_a_thing_that_is_called_by_its_place_has_one_short_form_of_it() -> None:
+    lock = Node(new_id(NodeKind.LOCK), NodeKind.LOCK, "", NOW, "/srv/shop/app.py:3")
+    assert in_words.live_node(lock, NOW, Places())["label"] == "Lock (shop/app.py:3)"
+    assert in_words.live_node(lock, NOW, Places("/srv/shop"))["label"] == "Lock (app.py:3)"

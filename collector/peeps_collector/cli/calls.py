@@ -12,6 +12,7 @@ from peeps_otel.report.style import Style, printable
 
 from .client import Client
 from .command import add_json, add_process
+from .folding import on_terminal
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -37,7 +38,7 @@ def run(options: argparse.Namespace, config: Config) -> int:
         json.dump(answer, sys.stdout)
         print()
     else:
-        print("\n".join(lines(answer) or ["No request is in flight."]))
+        print(on_terminal(lines(answer) or ["No request is in flight."]))
     return 0
 
 

@@ -8,11 +8,12 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from peeps_otel.report.style import Style
+from peeps_otel.report.style import Style, printable
 
 from .client import Client
 from .columns import fitted, terminal_width
 from .command import JSON_FORMAT, add_json, add_process, span
+from .folding import folded
 
 if TYPE_CHECKING:
     from ..config import Config
@@ -59,5 +60,10 @@ def listing(found: list[Json], style: Style, width: int | None) -> list[str]:
         )
         for one in found
     ]
-    lines = fitted([_HEADER, *rows], width)
+    lines = fitted([_HEADER, *rows], None)
+    if width is not None and max(map(len, lines)) > width:
+        # What was found is what a reader is here for: below the rest it is not cut.
+        lines = fitted([_HEADER[:-1], *(row[:-1] for row in rows)], width)
+        told = [folded([f"  {printable(row[-1])}"], width) for row in rows]
+        lines[1:] = [part for head, parts in zip(lines[1:], told, strict=True) for part in (head, *parts)]
     return [style("bold", lines[0]), *lines[1:], "`peeps show ID` tells all about one."]

@@ -26,7 +26,7 @@ HELP = "what every task waits for"
 Json = dict[str, Any]
 
 _HEADER = ("PROCESS", "NAME", "STATE", "WAITS FOR", "SINCE", "WHERE", "LINE")
-_STATE, _WHERE, _LINE = 2, 5, 6
+_PROCESS, _STATE, _WHERE, _LINE = 0, 2, 5, 6
 _LIMIT = 40
 _WIDE = 110  # columns; below, the text of the line has no room
 _NEVER = 1 << 63
@@ -120,17 +120,20 @@ class Listing:
             groups.setdefault(self._alike(node), []).append(node)
         rows = [self._row(members) for members in list(groups.values())[: self._limit]]
         shown = self._columns(rows, width)
+        one = rows[0][_PROCESS] if rows and _PROCESS not in shown else ""
         table = [[row[column] for column in shown] for row in (_HEADER, *rows)]
         lines = fitted(table, width, cut_left=shown.index(_WHERE))
         lines[0] = style("bold", lines[0])
-        return lines + self._notes(groups, style)
+        return ([style("dim", f"in {printable(one)}")] if one else []) + lines + self._notes(groups, style)
 
     def _columns(self, rows: list[tuple[str, ...]], width: int | None) -> list[int]:
-        """Those that say something; in a narrow terminal without what can be spared."""
+        """Those that say something; in a narrow terminal without what can be spared, as what is the same in all."""
         is_narrow = width is not None and width < _WIDE
         spared: set[int] = set() if any(row[_LINE] for row in rows) and not is_narrow else {_LINE}
         if is_narrow and {row[_STATE] for row in rows} == {"waiting"}:
             spared.add(_STATE)
+        if is_narrow and len({row[_PROCESS] for row in rows}) == 1:
+            spared.add(_PROCESS)
         return [column for column in range(len(_HEADER)) if column not in spared]
 
     def _alike(self, node: Json) -> tuple[str, ...]:

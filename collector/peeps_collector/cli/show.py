@@ -14,6 +14,7 @@ from peeps_otel.report.style import Style, printable
 
 from .client import Client, ClientError
 from .command import JSON_FORMAT, add_json, add_paths, add_process
+from .folding import on_terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -61,7 +62,7 @@ def run(options: argparse.Namespace, config: Config) -> int:
         json.dump(told, sys.stdout)
         print()
     else:
-        print("\n".join(lines))
+        print(on_terminal(lines))
     return 0
 
 

@@ -18,6 +18,7 @@ from peeps_otel.report.style import Style, printable
 from .calls import long_ones
 from .client import Client
 from .command import JSON_FORMAT, add_json, add_paths, add_process, moment, seconds
+from .folding import on_terminal
 from .leaks import check
 from .looks import look_now
 
@@ -91,7 +92,7 @@ def _was(client: Client, options: argparse.Namespace) -> int:
     else:
         processes = {p["id"]: p for p in client.get("/api/processes")["processes"]}
         then = datetime.fromtimestamp(options.at / 1e9).astimezone().isoformat(" ", "seconds")
-        print("\n".join([f"As it was at {then}:", "", *report(answer, processes, Style(), paths=options.paths)]))
+        print(on_terminal([f"As it was at {then}:", "", *report(answer, processes, Style(), paths=options.paths)]))
     return _exit_code(answer, failing)
 
 
@@ -102,7 +103,7 @@ def _watch(client: Client, options: argparse.Namespace) -> int:
         answer = client.get("/api/findings", process=ids)
         processes = {p["id"]: p for p in client.get("/api/processes")["processes"]}
         lines = report(answer, processes, Style(), paths=options.paths)
-        print(("\033[H\033[2J" if sys.stdout.isatty() else "") + "\n".join(lines), flush=True)
+        print(("\033[H\033[2J" if sys.stdout.isatty() else "") + on_terminal(lines), flush=True)
         time.sleep(_WATCH_SECONDS)
 
 
@@ -136,7 +137,7 @@ def why(
     else:
         processes = client.get("/api/processes")["processes"]
         lines = report(answer, {p["id"]: p for p in processes}, Style(), paths=paths)
-        print("\n".join(lines + long_ones(client, ids, Style())))
+        print(on_terminal(lines + long_ones(client, ids, Style())))
     if not _is_failing(answer, failing):
         print("".join(f"{note}\n" for note in notes), end="", file=sys.stderr)
     return _code(answer, failing)
@@ -155,7 +156,7 @@ def why_dumped(path: str, process: str | None, *, as_json: bool, failing: Sequen
         print()
     else:
         say_when(path, dump, time.time_ns())
-        print("\n".join(report(answer, processes_by_id(dump), Style(), paths=paths)))
+        print(on_terminal(report(answer, processes_by_id(dump), Style(), paths=paths)))
     return _code(answer, failing)
 
 

@@ -13,6 +13,7 @@ from .picture import Picture, PictureEdge, PictureNode, draw_edge, draw_node
 # The landing page is read within seconds: past this many the rest is folded.
 _CORE_BUDGET = 24
 _DRAWN = ("needs", "held_by")
+_CALLS = ("request:", "response:")
 
 
 def of_finding(
@@ -69,19 +70,30 @@ def _links(
     made: dict[str, PictureEdge] = {}
     waiters = {link["waiter"] for link in finding["evidence"]}
     for a, b in zip(cycle, cycle[1:] + cycle[:1], strict=True):
-        label = "read by" if a not in waiters and words.is_channel(known.get(a)) else None
+        label = None if a in waiters else _held(a, b, finding, known)
         made[a + "|" + b] = draw_edge("needs" if a in waiters else "held_by", a, b, label=label)
     for link in finding["evidence"]:
         resource, holder = link["resource"], link["holder"]
         died = "died with" if link["relation"].startswith("died of ") else None
         made.setdefault(link["waiter"] + "|" + resource, draw_edge("needs", link["waiter"], resource, label=died))
         if holder is not None:
-            label = "read by" if words.is_channel(known.get(resource)) else None
+            label = _held(resource, holder, finding, known)
             made.setdefault(resource + "|" + holder, draw_edge("held_by", resource, holder, label=label))
     for edge in around["edges"] if around else []:
         if edge["kind"] in _DRAWN and edge["dst"] + "|" + edge["src"] not in made:
             made.setdefault(edge["src"] + "|" + edge["dst"], draw_edge(edge["kind"], edge["src"], edge["dst"]))
     return [e for e in made.values() if e["source"] in drawn and e["target"] in drawn]
+
+
+def _held(resource: str, holder: str, finding: Finding, known: Mapping[str, Node]) -> str | None:
+    """What stands between a thing and who is to let it go, where that is not that he holds it."""
+    if words.is_channel(known.get(resource)):
+        return "read by"
+    link = next((one for one in finding["evidence"] if (one["resource"], one["holder"]) == (resource, holder)), None)
+    if resource.startswith(_CALLS):
+        return "handled by"
+    does_hold = link is None or link["hold_age"] or link.get("hold_source")
+    return None if does_hold else "could be ended by"
 
 
 def _folds(

@@ -121,11 +121,13 @@ def _advice(graph: WaitIndex, root: str) -> str:
         return f"{open_to}: run it, or refuse work once it has stopped.{others}"
     if isinstance(open_to, str):
         return f"{open_to}, which could end it, but nobody who runs is about to call that.{others}"
-    able = [one for one in graph.enders.get(root, ()) if one in waiting]
+    able = [one for one in dict.fromkeys(graph.enders.get(root, ())) if one in waiting]
     if len(able) > 1:
-        return (
-            f"Give back what was taken before taking more of the same, or put an end to that wait by a timeout.{others}"
+        pooled = node.kind is NodeKind.RX  # what is taken out of it is put back
+        first = (
+            "Give back what was taken before taking more of the same" if pooled else f"One of them must {ends} first"
         )
+        return f"{first}, or put an end to that wait by a timeout.{others}"
     if able:
         name = wording.label(graph.nodes[able[0]])
         return f"Only code of {name} after this wait would {ends}: leave the wait to another thread or task.{others}"
