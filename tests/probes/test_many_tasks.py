@@ -14,6 +14,7 @@ from peeps_otel.model import Node
 from peeps_otel.model.ulid import UlidSource, ulid_bytes
 from peeps_otel.probes.asyncio.fast_path import FastPathReader
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.internals import suspended_at
 from peeps_otel.probes.patches.recorder import Recorder
 from tests.probes.program import Seen, kept, running
 
@@ -69,7 +70,7 @@ def _told(seen: Seen) -> dict[str, tuple[object, ...]]:
     }
 
 
-def _seen(lines_most: int) -> dict[str, tuple[object, ...]]:
+def _seen(lines_most: int | None) -> dict[str, tuple[object, ...]]:
     probe = AsyncioProbe(Recorder(10_000_000), lines_most=lines_most)
     probe.install()
     try:
@@ -81,7 +82,8 @@ def _seen(lines_most: int) -> dict[str, tuple[object, ...]]:
         kept.clear()
 
 
-def test_the_quick_way_says_what_the_full_one_says(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("lines_most", [0, None], ids=["without lines", "with lines"])
+def test_the_quick_way_says_what_the_full_one_says(monkeypatch: pytest.MonkeyPatch, lines_most: int | None) -> None:
     read: list[str] = []
     quickly = FastPathReader.read
 
@@ -92,7 +94,7 @@ def test_the_quick_way_says_what_the_full_one_says(monkeypatch: pytest.MonkeyPat
         return done
 
     monkeypatch.setattr(FastPathReader, "read", counted)
-    quick = _seen(0)
+    quick = _seen(lines_most)
     assert {"event", "get", "put", "lock", "block", "permit", "sleep"} <= set(read)
     assert "holds" not in read
 
@@ -100,9 +102,33 @@ def test_the_quick_way_says_what_the_full_one_says(monkeypatch: pytest.MonkeyPat
         return False
 
     monkeypatch.setattr(FastPathReader, "read", never)
-    full = _seen(0)
+    full = _seen(lines_most)
     assert quick == full
     assert len(quick) == 48
+
+
+@pytest.mark.skipif(not suspended_at.is_read, reason="lines make frame objects on this Python")
+def test_of_very_many_all_have_their_lines_at_the_first_look_that_reads_them() -> None:
+    """Nothing more is told of them afterwards: what gets its line later is told, and judged, again."""
+    probe = AsyncioProbe(Recorder(10_000_000))
+    probe.install()
+
+    async def main() -> None:
+        event = asyncio.Event()
+        kept.extend(asyncio.create_task(_waits(event.wait), name=f"waits {n}") for n in range(3000))
+
+    try:
+        with running(probe, main) as program:
+            program.settled("waits 2999")
+            seen = [program.look().nodes for _ in range(2)]
+    finally:
+        probe.uninstall()
+        kept.clear()
+    first, second = ([n for n in nodes.values() if n.name.startswith("waits")] for nodes in seen)
+    assert len(first) == 3000
+    assert {n.wait is not None and ":" in n.wait.source.rpartition("/")[2] for n in first} == {True}
+    assert len({id(node.stack) for node in first}) == 1
+    assert all(one is other for one, other in zip(first, second, strict=True))
 
 
 def test_who_waits_for_a_lock_gets_lines_before_the_others() -> None:

@@ -41,22 +41,24 @@ class FastPathReader:
 
     def read(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int) -> bool:
         """Updates the record of a task that is suspended in a function that tells by itself what it waits for, inside
-        no block, and is to have no lines. False where this one is not of that kind; nothing is changed then."""
+        no block, and is to have no lines unless those cost nothing. False where this one is not of that kind; nothing
+        is changed then."""
         if not internals.is_plain(task):
             return False
         future = internals.waiter_of(task)
         if type(future) is not asyncio.Future or future.done() or task.cancelling():
             return False
         same = record.future is not None and record.future() is future
-        if same and record.has_lines:
+        with_lines = self._lines.is_free and self._lines.rest > 0
+        if same and record.has_lines and not with_lines:
             return False
         coroutine: object = task.get_coro()
-        found = self._shapes.of(coroutine)
+        found = self._shapes.of(coroutine, with_lines)
         if found is None:
             return False
         shape, coroutines = found
         operation, finds = shape.wait.operation, shape.wait.finds
-        if self._lines.grants(operation.lines_first, False) and (same or finds is not None):
+        if not with_lines and self._lines.grants(operation.lines_first, False) and (same or finds is not None):
             return False
         if shape.entering and _is_in_a_block(shape, coroutines):
             return False
@@ -114,10 +116,10 @@ class FastPathReader:
         since_ns = record.since_ns if recorded is None else recorded
         if record.given and shape.own:
             record.name, record.given = f"{shape.own} ({record.given})", ""
-        if record.has_lines:
-            self._lines.note(record, operation.lines_first, False)
+        if record.has_lines or shape.has_lines:
+            self._lines.note(record, operation.lines_first, shape.has_lines)
         record.matters = operation.lines_first
-        record.is_plain, record.is_settled, record.holds = True, False, ()
+        record.is_plain, record.is_settled, record.holds = True, shape.has_lines, ()
         record.puts_since_ns = record.since_ns if operation.puts else 0
         source = shape.source if shape.is_own else own_code.place_of(shape.stack, record.source)
         wait = untracked(Wait(operation.name, since_ns, source, 1, deadline_ns, recorded is not None))

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""For which tasks source lines are resolved: that makes frame objects, half a kilobyte and more for each function,
-until the coroutine ends.
+"""For which tasks source lines are resolved where that makes frame objects (`internals/suspended_at.py` says where it
+does not): half a kilobyte and more for each function, until the coroutine ends.
 
 Those that wait for what somebody may hold, or hold something, may become part of a finding: theirs go first. Of the
 others, the first few thousand tell what the rest is like.
@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Protocol
 
 _CALM = 5
+_ALL = 1 << 40
 _RESERVE = 100  # a look, of tasks that matter, whatever the budget
 
 
@@ -22,10 +23,12 @@ class Lined(Protocol):
 
 
 class LineBudget:
-    """For the watcher thread only. `most`: tasks with lines at a time, of those that matter and of the others each."""
+    """For the watcher thread only. `most`: tasks with lines at a time, of those that matter and of the others each.
+    None: lines cost nothing, and all have them; `is_free` says that."""
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, most: int | None) -> None:
+        self.is_free = most is None
+        self._most = _ALL if most is None else most
         self._lined = [0, 0]
         self.rest = self.first = 0
         """How many more tasks may be given lines in this look: of the others, of those that matter."""

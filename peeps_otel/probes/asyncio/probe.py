@@ -14,6 +14,7 @@ from ...model import Edge
 from ...model.coverage import blind
 from ..context import ProbeContext
 from ..internals import asyncio_core as internals
+from ..internals import suspended_at
 from ..internals.await_chain import chain
 from ..kept import Keeper
 from ..library_registry import installed
@@ -34,6 +35,7 @@ from .tasks import TaskAttributes, TaskRecord
 from .wait_shapes import Shapes
 from .waits import Classifier
 
+_LINES_MOST = 2000
 _READ_AT_ONCE = 20  # tasks between two chances for the other threads to run
 _QUICK_AT_ONCE = 50
 _LONG_NS = 1_000_000_000
@@ -44,8 +46,8 @@ _SEARCHED_MOST = 1000
 class AsyncioProbe:
     """Sees every asyncio task of the process and what it waits for.
 
-    A `Probe`. `lines_most`: for how many tasks at a time source lines are resolved. `patch`: one that is installed
-    already, and outlives this probe.
+    A `Probe`. `lines_most`: for how many tasks at a time source lines are resolved; None: for all where that makes no
+    frame objects, else for two thousand. `patch`: one that is installed already, and outlives this probe.
     """
 
     name = "asyncio"
@@ -53,7 +55,7 @@ class AsyncioProbe:
     def __init__(
         self,
         recorder: Recorder,
-        lines_most: int = 2000,
+        lines_most: int | None = None,
         *,
         context: ProbeContext | None = None,
         patch: AsyncioPatch | None = None,
@@ -74,7 +76,7 @@ class AsyncioProbe:
         self._resources.flows.loops = self.loops
         self._relations = Relations(self._context, self._classifier, self._table.id_or_hurry)
         self._pool_holders = PoolHolders(self._libraries, self._resources)
-        self._lines = LineBudget(lines_most)
+        self._lines = LineBudget(_LINES_MOST if lines_most is None and not suspended_at.is_read else lines_most)
         attributes = TaskAttributes(self._context, self._loops, self._table.by_sequence)
         self._quick = FastPathReader(shapes, self._resources, self._libraries, self._lines, attributes)
         self._reader = TaskReader(

@@ -83,7 +83,7 @@ class TaskReader:
             return None
         record.holds = self._relations.register_wait_and_holds(links, managers, waiting, record.source, now_ns)
         matters = waiting.operation.lines_first or bool(record.holds) or requests > 0
-        at_once = same or bool(record.holds) or requests > 0 or waiting.operation.lines_at_once
+        at_once = self._lines.is_free or same or bool(record.holds) or requests > 0 or waiting.operation.lines_at_once
         with_lines = (same and record.has_lines) or (at_once and self._lines.grants(matters, bool(record.holds)))
         self._lines.note(record, matters, with_lines)
         record.is_plain = (

@@ -208,9 +208,9 @@ def frames(links: list[SuspendedFrame], with_lines: bool) -> tuple[Frame, ...]:
     return _stack([_frame(link.code, link.lasti if with_lines else None) for link in links])
 
 
-def frames_of(codes: Iterable[CodeType]) -> tuple[Frame, ...]:
-    """The same without lines."""
-    return _stack([_frame(code, None) for code in codes])
+def frames_of(places: Iterable[tuple[CodeType, int | None]]) -> tuple[Frame, ...]:
+    """The same of functions and their instructions; None: without a line."""
+    return _stack([_frame(code, lasti) for code, lasti in places])
 
 
 _stacks: dict[tuple[int, ...], tuple[Frame, ...]] = {}

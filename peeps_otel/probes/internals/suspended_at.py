@@ -32,6 +32,12 @@ def lasti(suspended: Any, code: CodeType) -> int | None:
     return max(_words[(id(suspended) >> 3) + _place] - id(code) - _BEFORE_CODE, -1)
 
 
+def pointer(suspended: Any) -> int:
+    """What tells its code and instruction from all others that live, as a number; only where `is_read`."""
+    assert _place is not None
+    return _words[(id(suspended) >> 3) + _place]
+
+
 def line(code: CodeType, at: int) -> int | None:
     """The line of an instruction; None where it has none."""
     if at < 0:
@@ -97,3 +103,5 @@ def _found_without_hooks() -> int | None:
 
 _words: Any = frame_memory.memory()
 _place = _found_without_hooks()
+is_read = _place is not None
+"""Whether this Python is read: where a coroutine stands is known without making a frame object."""
