@@ -165,6 +165,8 @@ class Connection:
         handling.task = self.link.start(
             self._handle(handling, handler, request.payload), f"roam {method.service}.{method.name}"
         )
+        # A task that is cancelled before its first step runs nothing of `_handle`, and the peer is owed a response.
+        handling.task.add_done_callback(lambda _task: self._respond(request.request_id, results.CANCELLED))
 
     def cancel_came(self, cancel: Cancel) -> None:
         handling = self.calls.handling.get(cancel.request_id)

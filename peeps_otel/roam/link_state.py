@@ -32,6 +32,9 @@ from .rules import ProtocolViolation
 
 _REASON_MOST = 200
 _REMEMBERED = 1024
+_FIRST_CONN = 10_000
+"""Whoever accepts a connection gives its id, which has to be unique on the link. Two that ask each other at the same
+time must not give the same, and nothing says how: others count from 1."""
 _RAN = (b"\x00", b"\x01\x00")
 """How the payload of a response begins whose handler ran to its end: a value, or an error of its own."""
 
@@ -60,7 +63,7 @@ class LinkState:
         self._out = bytearray()
         self._next_request = 1
         self._next_channel = 1 if initiator else 2
-        self._next_conn = 1 if initiator else 2
+        self._next_conn = _FIRST_CONN + (1 if initiator else 2)
         self._connecting: set[int] = set()
         self._wanted: set[int] = set()
         self._closed_connections: OrderedDict[int, None] = OrderedDict()
@@ -334,8 +337,8 @@ class LinkState:
         return request_id
 
     def accept(self, request_id: int, said: Metadata = ()) -> int:
-        """The id of the new connection. Ours are odd where this side opened the link, even otherwise, so that both may
-        ask at the same time."""
+        """The id of the new connection. Ours are odd where this side opened the link, even otherwise, and begin far
+        from where others do, so that both may ask at the same time."""
         self._answered_connect(request_id)
         while self._next_conn in self.connections:
             self._next_conn += 2

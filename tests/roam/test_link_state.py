@@ -205,14 +205,14 @@ def test_credit_is_waited_for_and_granted_by_halves() -> None:
 def test_virtual_connections() -> None:
     state = opened()
     state.receive(frame(messages.Connect(8)) + frame(messages.Connect(9)))
-    assert state.accept(8) == 2
+    assert state.accept(8) == 10_002
     state.reject(9, "full")
-    assert said(state) == [messages.Accept(8, 2), messages.Reject(9, "full")]
-    tell(state, messages.Request(2, 1, 5), messages.Request(ROOT, 1, 5))
-    assert tell(state, messages.Goodbye(2, "done")) == [ConnectionEnded(2, "done")]
-    assert tell(state, messages.Cancel(2, 1), messages.Request(2, 7, 5)) == []
+    assert said(state) == [messages.Accept(8, 10_002), messages.Reject(9, "full")]
+    tell(state, messages.Request(10_002, 1, 5), messages.Request(ROOT, 1, 5))
+    assert tell(state, messages.Goodbye(10_002, "done")) == [ConnectionEnded(10_002, "done")]
+    assert tell(state, messages.Cancel(10_002, 1), messages.Request(10_002, 7, 5)) == []
     with pytest.raises(StateError):
-        state.respond(2, 1, b"\x00")
+        state.respond(10_002, 1, b"\x00")
     state.respond(ROOT, 1, b"\x00")
     assert state.ended is None
 
@@ -240,6 +240,7 @@ def test_an_answer_on_the_root_for_another_connection_is_taken() -> None:
 # --- anything at all --------------------------------------------------------------------------------------------------
 
 _SMALL = st.integers(0, 6)
+_CONNECTION = st.one_of(_SMALL, st.sampled_from([10_001, 10_002]))
 _U64 = st.one_of(_SMALL, st.integers(0, 2**64 - 1))
 _TEXT = st.text(max_size=8)
 _METADATA = st.lists(st.builds(Entry, _TEXT, st.one_of(_TEXT, st.binary(max_size=8), _U64), _SMALL), max_size=3).map(
@@ -253,13 +254,13 @@ _MESSAGE: st.SearchStrategy[Message] = st.one_of(
     st.builds(messages.Accept, _SMALL, _U64, _METADATA),
     st.builds(messages.Reject, _SMALL, _TEXT, _METADATA),
     st.builds(messages.Goodbye, st.integers(1, 5), _TEXT),
-    st.builds(messages.Request, _SMALL, _U64, _U64, _METADATA, _CHANNELS, _PAYLOAD),
-    st.builds(messages.Response, _SMALL, _U64, _METADATA, _CHANNELS, _PAYLOAD),
-    st.builds(messages.Cancel, _SMALL, _U64),
-    st.builds(messages.Data, _SMALL, _U64, _PAYLOAD),
-    st.builds(messages.Close, _SMALL, _U64),
-    st.builds(messages.Reset, _SMALL, _U64),
-    st.builds(messages.Credit, _SMALL, _SMALL, st.integers(0, 2**32 - 1)),
+    st.builds(messages.Request, _CONNECTION, _U64, _U64, _METADATA, _CHANNELS, _PAYLOAD),
+    st.builds(messages.Response, _CONNECTION, _U64, _METADATA, _CHANNELS, _PAYLOAD),
+    st.builds(messages.Cancel, _CONNECTION, _U64),
+    st.builds(messages.Data, _CONNECTION, _U64, _PAYLOAD),
+    st.builds(messages.Close, _CONNECTION, _U64),
+    st.builds(messages.Reset, _CONNECTION, _U64),
+    st.builds(messages.Credit, _CONNECTION, _SMALL, st.integers(0, 2**32 - 1)),
 )
 
 

@@ -218,11 +218,11 @@ def test_virtual_connections_live_and_end_by_themselves(tmp_path: Path) -> None:
             with pytest.raises(roam.ConnectionRefused, match="not listening"):
                 await link.connect()
             assert asked == ["a", "b", ""]
-            assert await asyncio.gather(one.call(ECHO, "x"), other.call(ECHO, "y")) == ["2: xx", "4: yy"]
+            assert await asyncio.gather(one.call(ECHO, "x"), other.call(ECHO, "y")) == ["10002: xx", "10004: yy"]
             await one.close()
             with pytest.raises(roam.LinkClosed):
                 await one.call(ECHO, "x")
-            assert await other.call(ECHO, "z") == "4: zz"
+            assert await other.call(ECHO, "z") == "10004: zz"
             assert await link.call(ECHO, "root") == "root"
 
     run(story)
