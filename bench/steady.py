@@ -48,6 +48,11 @@ def cpu_ns(pid: int) -> int:
     return max(living, own) + waited_for + sum(cpu_ns(int(child)) for child in children)
 
 
+def thread_cpu_ns(pid: int, thread: int) -> int:
+    """Processor time of one thread that lives, by its kernel id."""
+    return int(Path(f"/proc/{pid}/task/{thread}/schedstat").read_text().split()[0])
+
+
 def resident_bytes(pid: int) -> int:
     status = Path(f"/proc/{pid}/status").read_text()
     return int(status.partition("VmRSS:")[2].split()[0]) * 1024

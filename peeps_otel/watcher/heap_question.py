@@ -108,6 +108,9 @@ class HeapQuestion:
         self._end_due_ns: dict[str, tuple[int, int]] = {}  # by far end: when it may be asked about, and the next pause
         self._answer: tuple[AskedHeap, Answer] | None = None
         self._busy = self._wanted = self._hurries = False
+        self.can_be_later: Callable[[int, int], bool] = _never
+        """Whether a wait that began then, with nobody waiting for who waits, need not be asked about now: along with
+        others, in doubt or on request it is."""
         self.started: Callable[..., None] = _on_a_thread
         """How a question is asked beside the look: called with a function and its arguments."""
         self.settled_ns = _SETTLED_NS
@@ -118,7 +121,7 @@ class HeapQuestion:
         self._expected_ns = 0  # what the last one cost: so much will the next one
         self._asking_ns = 0  # of it that of our thread that asked, which cannot be cut
         self._under_way: _UnderWay | None = None
-        self._saves_for = False
+        self._saves_for = self._leaves = False
         self.spent_ns = 0
         """Processor time of all questions so far, in the copies of the process too."""
         self._next_ns = 0
@@ -151,6 +154,10 @@ class HeapQuestion:
             )
         elif self._under_way is not None and self._under_way.is_slow:
             observation.coverage.append("heap: who could end some waits is being asked, as slowly as the budget allows")
+        elif self._leaves:
+            observation.coverage.append(
+                "heap: not asked yet who could end some waits that began with the program, which is busy"
+            )
         self._answers.lay(observation)
 
     def _take(self, observation: Observation, asked: AskedHeap, answer: Answer) -> None:
@@ -192,8 +199,8 @@ class HeapQuestion:
     def look(self, observation: Observation, waits: WaitIndex, now_ns: int) -> None:
         """Asks, where there is something to ask and the budget allows it. `waits`: who waits, and what for."""
         clock_ns = self._clock.monotonic_ns()
-        if self._busy or clock_ns < self._next_ns:
-            return
+        if self.is_under_way or clock_ns < self._next_ns:
+            return  # an answer that has come during this look is laid at the next: it may be the one to what is open
         waiting = self._worth_asking(waits, now_ns) | self._far_ends(observation, clock_ns)
         self._saves_for = (
             bool(waiting) and not self._wanted and not self.purse.can_ask(clock_ns, self._expected_ns, self._asking_ns)
@@ -227,6 +234,8 @@ class HeapQuestion:
                 if since:
                     waiters[thing.id], oldest[thing.id] = frozenset(since), min(since.values())
         found: dict[str, frozenset[str]] = {}
+        later: list[str] = []
+        self._leaves = False
         in_doubt = any(_may_be_given_back(waits, one) for one in waiters if not self._answers.is_known(one))
         for thing_id in sorted(waiters, key=oldest.__getitem__):
             waited_ns = now_ns - oldest[thing_id]
@@ -234,8 +243,16 @@ class HeapQuestion:
             least_ns = min(_TOGETHER_NS, self.settled_ns) if found or in_doubt else self.settled_ns
             if waited_ns < least_ns or len(found) >= self._things_most:
                 break
-            if not self._answers.is_known_for(thing_id, waiters[thing_id]):
+            if self._answers.is_known_for(thing_id, waiters[thing_id]):
+                continue
+            hurries = found or in_doubt or self._wanted or any(waits.waiters.get(one) for one in waiters[thing_id])
+            if not hurries and self.can_be_later(oldest[thing_id], now_ns):
+                later.append(thing_id)
+            else:
                 found[thing_id] = waiters[thing_id]
+        if found:  # one picture serves these, too
+            found |= {one: waiters[one] for one in later[: self._things_most - len(found)]}
+        self._leaves = bool(later) and not found
         return found
 
     def _far_ends(self, observation: Observation, clock_ns: int) -> dict[str, frozenset[str]]:
@@ -314,6 +331,10 @@ def _affordable(answer: Answer) -> int:
 
 def _on_a_thread(function: Callable[..., None], *arguments: Any) -> None:
     native.Thread(function, THREAD_NAME, *arguments).start()
+
+
+def _never(_since_ns: int, _now_ns: int) -> bool:
+    return False
 
 
 def _is_open(waiter: Node, wait: Wait) -> bool:

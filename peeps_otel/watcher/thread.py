@@ -38,6 +38,7 @@ from .profile import Profile
 from .refutations import Refutations
 from .sampler import Sampler
 from .sampling import Sampling
+from .start_waits import StartWaits
 from .waits import Waits
 
 CHANGES = (
@@ -128,6 +129,7 @@ class Watcher:
             bytes_per_s=self._bytes_per_s,
             now_ns=self._clock.monotonic_ns(),
         )
+        self._start_waits = StartWaits(self._clock.time_ns())
         self._sampling = Sampling(self._sampler, self._sample_ns, self._clock)
         self._pace = Pace(
             self.governor, self._sampling, self._all_cpu_ns, self._stopping, self._clock, self._pace_question
@@ -297,6 +299,8 @@ class Watcher:
             observation.coverage.append(f"{self._diagnoser.untold} more findings are not told")
         if self.heap is not None:
             self.heap.purse = governor.purse
+            self._start_waits.look(self._clock.monotonic_ns())
+            self.heap.can_be_later = self._start_waits.can_be_later
             if self._turns.has_come(waiting.changed, self._clock.monotonic_ns(), self.heap.settled_ns):
                 self.heap.look(observation, waiting.waits, now_ns)
         findings, refuted = self._refutations.judge(findings, observation)

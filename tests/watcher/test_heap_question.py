@@ -22,6 +22,7 @@ from peeps_otel.probes.heap.question import Answer, BlockedThread
 from peeps_otel.probes.probe import Observation
 from peeps_otel.watcher.heap_question import HeapQuestion
 from peeps_otel.watcher.purse import Purse
+from peeps_otel.watcher.start_waits import StartWaits
 from tests.diagnosis.world import SECOND, START, World
 
 
@@ -254,3 +255,74 @@ def test_a_question_that_fails_is_paid_for_and_over() -> None:
     beside.heap.pace()
     assert not beside.heap.is_under_way
     assert beside.heap.spent_ns == beside.copy_ns
+
+
+def _busy_from_its_start() -> StartWaits:
+    start = StartWaits(START)
+    start.look(1 * SECOND, spent_ns=0)
+    start.look(2 * SECOND, spent_ns=SECOND)
+    return start
+
+
+def _server(*more: str) -> World:
+    """A main task that waits for its end, and others that wait, too; `more`: of those, who waits for the main task."""
+    world = World()
+    world.task("main", world.resource(NodeKind.EVENT, "end", providers=Providers.OPEN))
+    for name in more:
+        world.task(name, "task:main")
+    return world
+
+
+@pytest.mark.parametrize(
+    ("world", "after_ns", "asked"),
+    [
+        (_server(), 5 * SECOND, []),
+        (_server(), 61 * SECOND, ["event:end"]),
+        (_server("other"), 5 * SECOND, ["event:end"]),
+    ],
+)
+def test_a_wait_that_began_with_a_busy_program_is_asked_about_a_minute_later(
+    world: World, after_ns: int, asked: list[str]
+) -> None:
+    objects, graph = _Objects(), world.graph()
+    question = HeapQuestion(objects)
+    question.can_be_later = _busy_from_its_start().can_be_later
+    question.look(Observation(dict(graph.nodes), {}, []), WaitGraph(graph, frozenset()), START + after_ns)
+    told = Observation(dict(graph.nodes), {}, [])
+    question.lay(told)
+    later = ["heap: not asked yet who could end some waits that began with the program, which is busy"]
+    assert (objects.wanted, told.coverage) == (asked, [] if asked else later)
+
+
+def test_what_somebody_wants_to_know_is_asked_of_a_busy_program_too() -> None:
+    objects, graph = _Objects(), _server().graph()
+    question = HeapQuestion(objects)
+    question.can_be_later = _busy_from_its_start().can_be_later
+    question.request()
+    question.look(Observation(dict(graph.nodes), {}, []), WaitGraph(graph, frozenset()), START + 5 * SECOND)
+    assert objects.wanted == ["event:end"]
+
+
+def test_an_idle_program_is_asked_at_once_and_a_later_wait_of_a_busy_one_too() -> None:
+    start = _busy_from_its_start()
+    assert [start.can_be_later(START + began * SECOND, START + 20 * SECOND) for began in (1, 11)] == [True, False]
+    start.look(3 * SECOND, spent_ns=SECOND)
+    assert not start.can_be_later(START + SECOND, START + 20 * SECOND)
+
+
+def test_the_same_is_not_asked_again_before_its_answer_is_laid() -> None:
+    world = World()
+    world.task("main", world.resource(NodeKind.EVENT, "end", providers=Providers.OPEN))
+    asked: list[int] = []
+
+    def ask(things: list[Thing], _: list[BlockedThread], __: CopyAllowance) -> Answer:
+        asked.append(len(things))
+        return Answer([[] for _ in things], LeakReport([]))
+
+    clock, graph = _Clock(), world.graph()
+    heap = HeapQuestion(_Events(), ask, clock=clock)
+    heap.started = _at_once
+    for _ in range(2):
+        clock.now_ns += 20 * SECOND
+        heap.look(Observation(dict(graph.nodes), {}, []), WaitGraph(graph, frozenset()), START + 10 * SECOND)
+    assert asked == [1]
