@@ -27,7 +27,7 @@ setup(
         Extension(
             "peeps_otel_native._native",
             [f"peeps_otel_native/{name}.c" for name in ("heap", "closure", "blocked", "flood", "reach")],
-            depends=["peeps_otel_native/heap.h", "peeps_otel_native/reach.h"],
+            depends=["peeps_otel_native/heap.h", "peeps_otel_native/blocked.h", "peeps_otel_native/flood.h"],
             extra_compile_args=["-std=c11", "-O2", "-Wall", "-Wextra"],
         )
     ],

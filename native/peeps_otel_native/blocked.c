@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What is asked about: the blocked tasks, by what they wait for, and what each type of object is to them. */
 
-#include "reach.h"
+#include "blocked.h"
 
 static int
 compare_entries(const void *left, const void *right)

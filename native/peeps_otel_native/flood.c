@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What can be reached: everything but blocked tasks, and those once what they wait for was. */
 
-#include "reach.h"
+#include "flood.h"
 
 /* What the program has hung on a blocked task that it can reach. */
 static int

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Who is lost: whom the flood has not passed, and of those who is garbage. */
 
-#include "reach.h"
+#include "flood.h"
 
 static void
 begin_state(Reach *reach)

@@ -3,8 +3,8 @@
  *
  * `blocked.c`: what is asked about. `flood.c`: what can be reached. `reach.c`: who is lost. */
 
-#ifndef PEEPS_OTEL_NATIVE_REACH_H
-#define PEEPS_OTEL_NATIVE_REACH_H
+#ifndef PEEPS_OTEL_NATIVE_BLOCKED_H
+#define PEEPS_OTEL_NATIVE_BLOCKED_H
 
 #include "heap.h"
 
@@ -45,8 +45,5 @@ flags_at(const Reach *reach, int32_t place)
 Py_ssize_t first_entry(const Entry *entries, Py_ssize_t number, const void *address);
 int read_blocked(Reach *reach, PyObject *given);
 int read_kinds(Reach *reach, PyObject *ours, PyObject *tasks, PyObject *fields, PyObject *weak);
-int pass_again(Reach *reach, int32_t place);
-int revive(Reach *reach, Py_ssize_t number);
-int flood(Reach *reach);
 
 #endif
