@@ -403,6 +403,113 @@ async def global_event_never() -> None:
     await spawn(NEVER_SET.wait(), "waiter")
 
 
+class Other:
+    """Has what it wakes by a method of its own, as many do."""
+
+    def __init__(self) -> None:
+        self.ready = asyncio.Event()
+
+    async def wait(self) -> None:
+        await self.ready.wait()
+        self.ready.set()
+
+
+@case("stuck: whoever knows it only waits for it, and other things are set all the time")
+async def only_waited_for() -> None:
+    async def works_on(other: Other) -> None:
+        await NEVER_SET.wait()
+        await other.wait()
+
+    async def turns(other: Other) -> None:
+        while not NEVER_SET.is_set():
+            other.ready.clear()
+            await asyncio.sleep(0.05)
+            other.ready.set()
+
+    turning = spawn(turns(Other()), "turning")
+    await spawn(works_on(Other()), "waiter")
+    del turning
+
+
+class Gate:
+    __slots__ = ("_open",)
+
+    def __init__(self) -> None:
+        self._open = asyncio.Event()
+
+    @property
+    def opened(self) -> asyncio.Event:
+        return self._open
+
+
+class Doors:
+    def __init__(self) -> None:
+        self.front = asyncio.Event()
+        self.back = asyncio.Event()
+
+    def open_all(self) -> None:
+        for door in (self.front, self.back):
+            door.set()
+
+
+class Bell(asyncio.Event):
+    def ring(self) -> None:
+        self.set()
+
+
+async def _set_later(wait: Coroutine[Any, Any, Any], later: Callable[[], object]) -> None:
+    async def sets() -> None:
+        await asyncio.sleep(60)
+        later()
+
+    setting = spawn(sets(), "setter")
+    await spawn(wait, "waiter")
+    del setting
+
+
+def use(gate: Gate) -> None:
+    gate.opened.set()
+
+
+def use_by_name(doors: Doors, name: str = "front") -> None:
+    getattr(doors, name).set()
+
+
+@case("live: through a property of what has it in a slot")
+async def slot_behind_a_property() -> None:
+    gate = Gate()
+    await _set_later(gate.opened.wait(), lambda: use(gate))
+
+
+@case("live: through a loop over attributes")
+async def attributes_in_turn() -> None:
+    doors = Doors()
+    await _set_later(doors.front.wait(), lambda: doors.open_all())
+
+
+@case("live: through a name that is only written as a text")
+async def attribute_by_its_name() -> None:
+    doors = Doors()
+
+    def later() -> None:
+        use_by_name(doors, "back")
+        use_by_name(doors, "front")
+
+    await _set_later(doors.front.wait(), later)
+
+
+@case("live: through a method of a class of its own")
+async def method_of_a_subclass() -> None:
+    bell = Bell()
+    await _set_later(bell.wait(), lambda: bell.ring())
+
+
+@case("live: taken from a table")
+async def out_of_a_table() -> None:
+    table = {number: asyncio.Event() for number in range(3)}
+    await _set_later(table[1].wait(), lambda: [one.set() for one in table.values()])
+
+
 @case("stuck: reached by a weak reference of a live task only")
 async def weak_only() -> None:
     client = Client()

@@ -26,7 +26,7 @@ from ..internals.loop_handles import callbacks, code_of
 from ..internals.thread import STARTED_WITH, known_threads
 from .dead_locals import dead_locals, stack_depth
 from .picture import Picture
-from .remaining_code import Place
+from .remaining_code import Place, is_of_a_wait
 from .suspensions import Suspensions
 
 STOPPED = "stopped"
@@ -86,6 +86,8 @@ class Actors:
         """Address of an object that belongs to one actor alone."""
         self.local: dict[int, list[Key]] = {}
         """Address of a value -> the threads that have it in a local variable or on a value stack."""
+        self.local_names: dict[int, set[str]] = {}
+        """Address of a value -> the names of the variables of running functions that have it."""
         self.on_stacks: list[tuple[int, Key]] = []
         """Words on value stacks, which may be addresses of objects, and the threads they belong to."""
         self.started_with: dict[int, Key] = {}
@@ -207,7 +209,10 @@ class Actors:
             ):  # the locals of a module or class body are a dictionary of the heap
                 cells = {*code.co_cellvars, *code.co_freevars}
                 dead = dead_locals(code, frame.f_lasti) - cells
+                named = not is_of_a_wait(code)
                 for name, value in dict(frame.f_locals).items():
+                    if named:
+                        self.local_names.setdefault(id(value), set()).add(name)
                     if name not in cells:
                         self.frame_references[id(value)] += 1
                     if name in dead:

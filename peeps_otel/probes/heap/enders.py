@@ -32,8 +32,10 @@ from .actors import STOPPED, Actor, Actors, Key, content
 from .closure import leading_to
 from .ender import FROM_OUTSIDE, LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN, Ender, Strength, Thing
 from .libraries import Libraries
+from .names import Names
 from .picture import Picture
 from .remaining_code import Place, RemainingCode
+from .uses import Known
 
 _PER_THING_MOST = 5_000
 _ENDERS_MOST = 64  # per thing
@@ -61,6 +63,7 @@ class _Walk:
     in_hand: set[int] = field(default_factory=set[int])  # on a way that leads through the method itself
     coded: set[Key] = field(default_factory=set[Key])
     in_code: set[int] = field(default_factory=set[int])  # on a way that leads through a function that may call it
+    known: Known = None
 
 
 class Enders:
@@ -85,12 +88,13 @@ class Enders:
         }
         self._alike: list[list[Actor]] = []  # those who stand at the same places
         self._number: dict[Key, int] = {}  # of an actor: where it is in that
-        self._uses: dict[tuple[int, frozenset[str]], str] = {}
+        self._uses: dict[tuple[int, frozenset[str], Known], str] = {}
         self._sort(actors)
         asked = {address for thing in things for address in thing.addresses}
         stops = (actors.hidden, actors.at, actors.ground)
         self._into, self._weakly_into, self._position, self._cut = leading_to(picture, asked, stops, pause)
         self._entering = self._bound_on_stacks()
+        self._names = Names(actors, self._into, self._at)
 
     def _sort(self, actors: Actors) -> None:
         known: dict[tuple[tuple[int, int], ...], int] = {}
@@ -102,14 +106,18 @@ class Enders:
                     self._alike.append([])
                 self._alike[number].append(actor)
 
-    def _may_call(self, actor: Actor, names: frozenset[str]) -> str:
+    def _at(self, address: int) -> object | None:
+        place = self._position.get(address)
+        return None if place is None else self._picture.objects[place]
+
+    def _may_call(self, actor: Actor, names: frozenset[str], known: Known = None) -> str:
         """By which function it might come to use one of `names`: asked once of those who stand alike."""
         number = self._number.get(actor.key)
         if number is None:
             return ""
-        use = self._uses.get((number, names))
+        use = self._uses.get((number, names, known))
         if use is None:
-            use = self._uses[number, names] = self._code.may_call(actor.places, names)
+            use = self._uses[number, names, known] = self._code.may_call(actor.places, names, known=known)
         return use
 
     def of(self, thing: Thing) -> list[Ender]:
@@ -163,7 +171,7 @@ class Enders:
 
     def _walk(self, thing: Thing) -> _Walk:
         """Breadth first over what `_close` found; whatever is only faintly there comes last."""
-        walk = _Walk(thing)
+        walk = _Walk(thing, known=self._names.of(thing.addresses[0]) if thing.fd is None else None)
         walk.came.update((address, _Reference(0, False)) for address in thing.addresses)
         work: deque[int] = deque(thing.addresses)
         later: deque[int] = deque()
@@ -179,7 +187,7 @@ class Enders:
         target, faint = walk.came[address]
         if target in walk.in_hand or self._ends_it(walk.thing, address):
             walk.in_hand.add(address)
-        if target in walk.in_code or self._may_end_it(walk.thing, address):
+        if target in walk.in_code or self._may_end_it(walk, address):
             walk.in_code.add(address)
         before = len(walk.found)
         for key in self._actors.local.get(address, ()):
@@ -233,13 +241,13 @@ class Enders:
             return attribute(one.__func__, "__name__") in thing.wakers
         return cast("BuiltinMethodType", one).__name__ in thing.wakers
 
-    def _may_end_it(self, thing: Thing, address: int) -> bool:
+    def _may_end_it(self, walk: _Walk, address: int) -> bool:
         """Whether it is a function, or a suspended one that no task steps, that may come to end such a wait: whoever
         has it may call it without ever naming it."""
         place = self._position.get(address)
         one = None if place is None else self._picture.objects[place]
         stands = place_of(one)
-        return stands is not None and bool(self._code.may_call([stands], thing.wakers))
+        return stands is not None and bool(self._code.may_call([stands], walk.thing.wakers, known=walk.known))
 
     def _by_context(self, key: Key, address: int) -> bool:
         """Whether a callback reaches it only by the context it will run in, and is not the program's own."""
@@ -324,13 +332,13 @@ class Enders:
         if key in walk.armed or (key.kind in FROM_OUTSIDE and key.kind != "signal"):
             return Ender(key, Strength.ARMED, name, via)
         if key.kind in ("global", "class"):
-            user = self._code.any_user(key.of, walk.thing.wakers) if type(key.of) is str else ""
+            user = self._code.any_user(key.of, walk.thing.wakers, walk.known) if type(key.of) is str else ""
             return Ender(key, Strength.OPEN if user else Strength.REACHES, name, user or via)
         if actor is None:
             return Ender(key, Strength.FAINT, name, via)
         if not actor.holds.isdisjoint(walk.thing.addresses):
             return Ender(key, Strength.ARMED, name, "it is in its hands")
-        use = self._may_call(actor, walk.thing.wakers)
+        use = self._may_call(actor, walk.thing.wakers, walk.known)
         if not use and key in walk.coded:
             use = "a function in its hands"
         return Ender(key, Strength.CODES if use else Strength.REACHES, name, use or via)
@@ -352,7 +360,7 @@ class Enders:
         ]
         found: list[Ender] = []
         for actors in self._alike if names else ():
-            uses = (self._code.may_call(actors[0].places, walk.thing.wakers, name) for name in names)
+            uses = (self._code.may_call(actors[0].places, walk.thing.wakers, name, walk.known) for name in names)
             use = next((one for one in uses if one), "")
             if use:
                 found += [Ender(one.key, Strength.CODES, one.name, use) for one in actors if one.key not in walk.found]

@@ -14,13 +14,14 @@ import builtins
 import dis
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import CodeType
 from typing import NamedTuple
 
 from ..internals.heap import HOOKS
 from .libraries import Libraries
+from .uses import Known, Uses, within
 
 _CALLS_DEEP = 4
 _EXITS_DEEP = 8
@@ -65,41 +66,45 @@ class RemainingCode:
         self._names: dict[tuple[int, int], frozenset[str]] = {}
         self._using: dict[frozenset[str], list[tuple[int, CodeType]]] = {}
         self._methods: dict[tuple[int, frozenset[str]], bool] = {}
-        self._answers: dict[tuple[frozenset[tuple[int, int]], frozenset[str], str], str] = {}
+        self._answers: dict[tuple[frozenset[tuple[int, int]], frozenset[str], str, Known], str] = {}
+        self._uses_of = Uses()
 
-    def may_call(self, places: Iterable[Place], names: frozenset[str], name: str = "") -> str:
+    def may_call(self, places: Iterable[Place], names: frozenset[str], name: str = "", known: Known = None) -> str:
         """By which function the frames at `places` might come to use one of `names`, and the global `name`
-        (`module.variable`) where one is given. Empty: by none."""
+        (`module.variable`) where one is given. `known`: as what alone the thing can be come by, which is then used or
+        handed on as well; None: also otherwise. Empty: by none."""
         places = list(places)
-        key = (frozenset((id(place.code), place.last) for place in places), names, name)
+        key = (frozenset((id(place.code), place.last) for place in places), names, name, known)
         found = self._answers.get(key)
         if found is None:
             begin = [(self._left(place), place.code) for place in places]
             is_exit = all(place.last < 0 and place.code.co_name in _EXITS for place in places)
-            found = self._answers[key] = self._search(begin, names, name, _EXITS_DEEP if is_exit else _CALLS_DEEP)
+            found = self._answers[key] = self._search(
+                begin, names, name, known, _EXITS_DEEP if is_exit else _CALLS_DEEP
+            )
         return found
 
     def is_own(self, code: CodeType) -> bool:
         """Whether it is of the program, and not of the standard library."""
         return self._is_program(code.co_filename)
 
-    def any_user(self, name: str, names: frozenset[str]) -> str:
+    def any_user(self, name: str, names: frozenset[str], known: Known = None) -> str:
         """A function of the program that uses the global `name` (`module.variable`) and might come to use one of
-        `names`; empty: none."""
-        key = (_ANYBODY, names, name)
+        `names`; empty: none. `known`: as for `may_call`."""
+        key = (_ANYBODY, names, name, known)
         found = self._answers.get(key)
         if found is None:
             module, _, variable = name.rpartition(".")
-            found = next((use for use in self._users(module, variable, names) if use), "")
+            found = next((use for use in self._users(module, variable, names, known) if use), "")
             self._answers[key] = found
         return found
 
     def names_both(self, name: str, names: frozenset[str], but: AbstractSet[int]) -> bool:
-        """Whether any function of the program but those at these addresses, or one within it, names `name` and uses one
-        of `names`."""
+        """Whether any function of the program but those at these addresses, or one within it, uses one of `names` and
+        does more with what it knows as `name` than wait for it."""
+        known = frozenset({name})
         return any(
-            outer not in but and name in (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars)
-            for outer, code in self._users_of(names)
+            outer not in but and self._uses_of.lets_go(code, known, names) for outer, code in self._users_of(names)
         )
 
     def _users_of(self, names: frozenset[str]) -> list[tuple[int, CodeType]]:
@@ -111,7 +116,7 @@ class RemainingCode:
                 for codes in self._functions.values()
                 for code in codes
                 if self._is_program(code.co_filename)
-                for one in _within(code)
+                for one in within(code)
                 if self._uses(one, names)
             ]
         return found
@@ -120,13 +125,13 @@ class RemainingCode:
         used = names.intersection(code.co_names)
         return bool(used) and (bool(used - _BUILTINS) or self._uses_method(code, used))
 
-    def _users(self, module: str, variable: str, names: frozenset[str]) -> Iterable[str]:
+    def _users(self, module: str, variable: str, names: frozenset[str], known: Known) -> Iterable[str]:
         for codes in self._functions.values():
             for code in codes:
                 if variable not in code.co_names or not self._is_program(code.co_filename):
                     continue
                 if self._libraries.knows(code.co_filename, module):
-                    yield self._search([(frozenset(code.co_names), code)], names, "")
+                    yield self._search([(frozenset(code.co_names), code)], names, "", known)
 
     def _is_program(self, file: str) -> bool:
         found = self._files.get(file)
@@ -139,13 +144,14 @@ class RemainingCode:
         first: list[tuple[frozenset[str], CodeType]],
         wanted: frozenset[str],
         name: str,
+        known: Known,
         deep: int = _CALLS_DEEP,
     ) -> str:
         """A library that does not know the module of the variable ends no wait for it unless it is called by code that
         uses the variable."""
         seen: set[tuple[int, bool]] = set()
         module, _, variable = name.rpartition(".")
-        named, waking = not name, ""
+        named, waking, met = not name, "", known is None
         level = [_Step(names, code, not name) for names, code in first]
         for _ in range(deep):
             following: list[_Step] = []
@@ -156,9 +162,10 @@ class RemainingCode:
                 found = names & wanted if knows and not _is_wait(of) else frozenset[str]()
                 if found and not waking and (found - _BUILTINS or self._uses_method(of, found)):
                     waking = f"{of.co_qualname} uses {min(found)}"
-                if named and waking:
+                met = met or self._uses_of.lets_go(of, known, wanted)
+                if named and waking and met:
                     return waking
-                for one in names & HOOKS if of.co_filename.startswith(_WAITS) else names:
+                for one in names & HOOKS if is_of_a_wait(of) else names:
                     for code in self._functions.get(one, ()):
                         if (id(code), given) not in seen and self._is_program(code.co_filename):
                             seen.add((id(code), given))
@@ -169,11 +176,12 @@ class RemainingCode:
         return ""
 
     def _uses_method(self, code: CodeType, names: frozenset[str]) -> bool:
-        """Whether it loads one of `names` from something, and not only the builtin of that name."""
+        """Whether it, or a function made in it, loads one of `names` from something, and not only the builtin of that
+        name."""
         key = (id(code), names)
         found = self._methods.get(key)
         if found is None:
-            loads = (one for one in dis.get_instructions(code) if one.argval in names)
+            loads = (one for part in within(code) for one in dis.get_instructions(part) if one.argval in names)
             found = self._methods[key] = any(one.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")) for one in loads)
         return found
 
@@ -185,9 +193,14 @@ class RemainingCode:
         return found
 
 
+def is_of_a_wait(code: CodeType) -> bool:
+    """Whether it is code of the modules in which the standard library waits."""
+    return code.co_filename.startswith(_WAITS)
+
+
 def _is_wait(code: CodeType) -> bool:
     """Whether it is a wait of the standard library: what it wakes is one that was woken itself."""
-    return code.co_name in _WAIT_NAMES and code.co_filename.startswith(_WAITS)
+    return code.co_name in _WAIT_NAMES and is_of_a_wait(code)
 
 
 def names_left(code: CodeType, last: int) -> set[str]:
@@ -257,11 +270,3 @@ def _varint(table: Iterable[int]) -> int:
         byte = next(reader)
         value = value << 6 | (byte & 63)
     return value
-
-
-def _within(code: CodeType) -> Iterator[CodeType]:
-    """It, and what is defined in it."""
-    yield code
-    for one in code.co_consts:
-        if type(one) is CodeType:
-            yield from _within(one)

@@ -19,6 +19,10 @@ CHECKED_ON = versions.on("CPython", "uvloop")
 HOOKS = frozenset({"_get", "_put", "_release_save", "_acquire_restore"})
 """What the waits of `asyncio`, `queue` and `threading` call of a class of the program that is made of theirs."""
 _EVERYWHERE = (asyncio.AbstractEventLoop, ModuleType, type, FrameType, contextvars.Context)
+_HEAP_TYPE = 1 << 9  # `Py_TPFLAGS_HEAPTYPE`
+_WITH_KNOWN_METHODS = frozenset(
+    {"asyncio", "_asyncio", "threading", "_thread", "queue", "_queue", "anyio", "trio"},
+)
 
 
 def is_timer_handle(kind: type[Any]) -> bool:
@@ -42,3 +46,11 @@ def attribute(thing: object, name: str) -> object:
         return object.__getattribute__(thing, name)
     except AttributeError:
         return None
+
+
+def has_known_methods(kind: type[Any]) -> bool:
+    """Whether its methods hand it to nobody, and end a wait for it by names that are known: of the standard library,
+    AnyIO or Trio, and not of a class that somebody has made of one."""
+    module: object = type.__getattribute__(kind, "__dict__").get("__module__")
+    in_c = kind.__flags__ & _HEAP_TYPE == 0
+    return in_c or (type(module) is str and module.partition(".")[0] in _WITH_KNOWN_METHODS)
