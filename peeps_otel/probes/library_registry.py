@@ -70,6 +70,7 @@ LIBRARIES: tuple[Library | Deferred, ...] = (
     Deferred("redis", "redis.library", "REDIS"),
     Deferred("filelock", "filelock.library", "FILELOCK"),
     Deferred("celery", "celery.library", "CELERY"),
+    Deferred("dramatiq", "dramatiq.library", "DRAMATIQ"),
     Deferred("huey", "huey.library", "HUEY"),
     Deferred("janus", "janus.library", "JANUS"),
     Deferred("peeps_otel.roam", "roam.library", "ROAM"),

@@ -77,3 +77,10 @@ def test_an_idle_worker_may_do_it_and_a_thread_of_another_kind_may_not() -> None
     assert [finding.level for finding in diagnose(world, after=20 * SECOND)] == ["SUSPECT"]
     world.thread("Worker-2", stack=(begins, works, _SLEEPS), state="idle")
     assert diagnose(world, after=20 * SECOND) == []
+
+
+def test_a_deadline_that_is_far_off_is_none() -> None:
+    world = World()
+    _waits(world, "Worker-1", deadline=START + 3600 * SECOND)
+    (finding,) = diagnose(world, after=16 * SECOND)
+    assert finding.level == "SUSPECT"

@@ -3,9 +3,11 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 from celery import Celery  # pyright: ignore[reportMissingTypeStubs]  # it has none
 from huey import MemoryHuey  # pyright: ignore[reportMissingTypeStubs]  # it has none
 
@@ -46,6 +48,21 @@ def test_of_celery() -> None:
     app: Any = Celery("of-a-test", broker="memory://", backend="cache+memory://")
     job = app.task(_add).delay(1, 2)
     assert _one_wait(job.get, lambda: app.backend.store_result(job.id, 3, "SUCCESS")) is None
+
+
+def test_of_dramatiq() -> None:
+    dramatiq: Any = pytest.importorskip("dramatiq")
+    stub = importlib.import_module("dramatiq.brokers.stub")
+    results: Any = importlib.import_module("dramatiq.results")
+    backend: Any = importlib.import_module("dramatiq.results.backends.stub").StubBackend()
+    broker: Any = stub.StubBroker(middleware=[results.Results(backend=backend)])
+    message = dramatiq.actor(_add, broker=broker, store_results=True).message(1, 2)
+    found = _one_wait(
+        lambda: message.get_result(backend=backend, block=True, timeout=60_000),
+        lambda: backend.store_result(message, 3, 60_000),
+    )
+    assert found is not None
+    assert abs(found - 60_000_000_000) < 1_000_000_000
 
 
 def test_with_a_deadline() -> None:

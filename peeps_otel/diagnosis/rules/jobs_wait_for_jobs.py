@@ -28,9 +28,9 @@ class JobsWaitForJobs(LookRule):
     kind = FindingKind.DEADLOCK
     levels = (Level.SUSPECT, Level.SLOW)
     when = (
-        "A worker of a queue of jobs (Celery, huey) has waited within a job for {slow} for the result of another job. "
-        "SUSPECT after {stuck}, where all threads that do such jobs in this process do so, and none gives up by a "
-        "deadline; of a worker that is a process of its own the others are not known"
+        "A worker of a queue of jobs (Celery, Dramatiq, huey) has waited within a job for {slow} for the result of "
+        "another job. SUSPECT after {stuck}, where all threads that do such jobs in this process do so, and none gives "
+        "up within {far}; of a worker that is a process of its own the others are not known"
     )
     advice = (
         "A job must not wait for another job: start the second one with what follows the first (a chain or a chord, a "
@@ -40,6 +40,7 @@ class JobsWaitForJobs(LookRule):
 
     stuck = seconds(15, "how long the youngest of these waits must have lasted before it is more than slow")
     slow = seconds(5, "how long it must have lasted before it is worth a word")
+    far = seconds(600, "how far off the deadlines must be for that")
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
@@ -61,7 +62,8 @@ class JobsWaitForJobs(LookRule):
             if context.now_ns - since_ns < self.slow:
                 continue
             members = sorted(group, key=lambda one: (graph.nodes[one].name, one))
-            bounded = any(waiting[other].deadline_ns is not None for other in group)
+            ends = [deadline for other in group if (deadline := waiting[other].deadline_ns) is not None]
+            bounded = any(end - context.now_ns < self.far for end in ends)
             others_known = semconv.THREAD_PROCESS not in node.attributes
             stuck = context.now_ns - since_ns >= self.stuck and not bounded and others_known
             yield Candidate(

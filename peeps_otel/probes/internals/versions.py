@@ -31,6 +31,7 @@ REQUESTS = ("2.34",)
 JANUS = ("2.0",)
 FILELOCK = ("3.20", "4.3")
 CELERY = ("5.5", "5.7")
+DRAMATIQ = ("2.2",)
 HUEY = ("3.5",)
 
 TABLE = {
@@ -57,6 +58,7 @@ TABLE = {
     "janus": JANUS,
     "filelock": FILELOCK,
     "celery": CELERY,
+    "dramatiq": DRAMATIQ,
     "huey": HUEY,
 }
 
