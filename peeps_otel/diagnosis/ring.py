@@ -16,6 +16,7 @@ from .wait_links import WAITERS
 
 _BESIDE_MOST = 20
 _LOCKS = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE})
+_OF_POOLS = "multiprocessing.pool."
 
 
 class Break(NamedTuple):
@@ -284,6 +285,12 @@ def _for_oneself(graph: WaitIndex, step: EvidenceStep, is_thread: bool) -> str:
     if not is_thread:
         return f"Complete {held} before that wait, or somewhere else: who waits for it is the one who would."
     call = wording.short(step.wait_source) if own_line.is_line(step.wait_source) else "That call"
+    kind = graph.nodes[step.resource].attributes.get(semconv.RESOURCE_TYPE)
+    if isinstance(kind, str) and kind.startswith(_OF_POOLS):
+        return (
+            f"{call} blocks the thread by which all results of the pool come. A callback may start the next work, but "
+            "must not wait for it: whoever waits for the first result waits for that too."
+        )
     return (
         f"{call} blocks the thread that {held} would be completed by. Await it (asyncio.wrap_future), or wait for it "
         "in another thread (asyncio.to_thread)."

@@ -17,14 +17,19 @@ from .identity import Identities, NodeIds
 from .internals import pool as internals
 from .internals.asyncio_core import FUTURE_MODULES
 
+_OF_WORKERS = frozenset({semconv.COULD_END_OUTSIDE, semconv.RESOURCE_SHARED_WITH})
+"""What is said of a result whose pool's processes bring it."""
+
 
 class Worked(NamedTuple):
     """Who will resolve a future: `holders`, a thread, an executor or a task; empty where nobody is known. `name`: of
-    the function that computes it. `position`: how many are before it in the executor's queue."""
+    the function that computes it. `position`: how many are before it in the executor's queue. `estimated`: others may
+    end the wait too, by an error."""
 
     holders: tuple[str, ...] = ()
     name: str = ""
     position: int | None = None
+    estimated: bool = False
 
 
 @dataclass(slots=True)
@@ -108,6 +113,9 @@ def _describe(record: FutureRecord, worked: Worked, shared: dict[str, AttributeV
     """Keeps the objects of what is unchanged: the snapshot tells changes by identity."""
     if record.worker and not worked.holders:
         worked = worked._replace(holders=(record.worker,))
+    if worked.estimated:
+        shared = {name: value for name, value in shared.items() if name not in _OF_WORKERS}
+    providers = Providers.ESTIMATED if worked.estimated else Providers.CLOSED
     record.name = worked.name or record.name or record.type_name
     attributes: dict[str, AttributeValue] = {semconv.RESOURCE_TYPE: record.type_name} | shared
     if worked.position is not None:
@@ -119,7 +127,7 @@ def _describe(record: FutureRecord, worked: Worked, shared: dict[str, AttributeV
         created_at=record.created_ns,
         source=record.source or own_line.UNKNOWN,
         confidence=Confidence.INFERRED,
-        providers=Providers.CLOSED if worked.holders else Providers.OPEN,
+        providers=providers if worked.holders else Providers.OPEN,
         attributes=attributes,
     )
     if record.node is None or record.node != node:

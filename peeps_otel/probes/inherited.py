@@ -21,6 +21,7 @@ from ..model import AttributeValue
 from .internals import asyncio_core, stdlib
 from .internals import thread as thread_internals
 from .internals.stdlib import LOCK, RLOCK
+from .resource_types import Held
 
 _OURS = f"{os.sep}peeps_otel{os.sep}"
 
@@ -92,6 +93,14 @@ class Inherited:
             del self._held[id(lock)]  # it was given back: whoever has it next, has it here
             return {}
         return self._said(held.name, False)
+
+    def not_its_owner(self, lock: Any, held: Iterable[Held]) -> dict[str, AttributeValue]:
+        """What to say of a recursive lock whose owner has the ident of a thread of the parent, and shows no block that
+        has taken it: a thread that is started here may get such an ident. Empty for any other."""
+        owner = stdlib.rlock_owner(lock) if issubclass(cast("type[object]", type(lock)), RLOCK) else None
+        if owner is None or owner not in self.threads or any(one.source for one in held):
+            return {}
+        return self._said(self.threads[owner], False)
 
     def let_go(self, lock: Any) -> None:
         """Somebody here has a lock, so nobody of the parent's has."""

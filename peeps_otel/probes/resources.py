@@ -12,7 +12,7 @@ from typing import Any, cast
 from weakref import ref
 
 from .. import semconv
-from ..model import AttributeValue, Confidence, Edge, EdgeKind, NodeKind, own_line
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, NodeKind, Providers, own_line
 from ..model.untracked import untracked
 from .ends import Ends
 from .flows import Flows
@@ -302,7 +302,11 @@ class Resources:
         if made_of is not None and made_of[3] is not None and not state.holders:
             record.described, record.is_due = None, True  # a holder who is not known yet: to be asked again
         if self._inherited is not None:
-            if state.holders:
+            said = self._inherited.not_its_owner(thing, state.holders) if state.holders else {}
+            if said:
+                state.holders, state.providers = [], Providers.OPEN
+                state.attributes |= said
+            elif state.holders:
                 self._inherited.let_go(thing)
             else:
                 state.attributes |= self._inherited.of_lock(thing, self.thread_id)

@@ -224,6 +224,28 @@ def test_a_recursive_lock_that_another_thread_held_at_the_fork_is_proven(tmp_pat
     assert told.found(told.parent) == []
 
 
+def test_a_thread_here_that_got_the_ident_of_the_holder_is_not_the_holder(tmp_path: Path) -> None:
+    """The stacks of the threads that a child has not got are used again, and with them their idents."""
+    begin = "in_child(lambda: threading.Thread(target=want"
+    again = """
+holder = [one.ident for one in threading.enumerate() if one.name == "keeper"]
+
+def follow():
+    for number in range(20):
+        one = threading.Thread(target=time.sleep, args=(60,), name=f"idle-{{number}}", daemon=True)
+        one.start()
+        if [one.ident] == holder:
+            return True
+    raise RuntimeError("nobody has got it")
+
+in_child(lambda: follow() and threading.Thread(target=want"""
+    told = run(tmp_path, _KEPT.replace(begin, again).format(kind="RLock"))
+    assert told.found(told.children[0]) == [
+        f"LIKELY held_at_fork: thread wants waits for RLock lock, held by thread keeper of pid {told.parent}, as last "
+        "seen before this process was forked; nobody here can release it"
+    ]
+
+
 def test_a_plain_lock_that_another_thread_held_at_the_fork_is_likely(tmp_path: Path) -> None:
     told = run(tmp_path, _KEPT.format(kind="Lock"))
     assert told.found(told.children[0]) == [

@@ -100,6 +100,16 @@ def results_have_ended(pool: Any) -> bool:
     return ident is not None and known_threads().get(ident) is not thread
 
 
+def results_table(result: Any) -> Any:
+    """The table of all to whom a `multiprocessing.Pool` owes a result, of one of them; None for anything else."""
+    table = attribute(result, "_cache")
+    return table if is_results_table(table) else None
+
+
+def is_results_table(table: Any) -> bool:
+    return issubclass(cast("type[object]", type(table)), dict)
+
+
 def worker_numbers(pool: Any) -> set[int]:
     """Those of the workers of a `multiprocessing.Pool`, of which none is given twice; none where that is not told, or
     where it replaces workers by itself."""

@@ -24,13 +24,15 @@ from .waits import Classifier
 
 class Work(NamedTuple):
     """What a thread of a pool, of a loop, or of a server has in hand. `listens_at`: the descriptor by which the server
-    accepts that it runs."""
+    accepts that it runs. `results`: the address of the table of those to whom a pool of processes owes
+    results, while its thread that hands these on is in a callback of one: as long as that lasts, they wait for it."""
 
     executor: ref[Any] | None = None
     future: ref[Any] | None = None
     function: str = ""
     loop: ref[Any] | None = None
     listens_at: int | None = None
+    results: int | None = None
 
 
 @dataclass(slots=True)
@@ -43,12 +45,14 @@ class _Executor:
 
 NO_WORK = Work()
 _SERVES = "BaseServer.serve_forever"
+_HANDS_ON, _CALLS_BACK = "Pool._handle_results", frozenset({"ApplyResult._set", "MapResult._set"})
+"""The function of the thread by which the results of a `multiprocessing.Pool` come, and those that call back."""
 
 
 def work_of(stack: CallStack, classifier: Classifier) -> Work:
     """Read off a thread's frames."""
     functions = classifier.functions
-    executor = future = loop = listens_at = None
+    executor = future = loop = listens_at = results = None
     function = ""
     for number in range(len(stack) - 1, -1, -1):
         code = id(stack.codes[number])
@@ -65,9 +69,19 @@ def work_of(stack: CallStack, classifier: Classifier) -> Work:
             loop = ref(found) if issubclass(type(found), asyncio.BaseEventLoop) else loop
         elif stack.codes[number].co_qualname == _SERVES:
             listens_at = unaccepted.listens_at(stack.reader(number).local_named("self"))
-    if executor is None and future is None and loop is None and listens_at is None:
+        elif stack.codes[number].co_qualname == _HANDS_ON:
+            results = _owed(stack, number)
+    if executor is None and future is None and loop is None and listens_at is None and results is None:
         return NO_WORK
-    return Work(executor, future, function, loop, listens_at)
+    return Work(executor, future, function, loop, listens_at, results)
+
+
+def _owed(stack: CallStack, number: int) -> int | None:
+    """The address of the table of a pool's results, where the thread that hands them on is in a callback of one."""
+    if not any(code.co_qualname in _CALLS_BACK for code in stack.codes[:number]):
+        return None
+    table = stack.reader(number).local_named("cache")
+    return id(table) if sharing.is_results_table(table) else None
 
 
 def _living(reference: object) -> ref[Any] | None:
@@ -82,15 +96,17 @@ class _AtWork(NamedTuple):
     """What the threads of one look have in hand, by identity; it lives as long as the look takes.
 
     `workers`: executors and their threads. `resolved`: who works on a future. `loops`: with the thread of each.
+    `owed`: by the address of a table of results the thread that is in a callback of one.
     """
 
     workers: dict[int, tuple[Any, list[str]]]
     resolved: dict[int, Worked]
     loops: dict[int, tuple[Any, str]]
+    owed: dict[int, str]
 
     @classmethod
     def of(cls, working: Iterable[tuple[str, Work]]) -> _AtWork:
-        self = cls({}, {}, {})
+        self = cls({}, {}, {}, {})
         for thread, work in working:
             executor = None if work.executor is None else work.executor()
             if executor is not None:
@@ -101,7 +117,15 @@ class _AtWork(NamedTuple):
             loop = None if work.loop is None else work.loop()
             if loop is not None:
                 self.loops[id(loop)] = (loop, thread)
+            if work.results is not None:
+                self.owed[work.results] = thread
         return self
+
+    def owes(self, target: Any) -> Worked | None:
+        """Who is in a callback of another result, before which this one does not come."""
+        table = sharing.results_table(target) if self.owed else None
+        thread = None if table is None else self.owed.get(id(table))
+        return None if thread is None else Worked((thread,), estimated=True)
 
     def promised(self, missing: Set[int]) -> Iterator[tuple[int, Worked]]:
         """Of the `missing` futures those that a loop resolves when it comes to a callback."""
@@ -155,7 +179,7 @@ class Pools:
 
         def worked(target: Any) -> Worked:
             for future in _computed(target):
-                found = resolved.get(id(future)) or _by_task(future, task_id)
+                found = resolved.get(id(future)) or at_work.owes(future) or _by_task(future, task_id)
                 if found is not None:
                     return found
             return Worked()
