@@ -8,7 +8,7 @@ from .. import semconv
 from ..model import AttributeValue, NodeKind, Providers
 from ..model.operations import operation
 from ..model.shared_key import ELSEWHERE, shared_key
-from .internals.namespaces import namespaces
+from .namespaces import namespaces
 from .resource_types import Around, Known, ResourceType, State
 
 POLL = operation("lock.poll")

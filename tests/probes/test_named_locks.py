@@ -149,7 +149,7 @@ def test_a_key_is_the_same_in_each_process_and_tells_no_path(tmp_path: Path) -> 
         key = str(thing.attributes[semconv.RESOURCE_KEY])
         assert key.startswith("host:")
         code = (
-            "import sys; from peeps_otel.probes.internals.namespaces import namespaces as n; "
+            "import sys; from peeps_otel.probes.namespaces import namespaces as n; "
             "from peeps_otel.model.shared_key import shared_key; "
             "print(shared_key(('file', sys.argv[1], *n()), True))"
         )

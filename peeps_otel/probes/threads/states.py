@@ -13,9 +13,9 @@ from ..internals import stdlib as internals
 from ..internals.child_pipes import called as process_called
 from ..internals.file_locks import FileLock
 from ..internals.managed import Managed
-from ..internals.namespaces import namespaces
 from ..internals.stdlib import SIMPLE_QUEUE
 from ..library import Around, Channel, Held, Known, State, of_lock, of_permits, whole_numbers
+from ..namespaces import namespaces
 
 
 def of_a_lock(lock: Any, around: Around) -> State:
