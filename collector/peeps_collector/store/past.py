@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,29 +12,30 @@ import orjson
 from peeps_otel.model import Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Providers, Wait
 
 from ..graph.view import View
+from .kept_past import EMPTY, Standing
 from .reader import Reader
 
 _ROWS = 200_000
 _BYTES = 256 << 20
 _SECONDS = 10.0
 
-# The last row of each at or before the moment; of two at one moment the later one written.
+# The last row of each after one moment and up to another; of two at one moment the later one written.
 _NODES = """
 WITH last AS (
   SELECT max(struct_pack(t := time_ns, r := rowid)).r AS place FROM node_change
-  WHERE time_ns <= $1 AND (len($2) = 0 OR list_contains($2, process)) GROUP BY node)
-SELECT c.node, c.process, n.kind, n.name, n.created_at, n.source, n.confidence, c.state, c.providers, c.wait_operation,
-       c.wait_since_ns, c.wait_source, c.wait_needs, c.wait_deadline_ns, c.wait_exact, c.steps, c.stack::VARCHAR,
-       c.attributes::VARCHAR
+  WHERE time_ns > $1 AND time_ns <= $2 AND (len($3) = 0 OR list_contains($3, process)) GROUP BY node)
+SELECT c.op = 'upsert', c.node, c.process, n.kind, n.name, n.created_at, n.source, n.confidence, c.state, c.providers,
+       c.wait_operation, c.wait_since_ns, c.wait_source, c.wait_needs, c.wait_deadline_ns, c.wait_exact, c.steps,
+       c.stack::VARCHAR, c.attributes::VARCHAR
 FROM node_change AS c JOIN last ON c.rowid = last.place JOIN node AS n ON n.node = c.node
-WHERE c.op = 'upsert'
+WHERE c.op = 'upsert' OR $1 > 0
 """
 _EDGES = """
 WITH last AS (
   SELECT max(struct_pack(t := time_ns, r := rowid)).r AS place FROM edge_change
-  WHERE time_ns <= $1 AND (len($2) = 0 OR list_contains($2, process)) GROUP BY kind, src, dst)
-SELECT c.kind, c.src, c.dst, c.since_ns, c.source, c.confidence, c.cancels
-FROM edge_change AS c JOIN last ON c.rowid = last.place WHERE c.op = 'add'
+  WHERE time_ns > $1 AND time_ns <= $2 AND (len($3) = 0 OR list_contains($3, process)) GROUP BY kind, src, dst)
+SELECT c.op = 'add', c.kind, c.src, c.dst, c.since_ns, c.source, c.confidence, c.cancels
+FROM edge_change AS c JOIN last ON c.rowid = last.place WHERE c.op = 'add' OR $1 > 0
 """
 _PICTURES = """
 SELECT process, max(sequence), max(time_ns), arg_max(shed, time_ns), arg_max(dropped, time_ns),
@@ -47,18 +49,33 @@ def view_at(reader: Reader, time_ns: int, processes: Sequence[str] = ()) -> View
 
     Raises StatementFailed; also where there are more than 200,000 nodes or edges.
     """
-    given: list[Any] = [time_ns, list(processes)]
-    nodes: dict[str, Node] = {}
-    owner: dict[str, str] = {}
-    for row in reader.rows(_NODES, given, _ROWS, _BYTES, _SECONDS):
-        node, process = _node(row)
-        nodes[node.id], owner[node.id] = node, process
-    out: dict[str, list[Edge]] = {}
-    for kind, src, dst, since_ns, source, confidence, cancels in reader.rows(_EDGES, given, _ROWS, _BYTES, _SECONDS):
-        if src in nodes:
-            edge = Edge(EdgeKind(kind), src, dst, since_ns, source, Confidence(confidence), bool(cancels))
-            out.setdefault(src, []).append(edge)
-    return View(0, nodes, owner, {src: tuple(edges) for src, edges in out.items()})
+    if processes:
+        return after(reader, EMPTY, time_ns, processes).view()
+    kept = reader.standing
+    base_ns = kept.base_of(time_ns, time.time_ns())
+    base = kept.at(base_ns, lambda before: after(reader, before, base_ns))
+    return after(reader, base, time_ns).view()
+
+
+def after(reader: Reader, before: Standing, time_ns: int, processes: Sequence[str] = ()) -> Standing:
+    """What stood at `time_ns`, out of what stood `before` and the rows since then."""
+    given: list[Any] = [before.time_ns, time_ns, list(processes)]
+    nodes, owner, edges = dict(before.nodes), dict(before.owner), dict(before.edges)
+    for lives, *row in reader.rows(_NODES, given, _ROWS, _BYTES, _SECONDS):
+        if lives:
+            node, process = _node(row)
+            nodes[node.id], owner[node.id] = node, process
+        else:
+            nodes.pop(row[0], None)
+            owner.pop(row[0], None)
+    for stands, kind, src, dst, *row in reader.rows(_EDGES, given, _ROWS, _BYTES, _SECONDS):
+        key = (kind, src, dst)
+        if stands:
+            since_ns, source, confidence, cancels = row
+            edges[key] = Edge(EdgeKind(kind), src, dst, since_ns, source, Confidence(confidence), bool(cancels))
+        else:
+            edges.pop(key, None)
+    return Standing(time_ns, nodes, owner, edges)
 
 
 def pictures_at(reader: Reader, time_ns: int, processes: Sequence[str] = ()) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from peeps_otel.model.jsonable import frame_to_json
 
 from .arrow import Result, batches_of
 from .database import Database
+from .kept_past import KeptPast
 from .statement import limited
 
 _HISTORY = 200
@@ -23,6 +24,7 @@ class Reader:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.standing = KeptPast()
 
     def rows(self, sql: str, parameters: list[Any], limit: int, limit_bytes: int, seconds: float) -> list[list[Any]]:
         """Of one statement of ours. Raises StatementFailed."""
