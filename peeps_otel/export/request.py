@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from .. import semconv
 from ..model import Finding, Snapshot
-from ..probes.heap.leaks import LeakReport
+from ..probes.heap.leak_report import LeakReport
 from ..watcher.look_requests import LookReport
 from .otel_names import LogRecord, SeverityNumber, empty_context
 

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from .internals.frame_memory import local_names
 from .of_code import OfCode
-from .poll_loops import Asks
+from .poll import Asks
 
 T = TypeVar("T")
 _KEPT = 1024

@@ -8,11 +8,11 @@ exception ends, nor one over the items of something, which comes on by itself.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
 from types import CodeType
 
 from .internals.instructions import effect
 from .of_code import OfCode
+from .poll import Asks
 from .threads.bytecode import NO_FALL_THROUGH, Code, analysis
 
 _OPS_MOST = 2000  # of a function: a longer one is not analysed
@@ -37,15 +37,6 @@ _NO_ANSWER = _TELLS | _SLEEPS
 _ASKS_STATE = frozenset(
     {"is_set", "done", "cancelled", "locked", "acquire", "get_nowait", "empty", "full", "qsize", "is_alive", "len"}
 )
-
-
-class Asks(StrEnum):
-    """Whom a loop asks whether it may end: the state of the program, which only its own code changes; code that may
-    ask anybody; or it tries again what has raised."""
-
-    STATE = "state"
-    CODE = "code"
-    AGAIN = "again"
 
 
 class _Flow:

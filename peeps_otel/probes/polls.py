@@ -19,26 +19,13 @@ from .internals.await_chain import SuspendedFrame, chain
 from .internals.current_frames import current_frames
 from .internals.frame_memory import FrameReader
 from .known_polls import known_poll
-from .poll_loops import Asks, poll_loops
+from .poll import Asks, Poll, Run
+from .poll_loops import poll_loops
 from .source import own_code
 from .source.ownership import is_standard_library
 
 _DEEP_MOST = 64
 _WHOLE = -1  # in place of a loop: one call of a function
-
-Run = tuple[Any, ...]
-"""What is one and the same as long as one run of a loop lasts; refers to nothing of the program but weakly. Of a
-thread, a later run of the loop may look the same."""
-
-
-class Poll(NamedTuple):
-    """A run of a loop. `at`: `path:line` in the program's own code, empty where it has none there. `catches`: of one
-    that tries again what has raised, the names of that."""
-
-    run: Run
-    asks: Asks
-    catches: str
-    at: str
 
 
 class _Called(NamedTuple):

@@ -15,8 +15,8 @@ from dataclasses import dataclass, field
 from .. import semconv
 from ..diagnosis.wait_index import WHOEVER_CALLS
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node
+from ..probes.heap.answer import Answer
 from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN, Ender, Strength
-from ..probes.heap.question import Answer
 from ..probes.probe import Observation
 from ..probes.runtime import listens
 from .layer import Layer

@@ -21,10 +21,9 @@ from ..diagnosis.wait_links import IDLE, no_pause
 from ..model import Node, NodeKind, Providers, Wait
 from ..model.change import Change
 from ..model.operations import operation
-from ..probes.heap import question
+from ..probes.heap.answer import Answer, BlockedThread
 from ..probes.heap.copy_allowance import FOR_EVER_NS, CopyAllowance
 from ..probes.heap.ender import Thing
-from ..probes.heap.question import Answer, BlockedThread
 from ..probes.heap.wakers import OF_AN_END, WAKERS, is_shown, wakers_of
 from ..probes.probe import Observation
 from .clock import SYSTEM_CLOCK, Clock
@@ -43,6 +42,7 @@ CHANGES = (
 )
 
 THREAD_NAME = "peeps-heap"
+_ASKING = "peeps_otel.probes.heap.question"
 _SECOND = 1_000_000_000
 _SETTLED_NS = 3 * _SECOND
 _TOGETHER_NS = 1 * _SECOND  # of a wait that is asked about along with a settled one, or that a verdict waits for
@@ -104,7 +104,7 @@ class HeapQuestion:
         self._clock = clock
         self._objects, self._answered = objects, answered
         self._answers = HeapAnswers(forked_from)
-        self.ask: Ask = ask or partial(question.ask, forked=forked_from is not None)
+        self.ask: Ask = ask or partial(_ask, forked=forked_from is not None)
         self._end_due_ns: dict[str, tuple[int, int]] = {}  # by far end: when it may be asked about, and the next pause
         self._answer: tuple[AskedHeap, Answer] | None = None
         self._busy = self._wanted = self._hurries = False
@@ -327,6 +327,11 @@ def _affordable(answer: Answer) -> int:
         return _THINGS_MOST
     rest_ns = max(0, answer.cpu_ns - answer.things_ns)
     return min(_THINGS_LIMIT, max(_THINGS_MOST, rest_ns * len(answer.enders) // answer.things_ns))
+
+
+def _ask(things: list[Thing], threads: list[BlockedThread], allowance: CopyAllowance, *, forked: bool) -> Answer:
+    """What asks is loaded now: many a program ends before there is anything to ask."""
+    return native.importing.load(_ASKING).ask(things, threads, allowance, forked=forked)
 
 
 def _on_a_thread(function: Callable[..., None], *arguments: Any) -> None:

@@ -17,8 +17,7 @@ from ..diagnosis.wait_graph import WaitGraph
 from ..model import Finding, FindingKind, Graph, Level
 from ..model.change import Change
 from ..probes.asyncio.probe import AsyncioProbe
-from ..probes.heap import leaks as heap_leaks
-from ..probes.heap.leaks import LeakReport, LostTask
+from ..probes.heap.leak_report import LeakReport, LostTask
 from ..probes.patches.recorder import Recorder
 from ..probes.probe import Observation
 from .interfaces import Waiting
@@ -34,9 +33,15 @@ CHANGES = (
 )
 
 THREAD_NAME = "peeps-leaks"
+_PROOF = "peeps_otel.probes.heap.leaks"
 _LOOK_S = 10.0
 _POLL_S = 0.01
 _logger = logging.getLogger("peeps_otel")
+
+
+def _proof() -> Any:
+    """`heap/leaks.py`, loaded by who asks for the first one."""
+    return native.importing.load(_PROOF)
 
 
 class _Lost(NamedTuple):
@@ -71,7 +76,7 @@ class LeakCheck:
 
     def check(self) -> tuple[LeakReport, list[Finding]]:
         """Checks now and waits for the look that puts it into findings. Blocks for seconds."""
-        report = self.take(heap_leaks.check())
+        report = self.take(_proof().check())
         with self._changed:
             after = self._looks + 1  # the one that may be under way now has begun before
         end = time.monotonic() + _LOOK_S
@@ -82,7 +87,7 @@ class LeakCheck:
     def take(self, report: LeakReport) -> LeakReport:
         """Remembers the lost tasks of a check that was just made."""
         if not report.not_run:
-            lost = [_Lost(ref(task), one) for task, one in heap_leaks.lost_tasks(report)]
+            lost = [_Lost(ref(task), one) for task, one in _proof().lost_tasks(report)]
             with self._changed:
                 self._lost, self._steps = lost, {}
         return report
@@ -127,7 +132,7 @@ class LeakCheck:
         losses: dict[str, Loss] = {}
         for one in self._lost:
             task = one.task()
-            if task is None or task.done() or not heap_leaks.is_lost(task, one.lost):
+            if task is None or task.done() or not _proof().is_lost(task, one.lost):
                 continue
             node_id = self._node_id(task)
             node = None if node_id is None else observation.nodes.get(node_id)
@@ -156,7 +161,7 @@ def check_now(running: LeakCheck | None) -> list[Finding]:
     else:
         probe = AsyncioProbe(Recorder(1 << 62))
         check = LeakCheck(probe.node_id)
-        report = check.take(heap_leaks.check())
+        report = check.take(_proof().check())
         findings: list[Finding] = []
         nobody = Waiting(WaitGraph(Graph({}, []), frozenset()), None)
         for _ in range(2):  # lines are read at the second look that finds a task in the same wait

@@ -12,11 +12,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from .. import semconv
+from .. import native, semconv
 from ..model import AttributeValue, Node, NodeKind
 from ..model.operations import operation
-from ..probes import polls
-from ..probes.polls import Poll, Run
+from ..probes.poll import Poll, Run
 from ..probes.probe import Observation
 from .assembly import Difference
 from .history import TaskView
@@ -27,6 +26,7 @@ _SITES_MOST = 1000
 _TOLD_NS = 5_000_000_000
 _AGAIN_NS = 3_000_000_000
 _NONE_NS = 60_000_000_000
+_FINDING = "peeps_otel.probes.polls"
 _Site = tuple[str, str, tuple[tuple[str, str], ...]]
 
 
@@ -99,10 +99,10 @@ class Polls:
             for node_id, reference in self._tasks.references(tasks).items():
                 task: Any = reference()
                 run = self._run_of(node_id)
-                self._learn(node_id, None if task is None else polls.of_task(task, run), nodes[node_id], now_ns)
+                self._learn(node_id, None if task is None else _finding().of_task(task, run), nodes[node_id], now_ns)
                 task = None
         if threads:
-            found = polls.of_threads({ident: self._run_of(node_id) for ident, node_id in threads.items()})
+            found = _finding().of_threads({ident: self._run_of(node_id) for ident, node_id in threads.items()})
             for ident, node_id in threads.items():
                 self._learn(node_id, found.get(ident), nodes[node_id], now_ns)
 
@@ -141,6 +141,11 @@ class Polls:
         if before is not None and before[0] is node and facts.items() <= before[1].attributes.items():
             return before  # the same object: the assembler tells changes by identity
         return node, replace(node, attributes=node.attributes | facts)
+
+
+def _finding() -> Any:
+    """`probes/polls.py`, loaded when somebody may poll."""
+    return native.importing.load(_FINDING)
 
 
 def _begins_anew(before: Node, node: Node) -> bool:

@@ -19,7 +19,7 @@ from ..diagnosis.parked import is_parked
 from ..diagnosis.wait_graph import WaitGraph
 from ..model import EdgeKind, EvidenceStep, Finding, FindingKind, Graph, Level, Node, NodeKind, finding_id, own_line
 from ..model.operations import operation
-from ..probes.poll_loops import Asks
+from ..probes.poll import Asks
 from ..probes.probe import Observation
 from ..probes.runtime import callbacks, is_foreign, listens, tells_its_callbacks, thread_of
 from .assembly import Difference

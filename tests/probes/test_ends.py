@@ -21,8 +21,8 @@ from peeps_otel.model import Edge, EdgeKind, Node
 from peeps_otel.model.end_digest import end_digest
 from peeps_otel.probes.ends import Ends
 from peeps_otel.probes.heap import question
+from peeps_otel.probes.heap.answer import BlockedThread
 from peeps_otel.probes.heap.ender import Strength, Thing
-from peeps_otel.probes.heap.question import BlockedThread
 from peeps_otel.probes.heap.wakers import OF_AN_END
 from peeps_otel.probes.identity import NodeIds
 from peeps_otel.probes.internals import end_names

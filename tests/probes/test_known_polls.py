@@ -14,7 +14,7 @@ import redis.lock
 
 from peeps_otel.probes import polls
 from peeps_otel.probes.known_polls import known_poll
-from peeps_otel.probes.poll_loops import Asks
+from peeps_otel.probes.poll import Asks
 from tests.support.waiting import eventually
 
 

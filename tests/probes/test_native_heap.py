@@ -17,8 +17,8 @@ import pytest
 
 from peeps_otel.model import NodeKind
 from peeps_otel.probes.heap import leaks, native_reader, question
+from peeps_otel.probes.heap.answer import Answer
 from peeps_otel.probes.heap.ender import Thing
-from peeps_otel.probes.heap.question import Answer
 from peeps_otel.probes.heap.wakers import WAKERS
 
 PROGRAM = Path(__file__).with_name("native_heap_program.py")

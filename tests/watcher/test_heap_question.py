@@ -15,10 +15,10 @@ import pytest
 from peeps_otel import native
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import NodeKind, Providers
+from peeps_otel.probes.heap.answer import Answer, BlockedThread
 from peeps_otel.probes.heap.copy_allowance import CopyAllowance
 from peeps_otel.probes.heap.ender import Thing
-from peeps_otel.probes.heap.leaks import LeakReport
-from peeps_otel.probes.heap.question import Answer, BlockedThread
+from peeps_otel.probes.heap.leak_report import LeakReport
 from peeps_otel.probes.probe import Observation
 from peeps_otel.watcher.heap_question import HeapQuestion
 from peeps_otel.watcher.purse import Purse

@@ -15,7 +15,7 @@ import peeps_otel
 from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import Finding, Graph, Level
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
-from peeps_otel.probes.heap.leaks import LeakReport
+from peeps_otel.probes.heap.leak_report import LeakReport
 from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.watcher.interfaces import Waiting
 from peeps_otel.watcher.leak_check import LeakCheck

@@ -9,10 +9,9 @@ import pytest
 
 from peeps_otel import semconv
 from peeps_otel.model import AttributeValue, Node, NodeKind, Wait
-from peeps_otel.probes.heap.actors import Key
-from peeps_otel.probes.heap.ender import Ender, Strength
-from peeps_otel.probes.heap.leaks import LeakReport
-from peeps_otel.probes.heap.question import Answer
+from peeps_otel.probes.heap.answer import Answer
+from peeps_otel.probes.heap.ender import Ender, Key, Strength
+from peeps_otel.probes.heap.leak_report import LeakReport
 from peeps_otel.probes.probe import Observation
 from peeps_otel.watcher.heap_answers import AskedHeap, HeapAnswers
 

@@ -25,6 +25,7 @@ from ..internals.loop import is_foreign, thread_of, turned_for
 from ..internals.loop_handles import callbacks, code_of
 from ..internals.thread import STARTED_WITH, known_threads
 from .dead_locals import dead_locals, stack_depth
+from .ender import Key
 from .picture import Picture
 from .remaining_code import Place, is_of_a_wait
 from .suspensions import Suspensions
@@ -35,14 +36,6 @@ _WEAK_MAPPINGS = (weakref.WeakKeyDictionary, weakref.WeakValueDictionary)
 _KINDS: tuple[type[Any], ...] = (FunctionType, weakref.WeakSet, *_WEAK_MAPPINGS)
 _TASKS = 50  # between two calls of `pause`
 _BASES = (type, ModuleType, asyncio.AbstractEventLoop)
-
-
-class Key(NamedTuple):
-    """Who: `kind` is `task`, `thread`, `ready`, `timer`, `io`, `signal`, `loop`, `global`, `class`, or `unknown`; `of`:
-    the address of a task or handle, the ident of a thread, a name for the others."""
-
-    kind: str
-    of: int | str
 
 
 @dataclass(slots=True)

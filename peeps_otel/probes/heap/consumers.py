@@ -7,7 +7,8 @@ from collections.abc import Iterable, Set
 
 from ..poll_loops import poll_loops
 from ..source import own_code
-from .actors import Actors, Key
+from .actors import Actors
+from .ender import Key
 from .remaining_code import Place
 
 

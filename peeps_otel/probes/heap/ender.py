@@ -6,7 +6,14 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import NamedTuple
 
-from .actors import Key
+
+class Key(NamedTuple):
+    """Who: `kind` is `task`, `thread`, `ready`, `timer`, `io`, `signal`, `loop`, `global`, `class`, or `unknown`; `of`:
+    the address of a task or handle, the ident of a thread, a name for the others."""
+
+    kind: str
+    of: int | str
+
 
 UNKNOWN = Key("unknown", "")
 NOT_FOUND = "it cannot be found on the heap"

@@ -28,9 +28,9 @@ from ..internals.frame_memory import is_readable
 from ..internals.heap import attribute
 from ..internals.loop_handles import called_on, code_of
 from ..source.ownership import is_standard_library
-from .actors import STOPPED, Actor, Actors, Key, content
+from .actors import STOPPED, Actor, Actors, content
 from .closure import leading_to
-from .ender import FROM_OUTSIDE, LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN, Ender, Strength, Thing
+from .ender import FROM_OUTSIDE, LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN, Ender, Key, Strength, Thing
 from .libraries import Libraries
 from .names import Names
 from .picture import Picture

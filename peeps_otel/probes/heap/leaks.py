@@ -23,6 +23,7 @@ from ..library import CancelScopes
 from ..library_registry import LibraryRegistry
 from . import native_reader
 from . import waits as heap_waits
+from .leak_report import LeakReport, LostTask
 from .native_reader import Make
 from .picture import NativePicture, Picture
 from .reach import CHECKED_VERSIONS, Reach, reach
@@ -41,30 +42,6 @@ CHANGES = (
 _PACKAGE = "peeps_otel"
 _OBJECTS_MOST_IN_PROCESS = 200_000  # the longest single call holds the interpreter for about 20 ms then
 _TIMEOUT_S = 300.0
-
-
-class LostTask(NamedTuple):
-    """Addresses of a task and of what it is suspended on. `sure`: proven; otherwise some timer might end its wait, or
-    the program went on while it was looked at. `dying`: nobody holds the task itself either."""
-
-    task: int
-    future: int
-    sure: bool
-    dying: bool
-
-
-class LeakReport(NamedTuple):
-    """What a check brought. `not_run`: why there was none, empty where there was. `in_process`: no copy could be made,
-    and why; empty for a copy. Durations in nanoseconds; `pause_ns`: how long the program stood still while the copy was
-    made, None without a copy."""
-
-    lost: list[LostTask]
-    blocked: int = 0
-    objects: int = 0
-    duration_ns: int = 0
-    pause_ns: int | None = None
-    in_process: str = ""
-    not_run: str = ""
 
 
 class Known(NamedTuple):

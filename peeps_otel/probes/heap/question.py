@@ -18,13 +18,14 @@ from typing import Any, NamedTuple, cast
 from ..internals.current_frames import current_frames
 from ..source.ownership import is_standard_library
 from . import leaks, native_reader
-from .actors import Actors, Key, ThreadFrames
+from .actors import Actors, ThreadFrames
+from .answer import Answer, BlockedThread
 from .consumers import consumers_among
 from .copy_allowance import CopyAllowance
 from .descriptors import with_addresses
-from .ender import Ender, Strength, Thing
+from .ender import Ender, Key, Strength, Thing
 from .enders import Enders
-from .leaks import LeakReport
+from .leak_report import LeakReport
 from .native_reader import Make
 from .picture import NativePicture, Picture
 from .suspensions import Suspensions
@@ -34,31 +35,6 @@ _PROGRAM_ALL_THE_SAME = ("/concurrent/futures/thread.py", "/concurrent/futures/p
 """Their workers answer those who wait for what they run."""
 _GENERATED = "<"
 _WATCHING = (f"{os.sep}peeps_otel{os.sep}", f"{os.sep}site-packages{os.sep}opentelemetry{os.sep}")
-
-
-class BlockedThread(NamedTuple):
-    """A thread whose wait is known. `ident`: `threading.get_ident()`."""
-
-    ident: int
-    name: str
-
-
-class Answer(NamedTuple):
-    """`enders`: of each thing asked about, in order. `leaks`: what the leak proof says of the tasks of the same
-    instant. `acting`: how many callbacks of loops are due, on a timer or wait for a file, signals and the loops' own
-    wake-ups not counted. `not_asked`: why there is no answer; empty where there is one. `cpu_ns`: processor time of the
-    copy, `things_ns`: of it what was spent on each thing alone. `nobodys`: of each thing, whether no code of the
-    program was ever to end a wait for it. `consumers`: those of the enders that wait for the first thing that each turn
-    of a loop of theirs waits for."""
-
-    enders: list[list[Ender]]
-    leaks: LeakReport
-    acting: int = 0
-    cpu_ns: int = 0
-    not_asked: str = ""
-    nobodys: tuple[bool, ...] = ()
-    consumers: frozenset[Key] = frozenset()
-    things_ns: int = 0
 
 
 def ask(
