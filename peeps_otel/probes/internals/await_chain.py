@@ -196,15 +196,19 @@ def may_have_entered(suspended: Any, following: Any) -> bool:
         return True
     if any(type(referent) is AsyncGeneratorType for referent in referents):
         return True
-    inner = set(map(id, get_referents(following)))
-    return any(id(manager) not in inner for manager in _managers(referents))
+    managers = _managers(referents)
+    if len(managers) != 1:  # only the innermost can be one that is waited for
+        return bool(managers)
+    return not any(referent is managers[0] for referent in get_referents(following))
 
 
 def _entered_by(
     link: SuspendedFrame, managers: list[Any], child: SuspendedFrame | None, depth: int, found: list[Entered]
 ) -> None:
+    waiting = child is not None and child.code.co_name in _WAITING_TO_ENTER
     for position, manager in enumerate(managers):
-        if child is not None and child.code.co_name in _WAITING_TO_ENTER and _is_self(manager, child):
+        # The innermost one alone: further out the same one was entered before, and is waited for in vain.
+        if waiting and child is not None and position == len(managers) - 1 and _is_self(manager, child):
             continue  # still waiting to enter
         found.append(Entered(manager, link, position, len(managers)))
         if depth < 3:
