@@ -73,11 +73,12 @@ Start = Callable[..., None]
 
 @pytest.fixture
 def services(collector: Collector, tmp_path: Path) -> Iterator[Start]:
-    """Starts the two of them: transport, mode and what else `services.py` takes."""
+    """Starts the two of them: transport, mode and what else `services.py` takes. `heap`: who else could end a wait is
+    asked, as by default."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def begin(transport: str, mode: str, *more: str) -> None:
-        settings = environment(PEEPS_COLLECTOR_ENDPOINT=collector.otlp, PEEPS_HEAP="false")
+    def begin(transport: str, mode: str, *more: str, heap: bool = False) -> None:
+        settings = environment(PEEPS_COLLECTOR_ENDPOINT=collector.otlp, PEEPS_HEAP=str(heap).lower())
         ports = [str(free_port()), str(free_port())]
         for name, port, other in (("shop", *ports), ("inventory", *reversed(ports))):
             command = [sys.executable, str(SERVICES), transport, mode, name, port, other, *more]
@@ -108,6 +109,24 @@ def test_two_services_of_any_transport_wait_for_each_other(
     assert methods == {{"aiohttp": "GET /read", "grpc": "shop.Books/Read", "roam": "Books/read"}[transport]}
     called = {one["id"]: one["service"] for one in collector.get("/api/processes")["processes"]}
     assert {called[process] for process in finding["processes"]} == {"shop", "inventory"}
+
+
+LOOKS = """
+SELECT count(*) FROM snapshot JOIN (FROM finding WHERE finding = ?) AS found ON list_contains(found.processes, process)
+WHERE time_ns >= found.since_ns AND snapshot.received_ns <= found.first_seen_ns GROUP BY process
+"""
+
+
+@pytest.mark.parametrize("transport", ["aiohttp", "grpc"])
+def test_a_stuck_request_is_found_by_two_looks_of_each_process(
+    collector: Collector, services: Start, transport: str
+) -> None:
+    """One look a second: within three seconds, on a machine that has time. Looks are counted, for this one may not."""
+    services(transport, "deadlock", heap=True)
+    finding = the_deadlock(collector)
+    looks = eventually(lambda: collector.sql(LOOKS, finding["id"]), "it is in the database")
+    assert len(looks) == 2
+    assert min(looks) <= [2]  # one that looks on time sees it several times while the other is late
 
 
 @pytest.mark.parametrize("transport", ["aiohttp", "grpc", "roam"])
