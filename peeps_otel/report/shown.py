@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from copy import deepcopy
 from functools import cached_property
 from typing import Any, Protocol
@@ -48,7 +48,8 @@ class Texts(Protocol):
 class Shown:
     """Nodes as one answer shows them: with their process and in words. `directories`: the working directory of each
     process, empty where that is not known. `texts`: None where no text of lines is shown. `trace_url`: where a trace is
-    shown, with `{trace_id}` and `{span_id}` in it; empty where that is not known."""
+    shown, with `{trace_id}` and `{span_id}` in it; empty where that is not known. `ends`: ids, among which those of
+    all requests and responses are; None where that is not known."""
 
     def __init__(
         self,
@@ -57,8 +58,10 @@ class Shown:
         now_ns: int,
         texts: Texts | None = None,
         trace_url: str = "",
+        ends: Collection[str] | None = None,
     ) -> None:
         self.view = view
+        self._among = ends
         self.now_ns = now_ns
         self._texts = texts
         self._trace_url = trace_url
@@ -89,7 +92,9 @@ class Shown:
     @cached_property
     def _ends(self) -> list[Node]:
         """The requests and responses there are."""
-        return [node for node in self.view.nodes.values() if node.kind in (NodeKind.REQUEST, NodeKind.RESPONSE)]
+        known = self.view.nodes
+        some = known.values() if self._among is None else [known[one] for one in sorted(self._among) if one in known]
+        return [node for node in some if node.kind in (NodeKind.REQUEST, NodeKind.RESPONSE)]
 
     @cached_property
     def _handled(self) -> Mapping[str, list[str]]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from hypothesis import given, settings
@@ -15,6 +16,7 @@ from peeps_collector.store.buffer import RowBuffer
 from peeps_otel import semconv
 from peeps_otel.model import Edge, EdgeKind, Node, NodeKind
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
+from peeps_otel.report.movers import Movers, counted
 from tests.collector.collector_support import Program, apply_snapshot, new_id, resource
 from tests.collector.test_snapshot_columns import Story, events
 from tests.support.examples import examples
@@ -22,8 +24,16 @@ from tests.support.examples import examples
 SECOND = 1_000_000_000
 
 
-def parts(view: View) -> tuple[dict[str, Node], dict[str, set[Edge]], dict[str, str]]:
+def parts(view: View) -> tuple[Mapping[str, Node], dict[str, set[Edge]], Mapping[str, str]]:
     return view.nodes, {node: set(edges) for node, edges in view.out.items()}, view.owner
+
+
+def movers_of(view: View) -> Movers:
+    return counted(list(view.nodes.values()), view.out)
+
+
+def by_id(movers: Movers) -> list[Node]:
+    return sorted(movers.doubtful, key=lambda node: node.id)
 
 
 @given(events())
@@ -34,7 +44,11 @@ def test_a_view_after_each_change_is_as_one_at_the_end(story: list[Message | Nod
         for event in story:
             watched.apply(event)
             unseen.apply(event)
-        assert parts(watched.live.view()) == parts(unseen.live.view())
+        view = watched.live.view()
+        assert parts(view) == parts(unseen.live.view())
+        assert view.movers is not None
+        anew = movers_of(view)
+        assert replace(view.movers, doubtful=by_id(view.movers)) == replace(anew, doubtful=by_id(anew))
 
 
 def test_a_parent_has_its_children_whoever_comes_first_and_until_it_ends() -> None:

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from peeps_otel import semconv
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from peeps_otel.report import outside
-from peeps_otel.report.calm import Waits, is_unjudged, passed_over_by, polls_since, still_for
+from peeps_otel.report.calm import Waits, is_unjudged, passed_over_by, still_for
+from peeps_otel.report.movers import polls_since
 from peeps_otel.report.sentences import Calm, calm_sentence, doubt_of, long_call
 from peeps_otel.report.shown import Shown
 from tests.support.examples import examples

@@ -61,7 +61,7 @@ class FindingRoutes:
         then = [_with_text(one, processes) for one in told]
         mark_same(then, processes)
         heard, not_answered = silent_then(pictures)
-        waits = Waits(shown, list(view.nodes.values()))
+        waits = Waits(shown, view.nodes.values())
         calm = waits.calm(len(not_answered))
         return answer(
             {
@@ -90,8 +90,10 @@ class FindingRoutes:
         if request.query_params.get("history", "0") not in {"", "0"}:
             findings += ended
         not_answered = [key for key in self._live.not_answered() if key in processes]
-        nodes = [n for n in view.nodes.values() if not wanted or view.owner[n.id] in wanted]
-        waits = Waits(shown, nodes)
+        if wanted:
+            waits = Waits(shown, [n for n in view.nodes.values() if view.owner[n.id] in wanted])
+        else:
+            waits = Waits(shown, view.nodes.values(), view.movers)
         calm = waits.calm(len(not_answered))
         told = [_with_text(shown.finding(finding), everything) for finding in findings]
         causes = mark_same(told[: len(entries)], everything)
@@ -130,8 +132,8 @@ def _calm_told(waits: Waits, calm: Calm, last_change_ns: int, now_ns: int) -> di
         "last_change_ago": duration(now_ns - last_change_ns) if last_change_ns else None,
         "doubt": doubt_of(calm),
         "long_call": long_call(calm),
-        "tasks": len(waits.tasks),
-        "waiting": len(waits.tasks_waiting),
+        "tasks": waits.tasks,
+        "waiting": waits.waiting,
     }
 
 

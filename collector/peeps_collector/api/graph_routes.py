@@ -52,17 +52,19 @@ class GraphRoutes:
         wanted = self._wanted(request, view, depth)
         processes = set(request.query_params.getlist("process"))
         kinds = set(request.query_params.getlist("kind"))
-        nodes = [
-            node
-            for node in view.nodes.values()
-            if (wanted is None or node.id in wanted)
-            and (not processes or view.owner[node.id] in processes)
-            and (not kinds or node.kind.value in kinds)
-        ]
+        nodes = list(view.nodes.values())
+        if wanted is not None or processes or kinds:
+            nodes = [
+                node
+                for node in nodes
+                if (wanted is None or node.id in wanted)
+                and (not processes or view.owner[node.id] in processes)
+                and (not kinds or node.kind.value in kinds)
+            ]
         total = len(nodes)
         if total > limit:
             core = {member for entry in self._findings.open() for member in entry.finding.core}
-            nodes = ranked(nodes, core)[:limit]
+            nodes = ranked(nodes, core, limit)
         ids = {node.id for node in nodes}
         now_ns = time.time_ns() if at_ns is None else at_ns
         shown = in_view(view, self._live.processes(), now_ns, self._findings.texts, self._findings.trace_url)

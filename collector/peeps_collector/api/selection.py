@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
+
+import numpy as np
 
 from peeps_otel import semconv
 from peeps_otel.diagnosis.wording import label
@@ -14,7 +16,7 @@ from peeps_otel.report.shown import Shown, Texts
 from ..graph.process import Process
 from ..graph.view import View
 
-_NEVER = 1 << 63
+_NEVER = (1 << 63) - 1
 
 
 def in_view(
@@ -25,7 +27,7 @@ def in_view(
         key: str(process.info.resource.get(semconv.PROCESS_WORKING_DIRECTORY) or "")
         for key, process in processes.items()
     }
-    return Shown(view, directories, now_ns, texts, trace_url)
+    return Shown(view, directories, now_ns, texts, trace_url, view.ends)
 
 
 def neighbourhood(view: View, focus: str, depth: int) -> set[str]:
@@ -54,14 +56,18 @@ def matching(view: View, processes: Mapping[str, Process], text: str) -> set[str
     return {node.id for node in view.nodes.values() if found(node)}
 
 
-def ranked(nodes: Collection[Node], core: Collection[str]) -> list[Node]:
-    """Waiting members of a finding's core first, then its resources, then the longest waits, then the rest."""
+def ranked(nodes: Sequence[Node], core: Collection[str], most: int) -> list[Node]:
+    """Waiting members of a finding's core first, then its resources, then the longest waits, then the rest; at most
+    `most`."""
+    first = sorted((node for node in nodes if node.id in core), key=lambda node: (node.wait is None, _since(node)))
+    rest = [node for node in nodes if node.id not in core] if first else nodes
+    since = np.fromiter([_NEVER if node.wait is None else node.wait.since_ns for node in rest], np.int64, len(rest))
+    order: list[int] = np.argsort(since, kind="stable")[: max(most - len(first), 0)].tolist()
+    return (first + [rest[number] for number in order])[:most]
 
-    def rank(node: Node) -> tuple[int, int]:
-        since = _NEVER if node.wait is None else node.wait.since_ns
-        return (0 if node.id in core and node.wait is not None else 1 if node.id in core else 2, since)
 
-    return sorted(nodes, key=rank)
+def _since(node: Node) -> int:
+    return _NEVER if node.wait is None else node.wait.since_ns
 
 
 def edges_within(view: View, nodes: Collection[str]) -> list[Edge]:

@@ -3,13 +3,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 
 from peeps_otel import semconv
 from peeps_otel.model import Edge, EdgeKind, Node
+from peeps_otel.report.movers import KeptMovers, Movers
 
 from .across import Across
+from .layers import Layers
 from .process import Process
 
 _NO_CHILDREN: dict[str, Edge] = {}
@@ -17,12 +19,15 @@ _NO_CHILDREN: dict[str, Edge] = {}
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """The live graph at one version. Shared by its readers, which must not change it."""
+    """The live graph at one version. Shared by its readers, which must not change it. `movers`: what there is to count
+    of its tasks and threads, and `ends`: where all its requests and responses are, with others, where that is known."""
 
     version: int
-    nodes: dict[str, Node]
-    owner: dict[str, str]
-    out: dict[str, tuple[Edge, ...]]
+    nodes: Mapping[str, Node]
+    owner: Mapping[str, str]
+    out: Mapping[str, tuple[Edge, ...]]
+    movers: Movers | None = None
+    ends: Collection[str] | None = None
 
 
 class Viewing:
@@ -33,7 +38,9 @@ class Viewing:
         self._forget()
 
     def _forget(self) -> None:
-        self._view = View(0, {}, {}, {})
+        self._nodes, self._owner = Layers[Node](), Layers[str]()
+        self._out = Layers[tuple[Edge, ...]]()
+        self._movers = KeptMovers()
         self._seen: set[str] = set()  # the processes that are in it
         self._dressed: set[str] = set()
         self._parent: dict[str, str] = {}
@@ -43,30 +50,37 @@ class Viewing:
         """All of them as one graph, with what the two ends of a call say of each other, and who started whom."""
         if self._is_stale(processes):
             self._forget()
-        before, ends = self._view, set(joins.ids())
-        nodes, owner, out = dict(before.nodes), dict(before.owner), dict(before.out)
-        turned = dict.fromkeys((*self._dressed, *ends))  # and of which another node says something else now, in order
+        ends = set(joins.ids())
+        nodes, owner, out = self._nodes.changed(), self._owner.changed(), self._out.changed()
+        # And of which another node says something else now, in order.
+        turned: dict[str, None] = dict.fromkeys((*self._dressed, *ends))
         for key, process in processes.items():
             for one in self._changed(process, owner):
                 entry = process.entries.get(one)
                 if entry is not None:
-                    owner[one] = key
-                    turned.update(dict.fromkeys(self._spawned(one, entry.node)))
+                    if owner.get(one) != key:
+                        owner.put(one, key)
+                    self._spawned(one, entry.node, turned)
                 elif owner.get(one) == key:
-                    del owner[one], nodes[one], out[one]
-                    turned.update(dict.fromkeys(self._spawned(one, None)))
+                    for layers in (owner, nodes, out):
+                        layers.drop(one)
+                    self._movers.drop(one)
+                    self._spawned(one, None, turned)
         for one in turned:
             key = owner.get(one)
             if key is None:
                 continue
             entry = processes[key].entries[one]
             is_end = one in ends
-            nodes[one] = joins.dressed(entry.node) if is_end else entry.node
+            node = joins.dressed(entry.node) if is_end else entry.node
             links = joins.links(one) if is_end else ()
-            out[one] = (*entry.edges, *links, *self._children.get(one, _NO_CHILDREN).values())
+            edges = (*entry.edges, *links, *self._children.get(one, _NO_CHILDREN).values())
+            nodes.put(one, node)
+            out.put(one, edges)
+            self._movers.put(node, edges)
         self._dressed = ends
-        self._view = View(version, nodes, owner, out)
-        return self._view
+        self._nodes, self._owner, self._out = nodes, owner, out
+        return View(version, nodes, owner, out, self._movers.counted(), ends)
 
     def _changed(self, process: Process, owner: Mapping[str, str]) -> Iterable[str]:
         """What has changed in it. What is new comes in its order there."""
@@ -82,20 +96,20 @@ class Viewing:
         """Whether one that is in the view is not there any more, or does not know what has changed in it."""
         return any(key not in processes or processes[key].unseen is None for key in self._seen)
 
-    def _spawned(self, node_id: str, node: Node | None) -> Iterable[str]:
+    def _spawned(self, node_id: str, node: Node | None, turned: dict[str, None]) -> None:
         """Brings up to date who started it. A child names its parent, for a parent that named its children would
-        change with each. Returns of which nodes something else is to be said now."""
+        change with each. `turned`: gets the nodes of which something else is to be said now."""
         before = self._parent.pop(node_id, None)
         if before is not None:
             children = self._children[before]
             del children[node_id]
             if not children:
                 del self._children[before]
-            yield before
-        parent = None if node is None else node.attributes.get(semconv.TASK_PARENT)
+            turned[before] = None
+        parent = node.attributes.get(semconv.TASK_PARENT) if node is not None and node.attributes else None
         if node is not None and isinstance(parent, str):
             self._parent[node_id] = parent
             edge = Edge(EdgeKind.SPAWNED, parent, node_id, node.created_at, node.source)
             self._children.setdefault(parent, {})[node_id] = edge
-            yield parent
-        yield node_id
+            turned[parent] = None
+        turned[node_id] = None
