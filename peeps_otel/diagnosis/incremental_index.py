@@ -94,11 +94,12 @@ class IncrementalIndex(WaitIndex):
             self._with_deadline.discard(node_id)
             self._bounded_is_stale = True
 
-    def _note_dirty(self, node_ids: Collection[str]) -> None:
-        """These have changed, or who waits for them or has them in his hands."""
+    def _note_dirty(self, node_ids: Collection[str], waiter: str) -> None:
+        """These have changed, or who has them in his hands; or `waiter`, where it is not empty, waits for them now, or
+        does not any more."""
 
-    def _note(self, node_ids: Collection[str]) -> None:
-        self._note_dirty(node_ids)
+    def _note(self, node_ids: Collection[str], waiter: str = "") -> None:
+        self._note_dirty(node_ids, waiter)
         if self._touched is not None:
             self._touched.update(node_ids)
 
@@ -170,7 +171,7 @@ class IncrementalIndex(WaitIndex):
         before = self._targets.pop(node_id, ())
         if now:
             self._targets[node_id] = now
-        self._note(self._waiters.replace(node_id, before, now))
+        self._note(self._waiters.replace(node_id, before, now), node_id)
         if cancelled or node_id in self._cancelled:
             self._bounded_is_stale |= _set(self._cancelled, node_id, cancelled) != tuple(cancelled)
         if not needs_only or node_id in self._linked:  # most nodes wait, and have no other edge

@@ -92,22 +92,36 @@ class KeptParts:
             changed.update(waits.tasks_of(thread))
         if suspects is not self._suspects:
             changed |= suspects ^ self._suspects
-        stale: set[str] = set()
-        for one in changed:
-            waits.pause()
-            if one in suspects:
-                stale.add(one)
-            stale.update(other for other in waits.tied(one) if other in suspects)
+        if not suspects:
+            self._forget()  # nobody is in any part
+            return set()
+        stale = changed & suspects
+        # Ties lead both ways: the shorter of the two is gone through.
+        if len(suspects) < len(changed):
+            for one in suspects - stale:
+                waits.pause()
+                if not changed.isdisjoint(waits.tied(one)):
+                    stale.add(one)
+        else:
+            for one in changed:
+                waits.pause()
+                stale.update(other for other in waits.tied(one) if other in suspects)
+        self._drop_all_of(changed, context.now_ns, stale)
+        return stale & suspects
+
+    def _drop_all_of(self, changed: set[str], now_ns: int, stale: set[str]) -> None:
+        """The parts that these nodes or sites are of, and those that have become due."""
+        for one in changed & self._parts.keys():
             part = self._parts.get(one)
             if part is not None:
                 self._drop(part, stale)
+        for one in changed & self._at_site.keys():
             for part in list(self._at_site.get(one, ())):
                 self._drop(part, stale)
-        while self._due and self._due[0][0] <= context.now_ns:
+        while self._due and self._due[0][0] <= now_ns:
             part = heapq.heappop(self._due)[2]
             if part.is_kept:
                 self._drop(part, stale)
-        return stale & suspects
 
     def _drop(self, part: _Part, stale: set[str]) -> None:
         """It is to be asked about again, whatever it falls into."""

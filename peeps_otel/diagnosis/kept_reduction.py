@@ -37,7 +37,7 @@ class KeptReduction(IncrementalIndex):
         self.reduced = 0
         """How many nodes the last look has reduced anew."""
 
-    def _note_dirty(self, node_ids: Iterable[str]) -> None:
+    def _note_dirty(self, node_ids: Iterable[str], waiter: str) -> None:
         self._dirty.update(node_ids)
 
     def is_due(self, now_ns: int) -> bool:

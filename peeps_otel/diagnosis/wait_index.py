@@ -21,6 +21,9 @@ _OWN = frozenset({NodeKind.EVENT, NodeKind.CONDITION, NodeKind.BARRIER, NodeKind
 # One of their holders must come live before somebody who waits for them can go on.
 _HELD = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE, NodeKind.FUTURE, NodeKind.EXECUTOR})
 
+# What is left of a channel or connection when those who wait for it are left out.
+_BY_WAITERS = frozenset({NodeKind.TX, NodeKind.IO})
+
 # With open providers these are as good as live: anybody may complete a future, a pool may start another worker.
 _ANYBODY = frozenset({NodeKind.FUTURE, NodeKind.EXECUTOR})
 
@@ -136,6 +139,15 @@ class WaitIndex(WaitLinks):
         if level is Level.SUSPECT and resource.kind in _OWN:
             return _ONCE_OLD
         return None
+
+    def depends_on_waiter(self, resource: str, waiter: str) -> bool:
+        """Whether `of_resource` may say something else of it for this one waiting for it or not."""
+        node = self.nodes.get(resource)
+        if node is None or node.kind in WAITERS:
+            return False
+        if node.kind in _BY_WAITERS or semconv.COULD_END_ASKED in node.attributes:
+            return True
+        return waiter in self.holders.get(resource, ()) or waiter in self.bare.get(resource, ())
 
     def _of_held(self, resource: Node, level: Level, closed: bool) -> OfResource | None:
         """One of those who have it must come live."""

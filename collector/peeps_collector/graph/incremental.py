@@ -32,7 +32,9 @@ class IncrementalWaitGraph(IncrementalIndex):
         self._arrays = ConditionArrays()
         self._dirty: set[str] = set()
 
-    def _note_dirty(self, node_ids: Iterable[str]) -> None:
+    def _note_dirty(self, node_ids: Iterable[str], waiter: str) -> None:
+        if waiter:  # of most things the condition is the same whoever waits for them
+            node_ids = [one for one in node_ids if self.depends_on_waiter(one, waiter)]
         self._dirty.update(node_ids)
 
     def refresh(self) -> None:

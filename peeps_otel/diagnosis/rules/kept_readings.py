@@ -53,7 +53,9 @@ class KeptReadings(Generic[Value]):
         self.count = len(stale)
         for thing in stale:
             context.graph.pause()
-            self._keep(thing, self._read(context, thing))
+            reading = self._read(context, thing)
+            if reading is not None or thing in self._of or thing in self._values:  # most are none for the rule
+                self._keep(thing, reading)
         return self._values.values()
 
     def _stale(self, context: RuleContext) -> Collection[str]:
