@@ -21,7 +21,7 @@ import urllib.request
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import grpc
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
@@ -40,7 +40,7 @@ from .steady import cpu_ns, resident_bytes
 _SPANS = 512
 _BODIES = 8
 _SECOND_NS = 1_000_000_000
-_WITHOUT_QUOTAS = {"PEEPS_PROCESS_ROWS": str(10**12), "PEEPS_PROCESS_BYTES": str(10**15)}
+WITHOUT_QUOTAS = {"PEEPS_PROCESS_ROWS": str(10**12), "PEEPS_PROCESS_BYTES": str(10**15)}
 
 
 def span_bodies() -> list[bytes]:
@@ -253,12 +253,15 @@ class Running:
     api: str
     database: Path
 
+    def health(self) -> dict[str, Any]:
+        with urllib.request.urlopen(f"http://{self.api}/health") as answer:
+            return json.load(answer)
+
     def settled(self) -> None:
         """Waits until nothing more is committed."""
         last, since = -1, time.monotonic()
         while time.monotonic() - since < 2.5:
-            with urllib.request.urlopen(f"http://{self.api}/health") as answer:
-                told = json.load(answer)
+            told = self.health()
             now = told["committed"]
             if now != last or told["pending_rows"]:
                 last, since = now, time.monotonic()
@@ -271,7 +274,7 @@ def running() -> Generator[Running]:
         database = Path(directory, "peeps.duckdb")
         program = [sys.executable, "-m", "peeps_collector"]
         started = CollectorProcess(
-            program, Path(directory, "ready.json"), os.environ | _WITHOUT_QUOTAS | on_free_ports(database)
+            program, Path(directory, "ready.json"), os.environ | WITHOUT_QUOTAS | on_free_ports(database)
         )
         try:
             told = started.wait()
@@ -309,10 +312,12 @@ def measured(name: str, seconds: float) -> Iterator[str]:
             if path.is_file()
         )
         memory = resident_bytes(collector.pid) / 1e6
+        commits = collector.health()["commit_ms"]
         yield (
             f"{name}: {done:,} {what}: {done / cpu:,.0f} per CPU second, {cpu:.2f} CPU s "
             f"({100 * cpu / took:.1f} % of a core), {done / took:,.0f} per second, "
-            f"{memory:.0f} MB resident, file {size / 1e6:.1f} MB"
+            f"{memory:.0f} MB resident, file {size / 1e6:.1f} MB, commits {commits['count']}: median "
+            f"{commits['p50']} ms, 99 % within {commits['p99']} ms"
         )
 
 

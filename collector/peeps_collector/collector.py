@@ -177,7 +177,7 @@ class Collector:
             trace=config.protocol_trace,
             requests=self._requests,
             unready=self._unready,
-            span_columns=self._compiled.decoder,
+            span_columns=self._compiled.ask,
             redaction=redaction,
             forward=self._goes_on,
             quotas=self._quotas,
@@ -203,7 +203,6 @@ class Collector:
         self._forwarder.start()
         self._own_metrics.start()
         self._pipeline.start()
-        self._compiled.start()
         self._diagnosis.start()
         self._alerts.start()
         grpc_endpoint = await self._start_grpc()
@@ -294,7 +293,7 @@ class Collector:
             "queue_bytes": self._budget.bytes,
             "journal_bytes": self._journal.bytes,
             "received": counts,
-            "span_decoder": "objects" if self._compiled.decoder() is None else "columns",
+            "span_decoder": "columns" if self._compiled.is_ready else "objects",
             "rejected": {"records": rejected},
             "dropped": {"requests": 0, "rows": self._rows.dropped},
             "refused": {"requests": self._pipeline.refused + self._budget.refused},
@@ -306,6 +305,7 @@ class Collector:
             "lake": self._role.status(),
             "pending_rows": self._rows.pending,
             "committed": self._writer.ticks,
+            "commit_ms": self._writer.times.status(),
             "reopened": self._database.reopened,
             "findings": _counted(self._findings.open()),
             "alerts": self._alerts.status(),

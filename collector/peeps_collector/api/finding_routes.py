@@ -91,7 +91,7 @@ class FindingRoutes:
             findings += ended
         not_answered = [key for key in self._live.not_answered() if key in processes]
         if wanted:
-            waits = Waits(shown, [n for n in view.nodes.values() if view.owner[n.id] in wanted])
+            waits = Waits(shown, [view.nodes[one] for one, key in view.owner.items() if key in wanted])
         else:
             waits = Waits(shown, view.nodes.values(), view.movers)
         calm = waits.calm(len(not_answered))

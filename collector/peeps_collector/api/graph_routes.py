@@ -52,14 +52,15 @@ class GraphRoutes:
         wanted = self._wanted(request, view, depth)
         processes = set(request.query_params.getlist("process"))
         kinds = set(request.query_params.getlist("kind"))
-        nodes = list(view.nodes.values())
-        if wanted is not None or processes or kinds:
+        if processes:
+            nodes = [view.nodes[one] for one, key in view.owner.items() if key in processes]
+        else:
+            nodes = list(view.nodes.values())
+        if wanted is not None or kinds:
             nodes = [
                 node
                 for node in nodes
-                if (wanted is None or node.id in wanted)
-                and (not processes or view.owner[node.id] in processes)
-                and (not kinds or node.kind.value in kinds)
+                if (wanted is None or node.id in wanted) and (not kinds or node.kind.value in kinds)
             ]
         total = len(nodes)
         if total > limit:

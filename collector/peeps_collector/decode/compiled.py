@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether spans can be decoded to columns: it needs Numba, which the extra `peeps-collector[fast]` installs.
 
-The first start on a machine compiles for some seconds, later ones load what was compiled. Both happen beside the
-service, which decodes the ordinary way until then.
+The first time on a machine it compiles for some seconds, later it loads what was compiled. Both happen beside the
+service, once spans come, and until then they are decoded the ordinary way: who sends none does not pay for it.
 """
 
 from __future__ import annotations
@@ -25,19 +25,27 @@ class SpanDecoder(Protocol):
 
 
 class Compiled:
-    """`decoder` is for one thread, `start` for another."""
+    """`ask` belongs to one thread."""
 
     def __init__(self) -> None:
         self._decoder: SpanDecoder | None = None
+        self._is_asked = False
 
-    def start(self) -> None:
-        """Gets the decoder ready in a thread of its own, where Numba is installed."""
+    @property
+    def is_ready(self) -> bool:
+        return self._decoder is not None
+
+    def ask(self) -> SpanDecoder | None:
+        """None until it is ready, and where there is none. The first time it begins to get ready, in a thread of its
+        own."""
+        if not self._is_asked:
+            self._is_asked = True
+            self._start()
+        return self._decoder
+
+    def _start(self) -> None:
         if importlib.util.find_spec("numba") is not None:
             threading.Thread(target=self._load, name="peeps-compile", daemon=True).start()
-
-    def decoder(self) -> SpanDecoder | None:
-        """None until it is ready, and where there is none."""
-        return self._decoder
 
     def _load(self) -> None:
         try:

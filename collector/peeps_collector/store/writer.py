@@ -19,6 +19,7 @@ import duckdb
 from .arrow import to_arrow
 from .arrow_columns import together
 from .buffer import RowBuffer
+from .commit_times import CommitTimes
 from .database import Database
 from .file import StoreError
 from .outbox import NoOutbox, Outbox
@@ -82,6 +83,7 @@ class Writer:
         """The database had to be closed, and is not open again yet."""
         self.ticks = 0
         """Committed transactions."""
+        self.times = CommitTimes()
 
     def start(self) -> None:
         self._thread.start()
@@ -214,6 +216,7 @@ class Writer:
 
     def _transaction(self, rows: Rows, position: Position) -> int:
         """Returns how many rows did not fit their columns."""
+        begun_s = time.monotonic()
         self._database.connection.execute("BEGIN")
         unfit = 0
         try:
@@ -227,6 +230,7 @@ class Writer:
         except BaseException:
             self._rollback()
             raise
+        self.times.add(time.monotonic() - begun_s)
         return unfit
 
     def _insert(self, name: str, rows: TableRows) -> int:
