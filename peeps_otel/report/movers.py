@@ -69,8 +69,13 @@ class KeptMovers:
         self._tasks = self._waiting = self._going_on = 0
         self._awake, self._asleep, self._still = _Least(), _Least(), _Least()
 
-    def put(self, node: Node, edges: Sequence[Edge]) -> None:
-        """The node as it is now, with its outgoing edges. Of what is neither task nor thread little is kept."""
+    def update(self, nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> None:
+        """These nodes as they are now, with the outgoing edges of each."""
+        for node_id, node in nodes.items():
+            self._put(node, out[node_id])
+
+    def _put(self, node: Node, edges: Sequence[Edge]) -> None:
+        """Of what is neither task nor thread little is kept."""
         before, moves = self._of.get(node.id), is_mover(node)
         if before is None and not moves and node.wait is None:
             return
@@ -123,6 +128,7 @@ class _Least:
     def __init__(self) -> None:
         self._now: dict[str, int] = {}
         self._heap: list[tuple[int, str]] = []
+        self._fresh: list[tuple[int, str]] = []
 
     def put(self, node_id: str, number: int | None) -> None:
         """None: it has none any more."""
@@ -130,13 +136,19 @@ class _Least:
             self._now.pop(node_id, None)
             return
         self._now[node_id] = number
-        heapq.heappush(self._heap, (number, node_id))
-        if len(self._heap) > 2 * len(self._now) + _STALE_MOST:
-            self._heap = [(number, one) for one, number in self._now.items()]
-            heapq.heapify(self._heap)
+        self._fresh.append((number, node_id))
+        if len(self._fresh) > 2 * len(self._now) + _STALE_MOST:
+            self.least()  # nobody has asked for long
 
     def least(self) -> tuple[int, str] | None:
-        heap, now = self._heap, self._now
+        heap, now, fresh = self._heap, self._now, self._fresh
+        if len(heap) + len(fresh) > 2 * len(now) + _STALE_MOST or len(fresh) > len(heap):
+            self._heap = heap = [(number, one) for one, number in now.items()]
+            heapq.heapify(heap)
+        else:
+            for one in fresh:
+                heapq.heappush(heap, one)
+        fresh.clear()
         while heap and now.get(heap[0][1]) != heap[0][0]:
             heapq.heappop(heap)
         return heap[0] if heap else None

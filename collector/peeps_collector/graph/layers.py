@@ -14,8 +14,8 @@ _CHANGES_LEAST = 1000
 
 
 class Layers(Mapping[str, Value]):
-    """What many of them share, and over it what is another here. `put` and `drop` are for who has made it, before
-    anybody else knows it; from then on it may be read from any thread."""
+    """What many of them share, and over it what is another here. `put`, `update` and `drop` are for who has made it,
+    before anybody else knows it; from then on it may be read from any thread."""
 
     __slots__ = ("_base", "_over", "_size", "_whole")
 
@@ -39,6 +39,14 @@ class Layers(Mapping[str, Value]):
         if before is _GONE or (before is _UNKNOWN and key not in self._base):
             self._size += 1
         self._over[key] = value
+
+    def update(self, other: dict[str, Value]) -> None:
+        """`other` is not to be changed any more."""
+        if not self._base and not self._over:
+            self._base, self._size = other, len(other)
+            return
+        for key, value in other.items():
+            self.put(key, value)
 
     def drop(self, key: str) -> None:
         """Raises KeyError."""

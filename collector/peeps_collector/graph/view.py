@@ -54,30 +54,37 @@ class Viewing:
         nodes, owner, out = self._nodes.changed(), self._owner.changed(), self._out.changed()
         # And of which another node says something else now, in order.
         turned: dict[str, None] = dict.fromkeys((*self._dressed, *ends))
+        of: dict[str, str] = {}
         for key, process in processes.items():
             for one in self._changed(process, owner):
                 entry = process.entries.get(one)
                 if entry is not None:
-                    if owner.get(one) != key:
-                        owner.put(one, key)
+                    of[one] = key
                     self._spawned(one, entry.node, turned)
-                elif owner.get(one) == key:
-                    for layers in (owner, nodes, out):
-                        layers.drop(one)
-                    self._movers.drop(one)
+                elif (of.get(one) or owner.get(one)) == key:
+                    if of.pop(one, None) is None or one in owner:
+                        for layers in (owner, nodes, out):
+                            layers.drop(one)
+                        self._movers.drop(one)
                     self._spawned(one, None, turned)
+        owner.update(of)
+        told: dict[str, Node] = {}
+        edges_of: dict[str, tuple[Edge, ...]] = {}
         for one in turned:
             key = owner.get(one)
             if key is None:
                 continue
             entry = processes[key].entries[one]
             is_end = one in ends
-            node = joins.dressed(entry.node) if is_end else entry.node
+            told[one] = joins.dressed(entry.node) if is_end else entry.node
             links = joins.links(one) if is_end else ()
-            edges = (*entry.edges, *links, *self._children.get(one, _NO_CHILDREN).values())
-            nodes.put(one, node)
-            out.put(one, edges)
-            self._movers.put(node, edges)
+            children = self._children.get(one)
+            edges_of[one] = entry.edges
+            if links or children:
+                edges_of[one] = (*entry.edges, *links, *(children or _NO_CHILDREN).values())
+        nodes.update(told)
+        out.update(edges_of)
+        self._movers.update(told, edges_of)
         self._dressed = ends
         self._nodes, self._owner, self._out = nodes, owner, out
         return View(version, nodes, owner, out, self._movers.counted(), ends)
