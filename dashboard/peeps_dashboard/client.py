@@ -116,12 +116,13 @@ class Collector:
         depth: int | None = None,
         finding: str | None = None,
         text: str | None = None,
+        filtered: str | None = None,
         limit: int | None = None,
     ) -> Snapshot:
+        """`filtered`: in the language of the tables' filter."""
         parameters = [("process", p) for p in processes] + [("kind", k) for k in kinds]
-        for name, value in (("focus", focus), ("depth", depth), ("finding", finding), ("q", text), ("limit", limit)):
-            if value is not None:
-                parameters.append((name, str(value)))
+        asked = {"focus": focus, "depth": depth, "finding": finding, "q": text, "filter": filtered, "limit": limit}
+        parameters += [(name, str(value)) for name, value in asked.items() if value is not None]
         return cast(Snapshot, self._shared("/api/snapshot", parameters))
 
     def rows(self, table: str, *, query: str = "", group: str | None = None, offset: int = 0, limit: int = 200) -> Rows:

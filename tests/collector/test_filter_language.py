@@ -7,6 +7,7 @@ import contextlib
 
 import pytest
 
+from peeps_collector.tables.filtered import filtered
 from peeps_collector.tables.kinds import BY_NAME
 from peeps_collector.tables.language import FilterError, parse
 from tests.collector.test_tables import HELD, LOCK, NEEDS, WAITING, moment, queue, rows
@@ -70,3 +71,21 @@ def test_what_is_wrong_is_said(text: str, said: str) -> None:
 def test_any_text_is_a_filter_or_is_refused(text: str) -> None:
     with contextlib.suppress(FilterError):
         assert len(rows("tasks", AT, text, "")) <= len(WAITING)
+
+
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        ("waits>7s", {"lock:db", "task:2", "task:4"}),
+        ("name:jobs", {"rx:jobs"}),
+        ("full>=80%", {"rx:jobs"}),
+        ("waiters>0 -name:nobody", {"lock:db"}),
+    ],
+)
+def test_of_the_whole_graph_it_holds_of_what_stands_in_one_of_the_tables(text: str, wanted: set[str]) -> None:
+    assert filtered(AT, text) == wanted
+
+
+def test_what_no_table_has_is_said() -> None:
+    with pytest.raises(FilterError, match="there is no colour here"):
+        filtered(AT, "colour:red")

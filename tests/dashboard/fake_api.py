@@ -11,9 +11,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from peeps_collector.api.selection import beside
 from peeps_collector.graph.view import View
 from peeps_collector.tables.arrange import Arranger
 from peeps_collector.tables.export import as_csv
+from peeps_collector.tables.filtered import filtered
 from peeps_collector.tables.kinds import BY_NAME
 from peeps_collector.tables.language import FilterError, parse
 from peeps_collector.tables.moment import Moment
@@ -204,6 +206,9 @@ def snapshot_answer(world: World, now: int, query: dict[str, list[str]]) -> dict
         keep = world.around(query["focus"][0], int(query.get("depth", ["2"])[0]))
     if "q" in query:
         keep = {i for i in keep if query["q"][0] in world.told(i, now)["label"]}
+    if "filter" in query:
+        moment = _moment(world, now)
+        keep &= beside(moment.view, filtered(moment, query["filter"][0]))
     if "process" in query:
         keep = {i for i in keep if world.nodes[i]["process"] in query["process"]}
     if "kind" in query:
@@ -224,9 +229,7 @@ def snapshot_answer(world: World, now: int, query: dict[str, list[str]]) -> dict
     }
 
 
-def rows_answer(world: World, now: int, query: dict[str, str]) -> tuple[int, dict[str, Any] | bytes]:
-    """By the collector's own tables, over the nodes of this world."""
-    table = BY_NAME[query.get("table", "tasks")]
+def _moment(world: World, now: int) -> Moment:
     nodes = {i: node_from_json(node) for i, node in world.nodes.items()}
     out: dict[str, tuple[Edge, ...]] = {}
     for edge in world.edges:
@@ -237,7 +240,12 @@ def rows_answer(world: World, now: int, query: dict[str, str]) -> tuple[int, dic
     facts = {p["id"]: p | {"seen_ns": p["last_seen_ns"], "shed": ", ".join(p["shed"])} for p in world.process_rows(now)}
     for known in facts.values():
         known["coverage"] = ", ".join(known["coverage"])
-    moment = Moment(view, now, Shown(view, {}, now), stuck, facts)
+    return Moment(view, now, Shown(view, {}, now), stuck, facts)
+
+
+def rows_answer(world: World, now: int, query: dict[str, str]) -> tuple[int, dict[str, Any] | bytes]:
+    """By the collector's own tables, over the nodes of this world."""
+    table, moment = BY_NAME[query.get("table", "tasks")], _moment(world, now)
     try:
         tests = parse(query.get("q", ""), table.columns)
     except FilterError as error:

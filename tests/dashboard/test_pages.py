@@ -180,6 +180,14 @@ def test_search_draws_the_graph_around_what_was_found() -> None:
 
 
 @pytest.mark.usefixtures("api")
+def test_a_filter_draws_what_it_holds_of_and_what_that_is_joined_to() -> None:
+    test = page("graph", search="name=worker-a")
+    assert not test.exception
+    assert {n["label"] for n in picture(test)["nodes"]} == {"worker-a", "Lock cache", "Lock db", "main"}
+    assert "What name=worker-a holds of, and what that is joined to" in texts(test)
+
+
+@pytest.mark.usefixtures("api")
 def test_edges_are_links() -> None:
     test = page("graph", focus="task:A")
     link = next(b for b in test.button if "Lock db" in b.label)

@@ -273,3 +273,19 @@ def test_markdown_has_no_live_punctuation_left() -> None:
 
 def test_markup_is_escaped() -> None:
     assert escaping.markup('<b a="1">&\n') == "&lt;b a=&quot;1&quot;&gt;&amp; "
+
+
+@pytest.mark.parametrize(
+    ("text", "parted"),
+    [
+        ("  ", (None, None)),
+        ("worker a", ("worker a", None)),
+        ("db.py:31", ("db.py:31", None)),
+        ("work:31", ("work:31", None)),
+        ("state:stuck", (None, "state:stuck")),
+        ("idle waits>5s", (None, "idle waits>5s")),
+        ("-name:idle", (None, "-name:idle")),
+    ],
+)
+def test_words_are_searched_for_and_a_filter_is_drawn(text: str, parted: tuple[str | None, str | None]) -> None:
+    assert focus.parted(text) == parted

@@ -20,12 +20,15 @@ from ..graph.live import LiveGraph
 from ..graph.process import Process, State
 from ..graph.view import View
 from ..quotas import Quotas
-from ..store.past import view_at
+from ..store.past import pictures_at, view_at
 from ..store.reader import Reader
+from ..tables.filtered import filtered
+from ..tables.language import FilterError
 from .answers import ApiError, answer, asked_of_database, moment_parameter, whole_parameter
 from .lacks import lacked, lacks, sequence_of
+from .moments import moment_now, moment_then
 from .past_findings import told_then
-from .selection import edges_into, edges_within, in_view, matching, neighbourhood, ranked
+from .selection import beside, edges_into, edges_within, in_view, matching, neighbourhood, ranked
 
 
 class GraphRoutes:
@@ -50,6 +53,9 @@ class GraphRoutes:
             return Response(status_code=304)
         view = self._live.view() if at_ns is None else self._past(request, at_ns)
         wanted = self._wanted(request, view, depth)
+        passing = self._filtered(request, view, at_ns)
+        if passing is not None:
+            wanted = passing if wanted is None else wanted & passing
         processes = set(request.query_params.getlist("process"))
         kinds = set(request.query_params.getlist("kind"))
         if processes:
@@ -132,6 +138,21 @@ class GraphRoutes:
             }
             | self._lacks({view.owner[node_id]}, at_ns)
         )
+
+    def _filtered(self, request: Request, view: View, at_ns: int | None) -> set[str] | None:
+        """The ids of those that pass the filter, and of what they are joined to by an edge; None for all."""
+        text = request.query_params.get("filter", "").strip()
+        if not text:
+            return None
+        if at_ns is None:
+            moment = moment_now(self._live, self._findings)
+        else:
+            with asked_of_database("at"):
+                moment = moment_then(self._live, view, at_ns, pictures_at(self._reader, at_ns))
+        try:
+            return beside(view, filtered(moment, text))
+        except FilterError as error:
+            raise ApiError(400, "filter", str(error)) from None
 
     def _wanted(self, request: Request, view: View, depth: int) -> set[str] | None:
         """The ids that `focus`, `finding` and `q` ask for; None for all."""

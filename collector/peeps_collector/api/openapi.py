@@ -43,6 +43,7 @@ _SNAPSHOT = (
     Parameter("depth", "integer", "How many edges around `focus`."),
     Parameter("finding", "string", "Only the members of this finding, and what they block."),
     Parameter("q", "string", "Only those in whose label, kind, place or process all the words stand."),
+    Parameter("filter", "string", "Only what a filter as of /api/rows holds of, and what that is joined to."),
     _LIMIT,
     Parameter("if_version", "integer", "Answers 304 where nothing has changed since."),
     _AT,

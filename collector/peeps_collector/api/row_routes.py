@@ -3,13 +3,10 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
-
-from peeps_otel.model import Level
 
 from ..graph.findings import FindingRegistry
 from ..graph.live import LiveGraph
@@ -20,10 +17,9 @@ from ..tables.arrange import Arranger
 from ..tables.kinds import BY_NAME, TABLES, Table
 from ..tables.language import FilterError, parse
 from ..tables.moment import Moment
-from ..tables.process_columns import facts_now, facts_then
 from .answers import ApiError, answer, asked_of_database, moment_parameter, whole_parameter
 from .lacks import lacks, of_pictures
-from .selection import in_view
+from .moments import moment_now, moment_then
 
 _FORMATS = ("json", "csv", "parquet", "arrow")
 _MOST_IN_FILE = 100_000
@@ -79,23 +75,13 @@ class RowRoutes:
 
     def _now(self) -> tuple[Moment, dict[str, Any]]:
         """With what it lacks."""
-        now_ns, view, processes = time.time_ns(), self._live.view(), self._live.processes()
-        open_ones = [entry.finding for entry in self._findings.open()]
-        certain = [one for one in open_ones if one.level in (Level.PROVEN, Level.LIKELY)]
-        stuck = frozenset(member for one in certain for member in (*one.core, *one.blocked))
-        facts = {key: facts_now(process) for key, process in processes.items()}
-        moment = Moment(view, now_ns, in_view(view, processes, now_ns), stuck, facts)
-        return moment, lacks(self._live, (), now_ns)
+        moment = moment_now(self._live, self._findings)
+        return moment, lacks(self._live, (), moment.now_ns)
 
     def _then(self, at_ns: int) -> tuple[Moment, dict[str, Any]]:
         with asked_of_database("at"):
             view, pictures = view_at(self._reader, at_ns), pictures_at(self._reader, at_ns)
-        processes = self._live.processes()
-        facts: dict[str, dict[str, Any]] = {
-            picture["id"]: facts_then(processes.get(picture["id"]), picture) for picture in pictures
-        }
-        moment = Moment(view, at_ns, in_view(view, processes, at_ns), frozenset(), facts)
-        return moment, {"at_ns": at_ns} | of_pictures(pictures)
+        return moment_then(self._live, view, at_ns, pictures), {"at_ns": at_ns} | of_pictures(pictures)
 
 
 def _table(request: Request) -> Table:

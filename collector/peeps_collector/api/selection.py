@@ -44,6 +44,16 @@ def neighbourhood(view: View, focus: str, depth: int) -> set[str]:
     return found
 
 
+def beside(view: View, nodes: Collection[str]) -> set[str]:
+    """These, and what they are joined to by an edge."""
+    found = {one for one in nodes if one in view.nodes}
+    for outgoing in view.out.values():
+        for edge in outgoing:
+            if edge.src in nodes or edge.dst in nodes:
+                found.update((edge.src, edge.dst))
+    return found
+
+
 def matching(view: View, processes: Mapping[str, Process], text: str) -> set[str]:
     """The ids of those in whose label, kind, place or process all the words stand."""
     words = text.lower().split()

@@ -15,6 +15,10 @@ from . import connecting, details, html, live, moment_bar
 
 _HEIGHT = 660
 _FOUND = 8
+_HELP = (
+    "Words find nodes by name, kind, process or file. A filter as the tables have it (`state:stuck waits>5s site:db.py "
+    "-name:idle`) draws those it holds of, and what they are joined to."
+)
 _KINDS = ("task", "thread", "lock", "semaphore", "event", "condition", "barrier", "tx", "rx", "future", "timer", "io")
 _MORE_KINDS = ("executor", "command", "request", "response", "connection", "shm", "custom")
 
@@ -42,7 +46,9 @@ def _body() -> None:
             live=True,
             width=270,
             icon=":material/search:",
-            placeholder="Name, kind, process, file",
+            placeholder="Name, file, … or state:stuck waits>5s",
+            help=_HELP,
+            bind="query-params",
         )
         chosen = st.multiselect(
             "Processes", list(process_ids), key="process", bind="query-params", placeholder="all", width=180
@@ -57,15 +63,16 @@ def _body() -> None:
         live.pause_button()
     selected, centre = st.query_params.get("focus"), st.query_params.get("centre")
     worst = verdict.chosen(seen.findings["findings"], st.query_params.get("finding"))
-    finding = worst["id"] if worst and only_stuck and centre is None else None
+    words_of, filtered = focus.parted(text)
+    finding = worst["id"] if worst and only_stuck and centre is None and filtered is None else None
     if selected is None and worst is not None:
         selected = verdict.principal(worst)  # the panel is never empty where something is stuck
     collector = live.collector()
     pids = [process_ids[name] for name in chosen if name in process_ids]
     unfold = st.query_params.get("unfold")
-    view = repr((centre, finding, unfold, chosen, kinds, depth if centre else None))
+    view = repr((centre, finding, unfold, chosen, kinds, depth if centre else None, filtered))
     try:
-        found = None if not text.strip() else collector.snapshot(text=text.strip(), limit=_FOUND)
+        found = None if words_of is None else collector.snapshot(text=words_of, limit=_FOUND)
         snapshot = live.cached_while_paused(
             "graph " + view,
             lambda: collector.snapshot(
@@ -74,15 +81,16 @@ def _body() -> None:
                 focus=centre,
                 depth=depth if centre else None,
                 finding=finding,
+                filtered=filtered,
                 limit=focus.LIMIT,
             ),
         )
     except CollectorError as error:
-        connecting.unreachable(error)
+        connecting.failed(error)
         return
     if found is not None:
         _search(found, seen)
-    _scope(centre, finding, snapshot["nodes"])
+    _scope(centre, finding, snapshot["nodes"], filtered)
     left, right = st.columns([7, 4], gap="medium")
     with left:
         picture = focus.of_snapshot(
@@ -140,12 +148,13 @@ def _go(node: str) -> None:
     _centre(node)
 
 
-def _scope(centre: str | None, finding: str | None, nodes: list[Node]) -> None:
+def _scope(centre: str | None, finding: str | None, nodes: list[Node], filtered: str | None) -> None:
     """Says what part of the graph is drawn, and how to leave it."""
     if centre is None:
-        html.heading(
-            "What is stuck, and what waits behind it" if finding else "The live graph", "arrow = waits for, held by"
-        )
+        what = "What is stuck, and what waits behind it" if finding else "The live graph"
+        if filtered is not None:
+            what = f"What {filtered} holds of, and what that is joined to" if nodes else f"{filtered} holds of nothing"
+        html.heading(what, "arrow = waits for, held by")
         return
 
     def leave() -> None:

@@ -45,10 +45,12 @@ def caption(text: str) -> None:
 
 
 def pages(known: Sequence[tuple[str, str]]) -> None:
-    """Links to all pages, for a phone (static/page.css)."""
+    """Links to all pages, for a phone (static/page.css), and a button that copies the address with the moment in it."""
     at = f"?at={st.query_params['at']}" if st.query_params.get("at", "").isdecimal() else ""
     links = "".join(f'<a href="/{path}{at}">{markup(title)}</a>' for path, title in known)
-    st.html(f'<nav class="pp pp-nav" aria-label="Pages">{links}</nav>')
+    title = "Copy a link to this page as it is now"
+    copy = f'<button type="button" class="pp-link" data-link title="{title}">copy link</button>'
+    st.html(f'<nav class="pp pp-nav" aria-label="Pages">{links}</nav>{copy}')
 
 
 def code(text: str) -> None:

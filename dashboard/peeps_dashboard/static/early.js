@@ -71,11 +71,17 @@
     if (card.childNodes.length === 1 && next.childNodes.length === 1) walk(card.firstChild, next.firstChild);
     else card.innerHTML = text;
   };
+  // The address of the page with the moment in it, so that whoever opens it sees what stands here now.
+  const linkToNow = () => {
+    const link = new URL(location.href);
+    if (!link.searchParams.get('at')) link.searchParams.set('at', `${Date.now()}000000`);
+    return link.href;
+  };
   document.addEventListener('click', e => {
-    const copy = e.target.closest?.('[data-copy]');
+    const copy = e.target.closest?.('[data-copy], [data-link]');
     if (!copy) return;
     const word = copy.textContent;
-    navigator.clipboard?.writeText(copy.dataset.copy).then(() => {
+    navigator.clipboard?.writeText(copy.dataset.copy ?? linkToNow()).then(() => {
       copy.textContent = 'copied';
       setTimeout(() => { copy.textContent = word; }, 1200);
     }, () => {});

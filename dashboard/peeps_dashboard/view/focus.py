@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -13,6 +14,8 @@ from .picture import Picture, PictureNode, draw_edge, draw_node
 LIMIT = 200
 # Words on every line are readable up to about this many lines.
 _LABELLED_EDGES = 8
+# A key and a sign; `work:31` is a place.
+_KEYED = re.compile(r"(?:^|\s)-?[a-zA-Z_]+(?:>=|<=|!=|:(?=\D)|[=<>])")
 _SHOWN_OF_A_CROWD = 4
 FOLD = "fold-"
 _CHILDREN = "started-by|"
@@ -98,6 +101,14 @@ def _fold(key: str, number: int) -> PictureNode:
     label = f"+{number:,} tasks" if key.startswith(_CHILDREN) else f"+{number:,} tasks wait"
     tip = f"{label}\nclick to show them all"
     return {"id": FOLD + key, "kind": "fold", "label": label, "sub": "click to show", "tone": "fold", "tip": tip}
+
+
+def parted(text: str) -> tuple[str | None, str | None]:
+    """Words to search by, or a filter in the language of the tables: which of the two it is."""
+    asked = text.strip()
+    if not asked:
+        return None, None
+    return (None, asked) if _KEYED.search(asked) else (asked, None)
 
 
 def stuck_ids(findings: Collection[Finding]) -> set[str]:
