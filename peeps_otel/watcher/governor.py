@@ -232,7 +232,6 @@ class Governor:
         exported since the last one, the samples that were taken meanwhile not counted; `sampling_ns`: of one sample, on
         average; `key_frame`: whether the snapshot was complete."""
         complete = extent.complete
-        self.purse.looked(complete)
         elapsed = max(1, now_ns - self._last_ns)
         used_ns, used_bytes = cpu_ns - self._last_cpu_ns, sent - self._last_bytes
         self._last_ns, self._last_cpu_ns, self._last_bytes = now_ns, cpu_ns, sent

@@ -15,19 +15,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
-from .. import native, semconv
+from .. import native
 from ..diagnosis.wait_index import WaitIndex
-from ..diagnosis.wait_links import IDLE, no_pause
-from ..model import Node, NodeKind, Providers, Wait
+from ..model import NodeKind
 from ..model.change import Change
 from ..model.operations import operation
 from ..probes.heap.answer import Answer, BlockedThread
 from ..probes.heap.copy_allowance import FOR_EVER_NS, CopyAllowance
 from ..probes.heap.ender import Thing
-from ..probes.heap.wakers import OF_AN_END, WAKERS, is_shown, wakers_of
+from ..probes.heap.wakers import OF_AN_END, is_shown, wakers_of
 from ..probes.probe import Observation
 from .clock import SYSTEM_CLOCK, Clock
 from .heap_answers import AskedHeap, HeapAnswers
+from .heap_candidates import HeapCandidates
 from .purse import Purse
 from .runs_until_told import last_name
 
@@ -104,6 +104,7 @@ class HeapQuestion:
         self._clock = clock
         self._objects, self._answered = objects, answered
         self._answers = HeapAnswers(forked_from)
+        self._candidates = HeapCandidates()
         self.ask: Ask = ask or partial(_ask, forked=forked_from is not None)
         self._end_due_ns: dict[str, tuple[int, int]] = {}  # by far end: when it may be asked about, and the next pause
         self._answer: tuple[AskedHeap, Answer] | None = None
@@ -196,8 +197,16 @@ class HeapQuestion:
         if not under_way.asked.for_somebody:
             self.purse.charge(self._clock.monotonic_ns(), more_ns)
 
-    def look(self, observation: Observation, waits: WaitIndex, now_ns: int) -> None:
-        """Asks, where there is something to ask and the budget allows it. `waits`: who waits, and what for."""
+    def note(self, changed: AbstractSet[str] | None) -> None:
+        """These nodes of the index are not as they were; None: any may be. At each look, also one that does not ask."""
+        self._candidates.note(changed)
+
+    def look(
+        self, observation: Observation, waits: WaitIndex, now_ns: int, changed: AbstractSet[str] | None = None
+    ) -> None:
+        """Asks, where there is something to ask and the budget allows it. `waits`: who waits, and what for; `changed`:
+        what has not been noted yet."""
+        self.note(changed)
         clock_ns = self._clock.monotonic_ns()
         if self.is_under_way or clock_ns < self._next_ns:
             return  # an answer that has come during this look is laid at the next: it may be the one to what is open
@@ -221,37 +230,28 @@ class HeapQuestion:
 
     def _worth_asking(self, waits: WaitIndex, now_ns: int) -> dict[str, frozenset[str]]:
         """The things whose waiters nothing known will wake, with those who wait; the oldest first."""
-        waiters: dict[str, frozenset[str]] = {}
-        oldest: dict[str, int] = {}
-        for kind, things in waits.sort(no_pause).others.items():
-            for thing in things if kind in WAKERS else ():
-                if semconv.POOL_IN_USE in thing.attributes:
-                    continue  # whoever has what it lent gives it back, by methods of other things
-                if thing.providers is Providers.CLOSED or now_ns - waits.oldest_wait(thing.id) < _TOGETHER_NS:
-                    continue
-                waiting = [waits.nodes[one] for one in waits.waiters.get(thing.id, ()) if one in waits.nodes]
-                since = {n.id: n.wait.since_ns for n in waiting if n.wait is not None and _is_open(n, n.wait)}
-                if since:
-                    waiters[thing.id], oldest[thing.id] = frozenset(since), min(since.values())
+        candidates = self._candidates.of(waits)
+        unknown = [
+            (one.since_ns, thing, one.waiters)
+            for thing, one in candidates.items()
+            if now_ns - one.since_ns >= _TOGETHER_NS and not self._answers.is_known_for(thing, one.waiters)
+        ]
+        in_doubt = any(_may_be_given_back(waits, one) for _, one, _ in unknown if not self._answers.is_known(one))
         found: dict[str, frozenset[str]] = {}
-        later: list[str] = []
+        later: dict[str, frozenset[str]] = {}
         self._leaves = False
-        in_doubt = any(_may_be_given_back(waits, one) for one in waiters if not self._answers.is_known(one))
-        for thing_id in sorted(waiters, key=oldest.__getitem__):
-            waited_ns = now_ns - oldest[thing_id]
+        for since_ns, thing, waiters in sorted(unknown, key=lambda one: one[:2]):
             # One picture serves all: what has nearly settled is asked about along with what has.
             least_ns = min(_TOGETHER_NS, self.settled_ns) if found or in_doubt else self.settled_ns
-            if waited_ns < least_ns or len(found) >= self._things_most:
+            if now_ns - since_ns < least_ns or len(found) >= self._things_most:
                 break
-            if self._answers.is_known_for(thing_id, waiters[thing_id]):
-                continue
-            hurries = found or in_doubt or self._wanted or any(waits.waiters.get(one) for one in waiters[thing_id])
-            if not hurries and self.can_be_later(oldest[thing_id], now_ns):
-                later.append(thing_id)
+            hurries = found or in_doubt or self._wanted or any(waits.waiters.get(one) for one in waiters)
+            if not hurries and self.can_be_later(since_ns, now_ns):
+                later[thing] = waiters
             else:
-                found[thing_id] = waiters[thing_id]
+                found[thing] = waiters
         if found:  # one picture serves these, too
-            found |= {one: waiters[one] for one in later[: self._things_most - len(found)]}
+            found |= dict(list(later.items())[: self._things_most - len(found)])
         self._leaves = bool(later) and not found
         return found
 
@@ -340,11 +340,6 @@ def _on_a_thread(function: Callable[..., None], *arguments: Any) -> None:
 
 def _never(_since_ns: int, _now_ns: int) -> bool:
     return False
-
-
-def _is_open(waiter: Node, wait: Wait) -> bool:
-    """Whether no timer ends it."""
-    return waiter.state != IDLE and wait.deadline_ns is None
 
 
 def _may_be_given_back(waits: WaitIndex, thing: str) -> bool:

@@ -1,11 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The processor time that may be spent now: a bucket that fills at the rate of the budget, and a bound on any minute.
 
-In the first ten seconds of a process two looks at everything there is must be paid for, so the bucket fills fast; where
-they are not done by then it goes on doing so, for ten more at most. After that, what is spent in any sixty seconds is
-at most the budget: the bucket holds what a sudden crowd of tasks costs, and fills the more slowly, the more of the last
-sixty seconds' budget is spent. Work that finds it empty waits: it is cut where the caller asks, however long a look
-takes then.
+In the first ten seconds of a process two looks at everything there is must be paid for, so the bucket fills fast. After
+that, what is spent in any sixty seconds is at most the budget: the bucket holds what a sudden crowd of tasks costs, and
+fills the more slowly, the more of the last sixty seconds' budget is spent. Work that finds it empty waits: it is cut
+where the caller asks, however long a look takes then.
 
 A question to the heap is asked of a copy of the process, which is cut as well: it sleeps where it has used what it may.
 It is paid from the same sixty seconds as the looks, with all that it takes: of these each of the two may have half
@@ -20,8 +19,6 @@ from __future__ import annotations
 from collections import deque
 
 START_NS = 10_000_000_000
-START_MOST_NS = 20_000_000_000
-_FIRST_LOOKS = 2  # nothing is said before the second
 START_SHARE = 0.25  # of one core
 _RATE = 0.75  # of the budget: what else runs for us (threads of exporters) has the rest
 _HOLDS_NS = 25_000_000_000  # it holds what the whole budget gives in this time
@@ -50,7 +47,6 @@ class Purse:
         self._spent_ns: int | None = None
         self._holds_ns = share * _HOLDS_NS
         self._left_ns = self._holds_ns
-        self._looks = 0
         self._parts: deque[tuple[int, int, int]] = deque()
         """When each part of the window began, and what was charged by then: for all, and for looks."""
         self._charged_ns = self._looks_ns = 0
@@ -107,14 +103,11 @@ class Purse:
         """Of a window, for questions."""
         return int(self._window_ns * (1 - _LOOKS_KEEP))
 
-    def _asks_freely(self, now_ns: int) -> bool:
-        return not self._share or now_ns < self._begun_ns + START_NS
-
     def question_ns(self, now_ns: int) -> int:
         """What a question that is under way may use now, and not wait. To be asked again and again."""
         if not self._share:
             return _FOR_EVER_NS
-        if self._asks_freely(now_ns):
+        if self.is_starting(now_ns):
             return self._begun_ns + START_NS - now_ns
         self._wish_until_ns = now_ns + _WISH_NS
         left_ns, (_, charged_ns, looks_ns) = self._in_window(now_ns), self._parts[0]
@@ -124,7 +117,7 @@ class Purse:
     def can_ask(self, now_ns: int, cost_ns: int, at_once_ns: int) -> bool:
         """Whether a question that will cost so much in all, of it `at_once_ns` where it cannot be cut, may be asked. To
         be asked again where it may not."""
-        if self._asks_freely(now_ns):
+        if not self._share or self.is_starting(now_ns):
             return True
         self._save(now_ns, cost_ns)
         if self._saved_ns < cost_ns or not self.is_payable(cost_ns):
@@ -137,7 +130,7 @@ class Purse:
 
     def charge(self, now_ns: int, cost_ns: int) -> None:
         """A question has cost so much more."""
-        if not self._asks_freely(now_ns):
+        if self._share and not self.is_starting(now_ns):
             self._save(now_ns, cost_ns)
             self._saved_ns -= cost_ns
             self._in_window(now_ns)
@@ -153,18 +146,13 @@ class Purse:
         self._saved_ns = min(most_ns, self._saved_ns + share_ns * (now_ns - self._saved_at_ns) / _WINDOW_NS)
         self._saved_at_ns = now_ns
 
-    def looked(self, complete: bool = True) -> None:
-        """A look is done. `complete`: everything there is was looked at."""
-        self._looks = self._looks + 1 if complete else 0
-
     @property
     def left_ns(self) -> int:
         """What could be spent when it was last asked."""
         return max(0, int(self._left_ns))
 
     def is_starting(self, now_ns: int) -> bool:
-        most_ns = START_NS if self._looks >= _FIRST_LOOKS else START_MOST_NS
-        return now_ns < self._begun_ns + most_ns
+        return now_ns < self._begun_ns + START_NS
 
     @property
     def sustained(self) -> float:

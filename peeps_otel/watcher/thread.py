@@ -252,8 +252,6 @@ class Watcher:
 
     def _paced(self) -> int:
         """Paces; how long in nanoseconds this look has waited for its budget so far."""
-        if self._probes.context.unread_tasks:
-            self.governor.purse.looked(complete=False)  # it will not be, and the start pays for it from now on
         self._pace.keep()
         return self._pace.waited_ns
 
@@ -291,6 +289,8 @@ class Watcher:
         snapshot = self._assembler.assemble(observation, now_ns, detail < Detail.NO_IDLE_EDGES)
         difference = self._assembler.difference
         waiting = self._waits.update(difference, observation)
+        if self.heap is not None:
+            self.heap.note(waiting.changed)
         findings = self._diagnoser.look_at(waiting.waits, waiting.changed, now_ns, self._pace.keep)
         for rule in self.rules:
             said = rule.look(observation, waiting, findings, now_ns)
@@ -302,7 +302,7 @@ class Watcher:
             self._start_waits.look(self._clock.monotonic_ns())
             self.heap.can_be_later = self._start_waits.can_be_later
             if self._turns.has_come(waiting.changed, self._clock.monotonic_ns(), self.heap.settled_ns):
-                self.heap.look(observation, waiting.waits, now_ns)
+                self.heap.look(observation, waiting.waits, now_ns, frozenset())
         findings, refuted = self._refutations.judge(findings, observation)
         changes = self._ledger.update(findings)
         withdrawn = {one.finding.id for one in refuted}

@@ -7,7 +7,7 @@ import random
 
 import pytest
 
-from peeps_otel.watcher.purse import START_MOST_NS, START_NS, Purse
+from peeps_otel.watcher.purse import START_NS, Purse
 
 S = 1_000_000_000
 MS = 1_000_000
@@ -16,12 +16,10 @@ MS = 1_000_000
 class Worker:
     """Always has work, in slices of random size. `spent`: when, and how much in all."""
 
-    def __init__(self, share: float = 0.01, slice_ms: float = 2, looks: int = 2) -> None:
+    def __init__(self, share: float = 0.01, slice_ms: float = 2) -> None:
         self.chance = random.Random(1)
         self.slice_ms = slice_ms
         self.purse = Purse(share, 0)
-        for _ in range(looks):
-            self.purse.looked()
         self.now_ns = self.spent_ns = self.asked_ns = self.sleeps = 0
         self.spent: list[tuple[int, int]] = [(0, 0)]
         """With what was asked beside it; `looks`: without."""
@@ -102,29 +100,6 @@ def test_the_first_ten_seconds_pay_for_a_look_at_everything() -> None:
     worker = Worker()
     worker.work_until(10)
     assert worker.spent_ns > 1.5 * S
-
-
-def test_two_looks_are_paid_for_also_where_they_take_longer_but_within_bounds() -> None:
-    worker = Worker(looks=1)
-    worker.work_until(15)
-    assert worker.spent_ns > 3 * S
-    worker.purse.looked()
-    worker.work_until(200)
-    assert worker.most_in(60, 16 * S) <= 0.01
-    endless = Worker(looks=0)
-    endless.work_until(200)
-    assert endless.most_in(60, START_MOST_NS) <= 0.01
-
-
-def test_what_is_left_unread_makes_the_start_last_as_long_as_it_may_and_no_longer() -> None:
-    worker = Worker()
-    worker.purse.looked(complete=False)
-    worker.work_until(19)
-    assert worker.spent_ns > 4 * S
-    worker.work_until(21)
-    worker.purse.looked(complete=False)
-    worker.work_until(200)
-    assert worker.most_in(60, START_MOST_NS) <= 0.01
 
 
 def test_work_is_not_woken_for_nothing() -> None:
