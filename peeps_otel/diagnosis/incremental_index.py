@@ -283,6 +283,11 @@ class IncrementalIndex(WaitIndex):
         for back in (self._waiters, self._holding, self._users, self._named):
             yield from back.by.get(node_id, ())
 
+    def depends_on(self, node_id: str) -> Iterable[str]:
+        """What its condition may name, at any level."""
+        for forth in (self.targets, self.holders, self.answers, self.users, self.enders, self.reached):
+            yield from forth.get(node_id, ())
+
     def is_named(self, node_id: str) -> bool:
         """Whether an edge of another node leads to it."""
         return node_id in self._dead_of or any(

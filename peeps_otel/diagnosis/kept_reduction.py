@@ -20,6 +20,7 @@ from .wait_links import BOUNDED, WAITERS, no_pause
 
 _LEVELS = (Level.SUSPECT, Level.LIKELY)
 _NEVER = Requirement(1, ())
+_MANY = 16  # who wait for one thing: whether it may end their waits as before is worth finding out first
 
 
 class KeptReduction(IncrementalIndex):
@@ -34,6 +35,9 @@ class KeptReduction(IncrementalIndex):
         self._gating: set[str] = set()
         self._bounded_before: Set[str] = self.bounded
         self._suspects: set[str] = set()
+        self._awaited_by_many: dict[str, tuple[object, ...]] = {}  # what else depends on, of a thing
+        self._behind: set[str] = set()  # the roots and who is stuck behind one
+        self._onward: dict[str, tuple[str, ...]] = {}  # of the roots and what is before them: stuck ones they wait for
         self.reduced = 0
         """How many nodes the last look has reduced anew."""
 
@@ -61,7 +65,8 @@ class KeptReduction(IncrementalIndex):
         while self._due and self._due[0][0] <= now_ns:
             dirty.add(heapq.heappop(self._due)[1])
         # Those, and all whose waits may lead to one of them.
-        affected = closure(dirty, self._dependents, self.pause)
+        differs = [one for one in dirty if not self._is_as_before(one, now_ns, old_ns)]
+        affected = closure(differs, self._dependents, self.pause)
         self.reduced = len(affected)
         if affected:
             gated = {task: thread for thread in gating for task in self.tasks_of(thread)}
@@ -70,8 +75,19 @@ class KeptReduction(IncrementalIndex):
             stuck = self._stuck[Level.SUSPECT]
             self._roots -= affected
             self._roots.update(one for one in affected if one in stuck and self._is_root(one))
-            self._suspects = self._speak_of(gated, now_ns, old_ns)
+            self._suspects = self._speak_of(affected, gated, now_ns, old_ns)
         return self._suspects
+
+    def _is_as_before(self, thing: str, now_ns: int, old_ns: int) -> bool:
+        """Whether one more who waits for it, or one less, makes no difference to the others: there may be thousands."""
+        self.pause()
+        node = self.nodes.get(thing)
+        if node is None or node.kind in WAITERS or len(self.waiters.get(thing, ())) < _MANY:
+            self._awaited_by_many.pop(thing, None)
+            return False
+        about = *(self._condition(thing, level, {}, now_ns, old_ns) for level in _LEVELS), self._is_root(thing)
+        before, self._awaited_by_many[thing] = self._awaited_by_many.get(thing), about
+        return before == about
 
     def stuck(self) -> set[str]:
         """All of the residue at SUSPECT, as it was when `suspects` was last asked."""
@@ -122,21 +138,44 @@ class KeptReduction(IncrementalIndex):
         kind = self.nodes[node_id].kind
         return node_id in self.waiters and (kind in BOUNDED or bool(self.asked_of_heap((node_id,))))
 
-    def _speak_of(self, gated: Mapping[str, str], now_ns: int, old_ns: int) -> set[str]:
+    def _speak_of(self, affected: Set[str], gated: Mapping[str, str], now_ns: int, old_ns: int) -> set[str]:
         """Who is stuck at LIKELY too, and what leads to or from a root."""
         stuck = self._stuck[Level.SUSPECT]
         found = self._stuck[Level.LIKELY] & stuck
         if not self._roots:
+            self._behind, self._onward = set(), {}
             return found
 
         def leads_to(node_id: str) -> Iterable[str]:
-            condition = self._condition(node_id, Level.SUSPECT, gated, now_ns, old_ns)
-            return () if condition is None else stuck.intersection(condition.leads_to())
+            known = self._onward.get(node_id)
+            if known is None:  # what it was as long as neither it nor one of these is affected
+                condition = self._condition(node_id, Level.SUSPECT, gated, now_ns, old_ns)
+                known = () if condition is None else tuple(stuck.intersection(condition.leads_to()))
+                self._onward[node_id] = known
+            return known
 
         def led_from(node_id: str) -> Iterable[str]:
-            return stuck.intersection(self._dependents(node_id))
+            return anew.intersection(self._dependents(node_id))
 
-        return found | closure(self._roots, leads_to, self.pause) | closure(self._roots, led_from, self.pause)
+        for one in self._onward.keys() & affected:
+            self.pause()
+            del self._onward[one]
+        before_them = closure(self._roots, leads_to, self.pause)
+        if len(self._onward) > 2 * len(before_them):
+            self._onward = {one: self._onward[one] for one in before_them}
+        # Who is behind a root and not affected still is: whatever its waits lead to is as it was.
+        self._behind -= affected
+        anew = stuck & affected
+        first = [one for one in anew if one in self._roots or self._leads_behind(one)]
+        self._behind |= closure(first, led_from, self.pause)
+        return found | before_them | self._behind
+
+    def _leads_behind(self, node_id: str) -> bool:
+        """Whether it depends on somebody who is not affected and behind a root."""
+        self.pause()
+        return any(one in self._behind for one in self.depends_on(node_id)) or self.thread_of(node_id) in (
+            self._gating & self._behind
+        )
 
 
 def kept_suspects(waits: WaitIndex, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:

@@ -15,7 +15,7 @@ from collections import deque
 from enum import IntEnum
 from typing import NamedTuple
 
-from .purse import START_SHARE, Purse
+from .purse import START_SHARE, SURE_SHARE, Purse
 
 EAGER_NS = 5_000_000_000
 EAGER_INTERVAL_NS = 250_000_000
@@ -132,12 +132,11 @@ class Governor:
         """Between two samples now: longer while the budget is spent, for a look that waits for it should come soon."""
         return self.sample_ns if self.purse.left_ns or not self._cpu_share else max(self.sample_ns, _SPARE_SAMPLE_NS)
 
-    @property
-    def patience_ns(self) -> int:
-        """How long one look may wait for its budget at most: who says nothing for long is taken for silent. A look that
-        is small beside that goes on, though a question to the heap or dear samples have used up a whole minute; so
-        looks alone cost no more than the budget still."""
-        small = self._look_cpu_ns <= self._cpu_share * _PATIENCE_NS
+    def patience_ns(self, spent_ns: int) -> int:
+        """How long one look, which has cost so much so far, may wait for its budget at most: who says nothing for long
+        is taken for silent. A look that costs no more than what looks have for sure in that time goes on, though
+        dear samples have used up a whole minute; what is told once, a crowd of new tasks say, is no such look."""
+        small = max(self._look_cpu_ns, spent_ns) <= self._cpu_share * _PATIENCE_NS * SURE_SHARE
         return _PATIENCE_NS if small else _FOR_EVER_NS
 
     def foresee(self, look_cpu_ns: int, extent: Extent = _NOTHING) -> int:
@@ -182,7 +181,9 @@ class Governor:
         if suspicious:
             return _NEW_TASKS_LEAST
         allowed_ns = START_SHARE * 1e9 if self.purse.is_starting(now_ns) else self.purse.left_ns / 2
-        return max(_NEW_TASKS_LEAST, int(min(max(allowed_ns, self._look_cpu_ns), 2 * allowed_ns) / _NEW_TASK_NS))
+        look_ns = self._look_cpu_ns  # half of it at least: fewer in more looks cost more
+        for_them_ns = max(min(max(allowed_ns, look_ns), 2 * allowed_ns), look_ns / 2)
+        return max(_NEW_TASKS_LEAST, int(for_them_ns / _NEW_TASK_NS))
 
     def is_generous(self, now_ns: int) -> bool:
         return now_ns < max(self._eager_until_ns, self._attention_until_ns)

@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from peeps_otel import semconv
-from peeps_otel.diagnosis import Diagnoser, leaf
+from peeps_otel.diagnosis import Diagnoser, kept_reduction, leaf
 from peeps_otel.diagnosis.kept_reduction import KeptReduction, kept_suspects
 from peeps_otel.diagnosis.reduction import residue
 from peeps_otel.diagnosis.rules.registry import MARKS
@@ -64,6 +64,38 @@ def test_the_same_suspects_verdicts_and_hurry(seed: int) -> None:
         assert stuck <= kept.stuck()  # beside things that nobody waits for at this time
         assert kept.bounded == anew.bounded
         story.move()
+
+
+@settings(max_examples=examples(100), deadline=None)
+@given(st.integers(0, 1 << 32))
+def test_the_same_where_everything_is_awaited_by_many(seed: int) -> None:
+    """What is asked of things that thousands wait for is asked of each."""
+    many, kept_reduction._MANY = kept_reduction._MANY, 1  # pyright: ignore[reportPrivateUsage]  # worlds of thousands take long
+    try:
+        test_the_same_suspects_verdicts_and_hurry.hypothesis.inner_test(seed)  # pyright: ignore[reportFunctionMemberAccess]  # the test itself, not its examples
+    finally:
+        kept_reduction._MANY = many  # pyright: ignore[reportPrivateUsage]  # as above
+
+
+def test_one_more_who_waits_for_what_thousands_wait_for_costs_one_more() -> None:
+    kept, engine = KeptReduction(MARKS), Diagnoser(suspects=kept_suspects)
+    asked: dict[str, AttributeValue] = {semconv.COULD_END_ASKED: START}
+    for name, attributes in (("plain", {}), ("asked", asked)):
+        event = Node(f"event:{name}", NodeKind.EVENT, name, START, "app.py:1", attributes=attributes)
+        kept.put(event.id, event, ())
+        for number in range(2000):
+            put_waiter(kept, f"task:{name}{number}", event.id, START)
+    reduced: list[int] = []
+    for look in range(1, 20):
+        now_ns = START + look * SECOND
+        put_waiter(kept, f"task:one{look}", "event:plain", now_ns)
+        put_waiter(kept, f"task:other{look}", "event:asked", now_ns)
+        if look > 3:
+            kept.put(f"task:one{look - 3}", None, ())
+        engine.look_at(kept, kept.take_changed(), now_ns)
+        reduced.append(kept.reduced)
+    assert reduced[0] > 4000
+    assert max(reduced[12:]) < 20
 
 
 def test_a_look_costs_what_has_changed() -> None:

@@ -187,19 +187,6 @@ def test_without_budgets_nothing_is_shed() -> None:
     assert (simulated.governor.shed, simulated.governor.interval_ns) == ([], S)
 
 
-def test_a_small_look_waits_for_its_budget_for_some_seconds_at_most() -> None:
-    """Else a question to the heap, paid from the same minute, would silence the process for all of it."""
-    small = Simulated(lambda _: 50 * MS)
-    small.run_for(30)
-    assert small.governor.patience_ns == 5 * S
-
-
-def test_a_dear_look_waits_for_as_long_as_it_takes() -> None:
-    dear = Simulated(lambda _: 60 * MS)
-    dear.run_for(30)
-    assert dear.governor.patience_ns > 3600 * S
-
-
 def test_what_is_told_once_does_not_make_the_looks_seldom() -> None:
     """A crowd of new tasks that takes several looks, and what an answer of the heap has changed."""
     simulated = Simulated(lambda _detail: 8 * MS)
@@ -243,3 +230,24 @@ def test_samples_get_rarer_while_the_budget_is_spent() -> None:
     assert governor.sampling_ns == 50 * MS
     governor.wait_ns(30 * S, 2 * S)
     assert (governor.sample_ns, governor.sampling_ns) == (50 * MS, 250 * MS)
+
+
+def test_only_a_look_that_its_sure_share_pays_for_goes_on_after_five_seconds() -> None:
+    """What one costs beyond that it has to wait for, also where the next one will not cost it again."""
+    process = Simulated(lambda _detail: 5 * MS)
+    process.run_for(60)
+    assert process.governor.patience_ns(19 * MS) == 5 * S
+    assert process.governor.patience_ns(30 * MS) > 1000 * S
+    dear = Simulated(lambda _detail: 80 * MS)
+    dear.run_for(60)
+    assert dear.governor.patience_ns(0) > 1000 * S
+
+
+def test_where_a_look_is_dear_some_part_of_it_is_for_new_tasks() -> None:
+    process = Simulated(lambda _detail: 90 * MS)
+    process.run_for(120)
+    process.governor.wait_ns(process.now_ns, process.cpu_ns)
+    process.governor.wait_ns(process.now_ns, process.cpu_ns + S)  # nothing is left
+    assert process.governor.purse.left_ns == 0
+    assert process.governor.new_tasks_most(process.now_ns, False) == 300
+    assert process.governor.new_tasks_most(process.now_ns, True) == 100
