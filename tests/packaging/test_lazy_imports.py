@@ -8,9 +8,12 @@ import json
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
+
+from peeps_otel.export import early
 
 ROOT = Path(__file__).parents[2]
 _DOORS = {
@@ -57,12 +60,15 @@ def test_a_program_that_ends_at_once_loads_no_exporter_to_say_so() -> None:
     what is at once, for the machine may be busy."""
     launcher = Path(sys.executable).with_name("opentelemetry-instrument")
     code = "from peeps_otel.export import collector_exporters, snapshot_exporter\n"
-    code += "collector_exporters._EARLY_S = snapshot_exporter._EARLY_S = 3600"
+    code += "collector_exporters._EARLY_S = snapshot_exporter._EARLY_S = 3600\nimport time\nprint(time.monotonic())"
     settings = {"PEEPS_COLLECTOR_ENDPOINT": "127.0.0.1:9", "PYTHONPROFILEIMPORTTIME": "1"}
     settings |= {f"OTEL_{signal}_EXPORTER": "none" for signal in ("TRACES", "METRICS", "LOGS")}
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PEEPS_", "OTEL_"))}
     command = [launcher, sys.executable, "-c", code]
+    began = time.monotonic()
     done = subprocess.run(command, env=environment | settings, capture_output=True, text=True, check=True)
+    if float(done.stdout.split()[-1]) - began > early._START_MOST_S:  # pyright: ignore[reportPrivateUsage]  # what it waits for
+        pytest.skip("the machine is so busy that the start is taken for stuck, which is told")
     names = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
     assert "peeps_otel.watcher.thread" in names
     assert names & {"peeps_otel.export.otlp_http", "peeps_otel.model.wire", "google.protobuf"} == set()
