@@ -159,6 +159,10 @@ CHANGES: dict[str, tuple[set[str], str]] = {
         {"gc.disable", "gc.enable", "signal.pthread_sigmask", "sys.setswitchinterval"},
         "for the moment of a fork, and as before after it",
     ),
+    "peeps_otel/probes/internals/current_frames.py": (
+        {"gc.enable"},
+        "on 3.11 collections are off for the moment in which the frames are asked for",
+    ),
     "peeps_otel/probes/heap/leaks.py": ({"gc.disable", "gc.enable"}, "in the copy, or for one check"),
     "peeps_otel/probes/heap/question.py": ({"gc.unfreeze"}, "in the copy"),
     "peeps_otel/pytest_plugin/time_limit.py": (

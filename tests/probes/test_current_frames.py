@@ -5,6 +5,8 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -32,6 +34,37 @@ def test_who_asks_keeps_nothing(ask: Callable[[], object]) -> None:
         assert program()() is None
     finally:
         gc.enable()
+
+
+_COLLECTING = """
+import gc, threading, time
+from peeps_otel.probes.internals.current_frames import current_frames
+
+def turn():  # threads begin and end all the time, for which each needs the lock of the list of threads
+    while not done:
+        threading.Thread(target=int).start()
+
+done = []
+turner = threading.Thread(target=turn)
+turner.start()
+gc.callbacks.append(lambda *_: time.sleep(0.0005))  # hands the interpreter on, as a finalizer of the program may
+gc.set_threshold(1)
+found = [len(current_frames()) for _ in range(300)]
+done.append(1)
+gc.set_threshold(700)
+turner.join()
+print(gc.isenabled(), min(found) >= 1)
+gc.disable()
+current_frames()
+print(gc.isenabled())
+"""
+
+
+def test_no_garbage_is_collected_while_the_list_of_threads_is_locked() -> None:
+    """Or nobody in the process would ever run again."""
+    command = [sys.executable, "-c", _COLLECTING]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "True True\nFalse\n", "")
 
 
 def test_the_others_are_told_and_the_loop_of_the_own_thread_too() -> None:

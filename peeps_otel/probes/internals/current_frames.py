@@ -13,20 +13,40 @@ iterators written in C. There is no bytecode in between, which alone would hand 
 `ctypes.pythonapi` does not let go of it. (An audit hook written in Python is called in between; none is known that
 makes interpreters.) An interpreter that ends leaves the list before its memory is freed.
 
+Before 3.12 it is the garbage collection that must not come in between. `sys._current_frames()` keeps the lock of the
+runtime's list of threads and makes objects, and there each object that is made may begin a collection. What that calls
+of the program (finalizers, callbacks of weak references) may hand the GIL on while we have the lock; the next thread
+that begins or ends has the GIL then and waits for the lock, and nobody ever runs again (CPython's issue 106883; mended
+late in 3.11). So collections are switched off for it, and on again, where they are on. The program cannot see that: it,
+too, is one `next()` of iterators written in C.
+
 On 3.13 a program that makes and ends interpreters all the time was still seen to die now and then, why is not known:
 there the first other interpreter that is met is the end of reading frames in this process.
 """
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from itertools import chain, repeat, starmap
 from types import FrameType
 from typing import cast
 
+from ...model.change import Change
 from ...native import get_ident
 from . import versions
+
+CHANGES = (
+    Change(
+        "`gc.disable`",
+        "for microseconds on Python 3.11, while the frames of all threads are asked for: a collection at that moment "
+        "may stop the whole process for good",
+        "at each look and each sample",
+        "as it was, at once, before anything of the program runs",
+        "`PEEPS_ENABLED`",
+    ),
+)
 
 CHECKED_ON = versions.on("CPython")
 
@@ -46,7 +66,7 @@ def current_frames() -> Frames:
     global _given_up
     if _given_up:
         return {}
-    found = next(_attempt())
+    found = _uncollected() if _COLLECTS_INSIDE else next(_attempt())
     if type(found) is dict:
         frames = cast("Frames", found)
         frames.pop(get_ident(), None)
@@ -79,13 +99,29 @@ def borrow(frame: FrameType | None) -> None:
 
 def can_be_read() -> bool:
     """Whether `current_frames` gives any now."""
-    return not _given_up and type(next(_attempt())) is dict
+    return _COLLECTS_INSIDE or (not _given_up and type(next(_attempt())) is dict)
+
+
+def _uncollected() -> Frames:
+    """The frames, with no garbage collection while they are asked for. Before 3.12: all interpreters share one
+    GIL. The frame of the asking thread is this function's: whoever calls it has to let go of that."""
+    call = repeat(())
+    while True:
+        off, ask, on = starmap(gc.disable, call), starmap(_ask, call), starmap(gc.enable, call)
+        try:
+            asked = next(zip(iter(gc.isenabled, False), off, ask, on, strict=False), None)
+        except Exception:  # of an audit hook, or there is no memory
+            gc.enable()
+            raise
+        if asked is not None:
+            return asked[2]
+        asked_while_off = next(zip(iter(gc.isenabled, True), ask, strict=False), None)
+        if asked_while_off is not None:
+            return asked_while_off[1]
 
 
 def _attempt() -> Iterator[object]:
-    """One whose first element is the frames, or anything else where there is another interpreter."""
-    if sys.version_info < (3, 12):  # every interpreter shares the one GIL
-        return starmap(_ask, repeat(()))
+    """One whose first element is the frames, or anything else where there is another interpreter. From 3.12 on."""
     if _head is None:
         return repeat(None)
     # `iter(function, sentinel)` calls and compares: at an end at once where the head is the main interpreter.
@@ -107,6 +143,7 @@ def _read_head() -> tuple[Callable[[], object] | None, object]:
     return head, main()
 
 
+_COLLECTS_INSIDE = sys.version_info < (3, 12)
 _given_up = False
 _borrowed: tuple[int, FrameType | None] | None = None
 _head, _main = _read_head() if sys.version_info >= (3, 12) else (None, None)
