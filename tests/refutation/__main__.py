@@ -81,7 +81,7 @@ def _told(tally: Tally, seconds: float) -> str:
         f"{dict(tally.unsaid_kinds.most_common(8))}; "
         f"of {tally.asked} such the heap was asked too: nothing of {tally.unsaid_by_heap}; such as {tally.unsaid[:8]}",
         f"said: {dict(tally.said.most_common())}",
-        f"hung: {tally.hung[:8]}, failed: {tally.failed[:8]}",
+        f"hung: {tally.hung[:8]}, failed: {tally.failed[:8]}, errors: {dict(tally.errors)}",
     ]
     return "\n".join(lines)
 
@@ -99,6 +99,7 @@ def _as_json(tally: Tally) -> str:
             "said": dict(tally.said),
             "hung": tally.hung,
             "failed": tally.failed,
+            "errors": tally.errors,
         }
     )
 

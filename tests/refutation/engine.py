@@ -3,12 +3,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import time
 from dataclasses import replace
-from typing import Any
 
 from peeps_otel.config import read
 from peeps_otel.diagnosis.rules.settings import parse
@@ -25,6 +23,7 @@ from peeps_otel.watcher.interfaces import CycleResult, ExporterUsage
 
 from .program import SLOWNESS
 from .rehearsal import rehearse
+from .stage import stage
 
 _MS = 1_000_000
 _NEVER_NS = 1 << 62
@@ -133,9 +132,12 @@ class Engine:
             ]
         return found
 
-    def tasks(self) -> dict[str, asyncio.Task[Any]]:
-        living = {id(task): task for task in asyncio_core.live_tasks()}
-        return {node: living[address] for address, node in self._looking.objects.task_nodes(living.keys()).items()}
+    def tasks(self) -> dict[str, object]:
+        """The living tasks, by node id: of asyncio all, of Trio and gevent those that have made a step of a program."""
+        living = {id(task): task for task in (*asyncio_core.live_tasks(), *stage.tasks())}
+        task_at = self._looking.probes.context.resources.task_at
+        nodes = {address: task_at(address) for address in living}
+        return {node: living[address] for address, node in nodes.items() if node is not None}
 
     # --- a sink -------------------------------------------------------------------------------------------------------
 

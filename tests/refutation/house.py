@@ -18,19 +18,21 @@ from typing import Any
 from .engine import Engine
 from .performance import Performance
 from .program import Program
+from .stage import stage
 
 _PATIENCE_S = 150.0  # longer than a question to the heap may take
 TOGETHER = 20
-HEAP_SHARE = 0.03
+HEAP_SHARE = 0.012  # a question costs as much as a hundred looks
 Pack = list[Program]
 _TELL, _TELLING_S = signal.SIGUSR2, 0.3  # where the threads of a program are that does not end
 
 
 @dataclass
 class Tally:
-    """Sums over programs. `refuted`, `hung`, `failed`: by seed, as they ended. `looks`: at a process.
-    `alive`: at a program of it that still moved afterwards, so that it could have refuted what was said; `unseen`: the
-    programs that had none. `judged`: findings, by level; `unbroken`: those that nothing from outside has excused."""
+    """Sums over programs. `refuted`, `hung`, `failed`: by seed, as they ended. `looks`: at a process. `alive`: at a
+    program of it that still moved afterwards, so that it could have refuted what was said; `unseen`: the programs that
+    had none. `errors`: of programs that did not even begin, or did not end as they should. `judged`: findings, by
+    level; `unbroken`: those that nothing from outside has excused."""
 
     programs: int = 0
     stuck: int = 0
@@ -44,6 +46,7 @@ class Tally:
     refuted: list[tuple[int, dict[str, Any]]] = field(default_factory=list[tuple[int, dict[str, Any]]])
     broken: Counter[str] = field(default_factory=Counter[str])
     behind: Counter[str] = field(default_factory=Counter[str])
+    errors: Counter[str] = field(default_factory=Counter[str])
     hung: list[int] = field(default_factory=list[int])
     failed: list[tuple[int, str]] = field(default_factory=list[tuple[int, str]])
     looks: int = 0
@@ -78,6 +81,8 @@ class Tally:
         self.programs += 1
         self.alive += one["looks"]
         self.unseen += not one["looks"]
+        if one["error"]:
+            self.errors[one["error"]] += 1
         if not one["stuck"]:
             return
         self.stuck += 1
@@ -128,6 +133,7 @@ class House:
         """For each pack, as they end, what came of it: one dictionary for each process; none where it hung."""
         waiting, running, number = packed(programs, self._together), dict[int, _Running](), 0
         with tempfile.TemporaryDirectory(prefix="refutation") as folder:
+            stage.folder = folder
             while True:
                 while len(running) < self._at_once and (pack := next(waiting, None)) is not None:
                     paths, number = [f"{folder}/{number}{end}" for end in ("", ".stacks")], number + 1

@@ -72,7 +72,7 @@ def _add(scene: Scene, way: str, function: str, call: str, delay: str, loop: int
             scene.setup.append(f"box['guard'] = Guard(lambda: {call})")
             scene.actor("dropper", THREAD, [f"time.sleep({delay})", "del box['guard']"])
         case "finalize":
-            scene.setup += ["box['token'] = types.SimpleNamespace()", f"weakref.finalize(box['token'], lambda: {call})"]
+            scene.setup += ["box['token'] = lambda: None", f"weakref.finalize(box['token'], lambda: {call})"]
             scene.actor("dropper", THREAD, [f"time.sleep({delay})", "del box['token']"])
         case "job":
             scene.setup.append("jobs = concurrent.futures.ThreadPoolExecutor(1)")

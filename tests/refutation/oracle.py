@@ -7,7 +7,7 @@ import asyncio
 import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from weakref import ref
 
 from peeps_otel import semconv
@@ -51,12 +51,14 @@ class _Claim:
     breaks: int
     steps: Steps
     moves: int
-    task: ref[asyncio.Task[Any]] | None = None
+    task: ref[object] | None = None
     future: ref[Any] | None = None
 
 
 class _Met(NamedTuple):
-    task: ref[asyncio.Task[Any]]
+    """A task of asyncio, or of Trio, or a greenlet: of the others nothing but the steps tells that they went on."""
+
+    task: ref[object]
     steps: Steps
 
 
@@ -76,7 +78,7 @@ class Oracle:
         """What was broken up to this look and the one before: a break takes its time to work."""
         self._before, self._now = self._now, {player.seed: player.breaks for player in stage.players}
 
-    def meet(self, tasks: dict[str, asyncio.Task[Any]]) -> None:
+    def meet(self, tasks: dict[str, object]) -> None:
         """`tasks`: the living ones, by node id; after each look, before anything is said. Who has ended in the middle
         of the look was met after the one before."""
         before, self._met = self._met, {}
@@ -104,7 +106,7 @@ class Oracle:
         elif met is not None:
             steps = met.steps
         else:
-            return  # of no loop of asyncio
+            return  # nobody of a program
         task = None if met is None else met.task()
         future = None if task is None else getattr(task, "_fut_waiter", None)
         seeds = seeds_of(nodes[one] for one in (*finding.core, *finding.blocked) if one in nodes)
@@ -179,11 +181,12 @@ def _ident(node: Node) -> int:
     return ident
 
 
-def _has_moved(task: asyncio.Task[Any] | None, claim: _Claim) -> bool:
+def _has_moved(task: object | None, claim: _Claim) -> bool:
     """A task that nobody had, and that was destroyed, has made no step by that."""
     if claim.steps.count != claim.moves:
         return True
-    if task is None:
+    if not isinstance(task, asyncio.Task):
         return False
+    running = cast("asyncio.Task[Any]", task)
     before = None if claim.future is None else claim.future()
-    return task.done() or (before is not None and getattr(task, "_fut_waiter", None) is not before)
+    return running.done() or (before is not None and getattr(running, "_fut_waiter", None) is not before)

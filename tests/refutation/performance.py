@@ -33,8 +33,8 @@ from .stage import Player, module_name, stage
 _MS = 1_000_000
 _SLACK_MS = 250  # beyond the longest sleep or time limit of a program, before nobody is expected to move any more
 _RUN_MOST_MS = 12_000
-_TURN_S = 0.0005  # the one who looks gets his turn, and threads meet in more ways
-_BEGIN_WITHIN_S = 0.1  # programs of one process do not move in step
+_TURN_S = 0.002  # the one who looks gets his turn, and threads meet in more ways
+_BEGIN_WITHIN_S = 0.2  # programs of one process do not move in step
 _NEVER_NS = 1 << 62
 _PAUSES_S = (0.0, 0.002, 0.005, 0.01, 0.04)
 _STILL_S = 0.15  # more of a pause between two looks, where nobody has moved of late

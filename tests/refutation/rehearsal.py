@@ -22,7 +22,10 @@ from .things import Thing
 _NAME = "rehearsal.py"
 _KINDS = ("lock", "semaphore", "condition", "event", "queue")
 _BEGUN_S = 0.1
-_LIBRARIES = ("anyio._backends._asyncio", "multiprocessing.pool", "multiprocessing.queues")
+_LIBRARIES = (
+    *("anyio._backends._asyncio", "multiprocessing.pool", "multiprocessing.queues", "trio", "janus", "filelock"),
+    *("gevent", "gevent.event", "gevent.lock", "gevent.pool", "gevent.queue", "sqlite3", "sqlalchemy.pool"),
+)
 """What programs import would keep their loops for longer than anything else they do."""
 _PARTS = """\
 async def tasks():

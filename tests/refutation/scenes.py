@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from random import Random
 
-from . import crossings, late, things
+from . import crossings, ends, late, libraries, other_loops, things
 from .lines import Lines, block, seconds, step
 from .program import LONGEST_MS, THREAD, Scene
 from .things import Thing
@@ -321,7 +321,7 @@ def soup(rng: Random, scene: Scene) -> None:
             late.wake(rng, scene, thing)
 
 
-SCENES: tuple[tuple[Callable[[Random, Scene], None], int], ...] = (
+SCENES: tuple[tuple[Callable[[Random, Scene], None], float], ...] = (
     (ring, 4),
     (hand_over, 3),
     (signalled, 4),
@@ -342,5 +342,16 @@ SCENES: tuple[tuple[Callable[[Random, Scene], None], int], ...] = (
     (crossings.streamed, 2),
     (crossings.asleep, 2),
     (crossings.processes, 1),
+    (ends.meeting, 2),
+    (ends.swallowed, 2),
+    (ends.grouped, 2),
+    (ends.raced, 2),
+    (ends.lost_results, 0.3),
+    (libraries.two_sided, 2),
+    (libraries.file_polled, 1),
+    (libraries.checked_out, 2),
+    (libraries.handed_over, 2),
+    (other_loops.trio, 3),
+    (other_loops.gevent, 2),
 )
 """Each with its weight."""

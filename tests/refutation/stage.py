@@ -16,6 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
+import greenlet
+import trio
+
 OUTSIDE = "from outside"
 
 
@@ -46,10 +49,7 @@ class Player:
             return
         self.moved_ns = now_ns
         _count(stage.of_thread(ident), now_ns)
-        try:
-            task = asyncio.current_task()
-        except RuntimeError:
-            return
+        task = _current_task()
         if task is not None:
             _count(stage.of_task(task), now_ns)
 
@@ -87,6 +87,8 @@ class Stage:
     """Who has gone on how often. Written by the programs' threads, read by the oracle's."""
 
     def __init__(self) -> None:
+        self.folder = ""
+        """For the programs' files. It does not outlast them."""
         self.begin([])
 
     def begin(self, players: list[Player]) -> None:
@@ -95,15 +97,20 @@ class Stage:
         self.interrupted: set[int] = set()
         """Threads that run a signal handler in the middle of a wait, which goes on afterwards."""
         self._by_thread: dict[int, Steps] = {}
-        self._by_task: WeakKeyDictionary[asyncio.Task[Any], Steps] = WeakKeyDictionary()
+        self._by_task: WeakKeyDictionary[object, Steps] = WeakKeyDictionary()
         for player in players:
             player.moved_ns = time.monotonic_ns()
 
     def of_thread(self, ident: int) -> Steps:
         return self._by_thread.setdefault(ident, Steps())
 
-    def of_task(self, task: asyncio.Task[Any]) -> Steps:
+    def of_task(self, task: object) -> Steps:
+        """Of asyncio, or of Trio, or a greenlet."""
         return self._by_task.setdefault(task, Steps())
+
+    def tasks(self) -> list[object]:
+        """All that have made a step and still are there."""
+        return list(self._by_task)
 
     def player(self, module: str) -> Player:
         """The program that is this module."""
@@ -116,6 +123,23 @@ class Stage:
 
 def module_name(seed: int) -> str:
     return f"program_{seed}"
+
+
+def _current_task() -> object | None:
+    """Whichever loop the calling thread runs; of a thread that runs none of them, nothing."""
+    try:
+        return asyncio.current_task() or _greenlet()
+    except RuntimeError:
+        pass
+    try:
+        return trio.lowlevel.current_task()
+    except RuntimeError:
+        return _greenlet()
+
+
+def _greenlet() -> object | None:
+    current = greenlet.getcurrent()
+    return None if current.parent is None else current
 
 
 def _count(steps: Steps, now_ns: int) -> None:
