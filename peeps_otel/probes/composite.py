@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from .. import native
 from .context import ProbeContext
 from .kept import Kept
+from .patches.source_patch import forget_sources
 from .probe import Confirming, Keeping, Observation, Probe, Yield
 
 _logger = logging.getLogger("peeps_otel")
@@ -29,6 +30,7 @@ class CompositeProbe:
     def install(self) -> None:
         for probe in self._probes:
             probe.install()
+        forget_sources()
 
     def uninstall(self) -> None:
         for probe in reversed(self._probes):

@@ -33,6 +33,16 @@ def test_an_allowance_is_spent_and_refilled_by_time() -> None:
     assert allowance.left is left  # rewritten functions have it
 
 
+def test_tasks_have_numbers_that_are_never_given_twice() -> None:
+    """Of the others there is only a count: equal entries are one object."""
+    numbered, counted = TokenBucket(burst=3, per_second=2, numbered=True), TokenBucket(burst=3, per_second=2)
+    for one in (numbered, counted):
+        one.refill(1 * SECOND)
+        one.left[:] = one.left[:1]
+        one.refill(2 * SECOND)
+    assert (numbered.left, counted.left) == ([1, 4, 5], [0, 0, 0])
+
+
 @pytest.mark.parametrize("places", [1, 2])
 def test_where_tasks_beyond_the_allowance_were_created(probe: AsyncioProbe, places: int) -> None:
     """Taken from their like where those have one place; the line of the function itself where they have several."""

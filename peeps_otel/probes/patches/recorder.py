@@ -96,14 +96,14 @@ class LongWait(NamedTuple):
 class TokenBucket:
     """How many more of a kind may be written down: at most `burst` at once, `per_second` in the long run.
 
-    `left` has one entry for each, a number that was never there before; the rewritten functions test it and take one
-    off, which is all that an operation beyond the allowance costs. `refill` is for one thread, the watcher's; without
-    it nothing more is recorded.
+    `left` has one entry for each; the rewritten functions test it and take one off, which is all that an operation
+    beyond the allowance costs. `numbered`: each is a number that was never there before; else all are the same, for
+    thousands of numbers are memory. `refill` is for one thread, the watcher's; without it nothing more is recorded.
     """
 
-    def __init__(self, burst: int, per_second: int) -> None:
-        self.left = list(range(1, burst + 1))
-        self._last = burst
+    def __init__(self, burst: int, per_second: int, *, numbered: bool = False) -> None:
+        self.left = list(range(1, burst + 1)) if numbered else [0] * burst
+        self._last = burst if numbered else 0
         self._burst = burst
         self._per_second = per_second
         self._refilled_ns = 0
@@ -113,8 +113,8 @@ class TokenBucket:
         passed_ns, self._refilled_ns = now_ns - self._refilled_ns, now_ns
         more = min(self._burst - len(self.left), max(passed_ns, 0) * self._per_second // 1_000_000_000)
         if more > 0:
-            self.left += range(self._last + 1, self._last + more + 1)
-            self._last += more
+            self.left += range(self._last + 1, self._last + more + 1) if self._last else [0] * more
+            self._last += more if self._last else 0
 
 
 class Recorder:
@@ -133,7 +133,7 @@ class Recorder:
         self.span_context: Callable[[], object] = lambda: None
         self.created = _creator()
         """The origin of a task that is being created, by the frame that calls the loop's `create_task`."""
-        self.tasks = TokenBucket(10_000, 2_000)
+        self.tasks = TokenBucket(10_000, 2_000, numbered=True)
         self.resources = TokenBucket(10_000, 1_000)
         self.holders = TokenBucket(2_000, 500)
         self.wakers = TokenBucket(1_000, 500)

@@ -175,7 +175,7 @@ def _source(path: str, first: int) -> str:
     within brackets or a string, there is a syntax error. OSError where the line is not to be had, or the text is not
     indented like that.
     """
-    lines = linecache.getlines(path)[first - 1 :]
+    lines = _lines(path)[first - 1 :]
     if not lines:
         raise OSError(f"no source at {path}:{first}")
     margin = len(lines[0]) - len(lines[0].lstrip())
@@ -193,6 +193,22 @@ def _source(path: str, first: int) -> str:
     if any(line[:margin].strip() for line in lines):
         raise OSError(f"lines below {path}:{first} are indented less than it is")
     return "".join(line[margin:] if line.strip() else "\n" for line in lines)
+
+
+@cache
+def _lines(path: str) -> list[str]:
+    """`linecache` keeps what it has read: it is left as it was."""
+    known = path in linecache.cache
+    lines = linecache.getlines(path)
+    if not known:
+        linecache.cache.pop(path, None)
+    return lines
+
+
+def forget_sources() -> None:
+    """For who has rewritten all that he would: the texts of whole modules are not kept for what comes later."""
+    _source.cache_clear()
+    _lines.cache_clear()
 
 
 def compile_function(node: ast.FunctionDef | ast.AsyncFunctionDef, original: CodeType) -> CodeType:
