@@ -3,10 +3,10 @@
 
 `python -m bench.server_pairs [WINDOWS [REQUESTS [KIND…]]]`: prints, publishes nothing. Two servers run at the same
 time, both under `opentelemetry-instrument`, one with us switched off, and are loaded in turn, sixteen requests at once.
-Each pair of short windows gives a ratio of the processor time of the program's own thread per request. What our threads
-and the copies of the process take does not grow with the requests: it is told as a share of a core. `LOOP` names
-another event loop, `WARM` how many seconds the servers have run before the first window. Two servers of one kind differ
-by 2 to 4 % by chance, as their memory happens to lie: take several runs. Linux.
+Each pair of short windows gives a ratio of the processor time of the program's own thread per request. What other
+threads and child processes take, ours among them, hardly grows with the requests: it is told as a share of a core.
+`LOOP` names another event loop, `WARM` how many seconds the servers have run before the first window. Two servers of
+one kind differ by 2 to 4 % by chance, as their memory happens to lie: take several runs. Linux.
 """
 
 from __future__ import annotations
@@ -74,6 +74,11 @@ async def _window(pid: int, calls: Calls, requests: int) -> float:
     return (thread_cpu_ns(pid, pid) - before) / requests
 
 
+def _beside_ns(pid: int) -> int:
+    """Processor time of all other threads, of the program's libraries too, and of the child processes."""
+    return cpu_ns(pid) - thread_cpu_ns(pid, pid)
+
+
 def _how(mode: str, address: str, kind: str) -> Started:
     loop = os.environ.get("LOOP", ASYNCIO)
     return started(mode, Path(sys.executable), address, "bench.server_worker", mode, loop, kind)
@@ -92,18 +97,18 @@ async def _compare(kind: str, address: str, windows: int, requests: int) -> str:
             while time.monotonic() - begun < warm:
                 for pid, calls in ((without, calls_without), (with_us, calls_with_us)):
                     await _window(pid, calls, requests)
-            all_before, own_before, before = cpu_ns(with_us), thread_cpu_ns(with_us, with_us), time.monotonic_ns()
+            before, began = {pid: _beside_ns(pid) for pid in (without, with_us)}, time.monotonic_ns()
             for _ in range(windows):
                 plain = await _window(without, calls_without, requests)
                 ours = await _window(with_us, calls_with_us, requests)
                 plain_again = await _window(without, calls_without, requests)
                 pairs.append(((plain + plain_again) / 2, ours))
-            own = thread_cpu_ns(with_us, with_us) - own_before
-            beside = (cpu_ns(with_us) - all_before - own) / (time.monotonic_ns() - before)
+            took = time.monotonic_ns() - began
+            beside = [(_beside_ns(pid) - before[pid]) / took for pid in (without, with_us)]
     return _told(kind, pairs, beside)
 
 
-def _told(kind: str, pairs: list[tuple[float, float]], beside: float) -> str:
+def _told(kind: str, pairs: list[tuple[float, float]], beside: list[float]) -> str:
     ratios = [ours / plain for plain, ours in pairs]
     plain_us, ours_us = (statistics.median(pair[side] for pair in pairs) / 1000 for side in (0, 1))
     low, _, high = statistics.quantiles(ratios, n=4)
@@ -111,7 +116,7 @@ def _told(kind: str, pairs: list[tuple[float, float]], beside: float) -> str:
     return (
         f"{kind}: {plain_us:.1f} us of the program's thread per request without us, {ours_us:.1f} us with; ratio: "
         f"median {statistics.median(ratios):.3f}, middle half {low:.3f} to {high:.3f}, of all together {total:.3f}, "
-        f"{len(pairs)} windows; beside it {beside:.1%} of a core"
+        f"{len(pairs)} windows; beside it {beside[1]:.1%} of a core, {beside[0]:.1%} without us"
     )
 
 
