@@ -140,6 +140,8 @@ class History:
             return
         others = (one for one in runtime.callbacks(loop) if one.kind in ("timer", "io") and not one.own_wakeup)
         facts: _Facts = {semconv.LOOP_ASLEEP_SINCE: watch.asleep_since_ns, semconv.LOOP_MAY_WAKE: any(others)}
+        if runtime.is_told_to_stop(loop):
+            facts[semconv.LOOP_TOLD_TO_STOP] = True
         self._overlay.lay(observation, context.thread(ident, now_ns), facts)
 
     def _thread(self, thread_id: str, watch: LoopWatch, stack: tuple[Frame, ...], now_ns: int) -> Node:

@@ -84,7 +84,7 @@ class LoopWatch:
         self.lag_ns = 0
         """The longest that a beat took to be answered, since it was last read."""
         self.asleep_since_ns = 0
-        """When it was first seen asleep although callbacks are due, Unix time; 0: it is not."""
+        """When it was first seen asleep although callbacks are due or it is to stop, Unix time; 0: it is not."""
         self._ended = ended
         self._takes_beats = runtime.takes_beats(loop)
         self._beat: Beat | None = None
@@ -136,11 +136,12 @@ class LoopWatch:
             self._stacks[stack] += 1
 
     def _look_whether_asleep(self, loop: asyncio.AbstractEventLoop, seen: Seen | None, task: Any) -> None:
-        """A loop never waits for events while it has something due: that came from another thread, which did not wake
-        it. One sample alone may be of the moment between the two."""
+        """A loop never waits for events while it has something due or is to stop: that came from another thread, which
+        did not wake it. One sample alone may be of the moment between the two."""
         asleep = task is None and not self.foreign and seen is not None and seen.moved is False
         if asleep and seen is not None and seen.stack.codes:
-            asleep = not runtime.is_in_callback(seen.stack.codes[-1], self.foreign) and runtime.has_due(loop)
+            asleep = not runtime.is_in_callback(seen.stack.codes[-1], self.foreign)
+            asleep = asleep and (runtime.has_due(loop) or runtime.is_told_to_stop(loop))
         if not asleep:
             self.asleep_since_ns = 0
         elif not self.asleep_since_ns:

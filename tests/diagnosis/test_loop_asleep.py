@@ -45,3 +45,27 @@ def test_a_callback_that_is_no_step_of_a_task() -> None:
     world.task("main", "event:stop", thread="MainThread", operation="event.wait")
     (finding,) = Diagnoser().look(world.graph(), START + 2 * SECOND)
     assert finding.title == "a callback is ready to run, but the event loop of MainThread sleeps: nobody has woken it"
+
+
+@pytest.mark.parametrize(
+    ("may_wake", "level", "end"), [(False, "LIKELY", ""), (True, "SUSPECT", ", and only something else may")]
+)
+def test_a_loop_that_another_thread_told_to_stop(may_wake: bool, level: str, end: str) -> None:
+    world = World()
+    loop = world.thread(
+        "loop",
+        state="idle",
+        peeps__loop__asleep_since=START,
+        peeps__loop__may_wake=may_wake,
+        peeps__loop__told_to_stop=True,
+    )
+    world.thread("MainThread", loop, operation="thread.join")
+    assert Diagnoser().look(world.graph(), START + int(1.9 * SECOND)) == []
+    (finding,) = Diagnoser().look(world.graph(), START + 2 * SECOND)
+    assert (finding.kind, finding.level) == ("lost_wakeup", level)
+    assert finding.title == (
+        "the event loop of thread loop was told to stop, but sleeps: `loop.stop()` from another thread does not wake it"
+        f"{end}; MainThread waits at app/work.py:2"
+    )
+    assert (finding.core, finding.blocked) == (["thread:loop"], ["thread:MainThread"])
+    assert "call_soon_threadsafe(loop.stop)" in finding.advice

@@ -16,6 +16,7 @@ from peeps_otel.model import Edge, Node, NodeKind, Providers
 from peeps_otel.probes.futures import Futures, Worked, is_done
 from peeps_otel.probes.identity import NodeIds
 from peeps_otel.probes.internals import pool as pool_internals
+from peeps_otel.probes.internals.asyncio_core import linked_futures
 
 
 def _nodes(futures: Futures, worked: Worked) -> list[tuple[Node, tuple[Edge, ...]]]:
@@ -129,3 +130,20 @@ def test_the_queue_of_a_pool_is_read_in_order_and_left_as_it_is(count: int) -> N
         assert pool_internals.state(pool).queued == count
         gate.set_result(None)
         assert [future.result(10) for future in futures] == [0] * count
+
+
+def test_what_resolves_a_future_is_not_what_it_resolves() -> None:
+    async def main() -> None:
+        shared: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        shields = [asyncio.shield(shared), asyncio.shield(shared)]
+        assert [linked_futures(one) for one in shields] == [[shared], [shared]]
+        assert linked_futures(shared) == []
+        computed: concurrent.futures.Future[int] = concurrent.futures.Future()
+        assert linked_futures(asyncio.wrap_future(computed)) == [computed]
+        asked = asyncio.run_coroutine_threadsafe(asyncio.sleep(0), asyncio.get_running_loop())
+        await asyncio.sleep(0)
+        (task,) = asyncio.all_tasks() - {asyncio.current_task()}
+        assert linked_futures(task) == []
+        await asyncio.wrap_future(asked)
+
+    asyncio.run(main())

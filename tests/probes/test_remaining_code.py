@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import asyncio.locks
+import concurrent.futures.thread
 import os
 from types import CodeType, ModuleType
 from typing import Any
@@ -78,8 +79,23 @@ def test_a_wait_of_the_standard_library_passes_on_no_more_than_it_was_given() ->
 
 def test_a_method_of_the_program_that_such_a_wait_is_made_to_call_is() -> None:
     wait = function("async def get(self): self._get()", asyncio.locks.__file__)
-    own = function("def _get(self): self.taken.set()")
-    assert remaining(wait, own).may_call([Place(wait, -1)], SET) == "_get uses set"
+
+    class Counted(asyncio.Queue[int]):
+        def _get(self) -> int:
+            return set_after(self)
+
+    def set_after(queue: Any) -> int:
+        queue.taken.set()
+        return 0
+
+    code = remaining(wait, vars(Counted)["_get"].__code__, set_after.__code__)
+    assert code.may_call([Place(wait, -1)], SET).endswith("set_after uses set")
+
+
+def test_a_method_of_that_name_of_a_class_that_is_no_queue_is_not() -> None:
+    wait = function("async def get(self): self._get()", asyncio.locks.__file__)
+    other = function("def _get(self): self.taken.set()")
+    assert remaining(wait, other).may_call([Place(wait, -1)], SET) == ""
 
 
 def instrumented(**of_the_program: Any) -> dict[str, ModuleType]:
@@ -166,3 +182,16 @@ def test_the_end_of_a_block_is_followed_further_than_any_other_function() -> Non
     code = remaining(*chain, wake, leave, call)
     assert code.may_call([Place(leave, -1)], SET) == "step_5 uses set"
     assert code.may_call([Place(call, -1)], SET) == ""
+
+
+def test_a_worker_of_an_executor_ends_no_wait_but_those_for_what_it_runs() -> None:
+    fields = vars(concurrent.futures.thread)
+    worker, item = fields["_worker"].__code__, fields["_WorkItem"].run.__code__
+    run = function("def run(queue, event): queue.put(event.set())")
+    code = RemainingCode(
+        {"run": [run, item]}, lambda _file: True, Libraries({"__main__": module("__main__", APP)}, {}, standard)
+    )
+    assert code.may_call([Place(worker, -1)], frozenset({"put", "put_nowait"})) == ""
+    assert code.may_call([Place(worker, -1)], SET) == ""
+    assert code.may_call([Place(worker, -1)], frozenset({"set_result"})) == "_WorkItem.run uses set_result"
+    assert code.may_call([Place(run, -1)], SET) == "run uses set"

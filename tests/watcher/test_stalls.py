@@ -203,3 +203,13 @@ def test_a_loop_that_sleeps_although_something_is_due_was_not_woken() -> None:
         program.loop.call_soon_threadsafe(lambda: None)
         program.sample_until(lambda: program.watch.asleep_since_ns == 0)
         assert waiting.result(10)
+
+
+def test_a_loop_that_another_thread_has_told_to_stop_was_not_woken() -> None:
+    with sampled(new_loop("asyncio")) as program:
+        program.sample_for(0.1)
+        assert program.watch.asleep_since_ns == 0
+        program.loop.stop()
+        program.sample_until(lambda: program.watch.asleep_since_ns > 0)
+        program.loop.call_soon_threadsafe(lambda: None)
+        eventually(lambda: not program.loop.is_running())

@@ -5,7 +5,8 @@ By name only: the names that the instructions of its frames from the last one on
 exception handlers, and those of the program's functions with these names, three calls further; from the end of a `with`
 block, which is sure to be called, seven. It errs towards yes for common names (`set`, `get`), and towards no for names
 made at run time, so nothing PROVEN may rest on it. What the standard library's own waits call is known: they are not
-followed (`remove` of a `deque` is nobody's function). The builtin `set` is no method that ends a wait.
+followed (`remove` of a `deque` is nobody's function), and its executors are not followed beyond themselves: what they
+run is reached by whoever has it. The builtin `set` is no method that ends a wait.
 """
 
 from __future__ import annotations
@@ -14,12 +15,12 @@ import builtins
 import dis
 import os
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from types import CodeType
 from typing import NamedTuple
 
-from ..internals.heap import HOOKS
+from ..internals.heap import hook_codes, may_be_hook
 from .libraries import Libraries
 from .uses import Known, Uses, within
 
@@ -35,6 +36,9 @@ _WAITS = tuple(
     f"{os.path.dirname(os.__file__)}{os.sep}{part}"
     for part in (f"asyncio{os.sep}", "threading.py", "queue.py", f"concurrent{os.sep}futures{os.sep}_base.py")
 )
+_EXECUTORS = tuple(f"{os.sep}concurrent{os.sep}futures{os.sep}{part}.py" for part in ("thread", "process"))
+_OF_EXECUTORS = frozenset({"set_result", "set_exception"})
+"""What their own code does for others: it completes the futures of what it runs. Their queues are their own."""
 _LEAVES = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"})
 
 
@@ -62,6 +66,7 @@ class RemainingCode:
     ) -> None:
         self._functions = functions
         self._is_program_file, self._libraries = is_program, libraries
+        self._hooks = hook_codes()
         self._files: dict[str, bool] = {}
         self._names: dict[tuple[int, int], frozenset[str]] = {}
         self._using: dict[frozenset[str], list[tuple[int, CodeType]]] = {}
@@ -159,21 +164,30 @@ class RemainingCode:
                 knows = given or self._libraries.knows(of.co_filename, module)
                 given = given or (knows and variable in names)
                 named = named or given
-                found = names & wanted if knows and not _is_wait(of) else frozenset[str]()
+                found = names & _ends_of(of, wanted) if knows else frozenset[str]()
                 if found and not waking and (found - _BUILTINS or self._uses_method(of, found)):
                     waking = f"{of.co_qualname} uses {min(found)}"
                 met = met or self._uses_of.lets_go(of, known, wanted)
                 if named and waking and met:
                     return waking
-                for one in names & HOOKS if is_of_a_wait(of) else names:
-                    for code in self._functions.get(one, ()):
-                        if (id(code), given) not in seen and self._is_program(code.co_filename):
-                            seen.add((id(code), given))
-                            following.append(_Step(frozenset((*code.co_names, *code.co_freevars)), code, given))
+                for code in self._called(of, names):
+                    if (id(code), given) not in seen and self._is_program(code.co_filename):
+                        seen.add((id(code), given))
+                        following.append(_Step(frozenset((*code.co_names, *code.co_freevars)), code, given))
             if len(seen) > _FUNCTIONS_MOST:
                 return "more functions than can be followed"
             level = following
         return ""
+
+    def _called(self, of: CodeType, names: frozenset[str]) -> Iterator[CodeType]:
+        """The functions with one of these names that code of `of` may mean."""
+        is_wait, by_executor = is_of_a_wait(of), of.co_filename.endswith(_EXECUTORS)
+        for name in names:
+            for code in self._functions.get(name, ()):
+                if is_wait and not may_be_hook(name, id(code), self._hooks):
+                    continue
+                if not by_executor or code.co_filename.endswith(_EXECUTORS):
+                    yield code
 
     def _uses_method(self, code: CodeType, names: frozenset[str]) -> bool:
         """Whether it, or a function made in it, loads one of `names` from something, and not only the builtin of that
@@ -196,6 +210,13 @@ class RemainingCode:
 def is_of_a_wait(code: CodeType) -> bool:
     """Whether it is code of the modules in which the standard library waits."""
     return code.co_filename.startswith(_WAITS)
+
+
+def _ends_of(code: CodeType, wanted: frozenset[str]) -> frozenset[str]:
+    """Those of `wanted` by which this code may end somebody else's wait."""
+    if code.co_filename.endswith(_EXECUTORS):
+        return wanted & _OF_EXECUTORS
+    return frozenset() if _is_wait(code) else wanted
 
 
 def _is_wait(code: CodeType) -> bool:

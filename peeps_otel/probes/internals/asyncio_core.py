@@ -207,7 +207,8 @@ def gathered(future: object) -> list[asyncio.Future[Any]] | None:
 
 def linked_futures(future: object) -> list[object]:
     """The future that will resolve `future`: behind `shield` another one of asyncio, behind `run_in_executor` one of
-    `concurrent.futures`. Found in the closures of asyncio's own callbacks; others say nothing about who resolves it."""
+    `concurrent.futures`. Found in the closures of asyncio's own callbacks; others say nothing about who resolves it,
+    nor do those by which it is to resolve others."""
     found: list[object] = []
     if not issubclass(type(future), asyncio.Future):
         return found
@@ -255,8 +256,12 @@ def _contents(referents: list[Any]) -> list[object]:
 
 _LINKING = {
     id(code)
-    for function in (vars(tasks).get("shield"), vars(futures).get("_chain_future"))
+    for function, of_the_resolved in (
+        (vars(tasks).get("shield"), "_outer_done_callback"),
+        (vars(futures).get("_chain_future"), "_call_check_cancel"),
+    )
     for code in _inner_codes(function)
+    if code.co_name == of_the_resolved
 }
 
 

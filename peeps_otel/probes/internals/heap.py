@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import queue
 import sys
-from types import FrameType, ModuleType
+from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
 from . import versions
@@ -18,11 +19,30 @@ CHECKED_ON = versions.on("CPython", "uvloop")
 
 HOOKS = frozenset({"_get", "_put", "_release_save", "_acquire_restore"})
 """What the waits of `asyncio`, `queue` and `threading` call of a class of the program that is made of theirs."""
+_OF_QUEUES = frozenset({"_get", "_put"})
+"""Of those, what a class of another kind may have as well. The others are the lock's that a condition is given."""
 _EVERYWHERE = (asyncio.AbstractEventLoop, ModuleType, type, FrameType, contextvars.Context)
 _HEAP_TYPE = 1 << 9  # `Py_TPFLAGS_HEAPTYPE`
 _WITH_KNOWN_METHODS = frozenset(
     {"asyncio", "_asyncio", "threading", "_thread", "queue", "_queue", "anyio", "trio"},
 )
+
+
+def hook_codes() -> set[int]:
+    """The addresses of the code by which classes made of the queues of `asyncio` and `queue` put and get."""
+    found: set[int] = set()
+    work: list[type[Any]] = [asyncio.Queue, queue.Queue]
+    while work:
+        one = work.pop()
+        work += type.__subclasses__(one)
+        fields = type.__getattribute__(one, "__dict__")
+        found.update(id(hook.__code__) for name in _OF_QUEUES if type(hook := fields.get(name)) is FunctionType)
+    return found
+
+
+def may_be_hook(name: str, address: int, of_queues: set[int]) -> bool:
+    """Whether a function with this name and code may be called by such a wait. `of_queues`: from `hook_codes`."""
+    return name in HOOKS and (name not in _OF_QUEUES or address in of_queues)
 
 
 def is_timer_handle(kind: type[Any]) -> bool:

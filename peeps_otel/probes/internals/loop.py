@@ -104,6 +104,11 @@ def has_due(loop: asyncio.AbstractEventLoop) -> bool:
     return issubclass(type(loop), base_events.BaseEventLoop) and bool(vars(loop).get("_ready"))
 
 
+def is_told_to_stop(loop: asyncio.AbstractEventLoop) -> bool:
+    """Whether its `stop` was called and it has not stopped yet; False for a loop that does not tell (uvloop)."""
+    return issubclass(type(loop), base_events.BaseEventLoop) and vars(loop).get("_stopping") is True
+
+
 def woken_by(loop: asyncio.AbstractEventLoop) -> int | None:
     """The descriptor by which other threads wake it; None where it does not tell (uvloop). Only read."""
     end = vars(loop).get("_csock") if issubclass(type(loop), base_events.BaseEventLoop) else None
