@@ -9,9 +9,13 @@ import random
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 
 from .generator import parts, program
 from .house import HEAP_SHARE, TOGETHER, House, Tally
+from .program import Program
+
+_AT_A_TIME = 1000
 
 
 def main() -> int:
@@ -25,6 +29,7 @@ def main() -> int:
     parser.add_argument("--seeds", default="", help="these programs in one process, such as 3,17")
     parser.add_argument("--show", action="store_true", help="print the programs and what comes of them")
     parser.add_argument("--shrink", action="store_true", help="leave out of refuted programs what is not needed")
+    parser.add_argument("--results", default="", help="a file to keep the sums in, and to go on from")
     parser.add_argument("--json", action="store_true", help="the sums as one line of JSON at the end")
     parser.add_argument("--credulous", action="store_true", help="take every wait for a deadlock: must be refuted")
     given = parser.parse_args()
@@ -43,29 +48,59 @@ def main() -> int:
         return 0
     print(f"seed {seed}" if not seeds else f"seeds {given.seeds}", flush=True)
     house = House(given.at_once, len(seeds) or given.together, given.heap, False, given.credulous)
-    tally, began, told = Tally(), time.monotonic(), 0
+    wanted = seeds or range(seed, seed + given.programs)
+    kept = Kept(given.results, [seed, given.programs, given.only]) if given.results else None
+    tally, done = (Tally(), 0) if kept is None else kept.read()
+    began = time.monotonic()
     try:
-        for pack, results in house.results(
-            program(one, given.only) for one in seeds or range(seed, seed + given.programs)
-        ):
-            together = ",".join(str(one.seed) for one in pack)
-            if not any(result["generation"] == 0 for result in results):
-                tally.hung += [one.seed for one in pack]
-                print(f"seeds {together}: hung\n{house.stacks}", flush=True)
-            for result in results:
-                before = len(tally.refuted)
-                tally.add(result)
-                for one, refutation in tally.refuted[before:]:
-                    print(f"seed {one}: {json.dumps(refutation)}\n  of --seeds {together}", flush=True)
-            if tally.programs >= told + 1000:
-                told = tally.programs
-                print(_told(tally, time.monotonic() - began), flush=True)
+        while done < len(wanted):
+            some = wanted[done : done + _AT_A_TIME]
+            _run(house, [program(one, given.only) for one in some], tally)
+            done += len(some)
+            if kept is not None:
+                kept.write(tally, done)
+            print(_told(tally, time.monotonic() - began), flush=True)
     except KeyboardInterrupt:
         print("interrupted")
-    print(_told(tally, time.monotonic() - began))
+        print(_told(tally, time.monotonic() - began))
     if given.json:
         print(_as_json(tally))
     return 1 if tally.at("PROVEN") or len(tally.at("LIKELY")) * 1000 > max(tally.programs, 1000) else 0
+
+
+class Kept:
+    """The sums of a run, in a file, with how many of its programs they are of. `what`: which run it is."""
+
+    def __init__(self, path: str, what: list[object]) -> None:
+        self._path, self._what = Path(path), what
+
+    def read(self) -> tuple[Tally, int]:
+        """Nothing so far, where there is no such file. Raises SystemExit where it is of another run."""
+        if not self._path.exists():
+            return Tally(), 0
+        kept = json.loads(self._path.read_text(encoding="utf-8"))
+        if kept["what"] != self._what:
+            raise SystemExit(f"{self._path} is of another run: seed, programs and kind are {kept['what']}")
+        return Tally.read(kept["tally"]), kept["done"]
+
+    def write(self, tally: Tally, done: int) -> None:
+        new = self._path.with_suffix(".new")
+        new.write_text(json.dumps({"what": self._what, "done": done, "tally": vars(tally)}), encoding="utf-8")
+        new.replace(self._path)
+
+
+def _run(house: House, programs: list[Program], tally: Tally) -> None:
+    """All of them to their end. What is refuted or hangs is told at once."""
+    for pack, results in house.results(programs):
+        together = ",".join(str(one.seed) for one in pack)
+        if not any(result["generation"] == 0 for result in results):
+            tally.hung += [one.seed for one in pack]
+            print(f"seeds {together}: hung\n{house.stacks}", flush=True)
+        for result in results:
+            before = len(tally.refuted)
+            tally.add(result)
+            for one, refutation in tally.refuted[before:]:
+                print(f"seed {one}: {json.dumps(refutation)}\n  of --seeds {together}", flush=True)
 
 
 def _told(tally: Tally, seconds: float) -> str:

@@ -93,6 +93,15 @@ class Tally:
             self.asked += 1
             self.unsaid_by_heap += not one["with_heap"]
 
+    @classmethod
+    def read(cls, kept: dict[str, Any]) -> Tally:
+        """One whose attributes were kept as JSON."""
+        tally = cls()
+        for name, value in kept.items():
+            before = getattr(tally, name)
+            setattr(tally, name, Counter(value) if isinstance(before, Counter) else value)
+        return tally
+
     def at(self, level: str) -> list[int]:
         """The seeds of the programs in which a finding of this level was refuted."""
         return sorted({seed for seed, one in self.refuted if one["level"] == level})

@@ -65,6 +65,23 @@ def test_an_engine_that_takes_every_wait_for_a_deadlock_is_refuted_by_the_progra
     assert any(line.startswith(f"seed {min(named)}: ") for line in lines), lines
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
+def test_a_run_goes_on_from_the_sums_that_it_has_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "kept.json"
+    command = ["--programs", "10", "--seed", "5", "--results", str(kept), "--json"]
+    status, lines = _run(*command)
+    assert status == 0, lines
+    first = json.loads(kept.read_text(encoding="utf-8"))
+    assert first["done"] == 10
+    kept.write_text(json.dumps(first | {"tally": first["tally"] | {"looks": 77}}), encoding="utf-8")
+    _, lines = _run(*command)
+    assert json.loads(lines[-1])["looks"] == 77
+    status, lines = _run("--programs", "10", "--seed", "6", "--results", str(kept))
+    assert status != 0
+    assert "another run" in lines[-1]
+
+
 def test_a_pack_has_one_program_at_most_that_has_to_run_on_the_main_thread_and_none_is_lost() -> None:
     programs = [program(seed) for seed in range(200)]
     packs = list(packed(programs, 20))
