@@ -190,7 +190,10 @@ def test_search_order_and_label() -> None:
 def test_rows_of_the_table() -> None:
     frozen = Frozen("deadlock")
     stuck = focus.stuck_ids(frozen.world.findings)
-    rows = tasks.rows(frozen.snapshot(), NOW, frozen.names, stuck=stuck)
+    snapshot = frozen.snapshot()
+    (waiting,) = (node["wait"] for node in snapshot["nodes"] if node["id"] == "task:A")
+    waiting["text"] = "async with self.db:"
+    rows = tasks.rows(snapshot, NOW, frozen.names, stuck=stuck)
     assert rows[0] == tasks.Row(
         id="task:A",
         name="worker-a",
@@ -200,6 +203,7 @@ def test_rows_of_the_table() -> None:
         seconds=43.0,
         how_long="43 s",
         where="orders/service.py:31",
+        line="async with self.db:",
         process="orders (4711)",
         source="app.py:12",
     )

@@ -44,6 +44,17 @@ def test_nothing_is_stuck_is_a_verdict_with_evidence() -> None:
     ]
 
 
+def test_of_a_program_without_tasks_none_are_counted() -> None:
+    answer = findings_of(scenarios.make("healthy", frozen=True))
+    answer["calm"] |= {"tasks": 0, "waiting": 0, "longest_wait": None}
+    assert verdict.of_calm(answer).rest == "no thread was found stuck, and there are no tasks."
+    assert [name for name, _ in verdict.calm_numbers(answer["calm"], [])] == [
+        "Longest wait",
+        "Last change",
+        "Processes",
+    ]
+
+
 def test_where_nothing_has_moved_the_headline_says_no_more_than_the_terminal() -> None:
     answer = findings_of(scenarios.make("healthy", frozen=True))
     answer["calm"] |= {

@@ -143,13 +143,14 @@ def _longest_waits(seen: live.Look) -> None:
     if not rows:
         return
     html.heading("Longest waits", "none of them was found stuck")
-    html.table(
-        {
-            "name": [r.name for r in rows],
-            "waits for": [r.waits_for for r in rows],
-            "for": [r.how_long for r in rows],
-            "where": [r.where for r in rows],
-            "process": [r.process for r in rows],
-        },
-        alt="The longest waits",
-    )
+    columns = {
+        "name": [r.name for r in rows],
+        "waits for": [r.waits_for for r in rows],
+        "for": [r.how_long for r in rows],
+        "where": [r.where for r in rows],
+        "line": [r.line for r in rows],
+        "process": [r.process for r in rows],
+    }
+    if not any(columns["line"]):
+        del columns["line"]
+    html.table(columns, alt="The longest waits")

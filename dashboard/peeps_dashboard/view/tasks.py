@@ -16,6 +16,8 @@ State = Literal["stuck", "waiting", "running", "gone"]
 
 @dataclass(frozen=True)
 class Row:
+    """`line`: the text of the line where it waits, empty where that is not known."""
+
     id: str
     name: str
     kind: str
@@ -24,6 +26,7 @@ class Row:
     seconds: float | None
     how_long: str
     where: str
+    line: str
     process: str
     source: str
 
@@ -80,6 +83,7 @@ def _row(
         seconds=None if lasted is None else max(0, lasted) / 1e9,
         how_long=wait["age"] if wait else "",
         where=wait["short"] if wait else stacks.of_node(node).open_at if node.get("stack") else "",
+        line=wait.get("text", "") if wait else "",
         process=names.get(node["process"], node["process"]),
         source=node["short"],
     )

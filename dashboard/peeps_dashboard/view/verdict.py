@@ -52,6 +52,8 @@ def of_calm(answer: Findings) -> Headline:
         return Headline("orange", "Cannot judge", rest, "Something could be stuck there unseen.")
     longest = calm["longest_wait"]
     parts = [f"{words.count(calm['tasks'], 'task')}, {calm['waiting']:,} of them waiting, none found stuck"]
+    if not calm["tasks"]:
+        parts = ["no thread was found stuck, and there are no tasks"]
     if longest is not None:
         wait = longest["node"].get("wait")
         at = "" if wait and wait["source"].startswith("in ") else "at "
@@ -69,9 +71,9 @@ def of_calm(answer: Findings) -> Headline:
 
 def calm_numbers(calm: Calm, processes: Sequence[Process]) -> Numbers:
     longest, change = calm["longest_wait"], calm["last_change_ago"]
+    of_tasks = [("Tasks", f"{calm['tasks']:,}"), ("Waiting", f"{calm['waiting']:,}")] if calm["tasks"] else []
     return [
-        ("Tasks", f"{calm['tasks']:,}"),
-        ("Waiting", f"{calm['waiting']:,}"),
+        *of_tasks,
         ("Longest wait", longest["age"] if longest else "none"),
         ("Last change", f"{change} ago" if change else "none seen"),
         ("Processes", f"{sum(p['state'] == 'live' for p in processes)}"),
