@@ -110,7 +110,10 @@ class FakeApi:
         if path.startswith("/api/finding/"):
             return finding_answer(world, now, path.removeprefix("/api/finding/"))
         if path == "/api/snapshot":
-            return 200, snapshot_answer(world, now, query)
+            try:
+                return 200, snapshot_answer(world, now, query)
+            except FilterError as error:
+                return 400, {"error": {"field": "filter", "message": str(error)}}
         if path == "/api/rows":
             if query.get("if_version") == [str(world.version)]:
                 self.not_modified += 1

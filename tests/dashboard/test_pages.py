@@ -184,7 +184,11 @@ def test_a_filter_draws_what_it_holds_of_and_what_that_is_joined_to() -> None:
     test = page("graph", search="name=worker-a")
     assert not test.exception
     assert {n["label"] for n in picture(test)["nodes"]} == {"worker-a", "Lock cache", "Lock db", "main"}
-    assert "What name=worker-a holds of, and what that is joined to" in texts(test)
+    assert "With name=worker-a, and what is beside them" in texts(test)
+    test.text_input(key="search").set_value("name=nobody").run()
+    assert "Nothing alive passes name=nobody" in texts(test)
+    test.text_input(key="search").set_value("colour:red").run()
+    assert "there is no colour here" in texts(test)
 
 
 @pytest.mark.usefixtures("api")

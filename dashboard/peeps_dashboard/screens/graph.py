@@ -17,7 +17,7 @@ _HEIGHT = 660
 _FOUND = 8
 _HELP = (
     "Words find nodes by name, kind, process or file. A filter as the tables have it (`state:stuck waits>5s site:db.py "
-    "-name:idle`) draws those it holds of, and what they are joined to."
+    "-name:idle`) draws what passes it, and what is beside that."
 )
 _KINDS = ("task", "thread", "lock", "semaphore", "event", "condition", "barrier", "tx", "rx", "future", "timer", "io")
 _MORE_KINDS = ("executor", "command", "request", "response", "connection", "shm", "custom")
@@ -46,7 +46,7 @@ def _body() -> None:
             live=True,
             width=270,
             icon=":material/search:",
-            placeholder="Name, file, … or state:stuck waits>5s",
+            placeholder="Name, or: waits>5s site:db.py",
             help=_HELP,
             bind="query-params",
         )
@@ -153,7 +153,7 @@ def _scope(centre: str | None, finding: str | None, nodes: list[Node], filtered:
     if centre is None:
         what = "What is stuck, and what waits behind it" if finding else "The live graph"
         if filtered is not None:
-            what = f"What {filtered} holds of, and what that is joined to" if nodes else f"{filtered} holds of nothing"
+            what = f"With {filtered}, and what is beside them" if nodes else f"Nothing alive passes {filtered}"
         html.heading(what, "arrow = waits for, held by")
         return
 
