@@ -18,6 +18,7 @@ from .thread import FUTEX, READS, known_threads, system_call
 CHECKED_ON = versions.on("CPython")
 
 _CHILDREN_MOST = 500
+_TABLES = ("_cache", "pending_work_items", "_pending_work_items")
 _HELPERS = (b"multiprocessing.resource_tracker", b"multiprocessing.semaphore_tracker", b"watchdog.sidecar")
 """Processes that run this interpreter and take no part in what the program shares."""
 
@@ -100,14 +101,13 @@ def results_have_ended(pool: Any) -> bool:
     return ident is not None and known_threads().get(ident) is not thread
 
 
-def results_table(result: Any) -> Any:
-    """The table of all to whom a `multiprocessing.Pool` owes a result, of one of them; None for anything else."""
-    table = attribute(result, "_cache")
-    return table if is_results_table(table) else None
-
-
-def is_results_table(table: Any) -> bool:
-    return issubclass(cast("type[object]", type(table)), dict)
+def results_table(owner: Any) -> dict[Any, Any] | None:
+    """The table of all to whom a pool of processes owes a result: that table itself, or of one of the results of a
+    `multiprocessing.Pool`, of an executor, of its thread; None for anything else."""
+    for found in (owner, *(attribute(owner, name) for name in _TABLES)):
+        if issubclass(cast("type[object]", type(found)), dict):
+            return cast("dict[Any, Any]", found)
+    return None
 
 
 def worker_numbers(pool: Any) -> set[int]:

@@ -45,8 +45,10 @@ class _Executor:
 
 NO_WORK = Work()
 _SERVES = "BaseServer.serve_forever"
-_HANDS_ON, _CALLS_BACK = "Pool._handle_results", frozenset({"ApplyResult._set", "MapResult._set"})
-"""The function of the thread by which the results of a `multiprocessing.Pool` come, and those that call back."""
+_HANDS_ON = "Pool._handle_results"
+"""The function of the thread by which the results of a `multiprocessing.Pool` come."""
+_CALLS_BACK = frozenset({"ApplyResult._set", "MapResult._set", "Future._invoke_callbacks"})
+"""And those by which it, and that of an executor of processes, calls back."""
 
 
 def work_of(stack: CallStack, classifier: Classifier) -> Work:
@@ -70,18 +72,21 @@ def work_of(stack: CallStack, classifier: Classifier) -> Work:
         elif stack.codes[number].co_qualname == _SERVES:
             listens_at = unaccepted.listens_at(stack.reader(number).local_named("self"))
         elif stack.codes[number].co_qualname == _HANDS_ON:
-            results = _owed(stack, number)
+            results = _owed(stack, number, "cache")
+        if code == functions.manager and results is None:
+            results = _owed(stack, number, "self")
     if executor is None and future is None and loop is None and listens_at is None and results is None:
         return NO_WORK
     return Work(executor, future, function, loop, listens_at, results)
 
 
-def _owed(stack: CallStack, number: int) -> int | None:
-    """The address of the table of a pool's results, where the thread that hands them on is in a callback of one."""
+def _owed(stack: CallStack, number: int, local: str) -> int | None:
+    """The address of the table of a pool's results, where the thread that hands them on is in a callback of one.
+    `local`: what leads to that table in its function."""
     if not any(code.co_qualname in _CALLS_BACK for code in stack.codes[:number]):
         return None
-    table = stack.reader(number).local_named("cache")
-    return id(table) if sharing.is_results_table(table) else None
+    table = sharing.results_table(stack.reader(number).local_named(local))
+    return None if table is None else id(table)
 
 
 def _living(reference: object) -> ref[Any] | None:
@@ -135,6 +140,18 @@ class _AtWork(NamedTuple):
                     yield id(future), Worked((thread,), function)
 
 
+def _owed_by(executor: Any, at_work: _AtWork, missing: Set[int]) -> Iterator[tuple[int, Worked]]:
+    """Of the `missing` futures those that an executor of processes owes, where the thread that hands on its results is
+    in a callback of one."""
+    table = sharing.results_table(executor) if at_work.owed else None
+    thread = None if table is None else at_work.owed.get(id(table))
+    if table is not None and thread is not None:
+        for one in list(table.values()):
+            item = internals.work_item(one)
+            if item is not None and id(item.future) in missing:
+                yield id(item.future), Worked((thread,), item.function, estimated=True)
+
+
 def _queued(executor: Any, executor_id: str, missing: Set[int]) -> Iterator[tuple[int, Worked]]:
     """Of the `missing` futures those that wait for a worker."""
     for position, item in enumerate(internals.queued(executor)):
@@ -169,6 +186,7 @@ class Pools:
                 continue
             if missing:
                 resolved.update(_queued(executor, record.id, missing))
+                resolved.update(_owed_by(executor, at_work, missing))
             self._describe(record, executor, threads)
             if record.node is not None:
                 observation.nodes[record.id] = record.node
