@@ -22,6 +22,7 @@ from ..probes.probe import Observation, Yield
 from . import span_facts
 from .carriers import Carriers
 from .live_spans import LiveSpan, LiveSpans
+from .over_connection import OverConnection
 from .sampler import Allowance
 from .standing_calls import StandingCalls
 from .waiters import Waiters
@@ -62,6 +63,7 @@ class RequestProbe:
         self._young_ns = young_ns
         self._records: dict[int, _Record] = {}
         self._waiters = Waiters()
+        self._over_connection = OverConnection()
         self._standing = StandingCalls()
         self._carriers = Carriers()
         self._waited_by: dict[str, str] = {}
@@ -247,6 +249,10 @@ class RequestProbe:
                 led = self._waiters.lead(*to) or self._waiters.lead_within(*to)
             if led:
                 self._waited_by[record.node.id] = starter_id
+            connection = self._waiters.over.get(record.node.id)
+            if connection is not None:
+                self._over_connection.say(observation, record.node, connection)
+        self._over_connection.done()
         self._waiters.done()
         self._standing.done()
 

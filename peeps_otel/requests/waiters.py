@@ -28,6 +28,8 @@ class Waiters:
     def __init__(self) -> None:
         self._before: dict[str, _Entry] = {}
         self._now: dict[str, _Entry] = {}
+        self.over: dict[str, str] = {}
+        """At this look, by request: the connection at which its waiter stands."""
 
     def lead(
         self,
@@ -46,6 +48,10 @@ class Waiters:
         if node is None or not (known or _leads_outside(observation, node, edges, target)):
             return False
         how = (target.id, operation, deadline_ns, since_ns)
+        at = [edge.dst for edge in edges if edge.kind is EdgeKind.NEEDS]
+        where = observation.nodes.get(at[0]) if len(at) == 1 else None
+        if where is not None and where.kind is NodeKind.IO:
+            self.over[target.id] = where.id
         before = self._before.get(waiter)
         if before is not None and before[0] is node and before[1] == edges and before[2] == how:
             entry = (node, edges, how, before[3], before[4])
@@ -71,7 +77,7 @@ class Waiters:
 
     def done(self) -> None:
         """After all requests of a look."""
-        self._before, self._now = self._now, {}
+        self._before, self._now, self.over = self._now, {}, {}
 
 
 def _library_task(observation: Observation, waiter: str) -> str | None:

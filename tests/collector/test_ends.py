@@ -8,6 +8,8 @@ from dataclasses import replace
 
 import pytest
 
+from peeps_collector.decode.resource import ProcessInfo
+from peeps_collector.graph.across import Across
 from peeps_collector.graph.ends import EndQuestion, Ends, Party
 from peeps_otel import semconv
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind
@@ -55,6 +57,27 @@ def test_who_waits_learns_who_could_write_in_any_order(order: tuple[int, int]) -
     said = ends.dressed(near).attributes
     assert (said[semconv.IO_PEER_PROCESS], said[semconv.COULD_END_ASKED]) == ("stock (pid 20)", S)
     assert ends.dressed(far) is far
+
+
+def test_a_request_at_a_connection_is_waited_for_there_until_its_answer_is_seen() -> None:
+    across, shop, stock = (
+        Across(),
+        ProcessInfo("a", "shop", 10, "here", ""),
+        ProcessInfo("b", "stock", 20, "here", ""),
+    )
+    context: dict[str, AttributeValue] = {semconv.CORRELATION: "1-2"}
+    about = {**waited_for().attributes, **context}
+    request = Node(new_id(NodeKind.REQUEST), NodeKind.REQUEST, "GET", S, "app.py:1", attributes=about)
+    far = far_end()
+    across.put(request, (), shop, S)
+    across.put(far, had_by(far, WORKER), stock, S)
+    assert [(edge.kind, edge.dst) for edge in across.links(request.id)] == [(EdgeKind.COULD_END, WORKER)]
+    assert semconv.COULD_END_ASKED in across.dressed(request).attributes
+
+    response = Node(new_id(NodeKind.RESPONSE), NodeKind.RESPONSE, "GET", S, "app.py:1", attributes=context)
+    across.put(response, (), stock, S)
+    assert [(edge.kind, edge.dst) for edge in across.links(request.id)] == [(EdgeKind.RPC_LINK, response.id)]
+    assert semconv.COULD_END_ASKED not in across.dressed(request).attributes
 
 
 @pytest.mark.parametrize("gone", ["far", "near"])

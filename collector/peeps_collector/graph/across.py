@@ -22,7 +22,7 @@ from .joins import Joins, Peer, Turned
 from .named import Named
 from .shared import Shared
 
-_OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD})
+_OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD, NodeKind.REQUEST})
 """What ends and children are of: a process is described for these alone, and for what it shares, not for each of its
 tasks."""
 KINDS = frozenset({NodeKind.REQUEST, NodeKind.RESPONSE, *_OF_PROCESSES})
@@ -96,8 +96,11 @@ class Across:
         return self._calls, self._ends, self._children, self._shared, self._named
 
     def _parts_of(self, node_id: str) -> tuple[_Part, ...]:
-        """Who has a lock is more than who may have it."""
-        return (self._named,) if self._named.links(node_id) else self._parts()
+        """Who has a lock is more than who may have it; who answers a request more than who has its connection."""
+        for one in (self._named, self._calls):
+            if one.links(node_id):
+                return (one,)
+        return self._parts()
 
 
 def party(info: ProcessInfo) -> Party:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The two ends of connections and pipes between the processes of one host, in whatever order they are told.
 
+A request whose answer nobody is seen to work on is waited for at a connection, and carries the names of its ends.
 Who waits at an end names it and the other one. The processes of that host are asked for the other one, and show who has
 it, by their heap. So it is said here of what is waited for who could end the wait: edges into another process, beside
 the processes' own nodes and edges, which are never changed. Said only where nothing is on its way, and where all who
@@ -22,6 +23,7 @@ from .joins import Turned
 _AGAIN_NS = 60_000_000_000
 _ASKED_MOST = 50  # at a time
 _ENDERS = frozenset({EdgeKind.COULD_END, EdgeKind.REACHED_BY})
+_AT_ENDS = frozenset({NodeKind.IO, NodeKind.REQUEST})
 _COPIED = (semconv.COULD_END_ASKED, semconv.COULD_END_BY)
 
 
@@ -76,8 +78,9 @@ class Ends:
     # --- writing ------------------------------------------------------------------------------------------------------
 
     def put(self, node: Node, edges: Sequence[Edge], of: Party) -> list[Turned]:
-        """A node as it is now. Of others than ends of connections and pipes nothing is kept."""
-        if node.kind is not NodeKind.IO:
+        """A node as it is now. Of others than ends of connections and pipes, and requests that wait at one, nothing is
+        kept."""
+        if node.kind not in _AT_ENDS:
             return []
         here, there = node.attributes.get(semconv.IO_HERE), node.attributes.get(semconv.IO_THERE)
         if not isinstance(here, str) or not isinstance(there, str):
