@@ -504,6 +504,39 @@ async def method_of_a_subclass() -> None:
     await _set_later(bell.wait(), lambda: bell.ring())
 
 
+class Catalog:
+    """A service: every connection can reach it."""
+
+    def __init__(self) -> None:
+        self.loaded = asyncio.Event()
+        self.filled = asyncio.Event()
+
+    async def answer(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if await reader.readline() == b"fill\n":
+            self.filled.set()
+        await self.loaded.wait()
+        writer.close()
+
+
+async def _ask(catalog: Catalog, wait: Coroutine[Any, Any, Any]) -> None:
+    server = await asyncio.start_server(catalog.answer, "127.0.0.1", 0)
+    reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+    await spawn(wait, "waiter")
+    del reader, writer
+
+
+@case("stuck: every connection reaches it, and nobody has written what would set it")
+async def reached_by_every_connection() -> None:
+    catalog = Catalog()
+    await _ask(catalog, catalog.loaded.wait())
+
+
+@case("live: a request may set it")
+async def set_by_a_request() -> None:
+    catalog = Catalog()
+    await _ask(catalog, catalog.filled.wait())
+
+
 @case("live: taken from a table")
 async def out_of_a_table() -> None:
     table = {number: asyncio.Event() for number in range(3)}

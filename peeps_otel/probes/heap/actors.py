@@ -79,8 +79,8 @@ class Actors:
         """Address of an object that belongs to one actor alone."""
         self.local: dict[int, list[Key]] = {}
         """Address of a value -> the threads that have it in a local variable or on a value stack."""
-        self.local_names: dict[int, set[str]] = {}
-        """Address of a value -> the names of the variables of running functions that have it."""
+        self.local_names: dict[int, set[tuple[str, CodeType]]] = {}
+        """Address of a value -> the variables that have it, of functions that run: names, and whose."""
         self.on_stacks: list[tuple[int, Key]] = []
         """Words on value stacks, which may be addresses of objects, and the threads they belong to."""
         self.started_with: dict[int, Key] = {}
@@ -205,7 +205,7 @@ class Actors:
                 named = not is_of_a_wait(code)
                 for name, value in dict(frame.f_locals).items():
                     if named:
-                        self.local_names.setdefault(id(value), set()).add(name)
+                        self.local_names.setdefault(id(value), set()).add((name, code))
                     if name not in cells:
                         self.frame_references[id(value)] += 1
                     if name in dead:

@@ -64,6 +64,7 @@ class _Walk:
     coded: set[Key] = field(default_factory=set[Key])
     in_code: set[int] = field(default_factory=set[int])  # on a way that leads through a function that may call it
     known: Known = None
+    by_code: bool = True  # some function of the program does more with it than wait
 
 
 class Enders:
@@ -94,7 +95,11 @@ class Enders:
         stops = (actors.hidden, actors.at, actors.ground)
         self._into, self._weakly_into, self._position, self._cut = leading_to(picture, asked, stops, pause)
         self._entering = self._bound_on_stacks()
-        self._names = Names(actors, self._into, self._at)
+        names = Names(actors, self._into, self._at, self._code.is_followed, libraries.is_followed)
+        self._known = {
+            thing.addresses[0]: names.of(thing.addresses[0]) for thing in things if thing.addresses and thing.fd is None
+        }
+        self._code.prepare(frozenset(one.name for known in self._known.values() for one in known or ()))
 
     def _sort(self, actors: Actors) -> None:
         known: dict[tuple[tuple[int, int], ...], int] = {}
@@ -171,7 +176,8 @@ class Enders:
 
     def _walk(self, thing: Thing) -> _Walk:
         """Breadth first over what `_close` found; whatever is only faintly there comes last."""
-        walk = _Walk(thing, known=self._names.of(thing.addresses[0]) if thing.fd is None else None)
+        known = self._known.get(thing.addresses[0])
+        walk = _Walk(thing, known=known, by_code=self._code.may_anybody(known, thing.wakers))
         walk.came.update((address, _Reference(0, False)) for address in thing.addresses)
         work: deque[int] = deque(thing.addresses)
         later: deque[int] = deque()
@@ -329,6 +335,8 @@ class Enders:
             return Ender(key, Strength.REACHES, name, via)
         if key.kind == "loop" and str(key.of).endswith(_EXECUTOR):
             return Ender(key, Strength.REACHES, name, via)  # what is queued there is for its workers to do
+        if key not in walk.armed and key.kind != UNKNOWN.kind and not walk.by_code:
+            return Ender(key, Strength.REACHES, name, via)
         if key in walk.armed or (key.kind in FROM_OUTSIDE and key.kind != "signal"):
             return Ender(key, Strength.ARMED, name, via)
         if key.kind in ("global", "class"):

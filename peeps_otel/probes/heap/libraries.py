@@ -66,6 +66,11 @@ class Libraries:
         package, other = package_of(file), self._package(module)
         return other is None or package in (OWN, other) or other in self._refers.get(package, ())
 
+    def is_followed(self, module: str) -> bool:
+        """Whether the code of a module is there for the program, and of a library or its own."""
+        package = self._package(module)
+        return package is not None and package not in self._unneeded and package not in _WATCHING
+
     def _package(self, module: str) -> str | None:
         """None for the standard library and for what has no file."""
         if module not in self._packages:

@@ -7,7 +7,9 @@ names. One that is also in a list, a dictionary or the arguments of somebody has
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping
+from importlib.machinery import EXTENSION_SUFFIXES
 from types import (
     AsyncGeneratorType,
     BuiltinMethodType,
@@ -24,6 +26,7 @@ from typing import Any, cast
 from ..internals.heap import attribute, has_known_methods
 from .actors import Actors
 from .remaining_code import is_of_a_wait
+from .uses import Known, Name, names_of
 
 _BOUND = (MethodType, BuiltinMethodType)
 _SUSPENDED: tuple[type[Any], ...] = (CoroutineType, GeneratorType, AsyncGeneratorType)
@@ -31,14 +34,21 @@ _REFERRERS_MOST = 200
 
 
 class Names:
-    """For one picture. `into`: who refers to an object, by address, and how often; `at`: the object at an address."""
+    """For one picture. `into`: who refers to an object, by address, and how often; `at`: the object at an address;
+    `is_followed`: whether the code of a file is looked into, and `is_home`: that of a module."""
 
     def __init__(
-        self, actors: Actors, into: Mapping[int, Mapping[int, int]], at: Callable[[int], object | None]
+        self,
+        actors: Actors,
+        into: Mapping[int, Mapping[int, int]],
+        at: Callable[[int], object | None],
+        is_followed: Callable[[str], bool],
+        is_home: Callable[[str], bool],
     ) -> None:
         self._actors, self._into, self._at = actors, into, at
+        self._is_followed, self._is_home = is_followed, is_home
 
-    def of(self, address: int) -> frozenset[str] | None:
+    def of(self, address: int) -> Known:
         """None: it may also be come by without a name."""
         thing = self._at(address)
         if thing is None or not has_known_methods(type(thing)):
@@ -46,7 +56,11 @@ class Names:
         sources = self._into.get(address, {})
         if len(sources) > _REFERRERS_MOST:
             return None
-        found: set[str] = set(self._actors.local_names.get(address, ()))
+        found: set[Name] = set()
+        for name, code in self._actors.local_names.get(address, ()):
+            if not self._is_followed(code.co_filename):
+                return None
+            found.add(Name(name, id(code)))
         for source in sources:
             if source in self._actors.hidden:
                 continue
@@ -56,7 +70,7 @@ class Names:
             found.update(names)
         return frozenset(found)
 
-    def _names_at(self, source: int, address: int) -> Iterable[str] | None:
+    def _names_at(self, source: int, address: int) -> Iterable[Name] | None:
         """Under which names this one has it."""
         holder = self._at(source)
         if holder is None:
@@ -64,59 +78,71 @@ class Names:
         if type(holder) in _BOUND or type(holder) is TracebackType:
             return ()  # whoever has a method of it is asked for that (`armed`)
         if type(holder) in _SUSPENDED:
-            return _of_frame(holder, address)
+            return self._of_frame(holder, address)
         if type(holder) is CellType:
             return self._of_cell(source, address)
         if type(holder) is dict:
             return self._of_dictionary(source, cast("dict[Any, Any]", holder), address)
         if type(holder) is not tuple:
-            return _of_fields(holder, address) or None
+            return self._at_home(type(holder), _of_fields(holder, address))
         # What a thread was started with, it has in variables of its own.
         return () if source in self._actors.started_with else None
 
-    def _of_dictionary(self, source: int, holder: dict[Any, Any], address: int) -> Iterable[str] | None:
-        owners = (self._at(one) for one in self._into.get(source, {}))
-        if source in self._actors.ground or any(_has_fields(one, holder) for one in owners):
-            return _keys(holder, address) or None
+    def _of_dictionary(self, source: int, holder: dict[Any, Any], address: int) -> Iterable[Name] | None:
+        names = _keys(holder, address)
+        if source in self._actors.ground:
+            module: object = holder.get("__name__")
+            return None if type(module) is not str else self._at_home(None, names, module)
+        for owner in map(self._at, self._into.get(source, {})):
+            if issubclass(type(owner), type):  # a class shows but a view of its own
+                return self._at_home(cast("type[Any]", owner), names)
+            if attribute(owner, "__dict__") is holder:
+                return self._at_home(type(owner), names)
         return None
 
-    def _of_cell(self, source: int, address: int) -> Iterable[str] | None:
-        found: set[str] = set()
+    def _of_cell(self, source: int, address: int) -> Iterable[Name] | None:
+        found: set[Name] = set()
         for one in self._into.get(source, {}):
             holder = self._at(one)
             if type(holder) in _SUSPENDED:
-                found.update(_of_frame(holder, address))
+                found.update(self._of_frame(holder, address) or ())
             elif type(holder) is tuple:
                 found.update(self._of_closure(one, source))
         return found or (() if address in self._actors.local_names else None)
 
-    def _of_closure(self, closure: int, cell: int) -> Iterable[str]:
+    def _of_closure(self, closure: int, cell: int) -> Iterable[Name]:
         for one in self._into.get(closure, {}):
             function = self._at(one)
             if type(function) is FunctionType and function.__closure__ is not None:
                 yield from (
-                    name
+                    Name(name, id(function.__code__))
                     for name, had in zip(function.__code__.co_freevars, function.__closure__, strict=True)
                     if id(had) == cell
                 )
 
+    def _of_frame(self, suspended: Any, address: int) -> Iterable[Name] | None:
+        frame = (
+            suspended.cr_frame
+            if type(suspended) is CoroutineType
+            else suspended.gi_frame
+            if type(suspended) is GeneratorType
+            else suspended.ag_frame
+        )
+        if frame is None or is_of_a_wait(frame.f_code):
+            return ()
+        if not self._is_followed(frame.f_code.co_filename):
+            return None
+        return [Name(name, id(frame.f_code)) for name, value in frame.f_locals.items() if id(value) == address]
 
-def _of_frame(suspended: Any, address: int) -> Iterable[str]:
-    frame = (
-        suspended.cr_frame
-        if type(suspended) is CoroutineType
-        else suspended.gi_frame
-        if type(suspended) is GeneratorType
-        else suspended.ag_frame
-    )
-    if frame is None or is_of_a_wait(frame.f_code):
-        return ()
-    return [name for name, value in frame.f_locals.items() if id(value) == address]
-
-
-def _has_fields(owner: object, fields: dict[Any, Any]) -> bool:
-    """Whether these are its attributes. A class shows but a view of its own."""
-    return attribute(owner, "__dict__") is fields or issubclass(type(owner), type)
+    def _at_home(self, kind: type[Any] | None, names: list[str], module: str = "") -> Iterable[Name] | None:
+        """These, as what code knows them that knows the module, or that of the class or of one that it is made of."""
+        bases: Iterable[type[Any]] = () if kind is None else type.__getattribute__(kind, "__mro__")
+        known = [home for home in {*map(_home, bases), module} if self._is_home(home)]
+        if not names or not known or any(map(_is_compiled, known)):
+            return None
+        if any(not self._is_home(_home(base)) and _uses_one_of(base, names) for base in bases):
+            return None  # an attribute of `threading.Thread`, say, in a class that is made of it
+        return [Name(name, home) for name in names for home in known]
 
 
 def _of_fields(holder: object, address: int) -> list[str]:
@@ -138,3 +164,24 @@ def _has(member: MemberDescriptorType, holder: object, address: int) -> bool:
 
 def _keys(fields: Mapping[Any, Any], address: int) -> list[str]:
     return [name for name, value in fields.items() if type(name) is str and id(value) == address]
+
+
+def _home(kind: type[Any]) -> str:
+    """The name of the module that a class is from."""
+    module: object = type.__getattribute__(kind, "__dict__").get("__module__")
+    return module if type(module) is str else ""
+
+
+def _uses_one_of(kind: type[Any], names: list[str]) -> bool:
+    members: Iterable[object] = type.__getattribute__(kind, "__dict__").values()
+    return any(type(one) is FunctionType and not {*names}.isdisjoint(names_of(one.__code__)) for one in members)
+
+
+def _is_compiled(module: str) -> bool:
+    """Whether its functions show no names: what they do with their attributes is not seen."""
+    loaded = sys.modules.get(module)
+    if loaded is None:
+        return False
+    fields = attribute(loaded, "__dict__")
+    file: object = cast("dict[str, object]", fields).get("__file__") if type(fields) is dict else None
+    return type(file) is str and file.endswith(tuple(EXTENSION_SUFFIXES))

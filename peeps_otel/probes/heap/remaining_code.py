@@ -21,8 +21,8 @@ from types import CodeType
 from typing import NamedTuple
 
 from ..internals.heap import hook_codes, may_be_hook
-from .libraries import Libraries
-from .uses import Known, Uses, within
+from .libraries import OWN, Libraries, package_of
+from .uses import Known, Uses, names_of, within
 
 _CALLS_DEEP = 4
 _EXITS_DEEP = 8
@@ -32,6 +32,7 @@ _LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_SUPER_AT
 _ANYBODY = frozenset({(0, 0)})
 _WAIT_NAMES = frozenset({"wait", "wait_for", "acquire", "get", "put", "join"})
 _BUILTINS = frozenset(vars(builtins))
+_MADE_NAMES = frozenset({"getattr", "vars", "__dict__", "methodcaller", "attrgetter"})
 _WAITS = tuple(
     f"{os.path.dirname(os.__file__)}{os.sep}{part}"
     for part in (f"asyncio{os.sep}", "threading.py", "queue.py", f"concurrent{os.sep}futures{os.sep}_base.py")
@@ -72,7 +73,8 @@ class RemainingCode:
         self._using: dict[frozenset[str], list[tuple[int, CodeType]]] = {}
         self._methods: dict[tuple[int, frozenset[str]], bool] = {}
         self._answers: dict[tuple[frozenset[tuple[int, int]], frozenset[str], str, Known], str] = {}
-        self._uses_of = Uses()
+        self._uses_of = Uses(libraries.knows)
+        self._naming: dict[str, list[CodeType]] = {}
 
     def may_call(self, places: Iterable[Place], names: frozenset[str], name: str = "", known: Known = None) -> str:
         """By which function the frames at `places` might come to use one of `names`, and the global `name`
@@ -91,7 +93,7 @@ class RemainingCode:
 
     def is_own(self, code: CodeType) -> bool:
         """Whether it is of the program, and not of the standard library."""
-        return self._is_program(code.co_filename)
+        return self.is_followed(code.co_filename)
 
     def any_user(self, name: str, names: frozenset[str], known: Known = None) -> str:
         """A function of the program that uses the global `name` (`module.variable`) and might come to use one of
@@ -104,12 +106,29 @@ class RemainingCode:
             self._answers[key] = found
         return found
 
+    def prepare(self, names: frozenset[str]) -> None:
+        """Finds the functions of the program that name any of these. To be called once, before `may_anybody`."""
+        self._naming = {name: [] for name in names}
+        for codes in self._functions.values():
+            for code in codes:
+                if self.is_followed(code.co_filename):
+                    for name in names.intersection(names_of(code)):
+                        self._naming[name].append(code)
+
+    def may_anybody(self, known: Known, wakers: frozenset[str]) -> bool:
+        """Whether any function of the program was ever written that does more with what goes by the names `known` than
+        wait for it."""
+        if known is None:
+            return True
+        names = {one.name for one in known}
+        return any(self._uses_of.lets_go(code, known, wakers) for name in names for code in self._naming.get(name, ()))
+
     def names_both(self, name: str, names: frozenset[str], but: AbstractSet[int]) -> bool:
-        """Whether any function of the program but those at these addresses, or one within it, uses one of `names` and
-        does more with what it knows as `name` than wait for it."""
-        known = frozenset({name})
+        """Whether any function of the program but those at these addresses, or one within it, names `name` and uses one
+        of `names`."""
         return any(
-            outer not in but and self._uses_of.lets_go(code, known, names) for outer, code in self._users_of(names)
+            outer not in but and name in (*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars)
+            for outer, code in self._users_of(names)
         )
 
     def _users_of(self, names: frozenset[str]) -> list[tuple[int, CodeType]]:
@@ -120,7 +139,7 @@ class RemainingCode:
                 (id(code), one)
                 for codes in self._functions.values()
                 for code in codes
-                if self._is_program(code.co_filename)
+                if self.is_followed(code.co_filename)
                 for one in within(code)
                 if self._uses(one, names)
             ]
@@ -133,12 +152,15 @@ class RemainingCode:
     def _users(self, module: str, variable: str, names: frozenset[str], known: Known) -> Iterable[str]:
         for codes in self._functions.values():
             for code in codes:
-                if variable not in code.co_names or not self._is_program(code.co_filename):
+                if variable not in code.co_names or not self.is_followed(code.co_filename):
                     continue
+                if not _MADE_NAMES.isdisjoint(code.co_names) and package_of(code.co_filename) == OWN:
+                    yield f"{code.co_qualname} uses what it has only the name of"
                 if self._libraries.knows(code.co_filename, module):
                     yield self._search([(frozenset(code.co_names), code)], names, "", known)
 
-    def _is_program(self, file: str) -> bool:
+    def is_followed(self, file: str) -> bool:
+        """Whether code of this file is looked into."""
         found = self._files.get(file)
         if found is None:
             found = self._files[file] = self._is_program_file(file) and self._libraries.is_needed(file)
@@ -171,7 +193,7 @@ class RemainingCode:
                 if named and waking and met:
                     return waking
                 for code in self._called(of, names):
-                    if (id(code), given) not in seen and self._is_program(code.co_filename):
+                    if (id(code), given) not in seen and self.is_followed(code.co_filename):
                         seen.add((id(code), given))
                         following.append(_Step(frozenset((*code.co_names, *code.co_freevars)), code, given))
             if len(seen) > _FUNCTIONS_MOST:

@@ -8,13 +8,24 @@
 from __future__ import annotations
 
 import dis
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from collections.abc import Set as AbstractSet
 from types import CodeType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
-Known = frozenset[str] | None
+
+class Name(NamedTuple):
+    """Of a variable or an attribute. `home`: the address of the code whose variable it is; of a global or an attribute
+    the name of a module that whoever uses it must know."""
+
+    name: str
+    home: int | str
+
+
+Known = frozenset[Name] | None
 """The names by which alone a thing can be come by; None: there are other ways."""
 
+_OF_VARIABLES = ("LOAD_FAST", "LOAD_DEREF", "LOAD_CLASSDEREF", "LOAD_FROM_DICT_OR_DEREF", "STORE_FAST", "STORE_DEREF")
 _LOADS_METHOD = ("LOAD_ATTR", "LOAD_METHOD")
 _METHODS = frozenset(
     {
@@ -47,10 +58,11 @@ _NOTIFIES = "notify"
 
 
 class Uses:
-    """Remembers what it has read: for one picture."""
+    """For one picture: it remembers what it has read. `knows`: whether code of a file may use what a module has."""
 
-    def __init__(self) -> None:
-        self._answers: dict[tuple[int, frozenset[str], frozenset[str]], bool] = {}
+    def __init__(self, knows: Callable[[str, str], bool]) -> None:
+        self._knows = knows
+        self._answers: dict[tuple[int, frozenset[Name], frozenset[str]], bool] = {}
 
     def lets_go(self, code: CodeType, known: Known, wakers: frozenset[str]) -> bool:
         """Whether it, or a function made in it, uses something that goes by one of the names `known` otherwise than by
@@ -60,8 +72,19 @@ class Uses:
         key = (id(code), known, wakers)
         found = self._answers.get(key)
         if found is None:
-            found = self._answers[key] = any(_lets_go(one, known, wakers) for one in within(code))
+            found = self._answers[key] = self._reads(code, known, wakers)
         return found
+
+    def _reads(self, code: CodeType, known: frozenset[Name], wakers: frozenset[str]) -> bool:
+        if {one.name for one in known}.isdisjoint(names_of(code)):
+            return False
+        file = code.co_filename
+        shared = {one.name for one in known if type(one.home) is str and self._knows(file, one.home)}
+        for part in within(code):
+            own = {one.name for one in known if one.home in (id(code), id(part))}
+            if _lets_go(part, shared, own, wakers):
+                return True
+        return False
 
 
 def within(code: CodeType) -> Iterator[CodeType]:
@@ -72,21 +95,28 @@ def within(code: CodeType) -> Iterator[CodeType]:
             yield from within(one)
 
 
-def _lets_go(code: CodeType, known: frozenset[str], wakers: frozenset[str]) -> bool:
-    if any(type(one) is str and one in known for one in code.co_consts):
+def names_of(code: CodeType) -> Iterator[str]:
+    """Every name that it or a function made in it loads, and every text in them, which may be that of an attribute."""
+    for part in within(code):
+        yield from (*part.co_names, *part.co_varnames, *part.co_freevars, *part.co_cellvars)
+        yield from (one for one in part.co_consts if type(one) is str)
+
+
+def _lets_go(code: CodeType, shared: AbstractSet[str], own: AbstractSet[str], wakers: frozenset[str]) -> bool:
+    """`shared`: names of globals and attributes; `own`: of variables of this function."""
+    if any(type(one) is str and one in shared for one in code.co_consts):
         return True  # `getattr(self, "done")`
-    if known.isdisjoint((*code.co_names, *code.co_varnames, *code.co_freevars, *code.co_cellvars)):
-        return False
     instructions = [one for one in dis.get_instructions(code) if not one.opname.startswith(_NOTHING)]
     return any(
-        _names(one.argval, known) and not _keeps(instructions[at], instructions[at + 1 : at + 2], wakers)
+        _names(one.argval, own if one.opname.startswith(_OF_VARIABLES) else shared)
+        and not _keeps(instructions[at], instructions[at + 1 : at + 2], wakers)
         for at, one in enumerate(instructions)
     )
 
 
-def _names(argument: Any, known: frozenset[str]) -> bool:
+def _names(argument: Any, known: AbstractSet[str]) -> bool:
     if type(argument) is tuple:  # two loads in one instruction
-        return not known.isdisjoint(cast("tuple[object, ...]", argument))
+        return any(one in known for one in cast("tuple[object, ...]", argument))
     return type(argument) is str and argument in known
 
 
