@@ -307,6 +307,17 @@ def test_a_wait_that_is_only_long_against_what_is_usual_there() -> None:
     assert finding.core == ["task:client", "future:r2"]
 
 
+def test_two_who_wait_unusually_long_wait_for_it() -> None:
+    diagnoser = Diagnoser()
+    for number in range(3):
+        diagnoser.look(_reply(f"r{number}", START + number * SECOND).graph(), START + number * SECOND)
+    late = _reply("r2", START + 2 * SECOND)
+    late.task("other", "future:r2", operation="future", since=START + 3 * SECOND)
+    diagnoser.look(late.graph(), START + 6 * SECOND)
+    (finding,) = diagnoser.look(late.graph(), START + 8 * SECOND)
+    assert finding.title == "client and other wait for future r2, far longer than usual there"
+
+
 def test_a_long_wait_at_a_line_that_is_not_known() -> None:
     assert _looks(_reply("r", START), 1, 2, 3600) == []
 

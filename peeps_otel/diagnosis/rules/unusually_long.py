@@ -83,9 +83,12 @@ class UnusuallyLong(LookRule):
 
     def _tell(self, context: RuleContext, thing: Node, waiters: list[str]) -> Account:
         graph, first = context.graph, waiters[0]
+        waits = wording.waits_for(graph, first, thing.id)
+        if len(waiters) > 1:
+            waits = waits.replace("waits", "wait", 1)
         return Account(
-            title=f"{wording.several([wording.label(graph.nodes[w]) for w in waiters])} "
-            f"{wording.waits_for(graph, first, thing.id)}, far longer than usual there",
+            title=f"{wording.several([wording.label(graph.nodes[w]) for w in waiters])} {waits}, "
+            "far longer than usual there",
             advice=f"{self.advice}.",
             look_at=graph.wait_of(first).source,
             evidence=[evidence.link(graph, waiter, thing.id, None) for waiter in waiters[:_MEMBERS_MOST]],
