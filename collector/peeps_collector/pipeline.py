@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import cast
 
+from google.protobuf.message import Message
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
@@ -49,7 +50,7 @@ from .decode.redaction import Redaction
 from .decode.resource import ProcessInfo
 from .decode.rows import Decoded
 from .decode.silence import SilenceRecord
-from .decode.slices import slices, sole_head
+from .decode.slices import slices, sole_head, sole_slice
 from .decode.traces import decode_traces
 from .diagnose import Diagnosis
 from .graph.findings import FindingRegistry
@@ -295,33 +296,37 @@ class Pipeline:
         self, signal: Signal, encoding: Encoding, body: bytes, found: _Found, now_ns: int
     ) -> Generator[None, None, None]:
         # All of it is looked at before any of it is applied: a request is taken as a whole, or not.
+        whole = sole_slice(signal, encoding, body)
+        if whole is not None:
+            yield from self._apply(signal, whole, len(body), found, now_ns)
+            return
         parts: list[bytes] = []
         for part in slices(signal, encoding, body):
             if part is not None:
                 parts.append(part)
             yield
         for part in parts:
-            yield from self._apply(signal, part, found, now_ns)
+            message = decode_request(signal, Encoding.PROTOBUF, part)
+            yield from self._apply(signal, message, len(part), found, now_ns)
 
-    def _apply(self, signal: Signal, part: bytes, found: _Found, now_ns: int) -> Iterator[None]:
-        message = decode_request(signal, Encoding.PROTOBUF, part)
+    def _apply(self, signal: Signal, message: Message, size: int, found: _Found, now_ns: int) -> Iterator[None]:
         if self._redaction:
             self._redaction.redact(message)
             found.clean.append(message.SerializeToString())
         if signal is Signal.LOGS:
             for block in decode_logs(cast("ExportLogsServiceRequest", message), now_ns):
-                taken = self._note(block, LOG.name, found, now_ns, len(part))
+                taken = self._note(block, LOG.name, found, now_ns, size)
                 yield from self._apply_records(block, found, now_ns)
                 self.counts.logs += len(block.rows) if taken else 0
                 yield
         elif signal is Signal.TRACES:
             for decoded in decode_traces(cast("ExportTraceServiceRequest", message), now_ns):
-                if self._note(decoded, SPAN.name, found, now_ns, len(part)):
+                if self._note(decoded, SPAN.name, found, now_ns, size):
                     self.counts.spans += len(decoded.rows)
                 yield
         else:
             for decoded in decode_metrics(cast("ExportMetricsServiceRequest", message), now_ns):
-                if self._note(decoded, METRIC.name, found, now_ns, len(part)):
+                if self._note(decoded, METRIC.name, found, now_ns, size):
                     self.counts.metrics += len(decoded.rows)
                 yield
 

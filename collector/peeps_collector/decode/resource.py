@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from opentelemetry.proto.common.v1.common_pb2 import InstrumentationScope
@@ -16,6 +17,7 @@ from ..store.schema import Row
 from .values import attributes_of, json_text, whole
 
 _NO_SERVICE = "unknown_service"
+_KNOWN_MOST, _KNOWN_BYTES = 2000, 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ class ProcessInfo:
     def updated(self, later: ProcessInfo) -> ProcessInfo:
         """With what a later resource of the same process says. What that leaves out stays: the program's own telemetry
         and ours come under one id with different resources, in turns. The same object where nothing is new."""
+        if later is self:
+            return self
         info = ProcessInfo(
             self.id,
             later.service if later.service != _NO_SERVICE else self.service,
@@ -66,7 +70,18 @@ class Scope:
 
 
 def process_of(resource: Resource, schema_url: str = "") -> ProcessInfo:
-    """Never fails: what is missing is empty."""
+    """Never fails: what is missing is empty. Of the same resource, once read, it is the same object."""
+    if resource.ByteSize() > _KNOWN_BYTES:
+        return _process_of(resource, schema_url)
+    return _known_process(resource.SerializeToString(), schema_url)
+
+
+@lru_cache(_KNOWN_MOST)
+def _known_process(resource: bytes, schema_url: str) -> ProcessInfo:
+    return _process_of(Resource.FromString(resource), schema_url)
+
+
+def _process_of(resource: Resource, schema_url: str) -> ProcessInfo:
     attributes = attributes_of(resource.attributes)
 
     def text(key: str) -> str:

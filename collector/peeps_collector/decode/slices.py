@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from google.protobuf.message import Message
+
 from ..receive.encoding import Undecodable, decode_request
 from ..receive.queue import Encoding, Signal
 from .json_slices import json_slices
@@ -21,6 +23,11 @@ _STEPS = 2000
 _JSON_AT_ONCE = 32 << 10
 _LENGTH = 2
 _FIXED = {1: 8, 5: 4}
+_LEVELS = {
+    Signal.TRACES: ("resource_spans", "scope_spans", "spans"),
+    Signal.METRICS: ("resource_metrics", "scope_metrics", "metrics"),
+    Signal.LOGS: ("resource_logs", "scope_logs", "log_records"),
+}
 Span = tuple[int, int]
 
 
@@ -48,6 +55,16 @@ def sole_head(body: bytes) -> bytes:
     except (Undecodable, StopIteration):
         return b""
     return body[begin:end] if number == 1 else b""
+
+
+def sole_slice(signal: Signal, encoding: Encoding, body: bytes) -> Message | None:
+    """The request, read, where it is a slice as it is. Raises Undecodable."""
+    if encoding is not Encoding.PROTOBUF or len(body) > SLICE_BYTES:
+        return None
+    message = decode_request(signal, encoding, body)
+    blocks, scopes, records = _LEVELS[signal]
+    count = sum(len(getattr(scope, records)) for one in getattr(message, blocks) for scope in getattr(one, scopes))
+    return message if count <= SLICE_RECORDS else None
 
 
 @dataclass(slots=True)

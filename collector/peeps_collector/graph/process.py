@@ -51,12 +51,13 @@ class Process:
     not any more; `first_look`: at the first look of the diagnosis at that;
     `judged`: there was a second one, of something newer. `lag`: its history is behind, None where it is not.
     Times are the collector's clock but for `time_ns`, which is the process's own, of its last snapshot; `clock` says
-    how far apart the two are.
+    how far apart the two are. `said_last`: what it said of itself when it was last heard of; `info`: all of it.
     """
 
     info: ProcessInfo
     first_seen_ns: int
     last_seen_ns: int
+    said_last: ProcessInfo | None = None
     state: State = State.FOREIGN
     pulse_ns: int = 0
     stream_id: int | None = None

@@ -28,9 +28,12 @@ class ProcessTable:
             self._make_room()
             process = self.processes[info.id] = Process(info, now_ns, now_ns)
             self.store(process)
-        elif (updated := process.info.updated(info)) is not process.info:
-            process.info = updated
-            self.store(process)
+        elif info is not process.said_last:
+            updated = process.info.updated(info)
+            if updated is not process.info:
+                process.info = updated
+                self.store(process)
+        process.said_last = info
         process.last_seen_ns = now_ns
         return process
 

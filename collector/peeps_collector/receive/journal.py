@@ -141,8 +141,7 @@ class Journal:
                 raise JournalError(f"{used} bytes wait for the database, which does not keep up; retry later")
             if self._file >= 0 and self._segments[-1].size + size > _SEGMENT_BYTES:
                 self._close()
-            self._directory.mkdir(mode=0o700, exist_ok=True)
-            room = os.statvfs(self._directory)
+            room = self._room()
             # The database must still be able to take what waits here, or nothing would ever make room again.
             if room.f_bavail * room.f_frsize < size + 2 * used:
                 raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -152,6 +151,15 @@ class Journal:
                 sync_folder(self._directory)
                 self._segments.append(_Segment(path, os.fstat(self._file).st_size, 0))
             return self._segments[-1]
+
+    def _room(self) -> os.statvfs_result:
+        """Of the folder, which is made where it is not there: then the open segment is not there, either."""
+        try:
+            return os.statvfs(self._directory)
+        except FileNotFoundError:
+            self._close()
+            self._directory.mkdir(mode=0o700, exist_ok=True)
+            return os.statvfs(self._directory)
 
     def _undo(self, segment: _Segment) -> None:
         try:
