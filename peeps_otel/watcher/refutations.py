@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, cast
 from weakref import ref
 
 from ..diagnosis.refuted_sites import CLAIMS, RefutedSites
-from ..model import Finding, Frame, Node, NodeKind
+from ..model import Finding, Frame, Level, Node, NodeKind
 from ..probes import runtime
 from ..probes.probe import Observation
 
@@ -70,10 +70,12 @@ class Refutations:
         self._claims: dict[str, _Claim] = {}
         self.sites = RefutedSites()
 
-    def judge(self, findings: list[Finding], observation: Observation) -> tuple[list[Finding], list[Refuted]]:
+    def judge(
+        self, findings: list[Finding], observation: Observation, now_ns: int
+    ) -> tuple[list[Finding], list[Refuted]]:
         """`findings` as they may be said, knowing what was refuted; and those that were refuted since the last call,
-        as they were said, which are not among them."""
-        refuted = [one for claim in self._claims.values() if (one := _refuted(claim, observation)) is not None]
+        as they were said, which are not among them. `now_ns`: of the look."""
+        refuted = [one for claim in self._claims.values() if (one := _refuted(claim, observation, now_ns)) is not None]
         for one in refuted:
             self.sites.add(one.finding, one.member)
         wrong = {one.finding.id for one in refuted}
@@ -110,15 +112,24 @@ def _member(node: Node, reference: ref[asyncio.Task[Any]] | None) -> _Member:
     return _Member(node, reference, waits_for, runtime.cancel_requests(task))
 
 
-def _refuted(claim: _Claim, observation: Observation) -> Refuted | None:
+def _refuted(claim: _Claim, observation: Observation, now_ns: int) -> Refuted | None:
     moved = ""
     for member in claim.members:
+        if _ran_out(claim.finding, member.node, now_ns):
+            return None
         fate = _of_task(member, observation) if member.node.kind is NodeKind.TASK else _of_thread(member, observation)
         if fate is _Fate.BROKEN:
             return None
         if fate is _Fate.MOVED and not moved:
             moved = member.node.id
     return Refuted(claim.finding, moved) if moved else None
+
+
+def _ran_out(finding: Finding, node: Node, now_ns: int) -> bool:
+    """What is only LIKELY may be said of a wait with a time limit, which it tells: the error at its end breaks the
+    wait, and whoever is set free by that goes on rightly."""
+    deadline_ns = None if node.wait is None else node.wait.deadline_ns
+    return finding.level is Level.LIKELY and deadline_ns is not None and now_ns >= deadline_ns
 
 
 def _of_task(member: _Member, observation: Observation) -> _Fate:

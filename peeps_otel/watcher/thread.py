@@ -303,7 +303,7 @@ class Watcher:
             self.heap.can_be_later = self._start_waits.can_be_later
             if self._turns.has_come(waiting.changed, self._clock.monotonic_ns(), self.heap.settled_ns):
                 self.heap.look(observation, waiting.waits, now_ns, frozenset())
-        findings, refuted = self._refutations.judge(findings, observation)
+        findings, refuted = self._refutations.judge(findings, observation, now_ns)
         changes = self._ledger.update(findings)
         withdrawn = {one.finding.id for one in refuted}
         long_waits: list[LongWait] = []

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, NamedTuple, cast
@@ -53,6 +54,8 @@ class _Claim:
     moves: int
     task: ref[object] | None = None
     future: ref[Any] | None = None
+    limits_ns: tuple[int, ...] = ()
+    """When the waits of the core end by themselves."""
 
 
 class _Met(NamedTuple):
@@ -121,6 +124,7 @@ class Oracle:
             steps.count - (steps.last_ns > seen_ns),
             None if met is None else met.task,
             None if future is None else ref(future),
+            tuple(_limits(nodes[one] for one in finding.core if one in nodes)),
         )
         self._claims[finding.id, finding.level.value, node.id] = claim
         if not behind:
@@ -143,11 +147,16 @@ class Oracle:
                     claim.node.name,
                     claim.seeds,
                     claim.behind,
-                    cancelled or _is_broken(claim),
+                    cancelled or _is_broken(claim) or self._ran_out(claim),
                     claim.at_ms,
                     ms,
                 )
             )
+
+    def _ran_out(self, claim: _Claim) -> bool:
+        """LIKELY is said of pools whose time limits are told: at the end of one it begins anew."""
+        ends = [limit for limit in claim.limits_ns if limit <= time.time_ns()]
+        return claim.finding.level is Level.LIKELY and bool(ends)
 
     def judged(self) -> dict[str, tuple[int, int]]:
         """By level: how many findings were put to the test, and in how many of them nothing was broken from outside up
@@ -173,6 +182,12 @@ def _breaks(by_seed: dict[int, int], seeds: tuple[int, ...]) -> int:
 
 def _is_broken(claim: _Claim) -> bool:
     return _breaks({player.seed: player.breaks for player in stage.players}, claim.seeds) != claim.breaks
+
+
+def _limits(nodes: Iterable[Node]) -> Iterable[int]:
+    for node in nodes:
+        if node.wait is not None and node.wait.deadline_ns is not None:
+            yield node.wait.deadline_ns
 
 
 def _ident(node: Node) -> int:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from peeps_otel.diagnosis.refuted_sites import RefutedSites
-from peeps_otel.model import EvidenceStep, Finding, FindingKind, Level, NodeKind
+from peeps_otel.model import EvidenceStep, Finding, FindingKind, Level, Node, NodeKind
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.context import ProbeContext
@@ -56,7 +56,7 @@ class Waiting:
 
     def judge(self, findings: list[Finding]) -> tuple[list[Finding], list[Refuted]]:
         self.observation = self.look()
-        return self.refutations.judge(findings, self.observation)
+        return self.refutations.judge(findings, self.observation, time.time_ns())
 
     def node(self, name: str) -> str:
         (found,) = (n.id for n in self.observation.nodes.values() if n.name == name)
@@ -200,11 +200,43 @@ def test_a_thread_that_goes_on_refutes() -> None:
         assert time.monotonic() < deadline
     said = Finding("deadlock:1", FindingKind.DEADLOCK, Level.PROVEN, "stuck", 1, [node.id], look_at="app.py:1")
     for _ in range(2):
-        assert refutations.judge([said], probe.look(time.time_ns())) == ([said], [])
+        assert refutations.judge([said], probe.look(time.time_ns()), time.time_ns()) == ([said], [])
     lock.release()
-    while refutations.judge([said], probe.look(time.time_ns()))[1] != [Refuted(said, node.id)]:
+    while refutations.judge([said], probe.look(time.time_ns()), time.time_ns())[1] != [Refuted(said, node.id)]:
         assert time.monotonic() < deadline
     done.set()
+    thread.join(10)
+
+
+@pytest.mark.parametrize("level", [Level.PROVEN, Level.LIKELY])
+def test_a_time_limit_that_was_told_refutes_only_who_was_proven_to_wait_for_ever(level: Level) -> None:
+    probe = CompositeProbe([ThreadProbe(context := ProbeContext())], context)
+    refutations = Refutations(None)
+    go, end = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        go.wait(20)
+        end.wait(20)
+
+    thread = threading.Thread(target=wait, name="patient", daemon=True)
+    thread.start()
+
+    def seen() -> Node | None:
+        found = (node for node in probe.look(time.time_ns()).nodes.values() if node.name == "patient")
+        return next((node for node in found if node.wait is not None and node.wait.deadline_ns is not None), None)
+
+    while (node := seen()) is None:
+        time.sleep(0.001)
+    said = Finding("pool:1", FindingKind.POOL_EXHAUSTED, level, "stuck", 1, [node.id])
+    assert refutations.judge([said], probe.look(time.time_ns()), time.time_ns()) == ([said], [])
+    assert node.wait is not None
+    assert node.wait.deadline_ns is not None
+    go.set()  # as at the end of the limit: it goes on
+    while (now := seen()) is None or now.stack == node.stack:
+        time.sleep(0.001)
+    _, told = refutations.judge([said], probe.look(time.time_ns()), node.wait.deadline_ns)
+    assert told == ([Refuted(said, node.id)] if level is Level.PROVEN else [])
+    end.set()
     thread.join(10)
 
 
