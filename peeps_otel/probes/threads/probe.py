@@ -178,6 +178,8 @@ class ThreadProbe:
             created = thread_internals.started_ns(facts.native_id, now_ns) or now_ns
             record = ThreadRecord(facts, self._context.thread(ident, created), created, process=self._process(ident))
             self._threads[ident] = record
+        elif not record.process:  # one that is spawned is told its name after it was first looked at
+            record.process = self._process(ident)
         if not asleep and motion.stands(record, cpu_ns, self._clock_is_fine is True):
             if record.node is not None and record.node.state in ("running", "gil"):  # it was, but has it been since?
                 show(record, motion.state(record, cpu_ns, now_ns), None, record.node.stack, ())
