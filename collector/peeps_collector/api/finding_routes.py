@@ -91,7 +91,8 @@ class FindingRoutes:
             findings += ended
         not_answered = [key for key in self._live.not_answered() if key in processes]
         if wanted:
-            waits = Waits(shown, [view.nodes[one] for one, key in view.owner.items() if key in wanted])
+            theirs = ((key, one) for key, process in processes.items() for one in list(process.entries))
+            waits = Waits(shown, [view.nodes[one] for key, one in theirs if view.owner.get(one) == key])
         else:
             waits = Waits(shown, view.nodes.values(), view.movers)
         calm = waits.calm(len(not_answered))

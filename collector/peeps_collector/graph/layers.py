@@ -28,7 +28,7 @@ class Layers(Mapping[str, Value]):
 
     def changed(self) -> Layers[Value]:
         """Another one, to be changed."""
-        if len(self._over) > len(self._base) // 4 + _CHANGES_LEAST:
+        if len(self._over) > len(self._base) // 16 + _CHANGES_LEAST:
             return Layers(self._all())
         other: Layers[Value] = Layers(self._base)
         other._over, other._size = dict(self._over), self._size

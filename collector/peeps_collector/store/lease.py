@@ -21,7 +21,7 @@ import duckdb
 if sys.platform != "win32":
     import fcntl
 
-_CHECKPOINT_BYTES = 256 << 20  # of the log; DuckDB's own 16 MB stalls the writer
+_CHECKPOINT_BYTES = 64 << 20  # of the log, which a start after a kill replays; DuckDB's own 16 MB stalls the writer
 _READER_BYTES = 16 << 20  # of the log, which each reader replays
 _MOST_BYTES = 1 << 30  # of the log: then a reader that is none of ours must do without
 _log = logging.getLogger(__name__)
