@@ -212,8 +212,8 @@ class Changing:
             body, nodes = next(self._bodies)
             connection.request("POST", "/v1/logs", body, {"content-type": "application/x-protobuf"})
             response = connection.getresponse()
-            response.read()
-            assert response.status == 200, response.status
+            told = response.read()
+            assert response.status == 200, told
             sent += nodes
         return sent
 
