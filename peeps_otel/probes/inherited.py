@@ -20,10 +20,14 @@ from .. import semconv
 from ..model import AttributeValue
 from .internals import asyncio_core, stdlib
 from .internals import thread as thread_internals
+from .internals.current_frames import current_frames
 from .internals.stdlib import LOCK, RLOCK
 from .resource_types import Held
+from .source.ownership import is_standard_library
 
-_OURS = f"{os.sep}peeps_otel{os.sep}"
+_OURS, _TELEMETRY = f"{os.sep}peeps_otel{os.sep}", f"{os.sep}opentelemetry{os.sep}"
+_WAITS = (f"{os.sep}threading.py", f"{os.sep}queue.py")
+_TAKES = frozenset({"acquire", "release"})
 
 
 class ThreadHold(NamedTuple):
@@ -95,10 +99,10 @@ class Inherited:
         return self._said(held.name, False)
 
     def not_its_owner(self, lock: Any, held: Iterable[Held]) -> dict[str, AttributeValue]:
-        """What to say of a recursive lock whose owner has the ident of a thread of the parent, and shows no block that
-        has taken it: a thread that is started here may get such an ident. Empty for any other."""
+        """What to say of a recursive lock whose owner has the ident of a thread of the parent, and is in nothing here
+        that could have taken it: a thread that is started here may get such an ident. Empty for any other."""
         owner = stdlib.rlock_owner(lock) if issubclass(cast("type[object]", type(lock)), RLOCK) else None
-        if owner is None or owner not in self.threads or any(one.source for one in held):
+        if owner is None or owner not in self.threads or any(one.source for one in held) or _may_have_taken(owner):
             return {}
         return self._said(self.threads[owner], False)
 
@@ -111,6 +115,21 @@ class Inherited:
             semconv.LOCK_FORK_HOLDER: f"thread {name} of pid {self.parent}",
             semconv.LOCK_FORK_HOLDER_EXACT: exact,
         }
+
+
+def _may_have_taken(ident: int) -> bool:
+    """Whether a thread here is in code of the program, or of the standard library that takes locks outside a block:
+    such a lock is given back by another function than took it, or later in the same one."""
+    frame = current_frames().get(ident)
+    while frame is not None:
+        code = frame.f_code
+        watches = _OURS in code.co_filename or _TELEMETRY in code.co_filename
+        if not watches and not is_standard_library(code.co_filename):
+            return True
+        if not code.co_filename.endswith(_WAITS) and not _TAKES.isdisjoint(code.co_names):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _depth() -> int:

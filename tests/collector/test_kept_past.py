@@ -79,7 +79,7 @@ def test_out_of_what_stood_before_comes_the_same(reader: Asked) -> None:
         view = view_at(reader, at_ns)
         whole = after(reader, EMPTY, at_ns)
         edges = {(edge.kind.value, edge.src, edge.dst): edge for links in view.out.values() for edge in links}
-        assert told(Standing(at_ns, view.nodes, view.owner, edges)) == told(whole)
+        assert told(Standing(at_ns, dict(view.nodes), dict(view.owner), edges)) == told(whole)
     assert len(after(reader, EMPTY, BEGUN + HOUR).nodes) > 10
 
 

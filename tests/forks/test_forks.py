@@ -215,6 +215,51 @@ in_child(lambda: threading.Thread(target=want, name="wants", daemon=True).start(
 """
 
 
+_IDENT_AGAIN = """
+lock = threading.RLock()
+
+class Door:
+    def open(self):
+        lock.acquire()
+    def close(self):
+        lock.release()
+
+door = Door()
+OWN = 1 << 20  # no other thread is given a stack of that size
+threading.stack_size(OWN)
+keepers = [threading.Thread(target=time.sleep, args=(60,), daemon=True) for _ in range(3)]
+for one in keepers:
+    one.start()
+idents = {one.ident for one in keepers}
+threading.stack_size(0)
+
+def work():
+    if threading.get_ident() in idents:
+        door.open()
+        at_work.set()
+        time.sleep(60)
+        door.close()
+    else:
+        time.sleep(60)
+
+def want():
+    door.open()
+
+def child():
+    global at_work
+    at_work = threading.Event()
+    threading.stack_size(OWN)
+    for number in range(20):
+        threading.Thread(target=work, name=f"work-{number}", daemon=True).start()
+    if not at_work.wait(10):
+        print("nobody has got such an ident")
+    threading.Thread(target=want, name="want", daemon=True).start()
+    time.sleep(4)
+
+in_child(child)
+"""
+
+
 def test_a_recursive_lock_that_another_thread_held_at_the_fork_is_proven(tmp_path: Path) -> None:
     told = run(tmp_path, _KEPT.format(kind="RLock"))
     assert told.found(told.children[0]) == [
@@ -231,19 +276,28 @@ def test_a_thread_here_that_got_the_ident_of_the_holder_is_not_the_holder(tmp_pa
 holder = [one.ident for one in threading.enumerate() if one.name == "keeper"]
 
 def follow():
+    threading.stack_size(OWN)
     for number in range(20):
         one = threading.Thread(target=time.sleep, args=(60,), name=f"idle-{{number}}", daemon=True)
         one.start()
         if [one.ident] == holder:
             return True
-    raise RuntimeError("nobody has got it")
+    print("nobody has got it")
 
 in_child(lambda: follow() and threading.Thread(target=want"""
-    told = run(tmp_path, _KEPT.replace(begin, again).format(kind="RLock"))
+    start = "threading.Thread(target=keeper"
+    own = "OWN = 1 << 20  # no other thread is given a stack of that size\nthreading.stack_size(OWN)\n"
+    program = _KEPT.replace(start, f"{own}{start}").replace("kept.wait()", "kept.wait()\nthreading.stack_size(0)")
+    told = run(tmp_path, program.replace(begin, again).format(kind="RLock"))
     assert told.found(told.children[0]) == [
         f"LIKELY held_at_fork: thread wants waits for RLock lock, held by thread keeper of pid {told.parent}, as last "
         "seen before this process was forked; nobody here can release it"
     ]
+
+
+def test_a_thread_here_that_got_the_ident_and_is_at_work_may_well_have_it(tmp_path: Path) -> None:
+    told = run(tmp_path, _IDENT_AGAIN)
+    assert [one for one in told.found(told.children[0]) if "held_at_fork" in one] == []
 
 
 def test_a_plain_lock_that_another_thread_held_at_the_fork_is_likely(tmp_path: Path) -> None:

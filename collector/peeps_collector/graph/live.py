@@ -79,7 +79,7 @@ class LiveGraph:
         with self._lock:
             self._keeps_all = True
             for info, first_ns, last_ns in past:
-                self._table.processes[info.id] = Process(info, first_ns, last_ns, State.GONE)
+                self._table.processes[info.id] = Process(info, first_ns, last_ns, state=State.GONE)
 
     def snapshot_steps(self, info: ProcessInfo, body: bytes, now_ns: int) -> Generator[None, None, list[str]]:
         """Applies one `peeps.snapshot` in slices; an old one (a repetition) changes nothing. The lock is held for the
