@@ -22,6 +22,7 @@ from ..probes.probe import Observation
 
 _MEMBERS_MOST = 200
 _CLAIMS_MOST = 500
+_SEEN_LATER_NS = 1_000_000_000  # after it began, a wait that is first met by a look
 _TASK = cast("Any", asyncio.Task)  # its own functions, whatever a subclass makes of them
 
 
@@ -127,9 +128,11 @@ def _refuted(claim: _Claim, observation: Observation, now_ns: int) -> Refuted | 
 
 def _ran_out(finding: Finding, node: Node, now_ns: int) -> bool:
     """What is only LIKELY may be said of a wait with a time limit, which it tells: the error at its end breaks the
-    wait, and whoever is set free by that goes on rightly."""
-    deadline_ns = None if node.wait is None else node.wait.deadline_ns
-    return finding.level is Level.LIKELY and deadline_ns is not None and now_ns >= deadline_ns
+    wait, and whoever is set free by that goes on rightly. A wait that was seen after it had begun ends before what is
+    taken for its limit."""
+    if finding.level is not Level.LIKELY or node.wait is None or node.wait.deadline_ns is None:
+        return False
+    return now_ns >= node.wait.deadline_ns - (0 if node.wait.exact else _SEEN_LATER_NS)
 
 
 def _of_task(member: _Member, observation: Observation) -> _Fate:
