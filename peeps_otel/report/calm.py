@@ -97,6 +97,7 @@ class _Doubts:
         movers = [node for node in self._nodes if is_mover(node)]
         awaited = outside.awaited(movers, view.nodes, view.out)
         awaited |= outside.at_both_ends(movers, view.nodes, view.out)
+        awaited |= outside.of_itself(self._outside, view.nodes, view.out)
         found: list[tuple[int, str]] = []
         for node in self._outside:
             since_ns = outside.since_ns(node, view.nodes, view.out, awaited)

@@ -46,6 +46,21 @@ def at_both_ends(waiting: Iterable[Node], nodes: Mapping[str, Node], out: Mappin
     return {one for one, other in there.items() if other in at}
 
 
+def of_itself(waiting: Iterable[Node], nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> Set[str]:
+    """Who waits, without being idle, for what comes over a connection whose other end this process has as well."""
+    there = {
+        (node.id, other)
+        for node in waiting
+        for edge in out.get(node.id, ())
+        if edge.kind is EdgeKind.NEEDS and (end := nodes.get(edge.dst)) is not None and end.kind is NodeKind.IO
+        if type(other := end.attributes.get(semconv.IO_THERE)) is str and not _writes(node)
+    }
+    if not there:
+        return frozenset()
+    ends = {one.attributes.get(semconv.IO_HERE) for one in nodes.values() if one.kind is NodeKind.IO}
+    return {node for node, other in there if other in ends}
+
+
 def _writes(node: Node) -> bool:
     return node.wait is None or operation(node.wait.operation).writes
 
@@ -54,8 +69,8 @@ def since_ns(
     node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]], awaited_for: Set[str]
 ) -> int | None:
     """Since when it has waited, without a deadline, for a call that nobody here is seen to answer, or for a connection,
-    where others wait for what it does or waits at its other end (`awaited_for`). None: for neither. A client that looks
-    for signals now and then begins to wait anew: the call is as old as it is."""
+    where others wait for what it does or at its other end, or where this process has that too (`awaited_for`). None:
+    for neither. A client that looks for signals now and then begins to wait anew: the call is as old as it is."""
     if node.wait is None or node.wait.deadline_ns is not None:
         return None
     targets = [nodes.get(edge.dst) for edge in out.get(node.id, ()) if edge.kind is EdgeKind.NEEDS]

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from hypothesis import given, settings
@@ -156,6 +156,18 @@ def _unanswered_since(target: Node, answered: bool = False, awaited: bool = Fals
     return outside.since_ns(waiter, nodes, out, outside.awaited([waiter, other], nodes, out))
 
 
+def test_who_waits_for_an_answer_of_its_own_process_is_no_all_clear() -> None:
+    waiter = _thread("a", "waiting", _wait("socket.recv", 1))
+    here = Node("io:1", NodeKind.IO, "e", 1, "", attributes={semconv.IO_HERE: "tcp/a>b", semconv.IO_THERE: "tcp/b>a"})
+    other = Node("io:2", NodeKind.IO, "e", 1, "", attributes={semconv.IO_HERE: "tcp/b>a", semconv.IO_IS_FAR: True})
+    out = {waiter.id: [Edge(EdgeKind.NEEDS, waiter.id, here.id)]}
+    nodes = {one.id: one for one in (waiter, here, other)}
+    assert outside.of_itself([waiter], nodes, out) == {waiter.id}
+    assert outside.of_itself([waiter], {one.id: one for one in (waiter, here)}, out) == frozenset()
+    writes = replace(waiter, wait=_wait("socket.sendall", 1))
+    assert outside.of_itself([writes], nodes, out) == set()
+
+
 def test_a_call_that_nobody_is_seen_to_answer_is_no_all_clear() -> None:
     update, poll = (Node(f"request:{n}", NodeKind.REQUEST, n, NOW - 40 * S, "x.py:1") for n in ("update", "GET /poll"))
     assert _unanswered_since(update) == update.created_at  # however often its client looks up meanwhile
@@ -265,6 +277,7 @@ def test_one_pass_finds_what_each_question_finds_by_itself(seen: Seen) -> None:
     unjudged += [(since_ns, node.id) for node in tasks if (since_ns := polls_since(node)) is not None]
     passed = [(since_ns, node.id) for node, since_ns in old if passed_over_by(node, nodes, out)]
     awaited = outside.awaited(tasks, nodes, out) | outside.at_both_ends(tasks, nodes, out)
+    awaited |= outside.of_itself(tasks, nodes, out)
     asking = [node for node in tasks if node.wait and node.state != "idle" and node.wait.source == "/srv/app.py:9"]
     answers = [(outside.since_ns(node, nodes, out, awaited), node.id) for node in asking]
     unanswered = [(since_ns, one) for since_ns, one in answers if since_ns is not None and NOW - since_ns >= 15 * S]
