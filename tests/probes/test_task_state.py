@@ -291,8 +291,9 @@ def test_a_task_that_cannot_be_read_costs_itself_alone(
     async def main() -> None:
         ready = asyncio.Event()
         kept.append(ready)
-        for name in ("one", "two", "three"):
-            started(_waits(ready), name)
+        started(_waits(ready), "one")
+        started(_waits_in_a_block(ready), "two")  # or it would be read the fast way, which is another
+        started(_waits(ready), "three")
         broken.append(next(task for task in kept[1:] if task.get_name() == "two").get_coro())
 
     with running(probe, main, loop_kind) as program:
@@ -308,6 +309,11 @@ def test_a_task_that_cannot_be_read_costs_itself_alone(
 
 async def _waits(ready: asyncio.Event) -> None:
     await ready.wait()
+
+
+async def _waits_in_a_block(ready: asyncio.Event) -> None:
+    async with asyncio.Lock():
+        await ready.wait()
 
 
 def test_what_is_not_covered_is_said(probe: AsyncioProbe, monkeypatch: pytest.MonkeyPatch) -> None:
