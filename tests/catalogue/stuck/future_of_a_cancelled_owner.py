@@ -31,6 +31,7 @@ async def main() -> None:
     first.cancel()
     async with asyncio.TaskGroup() as group:
         group.create_task(rates.get("EUR"), name="second")
+        await asyncio.sleep(2)
         group.create_task(rates.get("EUR"), name="third")
 
 
