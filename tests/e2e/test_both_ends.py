@@ -3,20 +3,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.e2e_support import Collector
+from tests.e2e.together import together
 from tests.support.network import free_port
-from tests.support.processes import environment
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the ends are named by Linux")
@@ -26,10 +22,8 @@ PATIENCE_S = 90.0
 
 @pytest.fixture
 def programs(collector: Collector, tmp_path: Path) -> Iterator[None]:
-    settings = environment(PEEPS_COLLECTOR_ENDPOINT=collector.otlp, PEEPS_CPU_BUDGET_PERCENT="0")
     ports = [str(free_port()) for _ in range(5)]
-    started: list[subprocess.Popen[bytes]] = []
-    for role, name, port, other in (
+    calls = (
         ("crosswise", "shop", ports[0], ports[1]),
         ("crosswise", "stock", ports[1], ports[0]),
         ("slow", "slow", ports[2], "0"),
@@ -37,24 +31,9 @@ def programs(collector: Collector, tmp_path: Path) -> Iterator[None]:
         ("parent", "importer", "0", "0"),
         ("front", "front", ports[3], ports[4]),
         ("back", "back", ports[4], ports[3]),
-    ):
-        with (tmp_path / f"{name}.txt").open("wb") as output:
-            command = [sys.executable, str(PROGRAM), role, name, port, other]
-            started.append(
-                subprocess.Popen(
-                    command,
-                    env=settings,
-                    start_new_session=True,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                )
-            )
-    yield
-    for process in started:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    )
+    with together(PROGRAM, {call[1]: call for call in calls}, collector, tmp_path):
+        yield
 
 
 def rings(collector: Collector) -> dict[frozenset[str], dict[str, Any]]:

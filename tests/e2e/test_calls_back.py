@@ -3,20 +3,16 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.e2e_support import Collector
+from tests.e2e.together import together
 from tests.support.network import free_port
-from tests.support.processes import environment
 from tests.support.waiting import eventually
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the ends are named by Linux")
@@ -26,26 +22,10 @@ PATIENCE_S = 90.0
 
 @pytest.fixture
 def programs(collector: Collector, tmp_path: Path) -> Iterator[None]:
-    settings = environment(PEEPS_COLLECTOR_ENDPOINT=collector.otlp, PEEPS_CPU_BUDGET_PERCENT="0")
     shop, stock, slow = (str(free_port()) for _ in range(3))
-    started: list[subprocess.Popen[bytes]] = []
-    for arguments in (("shop", shop, stock, "/order"), ("stock", stock, shop), ("slow", slow, slow, "/slow")):
-        with (tmp_path / f"{arguments[0]}.txt").open("wb") as output:
-            started.append(
-                subprocess.Popen(
-                    [sys.executable, str(PROGRAM), *arguments],
-                    env=settings,
-                    start_new_session=True,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                )
-            )
-    yield
-    for process in started:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    calls = (("shop", shop, stock, "/order"), ("stock", stock, shop), ("slow", slow, slow, "/slow"))
+    with together(PROGRAM, {call[0]: call for call in calls}, collector, tmp_path):
+        yield
 
 
 @pytest.mark.usefixtures("programs")
