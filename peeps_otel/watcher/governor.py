@@ -15,7 +15,7 @@ from collections import deque
 from enum import IntEnum
 from typing import NamedTuple
 
-from .purse import START_SHARE, SURE_SHARE, Purse
+from .purse import START_SHARE, Purse
 
 EAGER_NS = 5_000_000_000
 EAGER_INTERVAL_NS = 250_000_000
@@ -36,7 +36,7 @@ _COSTS = 3  # looks whose cost tells what the next one will cost
 _GROWS = 2  # times at most from look to look: what a look costs beyond the budget, the purse delays
 _NEW_TASK_NS = 150_000  # what it takes to read a task for the first time, and to tell of it
 _NEW_TASKS_LEAST = 100
-_PATIENCE_NS = 5_000_000_000
+_PATIENCE_NS = 4_000_000_000
 _FOR_EVER_NS = 1 << 62
 _SPARE_SAMPLE_NS = 250_000_000
 _LOOKS_SHARE = 0.2  # of the processor budget at least, however dear the samples are
@@ -111,6 +111,8 @@ class Governor:
         self.detail = Detail.ALL
         self.interval_ns = interval_ns
         """The interval between two looks, as far as the budgets go."""
+        self.told_ns = 0
+        """The interval that the last snapshot told of; 0: none has been told."""
         self._bytes_interval_ns = interval_ns
         self.purse = Purse(self._cpu_share, now_ns)
         self.key_frame_ns = key_frame_ns
@@ -132,12 +134,11 @@ class Governor:
         """Between two samples now: longer while the budget is spent, for a look that waits for it should come soon."""
         return self.sample_ns if self.purse.left_ns or not self._cpu_share else max(self.sample_ns, _SPARE_SAMPLE_NS)
 
-    def patience_ns(self, spent_ns: int) -> int:
-        """How long one look, which has cost so much so far, may wait for its budget at most: who says nothing for long
-        is taken for silent. A look that costs no more than what looks have for sure in that time goes on, though
-        dear samples have used up a whole minute; what is told once, a crowd of new tasks say, is no such look."""
-        small = max(self._look_cpu_ns, spent_ns) <= self._cpu_share * _PATIENCE_NS * SURE_SHARE
-        return _PATIENCE_NS if small else _FOR_EVER_NS
+    @property
+    def patience_ns(self) -> int:
+        """How long one look may wait for its budget at most, then it goes on beyond it: a process that says nothing for
+        three times the interval that it told of, and five seconds, is taken for silent. Nobody expects the first."""
+        return max(_PATIENCE_NS, 2 * self.told_ns) if self.told_ns else _FOR_EVER_NS
 
     def foresee(self, look_cpu_ns: int, extent: Extent = _NOTHING) -> int:
         """The interval until the look after one that has cost so much."""

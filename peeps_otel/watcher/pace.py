@@ -36,14 +36,12 @@ class Pace:
         self._clock = clock
         self._beside = beside
         self._paused_ns = 0  # by the performance counter
-        self._began_at_ns = 0  # of what is spent
         self.waited_ns = 0
         """For how long the look at hand has waited for its budget."""
 
     def begin(self) -> None:
         """A look begins."""
         self.waited_ns = 0
-        self._began_at_ns = self._spent_ns()
 
     def pause(self) -> None:
         """Lets the other threads run, in the middle of a look; takes the sample that is due."""
@@ -61,8 +59,7 @@ class Pace:
         if not wait_ns or self._stopping.is_set():
             return
         began_ns = self._clock.monotonic_ns()
-        patience_ns = self._governor.patience_ns(self._spent_ns() - self._began_at_ns)
-        ends_ns = began_ns - self.waited_ns + patience_ns
+        ends_ns = began_ns - self.waited_ns + self._governor.patience_ns
         while wait_ns and not self._stopping.is_set() and self._clock.monotonic_ns() < ends_ns:
             now_ns = self._clock.monotonic_ns()
             wait_ns = self._sampling.before(now_ns + min(wait_ns, _WAIT_MOST_NS)) - now_ns

@@ -31,8 +31,6 @@ _SAVED_AT_FIRST_NS = 1_000_000_000
 _WAIT_MOST_NS = 1_000_000_000  # at a time: what the window has left changes meanwhile
 _QUESTION_SHARE = 0.25  # of what any sixty seconds may cost, for questions on the average
 _LOOKS_KEEP = 1 / 2  # of it, whatever else is to be paid; questions the rest
-SURE_SHARE = _WINDOW_SHARE * _LOOKS_KEEP
-"""Of the budget, what looks have whatever else is to be paid."""
 _WINDOWS_MOST = 10  # a question may last for
 _LEAST_NS = 5_000_000  # of a window for questions: with less they come to no end
 _WISH_NS = 30_000_000_000  # it is asked for again and again; if not, nobody is held back for it

@@ -311,7 +311,8 @@ class Watcher:
             long_waits.append(self._recorder.long_waits.popleft())
         snapshot.cpu_ns = self._look_clock_ns() - cpu_ns
         extent = Extent(len(observation.nodes), len(difference.changed), not self._probes.context.unread_tasks)
-        snapshot.interval_ns = max(governor.interval_ns, governor.foresee(snapshot.cpu_ns, extent))
+        governor.told_ns = max(governor.interval_ns, governor.foresee(snapshot.cpu_ns, extent))
+        snapshot.interval_ns = governor.told_ns
         snapshot.duration_ns = time.perf_counter_ns() - began_ns
         watches = [] if self._sampler is None else list(self._sampler.watches.values())
         stalls = [] if self._sampler is None else self._sampler.take_stalls()

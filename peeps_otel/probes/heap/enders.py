@@ -34,7 +34,7 @@ from .ender import FROM_OUTSIDE, LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN
 from .libraries import Libraries
 from .names import Names
 from .picture import Picture
-from .remaining_code import Place, RemainingCode
+from .remaining_code import EXITS, Place, RemainingCode
 from .uses import Known
 
 _PER_THING_MOST = 5_000
@@ -65,6 +65,12 @@ class _Walk:
     in_code: set[int] = field(default_factory=set[int])  # on a way that leads through a function that may call it
     known: Known = None
     by_code: bool = True  # some function of the program does more with it than wait
+    here: list[Key] = field(default_factory=list[Key])  # who was met at the object at hand
+
+    def meet(self, key: Key, faint: bool, via: str) -> None:
+        """Somebody who has the object at hand, also by a shorter way than this one."""
+        self.found.setdefault(key, (faint, via))
+        self.here.append(key)
 
 
 class Enders:
@@ -196,21 +202,23 @@ class Enders:
         if target in walk.in_code or self._may_end_it(walk, address):
             walk.in_code.add(address)
         before = len(walk.found)
+        walk.here.clear()
         for key in self._actors.local.get(address, ()):
-            walk.found.setdefault(key, (faint, "a local variable"))
+            walk.meet(key, faint, "a local variable")
         if (key := self._actors.started_with.get(address)) is not None:
-            walk.found.setdefault(key, (faint, "what the thread was started with"))
+            walk.meet(key, faint, "what the thread was started with")
         if self._has_more_references(address):
             key = self._who_has(address)
             what = self._type_name(address)
-            walk.found.setdefault(key, (faint, f"C code or the value stack of a running function has a {what}"))
+            walk.meet(key, faint, f"C code or the value stack of a running function has a {what}")
         for source in self._into.get(address, ()):
             if source not in walk.came:
                 self._follow(walk, source, address, faint, work, later)
+        met = walk.here if self._is_exit(address) else list(walk.found)[before:]
         if address in walk.in_hand:
-            walk.armed.update(list(walk.found)[before:])
+            walk.armed.update(met)
         if address in walk.in_code:
-            walk.coded.update(list(walk.found)[before:])
+            walk.coded.update(met)
         for source in self._weakly_into.get(address, ()):
             if source not in walk.came:
                 shy = faint or source in self._actors.entries
@@ -225,10 +233,10 @@ class Enders:
             return  # everybody reaches a Thread, and only the thread itself uses these fields
         if (key := actors.at.get(source)) is not None:
             shy = faint or self._by_context(key, address)
-            walk.found.setdefault(key, (shy, ""))
+            walk.meet(key, shy, "")
         elif source in actors.ground:
             kind, module = actors.ground[source]
-            walk.found.setdefault(Key(kind, f"{module}.{self._field(source, address)}"), (faint, ""))
+            walk.meet(Key(kind, f"{module}.{self._field(source, address)}"), faint, "")
         else:
             shy = faint or self._type_name(source) in _FAINT
             walk.came[source] = _Reference(address, shy)
@@ -254,6 +262,12 @@ class Enders:
         one = None if place is None else self._picture.objects[place]
         stands = place_of(one)
         return stands is not None and bool(self._code.may_call([stands], walk.thing.wakers, known=walk.known))
+
+    def _is_exit(self, address: int) -> bool:
+        """Whether it is what ends a `with` block: whoever has it will call it without naming it, also one who has the
+        thing by a shorter way."""
+        one = self._at(address)
+        return type(one) is MethodType and attribute(one.__func__, "__name__") in EXITS
 
     def _by_context(self, key: Key, address: int) -> bool:
         """Whether a callback reaches it only by the context it will run in, and is not the program's own."""

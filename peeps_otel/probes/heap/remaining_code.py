@@ -26,7 +26,7 @@ from .uses import Known, Uses, names_of, within
 
 _CALLS_DEEP = 4
 _EXITS_DEEP = 8
-_EXITS = frozenset({"__exit__", "__aexit__"})
+EXITS = frozenset({"__exit__", "__aexit__"})
 _FUNCTIONS_MOST = 3000  # looked into for one question; more: yes
 _LOADS = ("LOAD_ATTR", "LOAD_METHOD", "LOAD_GLOBAL", "LOAD_NAME", "LOAD_SUPER_ATTR")
 _ANYBODY = frozenset({(0, 0)})
@@ -85,7 +85,7 @@ class RemainingCode:
         found = self._answers.get(key)
         if found is None:
             begin = [(self._left(place), place.code) for place in places]
-            is_exit = all(place.last < 0 and place.code.co_name in _EXITS for place in places)
+            is_exit = all(place.last < 0 and place.code.co_name in EXITS for place in places)
             found = self._answers[key] = self._search(
                 begin, names, name, known, _EXITS_DEEP if is_exit else _CALLS_DEEP
             )
