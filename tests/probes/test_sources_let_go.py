@@ -20,7 +20,8 @@ patches, context = Patches(read({})), ProbeContext(None)
 probe = AsyncioProbe(patches.recorder, context=context, patch=patches.asyncio)
 CompositeProbe([probe], context).install()
 assert patches.asyncio.installed and not patches.asyncio.coverage, patches.asyncio.coverage
-assert list(linecache.cache) == ["mine.py"], list(linecache.cache)
+files = [name for name in linecache.cache if name != "<string>"]  # of this very text, from 3.13 on
+assert files == ["mine.py"], files
 from peeps_otel.probes.patches import source_patch
 assert source_patch._lines.cache_info().currsize == source_patch._source.cache_info().currsize == 0
 """
