@@ -114,13 +114,6 @@ def _told(shown: Shown, since_ns: int, node_id: str) -> tuple[dict[str, Any], in
     return shown.node(shown.view.nodes[node_id]), max(shown.now_ns - since_ns, 0)
 
 
-def still_for(now_ns: int, nodes: Collection[Node]) -> int:
-    """For how long none of these tasks and threads has gone on; 0 where one is about to, by itself or by its deadline.
-    Threads that wait for work, or turn a loop, do not count."""
-    since_ns = counted(nodes, {}).still_since_ns
-    return max(now_ns - since_ns, 0) if since_ns else 0
-
-
 def is_unjudged(node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> bool:
     """Whether it waits, in code of the program and without a deadline, for what somebody must bring, and neither is it
     known who has that nor was the heap asked who could."""

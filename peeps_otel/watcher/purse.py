@@ -87,12 +87,20 @@ class Purse:
 
     def _for_looks(self, now_ns: int) -> int:
         """The same for looks: their half at least, and what a question that is wished for or under way leaves."""
-        left_ns, (_, charged_ns, looks_ns) = self._in_window(now_ns), self._parts[0]
-        looks_ns = self._looks_ns - looks_ns
+        left_ns = self._in_window(now_ns)
         if now_ns < self._wish_until_ns:
-            asked_ns = self._charged_ns - charged_ns - looks_ns
-            left_ns -= max(0, self._questions_ns - asked_ns)
-        return max(left_ns, self._window_ns - self._questions_ns - looks_ns)
+            left_ns -= max(0, self._questions_left_ns)
+        return max(left_ns, self._window_ns - self._questions_ns - self._looked_ns)
+
+    @property
+    def _looked_ns(self) -> int:
+        """What looks have cost in the window, as it was last asked for."""
+        return self._looks_ns - self._parts[0][2]
+
+    @property
+    def _questions_left_ns(self) -> int:
+        """What questions have of their half of it; less than nothing where they had more than that."""
+        return self._questions_ns - (self._charged_ns - self._parts[0][1] - self._looked_ns)
 
     @property
     def _window_ns(self) -> int:
@@ -110,9 +118,7 @@ class Purse:
         if self.is_starting(now_ns):
             return self._begun_ns + START_NS - now_ns
         self._wish_until_ns = now_ns + _WISH_NS
-        left_ns, (_, charged_ns, looks_ns) = self._in_window(now_ns), self._parts[0]
-        asked_ns = self._charged_ns - charged_ns - (self._looks_ns - looks_ns)
-        return max(0, min(left_ns, self._questions_ns - asked_ns))
+        return max(0, min(self._in_window(now_ns), self._questions_left_ns))
 
     def can_ask(self, now_ns: int, cost_ns: int, at_once_ns: int) -> bool:
         """Whether a question that will cost so much in all, of it `at_once_ns` where it cannot be cut, may be asked. To

@@ -57,6 +57,16 @@ def _held_by_another_object(made: World, lock: Lock, name: str) -> None:
     assert later.needed("wants")[0].id == thing.id
 
 
+def _wants_for_a_minute(made: World, path: str) -> None:
+    """A thread that gives up then, if the test has not ended before."""
+
+    def wants() -> None:
+        with filelock.FileLock(path, timeout=60):
+            pass
+
+    made.start("wants", wants)
+
+
 def test_a_lock_on_a_file(tmp_path: Path) -> None:
     path = str(tmp_path / "cache.lock")
     with world() as made:
@@ -66,12 +76,7 @@ def test_a_lock_on_a_file(tmp_path: Path) -> None:
 def test_one_that_gives_up_has_a_deadline(tmp_path: Path) -> None:
     path = str(tmp_path / "cache.lock")
     with world() as made, filelock.FileLock(path):
-
-        def wants() -> None:
-            with filelock.FileLock(path, timeout=60):
-                pass
-
-        made.start("wants", wants)
+        _wants_for_a_minute(made, path)
         seen = made.until(lambda seen: bool(seen.needed("wants")))
         wait = _wait(seen, "wants")
         assert wait.deadline_ns is not None
@@ -139,12 +144,7 @@ def test_another_name_is_another_lock(port: int) -> None:
 def test_a_key_is_the_same_in_each_process_and_tells_no_path(tmp_path: Path) -> None:
     path = str(tmp_path / "cache.lock")
     with world() as made, filelock.FileLock(path):
-
-        def wants() -> None:
-            with filelock.FileLock(path, timeout=60):
-                pass
-
-        made.start("wants", wants)
+        _wants_for_a_minute(made, path)
         (thing,) = made.until(lambda seen: bool(seen.needed("wants"))).needed("wants")
         key = str(thing.attributes[semconv.RESOURCE_KEY])
         assert key.startswith("host:")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from peeps_otel import semconv
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from peeps_otel.report import outside
-from peeps_otel.report.calm import Waits, is_unjudged, passed_over_by, still_for
+from peeps_otel.report.calm import Waits, is_unjudged, passed_over_by
 from peeps_otel.report.movers import polls_since
 from peeps_otel.report.sentences import Calm, calm_sentence, doubt_of, long_call
 from peeps_otel.report.shown import Shown
@@ -73,6 +73,12 @@ def _thread(name: str, state: str, wait: Wait | None = None, **attributes: int) 
 
 def _wait(operation: str, ago_s: int, deadline_ns: int | None = None) -> Wait:
     return Wait(operation, NOW - ago_s * S, "/srv/app.py:9", 1, deadline_ns)
+
+
+def still_for(now_ns: int, nodes: list[Node]) -> int:
+    """For how long none of these tasks and threads has gone on, as the sentence says it; 0 where one is about to."""
+    view = Seen({node.id: node for node in nodes}, {})
+    return Waits(Shown(view, {}, now_ns), nodes).calm().still_ns
 
 
 def test_for_how_long_nobody_has_gone_on() -> None:

@@ -13,17 +13,10 @@ import sys
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from types import (
-    AsyncGeneratorType,
-    BuiltinMethodType,
-    CellType,
-    CoroutineType,
-    FunctionType,
-    GeneratorType,
-    MethodType,
-)
+from types import BuiltinMethodType, CellType, FunctionType, MethodType
 from typing import Any, NamedTuple, cast
 
+from ..internals.await_chain import SUSPENDED, frame_of
 from ..internals.frame_memory import is_readable
 from ..internals.heap import attribute
 from ..internals.loop_handles import called_on, code_of
@@ -172,8 +165,7 @@ class Enders:
         """By address of what a method on a thread's value stack is bound to: the threads."""
         found: dict[int, list[Key]] = {}
         for word, key in self._actors.on_stacks:
-            place = self._position.get(word)
-            one = None if place is None else self._picture.objects[place]
+            one = self._at(word)
             if issubclass(type(one), _BOUND):
                 found.setdefault(id(attribute(one, "__self__")), []).append(key)
         return found
@@ -247,8 +239,7 @@ class Enders:
 
     def _ends_it(self, thing: Thing, address: int) -> bool:
         """Whether it is the bound method itself that ends such a wait."""
-        place = self._position.get(address)
-        one = None if place is None else self._picture.objects[place]
+        one = self._at(address)
         if not issubclass(type(one), _BOUND):
             return False
         if type(one) is MethodType:
@@ -258,9 +249,7 @@ class Enders:
     def _may_end_it(self, walk: _Walk, address: int) -> bool:
         """Whether it is a function, or a suspended one that no task steps, that may come to end such a wait: whoever
         has it may call it without ever naming it."""
-        place = self._position.get(address)
-        one = None if place is None else self._picture.objects[place]
-        stands = place_of(one)
+        stands = place_of(self._at(address))
         return stands is not None and bool(self._code.may_call([stands], walk.thing.wakers, known=walk.known))
 
     def _is_exit(self, address: int) -> bool:
@@ -394,12 +383,5 @@ def place_of(one: object) -> Place | None:
     code = code_of(one)
     if code is not None:
         return Place(code, -1)
-    if type(one) is CoroutineType:
-        frame, code = one.cr_frame, one.cr_code
-    elif type(one) is GeneratorType:
-        frame, code = one.gi_frame, one.gi_code
-    elif type(one) is AsyncGeneratorType:
-        frame, code = one.ag_frame, one.ag_code
-    else:
-        return None
-    return None if frame is None else Place(code, frame.f_lasti)
+    frame = frame_of(one) if type(one) in SUSPENDED else None
+    return None if frame is None else Place(frame.f_code, frame.f_lasti)

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import CodeType, FunctionType, ModuleType
 from typing import Any, cast
 
-from ..internals.heap import attribute
+from ..internals.heap import attribute, home_of
 
 _SITE = (f"{os.sep}site-packages{os.sep}", f"{os.sep}dist-packages{os.sep}")
 _WATCHING = frozenset({"opentelemetry", "peeps_otel", "peeps_otel_distro"})
@@ -41,7 +41,7 @@ class Libraries:
         functions: Mapping[str, Sequence[CodeType]],
         is_standard_library: Callable[[str], bool],
     ) -> None:
-        self._files = {name: file for name, one in list(modules.items()) if (file := _file(one)) is not None}
+        self._files = {name: file for name, one in list(modules.items()) if (file := file_of(one)) is not None}
         self._packages: dict[str, str | None] = {}
         self._is_standard_library = is_standard_library
         self._refers: dict[str, set[str]] = {}
@@ -109,7 +109,8 @@ class Libraries:
                     self._refers.setdefault(package_of(code.co_filename), set()).update(named)
 
 
-def _file(module: object) -> str | None:
+def file_of(module: object) -> str | None:
+    """The file of a module; None for what is none, or has none."""
     if not issubclass(type(module), ModuleType):
         return None
     fields = attribute(module, "__dict__")
@@ -127,5 +128,5 @@ def _home(value: object) -> str | None:
         name = cast("dict[str, object]", fields).get("__name__") if type(fields) is dict else None
     else:
         owner = cast("type[Any]", value if issubclass(kind, type) else kind)
-        name = type.__getattribute__(owner, "__dict__").get("__module__")
-    return name if type(name) is str else None
+        name = home_of(owner)
+    return name if type(name) is str and name else None

@@ -10,26 +10,17 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.machinery import EXTENSION_SUFFIXES
-from types import (
-    AsyncGeneratorType,
-    BuiltinMethodType,
-    CellType,
-    CoroutineType,
-    FunctionType,
-    GeneratorType,
-    MemberDescriptorType,
-    MethodType,
-    TracebackType,
-)
+from types import BuiltinMethodType, CellType, FunctionType, MemberDescriptorType, MethodType, TracebackType
 from typing import Any, cast
 
-from ..internals.heap import attribute, has_known_methods
+from ..internals.await_chain import SUSPENDED, frame_of
+from ..internals.heap import attribute, has_known_methods, home_of
 from .actors import Actors
+from .libraries import file_of
 from .remaining_code import is_of_a_wait
 from .uses import Known, Name, names_of
 
 _BOUND = (MethodType, BuiltinMethodType)
-_SUSPENDED: tuple[type[Any], ...] = (CoroutineType, GeneratorType, AsyncGeneratorType)
 _REFERRERS_MOST = 200
 
 
@@ -77,7 +68,7 @@ class Names:
             return None
         if type(holder) in _BOUND or type(holder) is TracebackType:
             return ()  # whoever has a method of it is asked for that (`armed`)
-        if type(holder) in _SUSPENDED:
+        if type(holder) in SUSPENDED:
             return self._of_frame(holder, address)
         if type(holder) is CellType:
             return self._of_cell(source, address)
@@ -104,7 +95,7 @@ class Names:
         found: set[Name] = set()
         for one in self._into.get(source, {}):
             holder = self._at(one)
-            if type(holder) in _SUSPENDED:
+            if type(holder) in SUSPENDED:
                 found.update(self._of_frame(holder, address) or ())
             elif type(holder) is tuple:
                 found.update(self._of_closure(one, source))
@@ -121,13 +112,7 @@ class Names:
                 )
 
     def _of_frame(self, suspended: Any, address: int) -> Iterable[Name] | None:
-        frame = (
-            suspended.cr_frame
-            if type(suspended) is CoroutineType
-            else suspended.gi_frame
-            if type(suspended) is GeneratorType
-            else suspended.ag_frame
-        )
+        frame = frame_of(suspended)
         if frame is None or is_of_a_wait(frame.f_code):
             return ()
         if not self._is_followed(frame.f_code.co_filename):
@@ -137,10 +122,10 @@ class Names:
     def _at_home(self, kind: type[Any] | None, names: list[str], module: str = "") -> Iterable[Name] | None:
         """These, as what code knows them that knows the module, or that of the class or of one that it is made of."""
         bases: Iterable[type[Any]] = () if kind is None else type.__getattribute__(kind, "__mro__")
-        known = [home for home in {*map(_home, bases), module} if self._is_home(home)]
+        known = [home for home in {*map(home_of, bases), module} if self._is_home(home)]
         if not names or not known or any(map(_is_compiled, known)):
             return None
-        if any(not self._is_home(_home(base)) and _uses_one_of(base, names) for base in bases):
+        if any(not self._is_home(home_of(base)) and _uses_one_of(base, names) for base in bases):
             return None  # an attribute of `threading.Thread`, say, in a class that is made of it
         return [Name(name, home) for name in names for home in known]
 
@@ -166,12 +151,6 @@ def _keys(fields: Mapping[Any, Any], address: int) -> list[str]:
     return [name for name, value in fields.items() if type(name) is str and id(value) == address]
 
 
-def _home(kind: type[Any]) -> str:
-    """The name of the module that a class is from."""
-    module: object = type.__getattribute__(kind, "__dict__").get("__module__")
-    return module if type(module) is str else ""
-
-
 def _uses_one_of(kind: type[Any], names: list[str]) -> bool:
     members: Iterable[object] = type.__getattribute__(kind, "__dict__").values()
     return any(type(one) is FunctionType and not {*names}.isdisjoint(names_of(one.__code__)) for one in members)
@@ -179,9 +158,5 @@ def _uses_one_of(kind: type[Any], names: list[str]) -> bool:
 
 def _is_compiled(module: str) -> bool:
     """Whether its functions show no names: what they do with their attributes is not seen."""
-    loaded = sys.modules.get(module)
-    if loaded is None:
-        return False
-    fields = attribute(loaded, "__dict__")
-    file: object = cast("dict[str, object]", fields).get("__file__") if type(fields) is dict else None
-    return type(file) is str and file.endswith(tuple(EXTENSION_SUFFIXES))
+    file = file_of(sys.modules.get(module))
+    return file is not None and file.endswith(tuple(EXTENSION_SUFFIXES))

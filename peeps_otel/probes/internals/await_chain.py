@@ -54,6 +54,17 @@ _SPLIT_EXITS = sys.version_info >= (3, 14)
 """Since 3.14 the value stack shows `__aexit__` as a function with its object right after it, not as a bound method."""
 
 
+SUSPENDED: tuple[type[Any], ...] = (CoroutineType, GeneratorType, AsyncGeneratorType)
+"""What is suspended and goes on where it stands."""
+
+
+def frame_of(suspended: Any) -> FrameType | None:
+    """Of a coroutine, generator or async generator; None where it has ended. Creates a frame object, which stays."""
+    if type(suspended) is CoroutineType:
+        return suspended.cr_frame
+    return suspended.ag_frame if type(suspended) is AsyncGeneratorType else suspended.gi_frame
+
+
 class SuspendedFrame(NamedTuple):
     """One suspended coroutine, generator or async generator of a chain. `referents`: everything it refers to, its
     locals and value stack among it. Hold on to none of it longer than one look at one task."""
@@ -65,10 +76,7 @@ class SuspendedFrame(NamedTuple):
     @property
     def frame(self) -> FrameType | None:
         """Its frame. Creates a frame object, which stays: only for whoever wants more than its place."""
-        suspended = self.suspended
-        if type(suspended) is CoroutineType:
-            return suspended.cr_frame
-        return suspended.ag_frame if type(suspended) is AsyncGeneratorType else suspended.gi_frame
+        return frame_of(self.suspended)
 
     @property
     def lasti(self) -> int | None:
@@ -128,7 +136,7 @@ def _behind(opaque: object) -> object:
         return _awaited_by_compiled(opaque)
     for referent in get_referents(opaque):
         kind = cast("type[object]", type(referent))
-        if kind in (CoroutineType, AsyncGeneratorType, GeneratorType) or kind.__name__ in _STEPPERS:
+        if kind in SUSPENDED or kind.__name__ in _STEPPERS:
             return referent
     return None
 

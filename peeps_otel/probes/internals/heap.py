@@ -71,6 +71,11 @@ def attribute(thing: object, name: str) -> object:
 def has_known_methods(kind: type[Any]) -> bool:
     """Whether its methods hand it to nobody, and end a wait for it by names that are known: of the standard library,
     AnyIO or Trio, and not of a class that somebody has made of one."""
-    module: object = type.__getattribute__(kind, "__dict__").get("__module__")
     in_c = kind.__flags__ & _HEAP_TYPE == 0
-    return in_c or (type(module) is str and module.partition(".")[0] in _WITH_KNOWN_METHODS)
+    return in_c or home_of(kind).partition(".")[0] in _WITH_KNOWN_METHODS
+
+
+def home_of(kind: type[Any]) -> str:
+    """The name of the module that a class was made in; empty for one that is written in C as a whole."""
+    module: object = type.__getattribute__(kind, "__dict__").get("__module__")
+    return module if type(module) is str else ""
