@@ -10,9 +10,9 @@ async def produce(items: trio.MemorySendChannel[int], lock: trio.Lock) -> None:
             await items.send(number)  # <- produce waits
 
 
-async def consume(items: trio.MemoryReceiveChannel[int], lock: trio.Lock) -> None:
+async def receive(items: trio.MemoryReceiveChannel[int], lock: trio.Lock) -> None:
     await trio.sleep(0.05)
-    async with lock:  # <- consume waits
+    async with lock:  # <- receive waits
         while True:
             await items.receive()
 
@@ -26,7 +26,7 @@ def start(nursery: trio.Nursery) -> None:
     lock = trio.Lock()
     sender, receiver = trio.open_memory_channel[int](2)
     nursery.start_soon(produce, sender, lock)
-    nursery.start_soon(consume, receiver, lock)
+    nursery.start_soon(receive, receiver, lock)
 
 
 async def main() -> None:
