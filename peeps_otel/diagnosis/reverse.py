@@ -3,14 +3,16 @@
 
 from __future__ import annotations
 
+_FEW = 4  # of so many a tuple takes a quarter of what a dictionary takes
+
 
 class Reverse:
-    """By target: who names it, and how often where that is not once by one alone."""
+    """By target: who names it; where those are many, or one of them does so more than once, how often."""
 
     __slots__ = ("by",)
 
     def __init__(self) -> None:
-        self.by: dict[str, tuple[str] | dict[str, int]] = {}
+        self.by: dict[str, tuple[str, ...] | dict[str, int]] = {}
 
     def replace(self, source: str, before: tuple[str, ...], after: tuple[str, ...]) -> set[str]:
         """Whom `source` names now, and named before. Returns those for whom that makes a difference."""
@@ -25,13 +27,16 @@ class Reverse:
     def _less(self, target: str, source: str) -> None:
         sources = self.by[target]
         if isinstance(sources, tuple):
-            del self.by[target]
+            if len(sources) == 1:
+                del self.by[target]
+            else:
+                self.by[target] = tuple([one for one in sources if one != source])
             return
         sources[source] -= 1
         if not sources[source]:
             del sources[source]
-        if len(sources) == 1 and 1 in sources.values():
-            self.by[target] = (next(iter(sources)),)
+        if len(sources) <= _FEW and all(times == 1 for times in sources.values()):
+            self.by[target] = tuple(sources)
 
     def _more(self, target: str, source: str) -> None:
         sources = self.by.get(target)
@@ -39,5 +44,8 @@ class Reverse:
             self.by[target] = (source,)
             return
         if isinstance(sources, tuple):
-            sources = self.by[target] = {sources[0]: 1}
+            if len(sources) < _FEW and source not in sources:
+                self.by[target] = (*sources, source)
+                return
+            sources = self.by[target] = dict.fromkeys(sources, 1)
         sources[source] = sources.get(source, 0) + 1

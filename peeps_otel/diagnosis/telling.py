@@ -38,7 +38,11 @@ def tell(
     for candidate in candidates:
         graph.pause()
         alike = candidate.alike or _alike(graph, candidate)
-        groups.setdefault((owner(candidate.core[0]), alike.sites), []).append(candidate)
+        group = groups.setdefault((owner(candidate.core[0]), alike.sites), [])
+        first = group[0].alike if group else None
+        if first is not None and first.sites is not alike.sites:
+            candidate.alike = alike._replace(sites=first.sites)  # there may be very many of one kind
+        group.append(candidate)
     chosen = [_Group(graph, group) for group in groups.values()]
     untold = max(0, len(chosen) - TOLD_MOST)
     if untold:

@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
@@ -14,15 +13,15 @@ from .resource_types import Channel, Held, ResourceType, State
 _USES_READ = 3
 MadeOf = tuple[str, tuple[Held, ...], tuple[int | None, ...], object, dict[str, AttributeValue]]
 """Name, holders, the two parts of the fingerprint, what others know."""
-_NO_EDGES: dict[str, tuple[Edge, ...]] = {}  # never written to
+_ATTRIBUTES_MOST = 4096
 
 
 @dataclass(slots=True)
 class ResourceRecord:
-    """What is known of one thing. A queue has two nodes, the others one."""
+    """What is known of one thing. A queue has two nodes, the others one: `ids`, in the order of the type's kinds."""
 
     type: ResourceType
-    ids: dict[NodeKind, str]
+    ids: tuple[str, ...]
     name: str
     source: str
     created_ns: int
@@ -30,7 +29,7 @@ class ResourceRecord:
     initial: int | None
     attributes: dict[str, AttributeValue]
     nodes: tuple[Node, ...] = ()
-    edges: Mapping[str, tuple[Edge, ...]] = field(default_factory=lambda: _NO_EDGES)
+    edges: tuple[Edge, ...] = ()  # of the first of its nodes: no other has any
     seen_held: dict[str, int] | None = None  # by holder: when it was first seen
     uses_read: int = 0
     number: int = 0  # among those of the same name; 0: the name need not tell it from others
@@ -50,8 +49,13 @@ class ResourceRecord:
 
     def node_of(self, kind: NodeKind | None) -> str:
         """The node that is waited for: of a thing with two, the one of this kind."""
-        found = None if kind is None else self.ids.get(kind)
-        return found or self.ids.get(NodeKind.RX) or next(iter(self.ids.values()))
+        found = None if kind is None else self.node_id(kind)
+        return found or self.node_id(NodeKind.RX) or self.ids[0]
+
+    def node_id(self, kind: NodeKind) -> str | None:
+        """Its node of this kind; None where it has none."""
+        kinds = self.type.kinds
+        return self.ids[kinds.index(kind)] if kind in kinds else None
 
 
 def since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -> list[Held]:
@@ -75,13 +79,13 @@ def since_first_seen(record: ResourceRecord, holders: list[Held], now_ns: int) -
 
 def keep_channel(record: ResourceRecord, state: State, channel: Channel) -> None:
     common = state.attributes | {semconv.CHANNEL_TYPE: record.attributes[semconv.RESOURCE_TYPE]}
-    tx, rx = record.ids[NodeKind.TX], record.ids[NodeKind.RX]
+    tx, rx = record.ids
     of_tx = common | _waiters(channel.putters) | channel.of_tx
     of_rx = common | _waiters(channel.getters) | channel.of_rx
     _keep(record, 0, _node(record, NodeKind.TX, tx, Providers.OPEN, of_tx))
     _keep(record, 1, _node(record, NodeKind.RX, rx, Providers.OPEN, of_rx))
-    if tx not in record.edges:
-        record.edges = untracked({tx: untracked((untracked(Edge(EdgeKind.CHANNEL_LINK, tx, rx)),))})
+    if not record.edges:
+        record.edges = untracked((untracked(Edge(EdgeKind.CHANNEL_LINK, tx, rx)),))
 
 
 def _waiters(count: int | None) -> dict[str, AttributeValue]:
@@ -89,7 +93,7 @@ def _waiters(count: int | None) -> dict[str, AttributeValue]:
 
 
 def keep_only_node(record: ResourceRecord, state: State) -> None:
-    ((kind, node_id),) = record.ids.items()
+    ((kind, node_id),) = zip(record.type.kinds, record.ids, strict=True)
     _keep(record, 0, _node(record, kind, node_id, state.providers, state.attributes))
 
 
@@ -104,9 +108,29 @@ def _node(
         source=record.source,
         confidence=record.confidence,
         providers=providers,
-        attributes=record.attributes | attributes,
+        attributes=_shared(record.attributes | attributes),
     )
     return untracked(node)
+
+
+_attributes: dict[tuple[tuple[str, AttributeValue], ...], dict[str, AttributeValue]] = {}
+
+
+def _shared(attributes: dict[str, AttributeValue]) -> dict[str, AttributeValue]:
+    """One dictionary for all nodes of which the same is said: of very many, most are alike. For the watcher thread
+    only."""
+    key = tuple(attributes.items())
+    known = _attributes.get(key)
+    if known is None or any(map(_is_another, known.values(), attributes.values())):
+        if len(_attributes) >= _ATTRIBUTES_MOST:
+            _attributes.clear()
+        known = _attributes[key] = attributes
+    return known
+
+
+def _is_another(one: AttributeValue, other: AttributeValue) -> bool:
+    """True equals 1."""
+    return type(one) is not type(other)
 
 
 def _keep(record: ResourceRecord, place: int, node: Node) -> None:

@@ -159,7 +159,7 @@ class Resources:
         created = now_ns if made is None else made.time_ns
         record = ResourceRecord(
             type=found,
-            ids=untracked({kind: self._ids.new(kind, created) for kind in found.kinds}),
+            ids=untracked(tuple([self._ids.new(kind, created) for kind in found.kinds])),
             name="",
             source=source or own_line.UNKNOWN,
             created_ns=created,
@@ -170,12 +170,12 @@ class Resources:
         if not self._known.put(thing, record):
             return None
         if record.is_quiet:
-            self._quiet.update(dict.fromkeys(record.ids.values(), record))
+            self._quiet.update(dict.fromkeys(record.ids, record))
         self._name(record, name[:_NAMES_MOST])
         return record
 
     def _name(self, record: ResourceRecord, name: str) -> None:
-        kind = next(iter(record.ids))
+        kind = record.type.kinds[0]
         # Of what comes and goes as it is used, a number would come and go too.
         if kind in _TOLD_APART and record.type.static_attributes is None and not record.type.while_used:
             record.name, record.number = self._names.take(kind, name)
@@ -190,7 +190,7 @@ class Resources:
         return {
             node_id: found
             for thing, record in self._known.alive()
-            for node_id in record.ids.values()
+            for node_id in record.ids
             if node_id in wanted and (found := of_the_program(thing)) is not None and type(found) is not FileLock
         }
 
@@ -201,7 +201,7 @@ class Resources:
         """The `tx` node of each channel that somebody waits to put into, by the address of the channel."""
         found: dict[int, str] = {}
         for reference, record in self._known.records():
-            tx, thing = record.ids.get(NodeKind.TX), reference()
+            tx, thing = record.node_id(NodeKind.TX), reference()
             if tx is None or thing is None or record.type.read_state is None:
                 continue
             try:
@@ -214,17 +214,17 @@ class Resources:
 
     def far_ends(self, now_ns: int) -> dict[int, str]:
         """See `Flows.far_ends`."""
-        return self.flows.far_ends(now_ns, lambda: [t for t, r in self._known.alive() if NodeKind.IO in r.ids])
+        return self.flows.far_ends(now_ns, lambda: [t for t, r in self._known.alive() if NodeKind.IO in r.type.kinds])
 
     def show(self, observation: Observation, now_ns: int, pause: Yield) -> None:
         """Brings the nodes and edges of the resources up to date and adds them, after all probes have told who holds
         and waits for what. What could not be read is said in the coverage."""
         show_all = self._keeper.is_new(observation)
         for gone in self._known.forget_dead():
-            for node_id in gone.ids.values():
+            for node_id in gone.ids:
                 if self._quiet.pop(node_id, None) is not None:
                     self._keeper.hide(node_id)
-            self._names.give_back(next(iter(gone.ids)), gone.name, gone.number)
+            self._names.give_back(gone.type.kinds[0], gone.name, gone.number)
         for pool in self._libraries.living_pools():
             self.record(pool, now_ns, lambda: ("", ""))
         self.flows.ends.look(observation, now_ns)
@@ -266,12 +266,13 @@ class Resources:
         self._show_nodes(observation, record)
 
     def _show_nodes(self, observation: Observation, record: ResourceRecord) -> None:
+        edges = record.edges
         for node in record.nodes:
-            edges = record.edges.get(node.id, ())
             if record.is_quiet:
                 self._keeper.show(observation, node, edges)
             else:
                 observation.nodes[node.id], observation.edges[node.id] = node, edges
+            edges = ()
 
     def forget(self) -> None:
         """A look has failed in the middle: the next one shows everything."""
@@ -316,18 +317,18 @@ class Resources:
             keep_channel(record, state, state.channel)
             return
         keep_only_node(record, state)
-        (node_id,) = record.ids.values()
+        (node_id,) = record.ids
         self._note_owners(node_id, state.holders)
         edges = tuple(_held_by(node_id, held) for held in since_first_seen(record, state.holders, now_ns))
-        _keep_edges(record, node_id, edges)
+        _keep_edges(record, edges)
 
     def _show_accepter(self, connection: Any, record: ResourceRecord) -> None:
         """Who of this process would first have to accept the other end of a connection."""
         ident = self.flows.ends.accepter(connection)
         thread = None if ident is None else self.thread_id(ident)
-        (node_id,) = record.ids.values()
+        (node_id,) = record.ids
         edges = () if thread is None else (Edge(EdgeKind.COULD_END, node_id, thread, confidence=Confidence.INFERRED),)
-        _keep_edges(record, node_id, edges)
+        _keep_edges(record, edges)
 
     def _note_pool(self, pool: Any, state: State) -> None:
         waiters = state.attributes.get(semconv.RESOURCE_WAITERS)
@@ -371,10 +372,10 @@ class Resources:
         return Around(list(on_stacks), self.task_id, self.task_at, self.thread_id, record.initial, self.sure)
 
 
-def _keep_edges(record: ResourceRecord, node_id: str, edges: tuple[Edge, ...]) -> None:
+def _keep_edges(record: ResourceRecord, edges: tuple[Edge, ...]) -> None:
     """Keeps the tuple of unchanged ones: the snapshot tells changes by identity."""
-    if record.edges.get(node_id, ()) != edges:
-        record.edges = untracked({node_id: untracked(edges)}) if edges else {}
+    if record.edges != edges:
+        record.edges = untracked(edges) if edges else edges
 
 
 def _held_by(node_id: str, held: Held) -> Edge:

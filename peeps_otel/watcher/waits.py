@@ -30,7 +30,7 @@ class Waits:
         """`pause`: of `WaitLinks`."""
         self.index = KeptReduction(MARKS)
         self.index.pause = pause
-        self._own: dict[str, None] = {}  # a set of as many takes two to five times as much
+        self._ends: set[str] = set()  # those in the index that are there for others alone: of all, the fewer
         self._standing: set[str] = set()
 
     def update(self, difference: Difference, observation: Observation) -> Waiting:
@@ -43,16 +43,15 @@ class Waits:
             if node.kind is NodeKind.THREAD:
                 (standing.add if _stands(node, edges) else standing.discard)(node.id)
             if _matters(node, edges):
-                self._own[node.id] = None
+                self._ends.discard(node.id)
                 self._put(node.id, node, _kept(edges), ends)
-            elif before is not None and node.id in self._own:
-                del self._own[node.id]
+            elif before is not None and self._is_for_itself(node.id):
                 self._put(node.id, None, _NONE, ends)
                 ends.add(node.id)
             else:
                 ends.add(node.id)
         for node in difference.gone:
-            self._own.pop(node.id, None)
+            self._ends.discard(node.id)
             standing.discard(node.id)
             self._put(node.id, None, _NONE, ends)
         if standing != self._standing:
@@ -71,7 +70,7 @@ class Waits:
         """Tasks that are awaited, or have a queue in their hands, are nodes too, whatever they do themselves."""
         for end in ends:
             self.index.pause()
-            if end in self._own:
+            if self._is_for_itself(end):
                 continue
             node = observation.nodes.get(end)
             if node is None and end not in self.index.nodes:
@@ -80,6 +79,13 @@ class Waits:
                 home = node.attributes.get(semconv.TASK_THREAD)
                 node = node if home in self._standing else None
             self.index.put(end, node, _NONE)
+            if node is None:
+                self._ends.discard(end)
+            else:
+                self._ends.add(end)
+
+    def _is_for_itself(self, node_id: str) -> bool:
+        return node_id in self.index.nodes and node_id not in self._ends
 
 
 def _kept(edges: tuple[Edge, ...]) -> tuple[Edge, ...]:

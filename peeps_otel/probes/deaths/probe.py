@@ -113,7 +113,7 @@ class Deaths:
     def _nodes_of(self, thing: Any) -> list[tuple[NodeKind, str]]:
         record = self._context.resources.known(thing)
         if record is not None:
-            return list(record.ids.items())
+            return list(zip(record.type.kinds, record.ids, strict=True))
         future = self._context.futures.known(thing)
         return [] if future is None else [(NodeKind.FUTURE, future)]
 
