@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every environment variable the watched program reads, in one table."""
+"""Every setting of the watched program, in one table; README has the same, and a test compares them.
+
+Not here, because they are nobody's to set or another's: what `peeps run` tells its program (`local/run_channel.py`),
+and OpenTelemetry's own (`export/otel_names.py`, `export/otlp_http.py`).
+"""
 
 from __future__ import annotations
 

@@ -10,6 +10,17 @@ from opentelemetry.sdk.trace import TracerProvider
 
 from . import semconv
 from .export import otel_names
+from .model.change import Change
+
+CHANGES = (
+    Change(
+        "OpenTelemetry's global tracer, logger and meter providers",
+        "each that nobody has set is set, without an exporter",
+        "when the program calls `peeps_otel.init()`; never under `opentelemetry-instrument`",
+        "never: OpenTelemetry lets a global provider be set once",
+        "`PEEPS_ENABLED`",
+    ),
+)
 
 
 def set_up_missing(service_name: str | None) -> None:

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A watched process, from its start to its end and through forks, whatever it is watched with."""
+"""A watched process, from its start to its end and through forks, whatever it is watched with.
+
+After a fork: `parts.py` and `looking.py` are built anew round what is kept, `probes/inherited.py` says what is the
+parent's, `probes/internals/thread.py` which thread has gone on, `watchdog/guard.py` guards the child too; one part has
+a hook of its own, `local/exit_signal.py`. docs/forks.md says what is told of a child.
+"""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from peeps_otel.diagnosis.certainty import certainty
+from peeps_otel.diagnosis.certainty_words import certainty
 from peeps_otel.model import FindingKind, Level
 
 PAGE = (Path(__file__).resolve().parents[1] / "docs" / "glossary.md").read_text()

@@ -57,6 +57,7 @@ def test_every_rewritten_function_of_asyncio_is_named() -> None:
 def test_a_row_is_whole_and_names_a_switch_that_there_is(row: Change) -> None:
     assert all(cell.strip() == cell and cell for cell in row)
     known = {f"`{variable.name}`" for variable in VARIABLES} | {"`PEEPS_METRICS`", "`-p no:peeps`", "`--peeps-timeout`"}
+    known |= {"`peeps run`", "`OTEL_PYTHON_DISTRO`"}
     assert any(name in row.switch for name in known)
 
 

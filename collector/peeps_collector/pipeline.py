@@ -5,10 +5,10 @@ A sender gets its answer after its request is in the journal and its records wer
 so that `partial_success` can say what was rejected; it does not wait for the database. Requests are worked off in
 slices, the senders in turn.
 
-From an OTLP request to a row: `receive/http_server.py` or `receive/grpc_server.py` takes it, `receive/queue.py` keeps
-it, `receive/encoding.py` reads it; here `decode/logs.py`, `traces.py` and `metrics.py` make records and rows of it,
-`graph/live.py` applies the records and `graph/changes.py` writes down what that changed; `store/buffer.py` keeps the
-rows until `store/writer.py` writes them.
+From an OTLP request to a row: `receive/http_server.py` or `receive/grpc_server.py` takes it, `receive/durable.py` keeps
+it in `receive/journal.py`, `receive/turns.py` says whose turn it is, `receive/encoding.py` reads it; here
+`decode/logs.py`, `traces.py` and `metrics.py` make records and rows of it, `graph/live.py` applies the records and
+`graph/changes.py` writes down what that changed; `store/buffer.py` keeps the rows until `store/writer.py` writes them.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The Streamlit script: navigation only."""
+"""The Streamlit script: navigation only. A page is a screen here, and its address and name in `launch.PAGES`."""
 
 from pathlib import Path
 

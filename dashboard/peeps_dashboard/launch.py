@@ -23,6 +23,7 @@ DEFAULT_HTTP = "127.0.0.1:9120"
 IN_FRONT = "PEEPS_CARD_IN_FRONT"
 """Set in our own environment once the card stands in front of Streamlit."""
 PAGES = (
+    # One for each screen of `app.py`, in its order: they are known before Streamlit is.
     *(("", "Verdict"), ("graph", "Graph"), ("tables", "Tables"), ("slow", "Why slow")),
     *(("history", "History"), ("sql", "SQL"), ("connect", "Connect")),
 )

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From nodes and links to conditions: who waits for how many of whom, at a given strictness."""
+"""From nodes and links to conditions: who waits for how many of whom, at a given strictness.
+
+What is left of them in `reduction.py` is stuck; `diagnoser.py` calls it PROVEN once `wait_history.py` has seen nobody
+of it move between two looks. Two rules conclude without it, each from one thing that cannot change any more:
+`held_at_fork` (the holder does not exist here) and `leak` (nothing reaches what is waited for).
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics. Asynchronous instruments over counts that exist anyway; the series are few and bounded.
+"""What waits, as metrics. Asynchronous instruments over counts that exist anyway; the series are few and bounded.
 
 OpenTelemetry has no asynchronous histogram, and a synchronous one may not be written from a callback. So the two
 histograms are ordinary ones, recorded on the watcher's thread after each look: no call of the metrics API is ever made
@@ -16,10 +16,20 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Node, NodeKind, own_line
+from ..model.change import Change
 from ..probes.source import source_text
 from ..version import __version__
 from ..watcher.interfaces import CycleResult, WatcherStats
 
+CHANGES = (
+    Change(
+        "our meter provider and the program's",
+        "a meter with asynchronous instruments: a reader that is there calls our functions for their values",
+        "at the start",
+        "they stay for as long as the provider, and say nothing more",
+        "`PEEPS_METRICS`",
+    ),
+)
 _RECORDS_MOST = 200  # of each histogram per look: 10 us each
 _SITES_MOST = 500
 _OTHER = "other"

@@ -12,11 +12,29 @@ from collections.abc import Mapping
 from ..config import Config, read
 from ..interpreter_internals import is_free_threaded, is_main
 from ..looking import Looking, Patches
+from ..model.change import Change
 from ..probes.context import ProbeContext
 from ..probes.inherited import Inherited, ThreadHold
 from ..watched_process import WatchedProcess, is_helper_process
 from .report import Report
 
+CHANGES = (
+    Change(
+        "the environment of the program and of its children",
+        "`PYTHONPATH` begins with a folder whose `sitecustomize` starts us, takes itself off `sys.path` and loads the "
+        "one that was there; `PEEPS_REPORT`, `PEEPS_DUMP_SIGNAL` and `PEEPS_DUMP_FILE` say what the options said",
+        "by `peeps run`",
+        "with the program",
+        "`peeps run`",
+    ),
+    Change(
+        "`sys.modules['peeps_otel']`",
+        "loaded from where `peeps` is, into an environment without us",
+        "by `peeps run`",
+        "with the program",
+        "`peeps run`",
+    ),
+)
 _lock = threading.Lock()
 _process: ReportedProcess | None = None
 

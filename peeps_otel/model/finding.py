@@ -31,7 +31,11 @@ class Level(StrEnum):
 
 
 class FindingKind(StrEnum):
-    """What is wrong. docs/findings.md says when each is reported and what to do."""
+    """What is wrong. docs/findings.md says when each is reported and what to do.
+
+    No test misses two places of a new kind that need it: `certainty_words.py`, where the words of its level are not
+    true of it, and the collector's `graph/findings.py`, where it is not about waits.
+    """
 
     DEADLOCK = "deadlock"
     LOCK_STARVED = "lock_starved"

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A finding as plain text, line by line: who waits for whom, where, and what would release it."""
+"""A finding as plain text, line by line: who waits for whom, where, and what would release it.
+
+The explorer lays out the same values and words as a card: `peeps_dashboard/view/card.py` and `waiter_holder.py`.
+"""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from .. import semconv
-from ..diagnosis.certainty import certainty
+from ..diagnosis.certainty_words import certainty
 from ..diagnosis.wording import kind_word, label, short
 from ..model import FindingKind, Node, NodeKind, own_line
 from ..model.jsonable import node_from_json, node_to_json

@@ -7,6 +7,7 @@ import ast
 from pathlib import Path
 
 import peeps_dashboard
+from peeps_dashboard.launch import PAGES
 
 PACKAGE = Path(peeps_dashboard.__file__).parent
 
@@ -36,6 +37,27 @@ def test_view_is_pure() -> None:
 def test_no_folder_that_streamlit_takes_for_pages() -> None:
     """Beside its script Streamlit runs each file of a folder `pages` as a page of its own, by its address."""
     assert not (PACKAGE / "pages").exists()
+
+
+def test_every_page_has_its_address_and_name_in_the_list_that_is_known_before_streamlit() -> None:
+    told: list[tuple[str, str]] = []
+    assigned = next(
+        node.value
+        for node in ast.parse((PACKAGE / "app.py").read_text()).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "_PAGES"
+    )
+    assert isinstance(assigned, ast.Tuple)
+    for screen in assigned.elts:
+        tree = ast.parse((PACKAGE / "screens" / f"{ast.unparse(screen)}.py").read_text())
+        call = next(
+            node for node in ast.walk(tree) if isinstance(node, ast.Call) and ast.unparse(node.func) == "st.Page"
+        )
+        given = {one.arg: one.value for one in call.keywords}
+        path, title = given.get("url_path", ast.Constant("")), given["title"]
+        assert isinstance(path, ast.Constant)
+        assert isinstance(title, ast.Constant)
+        told.append(("" if "default" in given else str(path.value), str(title.value)))
+    assert told == list(PAGES)
 
 
 def test_every_source_names_its_licence() -> None:

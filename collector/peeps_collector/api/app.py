@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The query API as a Starlette application.
 
+A route is a function of a `*_routes.py` here and an endpoint of `openapi.py`, which a test compares; docs/api.md tells
+it.
+
 On loopback it may be without authentication, so a page in the user's browser must not reach it: a request is answered
 only under a name that is ours (against DNS rebinding) and only from a page that is ours (`Origin`).
 """

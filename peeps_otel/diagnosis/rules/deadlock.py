@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Deadlocks: the cores of the residue."""
+"""Deadlocks: the cores of the residue. In words: `ring.py`."""
 
 from __future__ import annotations
 

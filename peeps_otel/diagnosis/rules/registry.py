@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""All rules, in one tuple."""
+"""All rules, in one tuple.
+
+A new one: a class in a file of its own here (`rule.py` says what it has, `context.py` what it reads), its line in this
+tuple, a test, `python tests/diagnosis/findings_page.py`. Of a new kind besides: `FindingKind`, the attribute's member
+in `proto/semconv/attributes.yaml` and `docs/glossary.md`; tests miss these.
+"""
 
 from __future__ import annotations
 

@@ -1,5 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The versions of everything whose private names are relied on here: one table.
+"""The versions of everything whose private names are relied on: one table.
+
+Elsewhere is what more depends on the patch release: layouts of memory (`frame_memory.py`,
+`attach/interpreter_layout.py`), bytecode (`threads/bytecode.py`), two functions of CPython's C interface
+(`model/untracked.py`, `interpreter_internals.py`). Each of them looks before it believes. RELEASING.md says what to run
+when Python moves.
 
 A new version is checked by running the tests on it, and then named here. A version that is not named still works as
 far as its names are found; the coverage of each look says that it was not checked.
