@@ -10,6 +10,7 @@ import pytest
 
 from peeps_dashboard.client import OF_ALL
 from tests.dashboard.fake_api import FakeApi
+from tests.dashboard.visit import Visit
 from tests.support.explorer import chromium, running_explorer
 
 
@@ -40,3 +41,16 @@ def explorer(shared_api: FakeApi) -> Iterator[str]:
 def browser() -> Iterator[Any]:
     with chromium() as made:
         yield made
+
+
+@pytest.fixture
+def visit(browser: Any) -> Iterator[Any]:
+    made: list[Visit] = []
+
+    def start(scheme: str = "light") -> Visit:
+        made.append(Visit(browser, scheme))
+        return made[-1]
+
+    yield start
+    for each in made:
+        each.context.close()

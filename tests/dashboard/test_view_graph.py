@@ -46,10 +46,10 @@ def test_the_ring_with_everything_else_folded() -> None:
         "alt": "worker-a waits for Lock db, held by worker-b, which waits for Lock cache, held by worker-a",
     }
     assert [(n["id"], n["kind"], n["label"], n["sub"], n["tone"]) for n in picture["nodes"]] == [
-        ("task:A", "task", "worker-a", "waits 43 s · orders (4711)", "stuck"),
-        ("lock:DB", "lock", "Lock db", "orders (4711)", "stuck"),
-        ("task:B", "task", "worker-b", "waits 42 s · orders (4711)", "stuck"),
-        ("lock:CACHE", "lock", "Lock cache", "orders (4711)", "stuck"),
+        ("task:A", "task", "worker-a", "waits 43 s · service.py:31", "stuck"),
+        ("lock:DB", "lock", "Lock db", "locks.py:8", "stuck"),
+        ("task:B", "task", "worker-b", "waits 42 s · jobs.py:45", "stuck"),
+        ("lock:CACHE", "lock", "Lock cache", "locks.py:9", "stuck"),
         ("fold-lock:DB", "fold", "+27 tasks wait", "request-00, …", "fold"),
         ("fold-lock:CACHE", "fold", "+4 tasks wait", "request-27, …", "fold"),
     ]
@@ -64,6 +64,13 @@ def test_the_ring_with_everything_else_folded() -> None:
         ("fold-lock:DB", "lock:DB", "needs", ""),
         ("fold-lock:CACHE", "lock:CACHE", "needs", ""),
     ]
+
+
+def test_boxes_of_several_processes_say_of_which_they_are() -> None:
+    frozen = Frozen("deadlock")
+    frozen.world.nodes["task:B"]["process"] = "elsewhere"
+    subs = {n["id"]: n["sub"] for n in frozen.ring()["nodes"]}
+    assert (subs["task:A"], subs["task:B"]) == ("waits 43 s · orders (4711)", "waits 42 s · elsewhere")
 
 
 def test_the_ring_begins_with_the_task_the_sentence_begins_with() -> None:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from ..api import Finding, Node, Snapshot
 from . import words
-from .picture import Picture, PictureNode, draw_edge, draw_node
+from .picture import Picture, PictureNode, are_of_one_process, draw_edge, draw_node
 
 LIMIT = 200
 # Words on every line are readable up to about this many lines.
@@ -46,7 +46,8 @@ def of_snapshot(
     ids = {n["id"] for n in shown}
     inside = [e for e in snapshot["edges"] if e["src"] in ids and e["dst"] in ids]
     label = None if len(inside) <= _LABELLED_EDGES else ""
-    nodes = [draw_node(n, names, stuck=n["id"] in stuck) for n in shown]
+    alone = are_of_one_process(shown)
+    nodes = [draw_node(n, names, stuck=n["id"] in stuck, alone=alone) for n in shown]
     edges = [draw_edge(e["kind"], e["src"], e["dst"], label=label) for e in inside]
     for key, crowd in crowds.items():
         anchor = key.removeprefix(_CHILDREN)

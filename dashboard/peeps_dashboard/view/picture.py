@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Literal, TypedDict
 
 from ..api import Node
@@ -42,13 +42,16 @@ class Picture(TypedDict):
 _EDGE_LABELS = {"needs": "waits for", "held_by": "held by"}
 
 
-def draw_node(node: Node, names: Mapping[str, str], *, stuck: bool = False) -> PictureNode:
+def are_of_one_process(nodes: Iterable[Node]) -> bool:
+    return len({node["process"] for node in nodes}) < 2
+
+
+def draw_node(node: Node, names: Mapping[str, str], *, stuck: bool = False, alone: bool = False) -> PictureNode:
+    """`alone`: all of the picture is of one process, so that the box says the line instead."""
     wait = node.get("wait")
-    facts = [names.get(node["process"], node["process"])]
-    if wait:
-        facts.insert(0, f"waits {wait['age']}")
-    elif node.get("state") == "gone":
-        facts.insert(0, "gone")
+    process = names.get(node["process"], node["process"])
+    state = [f"waits {wait['age']}"] if wait else ["gone"] if node.get("state") == "gone" else []
+    facts = [*state, process]
     name = words.label_of(node)
     tip = [f"{node['kind_word']} {node['name']}", *facts]
     if wait:
@@ -61,10 +64,15 @@ def draw_node(node: Node, names: Mapping[str, str], *, stuck: bool = False) -> P
         "id": node["id"],
         "kind": node["kind"],
         "label": name,
-        "sub": " · ".join(facts),
+        "sub": " · ".join([*state, _file(wait["short"] if wait else node["short"])] if alone else facts),
         "tone": tone,
         "tip": "\n".join(tip),
     }
+
+
+def _file(short: str) -> str:
+    """A box has no room for folders, and the line number is at the end."""
+    return short.rpartition("/")[2]
 
 
 def draw_edge(kind: str, source: str, target: str, *, label: str | None = None) -> PictureEdge:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from ..api import Finding, Node, Snapshot
 from . import words
-from .picture import Picture, PictureEdge, PictureNode, draw_edge, draw_node
+from .picture import Picture, PictureEdge, PictureNode, are_of_one_process, draw_edge, draw_node
 
 # The landing page is read within seconds: past this many the rest is folded.
 _CORE_BUDGET = 24
@@ -27,7 +27,8 @@ def of_finding(
     known: dict[str, Node] = {n["id"]: n for n in (around["nodes"] if around else [])} | finding["nodes"]
     cycle = _from_the_first_waiter(finding) if len(finding["cycle"]) <= _CORE_BUDGET else []
     kept = cycle or _chain(finding)
-    nodes = [draw_node(known[i], names, stuck=i in cycle) for i in kept if i in known]
+    alone = are_of_one_process(known[i] for i in kept if i in known)
+    nodes = [draw_node(known[i], names, stuck=i in cycle, alone=alone) for i in kept if i in known]
     drawn = {n["id"] for n in nodes}
     edges = _links(finding, cycle, drawn, known, around)
     folds, fold_edges = _folds(finding, around, known, drawn, names)

@@ -3,9 +3,12 @@
 import { measure, HEIGHT } from "./shapes";
 import type { GraphNode, Positions } from "./types";
 
+// Room for the buttons above what is drawn.
+const TOP = 48;
+
 export interface Camera {
-  /** Gives the scale; `most` is the largest. */
-  fit(nodes: Iterable<GraphNode>, places: Positions, most?: number): number;
+  /** Gives the scale; `most` is the largest. `atTop`: not lower than need be. */
+  fit(nodes: Iterable<GraphNode>, places: Positions, most?: number, atTop?: boolean): number;
   reveal(x: number, y: number, width: number): void;
   touched: boolean;
 }
@@ -15,7 +18,7 @@ export const makeCamera = (svg: SVGSVGElement, stage: SVGGElement): Camera => {
   const paint = () => stage.setAttribute("transform", `translate(${x},${y}) scale(${k})`);
   const camera: Camera = {
     touched: false,
-    fit(nodes, places, most = 1.25) {
+    fit(nodes, places, most = 1.25, atTop = false) {
       let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
       for (const n of nodes) {
         const p = places.get(n.id);
@@ -30,6 +33,8 @@ export const makeCamera = (svg: SVGSVGElement, stage: SVGGElement): Camera => {
       k = Math.min(r.width / (x1 - x0 + 48), (r.height - 28) / (y1 - y0 + 40), most);
       x = (r.width - (x0 + x1) * k) / 2;
       y = (r.height - 24 - (y0 + y1) * k) / 2;
+      // Not in the middle of a high picture, the lower half of which may be below the screen.
+      if (atTop) y = Math.min(y, TOP - y0 * k);
       paint();
       return k;
     },

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Nodes and edges as SVG, restyled in place. Labels come from other programs: textContent only.
-import { flowing, straight, type Box } from "./route";
+import { clear } from "./detour";
+import { drawn, straight, type Box, type Route } from "./route";
 import { measure, HEIGHT, icon, outline, textLeft } from "./shapes";
 import type { GraphData, GraphEdge, GraphNode, Positions } from "./types";
 
@@ -33,6 +34,8 @@ const EDGE_CLASS = new Set(["needs", "held_by"]);
 export interface Drawing {
   nodes: Map<string, SVGGElement>;
   edges: Map<string, SVGGElement>;
+  /** The lines of edges, as long as no box is elsewhere than `at` says. */
+  routes: { at: string; of: Map<string, Route> };
 }
 
 export const drawNodes = (
@@ -99,6 +102,23 @@ export const drawEdges = (
     const node = seen.get(id);
     return at && node ? { ...at, w: measure(node).width } : null;
   };
+  const boxes = new Map<string, Box>();
+  for (const node of seen.values()) {
+    const found = box(node.id);
+    if (found) boxes.set(node.id, found);
+  }
+  const at = [...boxes].map(([id, b]) => `${id} ${b.x} ${b.y} ${b.w}`).join();
+  if (drawing.routes.at !== at) drawing.routes = { at, of: new Map() };
+  const layered = (edge: GraphEdge, a: Box, b: Box): Route => {
+    const key = `${edge.source} ${edge.target}`;
+    let route = drawing.routes.of.get(key);
+    if (!route) {
+      const others = [...boxes].filter(([id]) => id !== edge.source && id !== edge.target).map(([, other]) => other);
+      route = drawn(clear(a, b, others));
+      drawing.routes.of.set(key, route);
+    }
+    return route;
+  };
   for (const edge of data.edges) {
     const a = box(edge.source);
     const b = box(edge.target);
@@ -112,7 +132,7 @@ export const drawEdges = (
     }
     const inRing = next.get(edge.source) === edge.target;
     const { d, middle } =
-      data.layout === "ring" ? straight(a, b, inRing && cycle.length === 2 ? 34 : 0) : flowing(a, b);
+      data.layout === "ring" ? straight(a, b, inRing && cycle.length === 2 ? 34 : 0) : layered(edge, a, b);
     const path = g.querySelector("path");
     path?.setAttribute("d", d);
     path?.setAttribute("marker-end", inRing ? "url(#wg-arrow-cyc)" : "url(#wg-arrow)");

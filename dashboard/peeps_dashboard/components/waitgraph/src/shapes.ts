@@ -4,7 +4,7 @@ import type { GraphNode } from "./types";
 
 export const HEIGHT = 46;
 const MAX_WIDTH = 236;
-const FOLD_WIDTH = 152;
+const FOLD_WIDTH = 188;
 const TEXT_LEFT = 34;
 
 const ROUND = (w: number) =>

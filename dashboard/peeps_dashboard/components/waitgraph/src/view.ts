@@ -23,7 +23,7 @@ export interface GraphView {
 }
 
 // Below this scale no label can be read.
-const READABLE = 0.35;
+const READABLE = 0.6;
 const READ_WELL = 0.75;
 
 const html = (tag: string, className: string): HTMLElement => {
@@ -48,7 +48,7 @@ export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events):
   parent.append(style, root);
 
   const camera = makeCamera(svg, stage);
-  const drawing: Drawing = { nodes: new Map(), edges: new Map() };
+  const drawing: Drawing = { nodes: new Map(), edges: new Map(), routes: { at: "", of: new Map() } };
   let seen = new Map<string, GraphNode>();
   let places: Positions = new Map();
   let data: GraphData | undefined;
@@ -101,7 +101,8 @@ export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events):
       // Where all of it cannot be read: the ring, if that can be, else who is selected. Fit shows everything.
       const ring = shown.filter((n) => d.cycle.includes(n.id));
       const one = shown.find((n) => n.id === d.selected) ?? ring[0] ?? shown[0];
-      const readable = (nodes: GraphNode[], most: number) => camera.fit(nodes, places, most) >= READABLE;
+      const readable = (nodes: GraphNode[], most: number) =>
+        camera.fit(nodes, places, most, nodes === shown) >= READABLE;
       if (!readable(shown, 1.25) && (!ring.length || !readable(ring, READ_WELL)) && one)
         camera.fit([one], places, READ_WELL);
     }
@@ -133,7 +134,7 @@ export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events):
   const fit = (ids?: string[]) => {
     if (!data) return;
     const chosen = ids ? data.nodes.filter((n) => ids.includes(n.id)) : shownNodes(data);
-    camera.fit(chosen, places);
+    camera.fit(chosen, places, undefined, !ids);
   };
   const idOf = (e: Event) => (e.target as Element).closest("[data-id]")?.getAttribute("data-id") ?? null;
   const graphView: GraphView = {
