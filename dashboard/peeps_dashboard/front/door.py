@@ -71,7 +71,7 @@ class FrontDoor:
         self._icon = f'href="data:image/svg+xml;base64,{icon}"'
         self._icons = icons.in_place_of(self._static)
         self._style = "".join((_STATIC / name).read_text(encoding="utf-8") for name in ("early.css", "card.css"))
-        self._script = (_STATIC / "early.js").read_text(encoding="utf-8")
+        self._script = "".join((_STATIC / name).read_text(encoding="utf-8") for name in ("theme.js", "early.js"))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or scope["method"] not in ("GET", "HEAD"):

@@ -45,12 +45,16 @@ def caption(text: str) -> None:
 
 
 def pages(known: Sequence[tuple[str, str]]) -> None:
-    """Links to all pages, for a phone (static/page.css), and a button that copies the address with the moment in it."""
+    """Links to all pages, for a phone (static/page.css); a button that copies the address with the moment, and one that
+    goes from theme to theme (static/theme.js)."""
     at = f"?at={st.query_params['at']}" if st.query_params.get("at", "").isdecimal() else ""
     links = "".join(f'<a href="/{path}{at}">{markup(title)}</a>' for path, title in known)
     title = "Copy a link to this page as it is now"
-    copy = f'<button type="button" class="pp-link" data-link title="{title}">copy link</button>'
-    st.html(f'<nav class="pp pp-nav" aria-label="Pages">{links}</nav>{copy}')
+    copy = f'<button type="button" data-link title="{title}">copy link</button>'
+    theme = '<button type="button" data-switch-theme title="Light, dark, or as the system has it">theme</button>'
+    st.html(
+        f'<nav class="pp pp-nav" aria-label="Pages">{links}{theme}</nav><div class="pp pp-corner">{theme}{copy}</div>'
+    )
 
 
 def code(text: str) -> None:

@@ -101,7 +101,7 @@ def _suspects(seen: live.Look, finding: Finding) -> None:
         st.query_params["finding"] = st.session_state["suspect"]
         st.query_params.pop("focus", None)
 
-    html.heading("Suspects, worst first", f"{len(listed)} found")
+    html.heading("Suspects, worst first", f"{len(listed)} found · j, k: next, previous")
     with st.container(height=_RING_HEIGHT + 2, border=True):
         st.radio(
             "Suspects, worst first",

@@ -5,11 +5,6 @@
   // Streamlit reads this: no probing of `/graph/_stcore/health` on a deep link (two 404s), no wait for host-config.
   window.__streamlit = { BACKEND_BASE_URL: base, MAIN_PAGE_BASE_URL: base, ...(PP.hostConfig && { HOST_CONFIG: PP.hostConfig }),
     ...(PP.font && { LIGHT_THEME: { bodyFont: PP.font }, DARK_THEME: { bodyFont: PP.font } }) };
-  try { // the theme somebody chose in Streamlit's own menu
-    const kept = Object.keys(localStorage).find(k => k.startsWith('stActiveTheme-'));
-    const name = kept && JSON.parse(localStorage[kept]).name;
-    if (name === 'Light' || name === 'Dark') document.documentElement.style.colorScheme = name.toLowerCase();
-  } catch {}
   // Its small scripts come as one file. Whoever imports one is led to the module made of its text, by whichever address.
   const nonce = document.currentScript.nonce, folder = base + 'static/js/';
   const bundled = HTMLScriptElement.supports?.('importmap') ? fetch(PP.bundle).then(r => r.ok ? r.json() : {}).catch(() => ({})) : Promise.resolve({});
@@ -113,7 +108,7 @@
     if (next) { e.preventDefault(); box.tabIndex = -1; next.tabIndex = 0; next.focus(); }
   });
   // `?` tells the keys, `/` goes to the filter of the page; neither where somebody writes.
-  const KEYS = [['?', 'these keys'], ['/', 'filter or search'], ['p', 'pause, or go on'], ['Tab', 'into a picture, then the arrows along its edges'],
+  const KEYS = [['?', 'these keys'], ['/', 'filter or search'], ['j', 'the next suspect'], ['k', 'the one before'], ['p', 'pause, or go on'], ['Tab', 'into a picture, then the arrows along its edges'],
     ['Enter', 'in a picture: select the node'], ['f', 'in a picture: draw the graph around the node'], ['Esc', 'close this']];
   const help = () => {
     let box = document.getElementById('pp-keys');
@@ -129,9 +124,17 @@
     }
     box.showModal();
   };
+  // The list of suspects goes round.
+  const suspect = step => {
+    const all = [...document.querySelectorAll('.st-key-suspect input[type=radio]')], at = all.findIndex(one => one.checked);
+    const next = all[at < 0 ? 0 : (at + step + all.length) % all.length];
+    next?.click();
+    next?.closest('label')?.scrollIntoView({ block: 'nearest' });
+  };
   document.addEventListener('keydown', e => {
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest?.('input, textarea, select, [contenteditable], [role=combobox], canvas')) return;
     if (e.key === '?') { e.preventDefault(); help(); }
+    if (e.key === 'j' || e.key === 'k') suspect(e.key === 'j' ? 1 : -1);
     if (e.key !== '/') return;
     const field = document.querySelector('[data-testid=stMain] input[type=text], [data-testid=stMain] input[role=combobox]');
     if (field) { e.preventDefault(); field.focus(); }

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What makes the explorer pleasant, in Chromium: themes, keys, a phone."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from tests.dashboard.fake_api import FakeApi
+from tests.support.accessibility import violations
+from tests.support.waiting import eventually
+
+pytestmark = [pytest.mark.slow, pytest.mark.browser]
+_GROUND = "getComputedStyle(document.querySelector('.stApp')).backgroundColor"
+_SHADES = """
+() => ['.stApp', '.pc li.here code'].map(what => getComputedStyle(document.querySelector(what)))
+  .map((style, i) => i ? style.color : style.backgroundColor)
+"""
+
+
+def is_dark(page: Any) -> bool:
+    """Streamlit's part of the page and ours, which must agree."""
+    ground, letters = (sum(map(int, re.findall(r"\d+", one)[:3])) for one in page.evaluate(_SHADES))
+    assert (ground < 200) == (letters > 500), (ground, letters)
+    return ground < 200
+
+
+def test_a_theme_is_chosen_once_for_all_pages(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("deadlock")
+    seen = visit("light")
+    seen.page.goto(explorer)
+    seen.wait_for_graph()
+    switch = seen.page.get_by_role("button", name="theme")
+    assert not is_dark(seen.page)
+    for shown, dark in (("light", False), ("dark", True)):
+        switch.click()
+        seen.page.locator(f"html[data-theme={shown}]").wait_for(state="attached")
+        eventually(lambda dark=dark: is_dark(seen.page) == dark, "both parts have changed")
+    assert violations(seen.page) == []
+    seen.picture("theme-dark")
+    seen.page.goto(f"{explorer}/graph")  # another page, and a new start
+    assert seen.page.evaluate("getComputedStyle(document.documentElement).colorScheme") == "dark"
+    seen.wait_for_graph()
+    box = seen.page.locator("svg.view [data-id] .label").first
+    assert sum(map(int, re.findall(r"\d+", box.evaluate("one => getComputedStyle(one).fill"))[:3])) > 500
+    other = seen.context.new_page()
+    other.goto(explorer)
+    other.locator(".stApp .pc li.here").first.wait_for()
+    assert is_dark(other)
+    other.get_by_role("button", name="theme").click()  # as the system has it, which is light; everywhere
+    for page in (other, seen.page):
+        page.locator("html[data-theme=system]").wait_for(state="attached")
+    for page in (other, seen.page):
+        eventually(lambda page=page: "255" in page.evaluate(_GROUND), "it is light")
+    other.emulate_media(color_scheme="dark")
+    eventually(lambda: is_dark(other), "it follows the system again")
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_keys_go_from_suspect_to_suspect(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("mixed")
+    seen = visit()
+    seen.page.goto(explorer)
+    seen.wait_for_graph()
+    for key, head in (("j", "CHANNEL FULL"), ("j", "SEMAPHORE STARVED"), ("j", "DEADLOCK"), ("k", "SEMAPHORE STARVED")):
+        seen.page.keyboard.press(key)
+        seen.page.locator(".pp-verdict h1", has_text=head).wait_for()
+    seen.page.wait_for_url(re.compile("finding=semaphore"))
+    seen.page.keyboard.press("?")
+    assert "the next suspect" in seen.page.locator("#pp-keys[open]").inner_text()
+    assert seen.errors == []
