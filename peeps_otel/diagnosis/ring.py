@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Set
 from typing import NamedTuple
 
@@ -136,6 +137,7 @@ def title(graph: WaitIndex, ring: list[EvidenceStep], beside: list[EvidenceStep]
         return f"{len(ring)} {things} wait for each other in a ring: {wording.several(names, 4)}"
     parts: list[str] = []
     told: dict[str, str] = {}
+    called = _called(graph, ring)
     for number, step in enumerate(ring):
         subject = wording.label(graph.nodes.get(step.waiter)) if number == 0 else "which"
         part = f"{subject} {wording.waits_for(graph, step.waiter, step.resource)}"
@@ -143,10 +145,23 @@ def title(graph: WaitIndex, ring: list[EvidenceStep], beside: list[EvidenceStep]
         if told.setdefault(thing, step.resource) != step.resource:  # two of one name: they are not the same
             part = part.replace(f" {thing}", f" another {thing}", 1)
         if step.holder is not None and step.holder != step.resource:
-            owner = "itself" if len(ring) == 1 else wording.label(graph.nodes.get(step.holder))
+            owner = "itself" if len(ring) == 1 else called[step.holder]
             part += f", {_had(graph, step.resource, step.holder, owner)}"
         parts.append(part)
     return ", ".join(parts)
+
+
+def _called(graph: WaitIndex, ring: list[EvidenceStep]) -> dict[str, str]:
+    """What each who has something is called in the sentence: of several of one name, as main threads are, the one it
+    begins with is the first."""
+    who = list(dict.fromkeys(one for step in ring for one in (step.waiter, step.holder) if one is not None))
+    names = {one: wording.label(graph.nodes.get(one)) for one in who}
+    alike = {name for name, number in Counter(names.values()).items() if number > 1}
+    first = {name: one for one, name in reversed(names.items())}
+    return {
+        one: name if name not in alike else f"the first {name}" if first[name] == one else f"another {name}"
+        for one, name in names.items()
+    }
 
 
 def _had(graph: WaitIndex, resource: str, holder: str, owner: str) -> str:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from peeps_dashboard.view import card, card_html, editor
+from peeps_dashboard.view import callers, card, card_html, editor
 from peeps_dashboard.view.card import Card, Side
 from peeps_dashboard.view.editor import Editor
 from peeps_dashboard.view.source_rows import Mark, Row, rows_of
@@ -33,6 +33,7 @@ def test_a_deadlock_with_both_lines() -> None:
         "looks.",
         open_at="orders/jobs.py:45",
         open_shown="orders/jobs.py:45",
+        open_line="async with self.cache:",
         sides=[
             Side(
                 "worker-a",
@@ -114,6 +115,41 @@ def test_who_else_is_in_the_ring_stands_below_with_his_line() -> None:
     assert shown.others == (card.Other("third", "waits for Lock db", "m.py:7", "m.py:7", "g(<x>)"),)
     assert "<b>third</b> waits for Lock db" in card_html.of_card(shown, Editor(""))
     assert "<code>g(&lt;x&gt;)</code>" in card_html.of_card(shown, Editor(""))
+
+
+def test_from_where_somebody_came_to_the_line_of_a_helper() -> None:
+    world = scenarios.make("deadlock", frozen=True)
+    answer: Any = fake_api.findings_answer(world, NOW)
+    finding: Any = answer["findings"][0]
+    finding["evidence"] = finding["evidence"][:1]
+    finding["evidence"][0] |= {"holder": None}
+    for at, text in (("app.py:36", "await transfer(<a>)"), ("app.py:58", "await gather(*workers)")):
+        finding["sources"][at] = {"first": int(at[-2:]), "lines": [f"    {text}"]}
+    shown = card.of_answer(answer, [])
+    assert shown.open_line == "async with self.cache:"
+    assert [list(side.callers) for side in shown.sides] == [
+        [
+            callers.Caller("app.py:36", "app.py:36", "worker", "await transfer(<a>)"),
+            callers.Caller("app.py:58", "app.py:58", "main", "await gather(*workers)"),
+        ]
+    ]
+    text = card_html.of_card(shown, Editor(""))
+    assert "<li>from <code>app.py:36</code> in worker <code>await transfer(&lt;a&gt;)</code></li>" in text
+    assert '<code class="pc-line">async with self.cache:</code>' in text
+
+
+def test_two_of_one_name_in_two_processes_have_their_process_beside_it() -> None:
+    world = scenarios.make("deadlock", frozen=True)
+    answer: Any = fake_api.findings_answer(world, NOW)
+    finding: Any = answer["findings"][0]
+    for step in finding["evidence"]:
+        step["waiter_label"] = "MainThread"
+    assert [side.who for side in card.of_answer(answer, world.process_rows(NOW)).sides] == ["MainThread"] * 2
+    finding["nodes"]["task:B"]["process"] = scenarios.BILLING
+    assert [side.who for side in card.of_answer(answer, world.process_rows(NOW)).sides] == [
+        "MainThread of orders (4711)",
+        f"MainThread of {scenarios.BILLING}",
+    ]
 
 
 def test_two_locks_of_one_name_are_told_apart() -> None:

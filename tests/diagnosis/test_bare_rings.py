@@ -68,6 +68,26 @@ def test_a_lock_used_as_a_signal_is_none_that_comes_back_by_its_holder() -> None
     assert diagnose(world, after=60 * SECOND) == []
 
 
+def test_those_who_have_all_permits_and_wait_for_another_one_are_named() -> None:
+    """A pool of one's own, over a semaphore, that a request takes twice."""
+    world = World()
+    pool = world.resource(NodeKind.SEMAPHORE, "pool", "task:b", "task:c", providers=Providers.ESTIMATED, bare=True)
+    world.nodes[pool].attributes |= {semconv.COULD_END_ASKED: START, semconv.SEMAPHORE_AVAILABLE: 0}
+    world.task("a", pool, since=START - 9 * SECOND)
+    world.task("b", pool)
+    world.task("c", pool)
+    (finding,) = diagnose(world, after=60 * SECOND)
+    title = (
+        "b waits for Semaphore pool, which it took itself at app/hold.py:2, as did c; only somebody else can release it"
+    )
+    assert (finding.level, finding.title, [step.waiter for step in finding.evidence], finding.blocked) == (
+        Level.LIKELY,
+        title,
+        ["task:b"],
+        ["task:a"],
+    )
+
+
 @pytest.mark.parametrize("asked", [False, True])
 def test_a_ring_of_permits_taken_without_a_block_is_told_once_the_heap_was_asked(asked: bool) -> None:
     world = World()

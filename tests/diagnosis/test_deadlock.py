@@ -241,6 +241,19 @@ def test_a_shielded_child_is_not_bounded_by_its_parent() -> None:
     assert brief(diagnose(world)) == [("deadlock", "PROVEN", "a waits for Lock db, held by itself")]
 
 
+def test_two_of_one_name_are_told_apart_in_the_sentence() -> None:
+    world = World()
+    world.lock("db", "task:b")
+    world.lock("cache", "task:a")
+    world.task("a", "lock:db")
+    world.task("b", "lock:cache")
+    for one in ("task:a", "task:b"):
+        world.nodes[one] = replace(world.nodes[one], name="transfer")
+    assert [finding.title for finding in diagnose(world)] == [
+        "transfer waits for Lock db, held by another transfer, which waits for Lock cache, held by the first transfer"
+    ]
+
+
 @pytest.mark.parametrize("kind", [NodeKind.LOCK, NodeKind.SEMAPHORE])
 def test_one_who_takes_twice_what_no_block_gives_back_may_be_waiting_for_a_signal(kind: NodeKind) -> None:
     world = World()
@@ -252,10 +265,11 @@ def test_one_who_takes_twice_what_no_block_gives_back_may_be_waiting_for_a_signa
     assert diagnoser.look(world.graph(), START + 59 * SECOND) == []  # the heap may know who releases it
     (finding,) = diagnoser.look(world.graph(), START + 61 * SECOND)
     label = "Lock" if kind is NodeKind.LOCK else "Semaphore"
+    once = "a lock, take it once" if kind is NodeKind.LOCK else "a limit, never take one while having another"
     assert (finding.level, finding.title, finding.advice) == (
         Level.SUSPECT,
         f"a waits for {label} db, which it took itself at app/hold.py:2; only somebody else can release it",
-        f"If {label} db is a signal or is handed over, find who should release it; if it is a lock, take it once.",
+        f"If {label} db is a signal or is handed over, find who should release it; if it is {once}.",
     )
 
 

@@ -4,22 +4,25 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..api import Finding, Findings, Link, Process, SourceText
-from . import ages, connect, processes, verdict, words
+from . import ages, callers, connect, processes, verdict, words
+from .callers import Caller
 from .source_rows import Mark, Row, line_text, rows_of
 from .words import Tone
 
 _SITES_NAMED = 5
 _OTHERS_NAMED = 4
 _ENDED_NAMED = 10
+_CALLERS = 3
 
 
 @dataclass(frozen=True)
 class Side:
-    """Who does what, and on which line. `place`: `path:line` as the program has it, `shown`: its short form."""
+    """Who does what, and on which line. `place`: `path:line` as the program has it, `shown`: its short form. `callers`:
+    from where he came there. `process`: the id of that he is in."""
 
     who: str
     does: str
@@ -27,6 +30,8 @@ class Side:
     shown: str
     function: str
     rows: Sequence[Row]
+    callers: Sequence[Caller] = ()
+    process: str = field(default="", compare=False)
 
 
 class Other(NamedTuple):
@@ -41,10 +46,10 @@ class Other(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """`lead` is set in colour. `others`: who else is in the ring. `facts`: what would release it, whom to stop first.
-    `behind`: a sentence; `sites`: how many of them, by the line where they began. `unknown`: what is not known, one
-    line. `text`: all of it, for a ticket. `trace`: the id of the stuck request's trace, and `trace_url` where it is
-    shown."""
+    """`lead` is set in colour. `open_line`: the text of the line to open, where it does not stand right below.
+    `others`: who else is in the ring. `facts`: what would release it, whom to stop first. `behind`: a sentence;
+    `sites`: how many of them, by the line where they began. `unknown`: what is not known, one line. `text`: all of it,
+    for a ticket. `trace`: the id of the stuck request's trace, and `trace_url` where it is shown."""
 
     tone: Tone
     lead: str
@@ -54,6 +59,7 @@ class Card:
     certainty: str = ""
     open_at: str = ""
     open_shown: str = ""
+    open_line: str = ""
     sides: Sequence[Side] = ()
     others: Sequence[Other] = ()
     facts: Sequence[tuple[str, str]] = ()
@@ -104,6 +110,8 @@ def _of_finding(
     ]
     trace = finding.get("trace")
     is_over = finding["state"] != "open"
+    sides, look_at = _told_apart(sides_of(finding), names), finding.get("look_at", "")
+    is_below = bool(sides) and sides[0].place == look_at
     lead = f"Ended ({finding['state']}) {finding.get('ended_ago', '')} ago: {finding['headline']}"
     return Card(
         tone="gray" if is_over else words.tone(finding["level"]),
@@ -112,9 +120,10 @@ def _of_finding(
         where=", ".join(in_it[:2]) + more,
         fresh=fresh,
         certainty=f"{finding['level']}: {finding['certainty']}." if finding["certainty"] else "",
-        open_at=finding.get("look_at", ""),
+        open_at=look_at,
         open_shown=finding.get("look_at_short", ""),
-        sides=sides_of(finding),
+        open_line="" if is_below else line_text(look_at, _sources(finding)),
+        sides=sides,
         others=_others(finding),
         facts=[(name, text) for name, text in facts if text],
         behind=finding["behind"]["text"],
@@ -129,6 +138,12 @@ def _of_finding(
 
 def sides_of(finding: Finding) -> list[Side]:
     """Two at most: both ends of the first link, or its waiter and the next one, the line to open among them."""
+    sides = _sides_of(finding)
+    # One alone has the room for more of the way to its line.
+    return [replace(side, callers=side.callers[: _CALLERS if len(sides) == 1 else 1]) for side in sides]
+
+
+def _sides_of(finding: Finding) -> list[Side]:
     links = finding["evidence"]
     if not links:
         return _without_links(finding)
@@ -139,6 +154,13 @@ def sides_of(finding: Finding) -> list[Side]:
     sides = [_waiter(first, finding)]
     holder = None if first["holder"] == first["waiter"] and sides[0].place else _holder(first, finding)
     return sides if holder is None else [*sides, holder]
+
+
+def _told_apart(sides: list[Side], names: Mapping[str, str]) -> list[Side]:
+    """Two of one name in two processes, as main threads are, have their process beside it."""
+    if len(sides) < 2 or sides[0].who != sides[1].who or sides[0].process == sides[1].process:
+        return sides
+    return [replace(side, who=f"{side.who} of {names.get(side.process, side.process)}") for side in sides]
 
 
 def _two_of(finding: Finding) -> tuple[Link, Link | None]:
@@ -198,6 +220,8 @@ def _waiter(link: Link, finding: Finding) -> Side:
         link["wait_short"],
         _function(node.get("stack") if node else None, place),
         rows_of(marks, _sources(finding)),
+        callers.of_place(node.get("stack") if node else None, place, _sources(finding), _CALLERS),
+        node["process"] if node else "",
     )
 
 
@@ -225,6 +249,8 @@ def _holder(link: Link, finding: Finding) -> Side | None:
         shown,
         _function(frames, place or now),
         rows_of(marks, _sources(finding)),
+        callers.of_place(frames, now, _sources(finding), _CALLERS),
+        node["process"] if node else "",
     )
 
 

@@ -31,7 +31,8 @@ def _below(card: Card, editor: Editor) -> str:
     """The line below the sentence: what to open, where it is, how old that is, and the copy for a ticket."""
     parts: list[str] = []
     if card.open_at:
-        parts.append(f"<b>Open</b> {_place(card.open_at, card.open_shown, editor)}")
+        line = f' <code class="pc-line">{markup(card.open_line)}</code>' if card.open_line else ""
+        parts.append(f"<b>Open</b> {_place(card.open_at, card.open_shown, editor)}{line}")
     if card.where:
         parts.append(f"<span>in {markup(card.where)}</span>")
     if card.trace_url:
@@ -52,7 +53,17 @@ def _side(side: Side, editor: Editor) -> str:
         copy = _copy(side.place, "copy", "Copy the path and line")
         line = f'<p class="pc-open">{_place(side.place, side.shown, editor)}{function}{copy}</p>'
     rows = f"<ol>{''.join(_row(row) for row in side.rows)}</ol>" if side.rows else ""
-    return f"<article>{who}{line}{rows}</article>"
+    return f"<article>{who}{line}{rows}{_way(side, editor)}</article>"
+
+
+def _way(side: Side, editor: Editor) -> str:
+    """From where he came there."""
+    steps = "".join(
+        f"<li>from {_place(one.place, one.shown, editor)} in {markup(one.function)} "
+        f"<code>{markup(one.line)}</code></li>"
+        for one in side.callers
+    )
+    return f"<ul>{steps}</ul>" if steps else ""
 
 
 def _others(card: Card, editor: Editor) -> str:

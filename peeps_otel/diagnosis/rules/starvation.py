@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from typing import ClassVar, cast
 
 from ... import semconv
@@ -46,14 +46,16 @@ class Starvation(ReductionRule):
             holders = [holder for holder in residue.conditions[resource].providers if holder in stuck]
             if _leads_on(graph, residue, resource, holders):
                 continue
+            again = [] if holders else _again(graph, resource, stuck)
+            waiter = again[0] if again else waiter
             onward = (target for holder in holders for target in graph.targets.get(holder, ())[:1])
             yield Candidate(
                 kind=self.kind,
                 level=residue.level,
                 since_ns=graph.wait_of(waiter).since_ns,
-                core=[waiter, *dict.fromkeys((resource, *holders, *onward))],
+                core=list(dict.fromkeys((waiter, resource, *holders, *again, *onward))),
                 about=[resource],
-                tell=lambda r=resource, w=waiter, h=holders: self._tell(context, residue, r, w, h),
+                tell=lambda r=resource, w=waiter, h=holders or again: self._tell(context, residue, r, w, h),
             )
 
     @staticmethod
@@ -69,7 +71,7 @@ class Starvation(ReductionRule):
     def _tell(self, context: RuleContext, residue: Residue, resource: str, waiter: str, holders: list[str]) -> Account:
         graph = context.graph
         links = [evidence.link(graph, waiter, resource, holders[0] if holders else None)]
-        for holder in holders:
+        for holder in holders if holders[:1] != [waiter] else ():
             links.extend(_onward(graph, holder))
         return Account(
             title=_title(graph, waiter, resource, holders, links),
@@ -78,6 +80,13 @@ class Starvation(ReductionRule):
             evidence=links,
             blocked=residue.tail(graph, (resource,)),
         )
+
+
+def _again(graph: WaitIndex, resource: str, stuck: Set[str]) -> list[str]:
+    """Those who have taken it by a bare `acquire()` and wait for it once more, the longest wait first."""
+    waiters = graph.waiters.get(resource, ())
+    found = {one for one in graph.bare.get(resource, ()) if one in waiters and one in stuck}
+    return sorted(found, key=lambda one: (graph.since_of(one) or 0, graph.nodes[one].name, one))
 
 
 def _onward(graph: WaitIndex, holder: str) -> list[EvidenceStep]:
@@ -136,7 +145,9 @@ def _title(graph: WaitIndex, waiter: str, resource: str, holders: list[str], lin
     if graph.is_taken_twice(resource) and waiter in holders:
         held = graph.held_by(resource, waiter)
         where = wording.at("at", "" if held is None else held.source or "")
-        return f"{title}, which it took itself{where}; only somebody else can release it"
+        others = wording.several([wording.label(graph.nodes[one]) for one in holders if one != waiter])
+        too = f", as did {others}" if others else ""
+        return f"{title}, which it took itself{where}{too}; only somebody else can release it"
     title += f", held by {wording.several([wording.label(graph.nodes[h]) for h in holders])}"
     if len(holders) == 1 and len(links) > 1:
         way = leaf.leaf_of(graph, holders[0])
@@ -153,7 +164,9 @@ def _advice(graph: WaitIndex, resource: str, holders: list[str]) -> str:
     if not holders:
         return f"Whoever took {name} may have ended without giving it back: take it with a `with` block."
     if graph.is_taken_twice(resource):
-        return f"If {name} is a signal or is handed over, find who should release it; if it is a lock, take it once."
+        once = "take it once" if graph.nodes[resource].kind is NodeKind.LOCK else "never take one while having another"
+        thing = "a lock" if graph.nodes[resource].kind is NodeKind.LOCK else "a limit"
+        return f"If {name} is a signal or is handed over, find who should release it; if it is {thing}, {once}."
     where = place(graph.nodes[holders[0]])
     line = wording.short(where) if own_line.is_line(where) else f"its wait {wording.short(where)}"
     return f"{name} comes free when its holder gets past {line}; do not hold it across a wait that may not end."
