@@ -33,7 +33,8 @@ class Suspects(Protocol):
     """The reduction at the least sure level: who can never become live.
 
     Of these at least all who cannot at LIKELY, and whatever leads to or from a stuck one of `wait_index.BOUNDED` or
-    of which the heap was asked: the findings of the level speak of nothing else.
+    of which the heap was asked: the findings of the level speak of nothing else. While no waiter has settled it may be
+    nobody: then no waiter is stuck, and of things that nobody is stuck at nothing is said.
 
     `turned`: the waiters whose place in `waits.settled` may not be what it was at the look before.
     """
@@ -148,7 +149,8 @@ class Diagnoser:
             return False
         settled, waits.settled = waits.settled, self._memory.waiters
         try:
-            near = waits.onward(young, Level.LIKELY)
+            everybody = len(young) == len(waits.settled)  # at a first look: nobody need be looked for
+            near = None if everybody else waits.onward(young, Level.LIKELY)
             conditions = waits.conditions(Level.LIKELY, now_ns, self._shared.waited, near)
             return any(
                 not self._members.issuperset(core)

@@ -51,6 +51,10 @@ class KeptReduction(IncrementalIndex):
 
     def suspects(self, turned: Set[str], now_ns: int, old_ns: int) -> set[str]:
         """See `peeps_otel.diagnosis.diagnoser.Suspects`."""
+        self.reduced = 0
+        if self._is_too_early():
+            self._dirty |= turned
+            return self._suspects
         dirty, self._dirty = self._dirty | turned, set()
         for waiter in list(dirty):  # who has waited longest for these may be another one now
             self.pause()
@@ -77,6 +81,13 @@ class KeptReduction(IncrementalIndex):
             self._roots.update(one for one in affected if one in stuck and self._is_root(one))
             self._suspects = self._speak_of(affected, gated, now_ns, old_ns)
         return self._suspects
+
+    def _is_too_early(self) -> bool:
+        """Whether nobody is in the wait that he was in before, nor was, as at a first look: then nobody is stuck, and
+        what has changed is asked of once, when somebody is."""
+        if self.settled or any(self._stuck.values()) or self._suspects or self._gating:
+            return False
+        return len(self._dirty) <= 2 * len(self.nodes)  # of those that have ended nobody would ask any more
 
     def _is_as_before(self, thing: str, now_ns: int, old_ns: int) -> bool:
         """Whether one more who waits for it, or one less, makes no difference to the others: there may be thousands."""

@@ -62,9 +62,12 @@ class OrderRule:
             waiter = nodes.get(who)
             if waiter is None:
                 continue
+            has = waits.held_of(who)
+            if not has and not waits.tasks_of(who):
+                continue  # as with most of many thousand
             held = [
                 _taken(nodes[lock], edge.source or "")
-                for lock in waits.held_of(who)
+                for lock in has
                 if lock in nodes and _is_lock(nodes[lock]) and (edge := waits.held_by(lock, who)) is not None
             ]
             self._suspended_with_thread_locks(waiter, held, nodes, now_ns)

@@ -12,6 +12,7 @@ from .governor import Governor
 from .sampling import Sampling
 
 _TURN_NS = 200_000  # a look keeps the interpreter so long at least before it lets others have it
+_STEPS = 4
 _LEAST_NS = 1_000_000
 _WAIT_MOST_NS = 250_000_000  # at a time, for somebody may begin to look
 
@@ -36,6 +37,7 @@ class Pace:
         self._clock = clock
         self._beside = beside
         self._paused_ns = 0  # by the performance counter
+        self._steps = 0
         self.waited_ns = 0
         """For how long the look at hand has waited for its budget."""
 
@@ -68,6 +70,13 @@ class Pace:
             self._beside()
             wait_ns = self._owed_ns()
         self.waited_ns += self._clock.monotonic_ns() - began_ns
+
+    def step(self) -> None:
+        """The same of a step so small that asking for the time would be much of it: a few of them are one."""
+        self._steps += 1
+        if self._steps >= _STEPS:
+            self._steps = 0
+            self.keep()
 
     def _sample_if_due(self) -> None:
         if self._sampling.is_due(self._clock.monotonic_ns()):

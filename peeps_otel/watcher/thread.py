@@ -248,7 +248,7 @@ class Watcher:
 
     def _keep_pace(self) -> None:
         """For what is made once and paced by each stream's own."""
-        self._pace.keep()
+        self._pace.step()
 
     def _paced(self) -> int:
         """Paces; how long in nanoseconds this look has waited for its budget so far."""

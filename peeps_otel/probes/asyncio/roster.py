@@ -5,6 +5,7 @@ of all of them at once, or who has."""
 from __future__ import annotations
 
 import asyncio
+from bisect import bisect
 from collections.abc import Callable
 from itertools import compress, count
 from operator import is_not
@@ -94,13 +95,14 @@ class Batch:
         ended: list[TaskRecord] = []
         if len(living) < len(places):
             ids = set(map(id, living))
-            for place in reversed(places):
-                if id(records[place]) not in ids:
-                    ended.append(records.pop(place))
-                    if self._futures is not None:
-                        del self._futures[place], self._requests[place]
-            ended.reverse()
-            places = [place for place, record in enumerate(records) if id(record) in ids]
+            gone = [place for place in places if id(records[place]) not in ids]
+            ended = [records[place] for place in gone]
+            stay = (place for place in places if id(records[place]) in ids)
+            places = [place - bisect(gone, place) for place in stay]
+            for place in reversed(gone):
+                del records[place]
+                if self._futures is not None:
+                    del self._futures[place], self._requests[place]
         if len(places) > len(records) // 2:
             self._futures = None
         elif self._futures is not None:
