@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -13,6 +14,7 @@ import pyarrow as pa
 from .schema import Table
 
 _ONE_PIECE_BYTES = 256 << 20
+_CONSTANTS_KEPT = 512
 Numbers: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
@@ -29,13 +31,25 @@ def numbers(values: Numbers, valid: Numbers | None = None) -> Any:
 
 def words(indices: Numbers, of: tuple[str, ...]) -> Any:
     """The word of each index."""
-    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), pa.array(of, pa.string()))
+    return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), _dictionary(of))
 
 
+@lru_cache(maxsize=_CONSTANTS_KEPT)
 def constant(value: str | None, rows: int) -> Any:
-    """One text, or null, in every row."""
-    indices = pa.array(np.zeros(rows, np.int32), mask=None if value is not None else np.ones(rows, np.bool_))
-    return pa.DictionaryArray.from_arrays(indices, pa.array([value or ""], pa.string()))
+    """One text, or null, in every row. Kept: the requests of one sender have the same ones."""
+    if value is None:
+        return pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()), _dictionary(("",)))
+    return pa.DictionaryArray.from_arrays(_zeros(rows), _dictionary((value,)))
+
+
+@lru_cache(maxsize=_CONSTANTS_KEPT)
+def _dictionary(of: tuple[str, ...]) -> Any:
+    return pa.array(of, pa.string())
+
+
+@lru_cache(maxsize=64)
+def _zeros(rows: int) -> Any:
+    return pa.array(np.zeros(rows, np.int32))
 
 
 def batch(table: Table, columns: dict[str, Any]) -> Any:
@@ -44,11 +58,10 @@ def batch(table: Table, columns: dict[str, Any]) -> Any:
 
 
 def together(batches: list[Any]) -> Any:
-    """One table of batches that are of one shape. In one piece where that is a mere copy: DuckDB takes a piece in
-    vectors of 2,048 rows, the last of which is seldom full. To make one dictionary of many costs more than it saves."""
+    """One table of batches that are of one shape, in one piece: DuckDB takes a piece in vectors of 2,048 rows, the last
+    of which is seldom full; and what it was given in many small pieces it writes a second time at the checkpoint, even
+    where there were enough rows to write them straight into the file."""
     table = pa.Table.from_batches(batches)
-    if len(batches) < 2 or any(pa.types.is_dictionary(kind) for kind in table.schema.types):
+    if len(batches) < 2 or table.nbytes > _ONE_PIECE_BYTES:  # the offsets of its texts have 32 bits
         return table
-    if table.nbytes > _ONE_PIECE_BYTES:  # the offsets of its texts have 32 bits
-        return table
-    return table.combine_chunks()
+    return table.unify_dictionaries().combine_chunks()
