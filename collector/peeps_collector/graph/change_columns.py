@@ -7,7 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
 
 import numpy as np
@@ -187,5 +187,6 @@ def _numbers(values: NDArray[Any], valid: Mask | None = None) -> Any:
     return pa.array(values, mask=None if valid is None or valid.all() else ~valid)
 
 
+@lru_cache(maxsize=16)
 def _same(text: str, size: int) -> Any:
     return pa.repeat(pa.scalar(text, pa.string()), size)
