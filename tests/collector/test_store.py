@@ -12,6 +12,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from peeps_collector.store import writer as writing
 from peeps_collector.store.buffer import RowBuffer
 from peeps_collector.store.database import Database
 from peeps_collector.store.file import StoreError, open_database
@@ -204,6 +205,21 @@ def test_a_full_buffer_says_so_and_drops_nothing() -> None:
     assert rows.full, "what was taken is not stored yet"
     rows.stored()
     assert not rows.full
+
+
+def test_a_full_buffer_is_written_at_the_next_tick_however_few_rows_that_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writing, "_LONGEST_SECONDS", 1e9)
+    database = Database(str(tmp_path / "x.duckdb"), "1GB")
+    rows = RowBuffer(3)
+    writer = Writer(database, rows, retention=1.0)
+    writer.start()
+    rows.add(LOG.name, [log_row("a", 1)] * 3)
+    eventually(lambda: writer.ticks)
+    assert not rows.full
+    writer.stop()
+    database.close()
 
 
 def test_the_document_is_the_schema(tmp_path: Path) -> None:

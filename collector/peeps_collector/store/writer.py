@@ -30,7 +30,7 @@ from .table_rows import Part, Rows, TableRows
 
 _TICK_SECONDS = 1.0
 _LONGEST_SECONDS = 5.0
-_FEW_ROWS = 2_000
+_FEW_ROWS = 10_000
 _READER_WAITS_SECONDS = 2.0
 _RETENTION_SECONDS = 60.0
 _DELETING_SECONDS = 0.2  # of each tick
@@ -174,7 +174,8 @@ class Writer:
 
     def _is_due(self) -> bool:
         waits_s = time.monotonic() - self._flushed_s
-        return self._buffer.pending > _FEW_ROWS or waits_s >= _LONGEST_SECONDS or bool(self.failure) or self.is_shut
+        many = self._buffer.pending > _FEW_ROWS or self._buffer.full
+        return many or waits_s >= _LONGEST_SECONDS or bool(self.failure) or self.is_shut
 
     def _write(self, wanted: Position) -> None:
         lost = 0
