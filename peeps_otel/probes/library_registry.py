@@ -69,6 +69,7 @@ LIBRARIES: tuple[Library | Deferred, ...] = (
     Deferred("asyncpg", "asyncpg.library", "ASYNCPG"),
     Deferred("redis", "redis.library", "REDIS"),
     Deferred("filelock", "filelock.library", "FILELOCK"),
+    Deferred("filelock.asyncio", "filelock.asynchronous", "FILELOCK_ASYNC"),
     Deferred("celery", "celery.library", "CELERY"),
     Deferred("dramatiq", "dramatiq.library", "DRAMATIQ"),
     Deferred("huey", "huey.library", "HUEY"),

@@ -168,6 +168,19 @@ class PollLoops:
             self._places = list(self.code.co_positions())
         return self._places[self._flow.ops[one].offset // 2]
 
+    def uses(self, lasti: int) -> bool | None:
+        """Whether the function does something with what the `await` gives that the instruction is in; None: it returns
+        it."""
+        op = self._analysis.op_at(lasti)
+        if op is None or self._flow is None:
+            return False
+        ops = self._flow.ops
+        place = ops.index(op)
+        while place < len(ops) and ops[place].name in _AWAIT:
+            place += 1
+        name = ops[place].name if place < len(ops) else "POP_TOP"
+        return None if name in _RETURNS else name != "POP_TOP"
+
     def catches(self, lasti: int) -> str:
         """What the handler of an exception that an instruction is in is for, as `OSError, TimeoutError`; empty where it
         is in none, or that is not named."""

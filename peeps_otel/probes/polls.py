@@ -25,6 +25,7 @@ from .source import own_code
 from .source.ownership import is_standard_library
 
 _DEEP_MOST = 64
+_SLEEP = "sleep"
 _WHOLE = -1  # in place of a loop: one call of a function
 
 
@@ -38,7 +39,8 @@ class _Called(NamedTuple):
 
 def of_task(task: asyncio.Task[Any], run: Run | None) -> Poll | None:
     """Of a suspended task. `run`: the one it was last seen in: it still is as long as that lasts."""
-    return _found(_suspended(chain(task.get_coro())), run)
+    links = chain(task.get_coro())
+    return _found(_suspended(links), run) or _for_an_answer(links, run)
 
 
 def of_threads(runs: Mapping[int, Run | None]) -> dict[int, Poll]:
@@ -65,6 +67,29 @@ def _suspended(links: list[SuspendedFrame]) -> Iterator[_Called]:
                 yield _Called(link.code, ref(link.suspended), link.frame)
             except TypeError:  # no weak reference to what is of another type
                 return
+
+
+def _for_an_answer(links: list[SuspendedFrame], run: Run | None) -> Poll | None:
+    """In a loop of a library that sleeps in each turn, called by the program's own code for what it gives: it looks
+    round there for the answer, whatever else a turn does. What is called for nothing may go on for ever on purpose, as
+    a server does."""
+    if run is None and not (links and links[-1].code.co_name == _SLEEP):
+        return None
+    call: SuspendedFrame | None = None
+    for link in links[: -_DEEP_MOST - 1 : -1]:
+        code, lasti = link.code, link.lasti
+        loops = poll_loops(code)
+        if not own_code.is_own(code.co_filename):
+            if lasti is not None and loops.at(lasti) is not None and not is_standard_library(code.co_filename):
+                call = link
+            continue
+        uses = None if call is None or lasti is None else loops.uses(lasti)
+        if call is None or lasti is None or uses is False:
+            return None
+        if uses:
+            found = (ref(call.suspended), id(call.code), _WHOLE)
+            return Poll(found, Asks.CODE, "", f"{code.co_filename}:{link.line}") if run in (None, found) else None
+    return None
 
 
 def _outward(frame: FrameType | None) -> Iterator[_Called]:

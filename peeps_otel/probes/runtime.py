@@ -39,6 +39,7 @@ from .internals.thread import (
     facts,
     forked,
     known_threads,
+    ready_ns,
     seen_before,
 )
 
@@ -68,6 +69,7 @@ __all__ = [
     "link_of",
     "listens",
     "loop_of",
+    "ready_ns",
     "running_tasks",
     "runs_in",
     "seen_before",

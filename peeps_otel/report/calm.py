@@ -139,10 +139,10 @@ def _targets(node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequence[E
 
 
 def _is_any_unknown(wait: Wait, targets: Sequence[Node | None], out: Mapping[str, Sequence[Edge]]) -> bool:
-    if not targets:
-        return operation(wait.operation).kind in BROUGHT
     if wait.operation in POLLED:  # somebody elsewhere may have it, or nobody any more
         return not any(e.kind is EdgeKind.HELD_BY for one in targets if one is not None for e in out.get(one.id, ()))
+    if not targets:
+        return operation(wait.operation).kind in BROUGHT
     return any(target is not None and _is_unknown(target, out.get(target.id, ())) for target in targets)
 
 

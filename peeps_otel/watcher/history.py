@@ -80,7 +80,8 @@ class History:
             self._timed(tasks)
         for watch in self._sampler.watches.values():
             if watch.stalled_for(clock_ns) and watch.ident is not None:
-                self._stalled(watch, watch.ident, tasks, observation, context, now_ns)
+                if not watch.lacks_processor():
+                    self._stalled(watch, watch.ident, tasks, observation, context, now_ns)
             elif watch.asleep_since_ns and watch.ident is not None:
                 self._asleep(watch, watch.ident, observation, context, now_ns)
         for node_id, (facts, stack, state) in tasks.items():

@@ -17,6 +17,7 @@ from weakref import ref
 
 from ..diagnosis.refuted_sites import CLAIMS, RefutedSites
 from ..model import Finding, Frame, Level, Node, NodeKind
+from ..model.operations import operation
 from ..probes import runtime
 from ..probes.probe import Observation
 
@@ -47,7 +48,8 @@ class _Fate(Enum):
 
 @dataclass(slots=True)
 class _Member:
-    """One who waits. `future`: what his task was suspended on; None where that takes no weak reference."""
+    """One who waits. `future`: what his task was suspended on; None where that takes no weak reference, and of one who
+    looks round again and again."""
 
     node: Node
     task: ref[asyncio.Task[Any]] | None = None
@@ -105,7 +107,8 @@ def _member(node: Node, reference: ref[asyncio.Task[Any]] | None) -> _Member:
     task = None if reference is None else reference()
     if task is None:
         return _Member(node)
-    future = runtime.awaited_future(task)
+    polls = node.wait is not None and operation(node.wait.operation).polls  # for another future in each turn
+    future = None if polls else runtime.awaited_future(task)
     try:
         waits_for = None if future is None else ref(future)
     except TypeError:

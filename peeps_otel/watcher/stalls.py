@@ -14,6 +14,7 @@ from ..model import Frame
 from ..model.change import Change
 from ..probes import runtime
 from .clock import Clock
+from .for_a_processor import ForAProcessor
 from .profile import Stack
 
 CHANGES = (
@@ -100,6 +101,7 @@ class LoopWatch:
         self.since_ns = 0
         """When the callback that runs now was first seen, Unix time; 0: none does."""
         self._began_ns = 0  # the same by the monotonic clock
+        self._processor: ForAProcessor | None = None  # from when it was a stall
         self._stacks: Counter[Stack] = Counter()
         self._shown: Stack | None = None
         self._task_name = ""
@@ -132,6 +134,8 @@ class LoopWatch:
             if self._beat is None:
                 self._beat_stack = stack if task is None and self.foreign else None
                 self._send_beat(loop)
+        if self._processor is None and self.stalled_for(now_ns):
+            self._processor = ForAProcessor(seen.native_id)
         if len(self._stacks) < _STACKS_MOST or stack in self._stacks:
             self._stacks[stack] += 1
 
@@ -162,6 +166,10 @@ class LoopWatch:
     def lasted_ns(self, now_ns: int) -> int:
         """For how long the callback that runs now is known to run; 0 where none does."""
         return now_ns - self._began_ns if self.since_ns else 0
+
+    def lacks_processor(self) -> bool:
+        """Whether the callback that runs now lasts since the machine has no processor for it."""
+        return self._processor is not None and self._processor.lacks_it()
 
     def dominant(self) -> Stack | None:
         """Where the callback that runs now has been seen most. Another one takes over only where it is clearly ahead,

@@ -185,8 +185,14 @@ def _finding(observation: Observation, waiting: list[Node], since_ns: int) -> Fi
         blocked=[node.id for node in others],
         evidence=[_step(graph, node) for node in path],
         advice="Somebody outside could still act, but no timer, socket, signal or running code is in sight that would",
-        look_at=own_line.line_of(source),
+        look_at=_line_nearest(path, source),
     )
+
+
+def _line_nearest(path: list[Node], source: str) -> str:
+    """Of the last on the way that waits in code of the program: what that has called may wait in a library."""
+    places = (node.wait.source for node in reversed(path) if node.wait is not None)
+    return next((line for place in (source, *places) if (line := own_line.line_of(place))), "")
 
 
 def _said(graph: WaitGraph, last: Node, target: str | None) -> tuple[str, str]:

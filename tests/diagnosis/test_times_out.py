@@ -85,7 +85,9 @@ def test_a_holder_that_goes_on_is_no_finding() -> None:
     assert _look(world, 1, 3, 9) == []
 
 
-def _in_turn(deadline_s: float, gives_up: bool, by_a_task: bool = False) -> list[tuple[str, str, str]]:
+def _in_turn(
+    deadline_s: float, gives_up: bool, by_a_task: bool = False, operation: str = "lock.acquire"
+) -> list[tuple[str, str, str]]:
     """Four tasks wait for a lock one after the other, at one line; the last of them is looked at. `by_a_task`: each by
     one more, which waits for the lock, as `wait_for` did before Python 3.12."""
     diagnoser = Diagnoser()
@@ -99,7 +101,7 @@ def _in_turn(deadline_s: float, gives_up: bool, by_a_task: bool = False) -> list
         if by_a_task:
             world.task(f"acquire-{number}", held, since=begun)
         awaited = f"task:acquire-{number}" if by_a_task else held
-        world.task(f"late-{number}", awaited, since=begun, deadline=deadline)
+        world.task(f"late-{number}", awaited, since=begun, deadline=deadline, operation=operation)
         looks = [begun + int(deadline_s * SECOND * part) for part in (0.25, 0.5)]
         found = [_said(diagnoser.look(world.graph(), one)) for one in looks][-1]
         world = World()
@@ -127,3 +129,7 @@ def test_who_got_it_in_time_did_not_give_up() -> None:
 
 def test_a_poll_is_none() -> None:
     assert _in_turn(0.5, gives_up=True) == []
+
+
+def test_who_tries_for_a_lock_by_its_name_may_leave_the_work_to_who_has_it() -> None:
+    assert _in_turn(4, gives_up=True, operation="lock.poll") == []

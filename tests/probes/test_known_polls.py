@@ -8,6 +8,7 @@ import subprocess
 import sys
 import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 import redis.lock
@@ -100,3 +101,47 @@ def test_a_task_that_tries_for_a_lock_that_another_task_has_asks_for_what_only_t
     poll = asyncio.run(asyncio.wait_for(main(), 60))
     assert poll is not None
     assert poll.at.startswith(__file__)
+
+
+_LIBRARY = """
+import asyncio
+
+async def answer():
+    state = {"turns": 0}
+    while True:
+        state["turns"] += 1
+        if state["turns"] > 1000:
+            return state
+        await asyncio.sleep(0.01)
+"""
+
+
+@pytest.mark.parametrize(("uses", "is_asked"), [(True, True), (False, False)], ids=["for its answer", "for nothing"])
+def test_a_library_that_sleeps_in_each_turn_is_asked_where_its_answer_is_used(
+    uses: bool, is_asked: bool, tmp_path: Path
+) -> None:
+    file = tmp_path / "site-packages" / "jobs" / "client.py"
+    library: dict[str, Any] = {}
+    exec(compile(_LIBRARY, str(file), "exec"), library)
+
+    async def wants() -> None:
+        found = await library["answer"]()
+        assert found
+
+    async def runs() -> None:
+        await library["answer"]()
+
+    async def main() -> list[polls.Poll | None]:
+        task = asyncio.create_task(wants() if uses else runs())
+        await asyncio.sleep(0.05)
+        first = polls.of_task(task, None)
+        await asyncio.sleep(0.05)
+        again = polls.of_task(task, None if first is None else first.run)
+        task.cancel()
+        return [first, again]
+
+    first, again = asyncio.run(main())
+    assert (first is not None, again is not None) == (is_asked, is_asked)
+    if first is not None and again is not None:
+        assert (first.asks, first.run) == (Asks.CODE, again.run)
+        assert first.at.rpartition(":")[0] == __file__

@@ -3,19 +3,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 
 import filelock
 import pytest
 import redis as redis_py
+from redis.asyncio import Redis as AsyncRedis
 
 from peeps_otel import semconv
 from peeps_otel.model import Providers, Wait
+from peeps_otel.probes.asyncio.probe import AsyncioProbe
+from peeps_otel.probes.patches.recorder import Recorder
+from tests.probes import program as tasks
 from tests.probes.threads_world import Seen, World, cpu_ns, world
 from tests.support.databases import redis
 
@@ -156,3 +162,86 @@ def test_a_key_is_the_same_in_each_process_and_tells_no_path(tmp_path: Path) -> 
         told = subprocess.run([sys.executable, "-c", code, path], capture_output=True, text=True, check=True).stdout
         assert told.strip() == key
         made.cleaning.clear()
+
+
+AsyncLock = Callable[[], AbstractAsyncContextManager[object]]
+
+
+def _held_by_another_object_of_a_task(lock: AsyncLock, name: str) -> None:
+    """As with threads: one task has the lock, the other polls for it by an object of its own."""
+
+    async def has() -> None:
+        async with lock():
+            await asyncio.Event().wait()
+
+    async def wants() -> None:
+        async with lock():
+            pass
+
+    async def main() -> None:
+        tasks.started(has(), "has")
+        await asyncio.sleep(0.3)
+        tasks.started(wants(), "wants")
+
+    with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:
+        seen = program.until(lambda seen: seen.needs("wants") == [f"lock {name}"])
+        assert seen.operation("wants") == "lock.poll"
+        seen = program.until(lambda seen: seen.holders(f"lock {name}") == ["task has"])
+        thing, before = seen.node(f"lock {name}"), seen.task("wants")
+        assert thing.providers is Providers.ESTIMATED
+        assert before.wait is not None
+        assert before.wait.deadline_ns is None
+        for _ in range(60):  # half a dozen tries, looked at in whatever each of them is in
+            task = program.look().task("wants")
+            assert task.wait is not None
+            assert (task.steps, task.wait.since_ns, task.stack) == (before.steps, before.wait.since_ns, before.stack)
+            time.sleep(0.01)
+
+
+def test_a_lock_on_a_file_between_tasks(tmp_path: Path) -> None:
+    path = str(tmp_path / "cache.lock")
+    _held_by_another_object_of_a_task(lambda: filelock.AsyncFileLock(path), "cache.lock")
+
+
+def test_a_lock_in_redis_between_tasks(port: int) -> None:
+    _held_by_another_object_of_a_task(lambda: AsyncRedis(port=port).lock("hourly"), "hourly")
+
+
+@pytest.mark.parametrize("kind", ["file", "redis"])
+def test_a_task_that_gives_up_has_a_deadline(kind: str, tmp_path: Path, port: int) -> None:
+    def lock() -> AbstractAsyncContextManager[object]:
+        if kind == "file":
+            return filelock.AsyncFileLock(str(tmp_path / "cache.lock"), timeout=60)
+        return AsyncRedis(port=port).lock("weekly", blocking_timeout=60)
+
+    async def wants() -> None:
+        async with lock():
+            await asyncio.Event().wait()
+
+    async def main() -> None:
+        tasks.started(wants(), "has")
+        await asyncio.sleep(0.3)
+        tasks.started(wants(), "wants")
+
+    with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:
+        wait = program.until(lambda seen: seen.operation("wants") == "lock.poll").task("wants").wait
+        assert wait is not None
+        assert wait.deadline_ns is not None
+        assert 0 < wait.deadline_ns - wait.since_ns <= 61_000_000_000
+
+
+def test_one_that_no_task_here_has_may_be_released_elsewhere(port: int) -> None:
+    async def wants() -> None:
+        async with AsyncRedis(port=port).lock("missing"):
+            pass
+
+    async def main() -> None:
+        await AsyncRedis(port=port).set("missing", "somebody")
+        tasks.started(wants(), "wants")
+
+    with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:
+        program.until(lambda seen: seen.needs("wants") == ["lock missing"])
+        for _ in range(30):  # also in looks that find it within a try
+            thing = program.look().node("lock missing")
+            assert thing.attributes[semconv.COULD_END_OUTSIDE] == "whoever has taken it elsewhere"
+            time.sleep(0.01)

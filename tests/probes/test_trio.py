@@ -116,6 +116,27 @@ def test_who_has_what_somebody_waits_for(
         assert (seen.holders(thing), seen.node(thing).providers) == (["task holder"], providers)
 
 
+def test_the_task_that_started_a_thread_has_its_token() -> None:
+    tokens, leave = trio.CapacityLimiter(1), threading.Event()
+
+    async def starts() -> None:
+        await trio.to_thread.run_sync(leave.wait, limiter=tokens)
+
+    async def main(nursery: Any) -> None:
+        nursery.start_soon(starts, name="has")
+        await trio.sleep(0.05)
+        nursery.start_soon(starts, name="wants")
+
+    with running(main) as watched:
+        try:
+            seen = watched.settled("has", "wants")
+            assert seen.operation("wants") == "limiter.acquire"
+            (thing,) = seen.needs("wants")
+            assert seen.holders(thing) == ["task has"]
+        finally:
+            leave.set()
+
+
 async def _event() -> None:
     await trio.Event().wait()
 

@@ -7,6 +7,7 @@ import asyncio
 import threading
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +20,7 @@ from peeps_otel.probes.patches.recorder import Recorder
 from peeps_otel.probes.probe import Observation
 from peeps_otel.probes.threads.probe import ThreadProbe
 from peeps_otel.watcher.refutations import Refutations, Refuted
+from tests.support.waiting import eventually
 
 
 class Waiting:
@@ -249,3 +251,41 @@ def test_the_memory_of_sites_is_bounded() -> None:
     for line in range(300):
         sites.add(at(line), "task:1")
     assert [sites.lowered(at(line)).level for line in (43, 44, 299)] == [Level.PROVEN, Level.LIKELY, Level.LIKELY]
+
+
+def test_the_next_try_for_a_lock_refutes_nothing_and_having_it_does(waiting: Waiting, tmp_path: Path) -> None:
+    filelock = pytest.importorskip("filelock")
+    lock, free = filelock.AsyncFileLock(str(tmp_path / "a.lock")), asyncio.Event()
+
+    async def has() -> None:
+        async with lock:
+            await free.wait()
+
+    async def wants() -> None:
+        async with filelock.AsyncFileLock(lock.lock_file):
+            await asyncio.Event().wait()
+
+    async def begin() -> list[asyncio.Task[None]]:
+        first = asyncio.create_task(has(), name="has")
+        await asyncio.sleep(0.2)
+        return [first, asyncio.create_task(wants(), name="wants")]
+
+    tasks = asyncio.run_coroutine_threadsafe(begin(), waiting.loop).result(10)
+
+    def polls() -> Node | None:
+        waiting.observation = waiting.look()
+        found = (node for node in waiting.observation.nodes.values() if node.name == "wants")
+        return next((node for node in found if node.wait is not None and node.wait.operation == "lock.poll"), None)
+
+    eventually(polls)
+    said = waiting.finding("wants")
+    assert waiting.judge([said]) == ([said], [])
+    for _ in range(20):  # some tries
+        time.sleep(0.02)
+        assert waiting.judge([said]) == ([said], [])
+    waiting.loop.call_soon_threadsafe(free.set)
+    refuted = eventually(lambda: waiting.judge([said])[1])
+    assert [one.finding for one in refuted] == [said]
+    for task in tasks:
+        waiting.loop.call_soon_threadsafe(task.cancel)
+    eventually(lambda: all(task.done() for task in tasks))

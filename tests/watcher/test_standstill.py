@@ -89,6 +89,14 @@ STAND_STILL = {
             await asyncio.create_task(inner(), name="inner")
         asyncio.run(main())
         """,
+    "a task that waits for one of a library": """
+        text = "async def wait(loop, event):\\n    await loop.create_task(event.wait())\\n"
+        library = {}
+        exec(compile(text, "/usr/lib/python3/site-packages/jobs/client.py", "exec"), library)
+        async def main():
+            await library["wait"](asyncio.get_running_loop(), asyncio.Event())
+        asyncio.run(main())
+        """,
     "a poll": """
         gate = threading.Event()
         while not gate.wait(0.6):
@@ -243,6 +251,13 @@ def test_a_task_that_waits_for_one_that_waits_for_ever(runs: Runs) -> None:
     found = runs["a task that waits for one that waits for ever"].result()
     assert len(found) == 1
     assert "leads to inner, which waits for Event" in found[0]["title"]
+
+
+def test_the_last_line_of_the_program_on_the_way_is_opened(runs: Runs) -> None:
+    found = runs["a task that waits for one of a library"].result()
+    assert len(found) == 1
+    assert "main (Task-1) leads to Event.wait" in found[0]["title"]
+    assert found[0]["look_at"].startswith("<string>:")
 
 
 def test_a_poll_is_no_move(runs: Runs) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from ... import semconv
 from ...model import FindingKind, Level, NodeKind, own_line
+from ...model.operations import operation
 from .. import evidence, ring, wording
 from ..frames import site
 from ..reduction import cores, shortest_cycle
@@ -31,7 +32,8 @@ class TimesOut(LookRule):
         "Somebody has waited {long_wait.waited} for a lock, a permit, a connection or room in a channel, and gives up "
         "at a known time: SLOW where no holder could go on before that, also of a ring, be it of tasks alone. "
         "SUSPECT where the last {row} "
-        "waits at the same line ended by giving up after {given} or more"
+        "waits at the same line ended by giving up after {given} or more, but for a lock of Redis or of a file: who "
+        "gives up trying for that may leave the work to who has it"
     )
     advice = "Find out why its holder does not go on: the deadline only turns the wait into an error"
     explains = True
@@ -47,7 +49,9 @@ class TimesOut(LookRule):
         for waiter in waiting:
             thing = self._runs_out(context, waiter)
             line = site(graph.nodes[waiter], graph.wait_of(waiter))
-            if thing is not None and context.memory.given_up(line) >= self.row and thing not in told:
+            if thing is None or operation(graph.wait_of(waiter).operation).polls:
+                continue  # who tries for a lock by its name, and gives up, may leave the work to who has it
+            if context.memory.given_up(line) >= self.row and thing not in told:
                 told.update((thing, *graph.targets[waiter]))
                 yield self._again(context, waiter, thing)
         long = [one for one in waiting if context.is_long(one) and not told.intersection(graph.targets[one])]

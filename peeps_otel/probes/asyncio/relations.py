@@ -91,6 +91,10 @@ class Relations:
                 held = Held(record.id, since_ns, one.source, one.by_block, confidence)
                 self._resources.hold_on(thing, held)
 
+    def use(self, thing: ref[Any]) -> None:
+        """A task wants it in this look."""
+        self._resources.use(thing)
+
     def ended(self, record: TaskRecord) -> None:
         """A task is there no more: what it held and waited for is described anew."""
         record.holds, before = (), record.holds

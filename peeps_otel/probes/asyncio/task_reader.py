@@ -13,7 +13,7 @@ from ...model import AttributeValue
 from ...model.operations import operation
 from ...model.untracked import weakly
 from ..internals import asyncio_core as internals
-from ..internals.await_chain import Entered, chain, entered
+from ..internals.await_chain import Entered, SuspendedFrame, chain, entered
 from ..library import Waiting
 from ..library_registry import LibraryRegistry
 from ..probe import Yield
@@ -53,34 +53,31 @@ class TaskReader:
 
     def read(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, pause: Yield) -> ReadTask | None:
         """Updates the task's record. Returns what its edges are to be made of, None where nothing has changed."""
+        self._use_polled(record)
         future = internals.awaited_future(task)
         requests = cancellation.requests(task)
         if future is None:
-            if len(self.due) < _DUE_MOST:
-                self.due.append(ref(task))
-            state = asyncio_tasks.state_of(task, internals.loop_of(task))
-            if record.future is not None or record.node.state != state or record.cancel_requests != requests:
-                record.steps += record.future is not None or record.node.state == "waiting"
-                record.cancel_requests = requests
-                self.mark_not_waiting(task, record, state, now_ns)
+            if not _polls_on(record):  # else it looks round right now
+                self._note_step(task, record, requests, now_ns)
             return None
+        links = chain(task.get_coro())
+        waiting = self._classifier.classify(links, future)
+        call = self._classifier.poll(links) if waiting.operation.polls else None
+        if call is not None:
+            links = links[: links.index(call) + 1]  # what it is in within changes with each turn
+        managers = entered(links)
         same = record.future is not None and record.future() is future
+        if internals.awaited_future(task) is not future:
+            if not _polls_on(record):  # it ran on while it was being read: that wait is over
+                record.steps += not same
+                self.mark_not_waiting(task, record, "runnable", now_ns)
+            return None
+        same = same or _polls_on(record, links)
         if not same:
             record.steps += 1
             record.since_ns = now_ns
-            try:
-                record.future = weakly(future)
-            except TypeError:
-                record.future = None  # never the same twice, so never part of a verdict
+        record.future = _weakly(future)
         record.cancel_requests = requests
-        links = chain(task.get_coro())
-        waiting = self._classifier.classify(links, future)
-        managers = entered(links)
-        if internals.awaited_future(task) is not future:
-            self.mark_not_waiting(
-                task, record, "runnable", now_ns
-            )  # it ran on while it was being read: that wait is over
-            return None
         record.holds = self._relations.register_wait_and_holds(links, managers, waiting, record.source, now_ns)
         matters = waiting.operation.lines_first or bool(record.holds) or requests > 0
         at_once = self._lines.is_free or same or bool(record.holds) or requests > 0 or waiting.operation.lines_at_once
@@ -89,6 +86,7 @@ class TaskReader:
         record.is_plain = (
             record.future is not None
             and not waiting.operation.several
+            and not waiting.operation.polls
             and internals.is_plain(task)
             and internals.is_asyncio_future(future)
         )
@@ -96,7 +94,8 @@ class TaskReader:
         record.puts_since_ns = record.since_ns if waiting.operation.puts else 0
         if record.given:
             asyncio_tasks.name_after(record, (link.code for link in links))
-        stack = asyncio_tasks.frames(links, with_lines)
+        self._note_poll(record, call, waiting)
+        stack = asyncio_tasks.frames(links, with_lines, polls=call is not None)
         deadline_ns = self._deadline(task, waiting, managers, future, now_ns, pause)
         wait = asyncio_tasks.wait_of(waiting, links, stack, record.source, record.since_ns, deadline_ns)
         before = record.node.wait
@@ -112,9 +111,34 @@ class TaskReader:
             record.node = node
         return ReadTask(record, waiting)
 
+    def _use_polled(self, record: TaskRecord) -> None:
+        """Also where it is found within a turn, and not read anew."""
+        if record.polls_for is not None and _polls_on(record):
+            self._relations.use(record.polls_for)
+
+    def _note_poll(self, record: TaskRecord, call: SuspendedFrame | None, waiting: Waiting) -> None:
+        """`call`: the one in which it looks round again and again; None: it does not."""
+        record.polls_in = record.polls_for = None
+        if call is not None:
+            record.polls_in = weakly(call.suspended)
+            if waiting.targets:
+                record.polls_for = weakly(waiting.targets[0])
+                self._relations.use(record.polls_for)
+
+    def _note_step(self, task: asyncio.Task[Any], record: TaskRecord, requests: int, now_ns: int) -> None:
+        """Of one that waits for nothing now."""
+        if len(self.due) < _DUE_MOST:
+            self.due.append(ref(task))
+        state = asyncio_tasks.state_of(task, internals.loop_of(task))
+        if record.future is not None or record.node.state != state or record.cancel_requests != requests:
+            record.steps += record.future is not None or record.node.state == "waiting"
+            record.cancel_requests = requests
+            self.mark_not_waiting(task, record, state, now_ns)
+
     def mark_not_waiting(self, task: asyncio.Task[Any], record: TaskRecord, state: str, now_ns: int) -> None:
         """The task waits for nothing and what it holds cannot be read."""
         record.future, record.edges, record.holds = None, (), ()
+        record.polls_in = record.polls_for = None
         self._lines.note(record, False, False)
         record.is_plain = record.is_settled = False
         record.puts_since_ns = 0
@@ -155,3 +179,20 @@ class TaskReader:
             found.append(loop.time())
         first = min((one for one in found if one is not None), default=None)
         return None if first is None else now_ns + int((first - loop.time()) * 1e9)
+
+
+def _polls_on(record: TaskRecord, links: list[SuspendedFrame] | None = None) -> bool:
+    """Whether a task is still in the call in which it was seen to look round again and again. `links`: where it is
+    suspended; None: it is not, or is to go on."""
+    call = None if record.polls_in is None else record.polls_in()
+    if call is None or links is None:
+        return call is not None and (call.cr_suspended or call.cr_running)
+    return any(link.suspended is call for link in links)
+
+
+def _weakly(future: asyncio.Future[Any]) -> ref[Any] | None:
+    """None for one that takes no weak reference: never the same twice, so never part of a verdict."""
+    try:
+        return weakly(future)
+    except TypeError:
+        return None

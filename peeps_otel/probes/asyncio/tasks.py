@@ -58,6 +58,8 @@ class TaskRecord:
     edges: tuple[Edge, ...] = ()
     shown: tuple[Edge, ...] = ()  # these and the `touches` edges, as last observed
     future: ref[Any] | None = None
+    polls_in: ref[Any] | None = None  # the call in which it looks round again and again
+    polls_for: ref[Any] | None = None  # and for what
     steps: int = 0
     has_lines: bool = False
     matters: bool = False  # waits for what somebody may hold, or holds something: its lines go before those of others
@@ -203,9 +205,12 @@ def origin_of(task: asyncio.Task[Any]) -> TaskOrigin | None:
     return TaskOrigin(*origin) if type(origin) is tuple else None
 
 
-def frames(links: list[SuspendedFrame], with_lines: bool) -> tuple[Frame, ...]:
-    """A chain as a stack."""
-    return _stack([_frame(link.code, link.lasti if with_lines else None) for link in links])
+def frames(links: list[SuspendedFrame], with_lines: bool, polls: bool = False) -> tuple[Frame, ...]:
+    """A chain as a stack. `polls`: the last looks round again and again, at another line in each turn."""
+    lastis = [link.lasti if with_lines else None for link in links]
+    if polls:
+        lastis[-1] = None
+    return _stack([_frame(link.code, lasti) for link, lasti in zip(links, lastis, strict=True)])
 
 
 def frames_of(places: Iterable[tuple[CodeType, int | None]]) -> tuple[Frame, ...]:

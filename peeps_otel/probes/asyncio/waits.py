@@ -14,6 +14,7 @@ from ...model.operations import operation
 from ..internals.await_chain import SuspendedFrame
 from ..library import Place, TaskWait, Waiting, first_of
 from ..library_registry import LibraryRegistry
+from ..source import own_code
 from .socket_waits import of_library
 from .wait_targets import of_future
 
@@ -35,6 +36,7 @@ class Classifier:
         self._around_others: set[int] = set()
         self._inner: dict[int, TaskWait] = {}
         self._around: dict[int, TaskWait] = {}
+        self._polls: dict[int, tuple[str, TaskWait]] = {}
         self.refresh()
 
     def refresh(self) -> None:
@@ -43,7 +45,9 @@ class Classifier:
             return
         self.revision = self._libraries.revision
         for name, row in self._libraries.task_waits:  # the registry keeps the codes, hence their identities
-            if row.place in (Place.ANYWHERE, Place.AROUND_OTHERS):
+            if row.operation.polls:
+                self._polls[id(row.code)] = (name, row)
+            elif row.place in (Place.ANYWHERE, Place.AROUND_OTHERS):
                 self._anywhere[id(row.code)] = (name, row)
                 if row.place is Place.AROUND_OTHERS:
                     self._around_others.add(id(row.code))
@@ -52,17 +56,15 @@ class Classifier:
 
     def classify(self, links: list[SuspendedFrame], future: asyncio.Future[Any]) -> Waiting:
         """`links`: the chain of awaits, outermost first; `future`: what the task is suspended on."""
+        poll = self.poll(links)
+        if poll is not None:
+            return self._read(self._polls[id(poll.code)], links, poll, future) or of_future(future)
         if self._anywhere:
             for link in self._in_order(links[-_ANYWHERE_LINKS:]):
                 entry = self._anywhere.get(id(link.code))
-                if entry is not None:
-                    try:
-                        found = entry[1].read(links, link, future)
-                    except Exception as error:
-                        self._libraries.failed(entry[0], "waits", error)
-                        continue
-                    if found is not None:
-                        return _of_peer(links, found)
+                found = None if entry is None else self._read(entry, links, link, future)
+                if found is not None:
+                    return _of_peer(links, found)
         if links:
             inner = self._inner.get(id(links[-1].code))
             if inner is not None:
@@ -72,6 +74,31 @@ class Classifier:
                         return around.read(links, link, future) or of_future(future)
                 return inner.read(links, links[-1], future) or of_future(future)
         return _of_peer(links, of_future(future))
+
+    def _read(
+        self,
+        entry: tuple[str, TaskWait],
+        links: list[SuspendedFrame],
+        link: SuspendedFrame,
+        future: asyncio.Future[Any],
+    ) -> Waiting | None:
+        """By what a library says of one of its functions; None where that is no wait, or could not be read."""
+        try:
+            return entry[1].read(links, link, future)
+        except Exception as error:
+            self._libraries.failed(entry[0], "waits", error)
+            return None
+
+    def poll(self, links: list[SuspendedFrame]) -> SuspendedFrame | None:
+        """The outermost function of a library that looks round again and again, whatever it is in on the way, if the
+        program's own code was not called by it."""
+        if not self._polls:
+            return None
+        for place, link in enumerate(links):
+            if id(link.code) in self._polls:
+                inward = links[place + 1 :]
+                return None if any(own_code.is_own(one.code.co_filename) for one in inward) else link
+        return None
 
     def _in_order(self, links: list[SuspendedFrame]) -> list[SuspendedFrame]:
         """The innermost first, but one that waits by means of another library before that."""
@@ -83,6 +110,8 @@ class Classifier:
     def plain(self, codes: tuple[CodeType, ...]) -> TaskWait | None:
         """What tasks in these functions wait for, where that follows from the innermost one alone."""
         if any(id(code) in self._anywhere for code in codes[-_ANYWHERE_LINKS:]):
+            return None
+        if self._polls and any(id(code) in self._polls for code in codes):
             return None
         if any(id(code) in self._around for code in codes[-_AROUND_LINKS - 1 : -1]):
             return None

@@ -27,10 +27,10 @@ class Filelock:
     checked = versions.FILELOCK
 
     def is_imported(self) -> bool:
-        return "__version__" in vars(sys.modules.get("filelock", sys)) and _class() is not None
+        return "__version__" in vars(sys.modules.get("filelock", sys)) and lock_class() is not None
 
     def support(self) -> Support:
-        kind = _class()
+        kind = lock_class()
         if kind is None:
             raise AttributeError("BaseFileLock")
         return Support(
@@ -48,11 +48,11 @@ class Filelock:
             ),
             resource_types=(NAMED_LOCK,),
             thread_managers=(kind,),
-            held_by_manager=_named,
+            held_by_manager=named,
         )
 
 
-def _class() -> type[Any] | None:
+def lock_class() -> type[Any] | None:
     for module in (_CORE, _API):
         found = vars(sys.modules.get(module, sys)).get("BaseFileLock")
         if isinstance(found, type):
@@ -60,7 +60,7 @@ def _class() -> type[Any] | None:
     return None
 
 
-def _named(lock: Any) -> object | None:
+def named(lock: Any) -> object | None:
     """The lock of the file: one for all objects by which it is taken. By its path as it is written: the file system is
     not asked."""
     for path in _paths(attribute(lock, "_context")):

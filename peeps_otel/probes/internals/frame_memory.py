@@ -27,6 +27,7 @@ import contextlib
 import os
 import sys
 from collections.abc import Iterator
+from itertools import repeat
 from types import CellType, CodeType, FrameType, MethodType
 from typing import Any, cast
 
@@ -58,6 +59,12 @@ def is_readable() -> bool:
         and "free-threading build" not in sys.version
         and os.name == "posix"
     )
+
+
+def local_of(suspended_in: FrameType | None, name: str) -> Any:
+    """A local of a coroutine's frame while it is suspended: no thread is in it, so it needs no clock. None where there
+    is none of that name."""
+    return None if suspended_in is None else FrameReader(suspended_in, repeat(0), 0).local_named(name)
 
 
 class FrameReader:

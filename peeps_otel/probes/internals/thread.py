@@ -192,6 +192,18 @@ def on_processor(native_id: int | None) -> bool | None:
         return None
 
 
+def ready_ns(native_id: int | None) -> int | None:
+    """For how long, in all, a thread of this process has been ready to run while others had the processors, in
+    nanoseconds. None where the kernel does not tell, of a copy too."""
+    if native_id is None or not _LINUX or _seen is not None:
+        return None
+    try:
+        with open(f"/proc/self/task/{native_id}/schedstat", "rb", buffering=0) as file:
+            return int(file.read(64).split()[1])
+    except (OSError, ValueError, IndexError):
+        return None
+
+
 def started_ns(native_id: int | None, now_ns: int) -> int | None:
     """When a thread was started, to about 10 ms; None where it is not told."""
     if native_id is None or not _LINUX:

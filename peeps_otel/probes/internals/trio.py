@@ -51,6 +51,7 @@ class Types(NamedTuple):
     timeouts: ModuleType
     traps: ModuleType
     threads: ModuleType
+    placeholder: type[Any]
     pollers: tuple[type[Any], ...]
 
 
@@ -93,6 +94,7 @@ def _types() -> Types:
         timeouts=sys.modules[_TIMEOUTS],
         traps=sys.modules[_TRAPS],
         threads=sys.modules[_THREADS],
+        placeholder=sys.modules[_THREADS].ThreadPlaceholder,
         pollers=tuple(pollers),
     )
 

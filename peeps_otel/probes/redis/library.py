@@ -13,6 +13,7 @@ from typing import Any, cast
 from ...model.operations import operation
 from ..internals import versions
 from ..internals.await_chain import SuspendedFrame
+from ..internals.frame_memory import local_of
 from ..library import (
     Lent,
     PoolHandle,
@@ -28,10 +29,10 @@ from ..library import (
     first_of,
     timer_within,
 )
-from ..named_locks import LOCKS, NAMED_LOCK
+from ..named_locks import LOCKS, NAMED_LOCK, POLL
 
 _SYNC, _ASYNC = "redis.connection", "redis.asyncio.connection"
-_LOCK = "redis.lock"
+_LOCK, _ASYNC_LOCK = "redis.lock", "redis.asyncio.lock"
 _CLIENTS = ("redis.client", "redis.asyncio.client")
 _CLIENT_NAMES = ("Redis", "PubSub", "Pipeline")
 _POOL, _GET = "BlockingConnectionPool", "get_connection"
@@ -49,12 +50,13 @@ class Redis:
 
     def is_imported(self) -> bool:
         return (
-            "Lock" in vars(sys.modules.get(_LOCK, sys))
+            all("Lock" in vars(sys.modules.get(module, sys)) for module in (_LOCK, _ASYNC_LOCK))
             and all(_POOL in vars(sys.modules.get(module, sys)) for module in (_SYNC, _ASYNC))
             and all("Pipeline" in vars(sys.modules.get(module, sys)) for module in _CLIENTS)
         )
 
     def support(self) -> Support:
+        lock = vars(sys.modules[_ASYNC_LOCK])["Lock"]
         threaded, asynchronous = vars(sys.modules[_SYNC])[_POOL], vars(sys.modules[_ASYNC])[_POOL]
 
         def find(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
@@ -67,13 +69,16 @@ class Redis:
         return Support(
             pools=(PoolType(threaded, "", _read_threaded), PoolType(asynchronous, "", _read_asynchronous)),
             pool_handles=tuple(_handles()),
-            task_waits=(TaskWait(code_of(asynchronous, _GET), _ACQUIRE, find=find),),
+            task_waits=(
+                TaskWait(code_of(asynchronous, _GET), _ACQUIRE, find=find),
+                TaskWait(code_of(lock, "acquire"), POLL, find=_wanted),
+            ),
             thread_waits=(
                 ThreadWait(_SYNC, f"{_POOL}.{_GET}", _ACQUIRE, finds="self"),
                 ThreadWait(
                     _LOCK,
                     "Lock.acquire",
-                    operation("lock.poll"),
+                    POLL,
                     finds="self",
                     seconds_left=_seconds_left,
                     seconds_left_of="stop_trying_at",
@@ -81,6 +86,7 @@ class Redis:
                 ),
             ),
             resource_types=(NAMED_LOCK,),
+            managers=(lock,),
             thread_managers=(vars(sys.modules[_LOCK])["Lock"],),
             held_by_manager=_named,
         )
@@ -96,6 +102,13 @@ def _named(lock: Any) -> object | None:
     ends = "" if attribute(lock, "timeout") is None else "its time to live"
     on_host = bool(settings.get("path")) or where[0] in _OWN_HOST or where[0].startswith("127.")
     return LOCKS.of(("redis", *where, text), text, "redis.lock.Lock", ends, on_host)
+
+
+def _wanted(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
+    """Of a task that tries to take one."""
+    found = _named(first_of(link, vars(sys.modules[_ASYNC_LOCK])["Lock"]))
+    until = local_of(link.frame, "stop_trying_at")
+    return Waiting(POLL, () if found is None else (found,), deadline=until if type(until) is float else None)
 
 
 def _settings(client: object) -> dict[str, object] | None:

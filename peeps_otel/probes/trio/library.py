@@ -15,7 +15,7 @@ from ...model.coverage import blind
 from ...model.operations import operation
 from ..internals import trio as internals
 from ..internals import versions
-from ..internals.await_chain import SuspendedFrame
+from ..internals.await_chain import SuspendedFrame, chain
 from ..internals.trio import Types
 from ..library import (
     CHANNEL,
@@ -31,6 +31,7 @@ from ..library import (
     TaskWait,
     ThreadWait,
     Waiting,
+    attribute,
     code_of,
     first_of,
     owned_lock,
@@ -125,6 +126,7 @@ def _group(types: Types) -> TaskWait:
 
 
 _STARTS_WITHIN = 6
+_SEARCHED_MOST = 500
 
 
 def _innermost(types: Types) -> TaskWait:
@@ -153,15 +155,32 @@ def _limiter(types: Types) -> Callable[[Any], PoolState]:
 
     def read(limiter: Any) -> PoolState:
         total, borrowers = internals.tokens(limiter)
+        waiters = internals.waiting(limiter)
+        threads = [one for one in borrowers if type(one) is types.placeholder] if waiters else []
+        tasks = [one for one in borrowers if type(one) is types.task]
         return PoolState(
             capacity=total,
             in_use=len(borrowers),
-            holders=tuple(PoolHolder(one) for one in borrowers if type(one) is types.task),
-            waiters=internals.waiting(limiter),
+            holders=tuple(PoolHolder(one) for one in (*tasks, *_starters(types, threads))),
+            waiters=waiters,
             unbounded=total is None,
         )
 
     return read
+
+
+def _starters(types: Types, placeholders: list[Any]) -> list[Any]:
+    """The tasks for which threads have their tokens: a limiter is told a placeholder for each, which the function has
+    that waits for the thread. In that wait a task does what the thread asks of it."""
+    if not placeholders:
+        return []
+    wanted, found = {id(one) for one in placeholders}, list[Any]()
+    code = code_of(types.threads, "to_thread_run_sync")
+    for task in [task for run in internals.runs() for task in internals.tasks_of(run)][:_SEARCHED_MOST]:
+        started = (link for link in chain(attribute(task, "coro")) if link.code is code)
+        if any(id(first_of(link, types.placeholder)) in wanted for link in started):
+            found.append(task)
+    return found
 
 
 def _semaphore(semaphore: object, around: Around) -> State:
