@@ -213,4 +213,4 @@ def test_what_is_known_of_a_waiting_task_is_hardly_anything_to_the_garbage_colle
     finally:
         probe.uninstall()
         kept.clear()
-    assert more < 2 * count  # its record, and what there is once; nodes, waits, edges and weak references are no more
+    assert more < count // 2  # what there is once; records, nodes, waits, edges and weak references are no more

@@ -42,7 +42,8 @@ class Holds(NamedTuple):
 
 @dataclass(slots=True)
 class TaskRecord:
-    """What is known of one task between looks. Holds nothing of the task itself but a weak reference."""
+    """What is known of one task between looks. Holds nothing of the task itself but a weak reference, so the garbage
+    collector does not look at it."""
 
     id: str
     name: str
@@ -153,7 +154,7 @@ def new_record(
         source = source_text.source_of(origin.code, origin.lasti)
     else:
         source = own_line.UNKNOWN if code is None else sites.of(code) or source_text.defined_at(code)
-    return TaskRecord(
+    record = TaskRecord(
         node_id,
         f"{kind.qualname} ({given})" if by_default else given,
         created_ns,
@@ -167,6 +168,7 @@ def new_record(
         id(task),
         given=given if by_default and kind.of_library else "",
     )
+    return untracked(record)
 
 
 def learn_site(task: asyncio.Task[Any], origin: TaskOrigin, sites: CreationSites) -> None:
