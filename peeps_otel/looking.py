@@ -16,6 +16,7 @@ from .probes.asyncio.probe import AsyncioProbe
 from .probes.composite import CompositeProbe
 from .probes.context import ProbeContext
 from .probes.deaths.probe import Deaths, Ledger
+from .probes.flows import Flows
 from .probes.heap import native_reader
 from .probes.heap.objects import NodeObjects
 from .probes.inherited import ThreadHold
@@ -39,6 +40,7 @@ from .watcher.leak_check import LeakCheck
 from .watcher.order_rule import OrderRule, read_suppressions
 from .watcher.standstill import Standstill
 from .watcher.thread import Watcher
+from .watcher.within import Within
 
 _NEVER_NS = 1 << 62
 
@@ -135,6 +137,15 @@ class Looking:
         if config.rules.says(FindingKind.ORDER_RISK):
             recorded = (lambda: ()) if patches.lock_order is None else patches.lock_order.take
             rules.append(OrderRule(read_suppressions(config.suppress), recorded))
+
+    def join_within(self) -> None:
+        """Joins what a collector would, as far as it is in this process: for who looks without one."""
+        self.watcher.within = Within(self.flows.ends.ask)
+
+    @property
+    def flows(self) -> Flows:
+        """What is known of the connections and pipes that somebody waits for."""
+        return self.probes.context.resources.flows
 
     def end(self) -> None:
         """Leaves every function of the standard library as it was; for whoever has no other use for the patches."""

@@ -8,7 +8,10 @@ that functions of modules that everybody uses may be replaced in it.
 from __future__ import annotations
 
 import builtins
+import errno
+import fcntl
 import os
+import termios
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -17,6 +20,7 @@ from typing import Any
 from ..probes import runtime
 from ..probes.runtime import SeenThread, borrow, seen_before
 
+_PIPE_SIZE = 1032  # F_GETPIPE_SZ
 _SELF = "/proc/self/"
 _OF_THE_COPY = ("/stat", "/statm", "/oom_score_adj", "/comm")
 """Of the process as it is now, which has gone on: threads are told as they were when the copy was made."""
@@ -28,6 +32,7 @@ def be_as_the_process(request: dict[str, Any], frame: FrameType | None) -> None:
     parent: int = request["inner_parent"]
     os.getppid = lambda: parent
     _see_files_of(inner)
+    _see_what_stands_at(request.get("descriptors", {}))
     borrow(frame)
     runtime.takes_beats = _never  # nobody runs here who would answer
     seen = {native_id: SeenThread(*facts) for native_id, facts in request["seen"].items()}
@@ -49,6 +54,30 @@ def _see_files_of(pid: int) -> None:
     for name in ("readlink", "listdir", "stat"):
         setattr(os, name, asked_there(getattr(os, name)))
     builtins.open = asked_there(open)
+
+
+def _see_what_stands_at(descriptors: dict[int, tuple[Any, ...]]) -> None:
+    """`descriptors`: as `DescriptorFacts`."""
+
+    def told(fd: Any, what: int) -> int | None:
+        facts = descriptors.get(fd)
+        if facts is None:
+            return None
+        flags, waiting, unsent, size, _, _ = facts
+        return {fcntl.F_GETFL: flags, termios.FIONREAD: waiting, termios.TIOCOUTQ: unsent, _PIPE_SIZE: size}.get(what)
+
+    def control(fd: Any, what: int, *_: Any) -> int:
+        answer = told(fd, what)
+        if answer is None:
+            raise OSError(errno.EBADF, "not open in a copy")
+        return answer
+
+    def device(fd: Any, what: int, into: Any, *_: Any) -> int:
+        into[0] = control(fd, what)
+        return 0
+
+    fcntl.fcntl, fcntl.ioctl = control, device
+    runtime.told_addresses({fd: (one[4], one[5]) for fd, one in descriptors.items()})
 
 
 def _never(_loop: object) -> bool:

@@ -17,7 +17,7 @@ _PYC_HEADER = 16
 _LEFT_OUT = frozenset(
     {"agent", "dump", "export", "instrumentor", "parts", "providers", "pytest_plugin", "roam", "sdk_setup", "watchdog"}
 )
-_OF_ATTACH = frozenset({"__init__", "as_the_process", "in_copy", "standing"})
+_OF_ATTACH = frozenset({"__init__", "as_the_process", "in_copy", "runs", "standing"})
 
 
 def carried(magic: bytes | None) -> dict[str, tuple[bool, str, bytes, bytes]]:

@@ -28,22 +28,24 @@ from ..model.jsonable import edge_to_json, finding_to_json, node_to_json
 from ..model.own_line import PYTHON
 from ..probes import runtime
 from ..probes.heap import question
-from ..semconv import POLL_AT, THREAD_ID, THREAD_NATIVE_ID
+from ..report.in_words import is_telemetry
+from ..semconv import IO_FD, LOCK_FILE, POLL_AT, RESOURCE_KEY, RESOURCE_TYPE, TASK_THREAD, THREAD_ID, THREAD_NATIVE_ID
 from . import standing
 from .as_the_process import Clock, be_as_the_process
+from .runs import MOVES, Runs
 
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
 _OF_THE_SYSTEM = (NodeKind.IO, NodeKind.COMMAND)
 _LOOKS = 3  # after the first: one that asks the heap, one that has its answer, one that confirms
+_LOOKS_AT_ENDS = 7  # where somebody waits at a connection: its other end is looked for before, and asked about
 _BETWEEN_NS = 1_000_000
-_NOT_FROM_A_COPY = frozenset({FindingKind.NOTHING_MOVES})
-"""Who moved and came back to the same wait would seem to have stood still."""
+_OF_ALL = frozenset({FindingKind.NOTHING_MOVES})
+"""Who moved and came back to the same wait would seem to have stood still: told only where no thread has run."""
 
-_POLLS = "~"
-"""Begins the state of who has moved: it may be said of it where it is, but not that it has stood still."""
+_OURS = f"{__name__.partition('.')[0]}."
 
 States = dict[str, str]
-_NO_BASE: tuple[States | None, int] = (None, 0)
+_NO_BASE: tuple[States | None, int, list[int] | None] = (None, 0, None)
 
 
 def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
@@ -53,11 +55,11 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
     be_as_the_process(request, frame)
     clock = Clock()
     looks: list[_Seen] = []
-    for before, age_ns in request["bases"] or [_NO_BASE]:
-        looks.append(_Seen(request, clock, before, age_ns))
+    for before, age_ns, threads in request["bases"] or [_NO_BASE]:
+        looks.append(_Seen(request, clock, before, age_ns, threads))
         if looks[-1].stuck:
             break
-    seen = looks[-1] if looks[-1].stuck else looks[0]
+    seen = _most_telling(looks)
     picture = seen.picture()
     told = {
         "states": {key: state for key, state in seen.states.values() if state},
@@ -70,32 +72,43 @@ def run(request: dict[str, Any], frame: FrameType | None) -> bytes:
 
 
 class _Seen:
-    """What is seen in this copy. `before`: in which waits all were `age_ns` ago; None: that is not known yet."""
+    """What is seen in this copy. `before`: in which waits all were `age_ns` ago; None: that is not known yet.
+    `threads`: of which alone it is known, and of the tasks on their loops; None: of all."""
 
-    def __init__(self, request: dict[str, Any], clock: Clock, before: States | None, age_ns: int) -> None:
-        self._request = request
+    def __init__(
+        self, request: dict[str, Any], clock: Clock, before: States | None, age_ns: int, threads: list[int] | None
+    ) -> None:
+        self._request, self.of_all = request, threads is None
         self._findings: list[Finding] = []
         self.stands = False
         looking = own_looking(os.environ)
         heap = looking.watcher.heap
         if heap is not None:
             heap.started, heap.ask = _at_once, question.ask_copy
+        looking.flows.at_once, looking.flows.ends.every_ns = True, 0
         clock.back_ns = age_ns
         snapshot = _look(looking)
         polls = frozenset(request["polls"])
         # Of the first look at each visit: what is alike.
         self.states = _states(snapshot, looking, frozenset(request["moved"]), polls)
+        runs = Runs(looking, snapshot)
+        self.states |= {one: (self.states[one][0], state) for one, state in runs.states.items() if one in self.states}
         if before is not None:
-            for left in reversed(range(_LOOKS)):
+            stood = {one for one, (key, state) in self.states.items() if state and before.get(key) == state}
+            runs.tell(snapshot, stood, snapshot.time_ns)
+            clock.back_ns = age_ns - _BETWEEN_NS
+            _look(looking)  # what remembers something may do so only of what it meets again
+            for left in reversed(range(_LOOKS_AT_ENDS if looking.flows.ends.has_any else _LOOKS)):
                 clock.back_ns = left * _BETWEEN_NS
                 snapshot = _look(looking)
             foreign, unsure = _of_a_parent(looking, snapshot, frozenset(request["inherited"]))
-            states = {key: state for key, state in self.states.items() if key not in foreign}
+            unknown = set[str]() if threads is None else _not_of(frozenset(threads), snapshot)
+            states = {key: state for key, state in self.states.items() if key not in foreign | unknown}
+            stood &= states.keys()
             findings = _that_stand(looking.watcher.open_findings, snapshot, states, before)
             if is_fork(request["inner_pid"]):
                 findings = [at_most_likely(one) if unsure.intersection(one.core) else one for one in findings]
             self._findings = findings
-            stood = {one for one, (key, state) in states.items() if state and before.get(key) == state}
             told = [_as_old_as_known(one, stood, snapshot) for one in snapshot.nodes]
             snapshot = replace(snapshot, nodes=[_in_its_call(one, polls) for one in told])
             self._tell_who_stands(snapshot, stood, age_ns)
@@ -105,13 +118,19 @@ class _Seen:
         nodes = {node.id: node for node in snapshot.nodes}
         threads = standing.threads_that_stand(nodes, snapshot.edges, stood)
         tasks = standing.tasks_not_woken(nodes, stood)
-        self.stands = bool(threads or tasks or self._findings) or standing.nobody_goes_on(snapshot.nodes, stood)
+        asks = standing.asks_while_others_wait(nodes, snapshot.edges, stood)
+        self.stands = bool(threads or tasks or asks or self._findings)
+        self.stands = self.stands or standing.nobody_goes_on(snapshot.nodes, stood)
         explained = {member for one in self._findings for member in (*one.core, *one.blocked)}
         threads = [one for one in threads if one.id not in explained]
         if threads and not self.stuck:
             snapshot.coverage.append(blind(standing.note(threads, Graph(nodes, snapshot.edges), age_ns)))
         if tasks and not self.stuck:
             snapshot.coverage.append(blind(standing.note_not_woken(tasks, age_ns)))
+
+    @property
+    def tells(self) -> bool:
+        return bool(self._findings)
 
     @property
     def stuck(self) -> bool:
@@ -122,6 +141,24 @@ class _Seen:
         picture = of_snapshot(self._snapshot, self._findings, self._not_asked, request["came_ns"])
         name = f"{request['service']} (pid {request['pid']})"
         return replace(picture, pid=request["pid"], name=name, service=request["service"])
+
+
+def _most_telling(looks: list[_Seen]) -> _Seen:
+    """Each is of a younger time than the one before, and of more threads."""
+    if looks[-1].stuck:
+        return looks[-1]
+    told = [one for one in looks if one.tells]
+    return told[0] if told else next(one for one in looks if one.of_all)
+
+
+def _not_of(threads: frozenset[int], snapshot: Snapshot) -> set[str]:
+    """Other threads, and the tasks on their loops, or on no thread's."""
+    own = {one.id for one in snapshot.nodes if one.attributes.get(THREAD_NATIVE_ID) in threads}
+    return {
+        one.id
+        for one in snapshot.nodes
+        if one.kind in _WAITERS and one.id not in own and one.attributes.get(TASK_THREAD) not in own
+    }
 
 
 def _as_old_as_known(node: Node, stood: Set[str], snapshot: Snapshot) -> Node:
@@ -158,13 +195,13 @@ def _states(
         if edge.dst in known:
             needs.setdefault(edge.src, []).append(f"{edge.kind.value} {known[edge.dst]}")
     found: dict[str, tuple[str, str]] = {}
-    steps = _footprints(snapshot, looking)
+    steps = _footprints(snapshot, looking) | {one: f" {bytes_}" for one, bytes_ in looking.flows.standing().items()}
     for node in snapshot.nodes:
         if node.id in known:
             thread = node.attributes.get(THREAD_NATIVE_ID)
             state = "" if thread in moved else _state(node, needs.get(node.id, [])) + steps.get(node.id, "")
             if thread in polls and _calls_c(node):
-                state = f"{_POLLS}{node.name} {_lines(node)}"
+                state = f"{MOVES}{node.name} {_lines(node)}"
             found[node.id] = known[node.id], state
     return found
 
@@ -172,7 +209,7 @@ def _states(
 def _footprints(snapshot: Snapshot, looking: Looking) -> dict[str, str]:
     """Of each task, whether it is where it was or there again. Who asks again and again goes on, and is in one wait."""
     waiting = {node.id for node in snapshot.nodes if node.kind is NodeKind.TASK and POLL_AT not in node.attributes}
-    tasks = ((node_id, reference()) for node_id, reference in looking.objects.tasks(waiting).items())
+    tasks = ((node_id, reference()) for node_id, reference in looking.objects.any_tasks(waiting).items())
     return {node_id: f" {runtime.footprint(task):x}" for node_id, task in tasks if task is not None}
 
 
@@ -187,7 +224,12 @@ def _known_by(node: Node, looking: Looking) -> str:
     if node.kind is NodeKind.THREAD:
         return f"thread {node.attributes.get(THREAD_ID)}"
     if node.kind in _OF_THE_SYSTEM:
-        return f"{node.kind.value} {node.name}"
+        return f"{node.kind.value} {node.name} {node.attributes.get(IO_FD, '')}"
+    thing = looking.objects.things({node.id}).get(node.id)
+    if thing is not None and type(thing).__module__.startswith(_OURS):  # made in this copy
+        about = (node.attributes.get(one) for one in (RESOURCE_TYPE, RESOURCE_KEY, LOCK_FILE))
+        return " ".join((node.kind.value, node.name, *map(str, about)))
+    del thing
     address = looking.objects.addresses({node.id}).get(node.id)
     return "" if address is None else f"{node.kind.value} {address:x}"
 
@@ -225,20 +267,22 @@ def _that_stand(
     findings: list[Finding], snapshot: Snapshot, states: dict[str, tuple[str, str]], before: States
 ) -> list[Finding]:
     waiters = {node.id for node in snapshot.nodes if node.kind in _WAITERS}
+    ends = {node.id for node in snapshot.nodes if node.kind is NodeKind.IO}  # with the bytes that stand there
 
     def stands(node_id: str) -> bool:
         if node_id not in states:
             return node_id not in waiters
         key, state = states[node_id]
-        if node_id not in waiters:
+        if node_id not in waiters and node_id not in ends:
             return key in before
-        return bool(state) and not state.startswith(_POLLS) and before.get(key) == state
+        return bool(state) and not state.startswith(MOVES) and before.get(key) == state
 
+    threads = [one.id for one in snapshot.nodes if one.kind is NodeKind.THREAD and not is_telemetry(one)]
     kept: list[Finding] = []
     for finding in findings:
         concerned = {*finding.core, *finding.cycle}
         concerned |= {one for step in finding.evidence for one in (step.waiter, step.resource, step.holder) if one}
-        if finding.kind not in _NOT_FROM_A_COPY and all(map(stands, concerned)):
+        if all(map(stands, concerned)) and (finding.kind not in _OF_ALL or all(map(stands, threads))):
             kept.append(finding)
     return kept
 

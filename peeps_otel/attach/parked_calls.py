@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from . import kernel_view
+from .kernel_view import ThreadMoment
 
 _FUTEX = 202
 NAMES = {
@@ -47,6 +48,12 @@ def may_interrupt(call: Call) -> bool:
     if call.number == _FUTEX:
         return call.arguments[1] & 0x7F == _WAIT_BITSET
     return call.number in NAMES
+
+
+def sleeps_by_itself(moment: ThreadMoment) -> bool:
+    """Whether a thread is surely in a call of its own: who waits for the interpreter is in a futex."""
+    number = moment.call.partition(" ")[0]
+    return moment.sleeps and number.isdecimal() and int(number) in NAMES and int(number) != _FUTEX
 
 
 def begins_again(call: Call) -> bool:

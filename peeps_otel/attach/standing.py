@@ -16,7 +16,7 @@ from ..model import Edge, EdgeKind, Graph, Node, NodeKind, own_line
 from ..model.operations import operation
 from ..report.in_words import is_telemetry
 from ..report.sentences import duration
-from ..semconv import TASK_THREAD
+from ..semconv import POLL_SINCE, TASK_THREAD
 
 _IDLE = "idle"
 _READY = "runnable"
@@ -52,6 +52,13 @@ def tasks_not_woken(nodes: dict[str, Node], stood: Set[str]) -> list[Node]:
 
     tasks = [one for one in nodes.values() if one.kind is NodeKind.TASK and one.id in stood]
     return [one for one in tasks if one.state == _READY and sleeps(nodes.get(str(one.attributes.get(TASK_THREAD))))]
+
+
+def asks_while_others_wait(nodes: dict[str, Node], edges: Iterable[Edge], stood: Set[str]) -> bool:
+    """Whether somebody goes round one loop that only asks, and another has stood all the time."""
+    asking = {one for one in stood & nodes.keys() if POLL_SINCE in nodes[one].attributes or _sleeps(nodes[one])}
+    waiting = {edge.src for edge in edges if edge.kind is EdgeKind.NEEDS} & stood
+    return bool(asking) and bool(waiting - asking)
 
 
 def nobody_goes_on(nodes: Iterable[Node], stood: Set[str]) -> bool:
@@ -95,6 +102,10 @@ def _is_of_program(node: Node) -> bool:
 def _goes_on(node: Node, stood: Set[str]) -> bool:
     """Whether it has moved, or will by itself."""
     return node.state != _IDLE and (node.id not in stood or _ends_by_time(node))
+
+
+def _sleeps(node: Node) -> bool:
+    return node.wait is not None and operation(node.wait.operation).sleeps
 
 
 def _ends_by_time(node: Node) -> bool:

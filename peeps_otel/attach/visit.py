@@ -12,7 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import NamedTuple, cast
 
-from . import bootstrap, kernel_view, processes
+from . import bootstrap, descriptors, kernel_view, parked, parked_calls, processes
 from .carried import carried
 from .chain import QUIET
 from .channel import Channel
@@ -55,6 +55,8 @@ class Visitor:
         self._last: Visit | None = None
         self._since_first: dict[str, str] = {}
         self._first_ns = 0
+        self._came_parked: tuple[dict[int, ThreadMoment], int, dict[int, int]] = {}, 0, {}
+        self._parked: dict[int, int] = {}  # since when, Unix epoch, by the id that the process knows a thread by
         self.loader = bootstrap.LOADER
         """What the copy runs first. Another only for tests."""
 
@@ -73,6 +75,8 @@ class Visitor:
         raise AssertionError
 
     def _once(self, target: Target, patience_s: float) -> Visit:
+        if self._last is None:  # before anybody is disturbed
+            self._came_parked = moments(self._pid), time.time_ns(), parked.ages_ns(self._pid)
         with Channel(self._pid, target.status) as channel:
             before, struck, tries = self._strike(target, channel, patience_s)
             at_ns = time.time_ns()
@@ -80,11 +84,14 @@ class Visitor:
             since_ticks = int(time.clock_gettime(time.CLOCK_BOOTTIME) * os.sysconf("SC_CLK_TCK")) - 2
             away_ms = _away_ms(target, struck)
             after = {one.id: one for one in moments(self._pid).values()}
+            standing = descriptors.of_process(self._pid)
             try:
                 channel.accept(int(target.status["Uid"].split()[1]), _START_S)
-                parked = _once_parked(self._pid, struck.thread)
-                after |= {} if parked is None else {parked.id: parked}
-                answer = channel.ask(self._request(target, struck, before, after, at_ns), _ANSWER_S)
+                again = _once_parked(self._pid, struck.thread)
+                after |= {} if again is None else {again.id: again}
+                request = self._request(target, struck, before, after, at_ns)
+                request["descriptors"] = {fd: tuple(one) for fd, one in standing.items()}
+                answer = channel.ask(request, _ANSWER_S)
             except NotNow as error:
                 raise _Hung(str(error), since_ticks) from None
         if error := answer.get("error"):
@@ -101,12 +108,30 @@ class Visitor:
             self._since_first = {key: state for key, state in states.items() if known.get(key) == state}
         self._last = visit
 
-    def _bases(self) -> list[tuple[dict[str, str], int]]:
-        """What there is to compare with, and when that was: since the first visit, and since the last."""
+    def _bases(self, at_ns: int) -> list[tuple[dict[str, str], int, list[int] | None]]:
+        """What there is to compare with, how long ago that was, and of which threads alone it is known: since before
+        the first visit, since that, and since the last."""
         if self._last is None:
             return []
-        last = cast("dict[str, str]", self._last.answer["states"]), self._last.at_ns
-        return [last] if self._last.at_ns == self._first_ns else [(self._since_first, self._first_ns), last]
+        ages = {known_as: at_ns - since_ns for known_as, since_ns in self._parked.items()}
+        watched_ns = at_ns - self._first_ns
+        found: list[tuple[dict[str, str], int, list[int] | None]] = [
+            (self._since_first, age_ns, threads) for age_ns, threads in parked.bases(ages, watched_ns)
+        ]
+        found.append((self._since_first, watched_ns, None))
+        if self._last.at_ns != self._first_ns:
+            found.append((cast("dict[str, str]", self._last.answer["states"]), at_ns - self._last.at_ns, None))
+        return found
+
+    def _still_parked(self, struck: Struck, after: dict[int, ThreadMoment], moved: list[int]) -> None:
+        """Since when the threads have not run that have not since we came either."""
+        if self._last is not None:
+            self._parked = parked.without(self._parked, moved)
+            return
+        came, came_ns, ages = self._came_parked
+        seen = {one.id: one for one in came.values()}
+        now = after | {struck.before.id: struck.before}
+        self._parked = {one: came_ns - ages[one] for one in ages if _same(seen.get(one), now.get(one))}
 
     def _strike(
         self, target: Target, channel: Channel, patience_s: float
@@ -119,6 +144,7 @@ class Visitor:
             try:
                 thread = target.candidates()[0]
                 tries += 1
+                before |= {one.id: one for one in moments(self._pid).values() if parked_calls.sleeps_by_itself(one)}
                 code = bootstrap.code(channel.address, channel.secret, time.monotonic() + _CODE_S)
                 return before, strike(target, thread, code, self._layout, self._stage), tries
             except NotNow as error:
@@ -162,6 +188,7 @@ class Visitor:
                 moved.append(known_as)
             if moment.sleeps and (last is None or (was and _next_to_nothing(was, moment, at_ns - last.at_ns))):
                 polls.append(known_as)
+        self._still_parked(struck, after, moved)
         return {
             "loader": self.loader,
             "modules": carried(importlib.util.MAGIC_NUMBER if own else None),
@@ -174,7 +201,7 @@ class Visitor:
             "native_ids": _native_ids(target),
             "moved": moved,
             "polls": polls,
-            "bases": [(states, at_ns - then_ns) for states, then_ns in self._bases()],
+            "bases": self._bases(at_ns),
             "came_ns": self._came_ns,
         }
 

@@ -85,6 +85,7 @@ def own_looking(environment: Mapping[str, str], *, record: bool = False, could_e
     looking = Looking(config, Patches(config), _Nowhere(), ProbeContext(None))
     if looking.watcher.heap is not None:
         looking.watcher.heap.settled_ns = _SETTLED_NS
+    looking.join_within()
     if record:
         looking.probes.install()
     return looking

@@ -48,6 +48,7 @@ class ReportedParts:
     def __init__(self, config: Config, patches: Patches, inherited: Inherited | None) -> None:
         self.outlet = Report(config, lambda: self.watcher)
         self._looking = Looking(config, patches, self.outlet, ProbeContext(inherited))
+        self._looking.join_within()
         self.probes, self.watcher, self.leaks = self._looking.probes, self._looking.watcher, self._looking.leaks
 
     def thread_holds(self) -> list[ThreadHold]:

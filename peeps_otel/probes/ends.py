@@ -78,9 +78,15 @@ class Ends:
         self._pause_ns, self._search_ns = _EVERY_NS, 0
         self._looked_ns = 0
         self._left_out = False
+        self.every_ns = _EVERY_NS
         self.loops: Callable[[], Iterable[asyncio.AbstractEventLoop]] = lambda: ()
         self.servers: Callable[[], Mapping[int, int]] = lambda: {}
         """By descriptor: the ident of the thread that accepts by it in a server without a loop."""
+
+    @property
+    def has_any(self) -> bool:
+        """Whether somebody waits for one."""
+        return len(self._watched) > 0
 
     def ask(self, digest: str) -> None:
         """Somebody waits for the other end of this one, see `end_digest`. From any thread."""
@@ -122,7 +128,7 @@ class Ends:
         """Once a second: who still waits, and what stands at those ends. `observation`: with the edges of all tasks and
         threads."""
         asked = self._asked or self._wanted or self._far or len(self._backlogs)
-        if now_ns - self._looked_ns < _EVERY_NS or not (asked or len(self._watched)):
+        if now_ns - self._looked_ns < self.every_ns or not (asked or len(self._watched)):
             return
         self._looked_ns = now_ns
         if len(self._watched):
@@ -228,7 +234,7 @@ class Ends:
         found |= self._backlogs.find(self._wanted - self._far.keys(), self._accepts_by, now_ns)
         self._wanted.clear()
         # Most of what is asked for is in another process; to look is dear where there are many connections.
-        self._pause_ns = _EVERY_NS if found else min(2 * self._pause_ns, _SEARCH_MOST_NS)
+        self._pause_ns = self.every_ns if found else min(2 * self._pause_ns, _SEARCH_MOST_NS)
         self._search_ns = now_ns + self._pause_ns
 
     def _describe(self, far: _Far, now_ns: int) -> None:

@@ -49,6 +49,8 @@ class Flows:
         self._watched: Identities[Flow] = Identities()
         self.children = Children()
         self.loops: Callable[[], Iterable[asyncio.AbstractEventLoop]] = lambda: ()
+        self.at_once = False
+        """Whether the other end is asked at the first look already: for who takes few, long after each other."""
         ends.loops = lambda: self.loops()
 
     def waited_for(self, thing: Any, how: Operation, node_id: str) -> None:
@@ -73,14 +75,19 @@ class Flows:
         for reference, flow in self._watched.records():
             thing = reference()
             unsent = (None if thing is None else queued_bytes.unsent(thing)) or 0
-            if unsent != flow.unsent:
+            moved = unsent != flow.unsent
+            if moved:
                 flow.unsent, flow.since_ns = unsent, now_ns
-            elif flow.peer and now_ns - flow.asked_ns >= _RECEIVED_EVERY_NS:
+            if flow.peer and (self.at_once or not moved) and now_ns - flow.asked_ns >= _RECEIVED_EVERY_NS:
                 flow.asked_ns = now_ns
                 received = queued_bytes.received(flow.peer, flow.local)
                 if received != flow.received:
                     flow.received, flow.since_ns = received, now_ns
         self._watched.sweep(lambda flow: not flow.unsent, lambda: None)
+
+    def standing(self) -> dict[str, tuple[int, int | None]]:
+        """By node: what was unsent and what was received but not read at the last look."""
+        return {flow.node_id: (flow.unsent, flow.received) for _, flow in self._watched.records()}
 
     def of(self, thing: object, now_ns: int) -> dict[str, AttributeValue]:
         """What to say of a connection at which nothing moves, or for which somebody has waited for seconds."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from .internals.asyncio_cancellation import requests as cancel_requests
 from .internals.asyncio_core import awaited_future, loop_of, task_references
+from .internals.asyncio_io import told_addresses
 from .internals.await_chain import in_hands
 from .internals.current_frames import asker, borrow, current_frames
 from .internals.footprint import footprint
@@ -79,5 +80,6 @@ __all__ = [
     "task_references",
     "tells_its_callbacks",
     "thread_of",
+    "told_addresses",
     "woken_by",
 ]

@@ -70,6 +70,10 @@ class Polls:
                 observation.nodes[node_id] = made[node_id][1]
         self._made = made
 
+    def knows(self, node: Node, poll: Poll, since_ns: int, now_ns: int) -> None:
+        """It is in this run, which is known from elsewhere. `node`: of a wait of it, or outside of the program."""
+        self._known[node.id] = _Known(("", "", ()), now_ns, poll, since_ns)
+
     def _meet(self, node: Node, now_ns: int) -> None:
         if node.id in self._known or len(self._known) >= _KNOWN_MOST:
             return

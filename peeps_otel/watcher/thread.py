@@ -20,6 +20,7 @@ from ..model.change import Change
 from ..probes.composite import CompositeProbe
 from ..probes.kept import Kept
 from ..probes.patches.recorder import LongWait, Recorder
+from ..probes.poll import Poll
 from ..probes.probe import Observation
 from ..probes.runtime import is_starting
 from .assembly import Assembler, Difference
@@ -40,6 +41,7 @@ from .sampler import Sampler
 from .sampling import Sampling
 from .start_waits import StartWaits
 from .waits import Waits
+from .within import Within
 
 CHANGES = (
     Change(
@@ -105,6 +107,8 @@ class Watcher:
         """Diagnoses of their own, asked after each look. To be filled before `start`."""
         self.heap: HeapQuestion | None = None
         """What asks the heap who could end a wait. To be set before `start`."""
+        self.within: Within | None = None
+        """What joins the ends that are both in this process, where no collector does. To be set before `start`."""
         self._complained = False
         self._cpu_before_ns = 0  # of threads of ours that have ended
         self.cpu_ns = 0  # of the watcher's threads, since the process began
@@ -177,6 +181,11 @@ class Watcher:
         thread. From any thread."""
         self._cuts.request(taken)
         self.attention()
+
+    def knows_poll(self, node: Node, poll: Poll, since_ns: int) -> None:
+        """Somebody is in a run of a loop that asks again and again, by what was seen of it elsewhere. Before a look."""
+        if self._polls is not None:
+            self._polls.knows(node, poll, since_ns, self._clock.time_ns())
 
     def start(self) -> None:
         """Begins to watch, under a new stream, also after `stop`."""
@@ -284,6 +293,8 @@ class Watcher:
         self._overlay(observation, now_ns)
         if self.heap is not None:
             self.heap.lay(observation)
+        if self.within is not None:
+            self.within.lay(observation)
         observation.shed += governor.shed
         self._assembler.key_frame_ns = governor.key_frame_ns
         snapshot = self._assembler.assemble(observation, now_ns, detail < Detail.NO_IDLE_EDGES)

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 
 from peeps_collector.graph.children import Children
-from peeps_collector.graph.ends import Party
 from peeps_otel import semconv
+from peeps_otel.diagnosis.parties import Party
 from peeps_otel.model import EdgeKind, Node, NodeKind
 from tests.collector.collector_support import new_id
 

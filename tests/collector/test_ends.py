@@ -10,8 +10,9 @@ import pytest
 
 from peeps_collector.decode.resource import ProcessInfo
 from peeps_collector.graph.across import Across
-from peeps_collector.graph.ends import EndQuestion, Ends, Party
 from peeps_otel import semconv
+from peeps_otel.diagnosis.parties import Party
+from peeps_otel.diagnosis.two_ends import EndQuestion, Ends
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind
 from peeps_otel.model.end_digest import end_digest
 from tests.collector.collector_support import new_id

@@ -10,9 +10,9 @@ import pytest
 
 from peeps_collector.decode.resource import ProcessInfo
 from peeps_collector.graph.across import Across
-from peeps_collector.graph.ends import Party
 from peeps_collector.graph.named import Named
 from peeps_otel import semconv
+from peeps_otel.diagnosis.parties import Party
 from peeps_otel.model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers
 from peeps_otel.model.shared_key import ELSEWHERE, shared_key
 from tests.collector.collector_support import new_id

@@ -7,9 +7,9 @@ import itertools
 
 import pytest
 
-from peeps_collector.graph.ends import Party
-from peeps_collector.graph.shared import Shared
 from peeps_otel import semconv
+from peeps_otel.diagnosis.parties import Party
+from peeps_otel.diagnosis.shared_things import Shared
 from peeps_otel.model import AttributeValue, EdgeKind, Frame, Node, NodeKind, own_line
 from tests.collector.collector_support import new_id
 

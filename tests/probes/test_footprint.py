@@ -6,6 +6,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator
 
+import trio
+import trio.testing
+
 from peeps_otel.probes.runtime import footprint
 
 
@@ -86,3 +89,24 @@ def test_what_others_change_is_no_step_of_its_own() -> None:
         assert await task == 1 << 41
 
     asyncio.run(main())
+
+
+def test_a_task_of_trio_that_has_gone_round_its_loop_is_told_from_one_that_has_not() -> None:
+    async def count(send: trio.MemorySendChannel[int]) -> None:
+        for number in range(1000, 2000):
+            await send.send(number)
+
+    async def main() -> None:
+        send, receive = trio.open_memory_channel[int](0)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(count, send)
+            await trio.testing.wait_all_tasks_blocked()
+            (task,) = nursery.child_tasks
+            first = footprint(task)
+            assert footprint(task) == first
+            await receive.receive()
+            await trio.testing.wait_all_tasks_blocked()
+            assert footprint(task) != first
+            nursery.cancel_scope.cancel()
+
+    trio.run(main)

@@ -13,14 +13,15 @@ from itertools import chain
 from typing import Protocol
 
 from peeps_otel import semconv
+from peeps_otel.diagnosis.parties import Party, Turned
+from peeps_otel.diagnosis.shared_things import Shared
+from peeps_otel.diagnosis.two_ends import EndQuestion, Ends
 from peeps_otel.model import Edge, Node, NodeKind
 
 from ..decode.resource import ProcessInfo
 from .children import Children
-from .ends import EndQuestion, Ends, Party
-from .joins import Joins, Peer, Turned
+from .joins import Joins, Peer
 from .named import Named
-from .shared import Shared
 
 _OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD, NodeKind.REQUEST})
 """What ends and children are of: a process is described for these alone, and for what it shares, not for each of its

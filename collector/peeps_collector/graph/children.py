@@ -8,10 +8,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from peeps_otel import semconv
+from peeps_otel.diagnosis.parties import Party, Turned
 from peeps_otel.model import Confidence, Edge, EdgeKind, Node, NodeKind
-
-from .ends import Party
-from .joins import Turned
 
 
 class _Child(NamedTuple):

@@ -15,6 +15,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from peeps_otel import semconv
+from peeps_otel.diagnosis.parties import Turned
 from peeps_otel.model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind
 
 _ENDED_MOST = 20_000
@@ -59,15 +60,6 @@ class _Call:
 
     requests: dict[str, _End] = field(default_factory=dict[str, _End])
     responses: dict[str, _End] = field(default_factory=dict[str, _End])
-
-
-class Turned(NamedTuple):
-    """An end about which something else is said than before: its process, and its links before and after."""
-
-    process: str
-    node_id: str
-    before: tuple[Edge, ...]
-    after: tuple[Edge, ...]
 
 
 class Joins:

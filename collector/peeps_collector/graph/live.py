@@ -13,6 +13,8 @@ from collections.abc import Collection, Container, Generator, Iterable, Mapping
 
 import numpy as np
 
+from peeps_otel.diagnosis.parties import Turned
+from peeps_otel.diagnosis.two_ends import EndQuestion
 from peeps_otel.model import Node
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.wire import WireError
@@ -28,13 +30,12 @@ from .applying import FEW, Picture, Stream, picture_steps, said_again
 from .binding import Binding, apart, binding_of
 from .changes import Changes
 from .endings import by_its_pid, is_believed
-from .ends import EndQuestion
 from .entries import Entries
 from .entry import Entry
 from .history import History
 from .identity import adopted
 from .incremental import Delta
-from .joins import Peer, Turned
+from .joins import Peer
 from .liveness import image_of
 from .process import FORGET_NS, Process, State
 from .process_table import ProcessTable

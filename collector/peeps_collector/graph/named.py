@@ -12,11 +12,9 @@ from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 
 from peeps_otel import semconv
+from peeps_otel.diagnosis.parties import Party, Turned
 from peeps_otel.model import Confidence, Edge, EdgeKind, Node, Providers
 from peeps_otel.model.shared_key import ELSEWHERE, is_on_host
-
-from .ends import Party
-from .joins import Turned
 
 
 @dataclass(slots=True)

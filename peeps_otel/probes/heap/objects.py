@@ -42,6 +42,10 @@ class NodeObjects:
         """The task of asyncio that each of these nodes stands for."""
         return self._tasks.references(wanted)
 
+    def any_tasks(self, wanted: AbstractSet[str]) -> dict[str, ref[Any]]:
+        """The task that each of these nodes stands for, of Trio too."""
+        return {**self._tasks.references(wanted), **({} if self._trio is None else self._trio.references(wanted))}
+
     def addresses(self, wanted: AbstractSet[str]) -> dict[str, int]:
         """Where the task or resource of each of these nodes is in memory, if it still lives."""
         found = {node_id: id(thing) for node_id, thing in self.things(wanted).items()}

@@ -22,9 +22,11 @@ _LOCALS_MOST = 100
 
 
 def footprint(task: Any) -> int:
-    """Of a suspended task, in a copy of its process: asking makes frame objects, which stay with it."""
-    seen: list[int] = [id(awaited_future(task))]
-    link: Any = task.get_coro()
+    """Of a suspended task of asyncio or Trio, in a copy of its process: asking makes frame objects, which stay with
+    it."""
+    is_trio = type(task).__module__.partition(".")[0] == "trio"
+    seen: list[int] = [] if is_trio else [id(awaited_future(task))]
+    link: Any = task.coro if is_trio else task.get_coro()
     for _ in range(_DEPTH_MOST):
         if link is None:
             break

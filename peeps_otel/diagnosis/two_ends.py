@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two ends of connections and pipes between the processes of one host, in whatever order they are told.
+"""The two ends of connections and pipes within one host, in whatever order they are told.
 
 A request whose answer nobody is seen to work on is waited for at a connection, and carries the names of its ends.
 Who waits at an end names it and the other one. The processes of that host are asked for the other one, and show who has
@@ -14,11 +14,10 @@ from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
-from peeps_otel import semconv
-from peeps_otel.model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind
-from peeps_otel.model.end_digest import end_digest
-
-from .joins import Turned
+from .. import semconv
+from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind
+from ..model.end_digest import end_digest
+from .parties import Party, Turned
 
 _AGAIN_NS = 60_000_000_000
 _ASKED_MOST = 50  # at a time
@@ -32,16 +31,6 @@ class EndQuestion(NamedTuple):
 
     process: str
     digest: str
-
-
-@dataclass(slots=True)
-class Party:
-    """A process as far as its ends are concerned. `pid`: None where it is not known; `host`: as its resource has it."""
-
-    key: str
-    name: str
-    pid: int | None
-    host: str
 
 
 @dataclass(slots=True)

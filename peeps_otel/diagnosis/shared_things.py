@@ -16,11 +16,9 @@ from collections.abc import Iterable, Set
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from peeps_otel import semconv
-from peeps_otel.model import Confidence, Edge, EdgeKind, Node, NodeKind, own_line
-
-from .ends import Party
-from .joins import Turned
+from .. import semconv
+from ..model import Confidence, Edge, EdgeKind, Node, NodeKind, own_line
+from .parties import Party, Turned
 
 _IDLE = "idle"
 _TOLD_WHAT_TO_DO = (
