@@ -189,7 +189,7 @@ def _states(
 ) -> dict[str, tuple[str, str]]:
     """By node: what it is known by at every visit, and in which wait it is; the latter empty of who has moved. Of a
     thread that has moved, but next to nothing, and sleeps in C code, where that is: such calls may poll."""
-    known = {node.id: by for node in snapshot.nodes if (by := _known_by(node, looking))}
+    known = _known_by(snapshot, looking)
     needs: dict[str, list[str]] = {}
     for edge in snapshot.edges:
         if edge.dst in known:
@@ -219,19 +219,24 @@ def _calls_c(node: Node) -> bool:
     return node.wait is None and bool(node.stack) and node.stack[-1].library != PYTHON and not turns_loop
 
 
-def _known_by(node: Node, looking: Looking) -> str:
-    """The same in every copy; empty where nothing is. What the system has is no object of the program."""
-    if node.kind is NodeKind.THREAD:
-        return f"thread {node.attributes.get(THREAD_ID)}"
-    if node.kind in _OF_THE_SYSTEM:
-        return f"{node.kind.value} {node.name} {node.attributes.get(IO_FD, '')}"
-    thing = looking.objects.things({node.id}).get(node.id)
-    if thing is not None and type(thing).__module__.startswith(_OURS):  # made in this copy
-        about = (node.attributes.get(one) for one in (RESOURCE_TYPE, RESOURCE_KEY, LOCK_FILE))
-        return " ".join((node.kind.value, node.name, *map(str, about)))
-    del thing
-    address = looking.objects.addresses({node.id}).get(node.id)
-    return "" if address is None else f"{node.kind.value} {address:x}"
+def _known_by(snapshot: Snapshot, looking: Looking) -> dict[str, str]:
+    """By node, the same in every copy; none of those of which nothing is. What the system has is no object of the
+    program."""
+    ids = {node.id for node in snapshot.nodes}
+    addresses = looking.objects.addresses(ids)
+    ours = {one for one, thing in looking.objects.things(ids).items() if type(thing).__module__.startswith(_OURS)}
+    found: dict[str, str] = {}
+    for node in snapshot.nodes:
+        if node.kind is NodeKind.THREAD:
+            found[node.id] = f"thread {node.attributes.get(THREAD_ID)}"
+        elif node.kind in _OF_THE_SYSTEM:
+            found[node.id] = f"{node.kind.value} {node.name} {node.attributes.get(IO_FD, '')}"
+        elif node.id in ours:  # made in this copy
+            about = (node.attributes.get(one) for one in (RESOURCE_TYPE, RESOURCE_KEY, LOCK_FILE))
+            found[node.id] = " ".join((node.kind.value, node.name, *map(str, about)))
+        elif node.id in addresses:
+            found[node.id] = f"{node.kind.value} {addresses[node.id]:x}"
+    return found
 
 
 def _state(node: Node, needs: list[str]) -> str:

@@ -18,7 +18,7 @@ from weakref import ref
 
 from .. import semconv
 from ..model import AttributeValue
-from .internals import asyncio_core, stdlib
+from .internals import asyncio_core, sharing, stdlib
 from .internals import thread as thread_internals
 from .internals.current_frames import current_frames
 from .internals.stdlib import LOCK, RLOCK
@@ -48,9 +48,15 @@ class Inherited:
         self.parent = parent
         self._forking, self._depth = own, _depth()
         self.threads = {ident: name for ident, name in threads.items() if ident != own}
+        self._process = _reference(sharing.this_process())
         self._within = [_reference(loop) for loop in asyncio_core.loops_within(asyncio_core.getframe(0))]
         self._started: dict[int, ref[Any] | None] = {}
         self._held = {id(lock): one for one in holds if one.ident != own and (lock := _locked(one.lock)) is not None}
+
+    def is_called_after_parent(self) -> bool:
+        """Whether `multiprocessing` did not make this process: the name that it knows is of who forked."""
+        named = None if self._process is None else self._process()
+        return named is not None and named is sharing.this_process()
 
     @classmethod
     def threads_now(cls) -> dict[int, str]:

@@ -14,7 +14,7 @@ import inspect
 from collections.abc import Iterable
 from functools import cache
 from types import CodeType, FrameType
-from typing import Any
+from typing import Any, cast
 
 from .internals.await_chain import chain
 from .internals.current_frames import current_frames
@@ -92,6 +92,9 @@ def _set_before(code: CodeType, loop: int) -> tuple[str, ...]:
     stores = (op for op in dis.get_instructions(code) if op.opname.startswith("STORE_FAST") and op.offset >= begins)
     later: set[str] = set()
     for op in stores:  # one that stores two has a pair of names, on 3.13 and later
-        names: Any = op.argval
-        later.update(names if isinstance(names, tuple) else (names,))
+        later.update(_names(op.argval))
     return tuple(name for name in code.co_varnames if name not in later)
+
+
+def _names(argument: object) -> tuple[str, ...]:
+    return cast("tuple[str, ...]", argument) if isinstance(argument, tuple) else (str(argument),)

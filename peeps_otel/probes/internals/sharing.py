@@ -147,10 +147,15 @@ def has_parent() -> bool:
     return module is not None and vars(module).get("_parent_process") is not None
 
 
+def this_process() -> object | None:
+    """What stands for this process in `multiprocessing`; in a fork that was not made by it, that of who forked."""
+    module = sys.modules.get("multiprocessing.process")
+    return None if module is None else vars(module).get("_current_process")
+
+
 def own_name() -> str:
     """What `multiprocessing` calls this process, or Celery's billiard in its place; empty where neither has made it."""
-    module = sys.modules.get("multiprocessing.process")
-    process = None if module is None else vars(module).get("_current_process")
+    process = this_process()
     is_made = has_parent() or attribute(process, "_parent_pid") is not None
     return process_name(process) if is_made else ""
 

@@ -151,8 +151,11 @@ class ThreadProbe:
         """Of the main thread, what this process is called, if another one has started it: each has a MainThread."""
         if ident != thread_internals.main_ident():
             return ""
-        forked = self._context.inherited is not None
-        return sharing.own_name() or (f"pid {os.getpid()}" if forked else "")
+        inherited = self._context.inherited
+        if inherited is None:
+            return sharing.own_name()
+        name = "" if inherited.is_called_after_parent() else sharing.own_name()
+        return name or f"pid {os.getpid()}"
 
     def _forget_ended(self, living: dict[int, ThreadFacts]) -> None:
         for ident in list(self._threads):
