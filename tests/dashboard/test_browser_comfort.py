@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -71,3 +72,24 @@ def test_keys_go_from_suspect_to_suspect(explorer: str, shared_api: FakeApi, vis
     seen.page.keyboard.press("?")
     assert "the next suspect" in seen.page.locator("#pp-keys[open]").inner_text()
     assert seen.errors == []
+
+
+def test_what_is_copied_for_a_ticket_has_its_moment_and_a_link(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("deadlock")
+    seen = visit()
+    seen.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    seen.page.goto(explorer)
+    seen.wait_for_graph()
+    seen.page.get_by_role("button", name="Copy as text").click()
+    seen.page.get_by_text("copied", exact=True).wait_for()
+    told = seen.page.evaluate("navigator.clipboard.readText()").splitlines()
+    assert told[0].startswith("DEADLOCK, PROVEN, ")
+    moment = re.fullmatch(r"As it was at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC: (http\S+[?]at=(\d{19}))", told[-1])
+    assert moment is not None, told
+    assert datetime.fromtimestamp(int(moment[3]) / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S") == moment[1]
+    assert moment[2].startswith(explorer)
+    seen.page.locator(".pc").get_by_role("button", name="Copy the path and line").first.click()
+    eventually(
+        lambda: seen.page.evaluate("navigator.clipboard.readText()") == "orders/service.py:31", "the place alone"
+    )
+    assert (seen.outside, seen.errors) == ([], [])

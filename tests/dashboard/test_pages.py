@@ -88,6 +88,18 @@ def test_choosing_a_suspect_changes_the_page(api: FakeApi) -> None:
     assert "focus" not in test.query_params
 
 
+def test_the_list_follows_when_another_one_becomes_the_worst(api: FakeApi) -> None:
+    api.show("mixed")
+    (worst, *rest) = api.world.findings
+    api.world.findings[:] = rest
+    test = page("verdict").run()
+    before = test.radio(key="suspect").value
+    api.world.findings[:] = [worst, *rest]
+    test.run()
+    assert (before, test.radio(key="suspect").value) == (rest[0]["id"], worst["id"])
+    assert not test.exception
+
+
 @pytest.mark.usefixtures("api")
 def test_a_finding_that_ended_gives_way_to_the_worst() -> None:
     test = page("verdict", finding="deadlock:ffffffffffffffff")
@@ -217,7 +229,7 @@ def test_a_node_that_nobody_knows() -> None:
 def test_the_table_of_tasks() -> None:
     test = page("tables")
     table: Any = test.dataframe[0].value
-    assert list(table.columns) == ["alike", "state", "name", "waits for", "waits", "where", "process", "made at"]
+    assert list(table.columns) == ["state", "waits", "where", "alike", "name", "waits for", "process", "made at"]
     assert [column(test, name)[0] for name in ("alike", "state", "name", "where")] == [
         1,
         "■ stuck",

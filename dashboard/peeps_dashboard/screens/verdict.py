@@ -101,12 +101,16 @@ def _suspects(seen: live.Look, finding: Finding) -> None:
         st.query_params["finding"] = st.session_state["suspect"]
         st.query_params.pop("focus", None)
 
+    # Who has chosen nothing sees the worst one, which may be another one than a second ago: the list must say so.
+    shown = finding["id"] if finding["id"] in by_id else None
+    if st.session_state.get("suspect") != shown:
+        st.session_state["suspect"] = shown
     html.heading("Suspects, worst first", f"{len(listed)} found · j, k: next, previous")
     with st.container(height=_RING_HEIGHT + 2, border=True):
         st.radio(
             "Suspects, worst first",
             ids,
-            index=ids.index(finding["id"]) if finding["id"] in by_id else None,
+            index=None,
             key="suspect",
             format_func=lambda i: f":{by_id[i].tone}[**{by_id[i].head}**] {markdown(by_id[i].title)}",
             captions=[markdown(s.facts) for s in listed],

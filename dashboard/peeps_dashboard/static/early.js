@@ -72,11 +72,16 @@
     if (!link.searchParams.get('at')) link.searchParams.set('at', `${Date.now()}000000`);
     return link.href;
   };
+  // For a ticket: ages count from a moment that whoever reads it later does not know.
+  const withMoment = text => {
+    const link = linkToNow(), at = Number(new URL(link).searchParams.get('at')) / 1e6;
+    return `${text}\n\nAs it was at ${new Date(at).toISOString().slice(0, 19).replace('T', ' ')} UTC: ${link}`;
+  };
   document.addEventListener('click', e => {
     const copy = e.target.closest?.('[data-copy], [data-link]');
     if (!copy) return;
     const word = copy.textContent;
-    navigator.clipboard?.writeText(copy.dataset.copy ?? linkToNow()).then(() => {
+    navigator.clipboard?.writeText('link' in copy.dataset ? linkToNow() : 'ticket' in copy.dataset ? withMoment(copy.dataset.copy) : copy.dataset.copy).then(() => {
       copy.textContent = 'copied';
       setTimeout(() => { copy.textContent = word; }, 1200);
     }, () => {});

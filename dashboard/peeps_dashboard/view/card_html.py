@@ -41,7 +41,7 @@ def _below(card: Card, editor: Editor) -> str:
     if card.fresh:
         parts.append(f'<span class="pc-fresh">{markup(card.fresh)}</span>')
     if card.text:
-        parts.append(_copy(card.text, "copy as text", "Copy as text: the whole finding"))
+        parts.append(_copy(card.text, "copy as text", "Copy as text: the whole finding", " data-ticket"))
     return f'<p class="pc-below">{"".join(parts)}</p>' if parts else ""
 
 
@@ -90,8 +90,9 @@ def _place(place: str, shown: str, editor: Editor) -> str:
     return f'<a href="{markup(link)}" title="{markup(place)}">{code}</a>' if link else code
 
 
-def _copy(text: str, word: str, label: str) -> str:
-    return f'<button type="button" data-copy="{_whole(text)}" aria-label="{label}">{word}</button>'
+def _copy(text: str, word: str, label: str, kind: str = "") -> str:
+    """`kind`: one more attribute, by which static/early.js tells what is copied with it."""
+    return f'<button type="button"{kind} data-copy="{_whole(text)}" aria-label="{label}">{word}</button>'
 
 
 def _whole(text: str) -> str:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -25,6 +26,9 @@ SYMBOLS = {
 _NUMBERS = ("since", "duration")
 _TEXTS: dict[str, Look] = {"text": "text", "place": "text", "number": "number"}
 _BAR = "full"
+_OF_RUNNERS = ("tasks", "threads")
+_FIRST = ("state", "waits", "site")
+"""What a phone has room for."""
 _WIDE = 600
 """Characters of a cell; the whole text stands in the file."""
 
@@ -44,7 +48,8 @@ def of_answer(answer: Rows, now_ns: int) -> Drawn:
     rows = answer["rows"]
     columns: dict[str, list[str | float | None]] = {}
     looks: dict[str, Look] = {}
-    for column in answer["columns"]:
+    first = _FIRST if answer["table"] in _OF_RUNNERS else ()
+    for column in sorted(answer["columns"], key=lambda one: _rank(one, first)):
         if not column["shown"]:
             continue
         values = [_value(row, column, now_ns) for row in rows]
@@ -53,9 +58,18 @@ def of_answer(answer: Rows, now_ns: int) -> Drawn:
             looks[column["title"]] = _look(column)
     if any(row["count"] > 1 for row in rows):
         counts: list[str | float | None] = [row["count"] for row in rows]
-        columns = {"alike": counts} | columns
+        before = {title: values for title, values in columns.items() if title in _titles(answer, first)}
+        columns = before | {"alike": counts} | columns
         looks["alike"] = "number"
     return Drawn(columns, looks, [row["id"] for row in rows], [row["members"] for row in rows])
+
+
+def _rank(column: RowColumn, first: Sequence[str]) -> int:
+    return first.index(column["key"]) if column["key"] in first else len(first)
+
+
+def _titles(answer: Rows, keys: Collection[str]) -> set[str]:
+    return {column["title"] for column in answer["columns"] if column["key"] in keys}
 
 
 def _look(column: RowColumn) -> Look:
