@@ -160,6 +160,18 @@ def test_a_crowd_of_waiters_is_folded_until_asked_for() -> None:
     assert len(opened["nodes"]) == 35
 
 
+def test_a_parent_that_waits_for_all_of_them_keeps_no_crowd_unfolded() -> None:
+    frozen = Frozen("deadlock")
+    for number in range(27):
+        frozen.world.edge("needs", "task:MAIN", f"task:W{number:02}")
+    snapshot = frozen.snapshot()
+    picture = draw(frozen, snapshot)
+    assert [n["label"] for n in picture["nodes"] if n["kind"] == "fold"] == ["+23 tasks wait"]
+    assert [(e["source"], e["kind"]) for e in picture["edges"] if e["target"] == "fold-lock:DB"] == [
+        ("task:MAIN", "needs")
+    ]
+
+
 def test_children_without_any_relation_of_their_own_are_folded() -> None:
     frozen = Frozen("many")
     picture = draw(frozen, frozen.snapshot(limit="200"))

@@ -55,6 +55,9 @@ def of_snapshot(
             nodes.append(_fold(key, len(crowd) - _SHOWN_OF_A_CROWD))
             ends = (anchor, FOLD + key, "spawned") if anchor != key else (FOLD + key, anchor, "needs")
             edges.append(draw_edge(ends[2], ends[0], ends[1], label=""))
+            inside_of = set(crowd[_SHOWN_OF_A_CROWD:])
+            waits = {e["src"] for e in snapshot["edges"] if e["kind"] == "needs" and e["dst"] in inside_of}
+            edges += [draw_edge("needs", who, FOLD + key, label="") for who in sorted(waits & ids)]
     return {
         "view": view,
         "layout": "layered",
@@ -68,12 +71,19 @@ def of_snapshot(
     }
 
 
+def _who_wait_for_many(snapshot: Snapshot) -> set[str]:
+    """Who waits for all of a group: that they are waited for so tells nothing of its members."""
+    counts = Counter(edge["src"] for edge in snapshot["edges"] if edge["kind"] == "needs")
+    return {src for src, number in counts.items() if number > _SHOWN_OF_A_CROWD + 1}
+
+
 def _crowds(snapshot: Snapshot, spared: Collection[str | None]) -> dict[str, list[str]]:
     """Per node, those that only wait for it, and those it only started: too many of them tell nothing.
 
     Longest wait first. The key is the node's id, with a prefix for what it started.
     """
     strong: Counter[str] = Counter()
+    gathered = _who_wait_for_many(snapshot)
     every: Counter[str] = Counter()
     target: dict[str, str] = {}
     parent: dict[str, str] = {}
@@ -81,7 +91,7 @@ def _crowds(snapshot: Snapshot, spared: Collection[str | None]) -> dict[str, lis
         ends = (edge["src"], edge["dst"])
         every.update(ends)
         if edge["kind"] in ("needs", "held_by"):
-            strong.update(ends)
+            strong.update(ends[:1] if edge["src"] in gathered else ends)
         if edge["kind"] == "needs":
             target[edge["src"]] = edge["dst"]
         elif edge["kind"] == "spawned":

@@ -31,7 +31,7 @@ def of_finding(
     nodes = [draw_node(known[i], names, stuck=i in cycle, alone=alone) for i in kept if i in known]
     drawn = {n["id"] for n in nodes}
     edges = _links(finding, cycle, drawn, known, around)
-    folds, fold_edges = _folds(finding, around, known, drawn, names)
+    folds, fold_edges = _folds(finding, around, known, drawn, names, alone)
     return {
         "view": finding["id"],
         "layout": "ring" if cycle else "layered",
@@ -103,6 +103,7 @@ def _folds(
     known: Mapping[str, Node],
     drawn: set[str],
     names: Mapping[str, str],
+    alone: bool,
 ) -> tuple[list[PictureNode], list[PictureEdge]]:
     """Who waits behind, one box per thing waited for. A single waiter is drawn by name."""
     behind = [b for b in finding["blocked"] if b not in drawn]
@@ -116,7 +117,7 @@ def _folds(
     for target, number in direct.most_common():
         members = [b for b in behind if waits.get(b) == target]
         if number == 1 and members[0] in known:
-            node = draw_node(known[members[0]], names)
+            node = draw_node(known[members[0]], names, alone=alone)
         else:
             some = [words.label_of(known.get(m), m) for m in members[:40]]
             of_threads = all(m.startswith("thread:") for m in members)

@@ -7,8 +7,8 @@ import type { GraphNode, Positions } from "./types";
 const TOP = 48;
 
 export interface Camera {
-  /** Gives the scale; `most` is the largest. `atTop`: not lower than need be. */
-  fit(nodes: Iterable<GraphNode>, places: Positions, most?: number, atTop?: boolean): number;
+  /** Gives the scale; `most` is the largest. */
+  fit(nodes: Iterable<GraphNode>, places: Positions, most?: number): number;
   reveal(x: number, y: number, width: number): void;
   touched: boolean;
 }
@@ -18,7 +18,7 @@ export const makeCamera = (svg: SVGSVGElement, stage: SVGGElement): Camera => {
   const paint = () => stage.setAttribute("transform", `translate(${x},${y}) scale(${k})`);
   const camera: Camera = {
     touched: false,
-    fit(nodes, places, most = 1.25, atTop = false) {
+    fit(nodes, places, most = 1.25) {
       let [x0, y0, x1, y1] = [Infinity, Infinity, -Infinity, -Infinity];
       for (const n of nodes) {
         const p = places.get(n.id);
@@ -32,9 +32,10 @@ export const makeCamera = (svg: SVGSVGElement, stage: SVGGElement): Camera => {
       const r = svg.getBoundingClientRect();
       k = Math.min(r.width / (x1 - x0 + 48), (r.height - 28) / (y1 - y0 + 40), most);
       x = (r.width - (x0 + x1) * k) / 2;
-      y = (r.height - 24 - (y0 + y1) * k) / 2;
-      // Not in the middle of a high picture, the lower half of which may be below the screen.
-      if (atTop) y = Math.min(y, TOP - y0 * k);
+      // In the middle of what is on the screen: the lower part of a high picture may not be.
+      const onScreen = Math.min(r.height, innerHeight - r.top);
+      const room = r.top >= 0 && onScreen > (y1 - y0) * k + TOP + 24 ? onScreen : r.height;
+      y = (room - 24 - (y0 + y1) * k) / 2;
       paint();
       return k;
     },

@@ -101,8 +101,7 @@ export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events):
       // Where all of it cannot be read: the ring, if that can be, else who is selected. Fit shows everything.
       const ring = shown.filter((n) => d.cycle.includes(n.id));
       const one = shown.find((n) => n.id === d.selected) ?? ring[0] ?? shown[0];
-      const readable = (nodes: GraphNode[], most: number) =>
-        camera.fit(nodes, places, most, nodes === shown) >= READABLE;
+      const readable = (nodes: GraphNode[], most: number) => camera.fit(nodes, places, most) >= READABLE;
       if (!readable(shown, 1.25) && (!ring.length || !readable(ring, READ_WELL)) && one)
         camera.fit([one], places, READ_WELL);
     }
@@ -134,7 +133,7 @@ export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events):
   const fit = (ids?: string[]) => {
     if (!data) return;
     const chosen = ids ? data.nodes.filter((n) => ids.includes(n.id)) : shownNodes(data);
-    camera.fit(chosen, places, undefined, !ids);
+    camera.fit(chosen, places);
   };
   const idOf = (e: Event) => (e.target as Element).closest("[data-id]")?.getAttribute("data-id") ?? null;
   const graphView: GraphView = {
