@@ -17,7 +17,7 @@ _MODEL = {"peeps_otel.semconv", "peeps_otel.model"}
 _DIAGNOSIS = _MODEL | {"peeps_otel.diagnosis"}
 _REPORT = _DIAGNOSIS | {"peeps_otel.report"}
 _DUMP = _REPORT | {"peeps_otel.dump"}
-_NATIVE = {"peeps_otel.native"}
+_NATIVE = {"peeps_otel.native", "peeps_otel.own_log"}
 _PROBES = _MODEL | _NATIVE | {"peeps_otel.probes"}
 _REQUESTS = _PROBES | {"peeps_otel.requests"}
 _WATCHER = _DIAGNOSIS | _PROBES | {"peeps_otel.watcher"}
@@ -43,6 +43,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "peeps_otel.config_values": {"peeps_otel.diagnosis.rules.settings"},  # PEEPS_RULES is read as the rules want it
     "peeps_otel.interpreter_internals": set(),
     "peeps_otel.native": {"peeps_otel.probes.internals"},  # whether gevent or eventlet have replaced what it needs
+    "peeps_otel.own_log": {"peeps_otel.native", "peeps_otel.model.change"},
     "peeps_otel.model": _MODEL,
     "peeps_otel.diagnosis": _DIAGNOSIS,
     "peeps_otel.report": _REPORT,
@@ -151,10 +152,6 @@ CHANGES: dict[str, tuple[set[str], str]] = {
         "it has come by the path, in the place of another, and takes itself away again",
     ),
     "peeps_otel/run/parent.py": ({"signal.signal", "signal.pthread_sigmask"}, _OWN_PROCESS),
-    "peeps_otel/export/log_suppression.py": (
-        {"logging.getLogger(name).addFilter"},
-        "what exporters log of our own exports would be the program's",
-    ),
     "peeps_otel/probes/heap/fork.py": (
         {"gc.disable", "gc.enable", "signal.pthread_sigmask", "sys.setswitchinterval"},
         "for the moment of a fork, and as before after it",

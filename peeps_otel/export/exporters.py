@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from typing import Protocol
 
 from ..model import Snapshot
+from ..own_log import OwnLog
 from ..watcher.interfaces import CycleResult, ExporterUsage
 from .events import Events
 from .in_flight import InFlight
@@ -17,7 +17,7 @@ from .snapshot_exporter import SnapshotExporter
 from .source_texts import SourceTexts
 from .spans import Spans
 
-_logger = logging.getLogger("peeps_otel")
+_logger = OwnLog()
 
 
 class Report(Protocol):

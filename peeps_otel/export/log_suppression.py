@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """A collector that is not there is no news for the program's own log: it is said once, by us, and not by the exporters
-on every attempt."""
+on every attempt.
+
+Nor may an exporter of ours wait for a lock of `logging` or of a handler of the program, who may have it for ever: so it
+is told that its messages are not wanted before it takes one.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +18,7 @@ from ..model.change import Change
 CHANGES = (
     Change(
         "the loggers of the OTLP exporters and of `urllib3.connectionpool`",
-        "a filter that drops what a thread logs while it exports for us",
+        "`isEnabledFor` of their own that says no to a thread while it exports for us, else what it always says",
         "at the first export of ours",
         "it stays, and lets everything of the program through",
         "`PEEPS_COLLECTOR_ENDPOINT`",
@@ -32,21 +36,24 @@ _LOGGERS = (
 _here = threading.local()
 
 
-class _Filter(logging.Filter):
-    """Drops what is logged by a thread while it is exporting for us; the program's own exports keep their voice."""
+class _Unless:
+    """`isEnabledFor` of one logger: the program's own exports keep their voice."""
 
-    def filter(self, record: logging.LogRecord) -> bool:
-        return not getattr(_here, "quiet", False)
+    def __init__(self, logger: logging.Logger) -> None:
+        self._enabled = logger.isEnabledFor
 
-
-_filter = _Filter()
+    def __call__(self, level: int) -> bool:
+        return not getattr(_here, "quiet", False) and self._enabled(level)
 
 
 @contextmanager
 def quiet() -> Generator[None]:
-    """The OTLP exporters log nothing on this thread in here. Thread-safe."""
+    """The OTLP exporters log nothing on this thread in here, and take no lock of `logging`. Thread-safe."""
+    known = logging.Logger.manager.loggerDict
     for name in _LOGGERS:
-        logging.getLogger(name).addFilter(_filter)  # adding it twice is adding it once
+        logger = known.get(name)  # `getLogger` takes the lock
+        if isinstance(logger, logging.Logger) and type(logger.isEnabledFor) is not _Unless:
+            vars(logger)["isEnabledFor"] = _Unless(logger)
     _here.quiet = True
     try:
         yield

@@ -7,7 +7,6 @@ and counted, and the next one that can will be a key frame: the truth is in the 
 
 from __future__ import annotations
 
-import logging
 import sys
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from .. import native, semconv
 from ..model import Snapshot
 from ..model.change import Change
+from ..own_log import OwnLog
 from ..version import __version__
 from .early import beginning
 from .log_suppression import quiet
@@ -54,7 +54,7 @@ _TIMEOUT_S = 2.0
 _RETRY_S = 1.0
 _PREVIEW = 200
 _TURN_NS = 200_000
-_logger = logging.getLogger("peeps_otel")
+_logger = OwnLog()
 
 
 def _turns() -> Callable[[], None]:

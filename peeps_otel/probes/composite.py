@@ -3,16 +3,16 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Sequence
 
 from .. import native
+from ..own_log import OwnLog
 from .context import ProbeContext
 from .kept import Kept
 from .patches.source_patch import forget_sources
 from .probe import Confirming, Keeping, Observation, Probe, Yield
 
-_logger = logging.getLogger("peeps_otel")
+_logger = OwnLog()
 
 
 class CompositeProbe:

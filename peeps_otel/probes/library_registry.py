@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
@@ -14,6 +13,7 @@ from typing import Any, NamedTuple, cast
 from .. import native
 from ..model import NodeKind
 from ..model.coverage import blind
+from ..own_log import OwnLog
 from . import library as shapes
 from .asyncio.library import ASYNCIO
 from .deaths.death import also_used
@@ -78,7 +78,7 @@ LIBRARIES: tuple[Library | Deferred, ...] = (
 )
 """One line for each."""
 
-_logger = logging.getLogger("peeps_otel")
+_logger = OwnLog()
 _warned: set[str] = set()
 _Holds = Callable[[Any], object | None]
 

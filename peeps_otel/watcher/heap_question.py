@@ -7,7 +7,6 @@ longer than its line is used to.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
@@ -20,6 +19,7 @@ from ..diagnosis.wait_index import WaitIndex
 from ..model import NodeKind
 from ..model.change import Change
 from ..model.operations import operation
+from ..own_log import OwnLog
 from ..probes.heap.answer import Answer, BlockedThread
 from ..probes.heap.copy_allowance import FOR_EVER_NS, CopyAllowance
 from ..probes.heap.ender import Thing
@@ -52,7 +52,7 @@ _AGAIN_NS = 10 * _SECOND  # between two questions, at least
 _PERMITS = (f"{NodeKind.SEMAPHORE}:", f"{NodeKind.LOCK}:")
 _END_AGAIN_MOST_NS = 160 * _SECOND  # between two about the same far end
 _WAITERS = (NodeKind.TASK, NodeKind.THREAD)
-_logger = logging.getLogger("peeps_otel")
+_logger = OwnLog()
 
 
 @dataclass(slots=True)

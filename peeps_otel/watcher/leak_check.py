@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Callable, Set
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from ..diagnosis.leaks import Loss
 from ..diagnosis.wait_graph import WaitGraph
 from ..model import Finding, FindingKind, Graph, Level
 from ..model.change import Change
+from ..own_log import OwnLog
 from ..probes.asyncio.probe import AsyncioProbe
 from ..probes.heap.leak_report import LeakReport, LostTask
 from ..probes.patches.recorder import Recorder
@@ -36,7 +36,7 @@ THREAD_NAME = "peeps-leaks"
 _PROOF = "peeps_otel.probes.heap.leaks"
 _LOOK_S = 10.0
 _POLL_S = 0.01
-_logger = logging.getLogger("peeps_otel")
+_logger = OwnLog()
 
 
 def _proof() -> Any:

@@ -8,7 +8,6 @@ is seen that the program goes through.
 from __future__ import annotations
 
 import datetime
-import logging
 from collections.abc import Callable, Iterable, Mapping, Set
 from pathlib import Path
 
@@ -20,11 +19,12 @@ from ..diagnosis.wait_index import WaitIndex
 from ..diagnosis.wait_links import WAITERS
 from ..diagnosis.wording import label, short
 from ..model import Confidence, Edge, EdgeKind, Finding, FindingKind, Node, NodeKind
+from ..own_log import OwnLog
 from ..probes.patches.lock_order import Asked, Place
 from ..probes.probe import Observation
 from .interfaces import Waiting
 
-_logger = logging.getLogger("peeps_otel")
+_logger = OwnLog()
 
 
 class OrderRule:

@@ -7,7 +7,6 @@ it.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Set
 
@@ -17,6 +16,7 @@ from ..diagnosis.kept_reduction import kept_suspects
 from ..diagnosis.rules.loop_blocked import LoopBlocked
 from ..model import Edge, Finding, Node
 from ..model.change import Change
+from ..own_log import OwnLog
 from ..probes.composite import CompositeProbe
 from ..probes.kept import Kept
 from ..probes.patches.recorder import LongWait, Recorder
@@ -59,7 +59,7 @@ _START_MOST_NS = 2_000_000_000  # a start that lasts may be stuck
 _START_STEP_S = 0.05
 _LEAST_NS = 10_000_000  # between a look and the next
 _QUESTION_NS = 250_000_000  # a question to the heap is paid so often, and may go on
-_logger = logging.getLogger("peeps_otel")
+_logger = OwnLog()
 
 
 class Watcher:

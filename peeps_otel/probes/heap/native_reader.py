@@ -8,13 +8,13 @@ used again.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Collection, Iterable
 from collections.abc import Set as AbstractSet
 from importlib import import_module
 from typing import Any, Protocol
 
 from ...model.change import Change
+from ...own_log import OwnLog
 
 CHANGES = (
     Change(
@@ -68,7 +68,7 @@ class NativeHeap(Protocol):
 Make = Callable[[list[Any], object], NativeHeap]
 """Of all tracked objects, and one that is not to be walked."""
 _given_up: list[str] = []
-_logger = logging.getLogger("peeps_otel")
+_logger = OwnLog()
 
 
 def reader() -> Make | None:
