@@ -46,14 +46,17 @@ class _Unless:
         return not getattr(_here, "quiet", False) and self._enabled(level)
 
 
+def _change() -> None:
+    for name in _LOGGERS:
+        logger = logging.Logger.manager.loggerDict.get(name)  # `getLogger` takes the lock
+        if isinstance(logger, logging.Logger) and type(logger.isEnabledFor) is not _Unless:
+            vars(logger)["isEnabledFor"] = _Unless(logger)
+
+
 @contextmanager
 def quiet() -> Generator[None]:
     """The OTLP exporters log nothing on this thread in here, and take no lock of `logging`. Thread-safe."""
-    known = logging.Logger.manager.loggerDict
-    for name in _LOGGERS:
-        logger = known.get(name)  # `getLogger` takes the lock
-        if isinstance(logger, logging.Logger) and type(logger.isEnabledFor) is not _Unless:
-            vars(logger)["isEnabledFor"] = _Unless(logger)
+    _change()
     _here.quiet = True
     try:
         yield

@@ -13,7 +13,10 @@ from .internals.thread import READS, TRANSFERS, system_call
 
 _BY_CALL = frozenset(
     operation(name)
-    for name in ("file.read", "file.write", "connection.recv", "connection.send", "ssl.read", "ssl.write")
+    for name in (
+        *("file.read", "file.write", "connection.recv", "connection.send"),
+        *("ssl.read", "ssl.write", "ssl.handshake", "ssl.shutdown"),
+    )
 )
 _LOCKS = operation("file.lock")
 _KEPT_MOST = 500

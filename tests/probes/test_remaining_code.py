@@ -195,3 +195,23 @@ def test_a_worker_of_an_executor_ends_no_wait_but_those_for_what_it_runs() -> No
     assert code.may_call([Place(worker, -1)], SET) == ""
     assert code.may_call([Place(worker, -1)], frozenset({"set_result"})) == "_WorkItem.run uses set_result"
     assert code.may_call([Place(run, -1)], SET) == "run uses set"
+
+
+def test_a_thread_of_the_standard_library_ends_waits_by_the_methods_beside_its_loop() -> None:
+    """Not by those of a module in which everybody waits, nor of another file of it."""
+    library = os.path.dirname(os.__file__)
+    handlers, others = f"{library}/logging/handlers.py", f"{library}/shelve.py"
+    take = "def dequeue(self): return self.queue.get()"
+    loop = "def monitor(self): self.dequeue()"
+    get = frozenset({"get"})
+    found = {
+        (file, beside): remaining(function(take, beside), function(loop, file)).may_call(
+            [Place(function(loop, file), -1)], get
+        )
+        for file, beside in ((handlers, handlers), (handlers, others), (f"{library}/threading.py",) * 2)
+    }
+    assert found == {
+        (handlers, handlers): "dequeue uses get",
+        (handlers, others): "",
+        (f"{library}/threading.py",) * 2: "",
+    }

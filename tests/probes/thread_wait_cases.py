@@ -10,6 +10,7 @@ import os
 import queue
 import selectors
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -317,6 +318,22 @@ def socket_file(w: World) -> None:
     w.start("waiter", lambda: file.readline())  # <socket_file>
 
 
+def tls_handshake(w: World) -> None:
+    ours, theirs = socket.socketpair()
+
+    def greet() -> None:
+        with contextlib.suppress(OSError):
+            ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER).wrap_socket(ours, server_side=True)  # <tls_handshake>
+
+    def close() -> None:
+        theirs.close()
+        w.threads["waiter"].join(10)
+        ours.close()
+
+    w.cleaning.append(close)
+    w.start("waiter", greet)
+
+
 def select_call(w: World) -> None:
     ours, theirs = socket.socketpair()
     chosen = selectors.DefaultSelector()
@@ -503,6 +520,7 @@ CASES = [
     Case(socket_recv, "socket.recv", ("io",), "blocked"),
     Case(socket_file, "socket.recv", ("io",), "blocked"),
     Case(select_call, "select", (), "blocked"),
+    Case(tls_handshake, "ssl.handshake", ("io",), "blocked"),
     Case(pipe_read, "file.read", ("io",), "blocked"),
     Case(pipe_write, "file.write", ("io",), "blocked"),
     Case(pipe_print, "file.write", ("io",), "blocked"),

@@ -21,6 +21,7 @@ from ..internals.frame_memory import is_readable
 from ..internals.heap import attribute
 from ..internals.loop_handles import called_on, code_of
 from ..source.ownership import is_standard_library
+from . import loggers
 from .actors import STOPPED, Actor, Actors, content
 from .closure import leading_to
 from .ender import FROM_OUTSIDE, LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN, Ender, Key, Strength, Thing
@@ -223,6 +224,9 @@ class Enders:
             return
         if source in actors.thread_objects and address in actors.started_with:
             return  # everybody reaches a Thread, and only the thread itself uses these fields
+        if self._leads_to_other_loggers(walk, source, address):
+            walk.meet(loggers.BY_NAME, faint, "")
+            return
         if (key := actors.at.get(source)) is not None:
             shy = faint or self._by_context(key, address)
             walk.meet(key, shy, "")
@@ -233,6 +237,13 @@ class Enders:
             shy = faint or self._type_name(source) in _FAINT
             walk.came[source] = _Reference(address, shy)
             (later if shy else work).append(source)
+
+    def _leads_to_other_loggers(self, walk: _Walk, source: int, address: int) -> bool:
+        """Also where a dictionary lies between: that of its attributes, or the one of all loggers."""
+        one = self._at(address)
+        if type(one) is dict:
+            one = self._at(walk.came[address].target)
+        return loggers.leads_between(one, self._at(source))
 
     def _type_name(self, address: int) -> str:
         return type(self._picture.objects[self._position[address]]).__name__
@@ -278,7 +289,7 @@ class Enders:
         known = sum(self._into.get(address, {}).values()) + self._actors.frame_references[address]
         one = self._picture.objects[place]
         if type(one) is FunctionType:
-            known += self._actors.frame_references[id(one.__code__)]
+            known += self._actors.frame_references[id(one.__code__)] + loggers.is_at_exit(one)
         elif type(one) is CellType:
             known += sum(1 for key in self._actors.local.get(id(content(one)), ()) if key)
         return self._picture.count(place) > known

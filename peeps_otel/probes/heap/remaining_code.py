@@ -193,7 +193,7 @@ class RemainingCode:
                 if named and waking and met:
                     return waking
                 for code in self._called(of, names):
-                    if (id(code), given) not in seen and self.is_followed(code.co_filename):
+                    if (id(code), given) not in seen and (self.is_followed(code.co_filename) or _is_beside(of, code)):
                         seen.add((id(code), given))
                         following.append(_Step(frozenset((*code.co_names, *code.co_freevars)), code, given))
             if len(seen) > _FUNCTIONS_MOST:
@@ -227,6 +227,12 @@ class RemainingCode:
         if found is None:
             found = self._names[key] = frozenset(names_left(place.code, place.last))
         return found
+
+
+def _is_beside(of: CodeType, code: CodeType) -> bool:
+    """Whether a function is of the very file of the standard library that the code which may call it is of: a loop of
+    a thread there (`QueueListener`) ends waits by its own methods."""
+    return code.co_filename == of.co_filename and not is_of_a_wait(of) and not of.co_filename.endswith(_EXECUTORS)
 
 
 def is_of_a_wait(code: CodeType) -> bool:
