@@ -6,7 +6,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import pytest
 
@@ -15,7 +15,7 @@ from tests.support.waiting import eventually
 
 
 @contextmanager
-def _held_by_another(lock: threading.RLock) -> Generator[None]:  # pyright: ignore[reportGeneralTypeIssues, reportInvalidTypeForm]  # a function until 3.13
+def _held_by_another(lock: AbstractContextManager[object]) -> Generator[None]:
     taken, release = threading.Event(), threading.Event()
 
     def hold() -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from .. import semconv
+from ..diagnosis.wait_index import WHOEVER_CALLS
 from ..model import Edge, EdgeKind, Node, Providers, Wait, own_line
 from ..model.operations import operation
 from . import outside
@@ -15,6 +16,8 @@ from .sentences import Calm
 from .shown import Shown
 
 _LONG_NS = 15_000_000_000
+_RING_MOST = 50
+_ENDS = frozenset({EdgeKind.COULD_END, EdgeKind.HELD_BY})
 
 
 class Waits:
@@ -42,6 +45,7 @@ class Waits:
             doubts.unjudged(),
             doubts.unanswered(),
             doubts.passed_over(),
+            doubts.only_if_called(),
         )
 
 
@@ -53,6 +57,7 @@ class _Doubts:
         self._nodes = nodes
         self._unjudged: list[tuple[int, str]] = []
         self._passed_over: list[tuple[int, str, str]] = []
+        self._called: list[tuple[int, str, str]] = []
         self._outside: list[Node] = []
         self._call: tuple[int, str] | None = None
         self._since_most = shown.now_ns - _LONG_NS
@@ -78,6 +83,8 @@ class _Doubts:
                 self._unjudged.append((wait.since_ns, node.id))
             if by := _went_on(targets):
                 self._passed_over.append((wait.since_ns, node.id, by))
+            if by := in_a_ring_but_for(node, self._shown.view.nodes, self._shown.view.out):
+                self._called.append((wait.since_ns, node.id, by))
         if any(target is not None and target.kind in outside.KINDS for target in targets):
             self._outside.append(node)
 
@@ -88,6 +95,12 @@ class _Doubts:
         if not self._passed_over:
             return None
         since_ns, first, by = min(self._passed_over)
+        return *_told(self._shown, since_ns, first), by
+
+    def only_if_called(self) -> tuple[dict[str, Any], int, str] | None:
+        if not self._called:
+            return None
+        since_ns, first, by = min(self._called)
         return *_told(self._shown, since_ns, first), by
 
     def unanswered(self) -> tuple[dict[str, Any], int] | None:
@@ -125,6 +138,29 @@ def passed_over_by(node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequ
     """Who, in words, could end its wait, in code of the program and without a deadline, and has gone on without doing
     so; empty where nobody was seen to."""
     return "" if _own_wait(node) is None else _went_on(_targets(node, nodes, out))
+
+
+def in_a_ring_but_for(node: Node, nodes: Mapping[str, Node], out: Mapping[str, Sequence[Edge]]) -> str:
+    """Which function could end its wait, if somebody called it, where all of this program that could do so wait
+    without a deadline for what, in the end, only those could bring who wait for it; empty where that is not so."""
+    target = next(iter(_targets(node, nodes, out)), None)
+    said = None if target is None else target.attributes.get(semconv.COULD_END_OUTSIDE)
+    if type(said) is not str or not said.startswith(WHOEVER_CALLS):
+        return ""
+    work, seen = [node.id], set[str]()
+    while work:
+        one = nodes.get(work.pop())
+        if one is None or _own_wait(one) is None or len(seen) > _RING_MOST:
+            return ""
+        for thing in _targets(one, nodes, out):
+            if thing is None or (thing is not target and semconv.COULD_END_OUTSIDE in thing.attributes):
+                return ""
+            able = [edge.dst for edge in out.get(thing.id, ()) if edge.kind in _ENDS and edge.dst != one.id]
+            if not able:
+                return ""
+            work += [other for other in able if other not in seen]
+            seen.update(able)
+    return said.removeprefix(WHOEVER_CALLS) if node.id in seen else ""
 
 
 def _own_wait(node: Node) -> Wait | None:

@@ -54,7 +54,8 @@ class Calm(NamedTuple):
     `call`: the same of a call of C code. `still_ns`: for how long nobody has gone on. `unjudged`: the longest wait of
     which nobody knows who could end it; `unanswered`: the longest for an answer from outside that others wait for too,
     that is a call's, or at whose other end somebody waits in the same way; `passed`: the longest that only somebody
-    could end who goes on without doing so, and who."""
+    could end who goes on without doing so, and who; `called`: the longest of a ring that nobody of it ends, but a
+    function that somebody may call, and which."""
 
     tasks: int
     longest: tuple[dict[str, Any], int] | None = None
@@ -64,6 +65,7 @@ class Calm(NamedTuple):
     unjudged: tuple[dict[str, Any], int] | None = None
     unanswered: tuple[dict[str, Any], int] | None = None
     passed: tuple[dict[str, Any], int, str] | None = None
+    called: tuple[dict[str, Any], int, str] | None = None
 
 
 def calm_sentence(calm: Calm) -> str:
@@ -93,6 +95,9 @@ def doubt_of(calm: Calm) -> str | None:
     if calm.passed is not None:
         node, age_ns, by = calm.passed
         return f"the wait of {_waiting((node, age_ns))} ends only by what others go on without doing ({by})"
+    if calm.called is not None:
+        node, age_ns, by = calm.called
+        return f"the wait of {_waiting((node, age_ns))} leads back to itself, unless more is called ({by})"
     if calm.unjudged is not None:
         return f"who could end the wait of {_waiting(calm.unjudged)} is not known"
     return None

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from peeps_otel import semconv
 from peeps_otel.model import AttributeValue, Edge, EdgeKind, Node, NodeKind, Providers, Wait
 from peeps_otel.report import outside
-from peeps_otel.report.calm import Waits, is_unjudged, passed_over_by
+from peeps_otel.report.calm import Waits, in_a_ring_but_for, is_unjudged, passed_over_by
 from peeps_otel.report.movers import polls_since
 from peeps_otel.report.sentences import Calm, calm_sentence, doubt_of, long_call
 from peeps_otel.report.shown import Shown
@@ -224,6 +224,31 @@ def _ends(far: str, operation: str = "socket") -> set[str]:
         nodes[f"task:{here}"] = Node(f"task:{here}", NodeKind.TASK, here, NOW, "/srv/app.py:1", wait=wait)
         out[f"task:{here}"] = [Edge(EdgeKind.NEEDS, f"task:{here}", f"io:{here}")]
     return set(outside.at_both_ends(nodes.values(), nodes, out))
+
+
+def test_a_ring_that_only_a_call_from_outside_could_end_is_no_all_clear() -> None:
+    """A handler waits for work of the main thread, which waits for an event that only handlers set."""
+    outside_by: dict[str, AttributeValue] = {semconv.COULD_END_OUTSIDE: "whoever calls what H.handle uses set"}
+    ready = Node("event:ready", NodeKind.EVENT, "ready", 1, "/srv/app.py:1", attributes=outside_by)
+    jobs = Node("rx:jobs", NodeKind.RX, "jobs", 1, "/srv/app.py:1")
+    main = _thread("main", "waiting", _wait("event.wait", 30))
+    handler = _thread("handler", "waiting", _wait("queue.get", 30))
+    out = {
+        main.id: [Edge(EdgeKind.NEEDS, main.id, ready.id)],
+        handler.id: [Edge(EdgeKind.NEEDS, handler.id, jobs.id)],
+        ready.id: [Edge(EdgeKind.COULD_END, ready.id, handler.id)],
+        jobs.id: [Edge(EdgeKind.COULD_END, jobs.id, main.id)],
+    }
+    nodes = {node.id: node for node in (ready, jobs, main, handler)}
+    assert in_a_ring_but_for(main, nodes, out) == "H.handle uses set"
+    sleeps = replace(handler, wait=_wait("queue.get", 30, NOW + S))
+    assert in_a_ring_but_for(main, nodes | {handler.id: sleeps}, out) == ""
+    assert in_a_ring_but_for(main, nodes, out | {jobs.id: []}) == ""
+    called = {"label": "MainThread", "stack": [LINE], **_waits("event.wait")}
+    assert doubt_of(Calm(0, called=(called, 30 * S, "H.handle uses set"))) == (
+        "the wait of MainThread (event.wait at app.py:9, 30 s) leads back to itself, unless more is called "
+        "(H.handle uses set)"
+    )
 
 
 def test_two_that_read_at_the_two_ends_of_a_connection_may_wait_for_each_other() -> None:

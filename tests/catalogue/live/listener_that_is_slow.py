@@ -9,11 +9,12 @@ import threading
 import time
 
 log = logging.getLogger("app")
+records = queue.Queue[logging.LogRecord](maxsize=5)
 
 
 class Blocking(logging.handlers.QueueHandler):
     def enqueue(self, record: logging.LogRecord) -> None:
-        self.queue.put(record)
+        records.put(record)
 
 
 class Shipper(logging.Handler):
@@ -27,8 +28,8 @@ def work() -> None:
         log.warning("row %d", number)
 
 
-log.addHandler(Blocking(queue.Queue(maxsize=5)))
-logging.handlers.QueueListener(log.handlers[0].queue, Shipper()).start()
+log.addHandler(Blocking(records))
+logging.handlers.QueueListener(records, Shipper()).start()
 for number in range(4):
     threading.Thread(target=work, name=f"worker-{number}", daemon=True).start()
 threading.Event().wait()

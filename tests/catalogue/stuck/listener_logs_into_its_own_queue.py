@@ -7,11 +7,12 @@ import queue
 import time
 
 log = logging.getLogger("app")
+records = queue.Queue[logging.LogRecord](maxsize=20)
 
 
 class Blocking(logging.handlers.QueueHandler):
     def enqueue(self, record: logging.LogRecord) -> None:
-        self.queue.put(record)  # <- waits for room
+        records.put(record)  # <- waits for room
 
 
 class Shipper(logging.Handler):
@@ -21,8 +22,8 @@ class Shipper(logging.Handler):
             log.warning("shipped")  # <- logs what it has done
 
 
-log.addHandler(Blocking(queue.Queue(maxsize=20)))
-listener = logging.handlers.QueueListener(log.handlers[0].queue, Shipper())
+log.addHandler(Blocking(records))
+listener = logging.handlers.QueueListener(records, Shipper())
 listener.start()
 for number in range(1000):
     log.warning("row %d", number)
