@@ -41,14 +41,18 @@ class OwnLog:
     def info(self, message: str, *arguments: object) -> None:
         self._say(logging.INFO, message, arguments)
 
-    def warning(self, message: str, *arguments: object, exc_info: bool = False) -> None:
+    def warning(self, message: str, *arguments: object, exc_info: bool | BaseException = False) -> None:
+        """`exc_info`: what was raised, or that it is what is being handled now."""
         self._say(logging.WARNING, message, arguments, exc_info)
 
-    def _say(self, level: int, message: str, arguments: tuple[object, ...], exc_info: bool = False) -> None:
+    def _say(
+        self, level: int, message: str, arguments: tuple[object, ...], exc_info: bool | BaseException = False
+    ) -> None:
         if not self._through.wait(_MOMENT_S):
             return
         self._through.clear()
-        said = partial(_log, level, message, *arguments, exc_info=sys.exc_info() if exc_info else None)
+        raised = sys.exc_info() if exc_info is True else exc_info or None
+        said = partial(_log, level, message, *arguments, exc_info=raised)
         with suppress(RuntimeError):  # Python ends, and starts no thread any more
             native.Thread(self._run, THREAD_NAME, said).start()
             self._through.wait(_MOMENT_S)

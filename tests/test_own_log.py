@@ -40,7 +40,10 @@ def test_what_is_said_is_logged_by_the_time_it_returns(caplog: pytest.LogCapture
     except ValueError:
         log.warning("peeps: %s failed", "a probe", exc_info=True)
     log.info("peeps: not wanted")
-    (record,) = caplog.records
+    log.warning("peeps: later", exc_info=KeyError("raised before"))
+    record, later = caplog.records
+    assert later.exc_info is not None
+    assert later.exc_info[0] is KeyError
     assert (record.name, record.getMessage(), record.exc_info is not None) == (
         "peeps_otel",
         "peeps: a probe failed",
