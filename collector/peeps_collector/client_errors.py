@@ -13,7 +13,7 @@ from typing import Any
 from peeps_otel import semconv
 
 from .decode.values import json_text
-from .receive.queue import Encoding, Signal
+from .receive.request import Encoding, Signal
 from .store.schema import LOG, Row
 
 PROCESS = "peeps-collector"

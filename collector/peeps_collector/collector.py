@@ -46,7 +46,7 @@ from .receive.http_protocol import Limits, limited, sweep
 from .receive.http_server import HttpReceiver
 from .receive.polls import Polls
 from .receive.port_sharing import Endpoint, SharedPort
-from .receive.queue import Budget, Encoding, Signal
+from .receive.request import Budget, Encoding, Signal
 from .receive.turns import Turns
 from .replay import journal_of, replay
 from .requests_out import ProcessRequests

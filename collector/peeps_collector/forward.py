@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from .forward_choice import Choice
 from .forward_transport import Item, NotTaken, transport_to
 from .receive.encoding import Undecodable
-from .receive.queue import Encoding, Signal
+from .receive.request import Encoding, Signal
 
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 30.0
 _ENDING_S = 3.0

@@ -12,7 +12,7 @@ from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from .decode.values import attributes_of, json_text
 from .receive.encoding import decode_request
-from .receive.queue import Encoding, Signal
+from .receive.request import Encoding, Signal
 
 _POINTS = ("gauge", "sum", "histogram", "exponential_histogram", "summary")
 

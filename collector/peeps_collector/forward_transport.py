@@ -19,7 +19,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from .receive.encoding import decode_request
-from .receive.queue import Encoding, Signal
+from .receive.request import Encoding, Signal
 
 _TIMEOUT_S = 10.0
 _RETRY = frozenset({429, 502, 503, 504})

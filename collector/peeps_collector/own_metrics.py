@@ -18,7 +18,7 @@ from peeps_otel import semconv
 
 from .exposition import numbers_of
 from .forward import Forwarder
-from .receive.queue import Encoding, Signal
+from .receive.request import Encoding, Signal
 from .version import __version__
 
 _EVERY_S = 60.0

@@ -59,7 +59,7 @@ from .quotas import Account, Quotas, Refusal
 from .receive.durable import Durable
 from .receive.encoding import Undecodable, decode_request
 from .receive.journal import Entry
-from .receive.queue import Budget, Encoding, Outcome, Request, Signal
+from .receive.request import Budget, Encoding, Outcome, Request, Signal
 from .receive.turns import Turns
 from .requests_out import ProcessRequests
 from .store.buffer import RowBuffer

@@ -13,7 +13,7 @@ from .graph.findings import FindingRegistry
 from .graph.live import LiveGraph
 from .pipeline import Pipeline
 from .receive.journal import Journal
-from .receive.queue import Budget
+from .receive.request import Budget
 from .store.buffer import RowBuffer
 from .store.database import Database
 from .store.file import end_what_was_open

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import duckdb
 
 from .graph.live import LiveGraph
-from .receive.queue import Encoding, Signal
+from .receive.request import Encoding, Signal
 from .requests_out import ProcessRequests
 from .store.buffer import RowBuffer
 from .store.database import Database

@@ -13,7 +13,7 @@ from google.rpc.status_pb2 import Status
 
 from peeps_collector.receive.grpc_server import GrpcServer
 from peeps_collector.receive.http_server import HttpReceiver
-from peeps_collector.receive.queue import Budget, Encoding, Outcome, Signal
+from peeps_collector.receive.request import Budget, Encoding, Outcome, Signal
 
 LOGS = "/opentelemetry.proto.collector.logs.v1.LogsService/Export"
 

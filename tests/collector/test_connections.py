@@ -15,7 +15,7 @@ from google.rpc.status_pb2 import Status
 
 from peeps_collector.receive.http_protocol import LimitedHttp, Limits, limited, sweep
 from peeps_collector.receive.http_server import HttpReceiver
-from peeps_collector.receive.queue import Budget, Encoding, Outcome, Signal
+from peeps_collector.receive.request import Budget, Encoding, Outcome, Signal
 from tests.collector.collector_support import Running, event, logs_request
 from tests.support.network import http
 

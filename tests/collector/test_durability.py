@@ -20,7 +20,7 @@ from google.rpc.error_details_pb2 import RetryInfo
 from google.rpc.status_pb2 import Status
 
 from peeps_collector.receive.journal import Entry, Journal, JournalError
-from peeps_collector.receive.queue import Encoding, Signal
+from peeps_collector.receive.request import Encoding, Signal
 from peeps_collector.store.position import Position
 from tests.collector.collector_support import Running, event, logs_request
 from tests.collector.sender import SPANS

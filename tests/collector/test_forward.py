@@ -14,7 +14,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from peeps_collector.config import Config, ConfigError
 from peeps_collector.forward import Backend, Forwarder
 from peeps_collector.forward_transport import Item
-from peeps_collector.receive.queue import Encoding, Signal
+from peeps_collector.receive.request import Encoding, Signal
 from tests.collector.collector_support import Running, event, logs_request
 from tests.support.network import free_address, http
 from tests.support.waiting import eventually

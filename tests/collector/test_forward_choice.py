@@ -22,7 +22,7 @@ from peeps_collector.config import Config, ConfigError
 from peeps_collector.forward import Backend
 from peeps_collector.forward_choice import Choice
 from peeps_collector.forward_transport import Item
-from peeps_collector.receive.queue import Encoding, Signal
+from peeps_collector.receive.request import Encoding, Signal
 from tests.collector.collector_support import event, key_values, logs_request, resource
 from tests.collector.conftest import Start
 from tests.support.network import http

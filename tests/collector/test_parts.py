@@ -10,7 +10,7 @@ from peeps_collector.decode.resource import process_of
 from peeps_collector.diagnose import Confirmation, Diagnosis, pause_after
 from peeps_collector.graph.findings import FindingRegistry
 from peeps_collector.graph.live import LiveGraph
-from peeps_collector.receive.queue import Budget, Encoding, Request, Signal
+from peeps_collector.receive.request import Budget, Encoding, Request, Signal
 from peeps_collector.receive.turns import Turns
 from peeps_collector.store.buffer import RowBuffer
 from peeps_otel.model import Finding, FindingKind, Graph, Level, Node, NodeKind

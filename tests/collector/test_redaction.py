@@ -19,7 +19,7 @@ from peeps_collector.diagnose import Diagnosis, IncrementalDiagnoser
 from peeps_collector.graph.findings import FindingRegistry
 from peeps_collector.graph.live import LiveGraph
 from peeps_collector.pipeline import Pipeline
-from peeps_collector.receive.queue import Budget, Encoding, Signal
+from peeps_collector.receive.request import Budget, Encoding, Signal
 from peeps_collector.store.buffer import RowBuffer
 from peeps_collector.store.schema import LOG, TABLES
 from tests.collector.collector_support import Running, any_value, event, key_values, logs_request

@@ -23,7 +23,7 @@ from peeps_collector.decode.rows import Decoded
 from peeps_collector.decode.slices import slices
 from peeps_collector.decode.traces import decode_traces
 from peeps_collector.receive.encoding import Undecodable
-from peeps_collector.receive.queue import Encoding, Signal
+from peeps_collector.receive.request import Encoding, Signal
 from peeps_collector.store.schema import SPAN, Row
 from tests.support.collector import Collector
 from tests.support.examples import examples

@@ -16,7 +16,7 @@ from peeps_collector.graph.findings import FindingRegistry
 from peeps_collector.graph.live import LiveGraph
 from peeps_collector.pipeline import Pipeline
 from peeps_collector.receive.encoding import Undecodable
-from peeps_collector.receive.queue import Budget, Encoding, Outcome, Request, Signal
+from peeps_collector.receive.request import Budget, Encoding, Outcome, Request, Signal
 from peeps_collector.receive.turns import Turns
 from peeps_collector.store.buffer import RowBuffer
 from peeps_otel.model import Finding, Graph

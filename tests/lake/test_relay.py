@@ -10,7 +10,7 @@ import pytest
 from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsServiceRequest
 
 from peeps_collector.lake.relay import Relay, our_events, together
-from peeps_collector.receive.queue import Encoding, Signal
+from peeps_collector.receive.request import Encoding, Signal
 from tests.collector.collector_support import Deadlock, Program, Running, event, logs_request
 from tests.support.waiting import eventually
 

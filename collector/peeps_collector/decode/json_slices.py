@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 import orjson
 
 from ..receive.encoding import Undecodable
-from ..receive.queue import Signal
+from ..receive.request import Signal
 
 # A token: a string, punctuation, a number or word; last, what is none, so that nothing is passed over.
 # Possessive: a string without an end must not be tried again from each of its characters.

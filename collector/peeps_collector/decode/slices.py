@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from google.protobuf.message import Message
 
 from ..receive.encoding import Undecodable, decode_request
-from ..receive.queue import Encoding, Signal
+from ..receive.request import Encoding, Signal
 from .json_slices import json_slices
 
 SLICE_RECORDS = 200

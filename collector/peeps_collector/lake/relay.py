@@ -18,7 +18,7 @@ from ..forward import Backend
 from ..forward_choice import drop
 from ..forward_transport import Item
 from ..receive.encoding import Undecodable, decode_request
-from ..receive.queue import Encoding, Signal
+from ..receive.request import Encoding, Signal
 
 _OURS = "peeps."
 _EVERY_S = 0.2

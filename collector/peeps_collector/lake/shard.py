@@ -11,7 +11,7 @@ import duckdb
 
 from ..config import Config
 from ..graph.live import LiveGraph
-from ..receive.queue import Encoding, Signal
+from ..receive.request import Encoding, Signal
 from ..requests_out import ProcessRequests
 from ..role import Alone
 from ..store.database import Database

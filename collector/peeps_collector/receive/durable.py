@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from .journal import Entry, Journal, JournalError
-from .queue import Budget, Outcome, Request
+from .request import Budget, Outcome, Request
 from .turns import Turns
 
 _GROUP_BYTES = 8 << 20

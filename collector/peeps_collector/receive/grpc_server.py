@@ -18,7 +18,7 @@ from grpc import aio
 from ..access import refusal_of
 from ..requests_out import HEADER
 from .encoding import encode_response
-from .queue import NO_PROFILES, RETRY_AFTER_S, Budget, Encoding, Outcome, Signal
+from .request import NO_PROFILES, RETRY_AFTER_S, Budget, Encoding, Outcome, Signal
 
 _METHODS = {
     "/opentelemetry.proto.collector.trace.v1.TraceService/Export": Signal.TRACES,

@@ -16,7 +16,7 @@ from ..requests_out import HEADER
 from .encoding import Inflater, TooLarge, Undecodable, UnknownCompression, encode_response, encode_status
 from .grpc_server import Intake
 from .polls import PATH, Polls
-from .queue import NO_PROFILES, RETRY_AFTER_S, Encoding, Outcome, Signal
+from .request import NO_PROFILES, RETRY_AFTER_S, Encoding, Outcome, Signal
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]

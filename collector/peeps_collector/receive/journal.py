@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..folder_sync import sync_folder
-from .queue import Encoding, Signal
+from .request import Encoding, Signal
 
 _MAGIC = b"PJ1\n"
 _HEAD = struct.Struct("<4sI IQQBB")  # magic, crc of all that follows, length, number, received_ns, signal, encoding

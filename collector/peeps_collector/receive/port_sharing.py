@@ -23,7 +23,7 @@ from itertools import count
 from pathlib import Path
 from typing import cast
 
-from .queue import Budget
+from .request import Budget
 
 _PREFACE = b"PRI * HTTP/2.0"
 _DECIDE_SECONDS = 10.0

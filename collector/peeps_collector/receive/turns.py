@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict, deque
 
-from .queue import Request
+from .request import Request
 
 
 class Turns:
