@@ -18,6 +18,7 @@ from .wait_links import WAITERS
 _BESIDE_MOST = 20
 _LOCKS = frozenset({NodeKind.LOCK, NodeKind.SEMAPHORE})
 _OF_POOLS = "multiprocessing.pool."
+_SAMPLES_APART_NS = 100_000_000
 
 
 class Break(NamedTuple):
@@ -61,11 +62,13 @@ def _somebody(graph: WaitIndex, resource: str, core: Set[str]) -> str | None:
 def parts(graph: WaitIndex, cycle: list[str]) -> list[Part]:
     """One for each task or thread of the ring.
 
-    Begins with the one that has waited longest for a resource, which tells more than who awaits whom.
+    Begins with the one that has waited longest for a resource, which tells more than who awaits whom. Of a thread and a
+    task that began at once the task: when a thread began is known to a sample only, and the same ring is to be told in
+    the same way each time.
     """
     waiters = [i for i, node in enumerate(cycle) if graph.nodes[node].kind in WAITERS]
     for_resources = [i for i in waiters if graph.nodes[cycle[(i + 1) % len(cycle)]].kind not in WAITERS]
-    first = min(for_resources or waiters, key=lambda i: (graph.since_of(cycle[i]) or 0, graph.nodes[cycle[i]].name))
+    first = min(for_resources or waiters, key=lambda i: (_began_ns(graph, cycle[i]), graph.nodes[cycle[i]].name))
     ring = cycle[first:] + cycle[:first]
     found: list[Part] = []
     holder = ring[0]
@@ -76,6 +79,11 @@ def parts(graph: WaitIndex, cycle: list[str]) -> list[Part]:
             holder = node
     found.reverse()
     return found
+
+
+def _began_ns(graph: WaitIndex, waiter: str) -> int:
+    late = _SAMPLES_APART_NS if graph.nodes[waiter].kind is NodeKind.THREAD else 0
+    return (graph.since_of(waiter) or 0) + late
 
 
 def tellable(graph: WaitIndex, core: list[str], conditions: Mapping[str, Requirement]) -> Mapping[str, Requirement]:
