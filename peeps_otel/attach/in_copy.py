@@ -22,14 +22,24 @@ from ..local.asking import own_looking
 from ..local.left_by_parent import at_most_likely, is_fork
 from ..local.picture import Picture, of_snapshot
 from ..looking import Looking
-from ..model import Finding, FindingKind, Graph, Node, NodeKind, Snapshot
+from ..model import Finding, FindingKind, Graph, Level, Node, NodeKind, Snapshot
 from ..model.coverage import blind
 from ..model.jsonable import edge_to_json, finding_to_json, node_to_json
 from ..model.own_line import PYTHON
 from ..probes import runtime
 from ..probes.heap import question
 from ..report.in_words import is_telemetry
-from ..semconv import IO_FD, LOCK_FILE, POLL_AT, RESOURCE_KEY, RESOURCE_TYPE, TASK_THREAD, THREAD_ID, THREAD_NATIVE_ID
+from ..semconv import (
+    COMMAND_PID,
+    IO_FD,
+    LOCK_FILE,
+    POLL_AT,
+    RESOURCE_KEY,
+    RESOURCE_TYPE,
+    TASK_THREAD,
+    THREAD_ID,
+    THREAD_NATIVE_ID,
+)
 from . import standing
 from .as_the_process import Clock, be_as_the_process
 from .runs import MOVES, Runs
@@ -196,6 +206,7 @@ def _states(
             needs.setdefault(edge.src, []).append(f"{edge.kind.value} {known[edge.dst]}")
     found: dict[str, tuple[str, str]] = {}
     steps = _footprints(snapshot, looking) | {one: f" {bytes_}" for one, bytes_ in looking.flows.standing().items()}
+    steps |= {node.id: f" {_runs_of(node)}" for node in snapshot.nodes if node.kind is NodeKind.COMMAND}
     for node in snapshot.nodes:
         if node.id in known:
             thread = node.attributes.get(THREAD_NATIVE_ID)
@@ -211,6 +222,15 @@ def _footprints(snapshot: Snapshot, looking: Looking) -> dict[str, str]:
     waiting = {node.id for node in snapshot.nodes if node.kind is NodeKind.TASK and POLL_AT not in node.attributes}
     tasks = ((node_id, reference()) for node_id, reference in looking.objects.any_tasks(waiting).items())
     return {node_id: f" {runtime.footprint(task):x}" for node_id, task in tasks if task is not None}
+
+
+def _runs_of(node: Node) -> str:
+    """How often a child has run so far: one that has is not where it was, and neither is what it writes."""
+    try:
+        with open(f"/proc/{node.attributes.get(COMMAND_PID)}/status", encoding="utf-8", errors="replace") as status:
+            return " ".join(line.split()[1] for line in status if "ctxt_switches" in line)
+    except OSError:
+        return ""
 
 
 def _calls_c(node: Node) -> bool:
@@ -272,7 +292,8 @@ def _that_stand(
     findings: list[Finding], snapshot: Snapshot, states: dict[str, tuple[str, str]], before: States
 ) -> list[Finding]:
     waiters = {node.id for node in snapshot.nodes if node.kind in _WAITERS}
-    ends = {node.id for node in snapshot.nodes if node.kind is NodeKind.IO}  # with the bytes that stand there
+    # With the bytes that stand there, and how often a child has run.
+    ends = {node.id for node in snapshot.nodes if node.kind in _OF_THE_SYSTEM}
 
     def stands(node_id: str) -> bool:
         if node_id not in states:
@@ -287,9 +308,14 @@ def _that_stand(
     for finding in findings:
         concerned = {*finding.core, *finding.cycle}
         concerned |= {one for step in finding.evidence for one in (step.waiter, step.resource, step.holder) if one}
-        if all(map(stands, concerned)) and (finding.kind not in _OF_ALL or all(map(stands, threads))):
+        if all(map(stands, concerned)) and (not _rests_on_all(finding) or all(map(stands, threads))):
             kept.append(finding)
     return kept
+
+
+def _rests_on_all(finding: Finding) -> bool:
+    """Whether it is concluded from what everybody else would do, who may have gone on: one that is SUSPECT alone."""
+    return finding.kind in _OF_ALL or (finding.kind is FindingKind.NEVER_ENDS and finding.level is Level.SUSPECT)
 
 
 def _to_json(picture: Picture) -> dict[str, Any]:

@@ -98,6 +98,23 @@ print("plays", flush=True)
 """
 
 
+FED_BY_A_THREAD = """
+import subprocess, sys, threading, time
+
+def feed(stream):
+    while True:
+        time.sleep(0.3)
+        stream.write(b"line")
+        stream.flush()
+
+reads = "import os\\nwhile os.read(0, 100): pass"
+child = subprocess.Popen([sys.executable, "-c", reads], stdin=subprocess.PIPE)
+threading.Thread(target=feed, args=(child.stdin,), daemon=True).start()
+print("works", flush=True)
+child.wait()
+"""
+
+
 @CAN_ATTACH
 @pytest.mark.slow
 @pytest.mark.parametrize(
@@ -136,6 +153,14 @@ def test_who_asks_again_and_again_is_no_all_clear(tmp_path: Path) -> None:
 def test_who_comes_back_to_the_same_loop_with_work_done_in_between_is_not_stuck(tmp_path: Path) -> None:
     with running(tmp_path, ASKED_IN_TURN) as target:
         said = attach(target.pid, "--json", "--wait", "12")
+        assert (json.loads(said.stdout)["findings"], said.returncode == 1) == ([], False)
+
+
+@CAN_ATTACH
+@pytest.mark.slow
+def test_a_child_that_has_run_in_between_is_where_it_was_no_more(tmp_path: Path) -> None:
+    with running(tmp_path, FED_BY_A_THREAD) as target:
+        said = attach(target.pid, "--json", "--alone", "--wait", "17")
         assert (json.loads(said.stdout)["findings"], said.returncode == 1) == ([], False)
 
 
