@@ -180,7 +180,7 @@ class RemainingCode:
         module, _, variable = name.rpartition(".")
         named, waking, met = not name, "", known is None
         level = [_Step(names, code, not name) for names, code in first]
-        for _ in range(deep):
+        for depth in range(deep):
             following: list[_Step] = []
             for names, of, given in level:
                 knows = given or self._libraries.knows(of.co_filename, module)
@@ -192,8 +192,10 @@ class RemainingCode:
                 met = met or self._uses_of.lets_go(of, known, wanted)
                 if named and waking and met:
                     return waking
+                leads_on = not depth or self.is_followed(of.co_filename)
                 for code in self._called(of, names):
-                    if (id(code), given) not in seen and (self.is_followed(code.co_filename) or _is_beside(of, code)):
+                    further = (leads_on and self.is_followed(code.co_filename)) or _is_beside(of, code)
+                    if further and (id(code), given) not in seen:
                         seen.add((id(code), given))
                         following.append(_Step(frozenset((*code.co_names, *code.co_freevars)), code, given))
             if len(seen) > _FUNCTIONS_MOST:
@@ -231,7 +233,8 @@ class RemainingCode:
 
 def _is_beside(of: CodeType, code: CodeType) -> bool:
     """Whether a function is of the very file of the standard library that the code which may call it is of: a loop of
-    a thread there (`QueueListener`) ends waits by its own methods."""
+    a thread there (`QueueListener`) ends waits by its own methods. These lead to no function of the program: the `get`
+    that they call is that of a dictionary."""
     return code.co_filename == of.co_filename and not is_of_a_wait(of) and not of.co_filename.endswith(_EXECUTORS)
 
 
