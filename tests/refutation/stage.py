@@ -151,11 +151,16 @@ stage = Stage()
 
 
 def interrupting(function: Callable[[], object]) -> None:
-    """Runs a signal handler: whatever the thread was waiting for, it does not go on by that."""
+    """Runs a signal handler, made by a program: whatever the thread was waiting for, it does not go on by that, unless
+    the handler raises. Then the wait is broken, and with it, up to CPython 3.12, that of whoever joins the same thread:
+    `Thread.join` takes such an error for one that came when the thread had ended, and marks it as ended (bpo-45274)."""
     ident = threading.get_ident()
     stage.interrupted.add(ident)
     try:
         function()
+    except BaseException:
+        stage.player(function.__module__).breaks += 1
+        raise
     finally:
         stage.interrupted.discard(ident)
 

@@ -15,7 +15,7 @@ import pytest
 from peeps_otel import semconv
 from peeps_otel.model import Finding, FindingKind, Level, Node, NodeKind, Wait
 from tests.refutation.oracle import Oracle
-from tests.refutation.stage import Player, module_name, stage
+from tests.refutation.stage import Player, interrupting, module_name, stage
 
 MINE, OTHER = 101, 102
 
@@ -131,3 +131,16 @@ def test_what_is_broken_in_another_program_excuses_nobody(
     players[0].moved()
     oracle.check(2)
     assert [one.broken for one in oracle.refuted] == [excused]
+
+
+def test_a_signal_handler_that_raises_breaks_the_waits_of_its_program(players: tuple[Player, Player]) -> None:
+    mine, other = players
+
+    def gives_up() -> None:
+        raise KeyError
+
+    gives_up.__module__ = module_name(MINE)
+    with pytest.raises(KeyError):
+        interrupting(gives_up)
+    assert (mine.breaks, other.breaks) == (1, 0)
+    assert threading.get_ident() not in stage.interrupted
