@@ -237,6 +237,7 @@ def test_a_chain_goes_from_above_where_it_could_not_be_read_otherwise(
     seen.page.set_viewport_size({"width": 390, "height": 844})
     seen.page.goto(f"{explorer}/graph?stuck=false&focus=task%3A2&depth=4")
     seen.wait_for_graph()
+    eventually(lambda: len(seen.places()) == 6, "the chain alone, and not what the explorer had before")
     corners = [tuple(map(float, re.findall(r"-?[\d.]+", place)[:2])) for place in seen.places().values()]
     assert len({round(y) for _, y in corners}) == 6, "one below the other"
     transform = seen.page.locator("svg.view > g").get_attribute("transform")
