@@ -11,6 +11,7 @@ from ..model import Node, NodeKind, Snapshot
 from ..model.operations import operation
 from ..probes import poll_marks
 from ..probes.poll import Poll
+from ..probes.polls import WHOLE
 from ..semconv import THREAD_ID
 
 _ASKED_MOST = 200
@@ -72,5 +73,5 @@ def _may(node: Node) -> bool:
 
 
 def _run(poll: Poll, mark: int) -> _Run:
-    certain = "" if poll.run[-1] == poll_marks.WHOLE else MOVES
+    certain = "" if poll.run[-1] == WHOLE else MOVES
     return _Run(poll, f"{certain}asks {mark:x} {poll.at}")

@@ -19,12 +19,10 @@ from typing import Any, cast
 from .internals.await_chain import chain
 from .internals.current_frames import current_frames
 from .poll import Poll
-from .polls import of_task, of_threads
+from .polls import WHOLE, of_task, of_threads
 
 _DEEP_MOST = 64
 _PLAIN = frozenset({int, float, str, bool})
-WHOLE = -1
-"""In a run, in place of a loop: it is one call of a library's function."""
 
 Mark = int
 

@@ -26,7 +26,8 @@ from .source.ownership import is_standard_library
 
 _DEEP_MOST = 64
 _SLEEP = "sleep"
-_WHOLE = -1  # in place of a loop: one call of a function
+WHOLE = -1
+"""In a run, in place of a loop: it is one call of a function."""
 
 
 class _Called(NamedTuple):
@@ -87,7 +88,7 @@ def _for_an_answer(links: list[SuspendedFrame], run: Run | None) -> Poll | None:
         if call is None or lasti is None or uses is False:
             return None
         if uses:
-            found = (ref(call.suspended), id(call.code), _WHOLE)
+            found = (ref(call.suspended), id(call.code), WHOLE)
             return Poll(found, Asks.CODE, "", f"{code.co_filename}:{link.line}") if run in (None, found) else None
     return None
 
@@ -112,8 +113,8 @@ def _found(calls: Iterable[_Called], run: Run | None) -> Poll | None:
             continue
         asks, path_in = known_poll(code).asks, known_poll(code).path_in
         path = _text_in(frame, path_in) if path_in is not None else path
-        if asks is not None and (run is None or run == (identity, id(code), _WHOLE)):
-            known, known_at = ((identity, id(code), _WHOLE), asks, ""), ""
+        if asks is not None and (run is None or run == (identity, id(code), WHOLE)):
+            known, known_at = ((identity, id(code), WHOLE), asks, ""), ""
         if inmost is None and not does_something and not is_standard_library(code.co_filename):
             loop = poll_loops(code).at(frame.f_lasti)
             here = None if loop is None else (identity, id(code), loop[0])

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
-from dataclasses import replace
 
 from .. import semconv
 from ..diagnosis.parties import Party
@@ -55,9 +54,10 @@ class Within:
             dressed = self._shared.dressed(self._ends.dressed(node))
             if dressed is not node:
                 before = self._made.get(node.id)
-                same = before is not None and before[0] is node and before[1].attributes == dressed.attributes
-                made[node.id] = before if same and before is not None else (node, replace(dressed))
-                observation.nodes[node.id] = made[node.id][1]
+                if before is not None and before[0] is node and before[1].attributes == dressed.attributes:
+                    dressed = before[1]
+                made[node.id] = node, dressed
+                observation.nodes[node.id] = dressed
             if links:
                 observation.edges[node.id] = observation.edges.get(node.id, ()) + links
         self._made = made

@@ -15,6 +15,7 @@ from .schema import Table
 
 _ONE_PIECE_BYTES = 256 << 20
 _CONSTANTS_KEPT = 512
+_ROWS_KEPT = 10_000  # so that all of them are 20 MB at most, whatever is sent
 Numbers: TypeAlias = "np.ndarray[Any, np.dtype[Any]]"
 
 
@@ -34,22 +35,22 @@ def words(indices: Numbers, of: tuple[str, ...]) -> Any:
     return pa.DictionaryArray.from_arrays(pa.array(indices.astype(np.int32)), _dictionary(of))
 
 
-@lru_cache(maxsize=_CONSTANTS_KEPT)
 def constant(value: str | None, rows: int) -> Any:
-    """One text, or null, in every row. Kept: the requests of one sender have the same ones."""
-    if value is None:
-        return pa.DictionaryArray.from_arrays(pa.nulls(rows, pa.int32()), _dictionary(("",)))
-    return pa.DictionaryArray.from_arrays(_zeros(rows), _dictionary((value,)))
+    """One text, or null, in every row. Kept, where there are few: the requests of one sender have the same ones."""
+    return (_kept_constant if rows <= _ROWS_KEPT else _constant)(value, rows)
+
+
+def _constant(value: str | None, rows: int) -> Any:
+    indices = pa.nulls(rows, pa.int32()) if value is None else pa.array(np.zeros(rows, np.int32))
+    return pa.DictionaryArray.from_arrays(indices, _dictionary((value or "",)))
+
+
+_kept_constant = lru_cache(maxsize=_CONSTANTS_KEPT)(_constant)
 
 
 @lru_cache(maxsize=_CONSTANTS_KEPT)
 def _dictionary(of: tuple[str, ...]) -> Any:
     return pa.array(of, pa.string())
-
-
-@lru_cache(maxsize=64)
-def _zeros(rows: int) -> Any:
-    return pa.array(np.zeros(rows, np.int32))
 
 
 def batch(table: Table, columns: dict[str, Any]) -> Any:
