@@ -182,6 +182,8 @@ class Collector:
             forward=self._goes_on,
             quotas=self._quotas,
         )
+        if self._role.tells_ends:
+            self._diagnosis.each_turn = self._pipeline.calls.step
         self._directory = Path(tempfile.mkdtemp(prefix="peeps-"))  # mode 700
         self._grpc = GrpcServer(self._pipeline, config.max_request_bytes, self._received_by_grpc, config.token)
         self._api_server: asyncio.Server | None = None

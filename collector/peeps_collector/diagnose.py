@@ -140,6 +140,8 @@ class Diagnosis:
         self._stop = threading.Event()
         self.tell: Callable[[str, str, str], None] = lambda _kind, _process, _id: None
         """Tells a process a request that it does not answer: `ProcessRequests.tell`. To be set before `start`."""
+        self.each_turn: Callable[[int], None] = lambda _now_ns: None
+        """What else is done on this clock, with its time: to be set before `start`."""
         self._asked: set[Peer] = set()
         self._asked_s = 0.0
         self._attached: dict[Peer, bool] = {}
@@ -179,6 +181,7 @@ class Diagnosis:
         self._findings.check_reports(now_ns)
         silent = self.silence.step(now_ns)
         self._findings.update_silent(silent if self._tells_silence else {}, now_ns)
+        self.each_turn(now_ns)
 
     def _listeners(self) -> dict[Peer, bool]:
         """Of the addresses to which requests went that nobody is seen to answer: where a process of this machine

@@ -31,9 +31,11 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 
 from peeps_otel.model.wire import WireError
 
+from .calls_told import CallsTold
 from .client_errors import ClientErrors, preview
 from .decode.canonical import Rejected
 from .decode.compiled import SpanDecoder
+from .decode.in_flight import CallRecord
 from .decode.logs import (
     AnswerRecord,
     DecodedLogs,
@@ -138,6 +140,7 @@ class Pipeline:
         self._span_columns = span_columns if not self._redaction else lambda: None
         self._forward = forward
         self._quotas = quotas or Quotas()
+        self.calls = CallsTold(live, self.put_in)
         self.client_errors = ClientErrors(previews=not self._redaction)
         self._work: dict[int, Steps] = {}
         self._resources: set[str] = set()
@@ -185,6 +188,19 @@ class Pipeline:
             self.budget.give(len(body))
             answer(Outcome(retry=True, message=reason or "the collector is being stopped; retry later"))
         return future
+
+    def put_in(self, body: bytes) -> bool:
+        """Takes log records of our own, as if they had been sent. From any thread, and does not wait; False where there
+        is no room, or it has been stopped."""
+        if self._unready() or not self.budget.take(len(body)):
+            return False
+        request = Request(Signal.LOGS, Encoding.PROTOBUF, body, lambda _outcome: None, received_ns=time.time_ns())
+        if self._durable is None:
+            self._turns.put(request)
+        elif not self._durable.offer(request):
+            self.budget.give(len(body))
+            return False
+        return True
 
     def replay(self, entry: Entry) -> Outcome:
         """Applies what an earlier run has acknowledged and not stored. Before `start`."""
@@ -383,6 +399,8 @@ class Pipeline:
             self._diagnosis.silence.reported(process, record, now_ns)
         elif isinstance(record, SourceTextRecord):
             self._findings.texts.told(process.id, record, self._live.processes())
+        elif isinstance(record, CallRecord):
+            self.calls.told(process, record)
         elif isinstance(record, AnswerRecord):
             self._requests.answered(process.id, record.request, record.answer)
         else:

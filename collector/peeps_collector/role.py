@@ -24,6 +24,8 @@ class Role(Protocol):
     outbox: Outbox
     sql_seconds: float
     """How long a statement of a stranger may take."""
+    tells_ends: bool
+    """Whether it says of the calls of a process that was killed that they are lost: of one process, one collector."""
 
     def rows(self, limit: int) -> RowBuffer:
         """What takes the rows on their way to the file."""
@@ -79,6 +81,7 @@ class Alone:
         self._database = database
         self.outbox: Outbox = NoOutbox()
         self.sql_seconds = 5.0
+        self.tells_ends = True
 
     def rows(self, limit: int) -> RowBuffer:
         return RowBuffer(limit)

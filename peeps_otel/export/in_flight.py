@@ -17,8 +17,9 @@ from .. import semconv
 from ..diagnosis.around import around
 from ..diagnosis.wording import at, doing, label
 from ..model import EdgeKind, Node, NodeKind
+from ..model.call_state import LOST
 from ..probes.probe import Observation
-from ..requests.live_spans import LOST, EndedSpan, LiveSpan
+from ..requests.live_spans import EndedSpan, LiveSpan
 from ..version import __version__
 from ..watcher.interfaces import CycleResult
 from .otel_names import Loggers, SeverityNumber, context_of

@@ -23,6 +23,7 @@ from weakref import ref
 from opentelemetry.sdk.trace import ReadableSpan, SpanProcessor, TracerProvider
 from opentelemetry.trace import SpanKind, StatusCode
 
+from ..model.call_state import CANCELLED, ERROR, OK
 from ..model.change import Change
 from ..probes.internals.asyncio_core import current_task_reader, running_loop
 
@@ -39,7 +40,6 @@ CHANGES = (
 
 LIVE_MOST = 10_000
 _ENDED_MOST = 1000
-OK, ERROR, CANCELLED, LOST = "ok", "error", "cancelled", "lost"
 _GRPC_CANCELLED = 1
 _INTERNAL = SpanKind.INTERNAL
 

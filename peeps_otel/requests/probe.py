@@ -17,6 +17,7 @@ from opentelemetry.trace import SpanKind
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, own_line
+from ..model.call_state import DETACHED, PENDING
 from ..probes.context import ProbeContext
 from ..probes.probe import Observation, Yield
 from . import span_facts
@@ -27,9 +28,6 @@ from .sampler import Allowance
 from .standing_calls import StandingCalls
 from .waiters import Waiters
 
-PENDING = "pending"
-DETACHED = "detached"
-"""Of a request: the task that made it has ended, and it has not."""
 YOUNG_NS = 100_000_000
 SHOWN_MOST = 2000
 _YIELD_EVERY = 50

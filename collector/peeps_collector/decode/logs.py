@@ -26,6 +26,7 @@ from .canonical import (
     position_of,
     source_text_of,
 )
+from .in_flight import CallRecord, call_of
 from .resource import ProcessInfo, Scope, process_of, scope_of
 from .rows import AT_ONCE, Decoded
 from .silence import SilenceRecord, silence_of
@@ -90,7 +91,16 @@ class SourceTextRecord:
     seal: str
 
 
-Record = SilenceRecord | SourceTextRecord | AnswerRecord | SnapshotBody | NodeRecord | GoneRecord | FindingRecord
+Record = (
+    SilenceRecord
+    | SourceTextRecord
+    | AnswerRecord
+    | SnapshotBody
+    | NodeRecord
+    | GoneRecord
+    | FindingRecord
+    | CallRecord
+)
 
 
 @dataclass(slots=True)
@@ -113,6 +123,8 @@ def decode_logs(request: ExportLogsServiceRequest, now_ns: int) -> Iterator[Deco
             for record in part.log_records:
                 try:
                     _take(record, scope, decoded, now_ns)
+                    if record.event_name == semconv.EVENT_REQUEST_IN_FLIGHT:
+                        decoded.records += call_of(block, part, record)
                 except Rejected as rejected:
                     decoded.rejected.append(f"process {process}: {record.event_name}: {rejected}")
                 if decoded.full:

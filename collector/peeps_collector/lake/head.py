@@ -39,6 +39,7 @@ class Head(Alone):
         self._lost = lost
         self._spool = spool_of(config, settings, database, head=True)
         self.outbox: Outbox = self._spool
+        self.tells_ends = False  # the others do
         self.sql_seconds = 12.0  # many small files, perhaps far away
         self._sql = SqlProcesses(LakeSource(settings), "peeps_collector.lake.sql_worker")
         self._shipping = ShipProcess(self._spool.folder, self._spool.shard, settings, keeps_up=True)
