@@ -35,6 +35,18 @@ def test_each_is_as_the_plain_one_was_then(first: dict[str, int], rounds: list[l
         assert [key in found for key in expected] == [True] * len(expected)
 
 
+def test_who_makes_it_may_read_it_meanwhile() -> None:
+    layers = Layers({"a": 0, "b": 0}).changed()
+    for change, expected in (
+        (lambda: layers.put("c", 1), {"a": 0, "b": 0, "c": 1}),
+        (lambda: layers.update({"a": 2}), {"a": 2, "b": 0, "c": 1}),
+        (lambda: layers.drop("b"), {"a": 2, "c": 1}),
+    ):
+        assert "d" not in layers.keys()  # noqa: SIM118  # all of it is read
+        change()
+        assert dict(layers.items()) == expected
+
+
 def test_many_changes_become_the_base_of_the_next() -> None:
     layers = Layers({"a": 0})
     for number in range(5000):

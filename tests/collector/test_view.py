@@ -74,3 +74,16 @@ def test_a_parent_has_its_children_whoever_comes_first_and_until_it_ends() -> No
     assert after([child], gone=[parent.id]).out == {child.id: ()}
     assert both.nodes == {parent.id: parent, child.id: child}, "a view stays as it was"
     assert both.out == {parent.id: (spawned,), child.id: ()}
+
+
+def test_whose_each_node_is_stays_known_while_thousands_come_and_go() -> None:
+    live, program = LiveGraph(RowBuffer(1_000_000)), Program()
+    info = process_of(resource())
+    for round_ in range(4):
+        tasks = [Node(new_id(NodeKind.TASK), NodeKind.TASK, f"{round_}-{n}", 1, "app.py:1") for n in range(700)]
+        request = program.snapshot(tasks, key_frame=not round_)
+        body = request.resource_logs[0].scope_logs[0].log_records[0].body.bytes_value
+        apply_snapshot(live, info, body, 1 + round_)
+        view = live.view()
+        assert set(view.owner.items()) == {(one, info.id) for one in view.nodes}
+        assert all(view.owner[one] == info.id for one in view.nodes)

@@ -15,7 +15,7 @@ _CHANGES_LEAST = 1000
 
 class Layers(Mapping[str, Value]):
     """What many of them share, and over it what is another here. `put`, `update` and `drop` are for who has made it,
-    before anybody else knows it; from then on it may be read from any thread."""
+    and may read it meanwhile, before anybody else knows it; from then on it may be read from any thread."""
 
     __slots__ = ("_base", "_over", "_size", "_whole")
 
@@ -39,11 +39,12 @@ class Layers(Mapping[str, Value]):
         if before is _GONE or (before is _UNKNOWN and key not in self._base):
             self._size += 1
         self._over[key] = value
+        self._whole = None
 
     def update(self, other: dict[str, Value]) -> None:
         """`other` is not to be changed any more."""
         if not self._base and not self._over:
-            self._base, self._size = other, len(other)
+            self._base, self._size, self._whole = other, len(other), None
             return
         for key, value in other.items():
             self.put(key, value)
@@ -54,6 +55,7 @@ class Layers(Mapping[str, Value]):
             raise KeyError(key)
         self._size -= 1
         self._over[key] = _GONE
+        self._whole = None
 
     def __getitem__(self, key: str) -> Value:
         found: Any = self._over.get(key, _UNKNOWN)

@@ -97,7 +97,7 @@ class Viewing:
             return list(process.entries)
         if sum(one not in owner for one in unseen) < 2:
             return unseen
-        return [*unseen.intersection(owner), *(one for one in process.entries if one not in owner)]
+        return [*(one for one in unseen if one in owner), *(one for one in process.entries if one not in owner)]
 
     def _is_stale(self, processes: Mapping[str, Process]) -> bool:
         """Whether one that is in the view is not there any more, or does not know what has changed in it."""
