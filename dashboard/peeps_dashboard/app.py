@@ -6,7 +6,7 @@ from pathlib import Path
 import streamlit as st
 
 from peeps_dashboard.launch import PAGES
-from peeps_dashboard.screens import connect, graph, history, html, slow, sql, tables, verdict
+from peeps_dashboard.screens import chosen, connect, graph, history, html, slow, sql, tables, verdict
 
 _STATIC = Path(__file__).parent / "static"
 
@@ -15,6 +15,8 @@ st.set_page_config(page_title="peeps", page_icon=str(_STATIC / "icon.svg"), layo
 st.html(_STATIC / "page.css")
 st.html(_STATIC / "card.css")
 _PAGES = (verdict, graph, tables, slow, history, sql, connect)
-st.navigation([page.route() for page in _PAGES], position="top").run()
+_page = st.navigation([page.route() for page in _PAGES], position="top")
+chosen.arrive(_page.url_path)
+_page.run()
 html.pages(PAGES)
 st.html('<i class="pp-ready"></i>')  # tells what stands in front that the page is complete

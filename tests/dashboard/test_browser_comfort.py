@@ -93,3 +93,52 @@ def test_what_is_copied_for_a_ticket_has_its_moment_and_a_link(explorer: str, sh
         lambda: seen.page.evaluate("navigator.clipboard.readText()") == "orders/service.py:31", "the place alone"
     )
     assert (seen.outside, seen.errors) == ([], [])
+
+
+def chosen_in(page: Any) -> str:
+    return page.evaluate("new URLSearchParams(location.search).get('finding') ?? ''")
+
+
+def test_a_chosen_finding_goes_along_from_page_to_page(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("mixed")
+    seen = visit()
+    seen.page.goto(explorer)
+    seen.wait_for_graph()
+    assert chosen_in(seen.page) == ""
+    seen.page.get_by_text("CHANNEL FULL, SUSPECT").click()
+    seen.page.locator(".pp-verdict h1", has_text="CHANNEL FULL").wait_for()
+    of_it = re.compile("CHANNEL FULL")
+    for name, part in (("Graph", ".pp-strip"), ("Tables", ".pp-strip"), ("SQL", ""), ("Verdict", ".pp-verdict h1")):
+        seen.page.get_by_test_id("stTopNavLink").filter(has_text=name).click()
+        seen.page.wait_for_url(re.compile(f"{explorer}/{name.lower().removeprefix('verdict')}.finding=channel_full"))
+        if part:
+            seen.page.locator(part, has_text=of_it).wait_for()
+    seen.page.set_viewport_size({"width": 390, "height": 844})
+    seen.page.locator(".pp-nav a", has_text="Graph").click()  # a link that loads the page anew
+    seen.page.locator(".pp-strip", has_text="CHANNEL FULL").wait_for()
+    assert chosen_in(seen.page).startswith("channel_full")
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_on_a_phone_the_graph_comes_before_what_chooses_its_part(
+    explorer: str, shared_api: FakeApi, visit: Any
+) -> None:
+    shared_api.show("deadlock")
+    seen = visit()
+    seen.page.set_viewport_size({"width": 390, "height": 844})
+    seen.page.goto(f"{explorer}/graph")
+    seen.wait_for_graph()
+    parts = (".pp-strip", ".wg", ".st-key-graph-controls", "[class*=st-key-near-]")
+    tops = [seen.page.locator(part).first.bounding_box()["y"] for part in parts]
+    assert tops == sorted(tops)
+    assert tops[1] < 200
+    first = seen.page.locator("svg.view [data-id='task:A']").bounding_box()
+    assert first["y"] + first["height"] < 844
+    assert violations(seen.page) == []
+    seen.picture("graph-phone")
+    seen.page.set_viewport_size({"width": 1280, "height": 800})
+    tops = [
+        seen.page.locator(part).first.bounding_box()["y"] for part in (".pp-strip", ".st-key-graph-controls", ".wg")
+    ]
+    assert tops == sorted(tops)
+    assert (seen.outside, seen.errors) == ([], [])

@@ -170,6 +170,53 @@ def test_the_graph_shows_what_is_stuck() -> None:
     assert len(picture(everything)["nodes"]) == 14
 
 
+@pytest.mark.parametrize("name", ["graph", "tables", "slow"])
+def test_a_page_says_at_its_top_which_finding_was_chosen(api: FakeApi, name: str) -> None:
+    api.show("mixed")
+    said = re.search(r"^DEADLOCK, PROVEN, .* sorders/jobs.py:45async with self.cache:", texts(page(name)), re.MULTILINE)
+    assert said is not None
+    assert re.search(
+        r"^CHANNEL FULL, SUSPECT, .* sbilling/feed.py:22", texts(page(name, finding=CHANNEL)), re.MULTILINE
+    )
+    api.show("healthy")
+    assert "Nothing is stuck" in texts(page(name)).split("\n")
+
+
+def test_the_graph_of_a_finding_that_has_ended_is_what_was_kept_of_it(api: FakeApi) -> None:
+    api.show("healthy")
+    api.world.ended.append(DEADLOCK)
+    test = page("graph", finding=DEADLOCK)
+    assert "Ended (resolved) 20 s ago: DEADLOCK, PROVEN" in texts(test)
+    assert "Who was in it when it ended" in texts(test)
+    assert [node["label"] for node in picture(test)["nodes"]][:4] == ["worker-a", "Lock db", "worker-b", "Lock cache"]
+
+
+@pytest.mark.usefixtures("api")
+def test_what_was_chosen_goes_along_to_another_page_and_is_left_by_going_back() -> None:
+    script = """
+import streamlit as st
+from peeps_dashboard.screens import chosen
+chosen.arrive(st.session_state["on"])
+st.text(chosen.wanted())
+"""
+    test = AppTest.from_string(script)
+
+    def at(page: str, link: str) -> str:
+        """What is shown there by this link, "" for one without a finding."""
+        test.session_state["on"] = page
+        test.query_params.clear()
+        if link:
+            test.query_params["finding"] = link
+        return test.run().text[0].value
+
+    assert at("graph", CHANNEL) == CHANNEL
+    assert at("tables", "") == CHANNEL
+    assert test.query_params["finding"] == CHANNEL
+    assert at("tables", "") == CHANNEL  # the browser has not heard of it yet
+    assert at("tables", CHANNEL) == CHANNEL
+    assert not at("tables", "")
+
+
 @pytest.mark.usefixtures("api")
 def test_the_graph_around_a_node() -> None:
     test = page("graph", centre="lock:CACHE", focus="lock:CACHE", depth="1", unfold="lock:CACHE")
@@ -309,8 +356,9 @@ def test_the_history_leads_to_what_was_found(api: FakeApi) -> None:
         "SEMAPHORE_STARVED",
     ]
     assert "Did not move" in texts(test)
-    found[0].click().run()
-    assert test.query_params["at"] == str(api.world.findings[0]["first_seen_ns"] + scenarios.S)
+    found[1].click().run()
+    assert test.query_params["at"] == str(api.world.findings[1]["first_seen_ns"] + scenarios.S)
+    assert test.query_params["finding"] == CHANNEL
     assert "As it was at " in texts(test)
 
 

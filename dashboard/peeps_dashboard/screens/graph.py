@@ -3,15 +3,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from ..api import Node, Snapshot
+from ..api import Finding, Snapshot
 from ..client import CollectorError
 from ..components.waitgraph import waitgraph
-from ..view import focus, verdict, words
+from ..view import focus, ring, verdict
 from ..view.escaping import markdown
-from . import connecting, details, html, live, moment_bar
+from ..view.picture import Picture
+from . import chosen, connecting, details, html, live, moment_bar
 
 _HEIGHT = 660
 _FOUND = 8
@@ -31,15 +35,62 @@ def page() -> None:
     _body()
 
 
+@dataclass(frozen=True)
+class _Asked:
+    """Which part of the graph: at most `depth` steps around `centre`, the finding with the id `finding`, or what passes
+    `filtered`; of all `processes` and `kinds` where there are none. `words`: what to search for. `unfold`: whose
+    waiters are all drawn. None is nothing."""
+
+    words: str | None
+    filtered: str | None
+    processes: Sequence[str]
+    kinds: Sequence[str]
+    centre: str | None
+    depth: int | None
+    finding: str | None
+    unfold: str | None
+
+    @property
+    def view(self) -> str:
+        """The same as long as the picture is of the same part."""
+        return repr((self.centre, self.finding, self.unfold, self.processes, self.kinds, self.depth, self.filtered))
+
+
 @st.fragment(run_every=2 * live.TICK_S, key="graph")
 def _body() -> None:
+    chosen.again()
     seen = live.look()
     if seen is None:
         return
     live.warnings(seen)
     moment_bar.bar()
+    about = chosen.line(seen)
+    asked = _controls(seen, about)
+    selected = st.query_params.get("focus")
+    if selected is None and about is not None:
+        selected = verdict.principal(about)  # the panel is never empty where something is stuck
+    try:
+        found = None if asked.words is None else live.collector().snapshot(text=asked.words, limit=_FOUND)
+        picture = _picture(asked, about, selected, seen)
+    except CollectorError as error:
+        connecting.failed(error)
+        return
+    if found is not None:
+        _search(found, seen)
+    _scope(asked, about, picture)
+    with st.container(key="graph-parts"):
+        left, right = st.columns([7, 4], gap="medium")
+        with left:
+            waitgraph(picture, key="graph-picture", on_pick=_select, on_focus=_centre)
+        with right, st.container(height=_HEIGHT + 2, border=True):
+            details.panel(selected, seen.names, on_pick=_select)
+    html.caption("Click selects; double click, or f, draws the graph around a node. Nothing moves by itself.")
+
+
+def _controls(seen: live.Look, about: Finding | None) -> _Asked:
+    """On a phone they stand below the picture (static/page.css)."""
     process_ids = {name: pid for pid, name in seen.names.items()}
-    with st.container(horizontal=True, vertical_alignment="bottom"):
+    with st.container(key="graph-controls", horizontal=True, vertical_alignment="bottom"):
         text = st.text_input(
             "Search",
             key="search",
@@ -50,7 +101,7 @@ def _body() -> None:
             help=_HELP,
             bind="query-params",
         )
-        chosen = st.multiselect(
+        named = st.multiselect(
             "Processes", list(process_ids), key="process", bind="query-params", placeholder="all", width=180
         )
         kinds = st.multiselect(
@@ -61,53 +112,47 @@ def _body() -> None:
         )
         only_stuck = st.toggle("Only stuck", value=True, key="stuck", bind="query-params")
         live.pause_button()
-    selected, centre = st.query_params.get("focus"), st.query_params.get("centre")
-    worst = verdict.chosen(seen.findings["findings"], st.query_params.get("finding"))
-    words_of, filtered = focus.parted(text)
-    finding = worst["id"] if worst and only_stuck and centre is None and filtered is None else None
-    if selected is None and worst is not None:
-        selected = verdict.principal(worst)  # the panel is never empty where something is stuck
-    collector = live.collector()
-    pids = [process_ids[name] for name in chosen if name in process_ids]
-    unfold = st.query_params.get("unfold")
-    view = repr((centre, finding, unfold, chosen, kinds, depth if centre else None, filtered))
-    try:
-        found = None if words_of is None else collector.snapshot(text=words_of, limit=_FOUND)
-        snapshot = live.cached_while_paused(
-            "graph " + view,
-            lambda: collector.snapshot(
-                processes=pids,
-                kinds=kinds,
-                focus=centre,
-                depth=depth if centre else None,
-                finding=finding,
-                filtered=filtered,
-                limit=focus.LIMIT,
-            ),
-        )
-    except CollectorError as error:
-        connecting.failed(error)
-        return
-    if found is not None:
-        _search(found, seen)
-    _scope(centre, finding, snapshot["nodes"], filtered)
-    left, right = st.columns([7, 4], gap="medium")
-    with left:
-        picture = focus.of_snapshot(
-            snapshot,
-            seen.names,
-            view=view,
-            selected=selected,
-            stuck=focus.stuck_ids(seen.findings["findings"]),
-            keep=centre,
-            unfold=unfold,
-            cycle=worst["cycle"] if worst else (),
-            height=_HEIGHT,
-        )
-        waitgraph(picture, key="graph-picture", on_pick=_select, on_focus=_centre)
-    with right, st.container(height=_HEIGHT + 2, border=True):
-        details.panel(selected, seen.names, on_pick=_select)
-    html.caption("Click selects; double click, or f, draws the graph around a node. Nothing moves by itself.")
+    centre = st.query_params.get("centre")
+    searched, filtered = focus.parted(text)
+    return _Asked(
+        words=searched,
+        filtered=filtered,
+        processes=[process_ids[name] for name in named if name in process_ids],
+        kinds=kinds,
+        centre=centre,
+        depth=depth if centre else None,
+        finding=about["id"] if about and only_stuck and centre is None and filtered is None else None,
+        unfold=st.query_params.get("unfold"),
+    )
+
+
+def _picture(asked: _Asked, about: Finding | None, selected: str | None, seen: live.Look) -> Picture:
+    """Raises CollectorError. What has ended is in no graph any more: it is drawn by what was kept of it."""
+    if asked.finding and about is not None and about["state"] != "open":
+        return ring.of_finding(about, None, seen.names, selected=selected, height=_HEIGHT)
+    snapshot = live.cached_while_paused(
+        "graph " + asked.view,
+        lambda: live.collector().snapshot(
+            processes=asked.processes,
+            kinds=asked.kinds,
+            focus=asked.centre,
+            depth=asked.depth,
+            finding=asked.finding,
+            filtered=asked.filtered,
+            limit=focus.LIMIT,
+        ),
+    )
+    return focus.of_snapshot(
+        snapshot,
+        seen.names,
+        view=asked.view,
+        selected=selected,
+        stuck=focus.stuck_ids(seen.findings["findings"]),
+        keep=asked.centre,
+        unfold=asked.unfold,
+        cycle=about["cycle"] if about else (),
+        height=_HEIGHT,
+    )
 
 
 def _select(node: str) -> None:
@@ -129,7 +174,7 @@ def _search(found: Snapshot, seen: live.Look) -> None:
     if not found["nodes"]:
         html.caption("Nothing that is alive is called so.")
         return
-    with st.container(gap=None):
+    with st.container(key="graph-found", gap=None):
         for node in focus.search_order(found["nodes"]):
             st.button(
                 markdown(focus.search_label(node, seen.names)),
@@ -148,20 +193,16 @@ def _go(node: str) -> None:
     _centre(node)
 
 
-def _scope(centre: str | None, finding: str | None, nodes: list[Node], filtered: str | None) -> None:
+def _scope(asked: _Asked, about: Finding | None, picture: Picture) -> None:
     """Says what part of the graph is drawn, and how to leave it."""
-    if centre is None:
-        what = "What is stuck, and what waits behind it" if finding else "The live graph"
-        if filtered is not None:
-            what = f"With {filtered}, and what is beside them" if nodes else f"Nothing alive passes {filtered}"
-        html.heading(what, "arrow = waits for, held by")
+    if asked.centre is None:
+        html.heading(focus.head(asked.finding, about, asked.filtered, picture))
         return
 
     def leave() -> None:
         st.query_params.pop("centre", None)
 
-    node = next((n for n in nodes if n["id"] == centre), None)
+    node = next((one for one in picture["nodes"] if one["id"] == asked.centre), None)
+    label = node["label"] if node else asked.centre
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.button(
-            f"Around {markdown(words.label_of(node, centre))}", icon=":material/close:", key="leave", on_click=leave
-        )
+        st.button(f"Around {markdown(label)}", icon=":material/close:", key="leave", on_click=leave)

@@ -11,7 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 from ..client import CollectorError
 from ..view import history, processes
 from ..view.escaping import markdown
-from . import connecting, html, live, moment_bar
+from . import chosen, connecting, html, live, moment_bar
 
 _S = 1_000_000_000
 _MARKS = 12
@@ -29,6 +29,7 @@ def page() -> None:
 
 @st.fragment(run_every=2 * live.TICK_S, key="history")
 def _body() -> None:
+    chosen.again()
     seen = live.look(at_what_was=True)
     if seen is None:
         return
@@ -103,11 +104,16 @@ def _marks(shown: history.History) -> None:
                 key=f"mark-{number}-{mark.id}",
                 type="tertiary",
                 icon=":material/schedule:",
-                on_click=live.go_to,
-                args=(mark.jump_ns,),
+                on_click=_go,
+                args=(mark.id, mark.jump_ns),
             )
     if len(shown.marks) > _MARKS:
         html.caption(f"and {len(shown.marks) - _MARKS:,} more; `peeps findings` lists them all")
+
+
+def _go(finding: str, at_ns: int) -> None:
+    chosen.choose(finding)
+    live.go_to(at_ns)
 
 
 def _difference(at_ns: int | None, seen: live.Look) -> None:

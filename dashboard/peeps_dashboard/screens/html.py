@@ -3,15 +3,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from urllib.parse import urlencode
 
 import streamlit as st
 
-from ..view import words
+from ..view import card_html, words
 from ..view.columns import Columns
+from ..view.editor import Editor
 from ..view.escaping import markup
 from ..view.history import History
 from ..view.stacks import Line, Stack
+from ..view.strip import Strip
 from ..view.verdict import Headline, Numbers
 from ..view.waiter_holder import Side
 from ..view.words import Tone
@@ -34,6 +37,15 @@ def notice(text: str, tone: Tone) -> None:
     st.html(f'<div class="pp pp-notice pp-{tone}" role="status">{markup(text)}</div>')
 
 
+def strip(shown: Strip, editor: Editor, link: str) -> None:
+    """`link` leads to the verdict."""
+    place = f"<span>{card_html.place(shown.place, shown.shown, editor)}</span>" if shown.place else ""
+    line = f"<code>{markup(shown.line)}</code>" if shown.line else ""
+    where = f"<small>in {markup(shown.where)}</small>" if shown.where else ""
+    lead = f'<a href="{markup(link)}">{markup(shown.lead)}</a>'
+    st.html(f'<div class="pp pp-strip pp-{shown.tone}">{lead}{place}{line}{where}</div>')
+
+
 def heading(text: str, small: str = "") -> None:
     st.html(
         f'<div class="pp pp-heading" role="heading" aria-level="2">{markup(text)}<small>{markup(small)}</small></div>'
@@ -45,16 +57,21 @@ def caption(text: str) -> None:
 
 
 def pages(known: Sequence[tuple[str, str]]) -> None:
-    """Links to all pages, for a phone (static/page.css); a button that copies the address with the moment, and one that
-    goes from theme to theme (static/theme.js)."""
-    at = f"?at={st.query_params['at']}" if st.query_params.get("at", "").isdecimal() else ""
-    links = "".join(f'<a href="/{path}{at}">{markup(title)}</a>' for path, title in known)
+    """Links to all pages, for a phone (static/page.css), that take finding and moment along (static/early.js); a button
+    that copies the address with the moment, and one that goes from theme to theme (static/theme.js)."""
+    links = "".join(f'<a href="/{path}">{markup(title)}</a>' for path, title in known)
     title = "Copy a link to this page as it is now"
     copy = f'<button type="button" data-link title="{title}">copy link</button>'
     theme = '<button type="button" data-switch-theme title="Light, dark, or as the system has it">theme</button>'
     st.html(
         f'<nav class="pp pp-nav" aria-label="Pages">{links}{theme}</nav><div class="pp pp-corner">{theme}{copy}</div>'
     )
+
+
+def address(path: str, query: Mapping[str, str]) -> str:
+    """Of a page, with what is not empty of `query`."""
+    asked = urlencode({key: value for key, value in query.items() if value})
+    return f"/{path}?{asked}" if asked else f"/{path}"
 
 
 def code(text: str) -> None:

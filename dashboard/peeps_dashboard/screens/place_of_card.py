@@ -27,8 +27,8 @@ def slot() -> None:
         st.html(f'<div class="pp-slot"{" data-paused" if live.paused() else ""}></div>')
 
 
-def drawn(seen: live.Look, over: Finding | None) -> None:
+def drawn(seen: live.Look, over: Finding | None, wanted: str) -> None:
     """The card by Streamlit, where nobody else does it."""
     if not is_in_front():
-        shown = card.of_answer(seen.findings, seen.processes, st.query_params.get("finding"), over)
+        shown = card.of_answer(seen.findings, seen.processes, wanted, over)
         st.html(card_html.of_card(shown, editor.from_environment(os.environ)))

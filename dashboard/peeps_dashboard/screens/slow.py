@@ -12,7 +12,7 @@ from streamlit.navigation.page import StreamlitPage
 
 from ..client import CollectorError
 from ..view import ages, blame, curves, flame, heat
-from . import charts, connecting, html, live, moment_bar
+from . import charts, chosen, connecting, html, live, moment_bar
 
 _SPANS = {60: "1 min", 600: "10 min", 3600: "1 h", 6 * 3600: "6 h"}
 _PAGE = 12
@@ -63,20 +63,20 @@ def page() -> None:
 @st.fragment(key="slow")
 def _body() -> None:
     """Does not run by itself: a picture of the last minutes is to be read in peace, and has its price."""
+    chosen.again()
     seen = live.look(at_what_was=True)
     if seen is None:
         return
     live.warnings(seen)
     moment_bar.bar(plays=False)
+    chosen.line(seen)
     view = _choice("Chart", "chart", {key: title for key, (title, _) in _VIEWS.items()}, "blame", label="collapsed")
     ids = {name: process for process, name in seen.names.items()}
     with st.container(horizontal=True, vertical_alignment="bottom"):
         since_s = int(_choice("The last", "since", {str(key): title for key, title in _SPANS.items()}, "600"))
-        chosen = st.multiselect(
-            "Processes", list(ids), key="process", bind="query-params", placeholder="all", width=260
-        )
+        named = st.multiselect("Processes", list(ids), key="process", bind="query-params", placeholder="all", width=260)
         st.button("Look again", icon=":material/refresh:", key="again")
-    asked = _Asked(view, since_s, [ids[name] for name in chosen if name in ids], seen.names)
+    asked = _Asked(view, since_s, [ids[name] for name in named if name in ids], seen.names)
     title, says = _VIEWS[view]
     html.heading(title, says)
     try:

@@ -11,7 +11,7 @@ from streamlit.navigation.page import StreamlitPage
 from ..api import Rows
 from ..client import CollectorError
 from ..view import rows
-from . import connecting, details, html, live, moment_bar, table
+from . import chosen, connecting, details, html, live, moment_bar, table
 
 NAMES = {
     "tasks": "Tasks",
@@ -53,11 +53,13 @@ def _begins_with(seen: live.Look) -> str:
 
 @st.fragment(run_every=2 * live.TICK_S, key="tables")
 def _body() -> None:
+    chosen.again()
     seen = live.look()
     if seen is None:
         return
     live.warnings(seen)
     moment_bar.bar()
+    chosen.line(seen)
     asked = st.query_params.get("table", "")
     name = st.segmented_control(
         "Table",

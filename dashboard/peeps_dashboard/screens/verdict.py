@@ -6,13 +6,12 @@ from __future__ import annotations
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
 
-from .. import ended
 from ..api import Finding, Snapshot
 from ..client import CollectorError
 from ..components.waitgraph import waitgraph
 from ..view import ring, suspects, tasks, verdict, waiter_holder
 from ..view.escaping import markdown
-from . import html, live, moment_bar, place_of_card
+from . import chosen, html, live, moment_bar, place_of_card
 
 _RING_HEIGHT = 345
 _LONGEST = 12
@@ -29,16 +28,15 @@ def page() -> None:
 @st.fragment(run_every=live.TICK_S, key="verdict")
 def _body() -> None:
     place_of_card.slot()
+    chosen.again()
     seen = live.look(with_headline=not place_of_card.is_in_front())
     if seen is None:
         return
-    wanted = st.query_params.get("finding", "")
-    over = live.cached_while_paused("over", lambda: ended.over(live.collector(), seen.findings, wanted))
-    place_of_card.drawn(seen, over)
+    place_of_card.drawn(seen, chosen.over(seen), chosen.wanted())
     live.pause_notice(seen)
     moment_bar.bar()
     findings = seen.findings["findings"]
-    finding = over or verdict.chosen(findings, wanted)
+    finding = chosen.finding(seen)
     if finding is None:
         _numbers(verdict.calm_numbers(seen.findings["calm"], seen.processes), seen)
         _longest_waits(seen)
@@ -98,8 +96,7 @@ def _suspects(seen: live.Look, finding: Finding) -> None:
     def choose() -> None:
         if st.session_state["suspect"] is None:
             return
-        st.query_params["finding"] = st.session_state["suspect"]
-        st.query_params.pop("focus", None)
+        chosen.choose(st.session_state["suspect"])
 
     # Who has chosen nothing sees the worst one, which may be another one than a second ago: the list must say so.
     shown = finding["id"] if finding["id"] in by_id else None

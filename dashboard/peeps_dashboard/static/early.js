@@ -86,6 +86,14 @@
       setTimeout(() => { copy.textContent = word; }, 1200);
     }, () => {});
   });
+  // The finding and the moment go along from page to page, where a link loads the page anew.
+  for (const way of ['click', 'auxclick']) document.addEventListener(way, e => {
+    const link = e.target.closest?.('.pp-nav a, #pp-early nav a');
+    if (!link) return;
+    const to = new URL(link.href), here = new URLSearchParams(location.search);
+    for (const key of ['finding', 'at']) here.get(key) ? to.searchParams.set(key, here.get(key)) : to.searchParams.delete(key);
+    link.href = to.href;
+  }, true);
   // A flame graph: the chosen box becomes as wide as the picture, what does not lie above or under it goes.
   const zoom = (flame, box) => {
     const [from, width] = box ? box.dataset.at.split(' ').map(Number) : [0, 1];

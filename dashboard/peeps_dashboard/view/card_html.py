@@ -32,7 +32,7 @@ def _below(card: Card, editor: Editor) -> str:
     parts: list[str] = []
     if card.open_at:
         line = f' <code class="pc-line">{markup(card.open_line)}</code>' if card.open_line else ""
-        parts.append(f"<b>Open</b> {_place(card.open_at, card.open_shown, editor)}{line}")
+        parts.append(f"<b>Open</b> {place(card.open_at, card.open_shown, editor)}{line}")
     if card.where:
         parts.append(f"<span>in {markup(card.where)}</span>")
     if card.trace_url:
@@ -51,7 +51,7 @@ def _side(side: Side, editor: Editor) -> str:
     line = ""
     if side.place:
         copy = _copy(side.place, "copy", "Copy the path and line")
-        line = f'<p class="pc-open">{_place(side.place, side.shown, editor)}{function}{copy}</p>'
+        line = f'<p class="pc-open">{place(side.place, side.shown, editor)}{function}{copy}</p>'
     rows = f"<ol>{''.join(_row(row) for row in side.rows)}</ol>" if side.rows else ""
     return f"<article>{who}{line}{rows}{_way(side, editor)}</article>"
 
@@ -59,8 +59,7 @@ def _side(side: Side, editor: Editor) -> str:
 def _way(side: Side, editor: Editor) -> str:
     """From where he came there."""
     steps = "".join(
-        f"<li>from {_place(one.place, one.shown, editor)} in {markup(one.function)} "
-        f"<code>{markup(one.line)}</code></li>"
+        f"<li>from {place(one.place, one.shown, editor)} in {markup(one.function)} <code>{markup(one.line)}</code></li>"
         for one in side.callers
     )
     return f"<ul>{steps}</ul>" if steps else ""
@@ -70,7 +69,7 @@ def _others(card: Card, editor: Editor) -> str:
     if not card.others:
         return ""
     rows = "".join(
-        f"<li><b>{markup(one.who)}</b> {markup(one.does)} {_place(one.place, one.shown, editor)}"
+        f"<li><b>{markup(one.who)}</b> {markup(one.does)} {place(one.place, one.shown, editor)}"
         + (f" <code>{markup(one.line)}</code>" if one.line else "")
         + "</li>"
         for one in card.others
@@ -84,10 +83,11 @@ def _row(row: Row) -> str:
     return f"<li{kind}><i>{row.number or ''}</i><code>{markup(row.text)}</code>{note}</li>"
 
 
-def _place(place: str, shown: str, editor: Editor) -> str:
-    link = editor.link(place)
-    code = f"<code>{markup(shown or place)}</code>"
-    return f'<a href="{markup(link)}" title="{markup(place)}">{code}</a>' if link else code
+def place(at: str, shown: str, editor: Editor) -> str:
+    """`at`: `path:line`; a link where an editor opens it."""
+    link = editor.link(at)
+    code = f"<code>{markup(shown or at)}</code>"
+    return f'<a href="{markup(link)}" title="{markup(at)}">{code}</a>' if link else code
 
 
 def _copy(text: str, word: str, label: str, kind: str = "") -> str:

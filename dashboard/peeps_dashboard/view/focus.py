@@ -122,6 +122,18 @@ def parted(text: str) -> tuple[str | None, str | None]:
     return (None, asked) if _KEYED.search(asked) else (asked, None)
 
 
+def head(finding: str | None, about: Finding | None, filtered: str | None, picture: Picture) -> str:
+    """What the picture is of. `finding`: the id of that it is drawn around, `about`: the one that stands above it."""
+    if filtered is not None:
+        return f"With {filtered}, and what is beside them" if picture["nodes"] else f"Nothing alive passes {filtered}"
+    if finding is None or about is None:
+        return "All that is alive"
+    if about["state"] != "open":
+        return "Who was in it when it ended"
+    who = "Who is in the ring" if about["cycle"] else "Who is in it"
+    return f"{who}, and who waits behind" if about["behind"]["count"] else who
+
+
 def stuck_ids(findings: Collection[Finding]) -> set[str]:
     """Members of rings and cores that count as stuck: drawn red wherever they appear."""
     return {i for f in findings if words.is_stuck(f["level"]) for i in f["core"]}
