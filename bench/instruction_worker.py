@@ -23,7 +23,8 @@ def _watch(mode: str) -> None:
     if refused:
         raise SystemExit("; ".join(refused))
     for allowance in (recorder.tasks, recorder.resources, recorder.holders, recorder.wakers):
-        allowance.left[:] = [] if mode == BEYOND else list(range(1, 100_001))
+        del allowance.left[:]
+        allowance.left.extend([] if mode == BEYOND else range(1, 100_001))
 
 
 def main(mode: str, name: str, count: str) -> None:

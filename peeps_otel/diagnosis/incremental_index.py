@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from .. import semconv
 from ..model import Edge, EdgeKind, Node, NodeKind
@@ -43,13 +43,13 @@ class IncrementalIndex(WaitIndex):
         self._had: dict[str, list[Edge]] = {}
         self.dead = self._dead_of
         self.enders, self.reached, self.bare = self._enders_of, self._reached_by, self._taken_bare
-        self._tasks: dict[str, Node] = {}
         self._marked: dict[str, Node] = {}
         self._others: dict[NodeKind, dict[str, Node]] = {}
         self._bearing: dict[str, dict[str, Node]] = {mark: {} for mark in marks}
         bearing = {mark: nodes.values() for mark, nodes in self._bearing.items()}
-        self._sorted = Sorted(self._tasks.values(), self._marked.values(), {}, bearing)
-        self._loop_tasks = Reverse()
+        self._sorted = Sorted(_Tasks(self._all, self._others), self._marked.values(), {}, bearing)
+        self._loops: dict[str, int] = {}  # how many tasks each thread's loop has
+        self._loop_tasks: Reverse | None = None  # which: of no use, until something is the matter with a loop
         self._held: dict[str, dict[str, Edge]] = {}
         self._with_deadline: set[str] = set()
         self._linked: set[str] = set()  # with another edge than NEEDS
@@ -130,23 +130,32 @@ class IncrementalIndex(WaitIndex):
             for mark in self._marks.intersection(node.attributes):
                 self._bearing[mark][node.id] = node
             return
-        self._tasks[node.id] = node
         if not self._marks.isdisjoint(node.attributes):
             self._marked[node.id] = node
         else:
             self._marked.pop(node.id, None)
         home, home_before = _home(node), None if before is None else _home(before)
         if home != home_before:
-            self._loop_tasks.replace(node.id, home_before or (), home or ())
+            self._move(node.id, home_before or (), home or ())
 
     def _unsort(self, node: Node) -> None:
         if node.kind is NodeKind.TASK:
-            del self._tasks[node.id]
             self._marked.pop(node.id, None)
-            self._loop_tasks.replace(node.id, _home(node) or (), ())
+            self._move(node.id, _home(node) or (), ())
         else:
             del self._others[node.kind][node.id]
             self._bear_no_more(node)
+
+    def _move(self, task: str, before: tuple[str, ...], after: tuple[str, ...]) -> None:
+        """To the loop of another thread."""
+        for thread in after:
+            self._loops[thread] = self._loops.get(thread, 0) + 1
+        for thread in before:
+            self._loops[thread] -= 1
+            if not self._loops[thread]:
+                del self._loops[thread]
+        if self._loop_tasks is not None:
+            self._loop_tasks.replace(task, before, after)
 
     def _bear_no_more(self, node: Node) -> None:
         for mark in self._marks.intersection(node.attributes):
@@ -254,7 +263,16 @@ class IncrementalIndex(WaitIndex):
         return [thread for thread in threads if thread in self._targets and self.is_stuck_thread(thread, deadlines)]
 
     def tasks_of(self, thread: str) -> Collection[str]:
+        if thread not in self._loops:
+            return ()
+        if self._loop_tasks is None:
+            self._loop_tasks = Reverse()
+            for task in self._sorted.tasks:
+                self._loop_tasks.replace(task.id, (), _home(task) or ())
         return self._loop_tasks.by.get(thread, ())
+
+    def has_tasks(self, thread: str) -> bool:
+        return thread in self._loops
 
     def sort(self, pause: Callable[[], None]) -> Sorted:
         return self._sorted
@@ -301,6 +319,25 @@ class IncrementalIndex(WaitIndex):
             if held:
                 self._held[resource] = held
         return held
+
+
+class _Tasks(Collection[Node]):
+    """Those of all nodes that are tasks, in order. `others`: all others, by kind."""
+
+    __slots__ = ("_all", "_others")
+
+    def __init__(self, nodes: Mapping[str, Node], others: Mapping[NodeKind, Collection[str]]) -> None:
+        self._all = nodes
+        self._others = others
+
+    def __contains__(self, node: object) -> bool:
+        return any(one is node for one in self)
+
+    def __iter__(self) -> Iterator[Node]:
+        return (node for node in self._all.values() if node.kind is NodeKind.TASK)
+
+    def __len__(self) -> int:
+        return len(self._all) - sum(map(len, self._others.values()))
 
 
 def _set(index: _Names, key: str, values: list[str]) -> tuple[str, ...]:

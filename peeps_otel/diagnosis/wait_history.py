@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass, field
 
 from ..model import Node, Wait
@@ -26,12 +26,31 @@ class _Ended:
     waiters: set[str] = field(default_factory=set[str])
 
 
+class Settled(Set[str]):
+    """All waiters but the young ones, without a set of their own: most waiters of a large program have settled."""
+
+    __slots__ = ("_waits", "_young")
+
+    def __init__(self, waits: Mapping[str, Node], young: Set[str]) -> None:
+        self._waits = waits
+        self._young = young
+
+    def __contains__(self, waiter: object) -> bool:
+        return waiter in self._waits and waiter not in self._young
+
+    def __iter__(self) -> Iterator[str]:
+        young = self._young
+        return (waiter for waiter in self._waits if waiter not in young)
+
+    def __len__(self) -> int:
+        return len(self._waits) - len(self._young)
+
+
 class WaitHistory:
     """Not thread-safe: one caller. Memory: one reference per waiter; up to 4096 wait sites with 512 waiters each."""
 
     def __init__(self) -> None:
         self._waits: dict[str, Node] = {}  # as they were at the last look
-        self._settled: set[str] = set()
         self._young: set[str] = set()  # in one wait at two looks or at the last one, but not settled yet
         self.turned: Set[str] = frozenset()
         """Those that the last look may have settled or unsettled."""
@@ -69,14 +88,14 @@ class WaitHistory:
         ended = self._ends.get(source)
         return ended is not None and waiter in ended.waiters
 
-    def settle(self, graph: WaitIndex, now_ns: int, settle_ns: int, changed: Set[str] | None = None) -> set[str]:
+    def settle(self, graph: WaitIndex, now_ns: int, settle_ns: int, changed: Set[str] | None = None) -> Settled:
         """The waiters that are in the same wait as at the look before, and old enough; remembers this look.
 
         `changed`: the nodes that are not as they were at the look before, themselves or in what they wait for, where
-        the caller knows them; None where any may be. The set is ours: it is brought up to date by the next look.
+        the caller knows them; None where any may be. What is returned is brought up to date by the next look.
         """
         touched = graph.targets.keys() | self._waits.keys() if changed is None else changed
-        waits, settled = self._waits, self._settled
+        waits = self._waits
         young: set[str] = set() if changed is None else self._young.difference(touched)
         fresh: list[str] = []
         self.turned = touched | young
@@ -89,29 +108,23 @@ class WaitHistory:
                 if before is not None:
                     self._end(waiter, before, now_ns, lengthened)
                     del waits[waiter]
-                    settled.discard(waiter)
                 continue
             if before is not node:
                 waits[waiter] = node
                 if before is None or not _is_same(before, node):
                     if before is not None:
                         self._end(waiter, before, now_ns, lengthened)
-                    settled.discard(waiter)
                     fresh.append(waiter)
                     continue
-            if now_ns - node.wait.since_ns >= settle_ns:
-                settled.add(waiter)
-            else:
-                settled.discard(waiter)
+            if now_ns - node.wait.since_ns < settle_ns:
                 fresh.append(waiter)
         for waiter in list(young):
             graph.pause()
             if now_ns - _wait_of(waits[waiter]).since_ns >= settle_ns:
-                settled.add(waiter)
                 young.remove(waiter)
         young.update(fresh)
         self._young = young
-        return settled
+        return Settled(waits, young)
 
     def _end(self, waiter: str, node: Node, now_ns: int, lengthened: set[str]) -> None:
         wait = _wait_of(node)

@@ -87,6 +87,10 @@ class WaitLinks:
         """The tasks whose event loop runs in this thread."""
         raise NotImplementedError
 
+    def has_tasks(self, thread: str) -> bool:
+        """Whether there is one: asked of very many things of which nothing more is asked."""
+        return bool(self.tasks_of(thread))
+
     def held_of(self, holder: str) -> Collection[str]:
         """What a node has."""
         raise NotImplementedError

@@ -63,7 +63,7 @@ class OrderRule:
             if waiter is None:
                 continue
             has = waits.held_of(who)
-            if not has and not waits.tasks_of(who):
+            if not has and not waits.has_tasks(who):
                 continue  # as with most of many thousand
             held = [
                 _taken(nodes[lock], edge.source or "")
@@ -73,7 +73,7 @@ class OrderRule:
             self._suspended_with_thread_locks(waiter, held, nodes, now_ns)
             if waiter.wait is None or waiter.wait.deadline_ns is not None:
                 continue
-            mine = [_loop(waiter, ""), *held] if waits.tasks_of(who) else held
+            mine = [_loop(waiter, ""), *held] if waits.has_tasks(who) else held
             for edge in waits.edges_of(who) if mine else ():
                 target = nodes.get(edge.dst) if edge.kind is EdgeKind.NEEDS else None
                 for wanted in () if target is None else self._wanted(target, edge, observation):

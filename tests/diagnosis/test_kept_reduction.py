@@ -63,7 +63,17 @@ def test_the_same_suspects_verdicts_and_hurry(seed: int) -> None:
         assert set(anew.waiting(kept.stuck())) == set(anew.waiting(stuck))
         assert stuck <= kept.stuck()  # beside things that nobody waits for at this time
         assert kept.bounded == anew.bounded
+        if seed % 2 or story.now_ns > START + 5 * SECOND:  # from the first look on, or late
+            assert loops(kept) == loops(anew)
         story.move()
+
+
+def loops(waits: WaitIndex) -> tuple[dict[str, set[str]], set[str]]:
+    """The tasks of each thread that runs any, and all tasks."""
+    threads = [one for one, node in waits.nodes.items() if node.kind is NodeKind.THREAD and waits.has_tasks(one)]
+    tasks = waits.sort(waits.pause).tasks
+    assert len(tasks) == len(list(tasks))
+    return {thread: set(waits.tasks_of(thread)) for thread in threads}, {task.id for task in tasks}
 
 
 @settings(max_examples=examples(100), deadline=None)

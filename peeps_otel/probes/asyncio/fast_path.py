@@ -16,7 +16,8 @@ from ..resources import Resources
 from ..source import own_code
 from . import tasks as asyncio_tasks
 from .line_budget import LineBudget
-from .tasks import TaskAttributes, TaskRecord
+from .task_record import LINED, MATTERS, PLAIN, PUTS, SETTLED, TaskRecord
+from .tasks import TaskAttributes
 from .wait_shapes import Shape, Shapes
 
 _NO_DEADLINE = (None, False)
@@ -109,23 +110,22 @@ class FastPathReader:
     ) -> None:
         """Writes down what was read. `recorded`: since when it waits, if it has written that down itself."""
         operation = shape.wait.operation
-        record.cancel_requests = 0
         before = record.node.wait
         if before is not None and same and before.deadline_ns is not None:
             deadline_ns = before.deadline_ns
         since_ns = record.since_ns if recorded is None else recorded
-        if record.given and shape.own:
-            record.name, record.given = f"{shape.own} ({record.given})", ""
-        if record.has_lines or shape.has_lines:
+        if record.further is not None:
+            if record.further.given and shape.own:
+                record.rename(f"{shape.own} ({record.further.given})")
+            record.clear()
+        if shape.has_lines or record.has_lines:
             self._lines.note(record, operation.lines_first, shape.has_lines)
-        record.matters = operation.lines_first
-        record.is_plain, record.is_settled, record.holds = True, shape.has_lines, ()
-        record.puts_since_ns = record.since_ns if operation.puts else 0
+        lined = LINED | SETTLED if shape.has_lines else 0
+        record.flags = lined | MATTERS * operation.lines_first | PLAIN | PUTS * operation.puts
         source = shape.source if shape.is_own else own_code.place_of(shape.stack, record.source)
         wait = untracked(Wait(operation.name, since_ns, source, 1, deadline_ns, recorded is not None))
         shown = record.node
-        unchanged = same and wait == before and shown.stack is shape.stack and shown.attributes is more
-        if unchanged and shown.name == record.name:
+        if same and wait == before and shown.stack is shape.stack and shown.attributes is more:
             return  # nothing else can have changed: no node is made to find it equal
         node = asyncio_tasks.node_of(record, "waiting", wait, shape.stack, more)
         if not same or node != shown:

@@ -18,8 +18,14 @@ _RESERVE = 100  # a look, of tasks that matter, whatever the budget
 class Lined(Protocol):
     """A task that may have lines. `matters`: they go first."""
 
-    has_lines: bool
-    matters: bool
+    @property
+    def has_lines(self) -> bool: ...
+    @has_lines.setter
+    def has_lines(self, is_so: bool) -> None: ...
+    @property
+    def matters(self) -> bool: ...
+    @matters.setter
+    def matters(self, is_so: bool) -> None: ...
 
 
 class LineBudget:

@@ -30,8 +30,9 @@ from .loops import Loops
 from .relations import ReadTask, Relations
 from .roster import BATCH
 from .task_reader import TaskReader
+from .task_record import TaskRecord
 from .task_table import TaskTable
-from .tasks import TaskAttributes, TaskRecord
+from .tasks import TaskAttributes
 from .wait_shapes import Shapes
 from .waits import Classifier
 
@@ -83,7 +84,7 @@ class AsyncioProbe:
             self._classifier, self._relations, self._libraries, self._lines, attributes, self._loops, self._table.id_of
         )
         self._keeper = Keeper()
-        self._touching: set[str] = set()  # those that have something in their hands
+        self._touching: dict[str, tuple[Edge, ...]] = {}  # the edges of those that have something in their hands
         self._last_look_ns = time.time_ns()
 
     def install(self) -> None:
@@ -193,7 +194,7 @@ class AsyncioProbe:
                     future is not None
                     and record.future() is future  # pyright: ignore[reportOptionalCall]  # a weak reference once it is in the table
                     and not future.done()
-                    and task.cancelling() == record.cancel_requests
+                    and task.cancelling() == record.known().cancel_requests
                 )
             if not waits_as_before and task.done():
                 self._table.note_failure(task, record.reference, record.name)
@@ -208,9 +209,9 @@ class AsyncioProbe:
 
     def _read(self, task: asyncio.Task[Any], record: TaskRecord, now_ns: int, pause: Yield, failed: Failures) -> bool:
         """Brings the record up to date, and what it waits and waited for. True where that was quick."""
-        held, edges = record.holds, record.edges
+        held, edges = record.known().holds, record.edges
         quick = self._read_wait(task, record, now_ns, pause, failed)
-        if held or record.holds:
+        if held or record.known().holds:
             self._relations.rehold(record, held, self._last_look_ns)
         self._relations.touch(edges)
         if record.edges is not edges:
@@ -256,9 +257,10 @@ class AsyncioProbe:
                 pause()
             wait = record.node.wait
             if wait is None:
-                record.borrowed, record.borrowed_at = (), -1
+                if record.further is not None:
+                    record.further.borrowed, record.further.borrowed_at = (), -1
                 continue
-            if record.borrowed_at != record.steps and searched < _SEARCHED_MOST:
+            if record.known().borrowed_at != record.steps and searched < _SEARCHED_MOST:
                 task = record.reference()
                 searched += 1
                 try:
@@ -266,9 +268,10 @@ class AsyncioProbe:
                 except Exception as error:
                     failed.add(error)
                     continue
-                record.borrowed, record.borrowed_at = found, record.steps
-            if record.borrowed_at == record.steps:
-                self._pool_holders.hold(record.id, wait.since_ns, record.borrowed)
+                further = record.more()
+                further.borrowed, further.borrowed_at = found, record.steps
+            if record.known().borrowed_at == record.steps:
+                self._pool_holders.hold(record.id, wait.since_ns, record.known().borrowed)
 
     def _show(
         self, read: list[TaskRecord], touched: dict[str, tuple[Edge, ...]], observation: Observation, pause: Yield
@@ -277,18 +280,18 @@ class AsyncioProbe:
         if self._keeper.is_new(observation):
             read = self._table.roster.records()
         elif touched or self._touching:
-            ids = touched.keys() | self._touching
+            ids = touched.keys() | self._touching.keys()
             read += [record for record in self._table.roster.records() if record.id in ids]
-        self._touching = set(touched)
+        before, self._touching = self._touching, {}
         for number, record in enumerate(read):
             if number % _SHOWN_AT_ONCE == 0:
                 pause()
             edges = record.edges
-            if touched:
-                edges += touched.get(record.id, ())
-            if edges is not record.shown and edges != record.shown:
-                record.shown = edges
-            self._keeper.show(observation, record.node, record.shown)
+            if touched and record.id in touched:
+                edges += touched[record.id]
+                known = before.get(record.id)
+                edges = self._touching[record.id] = known if known is not None and known == edges else edges
+            self._keeper.show(observation, record.node, edges)
 
     def task_nodes(self, addresses: AbstractSet[int]) -> dict[int, str]:
         """The node of each task that was met at one of these addresses and still lives."""

@@ -17,7 +17,7 @@ from ..library import Waiting
 from ..resource_types import Held
 from . import blocks
 from . import tasks as asyncio_tasks
-from .tasks import Holds, TaskRecord
+from .task_record import Holds, TaskRecord
 from .waits import Classifier
 
 _FUTURES = (asyncio.Future, concurrent.futures.Future)
@@ -84,7 +84,7 @@ class Relations:
                 self._resources.let_go(thing, record.id)
         wait = record.node.wait  # what is held now was held when the wait began
         since_ns = last_look_ns if wait is None else wait.since_ns
-        for one in record.holds:
+        for one in record.known().holds:
             thing = one.primitive()
             if thing is not None:
                 confidence = Confidence.EXACT if one.by_block else Confidence.INFERRED
@@ -97,7 +97,8 @@ class Relations:
 
     def ended(self, record: TaskRecord) -> None:
         """A task is there no more: what it held and waited for is described anew."""
-        record.holds, before = (), record.holds
+        before = record.known().holds
+        record.note_holds((), 0)
         self.rehold(record, before, 0)
         self._resources.owner_ended(record.id)
         self.touch(record.edges)
@@ -118,7 +119,7 @@ class Relations:
             target_id = self._target(target, one.waiting, source, now_ns)
             if target_id is None:
                 edges = []  # one of those it waits for is not known (yet): nothing may be concluded from the others
-                one.record.is_plain = one.record.is_settled = False
+                one.record.note_kind(is_plain=False, is_settled=False, puts=one.record.puts_since_ns > 0)
                 break
             cancels = one.waiting.cancels
             edge = Edge(EdgeKind.NEEDS, one.record.id, target_id, wait.since_ns, wait.source, cancels=cancels)

@@ -12,7 +12,7 @@ from operator import is_not
 from typing import Any, cast
 
 from ..internals import asyncio_core as internals
-from .tasks import TaskRecord
+from .task_record import TaskRecord
 
 BATCH = 200
 _SMALL = BATCH // 4
@@ -108,7 +108,7 @@ class Batch:
         elif self._futures is not None:
             for place in places:
                 self._futures[place] = self._future_of(records[place])
-                self._requests[place] = records[place].cancel_requests
+                self._requests[place] = records[place].known().cancel_requests
         self.puts_since_ns = min((one.puts_since_ns for one in records if one.puts_since_ns), default=0)
         return ended
 
@@ -122,7 +122,7 @@ class Batch:
     def _learn(self) -> None:
         self._first = self._rest = False
         self._futures = [self._future_of(record) for record in self.records]
-        self._requests = [record.cancel_requests for record in self.records]
+        self._requests = [record.known().cancel_requests for record in self.records]
 
 
 class Roster:

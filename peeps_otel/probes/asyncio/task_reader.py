@@ -22,7 +22,8 @@ from . import tasks as asyncio_tasks
 from .line_budget import LineBudget
 from .loops import Loops
 from .relations import ReadTask, Relations
-from .tasks import TaskAttributes, TaskRecord
+from .task_record import TaskRecord
+from .tasks import TaskAttributes
 from .waits import Classifier
 
 _DUE_MOST = 256
@@ -77,22 +78,21 @@ class TaskReader:
             record.steps += 1
             record.since_ns = now_ns
         record.future = _weakly(future)
-        record.cancel_requests = requests
-        record.holds = self._relations.register_wait_and_holds(links, managers, waiting, record.source, now_ns)
-        matters = waiting.operation.lines_first or bool(record.holds) or requests > 0
-        at_once = self._lines.is_free or same or bool(record.holds) or requests > 0 or waiting.operation.lines_at_once
-        with_lines = (same and record.has_lines) or (at_once and self._lines.grants(matters, bool(record.holds)))
+        holds = self._relations.register_wait_and_holds(links, managers, waiting, record.source, now_ns)
+        record.note_holds(holds, requests)
+        matters = waiting.operation.lines_first or bool(holds) or requests > 0
+        at_once = self._lines.is_free or same or bool(holds) or requests > 0 or waiting.operation.lines_at_once
+        with_lines = (same and record.has_lines) or (at_once and self._lines.grants(matters, bool(holds)))
         self._lines.note(record, matters, with_lines)
-        record.is_plain = (
+        is_plain = (
             record.future is not None
             and not waiting.operation.several
             and not waiting.operation.polls
             and internals.is_plain(task)
             and internals.is_asyncio_future(future)
         )
-        record.is_settled = record.is_plain and with_lines
-        record.puts_since_ns = record.since_ns if waiting.operation.puts else 0
-        if record.given:
+        record.note_kind(is_plain, is_plain and with_lines, waiting.operation.puts)
+        if record.known().given:
             asyncio_tasks.name_after(record, (link.code for link in links))
         self._note_poll(record, call, waiting)
         stack = asyncio_tasks.frames(links, with_lines, polls=call is not None)
@@ -113,35 +113,34 @@ class TaskReader:
 
     def _use_polled(self, record: TaskRecord) -> None:
         """Also where it is found within a turn, and not read anew."""
-        if record.polls_for is not None and _polls_on(record):
-            self._relations.use(record.polls_for)
+        polls_for = record.known().polls_for
+        if polls_for is not None and _polls_on(record):
+            self._relations.use(polls_for)
 
     def _note_poll(self, record: TaskRecord, call: SuspendedFrame | None, waiting: Waiting) -> None:
         """`call`: the one in which it looks round again and again; None: it does not."""
-        record.polls_in = record.polls_for = None
-        if call is not None:
-            record.polls_in = weakly(call.suspended)
-            if waiting.targets:
-                record.polls_for = weakly(waiting.targets[0])
-                self._relations.use(record.polls_for)
+        polls_for = None if call is None or not waiting.targets else weakly(waiting.targets[0])
+        record.note_poll(None if call is None else weakly(call.suspended), polls_for)
+        if polls_for is not None:
+            self._relations.use(polls_for)
 
     def _note_step(self, task: asyncio.Task[Any], record: TaskRecord, requests: int, now_ns: int) -> None:
         """Of one that waits for nothing now."""
         if len(self.due) < _DUE_MOST:
             self.due.append(ref(task))
         state = asyncio_tasks.state_of(task, internals.loop_of(task))
-        if record.future is not None or record.node.state != state or record.cancel_requests != requests:
+        if record.future is not None or record.node.state != state or record.known().cancel_requests != requests:
             record.steps += record.future is not None or record.node.state == "waiting"
-            record.cancel_requests = requests
+            record.note_holds((), requests)
             self.mark_not_waiting(task, record, state, now_ns)
 
     def mark_not_waiting(self, task: asyncio.Task[Any], record: TaskRecord, state: str, now_ns: int) -> None:
         """The task waits for nothing and what it holds cannot be read."""
-        record.future, record.edges, record.holds = None, (), ()
-        record.polls_in = record.polls_for = None
+        record.future, record.edges = None, ()
+        record.note_holds((), record.known().cancel_requests)
+        record.note_poll(None, None)
         self._lines.note(record, False, False)
-        record.is_plain = record.is_settled = False
-        record.puts_since_ns = 0
+        record.note_kind(is_plain=False, is_settled=False, puts=False)
         more = self._more(task, record, [], now_ns)
         record.node = asyncio_tasks.node_of(record, state, None, (), more)
 
@@ -150,9 +149,10 @@ class TaskReader:
     ) -> dict[str, AttributeValue]:
         """All attributes of a task; those of a task that is being cancelled are its own."""
         attributes = self._attributes.of(task, record, now_ns)
-        if record.cancel_requests > 0:
+        requests = record.known().cancel_requests
+        if requests > 0:
             more: dict[str, AttributeValue] = {}
-            more[semconv.TASK_CANCEL_REQUESTS] = record.cancel_requests
+            more[semconv.TASK_CANCEL_REQUESTS] = requests
             asked_by = cancellation.asked_by(task, managers, self._id_of) or self._libraries.cancelled_by(task)
             if asked_by is not None:
                 more[semconv.TASK_CANCELLED_BY] = asked_by
@@ -184,7 +184,8 @@ class TaskReader:
 def _polls_on(record: TaskRecord, links: list[SuspendedFrame] | None = None) -> bool:
     """Whether a task is still in the call in which it was seen to look round again and again. `links`: where it is
     suspended; None: it is not, or is to go on."""
-    call = None if record.polls_in is None else record.polls_in()
+    polls_in = record.known().polls_in
+    call = None if polls_in is None else polls_in()
     if call is None or links is None:
         return call is not None and (call.cr_suspended or call.cr_running)
     return any(link.suspended is call for link in links)

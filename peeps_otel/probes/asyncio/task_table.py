@@ -22,7 +22,8 @@ from .failures import Failures
 from .line_budget import LineBudget
 from .loops import Loops
 from .roster import Roster
-from .tasks import CreationSites, TaskKinds, TaskRecord
+from .task_record import TaskRecord
+from .tasks import CreationSites, TaskKinds
 from .wait_shapes import Shapes
 
 _READ_AT_ONCE = 20  # tasks between two chances for the other threads to run

@@ -6,14 +6,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping
 from types import CodeType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 from weakref import ref
 
 from ... import semconv
-from ...model import AttributeValue, Confidence, Edge, Frame, Node, NodeKind, Wait, own_line
+from ...model import AttributeValue, Confidence, Frame, Node, NodeKind, Wait, own_line
 from ...model.untracked import untracked
 from ..context import ProbeContext
 from ..internals import asyncio_core as internals
@@ -23,56 +22,10 @@ from ..library import Waiting
 from ..patches.recorder import ORIGIN, SINCE, TaskOrigin
 from ..source import own_code, source_text
 from .loops import Loops
-
-if TYPE_CHECKING:
-    from ..pools.in_hand import Borrowed
+from .task_record import TaskRecord
 
 _EPOCH_2001_NS = 10**18
 _DEFAULT_NAME = re.compile(r"Task-\d+")
-
-
-class Holds(NamedTuple):
-    """A lock or permit that a task's stack shows, and where it was taken. `by_block`: nobody but this task can leave
-    the block."""
-
-    primitive: ref[Any]
-    source: str
-    by_block: bool = True
-
-
-@dataclass(slots=True)
-class TaskRecord:
-    """What is known of one task between looks. Holds nothing of the task itself but a weak reference, so the garbage
-    collector does not look at it."""
-
-    id: str
-    name: str
-    created_ns: int
-    source: str
-    confidence: Confidence
-    sequence: int
-    parent: int
-    attributes: dict[str, AttributeValue]
-    node: Node
-    reference: ref[asyncio.Task[Any]]
-    address: int  # while it lives
-    edges: tuple[Edge, ...] = ()
-    shown: tuple[Edge, ...] = ()  # these and the `touches` edges, as last observed
-    future: ref[Any] | None = None
-    polls_in: ref[Any] | None = None  # the call in which it looks round again and again
-    polls_for: ref[Any] | None = None  # and for what
-    steps: int = 0
-    has_lines: bool = False
-    matters: bool = False  # waits for what somebody may hold, or holds something: its lines go before those of others
-    is_plain: bool = False  # task and future are of asyncio's own types, and nothing but the future need be asked
-    is_settled: bool = False  # moreover all is known of its wait
-    since_ns: int = 0
-    holds: Sequence[Holds] = ()
-    cancel_requests: int = 0
-    puts_since_ns: int = 0  # waits to put into a channel since then; 0: it does not
-    borrowed: tuple[Borrowed, ...] = ()  # of pools, when it had made `borrowed_at` steps
-    borrowed_at: int = -1
-    given: str = ""  # the name that asyncio gave, until a function of the application is seen to be called after it
 
 
 class TaskKind(NamedTuple):
@@ -134,9 +87,6 @@ class CreationSites:
         return None if known is None else known[1]
 
 
-_NOT_LOOKED_AT = Node("", NodeKind.TASK, "", 0, "")
-
-
 def new_record(
     task: asyncio.Task[Any],
     reference: ref[asyncio.Task[Any]],
@@ -146,7 +96,7 @@ def new_record(
     kind: TaskKind,
     sites: CreationSites,
 ) -> TaskRecord:
-    """The unchanging facts of a task. Its node is made by the look."""
+    """The unchanging facts of a task. Its node is one that is not shown: it is made anew by the look."""
     given = task.get_name()
     by_default = given.startswith("Task-") and _DEFAULT_NAME.fullmatch(given) is not None
     code = kind.code
@@ -154,20 +104,19 @@ def new_record(
         source = source_text.source_of(origin.code, origin.lasti)
     else:
         source = own_line.UNKNOWN if code is None else sites.of(code) or source_text.defined_at(code)
-    record = TaskRecord(
+    node = Node(
         node_id,
+        NodeKind.TASK,
         f"{kind.qualname} ({given})" if by_default else given,
         created_ns,
         source,
         Confidence.INFERRED if origin is None else Confidence.EXACT,
-        0 if origin is None else origin.sequence,
-        0 if origin is None else origin.parent,
-        kind.attributes,
-        _NOT_LOOKED_AT,
-        reference,
-        id(task),
-        given=given if by_default and kind.of_library else "",
+        attributes=kind.attributes,
     )
+    sequence, parent = (0, 0) if origin is None else (origin.sequence, origin.parent)
+    record = TaskRecord(node, reference, id(task), sequence, parent, kind.attributes)
+    if by_default and kind.of_library:
+        record.more().given = given
     return untracked(record)
 
 
@@ -190,8 +139,7 @@ def name_after(record: TaskRecord, codes: Iterable[CodeType]) -> None:
     `shop.pay (Task-69)` tells more than `RequestHandler._handle_request (Task-69)`."""
     name = next((name for code in codes if (name := application_name(code))), "")
     if name:
-        record.name = f"{name} ({record.given})"
-        record.given = ""
+        record.rename(f"{name} ({record.known().given})")
 
 
 def application_name(code: CodeType) -> str:
@@ -288,13 +236,14 @@ def node_of(
     stack: tuple[Frame, ...],
     attributes: dict[str, AttributeValue],
 ) -> Node:
+    known = record.node
     node = Node(  # by position: there may be very many
-        record.id,
+        known.id,
         NodeKind.TASK,
-        record.name,
-        record.created_ns,
-        record.source,
-        record.confidence,
+        known.name,
+        known.created_at,
+        known.source,
+        known.confidence,
         state,
         None,
         wait,

@@ -15,10 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Mapping
 from types import CodeType, FrameType
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple, TypeAlias, cast
 from weakref import ref
 
 from ...model.change import Change
@@ -93,16 +94,20 @@ class LongWait(NamedTuple):
     waker: Waker | None
 
 
+Left: TypeAlias = "list[int] | array[int]"
+
+
 class TokenBucket:
     """How many more of a kind may be written down: at most `burst` at once, `per_second` in the long run.
 
     `left` has one entry for each; the rewritten functions test it and take one off, which is all that an operation
-    beyond the allowance costs. `numbered`: each is a number that was never there before; else all are the same, for
-    thousands of numbers are memory. `refill` is for one thread, the watcher's; without it nothing more is recorded.
+    beyond the allowance costs. `numbered`: each is a number that was never there before, in an array, for thousands of
+    objects are memory; else all are the same. `refill` is for one thread, the watcher's; without it nothing more is
+    recorded.
     """
 
     def __init__(self, burst: int, per_second: int, *, numbered: bool = False) -> None:
-        self.left = list(range(1, burst + 1)) if numbered else [0] * burst
+        self.left: Left = array("Q", range(1, burst + 1)) if numbered else [0] * burst
         self._last = burst if numbered else 0
         self._burst = burst
         self._per_second = per_second
@@ -113,7 +118,7 @@ class TokenBucket:
         passed_ns, self._refilled_ns = now_ns - self._refilled_ns, now_ns
         more = min(self._burst - len(self.left), max(passed_ns, 0) * self._per_second // 1_000_000_000)
         if more > 0:
-            self.left += range(self._last + 1, self._last + more + 1) if self._last else [0] * more
+            self.left.extend(range(self._last + 1, self._last + more + 1) if self._last else [0] * more)
             self._last += more if self._last else 0
 
 
@@ -225,7 +230,7 @@ def _creator() -> Callable[[asyncio.AbstractEventLoop, FrameType, int], tuple[in
     return created
 
 
-def _permits(left: list[int]) -> tuple[Callable[[Any], None], Callable[[Any], None]]:
+def _permits(left: Left) -> tuple[Callable[[Any], None], Callable[[Any], None]]:
     """What runs for every permit that is taken by a bare `acquire()`, and for those that come back: closures, as above,
     which call nothing of ours. `left`: of the allowance."""
     current_task = asyncio.current_task if internals.CURRENT_TASK_IN_C else _current_task
@@ -278,7 +283,7 @@ def _permits(left: list[int]) -> tuple[Callable[[Any], None], Callable[[Any], No
     return took_permit, gave_permit
 
 
-def _waking(left: list[int]) -> Callable[[Any], None]:
+def _waking(left: Left) -> Callable[[Any], None]:
     """What runs for every wake-up that is recorded: a closure as well. `left`: of the allowance."""
     current_task = asyncio.current_task if internals.CURRENT_TASK_IN_C else None
     internal, running, getframe = internals.INTERNAL_GLOBALS, _running, _getframe
