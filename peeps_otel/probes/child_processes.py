@@ -115,4 +115,5 @@ def _seek_keeper(child: _Child, process: Any, now_ns: int) -> None:
     child.ended_ns = child.ended_ns or now_ns
     if now_ns - child.ended_ns >= _SHOWN_AFTER_NS and now_ns - child.sought_ns >= _SOUGHT_EVERY_NS:
         child.sought_ns = now_ns
-        child.keeper = child_pipes.keeper_of(process)
+        outputs = child_pipes.outputs_of(process) or asyncio_io.outputs_of(process)
+        child.keeper = child_pipes.keeper_of(outputs)

@@ -5,7 +5,7 @@ an object of his own for it; here all of these are one thing."""
 from __future__ import annotations
 
 from .. import semconv
-from ..model import AttributeValue, NodeKind, Providers
+from ..model import AttributeValue, Confidence, NodeKind, Providers
 from ..model.operations import operation
 from ..model.shared_key import ELSEWHERE, shared_key
 from .namespaces import namespaces
@@ -19,12 +19,14 @@ Key = tuple[str, ...]
 
 class NamedLock:
     """`type_name`: as of a `ResourceType`. `ends`: what else gives it back some day; empty: nothing that is known.
-    `on_host`: its key means the same to the processes of this host alone."""
+    `on_host`: its key means the same to the processes of this host alone. `shared`: somebody was seen to wait for it by
+    the very object by which somebody else has it: in whose hands such an object is tells nothing then."""
 
-    __slots__ = ("__weakref__", "ends", "key", "name", "on_host", "type_name")
+    __slots__ = ("__weakref__", "ends", "key", "name", "on_host", "shared", "type_name")
 
     def __init__(self, key: Key, name: str, type_name: str, ends: str, on_host: bool) -> None:
         self.key, self.name, self.type_name, self.ends, self.on_host = key, name, type_name, ends, on_host
+        self.shared = False
 
 
 class NamedLocks:
@@ -48,13 +50,19 @@ LOCKS = NamedLocks()
 
 
 def _state(lock: NamedLock, around: Around) -> State:
-    """Whoever is seen in its block has it, and gives it back; but anybody may take the key or file away."""
-    if not around.on_stacks:
+    """Whoever is seen in its block has it, and gives it back; but anybody may take the key or file away. Without a
+    block, who alone has the object in a variable by which it was taken."""
+    holders = [held for held in around.on_stacks if not held.lent]
+    if not holders and not lock.shared:
+        holders = [held for held in around.on_stacks if held.confidence is Confidence.EXACT]
+        holders = [held._replace(bare=True, confidence=Confidence.INFERRED) for held in holders]
+        holders = holders if len(holders) == 1 else []
+    if not holders:
         return State({semconv.COULD_END_OUTSIDE: lock.ends or ELSEWHERE})
     attributes: dict[str, AttributeValue] = {semconv.LOCK_LOCKED: True}
     if lock.ends:
         attributes[semconv.COULD_END_OUTSIDE] = lock.ends
-    return State(attributes, Providers.ESTIMATED, around.on_stacks)
+    return State(attributes, Providers.ESTIMATED, holders)
 
 
 def _called(lock: NamedLock) -> Known:
@@ -62,4 +70,4 @@ def _called(lock: NamedLock) -> Known:
     return Known(lock.name, {semconv.RESOURCE_TYPE: lock.type_name, semconv.RESOURCE_KEY: key})
 
 
-NAMED_LOCK = ResourceType(NamedLock, (NodeKind.LOCK,), _state, _called, while_used=True)
+NAMED_LOCK = ResourceType(NamedLock, (NodeKind.LOCK,), _state, _called, while_used=True, by_handle=True)

@@ -45,10 +45,12 @@ class PoolState(NamedTuple):
 
 class Lent(NamedTuple):
     """What a handle stands for: `thing`, one of those that `pool` lends. `pool` is None where the thing does not tell:
-    it is the one whose state has the thing among `lent`."""
+    it is the one whose state has the thing among `lent`. `taken_by`: the method of the handle that took it, where it
+    is not taken by being made."""
 
     thing: Any
     pool: Any = None
+    taken_by: str = ""
 
 
 class PoolHandle(NamedTuple):

@@ -113,6 +113,7 @@ class ResourceType(NamedTuple):
     only: no property, no `repr`, no lock. `type_name`: as a person would write it, or what makes it of the very class;
     `package.Class` where empty.
     `while_used`: nodes only while somebody waits for it or has it, as there are very many of it in any program.
+    `by_handle`: who has it is seen as with pools too: in whose hands an object is by which it was taken (`PoolHandle`).
     `is_pool`: what it lends is taken inside its library; where the program asked for it is what people want to see.
     `fingerprint`: cheaper than `read_state`, which is then called only where it differs; None: it cannot tell.
     """
@@ -125,6 +126,7 @@ class ResourceType(NamedTuple):
     made: Callable[[Any], Making | None] | None = None
     while_used: bool = False
     is_pool: bool = False
+    by_handle: bool = False
     fingerprint: Callable[[Any], Fingerprint | None] | None = None
 
 

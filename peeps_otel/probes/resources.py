@@ -68,6 +68,7 @@ class Resources:
         self.kin = Kin(inherited is not None)
         self._held: dict[int, list[Held]] = {}
         self._used: dict[int, ref[Any]] = {}
+        self._waited: set[int] = set()
         self._plain: dict[int, dict[str, AttributeValue]] = {}  # by the address of a type that the registry keeps
         self._quiet: dict[str, ResourceRecord] = {}
         self._owned: dict[str, set[str]] = {}
@@ -81,6 +82,7 @@ class Resources:
         """A new look: who holds and waits for what is told anew."""
         self._held = {}
         self._used = {}
+        self._waited = set()
 
     def hold(self, reference: ref[Any], held: Held) -> None:
         """Somebody has a thing whose record was made."""
@@ -122,6 +124,7 @@ class Resources:
         thing = reference()
         if thing is not None:
             self._used[id(thing)] = reference
+            self._waited.add(id(thing))
 
     def pool_of(self, thing: int) -> ref[Any] | None:
         """The pool that had lent the thing at this address at the last look, if it told."""
@@ -313,6 +316,8 @@ class Resources:
                 state.attributes |= self._inherited.of_lock(thing, self.thread_id)
         if semconv.POOL_IN_USE in state.attributes or record.type.is_pool:
             self._note_pool(thing, state)
+        elif record.type.by_handle and id(thing) in self._waited:
+            self.pools_wanted = True
         if state.channel is not None:
             keep_channel(record, state, state.channel)
             return

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import filelock
 import pytest
@@ -18,7 +19,7 @@ import redis as redis_py
 from redis.asyncio import Redis as AsyncRedis
 
 from peeps_otel import semconv
-from peeps_otel.model import Providers, Wait
+from peeps_otel.model import EdgeKind, Providers, Wait
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.patches.recorder import Recorder
 from tests.probes import program as tasks
@@ -245,3 +246,77 @@ def test_one_that_no_task_here_has_may_be_released_elsewhere(port: int) -> None:
             thing = program.look().node("lock missing")
             assert thing.attributes[semconv.COULD_END_OUTSIDE] == "whoever has taken it elsewhere"
             time.sleep(0.01)
+
+
+@pytest.mark.parametrize("thread_local", [True, False])
+def test_a_task_that_took_one_in_redis_without_a_block(port: int, thread_local: bool) -> None:
+    """By the object in its variable, which has the token."""
+
+    def lock() -> Any:
+        return AsyncRedis(port=port).lock(f"bare {thread_local}", thread_local=thread_local)
+
+    async def has() -> None:
+        mine = lock()
+        await mine.acquire()
+        await asyncio.Event().wait()
+
+    async def wants() -> None:
+        other = lock()
+        await other.acquire()
+
+    async def main() -> None:
+        tasks.started(has(), "has")
+        await asyncio.sleep(0.3)
+        tasks.started(wants(), "wants")
+
+    with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:
+        name = f"lock bare {thread_local}"
+        seen = program.until(lambda seen: seen.holders(name) == ["task has"])
+        assert (seen.needs("wants"), seen.node(name).providers) == ([name], Providers.ESTIMATED)
+        first = has.__code__.co_firstlineno
+        (edge,) = [edge for edge in seen.edges if edge.src == seen.node(name).id and edge.kind is EdgeKind.HELD_BY]
+        assert str(edge.source).endswith(f":{first + 2}")
+
+
+def test_who_waits_by_the_object_of_another_says_nothing_of_who_has_it(port: int) -> None:
+    shared = AsyncRedis(port=port).lock("shared", thread_local=False)
+
+    async def takes_and_leaves() -> None:
+        await shared.acquire()
+
+    async def wants(mine: Any) -> None:
+        await mine.acquire()
+
+    async def main() -> None:
+        await takes_and_leaves()
+        tasks.started(wants(shared), "wants")
+
+    with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:
+        program.until(lambda seen: seen.needs("wants") == ["lock shared"])
+        for _ in range(30):
+            assert program.look().holders("lock shared") == []
+            time.sleep(0.01)
+
+
+def test_a_thread_that_took_one_in_redis_without_a_block(port: int) -> None:
+    client = redis_py.Redis(port=port)
+    done = threading.Event()
+    with world() as made:
+        made.cleaning.append(done.set)
+
+        def has() -> None:
+            mine = client.lock("bare")
+            mine.acquire()
+            done.wait()
+            mine.release()
+
+        def wants() -> None:
+            other = client.lock("bare")
+            other.acquire()
+            other.release()
+
+        made.start("has", has)
+        made.settled("has")
+        made.start("wants", wants)
+        seen = made.until(lambda seen: bool(seen.needed("wants")) and bool(seen.holders(seen.needed("wants")[0])))
+        assert seen.holders(seen.needed("wants")[0]) == ["thread has"]

@@ -219,3 +219,13 @@ def process_id(process: subprocess.Process) -> int | None:
     """The pid of a child process."""
     pid: object = field(process, "pid")
     return pid if type(pid) is int else None
+
+
+def outputs_of(process: subprocess.Process) -> Iterator[int]:
+    """The descriptors by which this process reads what a child prints, while their transports are open."""
+    pipes: object = field(field(process, "_transport"), "_pipes")
+    for number, protocol in list(cast("dict[int, object]", pipes).items()) if type(pipes) is dict else ():
+        pipe: object = field(protocol, "pipe")
+        fd = transport_endpoint(pipe).fd if number > 0 and is_transport(pipe) else None
+        if fd is not None:
+            yield fd

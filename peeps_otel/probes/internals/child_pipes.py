@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from collections.abc import Iterable
 from io import BufferedReader, BufferedWriter, FileIO, TextIOWrapper
 from typing import Any, NamedTuple
 
@@ -134,11 +135,16 @@ def has_ended(pid: int) -> bool:
         return False
 
 
-def keeper_of(process: Any) -> str:
-    """Another process that has the output of a `subprocess.Popen` open to write, as `sleep (pid 4712)`; empty where
-    none is found: those of other users are not seen."""
+def outputs_of(process: Any) -> list[int]:
+    """The descriptors by which this process reads what a `subprocess.Popen` prints."""
     fds = [_descriptor(attribute(process, name)) for name in ("stdout", "stderr")]
-    wanted = {link_of(fd) for fd in fds if fd is not None} - {""}
+    return [fd for fd in fds if fd is not None]
+
+
+def keeper_of(outputs: Iterable[int]) -> str:
+    """Another process that has one of these pipes open to write, as `sleep (pid 4712)`; empty where none is found:
+    those of other users are not seen."""
+    wanted = {link_of(fd) for fd in outputs} - {""}
     own = os.getpid()
     try:
         processes = [int(name) for name in os.listdir("/proc") if name.isdecimal()][:_PROCESSES_MOST]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from gc import get_referents, is_tracked
-from itertools import repeat
+from itertools import pairwise, repeat
 from types import (
     AsyncGeneratorType,
     BuiltinFunctionType,
@@ -63,7 +63,7 @@ def of_task(links: list[SuspendedFrame], libraries: LibraryRegistry) -> tuple[Bo
         for referent in link.referents:
             for one in _contents(referent):
                 for lent in found.lent_by(one):
-                    found.add(lent, lambda link=link, one=one: _stored_in_suspended(link, one))
+                    found.add(lent, lambda link=link, one=one, by=lent.taken_by: _stored_in_suspended(link, one, by))
     for manager in entered(links):
         for one in _with_inner(manager.manager):
             for lent in found.lent_by(one):
@@ -84,7 +84,8 @@ def of_thread(stack: CallStack, libraries: LibraryRegistry) -> tuple[Borrowed, .
         for index in range(len(local_names(reader.code))):
             value = reader.local(index)
             for lent in found.lent_by(value):
-                found.add(lent, lambda reader=reader, index=index: _stored_at(reader.code, index, reader.lasti))
+                by = lent.taken_by
+                found.add(lent, lambda reader=reader, index=index, by=by: _taken_at(reader, index, by))
         if reader.code.co_exceptiontable:
             for block in analysis(reader.code).with_blocks(reader.lasti):
                 leaving = reader.below_handler(block.slot)
@@ -167,8 +168,8 @@ def _with_inner(manager: Any) -> Iterator[Any]:
 # --- where it was taken -----------------------------------------------------------------------------------------------
 
 
-def _stored_in_suspended(link: SuspendedFrame, value: object) -> str:
-    """The line of a suspended function that stored a value in one of its variables."""
+def _stored_in_suspended(link: SuspendedFrame, value: object, taken_by: str) -> str:
+    """The line of a suspended function that stored a value in one of its variables, or took it."""
     if not own_code.is_own(link.code.co_filename):
         return ""
     frame = link.frame
@@ -178,8 +179,23 @@ def _stored_in_suspended(link: SuspendedFrame, value: object) -> str:
     reader = FrameReader(frame, repeat(0), 0)
     for index in range(len(local_names(link.code))):
         if reader.local(index) is value:
-            return _stored_at(link.code, index, frame.f_lasti)
+            return _taken_at(reader, index, taken_by)
     return ""
+
+
+def _taken_at(reader: FrameReader, index: int, taken_by: str) -> str:
+    """Where a local got its value, or the last call before of its method of this name."""
+    code, lasti = reader.code, reader.lasti
+    if not taken_by:
+        return _stored_at(code, index, lasti)
+    if not own_code.is_own(code.co_filename):
+        return ""
+    known, offset = analysis(code), None
+    for before, op in pairwise(known.ops):
+        is_call = op.name in ("LOAD_METHOD", "LOAD_ATTR") and known.name_of(op) == taken_by
+        if is_call and _loads(before.name, before.argument, index) and op.offset <= lasti:
+            offset = op.offset
+    return "" if offset is None else source_text.source_of(code, offset)
 
 
 def _stored_at(code: CodeType, index: int, lasti: int) -> str:
@@ -191,6 +207,13 @@ def _stored_at(code: CodeType, index: int, lasti: int) -> str:
         if _stores(op.name, op.argument, index) and (offset is None or op.offset <= lasti):
             offset = op.offset
     return "" if offset is None else source_text.source_of(code, offset)
+
+
+def _loads(name: str, argument: int, index: int) -> bool:
+    """Whether an instruction leaves a local on top of the stack."""
+    if name in ("LOAD_FAST_LOAD_FAST", "LOAD_FAST_BORROW_LOAD_FAST_BORROW", "STORE_FAST_LOAD_FAST"):
+        return argument & 15 == index
+    return name in ("LOAD_FAST", "LOAD_FAST_CHECK", "LOAD_FAST_BORROW", "LOAD_DEREF") and argument == index
 
 
 def _stores(name: str, argument: int, index: int) -> bool:

@@ -5,9 +5,12 @@ them are taken."""
 from __future__ import annotations
 
 import sys
+import threading
 import time
 from collections import deque
 from collections.abc import Iterable
+from gc import get_referents
+from types import SimpleNamespace
 from typing import Any, cast
 
 from ...model.operations import operation
@@ -29,7 +32,7 @@ from ..library import (
     first_of,
     timer_within,
 )
-from ..named_locks import LOCKS, NAMED_LOCK, POLL
+from ..named_locks import LOCKS, NAMED_LOCK, POLL, NamedLock
 
 _SYNC, _ASYNC = "redis.connection", "redis.asyncio.connection"
 _LOCK, _ASYNC_LOCK = "redis.lock", "redis.asyncio.lock"
@@ -106,9 +109,30 @@ def _named(lock: Any) -> object | None:
 
 def _wanted(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting | None:
     """Of a task that tries to take one."""
-    found = _named(first_of(link, vars(sys.modules[_ASYNC_LOCK])["Lock"]))
+    lock = first_of(link, vars(sys.modules[_ASYNC_LOCK])["Lock"])
+    found = _named(lock)
+    if type(found) is NamedLock and _is_taken(lock):
+        found.shared = True
     until = local_of(link.frame, "stop_trying_at")
     return Waiting(POLL, () if found is None else (found,), deadline=until if type(until) is float else None)
+
+
+def _by_lock(lock: Any) -> Iterable[Lent]:
+    """Of an object by which a lock was taken, in a block or by `acquire()`."""
+    found = _named(lock) if _is_taken(lock) else None
+    return () if found is None else (Lent(lock, found, "acquire"),)
+
+
+def _is_taken(lock: Any) -> bool:
+    """By its token. A `threading.local` shows the values of all threads to the garbage collector alone."""
+    local = attribute(lock, "local")
+    if type(local) is SimpleNamespace:
+        return attribute(local, "token") is not None
+    for values in get_referents(local) if type(local) is threading.local else ():
+        some = cast("dict[object, object]", values).values() if type(values) is dict else ()
+        if any(type(one) is dict and cast("dict[str, object]", one).get("token") is not None for one in list(some)):
+            return True
+    return False
 
 
 def _settings(client: object) -> dict[str, object] | None:
@@ -151,6 +175,8 @@ def _read_asynchronous(pool: Any) -> PoolState:
 
 
 def _handles() -> Iterable[PoolHandle]:
+    for module in (_LOCK, _ASYNC_LOCK):
+        yield PoolHandle(vars(sys.modules[module])["Lock"], _by_lock)
     for module in (_SYNC, _ASYNC):
         kind = vars(sys.modules[module]).get("AbstractConnection")
         if isinstance(kind, type):
