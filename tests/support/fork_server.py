@@ -2,22 +2,27 @@
 """Commands as forks of a process that has imported all of them: real processes, which start without the second of
 processor time that NumPy, DuckDB and gRPC take to be imported, or the quarter of one that a client takes. Linux only.
 
-The servers are no children of the tests, some of which look at their children. They end with who has started them.
+There is one server for all the workers of a run: whoever needs it first starts it. It is no child of the tests, some of
+which look at their children, and ends when the last of the workers has gone.
 """
 
 from __future__ import annotations
 
 import atexit
+import contextlib
 import gc
 import json
 import os
 import select
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import threading
 import time
+import uuid
+import zlib
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -28,6 +33,10 @@ CLIENT = ("peeps_collector.cli.main",)
 COLLECTOR = (*CLIENT, "peeps_collector.collector", "uvicorn.protocols.http.h11_impl", "tests.support.compiled_spans")
 _MESSAGE_MOST = 1 << 18
 _START_S = 60.0
+_TURN_S = 0.01
+_LINGER_S = 1.0
+_RUN = os.environ.get("PYTEST_XDIST_TESTRUNUID") or uuid.uuid4().hex
+"""The same in all workers of a run."""
 
 
 class Forked(subprocess.Popen[bytes]):
@@ -69,17 +78,7 @@ class Forked(subprocess.Popen[bytes]):
 
 class _Server:
     def __init__(self, modules: Sequence[str]) -> None:
-        self._connection, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        with theirs:
-            subprocess.run(
-                [sys.executable, "-m", __name__, str(theirs.fileno()), *modules],
-                cwd=_ROOT,
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                pass_fds=[theirs.fileno()],
-                check=True,
-            )
+        self._connection = _connected(modules)
         self._ended: dict[int, int] = {}
 
     def start(self, arguments: Sequence[str], environment: Mapping[str, str], standard: tuple[int, int, int]) -> int:
@@ -116,53 +115,137 @@ def _server(modules: tuple[str, ...]) -> _Server:
     return _Server(modules)
 
 
-def _serve(connection: socket.socket) -> list[str]:
-    """Forks when asked. In a fork: the arguments of the command, which is to be run now."""
-    woken, wake = os.pipe()
-    os.set_blocking(wake, False)
-    signal.signal(signal.SIGCHLD, _woken)
-    signal.set_wakeup_fd(wake)
-    while True:
-        ready, _, _ = select.select([connection, woken], [], [])
-        if woken in ready:
-            os.read(woken, 4096)
-            _tell_ends(connection)
-        if connection not in ready:
-            continue
-        message, descriptors, _, _ = socket.recv_fds(connection, _MESSAGE_MOST, 3)
+def _connected(modules: Sequence[str]) -> socket.socket:
+    """To the server of this run that has imported `modules`. AssertionError where none answers in time."""
+    key = zlib.crc32("\n".join([sys.executable, *modules]).encode())
+    name = f"\0peeps-tests-{_RUN}-{key:x}"  # abstract: it ends with the last socket of that name
+    end = time.monotonic() + _START_S
+    while time.monotonic() < end:
+        _start_once(name, modules)
+        connection = _socket()
+        connection.settimeout(_START_S)
+        try:
+            connection.connect(name)
+            if connection.recv(_MESSAGE_MOST):  # it is ready, and has not ended just now
+                connection.settimeout(None)
+                return connection
+        except ConnectionError:
+            pass
+        connection.close()
+        time.sleep(_TURN_S)
+    raise AssertionError("the fork server does not start")
+
+
+def _start_once(name: str, modules: Sequence[str]) -> None:
+    with _socket() as listening:
+        try:
+            listening.bind(name)
+        except OSError:  # one of the other workers has it
+            return
+        listening.listen(64)
+        subprocess.run(
+            [sys.executable, "-m", __name__, str(listening.fileno()), *modules],
+            cwd=_ROOT,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            pass_fds=[listening.fileno()],
+            check=True,
+        )
+
+
+def _socket() -> socket.socket:
+    return socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+
+
+class _Serving:
+    """The server: forks for each that is connected when it is asked to, and tells it of the ends of its forks."""
+
+    def __init__(self, listening: socket.socket) -> None:
+        self._listening = listening
+        self._woken, self._wake = os.pipe()
+        os.set_blocking(self._wake, False)
+        self._connections: dict[int, socket.socket] = {}
+        self._who_asked: dict[int, socket.socket] = {}
+
+    def run(self) -> list[str]:
+        """Ends when nobody is connected any more. In a fork: the arguments of the command, which is to be run now."""
+        signal.signal(signal.SIGCHLD, _woken)
+        signal.set_wakeup_fd(self._wake)
+        while True:
+            some = [self._listening, self._woken, *self._connections.values()]
+            ready, _, _ = select.select(some, [], [], None if self._connections else _LINGER_S)
+            if not ready and not self._connections:
+                os._exit(0)
+            if self._woken in ready:
+                os.read(self._woken, 4096)
+                self._tell_ends()
+            if self._listening in ready:
+                self._accept()
+            for connection in list(self._connections.values()):
+                if connection in ready and (arguments := self._asked(connection)) is not None:
+                    return arguments
+
+    def _accept(self) -> None:
+        connection, _ = self._listening.accept()
+        _, uid, _ = struct.unpack("3i", connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))
+        if uid != os.getuid():
+            connection.close()
+            return
+        self._connections[connection.fileno()] = connection
+        self._tell(connection, {"ready": 1})
+
+    def _asked(self, connection: socket.socket) -> list[str] | None:
+        """None in the server itself."""
+        try:
+            message, descriptors, _, _ = socket.recv_fds(connection, _MESSAGE_MOST, 3)
+        except ConnectionError:
+            message, descriptors = b"", []
         if not message:
-            os._exit(0)
+            del self._connections[connection.fileno()]
+            connection.close()
+            return None
         asked: dict[str, Any] = json.loads(message)
         pid = os.fork()
         if pid == 0:
-            signal.set_wakeup_fd(-1)
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            for number, descriptor in enumerate(descriptors):
-                os.dup2(descriptor, number)
-            for descriptor in (connection.detach(), woken, wake, *descriptors):
-                os.close(descriptor)
+            self._leave(descriptors)
             os.environ.clear()
             os.environ.update(asked["environment"])
             os.chdir(asked["folder"])
             return asked["arguments"]
         for descriptor in descriptors:
             os.close(descriptor)
-        connection.send(json.dumps({"started": pid}).encode())
+        self._who_asked[pid] = connection
+        self._tell(connection, {"started": pid})
+        return None
+
+    def _leave(self, standard: Sequence[int]) -> None:
+        """In a fork: nothing of the server is left, and `standard` are its input, output and errors."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        for number, descriptor in enumerate(standard):
+            os.dup2(descriptor, number)
+        sockets = [self._listening, *self._connections.values()]
+        for descriptor in (*(one.detach() for one in sockets), self._woken, self._wake, *standard):
+            os.close(descriptor)
+
+    def _tell_ends(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            self._tell(self._who_asked.pop(pid), {"ended": pid, "code": os.waitstatus_to_exitcode(status)})
+
+    def _tell(self, connection: socket.socket, what: dict[str, int]) -> None:
+        with contextlib.suppress(OSError):  # it has gone
+            connection.send(json.dumps(what).encode())
 
 
 def _woken(_number: int, _frame: object) -> None:
     """So that a signal is noticed; what is to be done stands in the loop."""
-
-
-def _tell_ends(connection: socket.socket) -> None:
-    while True:
-        try:
-            pid, status = os.waitpid(-1, os.WNOHANG)
-        except ChildProcessError:
-            return
-        if not pid:
-            return
-        connection.send(json.dumps({"ended": pid, "code": os.waitstatus_to_exitcode(status)}).encode())
 
 
 def _main(descriptor: int, modules: Sequence[str]) -> int:
@@ -172,7 +255,7 @@ def _main(descriptor: int, modules: Sequence[str]) -> int:
         __import__(name)
     gc.collect()
     gc.freeze()  # no fork has to look through it, nor to copy it for that
-    arguments = _serve(socket.socket(fileno=descriptor))
+    arguments = _Serving(socket.socket(fileno=descriptor)).run()
     from peeps_collector.cli.main import main
 
     try:
