@@ -7,6 +7,7 @@ import random
 import struct
 import sys
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import orjson
@@ -17,8 +18,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, ArrayValue, KeyValue, KeyValueList
 from opentelemetry.proto.trace.v1.trace_pb2 import ResourceSpans, ScopeSpans, Span, Status
 
-from peeps_collector.decode.columns.spans import SpanColumns, example
-from peeps_collector.decode.compiled import Compiled
+from peeps_collector.decode.compiled import Compiled, SpanDecoder
 from peeps_collector.decode.rows import Decoded
 from peeps_collector.decode.slices import slices
 from peeps_collector.decode.traces import decode_traces
@@ -30,12 +30,24 @@ from tests.support.examples import examples
 from tests.support.network import http
 from tests.support.waiting import eventually
 
-_COLUMNS = SpanColumns()
 _NOW_NS = 77
 
 
+@cache
+def _decoder() -> SpanDecoder:
+    from peeps_collector.decode.columns.spans import SpanColumns  # and Numba, which takes long to import
+
+    return SpanColumns()
+
+
+def example() -> bytes:
+    from peeps_collector.decode.columns.spans import example
+
+    return example()
+
+
 def decoded(body: bytes) -> list[Decoded] | None:
-    steps = _COLUMNS.steps(body, _NOW_NS)
+    steps = _decoder().steps(body, _NOW_NS)
     while True:
         try:
             next(steps)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple, cast
 
 import pytest
-import streamlit
 from starlette.responses import Response
 from starlette.types import Message, Receive, Scope, Send
 
@@ -25,9 +24,10 @@ from peeps_dashboard.front.door import FrontDoor
 from peeps_dashboard.launch import PAGES
 from peeps_dashboard.view.editor import Editor
 from tests.dashboard.fake_api import FakeApi
+from tests.dashboard.streamlit_folder import STREAMLIT_FOLDER
 from tests.support.network import free_port
 
-STATIC = Path(streamlit.__file__).with_name("static")
+STATIC = STREAMLIT_FOLDER / "static"
 
 
 async def streamlits(scope: Scope, receive: Receive, send: Send) -> None:

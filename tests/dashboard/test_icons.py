@@ -8,13 +8,12 @@ import re
 import shutil
 from pathlib import Path
 
-import streamlit
-
 import peeps_dashboard
 from peeps_dashboard.front import icons
+from tests.dashboard.streamlit_folder import STREAMLIT_FOLDER
 
 PACKAGE = Path(peeps_dashboard.__file__).parent
-STREAMLIT = Path(streamlit.__file__).parent / "static"
+STREAMLIT = STREAMLIT_FOLDER / "static"
 ICON = re.compile(r":material/([a-z0-9_]{2,})")
 
 

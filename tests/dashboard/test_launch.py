@@ -10,7 +10,6 @@ import subprocess
 import sys
 
 import pytest
-import streamlit.config
 
 from peeps_dashboard import launch
 from tests.support.explorer import running_explorer
@@ -48,7 +47,9 @@ def test_an_address_others_can_reach_is_refused() -> None:
 
 def test_every_option_is_one_that_streamlit_knows() -> None:
     options = launch.config("127.0.0.1", 9120)
-    known = streamlit.config.get_config_options()
+    from streamlit.config import get_config_options  # takes long to import
+
+    known = get_config_options()
     assert [name for name in options if name not in known] == []
     # A plain theme option would switch off following the system's dark mode.
     assert [n for n in options if n.startswith("theme.") and n.split(".")[1] not in ("light", "dark")] == []

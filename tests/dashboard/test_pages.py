@@ -6,20 +6,28 @@ from __future__ import annotations
 import html
 import json
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from tests.dashboard import scenarios
 from tests.dashboard.fake_api import FakeApi
 from tests.support.network import free_port
 
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
+
 DEADLOCK, CHANNEL = "deadlock:0000000000000001", "channel_full:0000000000000002"
 
 
+def _app_test() -> type[AppTest]:
+    from streamlit.testing.v1 import AppTest  # takes long: only where its tests run
+
+    return AppTest
+
+
 def page(name: str, **query: str) -> AppTest:
-    test = AppTest.from_string(f"from peeps_dashboard.screens import {name}\n{name}.page()\n", default_timeout=60)
+    test = _app_test().from_string(f"from peeps_dashboard.screens import {name}\n{name}.page()\n", default_timeout=60)
     for key, value in query.items():
         test.query_params[key] = value
     return test.run()
@@ -199,7 +207,7 @@ from peeps_dashboard.screens import chosen
 chosen.arrive(st.session_state["on"])
 st.text(chosen.wanted())
 """
-    test = AppTest.from_string(script)
+    test = _app_test().from_string(script)
 
     def at(page: str, link: str) -> str:
         """What is shown there by this link, "" for one without a finding."""
@@ -390,5 +398,5 @@ def test_the_script_itself_runs() -> None:
     import peeps_dashboard
 
     script = Path(peeps_dashboard.__file__).with_name("app.py")
-    test = AppTest.from_file(str(script), default_timeout=60).run()
+    test = _app_test().from_file(str(script), default_timeout=60).run()
     assert "DEADLOCK, PROVEN" in texts(test)

@@ -4,16 +4,18 @@
 from __future__ import annotations
 
 from datetime import UTC
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import pytest
-from streamlit.testing.v1 import AppTest
 
 from peeps_dashboard.api_sql import Result
 from peeps_dashboard.view import results
 from tests.dashboard.fake_api import FakeApi
 from tests.dashboard.sql_answers import FakeQueries, S
 from tests.dashboard.test_pages import column, page, texts
+
+if TYPE_CHECKING:
+    from streamlit.testing.v1 import AppTest
 
 NOW = 1_700_000_200 * S
 

@@ -116,7 +116,9 @@ def test_who_has_what_somebody_waits_for(
         assert (seen.holders(thing), seen.node(thing).providers) == (["task holder"], providers)
 
 
-def test_the_task_that_started_a_thread_has_its_token() -> None:
+def test_the_task_that_started_a_thread_has_its_token(monkeypatch: pytest.MonkeyPatch) -> None:
+    # How long a thread waits for more to do, by default ten seconds, for which the end of the test would wait.
+    monkeypatch.setattr("trio._core._thread_cache.IDLE_TIMEOUT", 0.01)
     tokens, leave = trio.CapacityLimiter(1), threading.Event()
 
     async def starts() -> None:
