@@ -111,7 +111,7 @@ def test_a_chosen_suspect_changes_the_page_and_the_address(explorer: str, shared
     seen = visit()
     seen.page.goto(explorer)
     seen.wait_for_graph()
-    seen.page.get_by_text("CHANNEL FULL, SUSPECT").click()
+    seen.page.get_by_test_id("stRadioGroup").get_by_text("CHANNEL FULL, SUSPECT").click()
     seen.page.locator(".pp-verdict h1", has_text="CHANNEL FULL").wait_for()
     seen.page.locator(f".wg[data-ready='{CHANNEL}']").wait_for()
     seen.page.wait_for_url(re.compile("finding=channel_full"))

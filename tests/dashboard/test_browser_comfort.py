@@ -105,7 +105,7 @@ def test_a_chosen_finding_goes_along_from_page_to_page(explorer: str, shared_api
     seen.page.goto(explorer)
     seen.wait_for_graph()
     assert chosen_in(seen.page) == ""
-    seen.page.get_by_text("CHANNEL FULL, SUSPECT").click()
+    seen.page.get_by_test_id("stRadioGroup").get_by_text("CHANNEL FULL, SUSPECT").click()
     seen.page.locator(".pp-verdict h1", has_text="CHANNEL FULL").wait_for()
     of_it = re.compile("CHANNEL FULL")
     for name, part in (("Graph", ".pp-strip"), ("Tables", ".pp-strip"), ("SQL", ""), ("Verdict", ".pp-verdict h1")):
@@ -141,4 +141,28 @@ def test_on_a_phone_the_graph_comes_before_what_chooses_its_part(
         seen.page.locator(part).first.bounding_box()["y"] for part in (".pp-strip", ".st-key-graph-controls", ".wg")
     ]
     assert tops == sorted(tops)
+    assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_what_else_was_found_is_one_click_away(explorer: str, shared_api: FakeApi, visit: Any) -> None:
+    shared_api.show("mixed")
+    seen = visit()
+    seen.page.set_viewport_size({"width": 1280, "height": 800})
+    seen.page.goto(explorer)
+    seen.wait_for_graph()
+    other = seen.page.locator(".pc-also a", has_text="CHANNEL FULL")
+    box = other.bounding_box()
+    assert box["y"] + box["height"] <= 800
+    seen.page.evaluate("window.here = true")
+    other.click()
+    seen.page.locator(".pp-verdict h1", has_text="CHANNEL FULL").wait_for()
+    assert seen.page.evaluate("window.here")  # it was not loaded anew
+    assert chosen_in(seen.page).startswith("channel_full")
+    assert violations(seen.page) == []
+    seen.page.goto(f"{explorer}/?at={seen.page.evaluate('Date.now()')}000000")
+    seen.page.locator(".stApp .pc-also a", has_text="CHANNEL FULL").wait_for()
+    seen.page.locator(".pp-notice", has_text="As it was at").wait_for()
+    seen.page.locator(".pc-also a", has_text="CHANNEL FULL").click()
+    seen.page.locator(".pp-verdict h1", has_text="CHANNEL FULL").wait_for()
+    assert "at=" in seen.page.url
     assert (seen.outside, seen.errors) == ([], [])

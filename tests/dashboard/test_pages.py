@@ -221,8 +221,11 @@ st.text(chosen.wanted())
     assert at("tables", "") == CHANNEL
     assert test.query_params["finding"] == CHANNEL
     assert at("tables", "") == CHANNEL  # the browser has not heard of it yet
+    assert at("tables", DEADLOCK) == CHANNEL
     assert at("tables", CHANNEL) == CHANNEL
-    assert not at("tables", "")
+    assert at("tables", DEADLOCK) == DEADLOCK
+    assert at("graph", CHANNEL) == CHANNEL
+    assert not at("graph", "")
 
 
 @pytest.mark.usefixtures("api")

@@ -246,3 +246,56 @@ def test_names_are_only_text() -> None:
     assert "\u202e" not in fakes
     assert 'onclick="' not in fakes
     assert "line&#10;" in fakes
+
+
+def test_what_else_was_found_is_named_with_its_line_and_leads_there() -> None:
+    assert not of("deadlock").also
+    shown = of("mixed", "channel_full:0000000000000002")
+    assert shown.also == (
+        card.Suspect("deadlock:0000000000000001", 0, "red", "DEADLOCK, PROVEN", "orders/jobs.py:45", "orders (4711)"),
+        card.Suspect(
+            "semaphore_starved:0000000000000003",
+            2,
+            "blue",
+            "SEMAPHORE STARVED, SLOW",
+            "billing/pool.py:14",
+            "billing (4720)",
+        ),
+    )
+    text = card_html.of_card(shown, Editor(""))
+    assert '<a href="#pc-also">2 more found</a>' in text
+    assert (
+        '<a class="pc-red" href="?finding=deadlock%3A0000000000000001" data-suspect="0">DEADLOCK, PROVEN</a>'
+        " <code>orders/jobs.py:45</code> in orders (4711)"
+    ) in text
+
+
+def test_of_very_many_the_first_are_named_and_the_same_in_other_processes_not() -> None:
+    world = scenarios.make("mixed", frozen=True)
+    answer: Any = fake_api.findings_answer(world, NOW)
+    answer["findings"] += [answer["findings"][1] | {"id": f"channel_full:{n}"} for n in range(9)]
+    answer["findings"] += [answer["findings"][1] | {"id": "channel_full:x", "same_as": "channel_full:1"}]
+    shown = card.of_answer(answer, [])
+    assert ([one.number for one in shown.also], shown.more) == ([1, 2, 3, 4, 5, 6], 5)
+    assert "<li>and 5 more</li>" in card_html.of_card(shown, Editor(""))
+
+
+def test_a_thread_that_holds_up_its_own_task_tells_the_line_once() -> None:
+    world = scenarios.make("deadlock", frozen=True)
+    finding: Any = fake_api.findings_answer(world, NOW)["findings"][0]
+    link = finding["evidence"][0]
+    finding["evidence"] = [link]
+    thread = finding["nodes"]["task:A"] | {"id": "thread:M", "label": "MainThread"}
+    finding["nodes"]["thread:M"] = thread
+    link |= {"resource": "thread:M", "resource_label": "MainThread", "relation": "cannot run while", "hold_age": ""}
+    link |= {
+        "holder": "thread:M",
+        "holder_label": "MainThread",
+        "hold_source": None,
+        "holder_doing": "waits for a socket",
+    }
+    (side,) = card.sides_of(finding)
+    assert (side.who, side.place) == ("worker-a", "orders/service.py:31")
+    assert side.does == "cannot run while MainThread is blocked, 43 s: it waits for a socket"
+    thread["stack"] = [frame | {"line": 7} for frame in thread["stack"]]
+    assert [side.who for side in card.sides_of(finding)] == ["worker-a", "MainThread"]

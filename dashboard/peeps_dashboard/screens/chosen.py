@@ -26,10 +26,11 @@ def again() -> None:
 
 
 def _look(*, goes_along: bool) -> None:
-    """Who goes back to a link without the finding, on the same page, has left it. A browser that has not heard of it
-    yet sends such a link, too."""
+    """Who goes back to a link without the finding, or with another one, on the same page, has left it. A browser that
+    has not heard of it yet sends such a link, too."""
     asked, kept = st.query_params.get("finding", ""), wanted()
-    if not asked and kept and (goes_along or not st.session_state.get("finding_is_told")):
+    is_before = not asked if goes_along else not st.session_state.get("finding_is_told")
+    if kept and asked != kept and is_before:
         st.query_params["finding"], st.session_state["finding_is_told"] = kept, False
     else:
         st.session_state["finding"], st.session_state["finding_is_told"] = asked, True

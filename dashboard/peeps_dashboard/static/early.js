@@ -86,12 +86,20 @@
       setTimeout(() => { copy.textContent = word; }, 1200);
     }, () => {});
   });
+  // What else was found: as if it were chosen in the list of suspects, where that is on the page.
+  document.addEventListener('click', e => {
+    const link = e.target.closest?.('[data-suspect]'), all = document.querySelectorAll('.st-key-suspect input[type=radio]');
+    if (!link || e.ctrlKey || e.metaKey || e.shiftKey || !all[link.dataset.suspect]) return;
+    e.preventDefault();
+    all[link.dataset.suspect].click();
+    card.scrollIntoView({ block: 'nearest' });
+  });
   // The finding and the moment go along from page to page, where a link loads the page anew.
   for (const way of ['click', 'auxclick']) document.addEventListener(way, e => {
-    const link = e.target.closest?.('.pp-nav a, #pp-early nav a');
+    const link = e.target.closest?.('.pp-nav a, #pp-early nav a, [data-suspect]');
     if (!link) return;
     const to = new URL(link.href), here = new URLSearchParams(location.search);
-    for (const key of ['finding', 'at']) here.get(key) ? to.searchParams.set(key, here.get(key)) : to.searchParams.delete(key);
+    for (const key of link.dataset.suspect ? ['at'] : ['finding', 'at']) here.get(key) ? to.searchParams.set(key, here.get(key)) : to.searchParams.delete(key);
     link.href = to.href;
   }, true);
   // A flame graph: the chosen box becomes as wide as the picture, what does not lie above or under it goes.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ..api import Finding, Findings, Link, Process, SourceText
-from . import ages, callers, connect, processes, verdict, words
+from . import ages, callers, connect, processes, suspects, verdict, words
 from .callers import Caller
 from .source_rows import Mark, Row, line_text, rows_of
 from .words import Tone
@@ -17,6 +17,7 @@ _SITES_NAMED = 5
 _OTHERS_NAMED = 4
 _ENDED_NAMED = 10
 _CALLERS = 3
+_ALSO_NAMED = 6
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,17 @@ class Side:
     process: str = field(default="", compare=False)
 
 
+class Suspect(NamedTuple):
+    """Another finding: enough to see whether it is the one that a reader came for. `number`: which one of all."""
+
+    id: str
+    number: int
+    tone: Tone
+    head: str
+    shown: str
+    where: str
+
+
 class Other(NamedTuple):
     """One more of a ring, with the text of its line."""
 
@@ -47,9 +59,10 @@ class Other(NamedTuple):
 @dataclass(frozen=True)
 class Card:
     """`lead` is set in colour. `open_line`: the text of the line to open, where it does not stand right below.
-    `others`: who else is in the ring. `facts`: what would release it, whom to stop first. `behind`: a sentence;
-    `sites`: how many of them, by the line where they began. `unknown`: what is not known, one line. `text`: all of it,
-    for a ticket. `trace`: the id of the stuck request's trace, and `trace_url` where it is shown."""
+    `others`: who else is in the ring. `also`: what else was found, the worst first; `more`: how many are not named.
+    `facts`: what would release it, whom to stop first. `behind`: a sentence; `sites`: how many of them, by the line
+    where they began. `unknown`: what is not known, one line. `text`: all of it, for a ticket. `trace`: the id of the
+    stuck request's trace, and `trace_url` where it is shown."""
 
     tone: Tone
     lead: str
@@ -62,6 +75,8 @@ class Card:
     open_line: str = ""
     sides: Sequence[Side] = ()
     others: Sequence[Other] = ()
+    also: Sequence[Suspect] = ()
+    more: int = 0
     facts: Sequence[tuple[str, str]] = ()
     behind: str = ""
     sites: Sequence[tuple[int, str]] = ()
@@ -80,7 +95,10 @@ def of_answer(
     finding = over if over is not None else verdict.chosen(answer["findings"], wanted)
     fresh, ended = _fresh(answer, known), _ended(answer)
     if finding is not None:
-        return _of_finding(finding, known, fresh, ended, "" if "at_ns" in answer else processes.unknown(known))
+        unknown = "" if "at_ns" in answer else processes.unknown(known)
+        also = _also(finding, answer, processes.names(known))
+        shown = _of_finding(finding, known, fresh, ended, unknown)
+        return replace(shown, also=tuple(also[:_ALSO_NAMED]), more=max(len(also) - _ALSO_NAMED, 0))
     if "at_ns" in answer and not answer["verdict"]["connected"]:
         return Card("gray", "As it was", answer["verdict"]["sentence"], fresh=fresh)
     if "at_ns" not in answer and not processes.watched(known):
@@ -89,6 +107,22 @@ def of_answer(
     said = verdict.of_calm(answer)
     unknown = "" if "at_ns" in answer else processes.unknown(known)
     return Card(said.tone, said.lead, said.rest, fresh=fresh, certainty=said.note, unknown=unknown, ended=ended)
+
+
+def _also(finding: Finding, answer: Findings, names: Mapping[str, str]) -> list[Suspect]:
+    """The findings that the card is not about; one for the same cause in many processes."""
+    return [
+        Suspect(
+            one["id"],
+            number,
+            words.tone(one["level"]),
+            f"{one['kind_word']}, {one['level']}",
+            one.get("look_at_short", ""),
+            " and ".join(names.get(process, process) for process in one["processes"][:2]),
+        )
+        for number, one in enumerate(suspects.of_their_own(answer["findings"]))
+        if one["id"] != finding["id"]
+    ]
 
 
 def unreachable(address: str, message: str, trouble: str) -> Card:
@@ -153,7 +187,15 @@ def _sides_of(finding: Finding) -> list[Side]:
         return [_waiter(link, finding) for link in sorted((first, other), key=links.index)]
     sides = [_waiter(first, finding)]
     holder = None if first["holder"] == first["waiter"] and sides[0].place else _holder(first, finding)
+    if holder is not None and _is_twice(holder, first, sides[0]):
+        doing = first.get("holder_doing")
+        return [replace(sides[0], does=f"{sides[0].does}: it {doing}")] if doing else sides
     return sides if holder is None else [*sides, holder]
+
+
+def _is_twice(holder: Side, link: Link, waiter: Side) -> bool:
+    """Whether the thread that runs the waiter holds it up: both are at the one line, and one of them tells it."""
+    return link["holder"] == link["resource"] and bool(waiter.place) and holder.place == waiter.place
 
 
 def _told_apart(sides: list[Side], names: Mapping[str, str]) -> list[Side]:

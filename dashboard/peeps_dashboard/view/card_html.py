@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 from .card import Card, Side
 from .editor import Editor
@@ -19,6 +20,7 @@ def of_card(card: Card, editor: Editor) -> str:
         f'<section class="pc pp-verdict pc-{card.tone}" aria-label="Verdict">{head}{_below(card, editor)}'
         + (f'<div class="pc-sides">{"".join(_side(s, editor) for s in card.sides)}</div>' if card.sides else "")
         + _others(card, editor)
+        + _also(card)
         + (f'<p class="pc-unknown">{markup(card.unknown)}</p>' if card.unknown else "")
         + (f'<p class="pc-note">{markup(card.certainty)}</p>' if card.certainty else "")
         + _more(card)
@@ -35,6 +37,8 @@ def _below(card: Card, editor: Editor) -> str:
         parts.append(f"<b>Open</b> {place(card.open_at, card.open_shown, editor)}{line}")
     if card.where:
         parts.append(f"<span>in {markup(card.where)}</span>")
+    if card.also:
+        parts.append(f'<a href="#pc-also">{len(card.also) + card.more} more found</a>')
     if card.trace_url:
         title = f"The trace of the stuck request: {card.trace}"
         parts.append(f'<a href="{markup(card.trace_url)}" title="{markup(title)}">trace</a>')
@@ -75,6 +79,21 @@ def _others(card: Card, editor: Editor) -> str:
         for one in card.others
     )
     return f'<ul class="pc-others" aria-label="Also in the ring">{rows}</ul>'
+
+
+def _also(card: Card) -> str:
+    """A link loads the page anew; where the list of suspects is on it, static/early.js chooses there."""
+    if not card.also:
+        return ""
+    found = "".join(
+        f'<li><a class="pc-{one.tone}" href="?finding={quote(one.id)}" data-suspect="{one.number}">'
+        f"{markup(one.head)}</a>"
+        + (f" <code>{markup(one.shown)}</code>" if one.shown else "")
+        + f" {markup(f'in {one.where}')}</li>"
+        for one in card.also
+    )
+    rest = f"<li>and {card.more:,} more</li>" if card.more else ""
+    return f'<ul class="pc-also" id="pc-also" aria-label="Also found"><li><b>Also found</b></li>{found}{rest}</ul>'
 
 
 def _row(row: Row) -> str:

@@ -24,7 +24,12 @@ class Suspect:
 
 def ranked(findings: Sequence[Finding]) -> list[Suspect]:
     """In the collector's order, worst first; one for the same cause in many processes."""
-    return [_suspect(f) for f in findings if "same_as" not in f]
+    return [_suspect(f) for f in of_their_own(findings)]
+
+
+def of_their_own(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that are not the same as another one, in another process."""
+    return [f for f in findings if "same_as" not in f]
 
 
 def _suspect(finding: Finding) -> Suspect:
