@@ -57,7 +57,7 @@ def test_nothing() -> None:
 
 
 def test_a_long_chain_is_linear() -> None:
-    size = 200_000
+    size = 50_000
     chain = {str(n): Requirement(1, (str(n + 1),)) for n in range(size)}
     assert residue_of_many(chain) == set()
     assert len(residue_of_many(chain | {str(size): Requirement(1, ())})) == size + 1

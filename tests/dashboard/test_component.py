@@ -77,6 +77,7 @@ def test_the_built_file_reaches_for_nothing_outside() -> None:
     assert [part.split('"')[0] for part in built.split("http://")[1:]] == ["www.w3.org/2000/svg"]
 
 
+@pytest.mark.slow
 def test_a_wheel_is_found_by_streamlit(tmp_path: Path) -> None:
     project = PACKAGE.parent / "pyproject.toml"
     if not project.exists():

@@ -152,8 +152,8 @@ def test_a_task_needs_its_thread_as_well() -> None:
     assert residue({"t": blocked, "f": _all("live"), "a": Requirement(1, "", "t")}) == {"a"}
 
 
-def test_a_hundred_thousand_in_one_ring() -> None:
-    size = 100_000
+def test_tens_of_thousands_in_one_ring() -> None:
+    size = 30_000
     conditions = {str(n): Requirement(1, (str((n + 1) % size),)) for n in range(size)}
     stuck = residue(conditions)
     assert len(stuck) == size

@@ -74,7 +74,7 @@ def test_a_call_that_sleeps_with_it(begin: Begin) -> None:
     assert (seen.letter, seen.busiest) == ("S", None)
 
 
-@pytest.mark.parametrize("threads", [1, pytest.param(4, marks=pytest.mark.slow), 40])
+@pytest.mark.parametrize("threads", [1, *(pytest.param(many, marks=pytest.mark.slow) for many in (4, 40))])
 def test_python_that_runs(begin: Begin, threads: int) -> None:
     look = begin(f"""
         for _ in range({threads}):
