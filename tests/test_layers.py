@@ -78,6 +78,10 @@ MAY_IMPORT: dict[str, set[str]] = {
 _OTEL = "OpenTelemetry keeps its logs API and its exporters in modules whose names begin so"
 _GIL = "asked with a default, so that it may be missing"
 PRIVATE_NAMES: dict[str, tuple[set[str], str]] = {
+    "peeps_collector/decode/columns/compiler.py": (
+        {"_nrt"},
+        "Numba's option to count no references; of a Numba without it spans are decoded the ordinary way",
+    ),
     "peeps_otel/attach/target.py": (
         {"_PyRuntime", "_Py_MergeZeroLocalRefcount", "_Py_NegativeRefcount"},
         "symbols of the interpreter that is attached to, looked up in its file",

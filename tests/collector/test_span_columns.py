@@ -10,6 +10,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 import orjson
 import pytest
 from hypothesis import given, settings
@@ -217,6 +218,16 @@ def test_a_span_with_a_thousand_attributes_goes_the_ordinary_way() -> None:
     scope = ScopeSpans(spans=[span] * 100)
     body = ExportTraceServiceRequest(resource_spans=[ResourceSpans(scope_spans=[scope])]).SerializeToString()
     assert by_columns(body) == by_objects(body)
+
+
+def test_an_index_beyond_the_bytes_is_an_error() -> None:
+    from peeps_collector.decode.columns import text
+
+    data, out = np.arange(16, dtype=np.uint8), np.zeros(64, np.uint8)
+    with pytest.raises(IndexError):
+        text.write_hexadecimal(data, np.array([9]), 8, out)
+    with pytest.raises(IndexError):
+        text.write_strings(data, np.array([0]), np.array([17]), out, np.zeros(2, np.int32))
 
 
 def test_without_numba_there_is_no_decoder(monkeypatch: pytest.MonkeyPatch) -> None:

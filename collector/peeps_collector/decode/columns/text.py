@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Text of many rows in one buffer, as Arrow has it: attributes as the JSON that orjson writes, ids in hexadecimal,
-strings as they are. Compiled by Numba; the caller gives buffers that are large enough (`json_room`), and every index is
-checked.
+strings as they are. Compiled by Numba; the caller gives buffers that are large enough (`json_room`) and has them while
+it lasts, and every index is checked.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 """The wire format of trace requests, read without objects: where the spans lie, and what is in each.
 
 The bytes are untrusted. Every index is checked by Numba, every length against the end of what it lies in, and positions
-only grow. What is malformed is not explained here: the caller has protobuf's parser do that.
+only grow. What is malformed is not explained here: the caller has protobuf's parser do that. References to arrays are
+not counted (compiler.py): they are the caller's.
 """
 
 from __future__ import annotations
