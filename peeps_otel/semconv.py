@@ -46,6 +46,7 @@ RPC_ELAPSED: Final = "peeps.rpc.elapsed"
 RPC_REASON: Final = "peeps.rpc.reason"
 RPC_JOIN: Final = "peeps.rpc.join"
 RPC_SERVICE: Final = "peeps.rpc.service"
+RPC_OVER: Final = "peeps.rpc.over"
 
 # --- waits ----------------------------------------------------------------------------------------------------------
 WAIT_OPERATION: Final = "peeps.wait.operation"

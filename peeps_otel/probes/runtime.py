@@ -12,6 +12,7 @@ from .internals.asyncio_core import awaited_future, loop_of, task_references
 from .internals.asyncio_io import told_addresses
 from .internals.await_chain import in_hands
 from .internals.current_frames import asker, borrow, current_frames
+from .internals.end_names import of_client as end_of_client
 from .internals.footprint import footprint
 from .internals.imported import is_complete
 from .internals.listening import listens
@@ -56,6 +57,7 @@ __all__ = [
     "cpu_clock_is_fine",
     "cpu_ns",
     "current_frames",
+    "end_of_client",
     "facts",
     "footprint",
     "forked",

@@ -18,10 +18,12 @@ from opentelemetry.trace import SpanKind
 from .. import semconv
 from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node, NodeKind, Providers, own_line
 from ..model.call_state import DETACHED, PENDING
+from ..probes import runtime
 from ..probes.context import ProbeContext
 from ..probes.probe import Observation, Yield
 from . import span_facts
 from .carriers import Carriers
+from .handlers import Handlers
 from .live_spans import LiveSpan, LiveSpans
 from .over_connection import OverConnection
 from .sampler import Allowance
@@ -31,7 +33,6 @@ from .waiters import Waiters
 YOUNG_NS = 100_000_000
 SHOWN_MOST = 2000
 _YIELD_EVERY = 50
-_IDLE = "idle"
 _RESPONSES = frozenset({SpanKind.SERVER, SpanKind.CONSUMER})
 
 
@@ -42,6 +43,7 @@ class _Record:
     node: Node
     parent: int
     edges: tuple[Edge, ...] = ()
+    over: str = ""
 
 
 class RequestProbe:
@@ -99,7 +101,7 @@ class RequestProbe:
             if record is not None:
                 self._records[span_id] = record
         self._fold()
-        self._link(living, observation)
+        self._link(living, observation, Handlers(observation, pause))
         for record in self._records.values():
             observation.nodes[record.node.id] = record.node
             observation.edges[record.node.id] = record.edges
@@ -149,6 +151,9 @@ class RequestProbe:
             more[semconv.CORRELATION] = correlation
         if answers:
             more |= span_facts.reached_at(attributes) | span_facts.caller_of(attributes)
+            over = (before.over if before is not None else "") or _over(attributes)
+            if over:
+                more[semconv.RPC_OVER] = over
         else:
             more |= span_facts.peer_of(attributes)
         state = PENDING if answers or starter is not None or live.task is None else DETACHED
@@ -167,7 +172,7 @@ class RequestProbe:
                 attributes=more,
             )
             own_parent = 0 if parent is None or parent.is_remote else parent.span_id
-            return _Record(node, own_parent)
+            return _Record(node, own_parent, over=str(more.get(semconv.RPC_OVER, "")))
         node = before.node
         unsure = node.source == own_line.UNKNOWN or (starter is not None and node.source == starter.source)
         source = _made_at(starter) if unsure and starter is not None else node.source
@@ -202,7 +207,7 @@ class RequestProbe:
             if outer is not None and outer.node.kind is NodeKind.REQUEST:
                 self._records.pop(record.parent)
 
-    def _link(self, living: Mapping[int, LiveSpan], observation: Observation) -> None:
+    def _link(self, living: Mapping[int, LiveSpan], observation: Observation, handlers: Handlers) -> None:
         """Who answers a request, where both are here, and who handles a response."""
         answers: dict[AttributeValue, list[Node]] = {}
         for record in self._records.values():
@@ -215,13 +220,11 @@ class RequestProbe:
                 found = answers.get(node.attributes.get(semconv.CORRELATION, ""), [])
                 edges = tuple(Edge(EdgeKind.RPC_LINK, node.id, one.id, one.created_at) for one in found)
             else:
-                handler = self._starter(span_id, living[span_id], observation)
-                has_it = handler is not None and handler.state != _IDLE
-                edges = ()
-                if handler is not None and has_it:
-                    edges = (
-                        Edge(EdgeKind.HANDLED_BY, node.id, handler.id, node.created_at, confidence=Confidence.INFERRED),
-                    )
+                found = handlers.of(self._starter(span_id, living[span_id], observation))
+                edges = tuple(
+                    Edge(EdgeKind.HANDLED_BY, node.id, one, node.created_at, confidence=Confidence.INFERRED)
+                    for one in found
+                )
             if edges != record.edges:
                 record.edges = edges
 
@@ -264,6 +267,12 @@ def _correlation(span: Any, answers: bool) -> str:
         return span_facts.context_text(span.parent)
     links = span.links
     return span_facts.context_text(links[0].context) if links else ""
+
+
+def _over(attributes: Mapping[str, Any]) -> str:
+    """The client's end of the connection on which a response is awaited; empty where it is not known, or elsewhere."""
+    found = span_facts.over(attributes)
+    return "" if found is None else runtime.end_of_client(*found) or ""
 
 
 def _made_at(starter: Node | None) -> str:

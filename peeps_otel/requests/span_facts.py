@@ -59,6 +59,14 @@ def caller_of(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]:
     return {semconv.CLIENT_ADDRESS: address[:_LONG]} if address else {}
 
 
+def over(attributes: Mapping[str, Any]) -> tuple[str, int, int] | None:
+    """The connection on which a server was asked, as its span has it: address and port of the client, its own port."""
+    address = _text(attributes, "client.address", "net.sock.peer.addr", "net.peer.ip")
+    port = _number(attributes, "client.port", "net.sock.peer.port", "net.peer.port")
+    own = _number(attributes, "server.port", "net.host.port")
+    return (address, port, own) if address and port and own else None
+
+
 def reached_at(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]:
     """The port of the server, as its own span has it."""
     port = _number(attributes, "server.port", "net.host.port")

@@ -4,6 +4,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any
 
 from opentelemetry.sdk.trace import TracerProvider
@@ -34,6 +36,15 @@ class World:
         tasks = AsyncioProbe(Recorder(1 << 62), context=context)
         self.probe = RequestProbe(context, self.spans, young_ns=0)
         self._probes = CompositeProbe([tasks, ThreadProbe(context), self.probe], context)
+
+    @contextmanager
+    def recording(self) -> Generator[None]:
+        """What each task was made by is noted meanwhile."""
+        self._probes.install()
+        try:
+            yield
+        finally:
+            self._probes.uninstall()
 
     def look(self) -> Look:
         return Look(self._probes.look(time.time_ns()))

@@ -51,7 +51,11 @@ def calls(view: View) -> list[Call]:
         waiter = view.nodes.get(waiters.get(request.id, ""))
         found.append(Call(request, response, waiter, _handler(view, response)))
     alone = (node for node in ends if node.kind is NodeKind.RESPONSE and node.id not in answered)
-    found += [Call(None, response, None, _handler(view, response)) for response in alone]
+    reading = _reading(view)
+    for response in alone:
+        handler = _handler(view, response)
+        reader = None if handler is None or semconv.RPC_OVER not in response.attributes else reading.get(handler.id)
+        found.append(Call(None, response, reader, handler))
     return sorted(found, key=lambda call: call.since_ns)
 
 
@@ -89,7 +93,10 @@ def _text(call: Call, shown: Shown, processes: Mapping[str, Process]) -> str:
         assert call.response is not None
         text = f"response {call.response.name}{_in(call.response, shown, processes)}, received {age} ago"
         done = call.response.attributes.get(semconv.RPC_JOIN) == Join.FINISHED_ON_ONE_SIDE
-        text += ", whose caller has given up or reads the answer" if done else " from an unknown caller"
+        if call.waiter is not None:
+            text += f", awaited by {label(call.waiter)}{_in(call.waiter, shown, processes)}"
+        else:
+            text += ", whose caller has given up or reads the answer" if done else " from an unknown caller"
     if call.handler is not None:
         where = "" if call.request is None else _in(call.handler, shown, processes)
         return f"{text}, handled by {label(call.handler)}{where}, which {_doing(call.handler, shown)}"
@@ -131,6 +138,18 @@ def _handler(view: View, response: Node | None) -> Node | None:
     if response is None:
         return None
     return next((view.nodes[one] for one in _led_to(view, response.id, EdgeKind.HANDLED_BY) if one in view.nodes), None)
+
+
+def _reading(view: View) -> dict[str, Node]:
+    """By who is to write there: who waits at a connection for what that other process answers. A call without a span of
+    its client, or of which that has ended."""
+    at = {edge.dst: edge.src for edge in _edges(view) if edge.kind is EdgeKind.NEEDS and edge.dst.startswith("io:")}
+    return {
+        edge.dst: view.nodes[waiter]
+        for end, waiter in at.items()
+        for edge in view.out.get(end, ())
+        if edge.kind is EdgeKind.COULD_END and waiter in view.nodes
+    }
 
 
 def _led_to(view: View, node: str, kind: EdgeKind) -> list[str]:

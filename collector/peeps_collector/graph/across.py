@@ -19,6 +19,7 @@ from peeps_otel.diagnosis.two_ends import EndQuestion, Ends
 from peeps_otel.model import Edge, Node, NodeKind
 
 from ..decode.resource import ProcessInfo
+from .answering import Answering
 from .children import Children
 from .joins import Joins, Peer
 from .named import Named
@@ -45,6 +46,7 @@ class Across:
     def __init__(self) -> None:
         self._calls = Joins()
         self._ends = Ends()
+        self._answering = Answering()
         self._children = Children()
         self._shared = Shared()
         self._named = Named()
@@ -52,6 +54,8 @@ class Across:
     def put(self, node: Node, edges: Sequence[Edge], info: ProcessInfo, now_ns: int) -> list[Turned]:
         """A node as it is now, with its outgoing edges."""
         turned = self._calls.put(node, info.id, info.service, now_ns)
+        if node.kind is NodeKind.RESPONSE or node.kind is NodeKind.IO:
+            turned += self._answering.put(node, edges, party(info))
         if node.kind not in _OF_PROCESSES and MARKS.isdisjoint(node.attributes):
             return turned + self._shared.drop(node.id) + self._named.drop(node.id)
         of = party(info)
@@ -61,6 +65,7 @@ class Across:
     def drop(self, node_id: str, now_ns: int) -> list[Turned]:
         """A node is gone."""
         of_processes = self._ends.drop(node_id) + self._children.drop(node_id) + self._shared.drop(node_id)
+        of_processes += self._answering.drop(node_id)
         return self._calls.drop(node_id, now_ns) + of_processes + self._named.drop(node_id)
 
     def age(self, now_ns: int, attached: dict[Peer, bool] | None = None) -> list[Turned]:
@@ -94,11 +99,12 @@ class Across:
         return tuple(one.ids() for one in self._parts())
 
     def _parts(self) -> tuple[_Part, ...]:
-        return self._calls, self._ends, self._children, self._shared, self._named
+        return self._calls, self._answering, self._ends, self._children, self._shared, self._named
 
     def _parts_of(self, node_id: str) -> tuple[_Part, ...]:
-        """Who has a lock is more than who may have it; who answers a request more than who has its connection."""
-        for one in (self._named, self._calls):
+        """Who has a lock is more than who may have it; who answers a request, or over a connection, more than who has
+        that connection."""
+        for one in (self._named, self._calls, self._answering):
             if one.links(node_id):
                 return (one,)
         return self._parts()

@@ -94,6 +94,12 @@ def of_addresses(local: str, peer: str) -> tuple[str, str] | None:
     return None if network is None else (f"{network}/tcp/{local}>{peer}", f"{network}/tcp/{peer}>{local}")
 
 
+def of_client(client: str, port: int, server_port: int) -> str | None:
+    """What `without_server` says of the end that a client within this host has, by what its server knows of it."""
+    network = _network() if _is_loopback(client) else None
+    return None if network is None else f"{network}/tcp/{joined(plain(client), port)}>{server_port}"
+
+
 def of_connection(fd: int, local: str, peer: str, port: int) -> EndNames | None:
     """Of a TCP connection within this host whose addresses are known: `local` as `host:port`, and the peer's."""
     network, link = _network(), link_of(fd)
