@@ -19,6 +19,9 @@ from ..view.verdict import Headline, Numbers
 from ..view.waiter_holder import Side
 from ..view.words import Tone
 
+_SHORT = 24
+"""Characters of a cell that is one line also on a phone."""
+
 
 def headline(head: Headline) -> None:
     note = f"<p>{markup(head.note)}</p>" if head.note else ""
@@ -100,7 +103,8 @@ def _cell(value: str | float | None, is_share: bool) -> str:
     if value is None:
         return "<td></td>"
     if isinstance(value, str):
-        return f"<td>{markup(value)}</td>"
+        short = ' class="s"' if len(value) <= _SHORT else ""
+        return f"<td{short}>{markup(value)}</td>"
     if is_share:
         return f'<td class="n"><i style="width:{min(max(value, 0.0), 1.0):.1%}"></i><span>{value:.0%}</span></td>'
     return f'<td class="n">{value:,}</td>'

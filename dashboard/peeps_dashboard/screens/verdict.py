@@ -9,12 +9,14 @@ from streamlit.navigation.page import StreamlitPage
 from ..api import Finding, Snapshot
 from ..client import CollectorError
 from ..components.waitgraph import waitgraph
-from ..view import ring, suspects, tasks, verdict, waiter_holder
+from ..view import calm, ring, suspects, verdict, waiter_holder
 from ..view.escaping import markdown
 from . import chosen, html, live, moment_bar, place_of_card
 
 _RING_HEIGHT = 345
 _LONGEST = 12
+_LOOKED_AT = 500
+_UNANSWERED = "age>5s"
 
 
 def route() -> StreamlitPage:
@@ -39,7 +41,7 @@ def _body() -> None:
     finding = chosen.finding(seen)
     if finding is None:
         _numbers(verdict.calm_numbers(seen.findings["calm"], seen.processes), seen)
-        _longest_waits(seen)
+        _where_to_look(seen)
         by_itself = "This page changes by itself as soon as something is stuck."
         html.caption(f"No suspects. {by_itself}" if live.moment() is None else "No suspects at that moment.")
         return
@@ -134,24 +136,19 @@ def _sides(finding: Finding, seen: live.Look) -> None:
                 html.stack(shown.stack)
 
 
-def _longest_waits(seen: live.Look) -> None:
-    """The evidence of calm: the waits that lasted longest."""
+def _where_to_look(seen: live.Look) -> None:
+    """The evidence of calm: requests that are not answered, and the waits that lasted longest."""
     try:
-        snapshot = live.cached_while_paused("longest", lambda: live.collector().snapshot(limit=500))
+        snapshot = live.cached_while_paused("longest", lambda: live.collector().snapshot(limit=_LOOKED_AT))
+        asked = live.cached_while_paused(
+            "unanswered", lambda: live.collector().rows("requests", query=_UNANSWERED, group="site", limit=_LONGEST)
+        )
     except CollectorError:
         return
-    rows = [r for r in tasks.rows(snapshot, seen.now_ns, seen.names) if r.seconds is not None][:_LONGEST]
-    if not rows:
-        return
-    html.heading("Longest waits", "none of them was found stuck")
-    columns = {
-        "name": [r.name for r in rows],
-        "waits for": [r.waits_for for r in rows],
-        "for": [r.how_long for r in rows],
-        "where": [r.where for r in rows],
-        "line": [r.line for r in rows],
-        "process": [r.process for r in rows],
-    }
-    if not any(columns["line"]):
-        del columns["line"]
-    html.table(columns, alt="The longest waits")
+    waits = calm.longest(snapshot, seen.now_ns, seen.names, _LONGEST)
+    if requests := calm.table_of_requests(asked, waits):
+        html.heading("Requests that are not answered", f"{asked['matched']:,}, for more than 5 s")
+        html.table(requests, alt="Requests that are not answered")
+    if waits:
+        html.heading("Longest waits", "none of them was found stuck")
+        html.table(calm.table_of_waits(waits), alt="The longest waits")
