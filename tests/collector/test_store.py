@@ -18,6 +18,7 @@ from peeps_collector.store.database import Database
 from peeps_collector.store.file import StoreError, open_database
 from peeps_collector.store.schema import LOG, TABLES
 from peeps_collector.store.table_rows import rows_of
+from peeps_collector.store.upkeep import vacuum
 from peeps_collector.store.writer import Writer
 from tests.collector.collector_support import Deadlock, Program, Running, event, logs_request
 from tests.support.processes import peeps
@@ -163,6 +164,23 @@ def test_a_file_of_the_first_version_is_brought_up_to_date(tmp_path: Path) -> No
     assert connection.execute("SELECT trace_state FROM span").fetchall() == []
     assert connection.execute("SELECT * FROM resource").fetchall() == []
     connection.close()
+
+
+def test_the_attributes_of_spans_take_little_room_also_after_a_vacuum(tmp_path: Path) -> None:
+    path = str(tmp_path / "peeps.duckdb")
+    with open_database(path, "1GB") as connection:
+        connection.execute(
+            """INSERT INTO span (attributes) SELECT json_object('http.route', '/orders/{id}', 'url.path',
+               '/orders/' || md5(range::VARCHAR), 'server.address', 'shop.internal') FROM range(20_000)"""
+        )
+    vacuum(path)
+    with duckdb.connect(path, read_only=True) as connection:  # by any DuckDB
+        found = connection.execute("SELECT count(DISTINCT attributes->>'$.\"url.path\"') FROM span").fetchall()
+        used = connection.execute(
+            """SELECT DISTINCT compression FROM pragma_storage_info('span')
+               WHERE column_name = 'attributes' AND segment_type <> 'VALIDITY'"""
+        ).fetchall()
+    assert (found, used) == ([(20_000,)], [("ZSTD",)])
 
 
 def test_two_collectors_cannot_share_a_file(collector: Running) -> None:
