@@ -23,7 +23,7 @@ _AGAIN_NS = 60_000_000_000
 _ASKED_MOST = 50  # at a time
 _ENDERS = frozenset({EdgeKind.COULD_END, EdgeKind.REACHED_BY})
 _AT_ENDS = frozenset({NodeKind.IO, NodeKind.REQUEST})
-_COPIED = (semconv.COULD_END_ASKED, semconv.COULD_END_BY)
+_COPIED = (semconv.COULD_END_ASKED, semconv.COULD_END_BY, semconv.COULD_END_OPEN)
 
 
 class EndQuestion(NamedTuple):
@@ -168,9 +168,11 @@ class Ends:
             reached = (Edge(EdgeKind.REACHED_BY, end.node.id, dst, confidence=Confidence.INFERRED) for dst in have)
             return said, tuple(reached)
         edges = [edge for one in others for edge in one.edges]
-        if not edges or not all(_is_closed(one.node) for one in others):
+        if not edges or not all(_is_ours(one.node) for one in others):
             return said, ()
         able = any(edge.kind is EdgeKind.COULD_END for edge in edges)
+        if not able and any(semconv.COULD_END_OPEN in one.node.attributes for one in others):
+            return said, ()  # C code may write to it as well: the wakeup descriptor of signals
         for name in _COPIED:
             value = next((one.node.attributes[name] for one in others if name in one.node.attributes), None)
             if value is not None:
@@ -212,9 +214,8 @@ def _is_quiet(end: _End, others: list[_Far]) -> bool:
     return about.get(semconv.IO_UNREAD) == 0 and all(count == 0 for count in flying)
 
 
-def _is_closed(far: Node) -> bool:
-    """Whether the heap was asked, and everybody who has it is a task or thread of ours."""
+def _is_ours(far: Node) -> bool:
+    """Whether the heap was asked, and nobody has it but tasks and threads of ours, and functions that nobody who is
+    known calls."""
     about = far.attributes
-    return semconv.COULD_END_ASKED in about and not (
-        semconv.COULD_END_OUTSIDE in about or semconv.COULD_END_OPEN in about
-    )
+    return semconv.COULD_END_ASKED in about and semconv.COULD_END_OUTSIDE not in about

@@ -15,7 +15,7 @@ from .internals.current_frames import asker, borrow, current_frames
 from .internals.end_names import of_client as end_of_client
 from .internals.footprint import footprint
 from .internals.imported import is_complete
-from .internals.listening import listens
+from .internals.listening import accepts, listens
 from .internals.loop import (
     callback_root,
     has_due,
@@ -48,6 +48,7 @@ from .internals.thread import (
 __all__ = [
     "SeenThread",
     "ThreadFacts",
+    "accepts",
     "asker",
     "awaited_future",
     "borrow",

@@ -18,11 +18,10 @@ from ..model import AttributeValue, Confidence, Edge, EdgeKind, Node
 from ..probes.heap.answer import Answer
 from ..probes.heap.ender import LEFT_BEHIND, NO_THREAD_RUNS, NOT_FOUND, UNKNOWN, Ender, Strength
 from ..probes.probe import Observation
-from ..probes.runtime import listens
+from ..probes.runtime import accepts
 from .layer import Layer
 from .runs_until_told import BY_WHOM, runs_until_told
 
-_BY_OTHERS = frozenset({semconv.COULD_END_OUTSIDE, semconv.COULD_END_OPEN})
 _NAMED_MOST = 3
 _NOT_FOUND = f"{UNKNOWN.kind} {NOT_FOUND}"
 """Of an end that is in no object: the program has it as a number."""
@@ -154,7 +153,7 @@ class HeapAnswers:
             for key in answer.consumers
             if type(key.of) is int and (node := (tasks if key.kind == "task" else asked.threads).get(key.of))
         }
-        acting = is_open and (answer.acting > 0 or listens())  # a callback may start anything, and a request may
+        acting = is_open and (answer.acting > 0 or accepts())  # a callback may start anything, and a request may
         for (thing, waiters), enders, no_code in zip(asked.things.items(), answer.enders, nobodys, strict=True):
             judged = self._judge(observation, asked, thing, waiters, enders, tasks, acting)
             if waiters and waiters <= consumers:
@@ -237,7 +236,7 @@ class HeapAnswers:
         process waits: only the end of the program closes it then."""
         if end is None or not _is_far(end):
             return None
-        if "/tcp/" in str(end.attributes.get(semconv.IO_HERE)) or not facts.keys().isdisjoint(_BY_OTHERS):
+        if "/tcp/" in str(end.attributes.get(semconv.IO_HERE)) or semconv.COULD_END_OUTSIDE in facts:
             return None
         if any(edge.kind is EdgeKind.COULD_END for edge in edges):
             return None

@@ -107,7 +107,7 @@ def test_a_wait_that_is_over_forgets_its_names() -> None:
         pytest.param(waited_for(), far_end(io__in_flight=3), id="something is on its way"),
         pytest.param(waited_for(), far_end(io__also_open="10, 20, 30"), id="a process has it that tells nothing"),
         pytest.param(waited_for(), far_end(could_end__outside="timer tick"), id="a timer may write"),
-        pytest.param(waited_for(), far_end(could_end__open="broadcast"), id="whoever calls a function may write"),
+        pytest.param(waited_for(), far_end(could_end__outside="whoever calls what broadcast"), id="a request may"),
     ],
 )
 def test_nothing_is_said_of_who_could_write_where_somebody_else_may(near: Node, far: Node) -> None:
@@ -116,6 +116,23 @@ def test_nothing_is_said_of_who_could_write_where_somebody_else_may(near: Node, 
     ends.put(far, had_by(far, WORKER), STOCK)
     assert ends.links(near.id) == ()
     assert semconv.COULD_END_ASKED not in ends.dressed(near).attributes
+
+
+def test_a_function_that_nobody_is_about_to_call_is_told_with_who_could_write() -> None:
+    """An end that is a global of a module: any function there may use it. So it is no more than a suspicion."""
+    ends, near, far = Ends(), waited_for(), far_end(could_end__open="broadcast() uses it")
+    ends.put(near, (), SHOP)
+    ends.put(far, had_by(far, WORKER), STOCK)
+    assert [(edge.kind, edge.dst) for edge in ends.links(near.id)] == [(EdgeKind.COULD_END, WORKER)]
+    assert ends.dressed(near).attributes[semconv.COULD_END_OPEN] == "broadcast() uses it"
+
+
+def test_where_only_a_function_that_nobody_calls_writes_nothing_is_said() -> None:
+    """C code may write by its number too, as signals do by their wakeup descriptor."""
+    ends, near, far = Ends(), waited_for(), far_end(could_end__open="wake() uses it")
+    ends.put(near, (), SHOP)
+    ends.put(far, (Edge(EdgeKind.REACHED_BY, far.id, WORKER),), STOCK)
+    assert ends.links(near.id) == ()
 
 
 def test_nobody_in_sight_is_no_proof_that_nobody_is_there() -> None:
