@@ -88,7 +88,8 @@ class Waiting(NamedTuple):
     """What a suspended task waits for. `targets`: tasks, futures, one primitive or one connection; none where they
     are not known, and nothing is concluded then. `needs`: how many of them. `cancels`: whether cancelling the waiter
     cancels them. `deadline`: loop time at which a timer ends this wait. `thread`: the ident of the thread that works
-    for the target, where it is known from here."""
+    for the target, where it is known from here. `database`: the one whose statement it is, if that may wait for a lock
+    there."""
 
     operation: Operation
     targets: tuple[Any, ...]
@@ -96,6 +97,7 @@ class Waiting(NamedTuple):
     cancels: bool = False
     deadline: float | None = None
     thread: int | None = None
+    database: Any = None
 
 
 TaskFinder = Callable[[list[SuspendedFrame], SuspendedFrame, Any], Waiting | None]

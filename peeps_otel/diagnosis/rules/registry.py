@@ -50,6 +50,7 @@ from .server_waits_for_itself import ServerWaitsForItself
 from .task_destroyed import TaskDestroyed
 from .task_growth import TaskGrowth
 from .times_out import TimesOut
+from .transaction_waits import TransactionWaits
 from .unusually_long import UnusuallyLong
 
 RULES: tuple[type[Rule], ...] = (
@@ -61,6 +62,7 @@ RULES: tuple[type[Rule], ...] = (
     ServerWaitsForItself,
     AsksOwnService,
     JobsWaitForJobs,
+    TransactionWaits,
     Deadlock,
     NeverEnds,
     LockStarved,

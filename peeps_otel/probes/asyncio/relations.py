@@ -95,6 +95,11 @@ class Relations:
         """A task wants it in this look."""
         self._resources.use(thing)
 
+    def beside(self, thing: Any, now_ns: int) -> None:
+        """What a task does not wait for by itself, but may be held up by; of which a node is shown meanwhile."""
+        if self._resources.record(thing, now_ns, lambda: ("", "")) is not None:
+            self._resources.use(ref(thing))
+
     def ended(self, record: TaskRecord) -> None:
         """A task is there no more: what it held and waited for is described anew."""
         before = record.known().holds

@@ -13,6 +13,7 @@ from ..internals import asyncio_core as internals
 from ..internals import asyncio_io as io_internals
 from ..internals import asyncio_primitives as primitives
 from ..internals.asyncio_io import Endpoint
+from ..internals.stdlib import process_name
 from ..library import NOT_BEFORE, Around, Channel, Fingerprint, Held, Known, Making, State, of_lock, of_permits
 from ..patches.recorder import HOLDERS, ORIGIN, OWNER, Holding, Origin
 from ..source import source_text
@@ -159,7 +160,8 @@ def a_command(process: subprocess.Process) -> Known:
     pid = io_internals.process_id(process)
     if pid is None:
         return Known("", {})
-    return Known(f"pid {pid}", {semconv.COMMAND_PID: pid})
+    name = process_name(io_internals.started_by(process))
+    return Known(name or f"pid {pid}", {semconv.COMMAND_PID: pid})
 
 
 def _known(endpoint: Endpoint) -> Known:

@@ -88,6 +88,7 @@ class TaskReader:
             record.future is not None
             and not waiting.operation.several
             and not waiting.operation.polls
+            and waiting.database is None
             and internals.is_plain(task)
             and internals.is_asyncio_future(future)
         )
@@ -102,10 +103,10 @@ class TaskReader:
         if before is not None and same and before.deadline_ns is not None and wait.deadline_ns is not None:
             wait.deadline_ns = before.deadline_ns  # two clocks: the same timer must not seem to move
         more = self._more(task, record, managers, now_ns)
-        if waiting.operation.ends_server:
-            more = more | {semconv.TASK_ENDS_SERVER: True}
-        if waiting.operation is _FUTURE and len(links) == 1 and all(one is not future for one in links[0].referents):
-            more = more | {semconv.TASK_WAITS_UNNAMED: True}
+        told = _told_by(waiting, links, future)
+        more = more | told if told else more
+        if waiting.database is not None:
+            self._relations.beside(waiting.database, now_ns)
         node = asyncio_tasks.node_of(record, "waiting", wait, stack, more)
         if node != record.node:
             record.node = node
@@ -197,3 +198,16 @@ def _weakly(future: asyncio.Future[Any]) -> ref[Any] | None:
         return weakly(future)
     except TypeError:
         return None
+
+
+def _told_by(
+    waiting: Waiting, links: list[SuspendedFrame], future: asyncio.Future[Any]
+) -> dict[str, AttributeValue] | None:
+    """What a task's wait says of the task; None: nothing."""
+    if waiting.operation.ends_server:
+        return {semconv.TASK_ENDS_SERVER: True}
+    if waiting.database is not None:
+        return {semconv.TASK_STATEMENT_AT: waiting.database.name}
+    if waiting.operation is _FUTURE and len(links) == 1 and all(one is not future for one in links[0].referents):
+        return {semconv.TASK_WAITS_UNNAMED: True}
+    return None

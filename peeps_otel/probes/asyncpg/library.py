@@ -31,11 +31,17 @@ from ..library import (
     first_of,
     timer_within,
 )
+from ..open_transactions import TRANSACTIONS, asks, database, is_asked, lent, locks, may_wait, reads
 
 _POOLS, _CONNECTIONS = "asyncpg.pool", "asyncpg.connection"
 _ACQUIRE = operation("pool.acquire")
 _GIVEN_BACK = operation("pool.close")
+_SOCKET = operation("socket")
 _TAKING = "Queue.get"
+_STATEMENTS = ("execute", "_execute", "_do_execute", "executemany", "_executemany")
+_STATEMENTS_MODULE = "asyncpg.prepared_stmt"
+_DATABASE = "database"
+_PREPARED = "_PreparedStatement__do_execute"
 
 
 class Asyncpg:
@@ -46,6 +52,8 @@ class Asyncpg:
     checked = versions.ASYNCPG
 
     def is_imported(self) -> bool:
+        if "PreparedStatement" not in vars(sys.modules.get(_STATEMENTS_MODULE, sys)):
+            return False
         return "PoolAcquireContext" in vars(sys.modules.get(_POOLS, sys)) and "Connection" in vars(
             sys.modules.get(_CONNECTIONS, sys)
         )
@@ -68,9 +76,23 @@ class Asyncpg:
             queues.put(queue, True)
             return Waiting(_ACQUIRE, (queue,), deadline=timer_within(links, link))
 
+        prepared: type[Any] = vars(sys.modules[_STATEMENTS_MODULE])["PreparedStatement"]
+        connection: type[Any] = connections["Connection"]
+
+        def find_statement(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+            """By the transport of its connection, as any wait for a peer."""
+            return _of_statement(first_of(link, connection), may_wait(links), links, link, future)
+
+        def find_prepared(links: list[SuspendedFrame], link: SuspendedFrame, future: Any) -> Waiting | None:
+            statement = first_of(link, prepared)
+            text = attribute(statement, "_query")
+            return _of_statement(attribute(statement, "_connection"), locks(text), links, link, future)
+
         queues: Identities[bool] = Identities()
         as_pool = PoolType(asyncio.Queue, "asyncpg.Pool", _read).as_resource_type()
+        reads(connection, transaction_of)
         return Support(
+            resource_types=(TRANSACTIONS,),
             resource_type_for=lambda thing: as_pool if queues.get(thing) else None,
             pools=(PoolType(holder, "asyncpg.Connection", _read_one),),
             pool_handles=(
@@ -80,6 +102,8 @@ class Asyncpg:
             ),
             task_waits=(
                 TaskWait(code_of(pool, "_acquire"), _ACQUIRE, find=find),
+                *(TaskWait(code_of(connection, name), _SOCKET, find=find_statement) for name in _STATEMENTS),
+                TaskWait(code_of(prepared, _PREPARED), _SOCKET, find=find_prepared),
                 TaskWait(code_of(holder, "wait_until_released"), _GIVEN_BACK, finds=holder),
             ),
         )
@@ -102,8 +126,40 @@ def _read_one(holder: Any) -> PoolState:
     return PoolState(1, 0 if attribute(holder, "_in_use") is None else 1)
 
 
+def _of_statement(
+    connection: Any, may_lock: bool, links: list[SuspendedFrame], link: SuspendedFrame, future: Any
+) -> Waiting | None:
+    transport = attribute(connection, "_transport")
+    if transport is None:
+        return None
+    asks(connection, future)
+    found = database(_database_of(connection)) if may_lock else None
+    return Waiting(_SOCKET, (transport,), deadline=timer_within(links, link), database=found)
+
+
+def transaction_of(connection: Any) -> Iterable[Lent]:
+    """Of a connection of asyncpg: its open transaction."""
+    transaction = attribute(connection, "_top_xact")
+    return () if transaction is None else lent(_database_of(connection), transaction, connection, _is_idle)
+
+
+def _is_idle(connection: Any) -> bool:
+    return attribute(connection, "_top_xact") is not None and not is_asked(connection)
+
+
+def _database_of(connection: Any) -> str:
+    address, params = attribute(connection, "_addr"), attribute(connection, "_params")
+    name: object = attribute(params, _DATABASE)
+    fields: Any = vars(cast("type[object]", type(params))).get("_fields")
+    if type(fields) is tuple and issubclass(type(params), tuple) and _DATABASE in fields:  # of a named tuple
+        name = list(cast("tuple[object, ...]", params))[cast("tuple[str, ...]", fields).index(_DATABASE)]
+    at = ":".join(str(one) for one in cast("tuple[object, ...]", address)) if type(address) is tuple else str(address)
+    return f"{at}/{name}"
+
+
 def _of_connection(connection: object) -> Iterable[Lent]:
-    return _of_proxy(attribute(connection, "_proxy"))
+    yield from _of_proxy(attribute(connection, "_proxy"))
+    yield from transaction_of(connection)
 
 
 def _of_context(context: object) -> Iterable[Lent]:
@@ -117,8 +173,10 @@ def _of_proxy(proxy: object) -> Iterable[Lent]:
     connection, queue = attribute(holder, "_con"), attribute(attribute(holder, "_pool"), "_queue")
     if holder is None or queue is None:
         return ()
-    lent = Lent(holder, queue)
-    return (lent,) if connection is None else (lent, Lent(connection, holder))
+    lent_holder = Lent(holder, queue)
+    if connection is None:
+        return (lent_holder,)
+    return (lent_holder, Lent(connection, holder), *transaction_of(connection))
 
 
 ASYNCPG = Asyncpg()

@@ -221,6 +221,11 @@ def process_id(process: subprocess.Process) -> int | None:
     return pid if type(pid) is int else None
 
 
+def started_by(process: subprocess.Process) -> object:
+    """The `subprocess.Popen` behind a child process, until all of its pipes are closed; None for uvloop's."""
+    return field(field(process, "_transport"), "_proc")
+
+
 def outputs_of(process: subprocess.Process) -> Iterator[int]:
     """The descriptors by which this process reads what a child prints, while their transports are open."""
     pipes: object = field(field(process, "_transport"), "_pipes")

@@ -72,15 +72,20 @@ def is_psycopg(kind: type[Any]) -> bool:
 
 
 def psycopg_descriptor(connection: Any) -> int | None:
-    """Of an implementation in C, which tells it without running Python code."""
+    """Of an implementation in C."""
+    fd = psycopg_in_c(connection, "socket")
+    return fd if type(fd) is int else None
+
+
+def psycopg_in_c(connection: Any, name: str) -> object:
+    """What an implementation in C tells of its connection without running Python code; None where it is another."""
     connected = attribute(connection, "pgconn")
     if connected is None or not str(type(connected).__module__).startswith(_IN_C):
         return None
     try:
-        fd: object = connected.socket
+        return getattr(connected, name)
     except Exception:  # closed
         return None
-    return fd if type(fd) is int else None
 
 
 def _connection_type() -> type[Any] | None:

@@ -5,6 +5,7 @@ long: what it waits for is told, that it is stuck is not concluded from it."""
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 from ... import semconv
@@ -13,20 +14,26 @@ from ...model.operations import operation
 from ..internals import versions
 from ..internals.await_chain import SuspendedFrame
 from ..internals.descriptor_owners import psycopg_descriptor
+from ..internals.descriptor_owners import psycopg_in_c as _in_c
 from ..library import (
     Known,
+    Lent,
+    PoolHandle,
     ResourceType,
     Support,
     TaskFinder,
     TaskWait,
     ThreadWait,
     Waiting,
+    attribute,
     code_of,
     first_of,
 )
+from ..open_transactions import TRANSACTIONS, database, lent, may_wait, reads
 
 _BASE, _SYNC, _ASYNC = "psycopg._connection_base", "psycopg.connection", "psycopg.connection_async"
 _WAIT = operation("database.wait")
+_IN_TRANSACTION, _IN_ERROR = 2, 3  # of libpq's `PQtransactionStatus`
 
 
 class Psycopg:
@@ -43,8 +50,10 @@ class Psycopg:
     def support(self) -> Support:
         base: type[Any] = vars(sys.modules[_BASE])["BaseConnection"]
         asynchronous: type[Any] = vars(sys.modules[_ASYNC])["AsyncConnection"]
+        reads(base, transaction_of)
         return Support(
-            resource_types=(ResourceType(base, (NodeKind.IO,), None, _called),),
+            resource_types=(ResourceType(base, (NodeKind.IO,), None, _called), TRANSACTIONS),
+            pool_handles=(PoolHandle(base, transaction_of),),
             task_waits=(TaskWait(code_of(asynchronous, "wait"), _WAIT, find=_finder(asynchronous)),),
             thread_waits=(ThreadWait(_SYNC, "Connection.wait", _WAIT, finds="self"),),
             thread_modules=("psycopg.waiting",),
@@ -52,12 +61,34 @@ class Psycopg:
 
 
 def _finder(kind: type[Any]) -> TaskFinder:
-    def find(_links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting:
+    def find(links: list[SuspendedFrame], link: SuspendedFrame, _future: Any) -> Waiting:
         """Without the timer by which it looks round."""
         connection = first_of(link, kind)
-        return Waiting(_WAIT, () if connection is None else (connection,))
+        if connection is None:
+            return Waiting(_WAIT, ())
+        found = database(_database_of(connection)) if may_wait(links) else None
+        return Waiting(_WAIT, (connection,), database=found)
 
     return find
+
+
+def transaction_of(connection: Any) -> Iterable[Lent]:
+    """Of a connection of psycopg: its open transaction."""
+    connected = attribute(connection, "pgconn")
+    if connected is None or not _is_idle(connection):
+        return ()
+    return lent(_database_of(connection), connected, connection, _is_idle)
+
+
+def _is_idle(connection: Any) -> bool:
+    """Within a transaction, and nothing is asked."""
+    return _in_c(connection, "transaction_status") in (_IN_TRANSACTION, _IN_ERROR)
+
+
+def _database_of(connection: Any) -> str:
+    host, port, name = (_in_c(connection, one) for one in ("host", "port", "db"))
+    texts = [one.decode(errors="replace") if type(one) is bytes else str(one) for one in (host, port, name)]
+    return f"{texts[0]}:{texts[1]}/{texts[2]}"
 
 
 def _called(connection: Any) -> Known:

@@ -15,6 +15,7 @@ from types import CodeType, FrameType, ModuleType
 from typing import Any, cast
 
 from ...model.operations import operation
+from .. import open_transactions
 from ..internals import versions
 from ..internals.await_chain import SuspendedFrame
 from ..internals.frame_memory import FrameReader
@@ -120,7 +121,12 @@ def _length(items: object) -> int | None:
 
 def _of_fairy(fairy: object) -> Iterable[Lent]:
     record, pool = attribute(fairy, "_connection_record"), attribute(fairy, "_pool")
-    return () if record is None or pool is None else (Lent(record, pool),)
+    if record is None or pool is None:
+        return
+    yield Lent(record, pool)
+    adapted = attribute(fairy, "dbapi_connection")
+    for driven in (adapted, attribute(adapted, "_connection")):  # the latter is behind one for asyncio
+        yield from open_transactions.of_connection(driven)
 
 
 def _of_connection(connection: object) -> Iterable[Lent]:
