@@ -11,6 +11,7 @@ from weakref import ref
 from .. import semconv
 from ..model import AttributeValue, Confidence, Frame, Node, NodeKind, own_line
 from ..probes import runtime
+from ..probes.asyncio import tasks as asyncio_tasks
 from ..probes.context import ProbeContext
 from ..probes.patches import step_timer as exact_steps
 from ..probes.probe import Observation
@@ -22,6 +23,7 @@ _TOLD_STEP_NS = 20_000_000  # shorter ones are noise at the usual rate
 _SPINS_PERCENT = 90
 _STABLE = (semconv.TASK_SELF_WAKES, semconv.TASK_STEP_EXACT)
 _STACK_NS = 10_000_000
+_READ_MOST = 20
 _Facts = dict[str, AttributeValue]
 _Known = dict[str, tuple[_Facts, tuple[Frame, ...], str | None]]
 
@@ -144,6 +146,10 @@ class History:
         if runtime.is_told_to_stop(loop):
             facts[semconv.LOOP_TOLD_TO_STOP] = True
         self._overlay.lay(observation, context.thread(ident, now_ns), facts)
+        for task in self._tasks.due()[:_READ_MOST]:  # where they stand tells what they were woken from
+            node_id = self._tasks.node_id(task) if runtime.loop_of(task) is loop else None
+            if node_id is not None:
+                self._overlay.lay(observation, node_id, {}, asyncio_tasks.suspended_in(task))
 
     def _thread(self, thread_id: str, watch: LoopWatch, stack: tuple[Frame, ...], now_ns: int) -> Node:
         """A node for a thread that no probe shows."""

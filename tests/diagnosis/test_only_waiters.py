@@ -52,7 +52,7 @@ def test_what_was_taken_and_never_marked_done_is_said_of_a_queue_that_somebody_j
     (finding,) = diagnose(world, after=3 * SECOND)
     assert finding.title == (
         "main waits until everything put into Queue jobs is done, but 2 that were taken were never marked done, and "
-        "nobody who can run would do that"
+        "nobody who can run would do that; it is taken from by runner at app/work.py:3"
     )
     assert finding.advice.startswith("Call `task_done()`")
 

@@ -79,12 +79,18 @@ class NeverEnds(ReductionRule):
         graph = context.graph
         advice = _advice(graph, root) if graph.asked_of_heap([root]) else _GONE
         left = _never_marked(graph, waiter, root)
+        takers = _takers(graph, root) if left else []
+        title = f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, root)}, "
+        title += f"but {left or _nobody(graph, root, residue.level)}"
+        if takers:
+            names = wording.several((wording.label(graph.nodes[one]) for one in takers), _NAMED_MOST)
+            taken_at = wording.at("at", graph.wait_of(takers[0]).source, title)
+            title += f"; it is taken from by {names}{taken_at}"
         return Account(
-            title=f"{wording.label(graph.nodes[waiter])} {wording.waits_for(graph, waiter, root)}, "
-            f"but {left or _nobody(graph, root, residue.level)}",
+            title=title,
             advice=_MARK if left else advice,
-            look_at=graph.wait_of(waiter).source,
-            evidence=[evidence.link(graph, waiter, root, None)],
+            look_at=graph.wait_of(takers[0] if takers else waiter).source,
+            evidence=[evidence.link(graph, one, root, None) for one in (waiter, *takers[:1])],
             blocked=[one for one in residue.tail(graph, (root,)) if one != waiter],
         )
 
@@ -98,6 +104,15 @@ def _never_marked(graph: WaitIndex, waiter: str, root: str) -> str:
         return ""
     was = "1 that was taken was" if unfinished == 1 else f"{unfinished} that were taken were"
     return f"{was} never marked done, and nobody who can run would do that"
+
+
+def _takers(graph: WaitIndex, root: str) -> list[str]:
+    """Who waits for the next item: it is their code that did not mark one as done."""
+    waiting = [one for one in graph.waiters.get(root, ()) if one in graph.nodes and graph.nodes[one].wait is not None]
+    return sorted(
+        (one for one in waiting if not operation(graph.wait_of(one).operation).drains),
+        key=lambda one: (graph.nodes[one].name, one),
+    )
 
 
 def _nobody(graph: WaitIndex, root: str, level: Level) -> str:

@@ -6,10 +6,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ... import semconv
-from ...model import FindingKind, Level, Node
+from ...model import FindingKind, Level, Node, own_line
 from ...model.operations import operation
 from .. import evidence, leaf, wording
 from ..frames import place
+from ..wait_index import WaitIndex
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
@@ -71,16 +72,40 @@ class ServerNeverStops(LookRule):
 
     def _tell(self, context: RuleContext, task: Node, keeper: str, keepers: list[str]) -> Account:
         graph = context.graph
+        within = _within(graph, keeper)
         others = f" and {len(keepers) - 1} more" if len(keepers) > 1 else ""
         return Account(
             title=f"the server was told to stop, but does not: {wording.label(graph.nodes[keeper])}{others} "
-            f"{wording.doing(graph, keeper)}; {wording.label(task)} waits for its end",
+            f"{wording.doing(graph, keeper)}{_also(graph, within)}; {wording.label(task)} waits for its end",
             advice=f"{self.advice}.",
-            look_at=place(graph.nodes[keeper]),
-            evidence=[evidence.link(graph, keeper, target, None) for target in graph.targets.get(keeper, ())[:1]],
+            look_at=place(graph.nodes[within or keeper]),
+            evidence=[
+                evidence.link(graph, one, target, None)
+                for one in (keeper, within)
+                for target in graph.targets.get(one, ())[:1]
+            ],
             blocked=evidence.tail(graph, {task.id, *graph.behind({task.id})}),
         )
 
 
 def _sleeps(node: Node) -> bool:
     return node.wait is not None and operation(node.wait.operation).sleeps
+
+
+def _within(graph: WaitIndex, handler: str) -> str:
+    """A task that a handler has started, which stands in code of the program, where the handler itself does not: it
+    makes the answer, and the handler only listens whether anybody still wants it. Empty where there is none."""
+    if own_line.innermost(graph.nodes[handler].stack) is not None:
+        return ""
+    started = (
+        node
+        for node in graph.nodes.values()
+        if node.attributes.get(semconv.TASK_PARENT) == handler
+        and node.wait is not None
+        and own_line.innermost(node.stack) is not None
+    )
+    return min((node.id for node in started), default="")
+
+
+def _also(graph: WaitIndex, within: str) -> str:
+    return f", and its {wording.label(graph.nodes[within])} {wording.doing(graph, within)}" if within else ""

@@ -17,7 +17,7 @@ from ...model.untracked import untracked
 from ..context import ProbeContext
 from ..internals import asyncio_core as internals
 from ..internals import suspended_at
-from ..internals.await_chain import SuspendedFrame
+from ..internals.await_chain import SuspendedFrame, chain
 from ..library import Waiting
 from ..patches.recorder import ORIGIN, SINCE, TaskOrigin
 from ..source import own_code, source_text
@@ -161,6 +161,11 @@ def frames(links: list[SuspendedFrame], with_lines: bool, polls: bool = False) -
     if polls:
         lastis[-1] = None
     return _stack([_frame(link.code, lasti) for link, lasti in zip(links, lastis, strict=True)])
+
+
+def suspended_in(task: asyncio.Task[Any]) -> tuple[Frame, ...]:
+    """The stack of a task that is not in a step, whether or not it is due for one."""
+    return frames(chain(task.get_coro()), with_lines=True)
 
 
 def frames_of(places: Iterable[tuple[CodeType, int | None]]) -> tuple[Frame, ...]:

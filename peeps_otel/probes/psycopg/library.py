@@ -53,7 +53,7 @@ class Psycopg:
         reads(base, transaction_of)
         return Support(
             resource_types=(ResourceType(base, (NodeKind.IO,), None, _called), TRANSACTIONS),
-            pool_handles=(PoolHandle(base, transaction_of),),
+            pool_handles=(PoolHandle(base, _in_hand),),
             task_waits=(TaskWait(code_of(asynchronous, "wait"), _WAIT, find=_finder(asynchronous)),),
             thread_waits=(ThreadWait(_SYNC, "Connection.wait", _WAIT, finds="self"),),
             thread_modules=("psycopg.waiting",),
@@ -78,6 +78,14 @@ def transaction_of(connection: Any) -> Iterable[Lent]:
     if connected is None or not _is_idle(connection):
         return ()
     return lent(_database_of(connection), connected, connection, _is_idle)
+
+
+def _in_hand(connection: Any) -> Iterable[Lent]:
+    """Its open transaction, and the pool that it is of."""
+    pool = attribute(connection, "_pool")  # None once it was given back
+    if pool is not None:
+        yield Lent(connection, pool)
+    yield from transaction_of(connection)
 
 
 def _is_idle(connection: Any) -> bool:
