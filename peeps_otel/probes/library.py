@@ -17,6 +17,7 @@ from typing import Any, NamedTuple, Protocol
 
 from ..model import Confidence, NodeKind, Providers
 from ..model.operations import Operation, operation
+from .call_types import CallType
 from .futures import count_waiting
 from .internals.asyncio_core import timer_deadline
 from .internals.await_chain import SuspendedFrame
@@ -181,6 +182,9 @@ class Support:
     pool_handles: tuple[PoolHandle, ...] = ()
     """By what in a live function it is seen that a task or thread has something of a pool. Looked for while somebody
     waits for one."""
+    call_types: tuple[CallType, ...] = ()
+    """By what in a live function of a server it is seen that it answers a call. Looked for while somebody waits for the
+    answer."""
     find_pools: Callable[[], Iterable[object]] | None = None
     """The living pools, where the library itself keeps them; otherwise one is known from its first waiter on."""
     task_waits: tuple[TaskWait, ...] = ()

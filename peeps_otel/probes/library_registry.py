@@ -16,6 +16,7 @@ from ..model.coverage import blind
 from ..own_log import OwnLog
 from . import library as shapes
 from .asyncio.library import ASYNCIO
+from .call_types import CallInHand, CallType
 from .deaths.death import also_used
 from .identity import Identities
 from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
@@ -61,6 +62,7 @@ LIBRARIES: tuple[Library | Deferred, ...] = (
     Deferred("sqlite3", "sqlite.library", "SQLITE"),
     Deferred("urllib3", "urllib3.library", "URLLIB3"),
     Deferred("uvicorn", "uvicorn.library", "UVICORN"),
+    Deferred("uvicorn", "uvicorn.calls", "UVICORN_CALLS"),
     Deferred("requests", "requests.library", "REQUESTS"),
     Deferred("httpcore", "httpcore.library", "HTTPCORE"),
     Deferred("httpx", "httpx.library", "HTTPX"),
@@ -122,6 +124,7 @@ class LibraryRegistry:
         self._managers: tuple[dict[int, tuple[str, _Holds]], ...] = ({}, {})  # in tasks, in threads
         self._managers_met: tuple[Identities[tuple[str, _Holds]], ...] = (Identities(), Identities())
         self._handles: dict[int, tuple[str, PoolHandle]] = {}
+        self._call_types: dict[int, tuple[str, CallType]] = {}
         self._handles_met: Identities[tuple[str, PoolHandle]] = Identities()
 
     def activate_imported(self) -> None:
@@ -189,6 +192,8 @@ class LibraryRegistry:
                 self._managers[1].setdefault(id(manager), (name, support.held_by_manager))
             for handle in support.pool_handles:
                 self._handles.setdefault(id(handle.cls), (name, handle))
+            for call_type in support.call_types:
+                self._call_types.setdefault(id(call_type.cls), (name, call_type))
             if support.deadline is not None:
                 self.deadlines.append((name, support.deadline))
             self.scope_types += support.scope_types
@@ -246,6 +251,20 @@ class LibraryRegistry:
         except Exception as error:
             self.failed(holds[0], "holders", error)
             return None
+
+    def call_in_hand(self, thing: object) -> CallInHand | None:
+        """The call that something in a live function stands for; None for most things."""
+        name, call_type = self._call_types.get(id(type(thing)), ("", None))
+        try:
+            return None if call_type is None else call_type.read(thing)
+        except Exception as error:
+            self.failed(name, "calls", error)
+            return None
+
+    @property
+    def has_call_types(self) -> bool:
+        """Whether a library is active whose servers have calls in their hands."""
+        return bool(self._call_types)
 
     @property
     def has_pool_handles(self) -> bool:
@@ -375,6 +394,7 @@ def _check(support: object) -> None:
         (support.resource_types, ResourceType),
         (support.pools, shapes.PoolType),
         (support.pool_handles, PoolHandle),
+        (support.call_types, CallType),
         (support.task_waits, TaskWait),
         (support.thread_waits, shapes.ThreadWait),
         ((*support.managers, *support.thread_managers, *support.scope_types), type),

@@ -27,6 +27,7 @@ from .handlers import Handlers
 from .live_spans import LiveSpan, LiveSpans
 from .over_connection import OverConnection
 from .sampler import Allowance
+from .served import ServedCalls
 from .standing_calls import StandingCalls
 from .waiters import Waiters
 
@@ -66,6 +67,7 @@ class RequestProbe:
         self._over_connection = OverConnection()
         self._standing = StandingCalls()
         self._carriers = Carriers()
+        self._served = ServedCalls(context)
         self._waited_by: dict[str, str] = {}
 
     def install(self) -> None:
@@ -101,7 +103,9 @@ class RequestProbe:
             if record is not None:
                 self._records[span_id] = record
         self._fold()
-        self._link(living, observation, Handlers(observation, pause))
+        handlers = Handlers(observation, pause)
+        self._link(living, observation, handlers)
+        self._serve(observation, handlers, now_ns, pause)
         for record in self._records.values():
             observation.nodes[record.node.id] = record.node
             observation.edges[record.node.id] = record.edges
@@ -227,6 +231,21 @@ class RequestProbe:
                 )
             if edges != record.edges:
                 record.edges = edges
+
+    def _serve(self, observation: Observation, handlers: Handlers, now_ns: int, pause: Yield) -> None:
+        """Responses without a span, and over which connections those with one are awaited."""
+        of_spans = {
+            edge.dst: record.node.id
+            for record in self._records.values()
+            for edge in record.edges
+            if edge.kind is EdgeKind.HANDLED_BY
+        }
+        over_of = self._served.look(observation, of_spans, handlers, now_ns, pause)
+        for record in self._records.values() if over_of else ():
+            over = over_of.get(record.node.id)
+            if over is not None and not record.over:
+                record.over = over
+                record.node = replace(record.node, attributes=record.node.attributes | {semconv.RPC_OVER: over})
 
     def _wait(self, living: Mapping[int, LiveSpan], observation: Observation, now_ns: int) -> None:
         """Of several requests that one task has begun it waits for the last."""

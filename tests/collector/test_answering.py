@@ -102,6 +102,16 @@ def test_nobody_is_named_by_a_process_of_itself_nor_where_nobody_handles_one_of_
     assert known.links(here.id) == ()
 
 
+def test_a_request_that_waits_at_its_connection_is_answered_over_that() -> None:
+    about = {semconv.IO_HERE: CLIENT, semconv.IO_THERE: SERVER, semconv.IO_UNREAD: 0}
+    here = replace(end(), id=new_id(NodeKind.REQUEST), kind=NodeKind.REQUEST, attributes=dict(about))
+    there = response()
+    known = Answering()
+    known.put(there, handled(there), STOCK)
+    known.put(here, [], SHOP)
+    assert known.links(here.id) == led_to(here)
+
+
 def test_an_end_that_has_got_something_to_read_waits_for_nobody() -> None:
     here, there = end(), response()
     known = Answering()

@@ -32,7 +32,7 @@ class World:
         self.provider = TracerProvider(sampler=sampler, shutdown_on_exit=False)
         self.provider.add_span_processor(self.spans)
         self.tracer = self.provider.get_tracer("shop.http")
-        context = ProbeContext()
+        context = self.context = ProbeContext()
         tasks = AsyncioProbe(Recorder(1 << 62), context=context)
         self.probe = RequestProbe(context, self.spans, young_ns=0)
         self._probes = CompositeProbe([tasks, ThreadProbe(context), self.probe], context)

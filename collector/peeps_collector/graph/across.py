@@ -27,6 +27,7 @@ from .named import Named
 _OF_PROCESSES = frozenset({NodeKind.IO, NodeKind.COMMAND, NodeKind.THREAD, NodeKind.REQUEST})
 """What ends and children are of: a process is described for these alone, and for what it shares, not for each of its
 tasks."""
+_ANSWERED_OVER = frozenset({NodeKind.IO, NodeKind.REQUEST, NodeKind.RESPONSE})
 KINDS = frozenset({NodeKind.REQUEST, NodeKind.RESPONSE, *_OF_PROCESSES})
 MARKS = frozenset({semconv.RESOURCE_SHARED_WITH, semconv.RESOURCE_KEY})
 """Of nodes that are none of KINDS, carry none of MARKS and are in none of the sets of `said`, `put` keeps nothing."""
@@ -54,7 +55,7 @@ class Across:
     def put(self, node: Node, edges: Sequence[Edge], info: ProcessInfo, now_ns: int) -> list[Turned]:
         """A node as it is now, with its outgoing edges."""
         turned = self._calls.put(node, info.id, info.service, now_ns)
-        if node.kind is NodeKind.RESPONSE or node.kind is NodeKind.IO:
+        if node.kind in _ANSWERED_OVER:
             turned += self._answering.put(node, edges, party(info))
         if node.kind not in _OF_PROCESSES and MARKS.isdisjoint(node.attributes):
             return turned + self._shared.drop(node.id) + self._named.drop(node.id)

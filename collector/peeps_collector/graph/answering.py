@@ -15,10 +15,12 @@ from peeps_otel import semconv
 from peeps_otel.diagnosis.parties import Party, Turned
 from peeps_otel.model import Confidence, Edge, EdgeKind, Node, NodeKind
 
+_AT_ENDS = frozenset({NodeKind.IO, NodeKind.REQUEST})
+
 
 @dataclass(slots=True)
 class _End:
-    """A client's, at which somebody waits."""
+    """A client's, at which somebody waits, or the request whose answer is awaited there."""
 
     node: Node
     process: str
@@ -44,7 +46,8 @@ class Answering:
         self._answers_of: dict[str, set[str]] = {}
 
     def put(self, node: Node, edges: Sequence[Edge], of: Party) -> list[Turned]:
-        """A node as it is now. Of others than responses and ends of connections nothing is kept."""
+        """A node as it is now. Of others than responses, ends of connections and requests that wait at one nothing is
+        kept."""
         over, known = _connection(node), self._answers.get(node.id) or self._ends.get(node.id)
         turned = self.drop(node.id) if known is not None and _connection(known.node) != over else []
         if not over:
@@ -120,7 +123,7 @@ def _connection(node: Node) -> str:
         over = about.get(semconv.RPC_OVER)
         return over if isinstance(over, str) else ""
     here = about.get(semconv.IO_HERE)
-    if node.kind is not NodeKind.IO or not isinstance(here, str) or "/tcp/" not in here:
+    if node.kind not in _AT_ENDS or not isinstance(here, str) or "/tcp/" not in here:
         return ""
     if about.get(semconv.IO_IS_FAR) is True or semconv.IO_UNMOVED_SINCE in about:
         return ""

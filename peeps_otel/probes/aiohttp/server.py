@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""aiohttp's server: one that shuts down waits until the handlers of its connections have answered.
+"""aiohttp's server: the calls that its tasks answer, and one that shuts down.
 
-It waits by a future of its own that the connection's task completes. The connection itself, which reaches that future
-too, has nothing to do with it: no data from the peer ends the wait.
+That one waits until the handlers of its connections have answered, by a future of its own that the connection's task
+completes. The connection itself, which reaches that future too, has nothing to do with it: no data from the peer ends
+the wait.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import asyncio
 import sys
 from typing import Any
 
+from ..call_types import CallInHand, CallType, call_in_hand
 from ..internals import versions
 from ..library import Support, SuspendedFrame, TaskWait, Waiting, attribute, code_of, first_of, operation, timer_within
 
-_PROTOCOL = "aiohttp.web_protocol"
+_PROTOCOL, _REQUEST = "aiohttp.web_protocol", "aiohttp.web_request"
 _TASK = operation("task")
 
 
@@ -27,10 +29,21 @@ class AiohttpServer:
 
     def is_imported(self) -> bool:
         handler = vars(sys.modules.get(_PROTOCOL, sys)).get("RequestHandler")
-        return handler is not None and "finish_response" in vars(handler)
+        request = vars(sys.modules.get(_REQUEST, sys)).get("Request")
+        return handler is not None and "finish_response" in vars(handler) and request is not None
 
     def support(self) -> Support:
-        return Support(task_waits=(_shutdown(sys.modules[_PROTOCOL].RequestHandler),))
+        handler, request = sys.modules[_PROTOCOL].RequestHandler, sys.modules[_REQUEST].Request
+        return Support(task_waits=(_shutdown(handler),), call_types=(CallType(request, _call),))
+
+
+def _call(request: Any) -> CallInHand | None:
+    """None for one that was answered: the connection's task has it in a variable until the next one comes."""
+    if attribute(attribute(request, "_protocol"), "_current_request") is not request:
+        return None
+    client, server = attribute(request, "_transport_peername"), attribute(request, "_transport_sockname")
+    path = attribute(attribute(request, "_rel_url"), "_path")
+    return call_in_hand(client, server, attribute(request, "_method"), path)
 
 
 def _shutdown(handler: Any) -> TaskWait:
