@@ -65,12 +65,20 @@ def test_keys_go_from_suspect_to_suspect(explorer: str, shared_api: FakeApi, vis
     seen = visit()
     seen.page.goto(explorer)
     seen.wait_for_graph()
+    seen.page.locator(".st-key-suspect input").first.wait_for(state="attached")
     for key, head in (("j", "CHANNEL FULL"), ("j", "SEMAPHORE STARVED"), ("j", "DEADLOCK"), ("k", "SEMAPHORE STARVED")):
         seen.page.keyboard.press(key)
         seen.page.locator(".pp-verdict h1", has_text=head).wait_for()
     seen.page.wait_for_url(re.compile("finding=semaphore"))
     seen.page.keyboard.press("?")
     assert "the next suspect" in seen.page.locator("#pp-keys[open]").inner_text()
+    seen.page.keyboard.press("Escape")
+    for key, page in (("3", "tables"), ("1", ""), ("2", "graph")):
+        seen.page.keyboard.press(key)
+        seen.page.wait_for_url(re.compile(rf"^{explorer}/{page}\?"))
+    seen.page.locator(".st-key-search input").fill("3")  # what is written is no key
+    seen.page.wait_for_timeout(500)
+    assert f"{explorer}/graph?" in seen.page.url
     assert seen.errors == []
 
 
@@ -84,10 +92,11 @@ def test_what_is_copied_for_a_ticket_has_its_moment_and_a_link(explorer: str, sh
     seen.page.get_by_text("copied", exact=True).wait_for()
     told = seen.page.evaluate("navigator.clipboard.readText()").splitlines()
     assert told[0].startswith("DEADLOCK, PROVEN, ")
-    moment = re.fullmatch(r"As it was at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC: (http\S+[?]at=(\d{19}))", told[-1])
+    moment = re.fullmatch(r"As it was at (\d{4}-\d\d-\d\d \d\d:\d\d:\d\d) UTC: (http\S+[?]at=(\d{19})\S*)", told[-1])
     assert moment is not None, told
     assert datetime.fromtimestamp(int(moment[3]) / 1e9, UTC).strftime("%Y-%m-%d %H:%M:%S") == moment[1]
     assert moment[2].startswith(explorer)
+    assert moment[2].endswith("&finding=deadlock%3A0000000000000001")
     seen.page.locator(".pc").get_by_role("button", name="Copy the path and line").first.click()
     eventually(
         lambda: seen.page.evaluate("navigator.clipboard.readText()") == "orders/service.py:31", "the place alone"

@@ -27,6 +27,7 @@ def test_a_deadlock_with_both_lines() -> None:
         tone="red",
         lead="DEADLOCK, PROVEN, 43 s",
         rest="worker-a waits for Lock db, held by worker-b, which waits for Lock cache, held by worker-a.",
+        id="deadlock:0000000000000001",
         where="orders (4711)",
         fresh="data from 400 ms ago",
         certainty="PROVEN: only those named here could end these waits, none of them can, and none moved between two "

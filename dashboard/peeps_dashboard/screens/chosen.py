@@ -62,7 +62,7 @@ def finding(seen: live.Look) -> Finding | None:
 def line(seen: live.Look) -> Finding | None:
     """One line at the top of a page that is not the verdict: which finding it is about, and its line. Gives it."""
     about, at_ns = finding(seen), live.moment()
-    shown = strip.of_calm(seen.findings) if about is None else strip.of_finding(about, seen.names)
+    shown = strip.of_calm(seen.findings) if about is None else strip.of_finding(about, seen.processes)
     asked = {"finding": about["id"] if about else "", "at": "" if at_ns is None else str(at_ns)}
     html.strip(shown, editor.from_environment(os.environ), html.address("", asked))
     return about

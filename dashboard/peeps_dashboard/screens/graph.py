@@ -129,7 +129,8 @@ def _controls(seen: live.Look, about: Finding | None) -> _Asked:
 def _picture(asked: _Asked, about: Finding | None, selected: str | None, seen: live.Look) -> Picture:
     """Raises CollectorError. What has ended is in no graph any more: it is drawn by what was kept of it."""
     if asked.finding and about is not None and about["state"] != "open":
-        return ring.of_finding(about, None, seen.names, selected=selected, height=_HEIGHT)
+        kept = ring.of_finding(about, None, seen.names, selected=selected, height=_HEIGHT)
+        return {**kept, "layout": "layered"}
     snapshot = live.cached_while_paused(
         "graph " + asked.view,
         lambda: live.collector().snapshot(

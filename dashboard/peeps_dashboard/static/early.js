@@ -66,10 +66,12 @@
     if (card.childNodes.length === 1 && next.childNodes.length === 1) walk(card.firstChild, next.firstChild);
     else card.innerHTML = text;
   };
-  // The address of the page with the moment in it, so that whoever opens it sees what stands here now.
+  // The address of the page with the moment and the finding in it, so that whoever opens it sees what stands here now.
   const linkToNow = () => {
     const link = new URL(location.href);
     if (!link.searchParams.get('at')) link.searchParams.set('at', `${Date.now()}000000`);
+    const about = document.querySelector('[data-testid=stApp] [data-finding]')?.dataset.finding;
+    if (about) link.searchParams.set('finding', about);
     return link.href;
   };
   // For a ticket: ages count from a moment that whoever reads it later does not know.
@@ -129,8 +131,10 @@
     if (next) { e.preventDefault(); box.tabIndex = -1; next.tabIndex = 0; next.focus(); }
   });
   // `?` tells the keys, `/` goes to the filter of the page; neither where somebody writes.
-  const KEYS = [['?', 'these keys'], ['/', 'filter or search'], ['j', 'the next suspect'], ['k', 'the one before'], ['p', 'pause, or go on'], ['Tab', 'into a picture, then the arrows along its edges'],
-    ['Enter', 'in a picture: select the node'], ['f', 'in a picture: draw the graph around the node'], ['Esc', 'close this']];
+  const KEYS = [['?', 'these keys'], ['1 … 7', 'the pages, from the left'], ['/', 'filter or search'], ['j', 'the next suspect'], ['k', 'the one before'], ['p', 'pause, or go on'],
+    ['Tab', 'into a picture, then the arrows along its edges'], ['Enter', 'in a picture: select the node'], ['f', 'in a picture: draw the graph around the node'],
+    ['0', 'in a picture: show all of it'], ['c', 'in a picture: show the ring'], ['r', 'in a picture: lay it out anew'], ['Ctrl wheel', 'in a picture: nearer, farther'],
+    ['Arrows', 'in a flame graph: from box to box; Enter makes one as wide as the picture'], ['Esc', 'close this; in a flame graph: show all of it']];
   const help = () => {
     let box = document.getElementById('pp-keys');
     if (box?.open) return box.close();
@@ -156,6 +160,8 @@
     if (e.ctrlKey || e.metaKey || e.altKey || e.target.closest?.('input, textarea, select, [contenteditable], [role=combobox], canvas')) return;
     if (e.key === '?') { e.preventDefault(); help(); }
     if (e.key === 'j' || e.key === 'k') suspect(e.key === 'j' ? 1 : -1);
+    // In a picture 0 is its own; Streamlit's links keep the page, those of a phone load it anew.
+    if (/^[1-9]$/.test(e.key)) [...document.querySelectorAll('[data-testid=stTopNavLink]'), ...document.querySelectorAll('.pp-nav a')][e.key - 1]?.click();
     if (e.key !== '/') return;
     const field = document.querySelector('[data-testid=stMain] input[type=text], [data-testid=stMain] input[role=combobox]');
     if (field) { e.preventDefault(); field.focus(); }

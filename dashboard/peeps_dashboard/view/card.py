@@ -58,7 +58,8 @@ class Other(NamedTuple):
 
 @dataclass(frozen=True)
 class Card:
-    """`lead` is set in colour. `open_line`: the text of the line to open, where it does not stand right below.
+    """`lead` is set in colour. `id`: of the finding. `open_line`: the text of the line to open, where it does not stand
+    right below.
     `others`: who else is in the ring. `also`: what else was found, the worst first; `more`: how many are not named.
     `facts`: what would release it, whom to stop first. `behind`: a sentence; `sites`: how many of them, by the line
     where they began. `unknown`: what is not known, one line. `text`: all of it, for a ticket. `trace`: the id of the
@@ -67,6 +68,7 @@ class Card:
     tone: Tone
     lead: str
     rest: str
+    id: str = ""
     where: str = ""
     fresh: str = ""
     certainty: str = ""
@@ -143,14 +145,13 @@ def _of_finding(
         ("In other processes", finding.get("same_text", "")),
     ]
     trace = finding.get("trace")
-    is_over = finding["state"] != "open"
     sides, look_at = _told_apart(sides_of(finding), names), finding.get("look_at", "")
     is_below = bool(sides) and sides[0].place == look_at
-    lead = f"Ended ({finding['state']}) {finding.get('ended_ago', '')} ago: {finding['headline']}"
     return Card(
-        tone="gray" if is_over else words.tone(finding["level"]),
-        lead=lead if is_over else finding["headline"],
+        tone=words.tone(finding["level"]) if finding["state"] == "open" else "gray",
+        lead=verdict.lead_of(finding, known),
         rest=verdict.sentence_of(finding),
+        id=finding["id"],
         where=", ".join(in_it[:2]) + more,
         fresh=fresh,
         certainty=f"{finding['level']}: {finding['certainty']}." if finding["certainty"] else "",

@@ -15,9 +15,10 @@ _CODE = re.compile(r"`([^`]+)`")
 
 
 def of_card(card: Card, editor: Editor) -> str:
+    about = f' data-finding="{markup(card.id)}"' if card.id else ""
     head = f"<h1><strong>{markup(card.lead)}:</strong> {markup(card.rest)}</h1>"
     return (
-        f'<section class="pc pp-verdict pc-{card.tone}" aria-label="Verdict">{head}{_below(card, editor)}'
+        f'<section class="pc pp-verdict pc-{card.tone}" aria-label="Verdict"{about}>{head}{_below(card, editor)}'
         + (f'<div class="pc-sides">{"".join(_side(s, editor) for s in card.sides)}</div>' if card.sides else "")
         + _others(card, editor)
         + _also(card)

@@ -26,9 +26,9 @@ SYMBOLS = {
 _NUMBERS = ("since", "duration")
 _TEXTS: dict[str, Look] = {"text": "text", "place": "text", "number": "number"}
 _BAR = "full"
-_OF_RUNNERS = ("tasks", "threads")
-_FIRST = ("state", "waits", "site")
-"""What a phone has room for."""
+_OF_RUNNERS = ("state", "waits", "site")
+_FIRST = {"tasks": _OF_RUNNERS, "threads": _OF_RUNNERS, "requests": ("state", "age", "site", "method")}
+"""What a phone has room for, by table."""
 _WIDE = 600
 """Characters of a cell; the whole text stands in the file."""
 
@@ -48,7 +48,7 @@ def of_answer(answer: Rows, now_ns: int) -> Drawn:
     rows = answer["rows"]
     columns: dict[str, list[str | float | None]] = {}
     looks: dict[str, Look] = {}
-    first = _FIRST if answer["table"] in _OF_RUNNERS else ()
+    first = _FIRST.get(answer["table"], ())
     for column in sorted(answer["columns"], key=lambda one: _rank(one, first)):
         if not column["shown"]:
             continue

@@ -3,11 +3,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ..api import Finding, Findings
-from . import verdict, words
+from ..api import Finding, Findings, Process
+from . import processes, verdict, words
 from .source_rows import line_text
 from .words import Tone
 
@@ -25,14 +25,12 @@ class Strip:
     where: str = ""
 
 
-def of_finding(finding: Finding, names: Mapping[str, str]) -> Strip:
-    is_over = finding["state"] != "open"
-    place = finding.get("look_at", "")
+def of_finding(finding: Finding, known: Sequence[Process]) -> Strip:
+    names, place = processes.names(known), finding.get("look_at", "")
     in_it = [names.get(process, process) for process in finding["processes"]]
-    lead = finding["headline"]
     return Strip(
-        "gray" if is_over else words.tone(finding["level"]),
-        f"Ended ({finding['state']}) {finding.get('ended_ago', '')} ago: {lead}" if is_over else lead,
+        words.tone(finding["level"]) if finding["state"] == "open" else "gray",
+        verdict.lead_of(finding, known),
         place,
         finding.get("look_at_short", place),
         line_text(place, finding.get("sources") or {}),

@@ -10,6 +10,9 @@ from ..api import Calm, Finding, Findings, Process
 from . import words
 from .words import Tone
 
+_LAST_WORD_NS = 3_000_000_000
+"""A finding is looked at once a second, and a process may still say goodbye."""
+
 
 @dataclass(frozen=True)
 class Headline:
@@ -43,6 +46,23 @@ def sentence_of(finding: Finding) -> str:
     count = finding.get("count", 1)
     alike = f" (and {count - 1:,} alike)" if count > 1 else ""
     return f"{finding['title'].rstrip('. ')}{alike}."
+
+
+def lead_of(finding: Finding, known: Sequence[Process]) -> str:
+    """The headline; before it when and how it ended, where it is open no more."""
+    if finding["state"] == "open":
+        return finding["headline"]
+    how = "with its process" if _ended_with_its_process(finding, known) else f"({finding['state']})"
+    return f"Ended {how} {finding.get('ended_ago', '')} ago: {finding['headline']}"
+
+
+def _ended_with_its_process(finding: Finding, known: Sequence[Process]) -> bool:
+    """Whether a process of it is gone, and said nothing more after it was last seen."""
+    return any(
+        one["state"] == "gone" and one["last_seen_ns"] - finding["last_seen_ns"] < _LAST_WORD_NS
+        for one in known
+        if one["id"] in finding["processes"]
+    )
 
 
 def of_calm(answer: Findings) -> Headline:
