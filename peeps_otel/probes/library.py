@@ -46,6 +46,7 @@ __all__ = [
     "ENTRY_POINTS",
     "NOT_BEFORE",
     "Around",
+    "Beside",
     "CancelScopes",
     "Channel",
     "Confidence",
@@ -85,12 +86,20 @@ __all__ = [
 ENTRY_POINTS = "peeps_otel.probes"
 
 
+class Beside(NamedTuple):
+    """Something of which a node is shown while a task waits for something else that may hinge on it. The task has its
+    `name` as its `attribute`."""
+
+    thing: Any
+    attribute: str
+    name: str
+
+
 class Waiting(NamedTuple):
     """What a suspended task waits for. `targets`: tasks, futures, one primitive or one connection; none where they
     are not known, and nothing is concluded then. `needs`: how many of them. `cancels`: whether cancelling the waiter
     cancels them. `deadline`: loop time at which a timer ends this wait. `thread`: the ident of the thread that works
-    for the target, where it is known from here. `database`: the one whose statement it is, if that may wait for a lock
-    there."""
+    for the target, where it is known from here. `beside`: what may hold it up too."""
 
     operation: Operation
     targets: tuple[Any, ...]
@@ -98,7 +107,7 @@ class Waiting(NamedTuple):
     cancels: bool = False
     deadline: float | None = None
     thread: int | None = None
-    database: Any = None
+    beside: Beside | None = None
 
 
 TaskFinder = Callable[[list[SuspendedFrame], SuspendedFrame, Any], Waiting | None]

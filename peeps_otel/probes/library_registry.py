@@ -75,6 +75,7 @@ LIBRARIES: tuple[Library | Deferred, ...] = (
     Deferred("celery", "celery.library", "CELERY"),
     Deferred("dramatiq", "dramatiq.library", "DRAMATIQ"),
     Deferred("huey", "huey.library", "HUEY"),
+    Deferred("arq", "arq.library", "ARQ"),
     Deferred("janus", "janus.library", "JANUS"),
     Deferred("peeps_otel.roam", "roam.library", "ROAM"),
 )

@@ -14,7 +14,7 @@ from .. import semconv
 from ..model import NodeKind, Providers
 from .internals.await_chain import SuspendedFrame
 from .internals.frame_memory import local_of
-from .pool_types import Lent
+from .library import Beside, Lent
 from .resource_types import Around, Known, ResourceType, State
 
 _KEPT_MOST = 200
@@ -57,6 +57,11 @@ def database(name: str) -> Database:
             _KNOWN.pop(next(iter(_KNOWN)))
     _KNOWN[name] = known
     return known
+
+
+def beside(name: str) -> Beside:
+    """Of a statement at this database that may wait for a lock there."""
+    return Beside(database(name), semconv.TASK_STATEMENT_AT, name)
 
 
 def asks(connection: object, future: Any) -> None:

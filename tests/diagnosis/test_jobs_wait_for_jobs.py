@@ -50,6 +50,50 @@ def test_all_of_a_pool_are_one_finding_and_one_that_works_may_do_it() -> None:
     assert diagnose(world, after=20 * SECOND) == []
 
 
+def _place(world: World, name: str, deadline: int | None = None) -> str:
+    """A job in one of the places of a worker of tasks, which waits for another job."""
+    asks = world.task(name, operation="job.result", peeps__task__job_from="mails", state="waiting")
+    wait = Wait("job.result", START, "/srv/shop/app/jobs.py:12", 1, None)
+    world.nodes[asks] = replace(world.nodes[asks], wait=wait, state="waiting")
+    return world.task(f"runs {name}", asks, operation="wait_for", deadline=deadline)
+
+
+def _places(world: World, *holders: str, left: int = 0) -> None:
+    about = {"peeps.job.places": "mails", "peeps.semaphore.available": left}
+    about["peeps.semaphore.permits"] = len(holders) + left
+    one = world.resource(NodeKind.SEMAPHORE, "mails", *holders, providers=Providers.OPEN)
+    world.nodes[one].attributes.update(about)
+
+
+def test_all_places_of_a_worker_of_tasks() -> None:
+    world = World()
+    _places(world, _place(world, "jan"), _place(world, "feb"))
+    ((kind, level, title),) = brief(diagnose(world, after=16 * SECOND))
+    assert (kind, level) == ("deadlock", "SUSPECT")
+    assert title.startswith(
+        "each of 2 workers, as feb, does a job and waits at app/jobs.py:12 for the result of another"
+    )
+    assert [one[1] for one in brief(diagnose(world, after=6 * SECOND))] == ["SLOW"]
+
+
+def test_a_place_that_is_left_may_do_it() -> None:
+    world = World()
+    _places(world, _place(world, "jan"), left=1)
+    assert [one for one in brief(diagnose(world, after=16 * SECOND)) if one[0] == "deadlock"] == []
+
+
+def test_another_job_that_works_may_go_on() -> None:
+    world = World()
+    _places(world, _place(world, "jan"), world.task("runs", world.task("works"), operation="wait_for"))
+    assert [one for one in brief(diagnose(world, after=16 * SECOND)) if one[0] == "deadlock"] == []
+
+
+def test_a_job_that_is_ended_soon_is_slow() -> None:
+    world = World()
+    _places(world, _place(world, "jan", deadline=START + 60 * SECOND))
+    assert [one[1] for one in brief(diagnose(world, after=16 * SECOND)) if one[0] == "deadlock"] == ["SLOW"]
+
+
 def test_a_client_is_no_worker() -> None:
     world = World()
     _waits(world, "MainThread", stack=(_OWN, _ASKS, _SLEEPS))

@@ -8,7 +8,9 @@ from collections.abc import Iterable
 from ... import semconv
 from ...model import FindingKind, Level, Node, NodeKind, own_line
 from .. import evidence, wording
+from ..closure import closure
 from ..frames import place
+from ..wait_index import WaitIndex
 from .context import RuleContext
 from .rule import Account, Candidate, LookRule
 from .tunable import seconds
@@ -28,9 +30,10 @@ class JobsWaitForJobs(LookRule):
     kind = FindingKind.DEADLOCK
     levels = (Level.SUSPECT, Level.SLOW)
     when = (
-        "A worker of a queue of jobs (Celery, Dramatiq, huey) has waited within a job for {slow} for the result of "
-        "another job. SUSPECT after {stuck}, where all threads that do such jobs in this process do so, and none gives "
-        "up within {far}; of a worker that is a process of its own the others are not known"
+        "A worker of a queue of jobs (arq, Celery, Dramatiq, huey) has waited within a job for {slow} for the result "
+        "of another job. SUSPECT after {stuck}, where all threads that do such jobs in this process do so, or the jobs "
+        "in all of its places, and none gives up within {far}; of a worker that is a process of its own the others are "
+        "not known"
     )
     advice = (
         "A job must not wait for another job: start the second one with what follows the first (a chain or a chord, a "
@@ -43,6 +46,42 @@ class JobsWaitForJobs(LookRule):
     far = seconds(600, "how far off the deadlines must be for that")
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
+        yield from self._of_threads(context)
+        yield from self._of_places(context)
+
+    def _of_places(self, context: RuleContext) -> Iterable[Candidate]:
+        """Of a worker that does its jobs in tasks: each of its places is taken by a job that waits for another one of
+        the same queue."""
+        graph = context.graph
+        for places in context.of(NodeKind.SEMAPHORE):
+            queue = places.attributes.get(semconv.JOB_PLACES)
+            if queue is None or places.attributes.get(semconv.SEMAPHORE_AVAILABLE) != 0:
+                continue
+            holders = [one for one in graph.holders.get(places.id, ()) if one in graph.nodes]
+            asking = [_asks(graph, one, queue) for one in holders]
+            members = sorted({one.id for one in asking if one is not None})
+            if not members or len(holders) != places.attributes.get(semconv.SEMAPHORE_PERMITS) or None in asking:
+                continue
+            since_ns = max(graph.wait_of(one).since_ns for one in members)
+            if context.now_ns - since_ns < self.slow or not context.explained.isdisjoint(members):
+                continue
+            ends = (
+                node.wait.deadline_ns for one in (*members, *holders) if (node := graph.nodes[one]).wait is not None
+            )
+            bounded = any(end is not None and end - context.now_ns < self.far for end in ends)
+            stuck = context.now_ns - since_ns >= self.stuck and not bounded
+            group = {*members, *holders}
+            yield Candidate(
+                kind=self.kind,
+                level=Level.SUSPECT if stuck else Level.SLOW,
+                since_ns=since_ns,
+                core=members[:_MEMBERS_MOST],
+                about=members,
+                tell=lambda members=members: self._tell(context, members),
+                explains=group | context.newly_behind(group),
+            )
+
+    def _of_threads(self, context: RuleContext) -> Iterable[Candidate]:
         graph = context.graph
         waiting = {
             node.id: node.wait
@@ -88,6 +127,25 @@ class JobsWaitForJobs(LookRule):
             look_at=where,
             blocked=evidence.tail(graph, graph.behind(set(members)) - set(members)),
         )
+
+
+def _asks(graph: WaitIndex, job: str, queue: object) -> Node | None:
+    """Who waits, in the job that this task does, for the result of another job of the same queue."""
+
+    def leads_to(node: str) -> Iterable[str]:
+        return graph.targets.get(node, ())
+
+    found = (node for one in sorted(closure([job], leads_to)) if (node := graph.nodes.get(one)) is not None)
+    return next(
+        (
+            node
+            for node in found
+            if node.wait is not None
+            and node.wait.operation == _RESULT
+            and node.attributes.get(semconv.TASK_JOB_FROM) == queue
+        ),
+        None,
+    )
 
 
 def _workers(context: RuleContext, thread: Node) -> set[str]:

@@ -88,7 +88,7 @@ class TaskReader:
             record.future is not None
             and not waiting.operation.several
             and not waiting.operation.polls
-            and waiting.database is None
+            and waiting.beside is None
             and internals.is_plain(task)
             and internals.is_asyncio_future(future)
         )
@@ -105,8 +105,8 @@ class TaskReader:
         more = self._more(task, record, managers, now_ns)
         told = _told_by(waiting, links, future)
         more = more | told if told else more
-        if waiting.database is not None:
-            self._relations.beside(waiting.database, now_ns)
+        if waiting.beside is not None:
+            self._relations.beside(waiting.beside.thing, now_ns)
         node = asyncio_tasks.node_of(record, "waiting", wait, stack, more)
         if node != record.node:
             record.node = node
@@ -206,8 +206,8 @@ def _told_by(
     """What a task's wait says of the task; None: nothing."""
     if waiting.operation.ends_server:
         return {semconv.TASK_ENDS_SERVER: True}
-    if waiting.database is not None:
-        return {semconv.TASK_STATEMENT_AT: waiting.database.name}
+    if waiting.beside is not None:
+        return {waiting.beside.attribute: waiting.beside.name}
     if waiting.operation is _FUTURE and len(links) == 1 and all(one is not future for one in links[0].referents):
         return {semconv.TASK_WAITS_UNNAMED: True}
     return None

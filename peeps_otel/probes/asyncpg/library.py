@@ -31,7 +31,7 @@ from ..library import (
     first_of,
     timer_within,
 )
-from ..open_transactions import TRANSACTIONS, asks, database, is_asked, lent, locks, may_wait, reads
+from ..open_transactions import TRANSACTIONS, asks, beside, is_asked, lent, locks, may_wait, reads
 
 _POOLS, _CONNECTIONS = "asyncpg.pool", "asyncpg.connection"
 _ACQUIRE = operation("pool.acquire")
@@ -133,8 +133,8 @@ def _of_statement(
     if transport is None:
         return None
     asks(connection, future)
-    found = database(_database_of(connection)) if may_lock else None
-    return Waiting(_SOCKET, (transport,), deadline=timer_within(links, link), database=found)
+    found = beside(_database_of(connection)) if may_lock else None
+    return Waiting(_SOCKET, (transport,), deadline=timer_within(links, link), beside=found)
 
 
 def transaction_of(connection: Any) -> Iterable[Lent]:

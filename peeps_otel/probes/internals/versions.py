@@ -36,6 +36,7 @@ REQUESTS = ("2.34",)
 JANUS = ("2.0",)
 FILELOCK = ("3.20", "4.3")
 CELERY = ("5.5", "5.7")
+ARQ = ("0.28",)
 DRAMATIQ = ("2.2",)
 HUEY = ("3.5",)
 
@@ -63,6 +64,7 @@ TABLE = {
     "janus": JANUS,
     "filelock": FILELOCK,
     "celery": CELERY,
+    "arq": ARQ,
     "dramatiq": DRAMATIQ,
     "huey": HUEY,
 }

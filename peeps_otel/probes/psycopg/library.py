@@ -29,7 +29,7 @@ from ..library import (
     code_of,
     first_of,
 )
-from ..open_transactions import TRANSACTIONS, database, lent, may_wait, reads
+from ..open_transactions import TRANSACTIONS, beside, lent, may_wait, reads
 
 _BASE, _SYNC, _ASYNC = "psycopg._connection_base", "psycopg.connection", "psycopg.connection_async"
 _WAIT = operation("database.wait")
@@ -66,8 +66,8 @@ def _finder(kind: type[Any]) -> TaskFinder:
         connection = first_of(link, kind)
         if connection is None:
             return Waiting(_WAIT, ())
-        found = database(_database_of(connection)) if may_wait(links) else None
-        return Waiting(_WAIT, (connection,), database=found)
+        found = beside(_database_of(connection)) if may_wait(links) else None
+        return Waiting(_WAIT, (connection,), beside=found)
 
     return find
 
