@@ -72,25 +72,24 @@ def _site(node: Node) -> str:
     return "" if own is None else own_line.source(own)
 
 
+def _alike(nodes: list[Node]) -> list[tuple[Node, int]]:
+    """The first of those that were made, and stand, in one place, and how many they are: there may be thousands, whose
+    stacks are one object."""
+    keys = [(node.source, id(node.stack)) for node in nodes]
+    first = dict(zip(reversed(keys), reversed(nodes), strict=True))
+    return [(first[key], number) for key, number in Counter(keys).items()]
+
+
 def sites(graph: WaitIndex, tasks: Iterable[str]) -> list[Site]:
     """Where the tasks were made, most first; of those that a library made, where they wait in code of the program.
     Without those that a library made and that are in its code alone, where others are told."""
     counts: Counter[str] = Counter()
     example: dict[str, str] = {}
     rest: Counter[str] = Counter()
-    known: dict[tuple[str, int], str] = {}  # thousands were made, and stand, in one place: their stacks are one object
-    for task in tasks:
-        node = graph.nodes[task]
-        key = node.source, id(node.stack)
-        source = known.get(key)
-        if source is None:
-            source = known[key] = _site(node)
-        if not source:
-            rest[node.source] += 1
-            example.setdefault(node.source, node.name)
-            continue
-        counts[source] += 1
-        example.setdefault(source, node.name)
+    for node, number in _alike([graph.nodes[task] for task in tasks]):
+        source = _site(node)
+        (counts if source else rest)[source or node.source] += number
+        example.setdefault(source or node.source, node.name)
     if not counts:
         counts = rest  # nothing better is known
     return [Site(source, number, example[source]) for source, number in counts.most_common()]

@@ -132,20 +132,26 @@ _ENDS = {
 
 def ends(graph: WaitIndex, thing: str) -> str:
     """What somebody does to end the waits for it: `set it`, `put into it`, `finish it` where all is to be done."""
-    node, waiters = graph.nodes[thing], [graph.nodes.get(one) for one in graph.waiters.get(thing, ())]
-    waits = [one.wait.operation for one in waiters if one is not None and one.wait is not None]
-    if node.kind is NodeKind.RX and waits and all(operation(one).drains for one in waits):
+    node = graph.nodes[thing]
+    if node.kind is NodeKind.RX and _is_drained(graph, thing):
         return "finish it"
     if node.kind is NodeKind.IO and semconv.IO_UNMOVED_SINCE not in node.attributes:
         return "accept it" if semconv.IO_IS_UNACCEPTED in node.attributes else "write to it"
     return _ENDS.get(node.kind, "complete it")
 
 
+def _is_drained(graph: WaitIndex, channel: str) -> bool:
+    """Whether all who wait for it wait until it is empty and all is done."""
+    waits = [node.wait for one in graph.waiters.get(channel, ()) if (node := graph.nodes.get(one)) is not None]
+    operations = {wait.operation for wait in waits if wait is not None}
+    return bool(operations) and all(operation(one).drains for one in operations)
+
+
 def only_waiters(graph: WaitIndex, thing: str) -> str:
     """That those who could end the waits for a thing are in such a wait themselves; empty where there is none."""
-    waiting = set(graph.waiters.get(thing, ()))
-    # One by several ways is one.
-    able = [one for one in dict.fromkeys(graph.enders.get(thing, ())) if one in waiting and one in graph.nodes]
+    # One by several ways is one. Thousands may wait, of whom few could end it.
+    able = [one for one in dict.fromkeys(graph.enders.get(thing, ())) if one in graph.nodes]
+    able = [one for one in able if thing in graph.targets.get(one, ())]
     names, end = [label(graph.nodes[one]) for one in able], ends(graph, thing)
     if len(able) > 1:
         return f"only {several(names)} could {end}, and they all wait for it too"

@@ -5,9 +5,10 @@ and again only where what they lie on has changed."""
 from __future__ import annotations
 
 from collections.abc import Set
-from dataclasses import replace
 
 from ..model import AttributeValue, Edge, Node
+from ..model.graph import with_attributes
+from ..model.untracked import untracked
 from ..probes.kept import Kept
 from ..probes.probe import Observation
 
@@ -27,6 +28,7 @@ class Layer:
         self._made: dict[str, tuple[Node, Node]] = {}  # at this look, for it alone
         self._joined: dict[str, tuple[tuple[Edge, ...], tuple[Edge, ...]]] = {}
         self._made_before, self._joined_before = self._made, self._joined
+        self._shared: dict[tuple[int, tuple[tuple[str, AttributeValue], ...]], tuple[_Facts, _Facts]] = {}
 
     def begin(self, observation: Observation) -> Set[str] | None:
         """A new look. The nodes over which everything that holds is to be laid; None: all of them."""
@@ -35,6 +37,7 @@ class Layer:
         again, self.again = self.again, set()
         self._made_before, self._made = self._made, {}
         self._joined_before, self._joined = self._joined, {}
+        self._shared = {}
         if not isinstance(nodes, Kept) or not isinstance(edges, Kept):
             return None
         if nodes is not before.nodes or edges is not before.edges:
@@ -58,18 +61,29 @@ class Layer:
         nodes = self._observation.nodes
         if isinstance(nodes, Kept):
             kept, cover = nodes.kept(node_id), nodes.covered_by(node_id)
-            if kept is not None and cover is not None and cover.attributes == kept.attributes | facts:
-                return
-            if kept is not None and nodes.cover(node_id, replace(kept, attributes=kept.attributes | facts)):
-                return
+            if kept is not None:
+                attributes = self._with(kept.attributes, facts)
+                if cover is not None and cover.attributes == attributes:
+                    return
+                if nodes.cover(node_id, untracked(with_attributes(kept, attributes))):
+                    return
             self._bare(nodes, node_id)
             self.again.add(node_id)  # on what was written for this look alone
         shown, attributes = nodes[node_id], nodes[node_id].attributes | facts
         made = self._made_before.get(node_id)
         if made is None or made[0] is not shown or made[1].attributes != attributes:
-            made = shown, replace(shown, attributes=attributes)
+            made = shown, with_attributes(shown, attributes)
         self._made[node_id] = made
         nodes[node_id] = made[1]
+
+    def _with(self, attributes: _Facts, facts: _Facts) -> _Facts:
+        """Both: one dictionary for all nodes of this look that share theirs and of which the same is said, for that may
+        be said of all tasks there are."""
+        key = id(attributes), tuple(facts.items())
+        known = self._shared.get(key)  # keeps the dictionary, hence its identity
+        if known is None:
+            known = self._shared[key] = attributes, attributes | facts
+        return known[1]
 
     def _over_edges(self, node_id: str, more: tuple[Edge, ...]) -> None:
         edges = self._observation.edges
@@ -98,7 +112,7 @@ class Layer:
             return
         laid = cover.attributes.keys() - kept.attributes.keys()
         attributes = {key: value for key, value in shown.attributes.items() if key not in laid}
-        nodes[node_id] = replace(shown, attributes=attributes)
+        nodes[node_id] = with_attributes(shown, attributes)
 
     @staticmethod
     def _bare_edges(edges: Kept[tuple[Edge, ...]], node_id: str) -> None:

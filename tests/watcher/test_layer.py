@@ -46,6 +46,16 @@ class _World:
         return len(ids)
 
 
+def test_of_which_the_same_is_said_share_one_dictionary() -> None:
+    world = _World()
+    base: dict[str, AttributeValue] = {"kind": "of all"}
+    for number in range(_MANY):
+        world.show(Node(f"event:{number}", NodeKind.EVENT, "e", 1, "app.py:1", attributes=base))
+    world.look(world.begin())
+    told = {id(node.attributes): node.attributes for node in world.nodes.values()}
+    assert list(told.values()) == [{"kind": "of all", "lost": True}]
+
+
 def test_only_what_has_changed_is_laid_over_again() -> None:
     world = _World()
     assert world.look(world.begin()) == _MANY

@@ -6,10 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
-from itertools import compress, count, repeat
-from operator import is_not
 from typing import Any
-from weakref import ref
 
 from ...model import NodeKind
 from ..context import ProbeContext
@@ -21,6 +18,7 @@ from .backlog import Backlog, NewTask
 from .failures import Failures
 from .line_budget import LineBudget
 from .loops import Loops
+from .met_before import Met, Reference, met_before
 from .roster import Roster
 from .task_record import TaskRecord
 from .tasks import CreationSites, TaskKinds
@@ -28,10 +26,7 @@ from .wait_shapes import Shapes
 
 _READ_AT_ONCE = 20  # tasks between two chances for the other threads to run
 _MET_AT_ONCE = 200
-_COMPARED_AT_ONCE = 4000
 _FAILED_MOST = 1000
-
-Reference = ref[asyncio.Task[Any]]
 
 
 class TaskTable:
@@ -48,8 +43,7 @@ class TaskTable:
         self._backlog = Backlog(shapes)
         self._tasks: dict[int, TaskRecord] = {}  # by address
         self.roster = Roster()
-        self._references: list[Reference] = []
-        self._are_met = bytearray()  # whether nothing is to be asked of each of these: met, or over
+        self._met = Met([], bytearray())  # of whom nothing is to be asked: met, or over
         self._sites = CreationSites()
         self._kinds = TaskKinds()
         self._failed: dict[int, Reference] = {}  # those that had ended when they were first seen
@@ -79,7 +73,7 @@ class TaskTable:
     def _new(self, between: Callable[[], int], failed: Failures) -> list[NewTask]:
         """Those that have no record, and do not wait for one already."""
         references = self._loops.tasks()
-        are_met = self._met_before(references, between)
+        are_met = met_before(references, self._met, between)
         new: list[NewTask] = []
         self.left_out = self.unread = 0
         asked = 0
@@ -91,33 +85,8 @@ class TaskTable:
             asked += 1
             are_met[place] = self._is_met(references[place], new, failed)
             place = are_met.find(0, place + 1)
-        self._references, self._are_met = references, are_met
+        self._met = Met(references, are_met)
         return new
-
-    def _met_before(self, references: list[Reference], between: Callable[[], int]) -> bytearray:
-        """Of each of these, whether nothing is to be asked of it. Most often they are those of the look before, in the
-        same order."""
-        before, were_met = self._references, self._are_met
-        same = 0
-        while same < min(len(references), len(before)):
-            between()
-            some, others = references[same : same + _COMPARED_AT_ONCE], before[same : same + _COMPARED_AT_ONCE]
-            alike = next(compress(count(), map(is_not, some, others)), min(len(some), len(others)))
-            same += alike
-            if alike < _COMPARED_AT_ONCE:
-                break
-        are_met = were_met[:same]
-        if same == len(references):
-            return are_met
-        known: dict[int, int] = {}  # by the address of the reference, which lives as long as our list
-        for start in range(same, len(before), _COMPARED_AT_ONCE):
-            between()
-            end = start + _COMPARED_AT_ONCE
-            known.update(zip(map(id, before[start:end]), were_met[start:end], strict=True))
-        for start in range(same, len(references), _COMPARED_AT_ONCE):
-            between()
-            are_met += bytes(map(known.get, map(id, references[start : start + _COMPARED_AT_ONCE]), repeat(0)))
-        return are_met
 
     def _is_met(self, reference: Reference, new: list[NewTask], failed: Failures) -> bool:
         """Whether it has a record or is over, so that it need not be asked for again; appends one that has none."""
