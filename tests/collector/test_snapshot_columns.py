@@ -220,6 +220,35 @@ def test_a_node_that_is_told_between_two_snapshots_is_compared_with_what_was_tol
 
 
 @pytest.mark.parametrize("few", [0, 1 << 60])
+def test_an_edge_leads_to_whom_its_number_means_by_then(few: int) -> None:
+    """A number is of another node, or of none, from one snapshot to the next."""
+    story = Story(few)
+    one, other, third = (f"{NodeKind.TASK}:{ulid_text(ULIDS[number])}" for number in (1, 2, 3))
+
+    def targets(sequence: int, told: list[tuple[int, bytes]], gone: list[int] | None = None) -> set[str]:
+        """Where the edge of the first node leads, which goes to number 2."""
+        made = Message(stream_id=1, sequence=sequence, time_unix_nano=5, key_frame=sequence == 1, strings=["", "n"])
+        for local, ulid in [(1, ULIDS[1]), *told]:
+            made.nodes.local.append(local)
+            made.nodes.ulid += ulid
+            made.nodes.kind.append(NODE_KINDS.index(NodeKind.TASK))
+        made.edges.source_row.append(0)
+        made.edges.target.append(2)
+        made.gone.extend(gone or [])
+        story.apply(made)
+        return {edge.dst for edge in story.said[-1][1].get(one, ())}
+
+    assert targets(1, []) == set()
+    assert targets(2, [(2, ULIDS[2])]) == {other}
+    assert targets(3, []) == {other}
+    assert targets(4, [], gone=[2]) == {other}
+    assert targets(5, []) == set()
+    assert targets(6, [(2, ULIDS[3])]) == {third}
+    assert targets(7, [(2, ULIDS[4]), (5, ULIDS[3])]) == {f"{NodeKind.TASK}:{ulid_text(ULIDS[4])}"}
+    assert targets(8, []) == {f"{NodeKind.TASK}:{ulid_text(ULIDS[4])}"}
+
+
+@pytest.mark.parametrize("few", [0, 1 << 60])
 def test_a_node_with_a_name_of_an_earlier_contract_is_refused_and_its_neighbour_is_not(few: int) -> None:
     story = Story(few)
     made = Message(

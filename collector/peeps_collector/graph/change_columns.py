@@ -64,9 +64,9 @@ class Telling:
                 "op": _same("upsert", size),
                 "state": self._words.text(told[of.STATE]),
                 "providers": _taken(_column(_PROVIDERS), told[of.PROVIDED]),
-                "wait_operation": _taken(self._words.texts, told[of.OPERATION], waits),
+                "wait_operation": self._words.any_text(told[of.OPERATION], waits),
                 "wait_since_ns": _numbers(told[of.SINCE], waits),
-                "wait_source": _taken(self._words.texts, told[of.WAIT_SOURCE], waits),
+                "wait_source": self._words.any_text(told[of.WAIT_SOURCE], waits),
                 "wait_needs": _numbers(told[of.NEEDS], waits),
                 "wait_deadline_ns": _numbers(told[of.DEADLINE], told[of.DEADLINE] > 0),
                 "wait_exact": _numbers(told[of.FLAGS] & WAIT_EXACT != 0, waits),
@@ -116,16 +116,33 @@ class Telling:
 
 
 class _Words:
-    """The texts of a batch, and the ids where its edges lead."""
+    """Those texts of a batch that its changes are told with, and the ids where its edges lead."""
 
     def __init__(self, batch: Batch) -> None:
-        self.texts = pa.array(batch.texts, pa.string())
+        is_used = np.zeros(len(batch.texts), np.bool_)
+        columns = (
+            batch.nodes[of.STATE],
+            batch.nodes[of.OPERATION],
+            batch.nodes[of.WAIT_SOURCE],
+            batch.edges[of.E_SOURCE],
+        )
+        for column in columns:
+            is_used[column] = True
+        used = np.flatnonzero(is_used)
+        texts = at(batch.texts, used)
+        self._texts = pa.array(texts, pa.string())
+        self._is_there = np.array([bool(text) for text in texts], np.bool_)
+        self._places = np.zeros(len(batch.texts), np.int64)
+        self._places[used] = np.arange(len(used))
         self.targets = pa.array(batch.targets, pa.string())
-        self._blank = np.array([not text for text in batch.texts], np.bool_)
 
     def text(self, places: Whole) -> Any:
         """Null where it is empty."""
-        return _taken(self.texts, places, ~self._blank[places])
+        places = self._places[places]
+        return _taken(self._texts, places, self._is_there[places])
+
+    def any_text(self, places: Whole, valid: Mask) -> Any:
+        return _taken(self._texts, self._places[places], valid)
 
 
 def _add_edges(changes: Changes, op: str, batch: Batch, words: _Words, places: Whole, sources: Any) -> None:
@@ -180,6 +197,11 @@ def _stacks(batch: Batch) -> Any:
 
 
 def _taken(values: Any, places: Whole, valid: Mask | None = None) -> Any:
+    """What most nodes have alike is made once, and not for each of them."""
+    if len(places) and valid is not None and not valid.any():
+        return pa.nulls(len(places), pa.string())
+    if len(places) and (valid is None or valid.all()) and (places == places[0]).all():
+        return pa.repeat(values[places.item(0)], len(places))
     return values.take(_numbers(places, valid))
 
 

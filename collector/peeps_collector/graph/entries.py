@@ -111,8 +111,8 @@ class Entries(MutableMapping[str, Entry]):
         """Those of which nothing is known any more. Looked for once there are twice as many as the last time."""
         if len(self._batches) <= self._batches_most:
             return
-        places = (one for one in self._of.values() if isinstance(one, int))
-        used: list[int] = np.unique(np.fromiter(places, np.int64) >> _ROW_BITS).tolist()
+        places = [one for one in self._of.values() if type(one) is int]
+        used: list[int] = np.unique(np.array(places, np.int64) >> _ROW_BITS).tolist()
         self._batches = {number: self._batches[number] for number in used}
         self._batches_most = 2 * len(used) + _BATCHES_FEW
 

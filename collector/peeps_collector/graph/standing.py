@@ -34,6 +34,7 @@ _COLUMNS = 17
 _LEAST = 64
 _AT_ONCE = 20_000
 _FEW_AT_ONCE = 2_000
+_LARGE_PART = 4
 Steps = Generator[None, None, None]
 State: TypeAlias = "NDArray[np.int64]"
 """A row for each node, with the columns that are named above."""
@@ -74,6 +75,7 @@ class Standing:
         self._slot: dict[str, int] = {}
         self._of_local: dict[int, int] = {}
         self._local_of: dict[int, int] = {}
+        self._in_order: tuple[Whole, Whole] | None = None  # numbers, ascending, and their slots
         self._free: list[int] = []
         self._state = np.zeros((_LEAST, _COLUMNS), np.int64)
         self._ulids = np.zeros((_LEAST, 2), np.uint64)
@@ -87,7 +89,7 @@ class Standing:
         """The ids and slots of the rows; with them, the batch gets the targets of its edges. None where two rows are
         one node. In slices."""
         numbers = batch.nodes[of.LOCAL].tolist()
-        slots = yield from self._slots_of(numbers)
+        slots = yield from self._slots_of(batch.nodes[of.LOCAL])
         known = (slots >= 0) & (self._kinds[slots] == batch.nodes[of.KIND])
         known &= (self._ulids[slots] == batch.ulids).all(axis=1)
         yield
@@ -126,20 +128,31 @@ class Standing:
         slot = self._of_local.get(number)
         return None if slot is None else self.ids[slot]
 
-    def _slots_of(self, numbers: list[int]) -> Generator[None, None, Whole]:
-        slots = np.empty(len(numbers), np.int64)
-        for start in range(0, len(numbers), _AT_ONCE):
-            some = numbers[start : start + _AT_ONCE]
-            slots[start : start + len(some)] = np.fromiter(map(self._of_local.get, some, repeat(-1)), np.int64)
+    def _slots_of(self, numbers: Whole) -> Generator[None, None, Whole]:
+        """-1 for a number that nobody has. Where many are asked for, all are looked up at once."""
+        if self._in_order is None and _LARGE_PART * len(numbers) > len(self._of_local) > 0:
+            version = self._version
+            known = np.fromiter(self._of_local, np.int64)
             yield
-        return slots
+            slots = np.fromiter(self._of_local.values(), np.int64)
+            yield
+            if version == self._version:  # else a node that is told by itself has gone meanwhile
+                order = np.argsort(known)
+                self._in_order = known[order], slots[order]
+                yield
+        if self._in_order is not None:
+            known, slots = self._in_order
+            places = np.minimum(np.searchsorted(known, numbers), len(known) - 1)
+            yield
+            return np.where(known[places] == numbers, slots[places], -1)
+        return np.fromiter(map(self._of_local.get, numbers.tolist(), repeat(-1)), np.int64, len(numbers))
 
     def _lead(self, batch: Batch, fresh: dict[int, str]) -> Steps:
         """Sets the targets of the edges. `fresh`: ids by numbers that are new with the batch."""
         told, of_edges = np.unique(batch.edges[of.E_TARGET], return_inverse=True)
         yield
         numbers: list[int] = told.tolist()
-        slots = (yield from self._slots_of(numbers)).tolist()
+        slots = (yield from self._slots_of(told)).tolist()
         targets: list[str | None] = []
         for start in range(0, len(numbers), _AT_ONCE):
             pairs = zip(numbers[start : start + _AT_ONCE], slots[start : start + _AT_ONCE], strict=True)
@@ -214,6 +227,8 @@ class Standing:
                 self._stale.difference_update(slots.tolist())
         self._ulids[slots] = placed.ulids
         self._kinds[slots] = placed.kinds
+        if whole or placed.renumbered or gone:
+            self._in_order = None
         if whole:
             self._of_local, self._local_of = {}, {}
         if whole or placed.renumbered:
@@ -275,6 +290,7 @@ class Standing:
         local = self._local_of.pop(slot, None)
         if local is not None and self._of_local.get(local) == slot:
             del self._of_local[local]
+            self._in_order = None
         self.ids[slot] = ""
         self._kinds[slot] = -1
         self._stale.discard(slot)
