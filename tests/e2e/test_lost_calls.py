@@ -4,6 +4,7 @@ nobody was left to say how it ended."""
 
 from __future__ import annotations
 
+import signal
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,29 @@ WHERE event_name = 'peeps.request.in_flight'
 def states(collector: Collector) -> Counter[tuple[Any, ...]]:
     """How many events each service has sent with which state; that it lasts may be told several times."""
     return Counter((service, state) for service, state in collector.sql(EVENTS) if state not in ("pending", "detached"))
+
+
+def test_who_calls_a_stopped_process_waits_behind_it(collector: Collector, tmp_path: Path) -> None:
+    port = str(free_port())
+    settings = {"PEEPS_COLLECTOR_ENDPOINT": collector.otlp, "PEEPS_HEAP": "false"}
+    programs = [
+        Program(name, [str(SCRIPT), name, "aiohttp", port], tmp_path, **settings) for name in ("server", "client")
+    ]
+    try:
+        joined = {"both_ends"}
+        eventually(lambda: {one["join"] for one in collector.get("/api/calls")["calls"]} == joined, "the call is seen")
+        programs[0].process.send_signal(signal.SIGSTOP)
+
+        def told() -> Any:
+            found = collector.get("/api/findings")["findings"]
+            return next((one for one in found if one["kind"] == "process_silent" and one["blocked_count"]), None)
+
+        finding = eventually(told, "it is silent, and somebody waits behind it")
+        names = {finding["nodes"][node]["name"].partition(" ")[0] for node in finding["blocked"]}
+        assert "call_aiohttp" in names
+    finally:
+        for program in programs:
+            program.kill()
 
 
 @pytest.mark.parametrize("transport", ["aiohttp", "httpx", "grpc", "grpc_aio"])

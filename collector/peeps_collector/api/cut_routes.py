@@ -70,11 +70,12 @@ def _missing_json(part: Part, process: Process | None) -> dict[str, Any]:
     known: dict[str, Any] = {"process": part.process, "name": name, "heard": part.heard, "text": text}
     if process is None:
         return known | {"state": State.GONE.value, "text": f"{text}; nothing is known of it any more"}
-    state, ago = process.state_at(now_ns), duration(now_ns - process.last_seen_ns)
+    heard_ns = process.pulse_ns or process.last_seen_ns  # of itself: its sidecar speaks of it as well
+    state, ago = process.state_at(now_ns), duration(now_ns - heard_ns)
     what = f"its snapshot {process.sequence} with {len(process.nodes)} nodes is what is known"
     return known | {
         "state": state.value,
-        "last_seen_ns": process.last_seen_ns,
+        "last_seen_ns": heard_ns,
         "last_seen_ago": ago,
         "sequence": process.sequence,
         "nodes": len(process.nodes),

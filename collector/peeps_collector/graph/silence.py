@@ -17,6 +17,7 @@ from peeps_otel.model import Finding, FindingKind, Level, NodeKind, finding_id, 
 
 from ..decode.resource import ProcessInfo
 from ..decode.silence import SilenceRecord
+from .behind import behind
 from .live import LiveGraph
 from .liveness import doing, is_alive
 from .overload import is_overloaded
@@ -29,6 +30,7 @@ _OVERLOADED_NS = 30_000_000_000
 _CERTAIN = frozenset({"stopped", "uninterruptible"})
 """What more processors would not change."""
 _STALE_NS = 35_000_000_000  # three repetitions of a sidecar
+_BEHIND_EVERY_NS = 5_000_000_000
 _ADVICE = {
     "running": "Look at that line: a regular expression that backtracks for ever, or a call into C that keeps the "
     "interpreter. Bound its input, or run it in another process.",
@@ -55,6 +57,7 @@ class Silence:
         self._overloaded = overloaded
         self._lock = threading.Lock()
         self._reports: dict[str, _Report] = {}
+        self._behind: dict[str, tuple[int, list[str]]] = {}
         self._last_step_ns = 0
         self._awake_since_ns = 0
 
@@ -94,7 +97,15 @@ class Silence:
         for key, process in processes.items():
             if key not in found and self._is_silent(process, now_ns) and _is_there(process):
                 found[key] = _seen(key, process)
-        return found
+        return {key: replace(finding, blocked=self._blocked(key, now_ns)) for key, finding in found.items()}
+
+    def _blocked(self, key: str, now_ns: int) -> list[str]:
+        """Who waits behind it, looked up every few seconds: that reads the whole graph."""
+        known = self._behind.get(key)
+        if known is None or now_ns - known[0] > _BEHIND_EVERY_NS:
+            self._behind = {one: past for one, past in self._behind.items() if now_ns - past[0] < _STALE_NS}
+            known = self._behind[key] = now_ns, behind(self._live.view(), key)
+        return known[1]
 
     def _is_silent(self, process: Process, now_ns: int) -> bool:
         if process.state is not State.SILENT or process.pulse_ns - process.first_seen_ns < _SPOKEN_NS:
