@@ -20,8 +20,9 @@ from .resource_types import Around, Known, ResourceType, State
 _KEPT_MOST = 200
 _OPEN_MOST = 1000
 _TEXT_MOST = 20_000  # characters of a statement that are looked at
+# What builds or fills a table or an index is long by its nature: it is not taken for one that waits.
 _LOCKS = re.compile(
-    r"^\W*(?:insert|update|delete|merge|lock|alter|drop|truncate|create|reindex|refresh)\b"
+    r"^\W*(?:insert|update|delete|merge|lock|alter|drop|truncate)\b"
     r"|\bfor\s+(?:no\s+key\s+)?(?:update|share)\b|\bfor\s+key\s+share\b|advisory_|^\W*with\b.*\b(?:update|delete)\b",
     re.IGNORECASE | re.DOTALL,
 )

@@ -140,6 +140,7 @@ def test_a_connection_that_is_asked_itself_is_none(port: int, story: Story) -> N
         ("with done as (delete from a returning *) select * from done", True),
         ("select updated_at from a", False),
         ("COMMIT", False),
+        ("create index concurrently a_b on a (b)", False),  # long by its nature
     ],
 )
 def test_what_may_wait_for_a_lock(query: str, expected: bool) -> None:

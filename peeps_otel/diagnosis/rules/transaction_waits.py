@@ -34,7 +34,7 @@ class TransactionWaits(LookRule):
     )
     explains = True
 
-    stuck = seconds(10, "how long it must have lasted before it is more than slow")
+    stuck = seconds(15, "how long it must have lasted before it is more than slow")
     slow = seconds(5, "how long it must have lasted before it is worth a word")
 
     def find(self, context: RuleContext) -> Iterable[Candidate]:
