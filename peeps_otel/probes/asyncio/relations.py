@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""From what was read of one task to the graph: what it waits for, and what it holds."""
+"""From what was read of one task to the graph: what it waits for, and what it holds by a block.
+
+What it has by a bare `acquire()` is found from the other side, by what the lock says: `states.py`.
+"""
 
 from __future__ import annotations
 

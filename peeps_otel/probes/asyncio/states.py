@@ -1,5 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is read of asyncio's own primitives and connections: their state at each look, and what never changes."""
+"""What is read of asyncio's own primitives and connections: their state at each look, and what never changes.
+
+Who has a lock or permit: by a block it is read off the task's stack (`internals/await_chain.py`, `relations.py`), a
+bare `acquire()` is noted (`patches/recorder.py`). Both meet here.
+"""
 
 from __future__ import annotations
 

@@ -5,6 +5,8 @@ A `with` keeps the `__exit__` of what it has entered on the value stack: that is
 taken by a block is known exactly, by whatever expression it was taken. What was taken by a bare `acquire()` leaves no
 trace. It is inferred from the bytecode: an `acquire()` from which the current instruction can be reached without
 passing a `release()` of the same reference. An `RLock` tells its owner itself.
+
+What a task has of asyncio's: `probes/asyncio/states.py`.
 """
 
 from __future__ import annotations
