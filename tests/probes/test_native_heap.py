@@ -32,7 +32,7 @@ is_installed = pytest.mark.skipif(
 @pytest.mark.parametrize("options", [[], ["-X", "dev"]], ids=["", "dev"])
 def test_both_ways_say_the_same_of_random_heaps(options: list[str]) -> None:
     """References, counts, roots, who leads to what, and who is lost."""
-    number = max(1, examples(4)) if options else max(2, examples(8))
+    number = max(1, examples(2)) if options else max(2, examples(5))
     command = [sys.executable, *options, str(PROGRAM), "0" if options else "50", str(number)]
     environment = os.environ | {"PYTHONMALLOC": "debug"} if options else os.environ
     done = subprocess.run(command, capture_output=True, text=True, timeout=100, env=environment, check=False)
