@@ -9,7 +9,7 @@ PROJECTS := pyproject.toml distro/pyproject.toml collector/pyproject.toml dashbo
 NATIVE := $(wildcard native/*.toml native/*.py native/peeps_otel_native/*.[ch])
 SOURCES := peeps_otel distro collector dashboard native tests examples scripts bench
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
-WORKERS ?= 3
+WORKERS ?= 4
 # The quick tests often wait: with three, two cores are half idle. One more worker costs three seconds of processor time.
 QUICK_WORKERS ?= 6
 PYTEST_ARGS ?=
