@@ -207,7 +207,7 @@ class WaitIndex(WaitLinks):
         about = resource.attributes
         if level is Level.PROVEN and not self._is_lost(resource.id):
             return None
-        waiting = set(self.waiters.get(resource.id, ()))
+        waiting = set(self.waiters.get(resource.id, ())) - self._takes_again(resource)
         able = [*self.holders.get(resource.id, ()), *self.enders.get(resource.id, ())]
         if level is Level.SUSPECT:
             return OfResource(Requirement(1, [one for one in able if one not in waiting]), when_old=True)
@@ -238,7 +238,7 @@ class WaitIndex(WaitLinks):
         others who have it are stuck as well has been seen, and is no part of the story."""
         told = dict(conditions)
         for resource in self.asked_of_heap(stuck):
-            waiting = set(self.waiters.get(resource, ()))
+            waiting = set(self.waiters.get(resource, ())) - self._takes_again(self.nodes[resource])
             able = [*self.holders.get(resource, ()), *self.enders.get(resource, ())]
             if semconv.DATABASE_SESSION in self.nodes[resource].attributes:
                 # A pool's connections can be come to from everywhere: whoever waits for the session has another one.
@@ -278,6 +278,13 @@ class WaitIndex(WaitLinks):
         release it if somebody calls them is how locks are used."""
         is_held = resource.kind is NodeKind.LOCK and bool(self.holders.get(resource.id))
         return is_held and not self.is_taken_twice(resource.id)
+
+    def _takes_again(self, resource: Node) -> set[str]:
+        """Who waits for a lock in whose block he is: that he would have to end his own wait is the whole story."""
+        if not self._comes_back(resource):
+            return set()
+        both = set(self.holders[resource.id]).intersection(self.waiters.get(resource.id, ()))
+        return set() if self._was_handed_over(resource.id, list(both)) else both
 
     def _was_handed_over(self, resource: str, holders: Sequence[str]) -> bool:
         """Whether a holder waits for it himself and no stack shows how he took it: the lock alone says that he has it.

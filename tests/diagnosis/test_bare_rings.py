@@ -48,6 +48,17 @@ def test_functions_that_release_a_lock_if_somebody_calls_them_do_not_break_a_rin
     assert [finding.level for finding in diagnose(world, 3 * SECOND)] == [Level.LIKELY]
 
 
+def test_who_takes_again_what_he_has_by_a_block_is_a_ring_also_where_others_could_release_it() -> None:
+    """A lock of a manager: whoever has a proxy may release it, so the heap was asked."""
+    world = World()
+    lock = world.lock("shared", "task:updater", providers=Providers.ESTIMATED)
+    world.nodes[lock].attributes |= {semconv.COULD_END_ASKED: START}
+    world.task("updater", lock)
+    (finding,) = diagnose(world, 12 * SECOND)
+    assert (finding.kind, finding.level) == ("deadlock", Level.LIKELY)
+    assert finding.title == "updater waits for Lock shared, held by itself"
+
+
 def test_whoever_may_release_a_lock_that_is_in_a_ring_does() -> None:
     by_a_timer = _two_bare_locks(peeps__could_end__asked=START, peeps__could_end__outside="timer late")
     assert diagnose(by_a_timer, after=60 * SECOND) == []

@@ -227,6 +227,41 @@ def test_a_thread_that_sleeps_with_a_connection() -> None:
         }
 
 
+def test_a_thread_that_goes_through_a_generator_which_keeps_a_connection() -> None:
+    pool, end = _Pool(2), threading.Event()
+
+    def rows() -> Generator[int]:
+        with pool.connection():  # rows
+            yield from range(3)
+
+    def kept_rows() -> Generator[int]:
+        connection = pool.take()  # kept rows
+        yield from range(3)
+        del connection
+
+    def loops() -> None:
+        for _ in rows():
+            end.wait(20)
+
+    def by_hand() -> None:
+        given = kept_rows()
+        next(given)
+        end.wait(20)
+        del given
+
+    async def main() -> None:
+        await _gather(("late", pool.wait_async()))
+
+    with world() as made:
+        made.cleaning.append(end.set)
+        made.start("loops", loops)
+        made.start("by hand", by_hand)
+        made.settled("loops", "by hand")
+        _in_loop(made, main)
+        seen = made.until(lambda seen: len(_held(seen)) == 2)
+        assert _held(seen) == {"thread loops": _line("rows"), "thread by hand": _line("kept rows")}
+
+
 def test_what_nobody_is_seen_with_leaves_the_pool_open() -> None:
     pool = _Pool(2)
 

@@ -26,7 +26,7 @@ from typing import Any, NamedTuple, cast
 from weakref import ref
 
 from ..asyncio.blocks import entered_at
-from ..internals.await_chain import GENERATOR_MANAGERS, Entered, SuspendedFrame, entered
+from ..internals.await_chain import GENERATOR_MANAGERS, Entered, SuspendedFrame, chain, entered
 from ..internals.frame_memory import FrameReader, local_names
 from ..internals.stdlib import attribute
 from ..library_registry import LibraryRegistry
@@ -38,6 +38,7 @@ from ..threads.call_stack import CallStack
 _FRAMES_MOST = 64
 _ATTRIBUTES_MOST = 100
 _GENERATORS = (GeneratorType, AsyncGeneratorType)
+_GENERATOR = frozenset({id(GeneratorType)})
 _NOT_LOOKED_INTO = (
     *(type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType, CoroutineType, GeneratorType),
     *(AsyncGeneratorType, MethodType, CellType, str, int, float, bytes),
@@ -59,6 +60,11 @@ class Borrowed(NamedTuple):
 def of_task(links: list[SuspendedFrame], libraries: LibraryRegistry) -> tuple[Borrowed, ...]:
     """Of a suspended task. `links`: its chain of awaits, outermost first."""
     found = _Found(libraries)
+    _add_suspended(found, links)
+    return found.all()
+
+
+def _add_suspended(found: _Found, links: list[SuspendedFrame]) -> None:
     for link in links:
         for referent in link.referents:
             for one in _contents(referent):
@@ -72,11 +78,10 @@ def of_task(links: list[SuspendedFrame], libraries: LibraryRegistry) -> tuple[Bo
         if own_code.is_own(link.code.co_filename):
             for referent in link.referents:
                 found.add_attributes_of(referent)
-    return found.all()
 
 
 def of_thread(stack: CallStack, libraries: LibraryRegistry) -> tuple[Borrowed, ...]:
-    """Of a thread that sleeps."""
+    """Of a thread that sleeps: what its functions have, and the generators there that wait to go on."""
     found = _Found(libraries)
     some = range(min(len(stack), _FRAMES_MOST) - 1, -1, -1)  # outermost first
     for number in some:
@@ -96,9 +101,25 @@ def of_thread(stack: CallStack, libraries: LibraryRegistry) -> tuple[Borrowed, .
     for number in some:
         reader = stack.reader(number)
         if own_code.is_own(reader.code.co_filename):
-            for index in range(len(local_names(reader.code))):
-                found.add_attributes_of(reader.local(index))
+            values = [reader.local(index) for index in range(len(local_names(reader.code)))]
+            for value in values:
+                found.add_attributes_of(value)
+            for generator in _waiting((*values, *_iterated(reader))):
+                _add_suspended(found, chain(generator))
     return found.all()
+
+
+def _waiting(values: Iterable[object]) -> Iterator[object]:
+    """The generators among them that wait to go on."""
+    for value in values:
+        if type(value) is GeneratorType and not cast("GeneratorType[Any, Any, Any]", value).gi_running:
+            yield cast("object", value)
+
+
+def _iterated(reader: FrameReader) -> Iterator[Any]:
+    """The generators that the `for` loops around its instruction go through."""
+    for slot in analysis(reader.code).iterated(reader.lasti):
+        yield reader.argument(slot, _GENERATOR)
 
 
 def reference(thing: object) -> ref[Any]:

@@ -21,6 +21,7 @@ _WALK_MOST = 64
 _V311 = sys.version_info < (3, 12)
 _ENTERING = "BEFORE_WITH"
 _CALLS = ("CALL", "PRECALL", "CALL_KW")
+_LOOP = "FOR_ITER"
 _SPREAD_CALL = "CALL_FUNCTION_EX"  # `f(*arguments, **named)`
 NO_FALL_THROUGH = frozenset({"RETURN_VALUE", "RETURN_CONST", "RAISE_VARARGS", "RERAISE", "INTERPRETER_EXIT"}) | {
     "JUMP_FORWARD",
@@ -130,6 +131,20 @@ class Code:
                 found.append(WithBlock(region.depth - 1, self._entered_at().get(region.target)))
             position = region.target
         self._blocks[lasti] = found
+        return found
+
+    def iterated(self, lasti: int) -> list[int]:
+        """The places on the value stack of what the `for` loops around the instruction go through, outermost first."""
+        op = self.op_at(lasti)
+        depth = None if op is None else self.depths.get(op.offset)
+        if op is None or depth is None:
+            return []
+        found: list[int] = []
+        for number, loop in enumerate(self.ops):
+            if loop.name == _LOOP and loop.offset < op.offset < (self.target(number) or 0):
+                slot = self.depths.get(loop.offset, 0) - 1
+                if 0 <= slot < depth:
+                    found.append(slot)
         return found
 
     def entering(self, lasti: int) -> int | None:
