@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from datetime import UTC, datetime
 from typing import Any
@@ -138,6 +139,7 @@ def test_on_a_phone_the_graph_comes_before_what_chooses_its_part(
     seen.page.goto(f"{explorer}/graph")
     seen.wait_for_graph()
     parts = (".pp-strip", ".wg", ".st-key-graph-controls", "[class*=st-key-near-]")
+    seen.page.locator(parts[-1]).first.wait_for()
     tops = [seen.page.locator(part).first.bounding_box()["y"] for part in parts]
     assert tops == sorted(tops)
     assert tops[1] < 200
@@ -175,3 +177,24 @@ def test_what_else_was_found_is_one_click_away(explorer: str, shared_api: FakeAp
     seen.page.locator(".pp-verdict h1", has_text="CHANNEL FULL").wait_for()
     assert "at=" in seen.page.url
     assert (seen.outside, seen.errors) == ([], [])
+
+
+def test_on_a_phone_a_ring_with_many_behind_it_can_be_read_whole(
+    explorer: str, shared_api: FakeApi, visit: Any
+) -> None:
+    shared_api.show("deadlock")
+    world = copy.deepcopy(shared_api.world)
+    world.edges[:] = [edge for edge in world.edges if edge["dst"] != "lock:CACHE" or edge["src"] == "task:B"]
+    shared_api.world = world
+    seen = visit()
+    seen.page.set_viewport_size({"width": 390, "height": 844})
+    seen.page.goto(f"{explorer}/graph")
+    seen.wait_for_graph()
+    assert len(seen.places()) > 8
+    for node in ("task:A", "lock:DB", "task:B", "lock:CACHE"):
+        box = seen.page.locator(f"svg.view [data-id='{node}'] .box").bounding_box()
+        assert box["x"] >= 0, node
+        assert box["x"] + box["width"] <= 390, node
+        assert box["height"] >= 0.6 * 46, "its words can be read"
+    seen.picture("graph-phone-ring")
+    assert seen.errors == []

@@ -35,6 +35,7 @@ export interface Layout {
 export const layered = (
   nodes: GraphNode[],
   edges: GraphEdge[],
+  ring: string[],
   room: { w: number; h: number } | null,
   down: boolean,
 ): Promise<Layout> =>
@@ -49,6 +50,7 @@ export const layered = (
       id,
       room,
       down,
+      ring,
       boxes: nodes.map((n) => ({ id: n.id, w: measure(n).width, h: HEIGHT })),
       links: edges.filter((e) => known.has(e.source) && known.has(e.target)),
     });

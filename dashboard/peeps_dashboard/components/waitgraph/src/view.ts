@@ -115,7 +115,7 @@ export const makeGraphView = (parent: HTMLElement | ShadowRoot, events: Events):
     else if (first || fresh.length) {
       const r = svg.getBoundingClientRect();
       const room = first && r.width > 0 ? { w: r.width, h: r.height } : null;
-      const { places: proposed, down: chosen } = await layered(shownNodes(d), d.edges, room, !first && down);
+      const { places: proposed, down: chosen } = await layered(shownNodes(d), d.edges, d.cycle, room, !first && down);
       if (mine !== round) return; // newer data came while the worker was busy
       down = chosen;
       places = first ? proposed : placeNew(places, proposed, fresh, d.edges);

@@ -8,11 +8,15 @@ interface Job {
   /** The picture's size; none where the direction is `down` already. */
   room: { w: number; h: number } | null;
   down: boolean;
+  /** What a reader begins with where not all of it can be read: the ring. */
+  ring: string[];
   boxes: { id: string; w: number; h: number }[];
   links: { id: string; source: string; target: string }[];
 }
 
 const READ_WELL = 0.75;
+// Below this scale no label can be read.
+const READABLE = 0.6;
 const WORTH = 1.3;
 const BOXES_MOST = 120;
 
@@ -26,9 +30,40 @@ const laidOut = ({ boxes, links }: Job, down: boolean): Graph => {
   return g;
 };
 
-const scale = (g: Graph, { w, h }: { w: number; h: number }): number => {
+type Size = { w: number; h: number };
+
+const fitting = (width: number, height: number, { w, h }: Size): number =>
+  Math.min(w / (width + 48), h / (height + 40));
+
+const scale = (g: Graph, room: Size): number => {
   const { width, height } = g.graph() as { width: number; height: number };
-  return Math.min(w / (width + 48), h / (height + 40));
+  return fitting(width, height, room);
+};
+
+const scaleOfRing = (g: Graph, { ring, boxes }: Job, room: Size): number => {
+  const inside = boxes
+    .filter((b) => ring.includes(b.id))
+    .map((b) => ({ ...b, ...(g.node(b.id) as { x: number; y: number }) }));
+  const extent = (at: (b: (typeof inside)[number]) => number, size: (b: (typeof inside)[number]) => number) =>
+    Math.max(...inside.map((b) => at(b) + size(b) / 2)) - Math.min(...inside.map((b) => at(b) - size(b) / 2));
+  return fitting(
+    extent(
+      (b) => b.x,
+      (b) => b.w,
+    ),
+    extent(
+      (b) => b.y,
+      (b) => b.h,
+    ),
+    room,
+  );
+};
+
+/** Whether `other` is worth it: all of it is far larger, or the ring can be read there and not here. */
+const isBetter = (other: Graph, g: Graph, job: Job, room: Size): boolean => {
+  if (scale(other, room) > WORTH * scale(g, room)) return true;
+  if (!job.ring.length || scale(g, room) >= READABLE) return false;
+  return scaleOfRing(g, job, room) < READABLE && scaleOfRing(other, job, room) >= READABLE;
 };
 
 self.onmessage = ({ data }: MessageEvent<Job>) => {
@@ -37,7 +72,7 @@ self.onmessage = ({ data }: MessageEvent<Job>) => {
   const { room } = data;
   if (room && !down && data.boxes.length <= BOXES_MOST && scale(g, room) < READ_WELL) {
     const other = laidOut(data, true);
-    if (scale(other, room) > WORTH * scale(g, room)) [g, down] = [other, true];
+    if (isBetter(other, g, data, room)) [g, down] = [other, true];
   }
   const places = data.boxes.map((b) => {
     const p = g.node(b.id) as { x: number; y: number };
