@@ -45,6 +45,7 @@ class _Record:
     parent: int
     edges: tuple[Edge, ...] = ()
     over: str = ""
+    served: str = ""
 
 
 class RequestProbe:
@@ -155,7 +156,8 @@ class RequestProbe:
             more[semconv.CORRELATION] = correlation
         if answers:
             more |= span_facts.reached_at(attributes) | span_facts.caller_of(attributes)
-            over = (before.over if before is not None else "") or _over(attributes)
+            over = "" if before is None else before.over or before.served
+            over = over or _over(attributes)
             if over:
                 more[semconv.RPC_OVER] = over
         else:
@@ -241,11 +243,13 @@ class RequestProbe:
             if edge.kind is EdgeKind.HANDLED_BY
         }
         over_of = self._served.look(observation, of_spans, handlers, now_ns, pause)
-        for record in self._records.values() if over_of else ():
-            over = over_of.get(record.node.id)
-            if over is not None and not record.over:
-                record.over = over
-                record.node = replace(record.node, attributes=record.node.attributes | {semconv.RPC_OVER: over})
+        for record in self._records.values():
+            served = over_of.get(record.node.id, "")
+            if served != record.served and not record.over:
+                record.served = served
+                others = {name: value for name, value in record.node.attributes.items() if name != semconv.RPC_OVER}
+                more = {semconv.RPC_OVER: served} if served else {}
+                record.node = replace(record.node, attributes=others | more)
 
     def _wait(self, living: Mapping[int, LiveSpan], observation: Observation, now_ns: int) -> None:
         """Of several requests that one task has begun it waits for the last."""

@@ -15,6 +15,7 @@ from .. import semconv
 from ..model import AttributeValue
 
 _LONG = 200
+_WEBSOCKET = frozenset({"ws", "wss"})
 
 
 def method_of(name: str, attributes: Mapping[str, Any]) -> str:
@@ -60,7 +61,11 @@ def caller_of(attributes: Mapping[str, Any]) -> dict[str, AttributeValue]:
 
 
 def over(attributes: Mapping[str, Any]) -> tuple[str, int, int] | None:
-    """The connection on which a server was asked, as its span has it: address and port of the client, its own port."""
+    """The connection on which a server was asked by HTTP, as its span has it: address and port of the client, its own
+    port. None for a websocket, which belongs to whoever keeps it."""
+    scheme = _text(attributes, "url.scheme", "http.scheme")
+    if scheme in _WEBSOCKET or not _text(attributes, "http.request.method", "http.method"):
+        return None
     address = _text(attributes, "client.address", "net.sock.peer.addr", "net.peer.ip")
     port = _number(attributes, "client.port", "net.sock.peer.port", "net.peer.port")
     own = _number(attributes, "server.port", "net.host.port")

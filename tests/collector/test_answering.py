@@ -112,6 +112,19 @@ def test_a_request_that_waits_at_its_connection_is_answered_over_that() -> None:
     assert known.links(here.id) == led_to(here)
 
 
+def test_nobody_is_named_while_the_server_reads_at_that_connection_as_well() -> None:
+    here, there = end(), response()
+    reads = end(**{semconv.IO_HERE: SERVER, semconv.IO_THERE: CLIENT})
+    puts = [(here, list[Edge](), SHOP), (there, handled(there), STOCK), (reads, list[Edge](), STOCK)]
+    for order in permutations(puts):
+        known = Answering()
+        for put in order:
+            known.put(*put)
+        assert known.links(here.id) == ()
+        (turned,) = known.drop(reads.id)
+        assert (turned.node_id, turned.after) == (here.id, led_to(here))
+
+
 def test_an_end_that_has_got_something_to_read_waits_for_nobody() -> None:
     here, there = end(), response()
     known = Answering()

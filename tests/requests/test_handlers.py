@@ -86,3 +86,6 @@ def test_a_response_says_over_which_connection_of_its_host_it_is_awaited() -> No
     assert str(over).endswith("/tcp/127.0.0.1:40000>8000")
     (afar,) = while_it_answers(World(), app, SCOPE | {"client": ("192.0.2.7", 40000)}).of(NodeKind.RESPONSE)
     assert semconv.RPC_OVER not in afar.attributes
+    websocket = SCOPE | {"type": "websocket", "scheme": "ws"}
+    (kept,) = while_it_answers(World(), app, websocket).of(NodeKind.RESPONSE)
+    assert semconv.RPC_OVER not in kept.attributes

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 import uvicorn
-from aiohttp import web
+from aiohttp import ClientSession, web
 from opentelemetry.trace import SpanKind
 
 from peeps_otel import semconv
@@ -108,6 +108,37 @@ def test_a_call_without_a_span_is_a_response_while_somebody_elsewhere_waits_for_
     assert (response.name, response.state, response.attributes[semconv.RPC_OVER]) == ("GET /stock", "pending", over)
     assert semconv.CORRELATION not in response.attributes
     assert handlers_of(second, response) == ["event.wait"]
+
+
+def test_a_websocket_is_no_call_that_its_handler_answers() -> None:
+    async def main() -> list[Node]:
+        begun = asyncio.Event()
+
+        async def handle(request: web.Request) -> web.WebSocketResponse:
+            socket = web.WebSocketResponse()
+            await socket.prepare(request)
+            begun.set()
+            await socket.receive()
+            return socket
+
+        app = web.Application()
+        app.router.add_get("/", handle)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
+        await runner.setup()
+        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        port = runner.addresses[0][1]
+        async with ClientSession() as session, session.ws_connect(f"http://127.0.0.1:{port}/"):
+            await begun.wait()
+            world.context.resources.flows.ends.every_ns = 0
+            for _, names in end_names.own_ends().values():
+                world.context.resources.flows.ends.ask(end_digest(names.here))
+            found = world.look().of(NodeKind.RESPONSE)
+        await runner.cleanup()
+        return found
+
+    world = World()
+    with world.recording():
+        assert asyncio.run(main()) == []
 
 
 def test_one_with_a_span_says_over_which_connection_it_is_awaited() -> None:

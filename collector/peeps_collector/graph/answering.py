@@ -44,6 +44,7 @@ class Answering:
         self._answers: dict[str, _Answer] = {}
         self._ends_of: dict[str, set[str]] = {}  # by connection, as are
         self._answers_of: dict[str, set[str]] = {}
+        self._read_at: dict[str, set[str]] = {}  # ends at which somebody reads, by their names
 
     def put(self, node: Node, edges: Sequence[Edge], of: Party) -> list[Turned]:
         """A node as it is now. Of others than responses, ends of connections and requests that wait at one nothing is
@@ -56,11 +57,12 @@ class Answering:
             handlers = tuple(edge.dst for edge in edges if edge.kind is EdgeKind.HANDLED_BY)
             self._answers[node.id] = _Answer(node, of, handlers)
             self._answers_of.setdefault(over, set()).add(node.id)
-        else:
-            end = self._ends.get(node.id)
-            self._ends[node.id] = _End(node, of.key, () if end is None else end.links)
-            self._ends_of.setdefault(over, set()).add(node.id)
-        return turned + self._settle(over)
+            return turned + self._settle(over)
+        end = self._ends.get(node.id)
+        self._ends[node.id] = _End(node, of.key, () if end is None else end.links)
+        self._ends_of.setdefault(over, set()).add(node.id)
+        self._read_at.setdefault(_name(node, semconv.IO_HERE), set()).add(node.id)
+        return turned + self._settle(over) + self._settle(_over_of_peer(node))
 
     def drop(self, node_id: str) -> list[Turned]:
         """A node is gone."""
@@ -73,7 +75,9 @@ class Answering:
         if end is None:
             return []
         _remove(self._ends_of, _connection(end.node), node_id)
-        return [Turned(end.process, node_id, end.links, ())] if end.links else []
+        _remove(self._read_at, _name(end.node, semconv.IO_HERE), node_id)
+        turned = [Turned(end.process, node_id, end.links, ())] if end.links else []
+        return turned + self._settle(_over_of_peer(end.node))
 
     def links(self, node_id: str) -> tuple[Edge, ...]:
         """Who is to write what somebody waits for there."""
@@ -107,8 +111,9 @@ class Answering:
         return turned
 
     def _answering(self, end: _End) -> list[_Answer]:
-        """None where something has come already, or is not known to be answered by another process."""
-        if end.node.attributes.get(semconv.IO_UNREAD) != 0:
+        """None where something has come already, or is not known to be answered by another process; nor where that
+        reads there as well: of a websocket it is not known who is to begin."""
+        if end.node.attributes.get(semconv.IO_UNREAD) != 0 or _name(end.node, semconv.IO_THERE) in self._read_at:
             return []
         known = sorted(self._answers_of.get(_connection(end.node), ()))
         answers = [self._answers[one] for one in known]
@@ -122,13 +127,28 @@ def _connection(node: Node) -> str:
     if node.kind is NodeKind.RESPONSE:
         over = about.get(semconv.RPC_OVER)
         return over if isinstance(over, str) else ""
-    here = about.get(semconv.IO_HERE)
-    if node.kind not in _AT_ENDS or not isinstance(here, str) or "/tcp/" not in here:
+    here = _name(node, semconv.IO_HERE)
+    if node.kind not in _AT_ENDS or "/tcp/" not in here:
         return ""
     if about.get(semconv.IO_IS_FAR) is True or semconv.IO_UNMOVED_SINCE in about:
         return ""
-    client, _, server = here.partition(">")
+    return _over(here)
+
+
+def _over(end: str) -> str:
+    """What responses call the connection of which a client has this end."""
+    client, _, server = end.partition(">")
     return f"{client}>{server.rpartition(':')[2]}"
+
+
+def _over_of_peer(end: Node) -> str:
+    """The same, of the other end."""
+    return _over(_name(end, semconv.IO_THERE))
+
+
+def _name(node: Node, attribute: str) -> str:
+    value = node.attributes.get(attribute)
+    return value if isinstance(value, str) else ""
 
 
 def _links(node_id: str, answers: Iterable[_Answer]) -> Iterable[Edge]:

@@ -38,8 +38,11 @@ class AiohttpServer:
 
 
 def _call(request: Any) -> CallInHand | None:
-    """None for one that was answered: the connection's task has it in a variable until the next one comes."""
+    """None for one that was answered, which the connection's task has in a variable until the next one comes, and once
+    the answer has begun: a websocket or a stream may be kept for others to write to."""
     if attribute(attribute(request, "_protocol"), "_current_request") is not request:
+        return None
+    if attribute(attribute(request, "_payload_writer"), "output_size") != 0:
         return None
     client, server = attribute(request, "_transport_peername"), attribute(request, "_transport_sockname")
     path = attribute(attribute(request, "_rel_url"), "_path")
