@@ -47,6 +47,20 @@ def test_those_alike_are_one_line_by_where_they_came_from() -> None:
     assert [one.count for one in calm.longest(snapshot_of(pool()), NOW, NAMES, 1)] == [4]
 
 
+def test_in_a_library_those_that_wait_for_one_thing_each_are_one_line() -> None:
+    world = pool()
+    for number in range(3):
+        world.node(f"task:H{number}", f"handler-{number}", wait=("task.wait", 90, "in aiohttp"))
+        world.edge("needs", f"task:H{number}", f"task:{number}")
+    answer: Any = fake_api.snapshot_answer(world, NOW, {})
+    waits = calm.longest(answer, NOW, NAMES, 12)
+    assert [(one.row.where, one.count, one.waits_for) for one in waits] == [
+        ("in aiohttp", 3, "3 different"),
+        (_TAKE, 4, "queue.get"),
+        (_TAKE, 8, "queue.get"),
+    ]
+
+
 def test_requests_that_are_not_answered_have_the_line_they_are_at() -> None:
     waits = calm.longest(snapshot_of(pool()), NOW, NAMES, 12)
     cells = {"state": "pending", "method": "POST /orders", "handled": "orders (4711)", "site": "/srv/pool.py:13"}

@@ -15,12 +15,17 @@ from .stacks import place
 
 @dataclass(frozen=True)
 class Waits:
-    """Tasks or threads of one process that wait at one line for one thing, having come by one line. `row`: who of them
-    has waited longest."""
+    """Tasks or threads of one process that wait at one line for one thing, having come by one line; within a library,
+    where there is no line to look at, for `things`. `row`: who of them has waited longest."""
 
     row: tasks.Row
     count: int
     came_by: str
+    things: frozenset[str]
+
+    @property
+    def waits_for(self) -> str:
+        return self.row.waits_for if len(self.things) == 1 else f"{len(self.things)} different"
 
 
 def longest(snapshot: Snapshot, now_ns: int, names: Mapping[str, str], most: int) -> list[Waits]:
@@ -31,9 +36,13 @@ def longest(snapshot: Snapshot, now_ns: int, names: Mapping[str, str], most: int
         if row.seconds is None:
             continue
         came_by = _came_by(by_id[row.id])
-        key = (row.process, row.where, row.waits_for, came_by)
+        things = frozenset({row.waits_for})
+        key = (row.process, row.where, "" if row.where.startswith("in ") else row.waits_for, came_by)
         before = found.get(key)
-        found[key] = Waits(row, 1, came_by) if before is None else replace(before, count=before.count + 1)
+        if before is None:
+            found[key] = Waits(row, 1, came_by, things)
+        else:
+            found[key] = replace(before, count=before.count + 1, things=before.things | things)
     return list(found.values())[:most]
 
 
@@ -53,7 +62,7 @@ def table_of_waits(waits: list[Waits]) -> Columns:
         "came by": [one.came_by for one in waits],
         "alike": [one.count for one in waits],
         "name": [one.row.name for one in waits],
-        "waits for": [one.row.waits_for for one in waits],
+        "waits for": [one.waits_for for one in waits],
         "process": [one.row.process for one in waits],
     }
     said = {title: values for title, values in columns.items() if any(values)}
