@@ -10,12 +10,16 @@ as nobody waits for them, or for what they would bring, they keep nobody from an
 
 from __future__ import annotations
 
+import math
+import re
+
 from .. import semconv
 from ..model import Node, NodeKind
 from .wait_index import WaitIndex
 
 _FOREVER = frozenset({NodeKind.EVENT, NodeKind.FUTURE})
 _MAIN_THREAD = "MainThread"
+_NUMBER = re.compile(r"\bTask-(\d+)\)?$")
 
 
 def is_parked(graph: WaitIndex, waiter: str, thing: str) -> bool:
@@ -56,4 +60,11 @@ def _is_main(graph: WaitIndex, node: Node) -> bool:
         return node.name == _MAIN_THREAD
     home = graph.thread_of(node.id)
     tasks = () if home is None else graph.tasks_of(home)
-    return bool(tasks) and all(graph.nodes[one].created_at >= node.created_at for one in tasks if one in graph.nodes)
+    return bool(tasks) and all(_age(graph.nodes[one]) >= _age(node) for one in tasks if one in graph.nodes)
+
+
+def _age(task: Node) -> tuple[int, float]:
+    """The older one has less. Where nobody knows when tasks were made, as in a process that was attached to, all began
+    at once: the number that asyncio gives tells, and who has a name of his own was not started with the loop."""
+    number = _NUMBER.search(task.name)
+    return task.created_at, float(number[1]) if number is not None else math.inf

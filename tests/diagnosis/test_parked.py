@@ -7,6 +7,9 @@ from dataclasses import replace
 
 import pytest
 
+from peeps_otel import semconv
+from peeps_otel.diagnosis.parked import is_parked
+from peeps_otel.diagnosis.wait_graph import WaitGraph
 from peeps_otel.model import Edge, EdgeKind, Finding, NodeKind, Providers
 from tests.diagnosis.world import SECOND, START, World, diagnose
 
@@ -111,3 +114,18 @@ def test_or_for_what_they_would_bring() -> None:
     world.task("waits", done, operation="event.wait", thread="loop")
     world.nodes["task:waits"] = replace(world.nodes["task:waits"], created_at=START + SECOND)
     assert "never_ends" in _kinds(diagnose(world, after=60 * SECOND))
+
+
+@pytest.mark.parametrize(("first", "left_alone"), [("main (Task-1)", True), ("main", False)])
+def test_workers_of_a_loop_whose_tasks_all_seem_to_have_begun_at_once(first: str, left_alone: bool) -> None:
+    """As in a process that was attached to: the first of those that asyncio has numbered is the main one."""
+    world = World()
+    jobs = world.resource(NodeKind.RX, "jobs", providers=Providers.OPEN)
+    world.nodes[jobs].attributes[semconv.COULD_END_CONSUMED] = True
+    world.thread("loop", state="idle")
+    for name in ("worker-1", "worker-2"):
+        world.task(name, jobs, operation="queue.get", thread="loop")
+    world.task(first, thread="loop")
+    world.nodes = {one: replace(node, created_at=START) for one, node in world.nodes.items()}
+    graph = WaitGraph(world.graph(), frozenset())
+    assert is_parked(graph, "task:worker-1", jobs) is left_alone
