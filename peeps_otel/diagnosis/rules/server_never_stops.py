@@ -9,6 +9,7 @@ from ... import semconv
 from ...model import FindingKind, Level, Node, own_line
 from ...model.operations import operation
 from .. import evidence, leaf, wording
+from ..closure import closure
 from ..frames import place
 from ..wait_index import WaitIndex
 from .context import RuleContext
@@ -26,7 +27,10 @@ class ServerNeverStops(LookRule):
         "A server was told to stop {slow} ago and waits for a handler that has not gone on since, as an event stream "
         "does to which nothing comes any more. SUSPECT after {stuck}, unless a timer ends the wait of either"
     )
-    advice = "End streams when the server is told to stop, or give its shutdown a limit (`timeout_graceful_shutdown`)"
+    advice = (
+        "End streams when the server is told to stop, or give its shutdown a limit (`timeout_graceful_shutdown` of "
+        "uvicorn, `shutdown_timeout` of aiohttp)"
+    )
     marks = frozenset({semconv.TASK_ENDS_SERVER})
     explains = True
 
@@ -46,7 +50,7 @@ class ServerNeverStops(LookRule):
                 continue
             keepers = [one for one in context.graph.targets.get(task.id, ()) if self._stands_still(context, one)]
             keeper = min(keepers, key=lambda one: (context.graph.wait_of(one).since_ns, one), default=None)
-            if keeper is None:
+            if keeper is None or self._is_ring(context, task, keeper):
                 continue
             since_ns = max(told_ns, context.graph.wait_of(keeper).since_ns)
             if context.now_ns - since_ns < self.slow:
@@ -61,6 +65,12 @@ class ServerNeverStops(LookRule):
                 about=[keeper],
                 tell=lambda task=task, keeper=keeper, of=keepers: self._tell(context, task, keeper, of),
             )
+
+    @staticmethod
+    def _is_ring(context: RuleContext, task: Node, handler: str) -> bool:
+        """Whether a handler itself waits for the server's end, which a limit will break: others tell rings."""
+        targets = context.graph.targets
+        return task.id in context.graph.bounded and task.id in closure([handler], lambda one: targets.get(one, ()))
 
     @staticmethod
     def _stands_still(context: RuleContext, handler: str) -> bool:

@@ -17,7 +17,7 @@ from ..internals import versions
 from ..library import Support, SuspendedFrame, TaskWait, Waiting, attribute, code_of, first_of, operation, timer_within
 
 _PROTOCOL, _REQUEST = "aiohttp.web_protocol", "aiohttp.web_request"
-_TASK = operation("task")
+_SHUTDOWN = operation("server.shutdown")
 
 
 class AiohttpServer:
@@ -57,9 +57,9 @@ def _shutdown(handler: Any) -> TaskWait:
         task = attribute(first_of(link, handler), "_task_handler")
         if link is not links[-1] or not issubclass(type(task), asyncio.Task):
             return None
-        return Waiting(_TASK, (task,), deadline=timer_within(links, link))
+        return Waiting(_SHUTDOWN, (task,), deadline=timer_within(links, link))
 
-    return TaskWait(code, _TASK, find=find)
+    return TaskWait(code, _SHUTDOWN, find=find)
 
 
 AIOHTTP_SERVER = AiohttpServer()
