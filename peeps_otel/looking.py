@@ -33,7 +33,6 @@ from .probes.runtime import is_complete
 from .probes.source import own_code
 from .probes.source.ownership import Ownership
 from .probes.threads.probe import ThreadProbe
-from .probes.trio.probe import TrioProbe
 from .watcher.heap_question import HeapQuestion
 from .watcher.interfaces import LookConsumer
 from .watcher.leak_check import LeakCheck
@@ -78,6 +77,15 @@ class Patches:
             self.lock_order.take()
 
 
+def _trio(context: ProbeContext) -> LaterProbe:
+    """After that of asyncio: both tell whose a task is."""
+
+    def make() -> Probe:
+        return native.importing.load(f"{__package__}.probes.trio.probe").TrioProbe(context)
+
+    return LaterProbe("trio", context, lambda: is_complete("trio"), make)
+
+
 def _greenlets(context: ProbeContext, patches: Patches) -> LaterProbe:
     """After those of asyncio and Trio, and before that of threads: all tell whose a task is."""
 
@@ -98,7 +106,7 @@ class Looking:
         asyncio_probe = AsyncioProbe(patches.recorder, context=context, patch=patches.asyncio)
         self._threads = ThreadProbe(context, patches.thread_deaths) if config.probe_threads else None
         probes: list[Probe] = [asyncio_probe, LoopErrors(context, patches.loop_errors)] if config.probe_asyncio else []
-        trio_probe = TrioProbe(context)
+        trio_probe = _trio(context)
         probes += [trio_probe] if config.probe_asyncio else []
         probes += [_greenlets(context, patches)] if config.probe_threads else []
         probes += [patches.step_timer] if config.diagnostics else []

@@ -29,7 +29,7 @@ from opentelemetry.proto.collector.logs.v1.logs_service_pb2 import ExportLogsSer
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from peeps_otel.model.wire import WireError
+from peeps_otel.model.wire_decoder import WireError
 
 from .calls_told import CallsTold
 from .client_errors import ClientErrors, preview

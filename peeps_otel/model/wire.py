@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`Snapshot` to and from the bytes of `peeps.v1.Snapshot` (proto/peeps/v1/snapshot.proto).
+"""`Snapshot` to the bytes of `peeps.v1.Snapshot` (proto/peeps/v1/snapshot.proto); from them: `wire_decoder`.
 
 Both ends keep the table of local numbers of one stream, so there is an `Encoder` per stream and a `Decoder` per
 stream; neither is thread-safe.
@@ -15,20 +15,7 @@ from .graph import Confidence, Edge, Frame, Node
 from .snapshot import Snapshot
 from .snapshot_pb2 import Snapshot as Message
 from .ulid import ulid_bytes
-from .wire_decoder import (
-    BARE,
-    CANCELS,
-    EDGE_KINDS,
-    INFERRED,
-    NODE_KINDS,
-    OWN,
-    PROVIDERS,
-    WAIT_EXACT,
-    Decoder,
-    WireError,
-)
-
-__all__ = ["Decoder", "Encoder", "WireError"]
+from .wire_numbers import BARE, CANCELS, EDGE_KINDS, INFERRED, NODE_KINDS, OWN, PROVIDERS, WAIT_EXACT
 
 _NODE_NUMBER = {kind: number for number, kind in enumerate(NODE_KINDS)}
 _EDGE_NUMBER = {kind: number for number, kind in enumerate(EDGE_KINDS)}

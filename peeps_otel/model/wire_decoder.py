@@ -11,19 +11,12 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from .graph import AttributeValue, Confidence, Edge, EdgeKind, Frame, Node, NodeKind, Providers, Wait
+from .graph import AttributeValue, Confidence, Edge, Frame, Node, Wait
 from .snapshot import Snapshot
 from .snapshot_pb2 import Snapshot as Message
 from .ulid import ulid_text
+from .wire_numbers import BARE, CANCELS, EDGE_KINDS, INFERRED, NODE_KINDS, OWN, PROVIDERS, WAIT_EXACT
 
-NODE_KINDS = list(NodeKind)
-EDGE_KINDS = list(EdgeKind)
-PROVIDERS: list[Providers | None] = [None, Providers.CLOSED, Providers.ESTIMATED, Providers.OPEN]
-INFERRED = 1
-WAIT_EXACT = 2
-CANCELS = 2
-BARE = 4
-OWN = 1  # frames.owner: the program; beyond, a library
 _AT_ONCE = 500  # rows in a slice
 _TIME_MOST = (1 << 63) - 1
 _REASONS_MOST = 1000

@@ -39,6 +39,11 @@ class LaterProbe:
         self._before = self._now = resources.task_id, resources.task_at
         resources.task_id, resources.task_at = self._task_id, self._task_at
 
+    @property
+    def probe(self) -> Probe | None:
+        """None: there was nothing for it to see so far."""
+        return self._probe
+
     def install(self) -> None:
         if self._installed is not None:
             self._installed.install()

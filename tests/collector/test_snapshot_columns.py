@@ -19,7 +19,8 @@ from peeps_collector.store.schema import EDGE_CHANGE, NODE_CHANGE
 from peeps_otel.model import Edge, EdgeKind, Node, NodeKind, Wait
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.ulid import ulid_text
-from peeps_otel.model.wire_decoder import EDGE_KINDS, NODE_KINDS, WireError
+from peeps_otel.model.wire_decoder import WireError
+from peeps_otel.model.wire_numbers import EDGE_KINDS, NODE_KINDS
 from tests.collector.collector_support import apply_snapshot, resource
 from tests.support.examples import examples
 

@@ -28,7 +28,7 @@ from peeps_otel.export.otlp import Endpoint
 from peeps_otel.export.snapshot_exporter import SnapshotExporter
 from peeps_otel.export.spans import Spans, current_span_context
 from peeps_otel.model import Snapshot
-from peeps_otel.model.wire import Decoder
+from peeps_otel.model.wire_decoder import Decoder
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.context import ProbeContext

@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 from peeps_otel.model import Edge, EdgeKind, Frame, Node, NodeKind, Snapshot, Wait
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
 from peeps_otel.model.ulid import ulid_text
-from peeps_otel.model.wire import Decoder, Encoder, WireError
+from peeps_otel.model.wire import Encoder
+from peeps_otel.model.wire_decoder import Decoder, WireError
 from tests.model.model_strategies import streams
 from tests.support.examples import examples
 

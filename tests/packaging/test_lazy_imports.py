@@ -94,6 +94,7 @@ agent.stop()
     [
         ("", set[str]()),
         ("import janus", {"peeps_otel.probes.janus.library"}),
+        ("import trio", {"peeps_otel.probes.trio.library", "peeps_otel.probes.trio.probe"}),
         ("import gevent", {"peeps_otel.probes.gevent.library", "peeps_otel.probes.gevent.probe"}),
         ("import multiprocessing.shared_memory", {"peeps_otel.providers.probe"}),
     ],
@@ -108,8 +109,12 @@ def test_what_is_for_a_library_is_loaded_when_the_program_has_imported_it(used: 
         check=True,
     )
     known = {f"peeps_otel.probes.{name}" for name in ("janus.library", "gevent.library", "gevent.probe")}
-    known.add("peeps_otel.providers.probe")
+    known |= {"peeps_otel.probes.trio.library", "peeps_otel.probes.trio.probe", "peeps_otel.providers.probe"}
     assert known & set(ast.literal_eval(done.stdout)) == there
+
+
+def test_who_sends_snapshots_loads_nothing_that_reads_them() -> None:
+    assert "peeps_otel.model.wire_decoder" not in loaded("import peeps_otel.export.events, peeps_otel.model.wire")
 
 
 def test_where_python_was_built_is_not_read_for_its_paths() -> None:

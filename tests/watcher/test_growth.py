@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from peeps_otel.model import Snapshot
-from peeps_otel.model.wire import Decoder, Encoder
+from peeps_otel.model.wire import Encoder
+from peeps_otel.model.wire_decoder import Decoder
 from peeps_otel.probes.asyncio.probe import AsyncioProbe
 from peeps_otel.probes.composite import CompositeProbe
 from peeps_otel.probes.context import ProbeContext

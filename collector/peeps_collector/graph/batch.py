@@ -16,17 +16,8 @@ from numpy.typing import NDArray
 
 from peeps_otel.model import AttributeValue, Confidence, Edge, Frame, Node, Wait
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
-from peeps_otel.model.wire_decoder import (
-    BARE,
-    CANCELS,
-    EDGE_KINDS,
-    INFERRED,
-    NODE_KINDS,
-    PROVIDERS,
-    WAIT_EXACT,
-    Reading,
-    WireError,
-)
+from peeps_otel.model.wire_decoder import Reading, WireError
+from peeps_otel.model.wire_numbers import BARE, CANCELS, EDGE_KINDS, INFERRED, NODE_KINDS, PROVIDERS, WAIT_EXACT
 
 from ..decode.aliases import why_refused
 from .mixing import Whole, bounds, hashes

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from peeps_otel.model.wire_decoder import CANCELS, EDGE_KINDS, INFERRED, PROVIDERS, WAIT_EXACT
+from peeps_otel.model.wire_numbers import CANCELS, EDGE_KINDS, INFERRED, PROVIDERS, WAIT_EXACT
 
 from ..decode.values import json_text
 from ..store.arrow_columns import batch as record_batch

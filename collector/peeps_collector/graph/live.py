@@ -17,8 +17,8 @@ from peeps_otel.diagnosis.parties import Turned
 from peeps_otel.diagnosis.two_ends import EndQuestion
 from peeps_otel.model import Node
 from peeps_otel.model.snapshot_pb2 import Snapshot as Message
-from peeps_otel.model.wire import WireError
-from peeps_otel.model.wire_decoder import NODE_KINDS, Head, head_of, parsed
+from peeps_otel.model.wire_decoder import Head, WireError, head_of, parsed
+from peeps_otel.model.wire_numbers import NODE_KINDS
 
 from ..decode.canonical import Rejected
 from ..decode.logs import GoneRecord, NodeRecord

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from peeps_otel.model import Node
 from peeps_otel.model.ulid import ulid_text
-from peeps_otel.model.wire_decoder import INFERRED, NODE_KINDS
+from peeps_otel.model.wire_numbers import INFERRED, NODE_KINDS
 
 from . import batch as of
 from .batch import Batch, Mask

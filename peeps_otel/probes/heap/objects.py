@@ -6,19 +6,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 from weakref import ref
 
 from ..asyncio.probe import AsyncioProbe
 from ..composite import CompositeProbe
-from ..trio.probe import TrioProbe
+from ..later import LaterProbe
+
+if TYPE_CHECKING:
+    from ..trio.probe import TrioProbe
 
 
 class NodeObjects:
     """For the watcher thread only; a thread of ours may call `task_nodes`."""
 
-    def __init__(self, probes: CompositeProbe, tasks: AsyncioProbe, trio: TrioProbe | None = None) -> None:
-        self._probes, self._tasks, self._trio = probes, tasks, trio
+    def __init__(self, probes: CompositeProbe, tasks: AsyncioProbe, trio: LaterProbe | None = None) -> None:
+        """`trio`: the probe of Trio's tasks."""
+        self._probes, self._tasks, self._later_trio = probes, tasks, trio
+
+    @property
+    def _trio(self) -> TrioProbe | None:
+        return None if self._later_trio is None else cast("TrioProbe | None", self._later_trio.probe)
 
     def things(self, wanted: AbstractSet[str]) -> dict[str, Any]:
         """The object of each of these resource nodes that still lives. Let go of them at once."""
