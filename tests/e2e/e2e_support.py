@@ -21,7 +21,10 @@ VERDICT_S = 5.0
 
 
 class Collector(collector.Collector):
-    """A running `peeps collector`."""
+    """A running `peeps collector`. Those that start as a user starts them are in the catalogue, in test_scripts and in
+    tests/lake."""
+
+    forked = True
 
     def verdict_on(self, program: Program, seconds: float = VERDICT_S) -> Finding:
         """The one finding, within `seconds` of the moment the program was at work."""
