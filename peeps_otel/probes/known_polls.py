@@ -18,6 +18,8 @@ _KNOWN: dict[tuple[str, str], Asks] = {
     ("celery/result.py", "AsyncResult.get"): Asks.CODE,
     ("celery/result.py", "ResultSet.join"): Asks.CODE,
     ("celery/result.py", "ResultSet.join_native"): Asks.CODE,
+    ("fasteners/process_lock.py", "InterProcessLock.acquire"): Asks.CODE,
+    ("fasteners/process_lock.py", "InterProcessReaderWriterLock._acquire"): Asks.CODE,
     ("filelock/_api.py", "BaseFileLock.acquire"): Asks.CODE,
     ("filelock/_core/_lock.py", "BaseFileLock.acquire"): Asks.CODE,
     ("filelock/asyncio.py", "BaseAsyncFileLock.acquire"): Asks.CODE,

@@ -30,6 +30,13 @@ def test_so_does_a_lock_of_filelock_that_tasks_take() -> None:
     assert known_poll(filelock.AsyncFileLock.release.__code__).asks is None
 
 
+def test_so_do_the_locks_of_fasteners_that_processes_share() -> None:
+    fasteners: Any = pytest.importorskip("fasteners")
+    assert known_poll(fasteners.InterProcessLock.acquire.__code__).asks is Asks.CODE
+    assert known_poll(fasteners.InterProcessLock.release.__code__).asks is None
+    assert known_poll(fasteners.InterProcessReaderWriterLock._acquire.__code__).asks is Asks.CODE
+
+
 def test_a_function_of_that_name_elsewhere_is_none() -> None:
     here = redis.lock.Lock.acquire.__code__.replace(co_filename="/srv/app/lock.py")
     assert known_poll(here).asks is None
