@@ -24,6 +24,8 @@ _TOLD_OF = frozenset(
         FindingKind.NEVER_EXITS,
     }
 )
+_BROUGHT = frozenset({NodeKind.EVENT, NodeKind.CONDITION, NodeKind.FUTURE, NodeKind.BARRIER})
+"""Of a ring through one of these, whoever was to bring what it lacks is the reason; of a ring of locks nobody is."""
 _NAMED_MOST = 2
 _ADVICE = "Catch what raised there, or pass it on to those who wait."
 _USED = {
@@ -41,12 +43,15 @@ _USED = {
 def with_the_dead(graph: WaitIndex, candidate: Candidate, account: Account) -> Account:
     """The same, and who had what is waited for when an exception ended it: in title and evidence, and as the line to
     open where it is known to have used the thing."""
-    if candidate.kind not in _TOLD_OF or not graph.dead:
+    is_ring = candidate.kind is FindingKind.DEADLOCK
+    if not (is_ring or candidate.kind in _TOLD_OF) or not graph.dead:
         return account
     things = [node for one in candidate.core if (node := graph.nodes.get(one)) is not None and node.kind not in WAITERS]
     for thing in things:
         edges = _of(graph, thing)
         if not edges or _is_held(graph, thing):
+            continue
+        if is_ring and (thing.kind not in _BROUGHT or edges[0].confidence is not Confidence.EXACT):
             continue
         dead = [(graph.nodes[edge.src], edge) for edge in edges]
         title = f"{account.title}; {_told(graph, thing, dead)}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import pytest
 
+from peeps_otel import semconv
 from peeps_otel.diagnosis.incremental_index import IncrementalIndex
 from peeps_otel.model import Confidence, Edge, EdgeKind, Finding, Node, NodeKind, Providers
 from tests.diagnosis.world import SECOND, START, World, diagnose
@@ -133,3 +134,29 @@ def test_the_index_that_is_kept_forgets_them_with_their_nodes() -> None:
     assert [edge.src for edge in index.dead["tx:ready"]] == [other]
     index.put(other, None, ())
     assert dict(index.dead) == {}
+
+
+def _ring(kind: NodeKind) -> World:
+    """Somebody waits for a thing that only who waits for his end could bring."""
+    world = World()
+    thing = world.resource(kind, "thing", providers=Providers.OPEN)
+    shard = world.task("shard", thing, operation=f"{kind}.wait")
+    main = world.task("main", shard, operation="task")
+    world.nodes[thing].attributes[semconv.COULD_END_ASKED] = START
+    world.edges.append(Edge(EdgeKind.COULD_END, thing, main, START))
+    return world
+
+
+def test_a_ring_through_what_the_dead_was_to_bring_opens_where_it_died() -> None:
+    world = _ring(NodeKind.BARRIER)
+    _died(world, "shard-2", "barrier:thing")
+    (finding,) = [one for one in diagnose(world, after=20 * SECOND) if one.kind == "deadlock"]
+    assert finding.title.endswith("; shard-2, which was to come to it, died of ValueError at app/pipeline.py:36")
+    assert finding.look_at == "/srv/shop/app/pipeline.py:36"
+
+
+def test_a_ring_says_nothing_of_a_dead_who_merely_had_it() -> None:
+    world = _ring(NodeKind.BARRIER)
+    _died(world, "shard-2", "barrier:thing", used=False)
+    (finding,) = [one for one in diagnose(world, after=20 * SECOND) if one.kind == "deadlock"]
+    assert "died" not in finding.title
