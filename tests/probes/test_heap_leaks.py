@@ -21,6 +21,8 @@ import pytest
 
 from peeps_otel.probes.heap import fork as heap_fork
 from peeps_otel.probes.heap import leaks as heap_leaks
+from peeps_otel.probes.internals.sharing import COPY_NAME
+from tests.support.waiting import eventually
 
 PROGRAM = Path(__file__).with_name("leaky_program.py")
 pytestmark = [
@@ -53,6 +55,8 @@ def test_all_that_is_lost_is_found_and_nothing_else(loop_kind: str) -> None:
 IN_PROCESS = """
 import asyncio, json, signal
 from peeps_otel.probes.heap import leaks as heap_leaks
+from peeps_otel.probes.internals.sharing import COPY_NAME
+from tests.support.waiting import eventually
 signal.signal(signal.SIGCHLD, lambda *unused: None)
 
 async def lost():
@@ -80,6 +84,8 @@ def test_where_no_copy_may_be_made_nothing_is_proven() -> None:
 DYING = """
 import asyncio, gc, json
 from peeps_otel.probes.heap import leaks as heap_leaks
+from peeps_otel.probes.internals.sharing import COPY_NAME
+from tests.support.waiting import eventually
 gc.disable()
 
 async def lost():
@@ -196,6 +202,29 @@ asyncio.run(main())
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=False)
         assert (done.returncode, done.stdout, done.stderr) == (0, "works on\n" * 5, "")
 
+    def test_one_that_stands_still_at_once_ends_with_its_process(self) -> None:
+        """A thread asks for the interpreter in the moment of the fork, so that the copy waits for that thread."""
+        code = """
+import ctypes, functools, threading
+from peeps_otel.probes.heap import fork as heap_fork
+libc = ctypes.PyDLL(None)
+fork_lasts = ctypes.PYFUNCTYPE(None)(functools.partial(libc.usleep, 900_000))
+libc["__register_atfork"](fork_lasts, None, None, None)
+def asks():
+    while True:
+        pass
+threading.Thread(target=asks, daemon=True).start()
+heap_fork.on_a_copy(lambda _: b"", 30)
+"""
+        program = subprocess.Popen([sys.executable, "-c", code])
+        try:
+            copies = eventually(lambda: _children_of(program.pid), seconds=30)
+            assert _stands_still(copies[0]), "the copy went on: this tests nothing"
+        finally:
+            program.kill()
+            program.wait()
+        eventually(lambda: not Path(f"/proc/{copies[0]}").exists(), seconds=10)
+
     def test_what_fails_in_it_is_said(self) -> None:
         def fail(_: object) -> bytes:
             raise ValueError("no good")
@@ -226,6 +255,18 @@ asyncio.run(main())
         os.close(writing)
         assert str(reading) not in open_there
         assert len(open_there) == 2  # its pipe, and the folder it was looking at
+
+
+def _children_of(process: int) -> list[str]:
+    """Children of all its threads."""
+    tasks = Path(f"/proc/{process}/task").iterdir()
+    return [child for task in tasks for child in (task / "children").read_text().split()]
+
+
+def _stands_still(process: str) -> bool:
+    """That it still has its parent's name after a while in which it could have got its own."""
+    time.sleep(0.3)
+    return Path(f"/proc/{process}/comm").read_text().strip() != COPY_NAME.decode()
 
 
 def _children() -> list[str]:

@@ -55,7 +55,7 @@ _START_S = 5.0
 _TRIES = 2
 _FILES_MOST = 65_536
 _PIECE = 65_536
-_PR_SET_PDEATHSIG, _PR_SET_NAME = 1, 15
+_PR_SET_NAME = 15
 _PAGE = 4096
 _POLL_MOST_S = 1.0
 _one_at_a_time = threading.Lock()
@@ -153,7 +153,7 @@ class _Child:
         try:
             gc.disable()
             prepared.append(prepare())
-            self._pid: int = make_copy()
+            self._pid = libc_fork.fork_that_ends_with_us(self._libc, make_copy)
             if self._pid == 0:
                 _live(self._libc, writing, lambda: work(prepared[0]))
         finally:
@@ -218,7 +218,6 @@ class _Child:
 def _live(libc: Any, writing: int, work: Callable[[], bytes]) -> NoReturn:
     """The whole life of the copy."""
     try:
-        libc.prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL), 0, 0, 0)
         libc.prctl(_PR_SET_NAME, COPY_NAME, 0, 0, 0)
         _close_others(libc, writing)
         _write(libc, writing, _STARTED)
