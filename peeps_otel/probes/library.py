@@ -51,6 +51,7 @@ __all__ = [
     "Channel",
     "Confidence",
     "Fingerprint",
+    "FutureReader",
     "Held",
     "Known",
     "Lent",
@@ -113,6 +114,10 @@ class Waiting(NamedTuple):
 TaskFinder = Callable[[list[SuspendedFrame], SuspendedFrame, Any], Waiting | None]
 """Reads a wait off a chain of awaits: the chain, outermost first; its function that was recognised; the future that the
 task is suspended on. None: it is no wait of its own after all."""
+
+
+FutureReader = Callable[[list[SuspendedFrame], Any], Waiting | None]
+"""Tells what a future stands for that a task awaits: the chain of awaits, outermost first, never empty; the future."""
 
 
 class Place(Enum):
@@ -197,6 +202,9 @@ class Support:
     find_pools: Callable[[], Iterable[object]] | None = None
     """The living pools, where the library itself keeps them; otherwise one is known from its first waiter on."""
     task_waits: tuple[TaskWait, ...] = ()
+    of_future: FutureReader | None = None
+    """For waits by plain functions that give a future, in which no task is ever seen to be: whose the future is. Asked
+    for one of which nothing else is known; None: not the library's."""
     thread_waits: tuple[ThreadWait, ...] = ()
     thread_modules: tuple[str, ...] = ()
     """Further modules whose frames stand between a function of `thread_waits` and the call that sleeps."""

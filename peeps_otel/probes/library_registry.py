@@ -19,7 +19,7 @@ from .asyncio.library import ASYNCIO
 from .call_types import CallInHand, CallType
 from .deaths.death import also_used
 from .identity import Identities
-from .library import ENTRY_POINTS, CancelScopes, Library, Support, TaskWait
+from .library import ENTRY_POINTS, CancelScopes, FutureReader, Library, Support, TaskWait
 from .pool_types import Lent, PoolHandle
 from .resource_types import ResourceType
 from .threads.library import CONCURRENT, IMPORTS, MULTIPROCESSING, SUBPROCESS, THREADING
@@ -77,6 +77,8 @@ LIBRARIES: tuple[Library | Deferred, ...] = (
     Deferred("huey", "huey.library", "HUEY"),
     Deferred("arq", "arq.library", "ARQ"),
     Deferred("janus", "janus.library", "JANUS"),
+    Deferred("tornado.locks", "tornado.library", "TORNADO"),
+    Deferred("tornado.queues", "tornado.library", "TORNADO_QUEUES"),
     Deferred("peeps_otel.roam", "roam.library", "ROAM"),
 )
 """One line for each."""
@@ -116,6 +118,7 @@ class LibraryRegistry:
         self.task_waits: list[tuple[str, TaskWait]] = []
         """With the name of the library. Also those that were there before functions were rewritten."""
         self.deadlines: list[tuple[str, Callable[[asyncio.Task[Any]], tuple[float | None, bool]]]] = []
+        self.of_futures: list[tuple[str, FutureReader]] = []
         self.scope_types: tuple[type[Any], ...] = ()
         self.cancel_scopes: list[CancelScopes] = []
         self._clear()
@@ -183,7 +186,7 @@ class LibraryRegistry:
         """Tables over all active libraries. What comes first, ours, goes before."""
         self.revision += 1
         self._clear()
-        self.deadlines, self.scope_types, self.cancel_scopes = [], (), []
+        self.deadlines, self.of_futures, self.scope_types, self.cancel_scopes = [], [], (), []
         for name, (_, support) in self._active.items():
             for row in (*support.resource_types, *(pool.as_resource_type() for pool in support.pools)):
                 self._types.setdefault(id(row.cls), row)
@@ -197,6 +200,8 @@ class LibraryRegistry:
                 self._call_types.setdefault(id(call_type.cls), (name, call_type))
             if support.deadline is not None:
                 self.deadlines.append((name, support.deadline))
+            if support.of_future is not None:
+                self.of_futures.append((name, support.of_future))
             self.scope_types += support.scope_types
             if support.cancel_scopes is not None:
                 self.cancel_scopes.append(support.cancel_scopes)

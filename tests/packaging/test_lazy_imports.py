@@ -94,6 +94,7 @@ agent.stop()
     [
         ("", set[str]()),
         ("import janus", {"peeps_otel.probes.janus.library"}),
+        ("import tornado.queues", {"peeps_otel.probes.tornado.library"}),
         ("import trio", {"peeps_otel.probes.trio.library", "peeps_otel.probes.trio.probe"}),
         ("import gevent", {"peeps_otel.probes.gevent.library", "peeps_otel.probes.gevent.probe"}),
         ("import multiprocessing.shared_memory", {"peeps_otel.providers.probe"}),
@@ -109,6 +110,7 @@ def test_what_is_for_a_library_is_loaded_when_the_program_has_imported_it(used: 
         check=True,
     )
     known = {f"peeps_otel.probes.{name}" for name in ("janus.library", "gevent.library", "gevent.probe")}
+    known.add("peeps_otel.probes.tornado.library")
     known |= {"peeps_otel.probes.trio.library", "peeps_otel.probes.trio.probe", "peeps_otel.providers.probe"}
     assert known & set(ast.literal_eval(done.stdout)) == there
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import dis
 import linecache
 from types import CodeType
 from typing import Any
@@ -112,6 +113,15 @@ def test_those_of_a_comprehension_share_a_name() -> None:
 def test_what_is_awaited(expression: str, expected: str) -> None:
     code = _compiled(f"async def f(self):\n    await {expression}\n")
     assert source_text.awaited_name(code, _at(code, f"await {expression}")) == expected
+
+
+@pytest.mark.parametrize(("iterated", "expected"), [("queue", "queue"), ("self.jobs", "jobs"), ("make()", "")])
+def test_what_is_iterated(iterated: str, expected: str) -> None:
+    code = _compiled(
+        f"async def f(self, make):\n    async for item in {iterated}:\n        print(item)\n\n        item()\n"
+    )
+    sends = [one.offset for one in dis.get_instructions(code) if one.opname == "SEND"]
+    assert [source_text.awaited_name(code, offset) for offset in sends] == [expected]
 
 
 def test_with_items_around_a_line() -> None:

@@ -73,7 +73,21 @@ class Classifier:
                     if around is not None:
                         return around.read(links, link, future) or of_future(future)
                 return inner.read(links, links[-1], future) or of_future(future)
-        return _of_peer(links, of_future(future))
+        return self._of_library(links, future) or _of_peer(links, of_future(future))
+
+    def _of_library(self, links: list[SuspendedFrame], future: asyncio.Future[Any]) -> Waiting | None:
+        """What a library says of a future that it gave to the program."""
+        if not links or not self._libraries.of_futures or issubclass(type(future), asyncio.Task):
+            return None
+        for name, read in self._libraries.of_futures:
+            try:
+                found = read(links, future)
+            except Exception as error:
+                self._libraries.failed(name, "waits", error)
+                continue
+            if found is not None:
+                return found
+        return None
 
     def _read(
         self,

@@ -39,6 +39,7 @@ CELERY = ("5.5", "5.7")
 ARQ = ("0.28",)
 DRAMATIQ = ("2.2",)
 HUEY = ("3.5",)
+TORNADO = ("6.5", "6.6")
 
 TABLE = {
     "CPython": CPYTHON,
@@ -67,6 +68,7 @@ TABLE = {
     "arq": ARQ,
     "dramatiq": DRAMATIQ,
     "huey": HUEY,
+    "tornado": TORNADO,
 }
 
 

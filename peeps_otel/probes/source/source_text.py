@@ -211,15 +211,28 @@ def awaited_name(code: CodeType, lasti: int) -> str:
     encoded = [line.encode() for line in lines]
     encoded[-1] = encoded[-1][:end]
     encoded[0] = encoded[0][start:]
+    text = b"".join(encoded).decode(errors="replace").strip()
     try:
-        expression = ast.parse(b"".join(encoded).decode().strip(), mode="eval").body
-    except (SyntaxError, ValueError, UnicodeDecodeError):
-        return ""
+        expression = ast.parse(text, mode="eval").body
+    except (SyntaxError, ValueError):
+        return _iterated(text)
     if isinstance(expression, ast.Await):
         expression = expression.value
     if isinstance(expression, ast.Call):
         return _called_on(expression)
     return expression_name(ast.unparse(expression)) if isinstance(expression, ast.Name | ast.Attribute) else ""
+
+
+def _iterated(text: str) -> str:
+    """`queue` of `async for item in queue:` with what is in it."""
+    try:
+        statements = ast.parse(text).body
+    except (SyntaxError, ValueError):
+        return ""
+    loop = statements[0] if len(statements) == 1 else None
+    if not isinstance(loop, ast.AsyncFor) or not _is_reference(loop.iter):
+        return ""
+    return expression_name(ast.unparse(loop.iter))
 
 
 def _called_on(call: ast.Call) -> str:
