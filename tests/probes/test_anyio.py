@@ -280,7 +280,7 @@ _CASES: list[tuple[Callable[[], Awaitable[None]], Expected]] = [
     (condition, Expected("condition.wait", ["condition changed"])),
     (event, Expected("event.wait", ["event ready"])),
     (receive, Expected("channel.receive", ["rx "])),
-    (receive_each, Expected("channel.receive", ["rx "])),
+    (receive_each, Expected("channel.receive", ["rx receive"])),
     (send, Expected("channel.send", ["tx send"])),
     (group, Expected("taskgroup", _BOTH, 2)),
     (group_start, Expected("taskgroup.start", ["task one"])),
