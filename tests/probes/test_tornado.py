@@ -287,6 +287,28 @@ def test_both_ends_of_a_queue(probe: AsyncioProbe, loop_kind: str) -> None:
     assert (tx[semconv.CHANNEL_LENGTH], tx[semconv.CHANNEL_CAPACITY], rx[semconv.CHANNEL_UNFINISHED]) == (1, 1, 1)
 
 
+@pytest.mark.parametrize("end", ["get", "put"])
+def test_each_of_very_many_is_seen_at_its_end(probe: AsyncioProbe, loop_kind: str, end: str) -> None:
+    jobs = queues.Queue[int](maxsize=1)
+
+    async def waiter() -> None:
+        await (jobs.get() if end == "get" else jobs.put(1))
+
+    async def main() -> None:
+        if end == "put":
+            jobs.put_nowait(1)
+        for number in range(200):
+            started(waiter(), f"waiter-{number}")
+
+    with running(probe, main, loop_kind) as program:
+        seen = program.until(lambda seen: seen.operation("waiter-199") == f"queue.{end}")
+        program.call(lambda: jobs.put_nowait(1) if end == "get" else jobs.get_nowait())
+        later = program.look()
+    operations = [seen.operation(f"waiter-{number}") for number in range(200)]
+    assert operations == [f"queue.{end}"] * 200
+    assert [later.operation(f"waiter-{number}") for number in range(1, 200)] == operations[1:]
+
+
 def test_who_gave_up_is_not_counted(probe: AsyncioProbe, loop_kind: str) -> None:
     ready = locks.Condition()
 

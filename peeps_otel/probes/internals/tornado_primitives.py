@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from gc import get_referents
 from types import CellType, FunctionType
 from typing import Any, NamedTuple, cast
+from weakref import ref
 
 from . import versions
 from .asyncio_core import timer_deadline, whole
@@ -22,6 +23,7 @@ CHECKED_ON = versions.on("tornado")
 LOCKS, QUEUES = "tornado.locks", "tornado.queues"
 _NAMES = {"Lock", "Semaphore", "BoundedSemaphore", "Event", "Condition", "_ReleasingContextManager"}
 _TIMER = "timeout_handle"
+_LARGE = 64
 
 
 class Locks(NamedTuple):
@@ -113,15 +115,43 @@ def queue_state(queue: object) -> QueueState:
 
 def gave(primitive: object, future: object) -> bool:
     """Whether who waits for this future waits for this semaphore, event or condition."""
-    return any(one is future for one in _futures(attribute(primitive, "_waiters")) or ())
+    return _last_large.has(attribute(primitive, "_waiters"), future)
 
 
 def end_that_gave(queue: object, future: object) -> str | None:
     """Which method of a queue gave a future to wait for; None: none did."""
     for method, side in (("get", "_getters"), ("put", "_putters")):
-        if any(one is future for one in _futures(attribute(queue, side)) or ()):
+        if _last_large.has(attribute(queue, side), future):
             return method
     return "join" if gave(attribute(queue, "_finished"), future) else None
+
+
+class _LastLarge:
+    """Of the queue of waiters that was looked through last, if it is a large one, whose turns it has: each of thousands
+    of tasks is asked about. What is still awaited has not left it. For the watcher thread only."""
+
+    def __init__(self) -> None:
+        self._queue: ref[Any] | None = None
+        self._futures: dict[int, ref[Any]] = {}
+
+    def has(self, waiters: object, future: object) -> bool:
+        """Whether a future is among them."""
+        if type(waiters) not in (deque, set):
+            return False
+        if len(cast("set[object]", waiters)) <= _LARGE:
+            return any(one is future for one in _futures(waiters) or ())
+        if self._queue is None or self._queue() is not waiters or not self._knows(future):
+            self._queue = ref(cast("set[object]", waiters))
+            known = [one for one in _futures(waiters) or () if issubclass(type(one), asyncio.Future)]
+            self._futures = {id(one): ref(one) for one in known}
+        return self._knows(future)
+
+    def _knows(self, future: object) -> bool:
+        known = self._futures.get(id(future))
+        return known is not None and known() is future
+
+
+_last_large = _LastLarge()
 
 
 def _futures(waiters: object) -> list[object] | None:
