@@ -101,6 +101,8 @@ agent.stop()
     ],
 )
 def test_what_is_for_a_library_is_loaded_when_the_program_has_imported_it(used: str, there: set[str]) -> None:
+    for library in used.split()[1:]:
+        pytest.importorskip(library.partition(".")[0])
     done = subprocess.run(
         [sys.executable, "-c", _SEEN.replace("USED", used)],
         cwd=ROOT,
