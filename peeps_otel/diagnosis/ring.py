@@ -221,7 +221,8 @@ def break_first(graph: WaitIndex, links: list[EvidenceStep]) -> Break:
             f"{wording.label(graph.nodes.get(last.waiter))}: it began to wait last{wording.at('at', last.wait_source)}"
         )
     blocking = [step for step in links if graph.nodes[step.waiter].kind is NodeKind.THREAD]
-    opened = blocking[0] if blocking else last
+    chosen = blocking[0] if blocking else last
+    opened = next((step for step in (chosen, last) if own_line.line_of(step.wait_source)), chosen)
     return Break(text, opened.wait_source or place(graph.nodes[opened.waiter]))
 
 

@@ -47,7 +47,7 @@ def label(node: Node | None) -> str:
         return _call(node)
     if not node.name or node.name == node.attributes.get(semconv.RESOURCE_TYPE):
         a = "an" if kind[:1] in "AEIOU" else "a"
-        return f"{kind} ({short(node.source)})" if node.source else f"{a} {kind}"
+        return f"{kind} ({short(node.source)})" if own_line.is_line(node.source) else f"{a} {kind}"
     return node.name if node.name.lower().startswith(f"{kind.lower()} ") else f"{kind} {node.name}"
 
 

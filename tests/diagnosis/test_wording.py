@@ -3,13 +3,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from peeps_otel.diagnosis import evidence, wording
 from peeps_otel.diagnosis.wait_graph import WaitGraph
-from peeps_otel.model import Edge, EdgeKind, NodeKind, Providers, Wait
+from peeps_otel.model import Edge, EdgeKind, NodeKind, Providers, Wait, own_line
 from tests.diagnosis.world import START, World
 
 
@@ -48,6 +49,12 @@ def test_an_unnamed_thing_is_called_by_where_it_was_made() -> None:
     world = World()
     node_id = world.resource(NodeKind.EVENT, "x", unnamed=True)
     assert wording.label(world.nodes[node_id]) == "Event (app/things.py:1)"
+
+
+def test_an_unnamed_thing_of_which_no_line_is_known_is_called_by_its_kind() -> None:
+    world = World()
+    node_id = world.resource(NodeKind.EVENT, "x", unnamed=True)
+    assert wording.label(replace(world.nodes[node_id], source=own_line.UNKNOWN)) == "an Event"
     assert wording.label(None) == "something that is gone"
 
 

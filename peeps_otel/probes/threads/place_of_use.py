@@ -13,7 +13,7 @@ from .waits import Waiting
 
 
 def place_of_use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
-    """Name and `path:line` of the expression by which a thread waits."""
+    """Name and own `path:line` of the expression by which a thread waits; empty what is not known."""
     if waiting is None or waiting.used_at >= len(calls):
         return "", ""
     at = waiting.used_at
@@ -21,11 +21,14 @@ def place_of_use(waiting: Waiting | None, calls: CallStack) -> tuple[str, str]:
         at += 1  # what is entered there has no better name than `_lock`
     path = _path(calls, at)
     while path is not None and path.short == "self" and at + 1 < len(calls):
+        if not calls.is_own(at) and not _is_method_of(waiting, calls, at):
+            path = None  # a method of what only carries it out, as of a job: that is called otherwise
+            break
         at += 1  # a method of the thing itself: whoever called that has a name for it
         path = _path(calls, at)
     outer = range(waiting.used_at, len(calls))
-    asked = next((n for n in outer if calls.is_own(n)), waiting.used_at)
-    source = source_text.source_of(calls.codes[asked], calls.frames[asked].f_lasti)
+    asked = next((n for n in outer if calls.is_own(n)), None)
+    source = "" if asked is None else source_text.source_of(calls.codes[asked], calls.frames[asked].f_lasti)
     return "" if path is None else path.short, source
 
 
@@ -36,6 +39,11 @@ def _path(calls: CallStack, at: int) -> Path | None:
     return known.receiver(reader.lasti)[0] or (
         known.path_before(reader.lasti) if known.entering(reader.lasti) is not None else None
     )
+
+
+def _is_method_of(waiting: Waiting, calls: CallStack, at: int) -> bool:
+    me = calls.reader(at).local_named("self")
+    return any(me is one for one in waiting.targets)
 
 
 def _enters_a_condition(code: CodeType) -> bool:
