@@ -304,8 +304,8 @@ class Collector:
             "client_errors": {"count": self._pipeline.client_errors.count, "last": self._pipeline.client_errors.last()},
             "forward": self._forwarder.status(),
             "metrics": self._own_metrics.status(),
+            "pending_rows": self._rows.unstored,  # before what the lake has still to ship: they go from here to there
             "lake": self._role.status(),
-            "pending_rows": self._rows.pending,
             "committed": self._writer.ticks,
             "commit_ms": self._writer.times.status(),
             "reopened": self._database.reopened,

@@ -13,14 +13,15 @@ PACKAGE = Path(peeps_dashboard.__file__).parent
 
 
 def imported(source: Path) -> set[str]:
-    """Top-level names of absolute imports, and whole relative ones with their dots."""
+    """Top-level names of absolute imports, `urllib.parse` whole, and whole relative ones with their dots."""
     names: set[str] = set()
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Import):
             names |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             name = node.module or ""
-            names.add("." * node.level + name if node.level else name.partition(".")[0])
+            whole = node.level or name == "urllib.parse"  # that part opens no address
+            names.add("." * node.level + name if whole else name.partition(".")[0])
     return names
 
 

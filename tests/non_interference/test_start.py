@@ -22,7 +22,7 @@ print(json.dumps(sorted(set(sys.modules) - before)))
 sys.stdout.flush()
 os._exit(0)
 """
-_OWN_MOST = 330
+_OWN_MOST = 335
 _OTHERS_MOST = 60
 _LATER = {  # what few programs need, or only a command
     "grpc",

@@ -171,8 +171,9 @@ AsyncLock = Callable[[], AbstractAsyncContextManager[object]]
 def _held_by_another_object_of_a_task(lock: AsyncLock, name: str) -> None:
     """As with threads: one task has the lock, the other polls for it by an object of its own."""
 
-    async def has() -> None:
+    async def has(taken: asyncio.Event) -> None:
         async with lock():
+            taken.set()
             await asyncio.Event().wait()
 
     async def wants() -> None:
@@ -180,8 +181,9 @@ def _held_by_another_object_of_a_task(lock: AsyncLock, name: str) -> None:
             pass
 
     async def main() -> None:
-        tasks.started(has(), "has")
-        await asyncio.sleep(0.3)
+        taken = asyncio.Event()
+        tasks.started(has(taken), "has")
+        await taken.wait()
         tasks.started(wants(), "wants")
 
     with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:
@@ -215,14 +217,16 @@ def test_a_task_that_gives_up_has_a_deadline(kind: str, tmp_path: Path, port: in
             return filelock.AsyncFileLock(str(tmp_path / "cache.lock"), timeout=60)
         return AsyncRedis(port=port).lock("weekly", blocking_timeout=60)
 
-    async def wants() -> None:
+    async def wants(taken: asyncio.Event) -> None:
         async with lock():
+            taken.set()
             await asyncio.Event().wait()
 
     async def main() -> None:
-        tasks.started(wants(), "has")
-        await asyncio.sleep(0.3)
-        tasks.started(wants(), "wants")
+        taken = asyncio.Event()
+        tasks.started(wants(taken), "has")
+        await taken.wait()
+        tasks.started(wants(taken), "wants")
 
     with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:
         wait = program.until(lambda seen: seen.operation("wants") == "lock.poll").task("wants").wait
@@ -255,9 +259,10 @@ def test_a_task_that_took_one_in_redis_without_a_block(port: int, thread_local: 
     def lock() -> Any:
         return AsyncRedis(port=port).lock(f"bare {thread_local}", thread_local=thread_local)
 
-    async def has() -> None:
+    async def has(taken: asyncio.Event) -> None:
         mine = lock()
         await mine.acquire()
+        taken.set()
         await asyncio.Event().wait()
 
     async def wants() -> None:
@@ -265,8 +270,9 @@ def test_a_task_that_took_one_in_redis_without_a_block(port: int, thread_local: 
         await other.acquire()
 
     async def main() -> None:
-        tasks.started(has(), "has")
-        await asyncio.sleep(0.3)
+        taken = asyncio.Event()
+        tasks.started(has(taken), "has")
+        await taken.wait()
         tasks.started(wants(), "wants")
 
     with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:

@@ -137,7 +137,7 @@ def test_a_server_that_shuts_down_waits_for_its_handler_not_for_the_peer(probe: 
         (target,) = (edge.dst for edge in seen.edges if edge.src == shutdown.id)
         assert seen.nodes[target].name.startswith("RequestHandler.start ")
         assert shutdown.wait is not None
-        assert (shutdown.wait.operation, shutdown.wait.deadline_ns is None) == ("task", False)
+        assert (shutdown.wait.operation, shutdown.wait.deadline_ns is None) == ("server.shutdown", False)
 
 
 def test_a_server_that_was_told_to_stop_waits_for_its_handlers(probe: AsyncioProbe) -> None:

@@ -33,6 +33,12 @@ class RowBuffer:
         """Rows that have not been taken."""
         return self._size
 
+    @property
+    def unstored(self) -> int:
+        """Rows that have not been taken, and those that are being written."""
+        with self._lock:
+            return self._size + self._kept
+
     def add(self, table: str, rows: Sequence[Row]) -> None:
         if rows:
             self.add_request(rows_of(table, rows))

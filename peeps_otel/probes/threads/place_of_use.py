@@ -42,8 +42,11 @@ def _path(calls: CallStack, at: int) -> Path | None:
 
 
 def _is_method_of(waiting: Waiting, calls: CallStack, at: int) -> bool:
+    """Whether what it calls is a method of the thing, or of the `self` that it has itself: not a function that is kept
+    in an attribute of that."""
     me = calls.reader(at).local_named("self")
-    return any(me is one for one in waiting.targets)
+    within = calls.reader(at - 1).local_named("self") if at else me
+    return me is within or any(me is one for one in waiting.targets)
 
 
 def _enters_a_condition(code: CodeType) -> bool:
