@@ -21,6 +21,10 @@ def _no_task(_task: Any) -> None:
     return None
 
 
+def _nothing() -> None:
+    return None
+
+
 class ProbeContext:
     """For the watcher thread only. One per process; a forked child gets a new one.
 
@@ -49,6 +53,9 @@ class ProbeContext:
         self._threads: dict[int, tuple[str, int]] = {}
         self.task_id: Callable[[Any], str | None] = _no_task
         """The node id of an asyncio task; set by the asyncio probe."""
+        self.begin_look: Callable[[], None] = _nothing
+        """To be called before `thread` is asked in a look: forgets the threads whose ident another one has by now. Set
+        by the probe of threads, which is the last to look."""
         self.failed: Callable[[Death | None], None] = _no_task
         """Who has died; set by who puts the parts together."""
 

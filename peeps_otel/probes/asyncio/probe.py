@@ -113,6 +113,7 @@ class AsyncioProbe:
         self._classifier.refresh()
         observation.coverage += self._patch.coverage + self._libraries.coverage_notes()
         self._loops.begin()
+        self._context.begin_look()
         failed = Failures()
         self._table.discover(now_ns, lambda: self._between(pause), failed)
         if self._table.left_out:

@@ -61,6 +61,7 @@ class ThreadProbe:
         self._classifier = Classifier(self._context.libraries)
         self._resources = self._context.resources
         self._resources.thread_id = self._thread_id
+        self._context.begin_look = self._forget_given_again
         self._resources.flows.ends.servers = self._servers
         self._pools = Pools(self._context.ids)
         self._pool_holders = PoolHolders(self._context.libraries, self._resources)
@@ -156,6 +157,15 @@ class ThreadProbe:
             return sharing.own_name()
         name = "" if inherited.is_called_after_parent() else sharing.own_name()
         return name or f"pid {os.getpid()}"
+
+    def _forget_given_again(self) -> None:
+        """Before anything is told to be on a thread: its tasks would stay on the one that had its ident before."""
+        known = thread_internals.known_threads()
+        for ident, record in list(self._threads.items()):
+            thread = known.get(ident)
+            if thread is not None and thread_internals.facts(ident, thread).native_id != record.facts.native_id:
+                del self._threads[ident]
+                self._context.thread_ended(ident)
 
     def _forget_ended(self, living: dict[int, ThreadFacts]) -> None:
         for ident in list(self._threads):
