@@ -161,20 +161,21 @@ class ThreadProbe:
     def _forget_given_again(self) -> None:
         """Before anything is told to be on a thread: its tasks would stay on the one that had its ident before."""
         known = thread_internals.known_threads()
-        for ident, record in list(self._threads.items()):
-            thread = known.get(ident)
-            if thread is not None and thread_internals.facts(ident, thread).native_id != record.facts.native_id:
-                del self._threads[ident]
-                self._context.thread_ended(ident)
+        for ident in self._threads.keys() & known.keys():
+            self._forget_other(thread_internals.facts(ident, known[ident]))
+
+    def _forget_other(self, now: ThreadFacts) -> None:
+        """The thread that had its ident before, if it is another one."""
+        if now.native_id != self._threads[now.ident].facts.native_id:
+            del self._threads[now.ident]
+            self._context.thread_ended(now.ident)
 
     def _forget_ended(self, living: dict[int, ThreadFacts]) -> None:
         for ident in list(self._threads):
-            now = living.get(ident)
-            if now is None:
+            if ident in living:
+                self._forget_other(living[ident])
+            else:
                 del self._threads[ident]
-            elif now.native_id != self._threads[ident].facts.native_id:  # the ident was given to another
-                del self._threads[ident]
-                self._context.thread_ended(ident)
 
     def _look_at(
         self,
