@@ -109,7 +109,7 @@ def may_wait(links: list[SuspendedFrame]) -> bool:
         if type(text) is bytes:
             text = text[:_TEXT_MOST].decode(errors="replace")
         if type(text) is str:
-            return _LOCKS.search(text[:_TEXT_MOST]) is not None
+            return locks(text)
     return False
 
 

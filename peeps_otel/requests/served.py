@@ -14,6 +14,7 @@ from weakref import ref
 
 from .. import semconv
 from ..model import Confidence, Edge, EdgeKind, Node, NodeKind, Providers, own_line
+from ..model.rpc_over import rpc_over
 from ..probes import runtime
 from ..probes.call_types import CallInHand
 from ..probes.context import ProbeContext
@@ -74,13 +75,8 @@ class ServedCalls:
 
     def _wanted(self, observation: Observation) -> set[str]:
         """The clients' ends of the connections that somebody elsewhere waits at, named as responses name them."""
-        found: set[str] = set()
-        for far in self._context.resources.flows.ends.descriptors():
-            node = observation.nodes.get(far)
-            client, _, server = str("" if node is None else node.attributes.get(semconv.IO_THERE, "")).partition(">")
-            if server:
-                found.add(f"{client}>{server.rpartition(':')[2]}")
-        return found
+        ends = (observation.nodes.get(far) for far in self._context.resources.flows.ends.descriptors())
+        return {rpc_over(str(end.attributes.get(semconv.IO_THERE, ""))) for end in ends if end is not None} - {""}
 
     def _still(self, over: str, one: _Served) -> bool:
         one.tasks = [task for task in one.tasks if over in self._calls_of(task())]

@@ -50,11 +50,12 @@ def calls(view: View) -> list[Call]:
         response = responses[0] if responses else None
         waiter = view.nodes.get(waiters.get(request.id, ""))
         found.append(Call(request, response, waiter, _handler(view, response)))
-    alone = (node for node in ends if node.kind is NodeKind.RESPONSE and node.id not in answered)
-    reading = _reading(view)
+    alone = [node for node in ends if node.kind is NodeKind.RESPONSE and node.id not in answered]
+    over = {node.id for node in alone if semconv.RPC_OVER in node.attributes}
+    reading = _reading(view) if over else {}
     for response in alone:
         handler = _handler(view, response)
-        reader = None if handler is None or semconv.RPC_OVER not in response.attributes else reading.get(handler.id)
+        reader = None if handler is None or response.id not in over else reading.get(handler.id)
         found.append(Call(None, response, reader, handler))
     return sorted(found, key=lambda call: call.since_ns)
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from peeps_otel import semconv
 from peeps_otel.diagnosis.parties import Party, Turned
 from peeps_otel.model import Confidence, Edge, EdgeKind, Node, NodeKind
+from peeps_otel.model.rpc_over import rpc_over
 
 _AT_ENDS = frozenset({NodeKind.IO, NodeKind.REQUEST})
 
@@ -132,18 +133,12 @@ def _connection(node: Node) -> str:
         return ""
     if about.get(semconv.IO_IS_FAR) is True or semconv.IO_UNMOVED_SINCE in about:
         return ""
-    return _over(here)
-
-
-def _over(end: str) -> str:
-    """What responses call the connection of which a client has this end."""
-    client, _, server = end.partition(">")
-    return f"{client}>{server.rpartition(':')[2]}"
+    return rpc_over(here)
 
 
 def _over_of_peer(end: Node) -> str:
-    """The same, of the other end."""
-    return _over(_name(end, semconv.IO_THERE))
+    """By what the responses are called that are awaited at its other end."""
+    return rpc_over(_name(end, semconv.IO_THERE))
 
 
 def _name(node: Node, attribute: str) -> str:

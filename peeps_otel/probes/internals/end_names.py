@@ -95,7 +95,7 @@ def of_addresses(local: str, peer: str) -> tuple[str, str] | None:
 
 
 def of_client(client: str, port: int, server_port: int) -> str | None:
-    """What `without_server` says of the end that a client within this host has, by what its server knows of it."""
+    """What `model.rpc_over` says of the end that a client within this host has, by what its server knows of it."""
     network = _network() if _is_loopback(client) else None
     return None if network is None else f"{network}/tcp/{joined(plain(client), port)}>{server_port}"
 

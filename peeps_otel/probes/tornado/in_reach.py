@@ -8,19 +8,10 @@ import asyncio
 from collections import deque
 from collections.abc import Iterator
 from gc import get_referents, is_tracked
-from types import (
-    AsyncGeneratorType,
-    BuiltinFunctionType,
-    CodeType,
-    CoroutineType,
-    FrameType,
-    FunctionType,
-    GeneratorType,
-    ModuleType,
-)
+from types import BuiltinFunctionType, CodeType, FrameType, FunctionType, ModuleType
 from typing import Any, cast
 
-from ..internals.await_chain import SuspendedFrame
+from ..internals.await_chain import SUSPENDED, SuspendedFrame
 
 _DEPTH_MOST = 4
 _THINGS_MOST = 400
@@ -28,7 +19,7 @@ _ITEMS_MOST = 100
 _CONTAINERS: tuple[type[Any], ...] = (dict, list, tuple, set, frozenset, deque)
 _NOT_FOLLOWED = (
     *(type, ModuleType, FunctionType, BuiltinFunctionType, CodeType, FrameType),
-    *(CoroutineType, GeneratorType, AsyncGeneratorType, asyncio.AbstractEventLoop),
+    *(*SUSPENDED, asyncio.AbstractEventLoop),
 )
 _AWAITS = "FutureIter"
 """What an `await` has of a future; its type has no public name."""
