@@ -37,6 +37,7 @@ from .resource_types import (
     of_lock,
     of_permits,
     owned_lock,
+    queue_of,
     semaphore_of,
     whole_numbers,
 )
@@ -80,6 +81,7 @@ __all__ = [
     "of_permits",
     "operation",
     "owned_lock",
+    "queue_of",
     "semaphore_of",
     "timer_within",
     "whole_numbers",

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from .. import semconv
 from ..model import AttributeValue, Confidence, NodeKind, Providers
+from .internals.stdlib import QueueState
 
 NOT_BEFORE = 1 << 63
 """In place of a time that is not known: later than any."""
@@ -175,3 +176,10 @@ def semaphore_of(available: int | None, most: int | None, waiting: int | None, a
     }
     providers = of_permits(around.on_stacks, available, most, most is not None)
     return State(whole_numbers(values), providers, around.on_stacks)
+
+
+def queue_of(queue: QueueState) -> State:
+    """Of a queue with an end to put into and one to get from."""
+    attributes = whole_numbers({semconv.CHANNEL_LENGTH: queue.length, semconv.CHANNEL_CAPACITY: queue.capacity or None})
+    unfinished = whole_numbers({semconv.CHANNEL_UNFINISHED: queue.unfinished})
+    return State(attributes, channel=Channel(queue.putters, queue.getters, {}, unfinished))

@@ -18,7 +18,18 @@ from ..internals import asyncio_io as io_internals
 from ..internals import asyncio_primitives as primitives
 from ..internals.asyncio_io import Endpoint
 from ..internals.stdlib import process_name
-from ..library import NOT_BEFORE, Around, Channel, Fingerprint, Held, Known, Making, State, of_lock, of_permits
+from ..library import (
+    NOT_BEFORE,
+    Around,
+    Fingerprint,
+    Held,
+    Known,
+    Making,
+    State,
+    of_lock,
+    of_permits,
+    queue_of,
+)
 from ..patches.recorder import HOLDERS, ORIGIN, OWNER, Holding, Origin
 from ..source import source_text
 
@@ -63,13 +74,7 @@ def of_a_barrier(_barrier: locks.Barrier, _around: Around) -> State:
 
 
 def of_a_queue(queue: queues.Queue[Any], _around: Around) -> State:
-    length, capacity, putters, getters, unfinished = primitives.queue_state(queue)
-    attributes: dict[str, AttributeValue] = {}
-    if length is not None:
-        attributes[semconv.CHANNEL_LENGTH] = length
-    if capacity > 0:
-        attributes[semconv.CHANNEL_CAPACITY] = capacity
-    return State(attributes, channel=Channel(putters, getters, {}, {semconv.CHANNEL_UNFINISHED: unfinished}))
+    return queue_of(primitives.queue_state(queue))
 
 
 def fingerprint_of_a_lock(lock: locks.Lock) -> Fingerprint | None:

@@ -13,6 +13,7 @@ from typing import Any, cast
 
 from . import versions
 from .asyncio_core import whole
+from .stdlib import QueueState
 
 CHECKED_ON = versions.on("CPython", "CPython, partly")
 
@@ -49,11 +50,9 @@ def condition_lock(condition: locks.Condition) -> locks.Lock | None:
     return lock if isinstance(lock, locks.Lock) else None
 
 
-def queue_state(queue: queues.Queue[Any]) -> tuple[int | None, int, int, int, int]:
-    """Length (None: kept in a type of the program's own), capacity (0: unbounded), waiting putters, waiting getters,
-    unfinished."""
+def queue_state(queue: queues.Queue[Any]) -> QueueState:
     items: object = getattr(queue, "_queue", None)
-    return (
+    return QueueState(
         len(cast("list[Any]", items)) if type(items) in _CONTAINERS else None,
         whole(getattr(queue, "_maxsize", None)) or 0,
         _count(getattr(queue, "_putters", ())),

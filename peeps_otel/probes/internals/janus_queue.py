@@ -5,26 +5,17 @@ from __future__ import annotations
 
 import sys
 from collections import deque
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from . import versions
 from .asyncio_core import whole
 from .asyncio_io import field
+from .stdlib import QueueState
 
 CHECKED_ON = versions.on("janus")
 MODULE = "janus"
 SYNC, ASYNC = "_SyncQueueProxy", "_AsyncQueueProxy"
 _ITEMS = ("_queue", "_heap_queue")
-
-
-class QueueState(NamedTuple):
-    """`length`: None for a queue of the program's own kind."""
-
-    length: int | None
-    capacity: int | None
-    unfinished: int | None
-    putters: int | None
-    getters: int | None
 
 
 def is_imported() -> bool:
@@ -45,9 +36,9 @@ def state(queue: object) -> QueueState:
     return QueueState(
         len(cast("list[Any]", items)) if type(items) in (deque, list) else None,
         whole(field(queue, "_maxsize")),
-        whole(field(queue, "_unfinished_tasks")),
         _both(queue, "not_full"),
         _both(queue, "not_empty"),
+        whole(field(queue, "_unfinished_tasks")),
     )
 
 

@@ -249,7 +249,8 @@ def barrier_waiters(barrier: object) -> int | None:
 
 
 class QueueState(NamedTuple):
-    """`capacity`: None where it is unbounded."""
+    """`length`: None for a queue of the program's own kind. `capacity`: None or 0 where it is unbounded. `putters`,
+    `getters`: how many wait."""
 
     length: int | None
     capacity: int | None

@@ -17,7 +17,7 @@ from weakref import ref
 
 from . import versions
 from .asyncio_core import timer_deadline, whole
-from .stdlib import attribute
+from .stdlib import QueueState, attribute
 
 CHECKED_ON = versions.on("tornado")
 LOCKS, QUEUES = "tornado.locks", "tornado.queues"
@@ -35,16 +35,6 @@ class Locks(NamedTuple):
     event: type[Any]
     condition: type[Any]
     releasing: type[Any]
-
-
-class QueueState(NamedTuple):
-    """`length`: None for a queue of the program's own kind. `capacity`: 0 where it is not bounded."""
-
-    length: int | None
-    capacity: int | None
-    unfinished: int | None
-    putters: int | None
-    getters: int | None
 
 
 class Timer(NamedTuple):
@@ -107,9 +97,9 @@ def queue_state(queue: object) -> QueueState:
     return QueueState(
         len(cast("list[Any]", items)) if type(items) in (deque, list) else None,
         whole(attribute(queue, "_maxsize")),
-        whole(attribute(queue, "_unfinished_tasks")),
         _count(_futures(attribute(queue, "_putters"))),
         _count(_futures(attribute(queue, "_getters"))),
+        whole(attribute(queue, "_unfinished_tasks")),
     )
 
 

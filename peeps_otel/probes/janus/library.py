@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from ... import semconv
 from ..internals import janus_queue as internals
 from ..internals import versions
 from ..library import (
     CHANNEL,
     Around,
-    Channel,
     ResourceType,
     State,
     Support,
@@ -25,7 +23,7 @@ from ..library import (
     code_of,
     first_of,
     operation,
-    whole_numbers,
+    queue_of,
 )
 
 _WAITS = {"get": "queue.get", "put": "queue.put", "join": "queue.join"}
@@ -70,12 +68,7 @@ def _task_wait(queue: type[Any], end: type[Any], name: str) -> TaskWait:
 
 
 def _read(queue: object, _around: Around) -> State:
-    found = internals.state(queue)
-    attributes = whole_numbers({semconv.CHANNEL_LENGTH: found.length})
-    if found.capacity is not None and found.capacity > 0:
-        attributes[semconv.CHANNEL_CAPACITY] = found.capacity
-    unfinished = whole_numbers({semconv.CHANNEL_UNFINISHED: found.unfinished})
-    return State(attributes, channel=Channel(found.putters, found.getters, {}, unfinished))
+    return queue_of(internals.state(queue))
 
 
 JANUS = Janus()

@@ -14,7 +14,7 @@ from ..internals.child_pipes import called as process_called
 from ..internals.file_locks import FileLock
 from ..internals.managed import Managed
 from ..internals.stdlib import SIMPLE_QUEUE
-from ..library import Around, Channel, Held, Known, State, of_lock, of_permits, whole_numbers
+from ..library import Around, Channel, Held, Known, State, of_lock, of_permits, queue_of, whole_numbers
 from ..namespaces import namespaces
 
 
@@ -72,10 +72,7 @@ def of_a_simple_queue(thing: Any, _around: Around) -> State:
 
 
 def of_a_queue(thing: Any, _around: Around) -> State:
-    state = internals.queue_state(thing)
-    attributes = whole_numbers({semconv.CHANNEL_LENGTH: state.length, semconv.CHANNEL_CAPACITY: state.capacity})
-    of_rx = whole_numbers({semconv.CHANNEL_UNFINISHED: state.unfinished})
-    return State(attributes, channel=Channel(state.putters, state.getters, {}, of_rx))
+    return queue_of(internals.queue_state(thing))
 
 
 def of_a_shared_lock(_lock: Any, around: Around) -> State:

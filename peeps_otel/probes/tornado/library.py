@@ -18,7 +18,6 @@ from ..internals import versions
 from ..library import (
     CHANNEL,
     Around,
-    Channel,
     NodeKind,
     ResourceType,
     State,
@@ -30,6 +29,7 @@ from ..library import (
     first_of,
     of_lock,
     operation,
+    queue_of,
     semaphore_of,
     whole_numbers,
 )
@@ -197,12 +197,7 @@ def _read_condition(condition: object, _around: Around) -> State:
 
 
 def _read_queue(queue: object, _around: Around) -> State:
-    found = internals.queue_state(queue)
-    attributes = whole_numbers({semconv.CHANNEL_LENGTH: found.length})
-    if found.capacity is not None and found.capacity > 0:
-        attributes[semconv.CHANNEL_CAPACITY] = found.capacity
-    unfinished = whole_numbers({semconv.CHANNEL_UNFINISHED: found.unfinished})
-    return State(attributes, channel=Channel(found.putters, found.getters, {}, unfinished))
+    return queue_of(internals.queue_state(queue))
 
 
 TORNADO = Tornado()
