@@ -14,6 +14,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
+from listens import until_it_listens
+
 import peeps_otel
 
 Handler = Callable[[], Awaitable[str]]
@@ -100,8 +102,7 @@ async def deadlock(transport: str, port: int, other: int, seconds: float | None)
             return "42"
 
     await SERVE[transport](port, read)
-    while not await answers(other):
-        await asyncio.sleep(0.05)
+    await until_it_listens(other)
 
     async def update() -> None:
         async with books:
@@ -113,15 +114,6 @@ async def deadlock(transport: str, port: int, other: int, seconds: float | None)
     with contextlib.suppress(Exception):
         await task
     await asyncio.sleep(3600)
-
-
-async def answers(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 async def cancelled(transport: str, port: int, other: int, seconds: float | None) -> None:

@@ -13,6 +13,7 @@ import uvicorn
 import uvloop
 from fastapi import FastAPI
 from fastapi.responses import StreamingResponse
+from listens import until_it_listens
 
 books = asyncio.Lock()
 app = FastAPI()
@@ -45,14 +46,7 @@ async def update(other: int) -> None:
 async def main(port: int, other: int) -> None:
     server = uvicorn.Server(uvicorn.Config(app, port=port, log_level="warning"))
     serving = asyncio.create_task(server.serve())
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", other)
-        except OSError:
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            break
+    await until_it_listens(other)
     print("streams_back: at work", flush=True)
     await asyncio.create_task(update(other), name="update")
     await serving

@@ -9,6 +9,8 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from listens import until_it_listens
+
 books = asyncio.Lock()
 
 
@@ -64,14 +66,7 @@ CALL: dict[str, Callable[[int], Awaitable[None]]] = {"aiohttp": call_aiohttp, "u
 
 async def main(library: str, port: int, other: int) -> None:
     await SERVE[library](port)
-    while True:
-        try:
-            _, writer = await asyncio.open_connection("127.0.0.1", other)
-        except OSError:
-            await asyncio.sleep(0.05)
-        else:
-            writer.close()
-            break
+    await until_it_listens(other)
 
     async def update() -> None:
         async with books:

@@ -8,7 +8,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -166,6 +166,21 @@ def test_a_key_is_the_same_in_each_process_and_tells_no_path(tmp_path: Path) -> 
 
 
 AsyncLock = Callable[[], AbstractAsyncContextManager[object]]
+_Has = Callable[[asyncio.Event], Coroutine[Any, Any, None]]
+
+
+def _running_in_turn(
+    has: _Has, wants: Callable[[], Coroutine[Any, Any, None]]
+) -> AbstractContextManager[tasks.Program]:
+    """The task `wants` begins once `has` has set its event."""
+
+    async def main() -> None:
+        taken = asyncio.Event()
+        tasks.started(has(taken), "has")
+        await taken.wait()
+        tasks.started(wants(), "wants")
+
+    return tasks.running(AsyncioProbe(Recorder(1 << 62)), main)
 
 
 def _held_by_another_object_of_a_task(lock: AsyncLock, name: str) -> None:
@@ -180,13 +195,7 @@ def _held_by_another_object_of_a_task(lock: AsyncLock, name: str) -> None:
         async with lock():
             pass
 
-    async def main() -> None:
-        taken = asyncio.Event()
-        tasks.started(has(taken), "has")
-        await taken.wait()
-        tasks.started(wants(), "wants")
-
-    with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:
+    with _running_in_turn(has, wants) as program:
         seen = program.until(lambda seen: seen.needs("wants") == [f"lock {name}"])
         assert seen.operation("wants") == "lock.poll"
         seen = program.until(lambda seen: seen.holders(f"lock {name}") == ["task has"])
@@ -217,18 +226,16 @@ def test_a_task_that_gives_up_has_a_deadline(kind: str, tmp_path: Path, port: in
             return filelock.AsyncFileLock(str(tmp_path / "cache.lock"), timeout=60)
         return AsyncRedis(port=port).lock("weekly", blocking_timeout=60)
 
-    async def wants(taken: asyncio.Event) -> None:
+    async def has(taken: asyncio.Event) -> None:
         async with lock():
             taken.set()
             await asyncio.Event().wait()
 
-    async def main() -> None:
-        taken = asyncio.Event()
-        tasks.started(wants(taken), "has")
-        await taken.wait()
-        tasks.started(wants(taken), "wants")
+    async def wants() -> None:
+        async with lock():
+            pass
 
-    with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:
+    with _running_in_turn(has, wants) as program:
         wait = program.until(lambda seen: seen.operation("wants") == "lock.poll").task("wants").wait
         assert wait is not None
         assert wait.deadline_ns is not None
@@ -269,13 +276,7 @@ def test_a_task_that_took_one_in_redis_without_a_block(port: int, thread_local: 
         other = lock()
         await other.acquire()
 
-    async def main() -> None:
-        taken = asyncio.Event()
-        tasks.started(has(taken), "has")
-        await taken.wait()
-        tasks.started(wants(), "wants")
-
-    with tasks.running(AsyncioProbe(Recorder(1 << 62)), main) as program:
+    with _running_in_turn(has, wants) as program:
         name = f"lock bare {thread_local}"
         seen = program.until(lambda seen: seen.holders(name) == ["task has"])
         assert (seen.needs("wants"), seen.node(name).providers) == ([name], Providers.ESTIMATED)
